@@ -1,0 +1,231 @@
+// What can be said before the kernel's own vectors and console exist: one line, then stop.
+//
+// Vectors for EL3, EL2 and EL1 from the first instruction until kernel_main sets its own, and
+// for the moment in which TTBR1 is switched. Runs at low addresses, MMU off or on; uses no stack
+// and no memory but the UART's registers. Sources: DDI 0487 D1.3 (vector table), DDI 0183
+// (PL011), Arm's semihosting specification (SYS_EXIT_EXTENDED).
+
+.equ UART0,               {UART0}
+.equ UARTFR,              0x18
+.equ UARTIBRD,            0x24
+.equ UARTFBRD,            0x28
+.equ UARTLCR_H,           0x2c
+.equ UARTCR,              0x30
+.equ UARTFR_TXFF_BIT,     5
+.equ UARTLCR_8N1_FIFO,    0x70
+.equ UARTCR_TX_ENABLE,    0x101
+.equ UART_IBRD,           {UART_IBRD}
+.equ UART_FBRD,           {UART_FBRD}
+.equ GPIO,                {GPIO}
+.equ GPFSEL1,             0x04
+.equ GPFSEL1_PIN14_LSB,   12
+.equ GPFSEL_ALT0,         0b100
+.equ SYS_EXIT_EXTENDED,   0x20
+.equ SEMIHOSTING,         0xf000
+.equ TX_SPINS,            0x100000
+
+.section .init, "ax", @progbits
+
+// Sixteen entries; x9 tells them apart.
+.balign 2048
+.global __early_vectors
+.type __early_vectors, @object
+__early_vectors:
+.set early_kind, 0
+.rept 16
+    mov     x9, #early_kind
+    b       early_exception
+    .balign 128
+    .set early_kind, early_kind + 1
+.endr
+.size __early_vectors, . - __early_vectors
+
+// After the report: whatever happens now, the core waits.
+.balign 2048
+.global __stop_vectors
+.type __stop_vectors, @object
+__stop_vectors:
+.rept 16
+    wfe
+    b       . - 4
+    .balign 128
+.endr
+.size __stop_vectors, . - __stop_vectors
+
+.type early_exception, @function
+early_exception:
+    mrs     x10, CurrentEL
+    lsr     x10, x10, #2
+    cmp     x10, #2
+    b.eq    2f
+    b.hi    3f
+    mrs     x11, esr_el1
+    mrs     x12, elr_el1
+    mrs     x13, far_el1
+    b       4f
+2:  mrs     x11, esr_el2
+    mrs     x12, elr_el2
+    mrs     x13, far_el2
+    b       4f
+3:  mrs     x11, esr_el3
+    mrs     x12, elr_el3
+    mrs     x13, far_el3
+4:  bl      early_uart
+    adr     x0, text_exception
+    bl      early_text
+    mov     x0, x10
+    bl      early_hex
+    adr     x0, text_kind
+    bl      early_text
+    mov     x0, x9
+    bl      early_hex
+    adr     x0, text_esr
+    bl      early_text
+    mov     x0, x11
+    bl      early_hex
+    adr     x0, text_elr
+    bl      early_text
+    mov     x0, x12
+    bl      early_hex
+    adr     x0, text_far
+    bl      early_text
+    mov     x0, x13
+    bl      early_hex
+    b       early_stop
+.size early_exception, . - early_exception
+
+// x1 = where the image is.
+.type wrong_load_address, @function
+wrong_load_address:
+    mov     x10, x1
+    bl      early_uart
+    adr     x0, text_load
+    bl      early_text
+    mov     x0, x10
+    bl      early_hex
+    adr     x0, text_expected
+    bl      early_text
+    mov     x0, #LOAD_ADDRESS
+    bl      early_hex
+    adr     x0, text_remedy
+    bl      early_text
+    b       early_stop
+.size wrong_load_address, . - wrong_load_address
+
+// Ends the emulator, if one listens to semihosting; else the HLT is an undefined instruction,
+// and the vectors that are set here wait.
+.type early_stop, @function
+early_stop:
+    adr     x0, text_end
+    bl      early_text
+    adr     x1, __stop_vectors
+    mrs     x0, CurrentEL
+    lsr     x0, x0, #2
+    cmp     x0, #2
+    b.eq    2f
+    b.hi    3f
+    msr     vbar_el1, x1
+    b       4f
+2:  msr     vbar_el2, x1
+    b       4f
+3:  msr     vbar_el3, x1
+4:  isb
+    mov     x0, #SYS_EXIT_EXTENDED
+    adr     x1, exit_block
+    hlt     #SEMIHOSTING
+5:  wfe
+    b       5b
+.size early_stop, . - early_stop
+
+// Sets UART and pins up if nobody has: 115200 8N1 from the clock that config.txt asks for.
+// Clobbers x14-x16.
+.type early_uart, @function
+early_uart:
+    ldr     w14, =UART0
+    ldr     w15, [x14, #UARTCR]
+    mov     w16, #UARTCR_TX_ENABLE
+    and     w15, w15, w16
+    cmp     w15, w16
+    b.eq    1f
+    mov     x16, #GPIO                  // a pin's three bits among ten pins' bits
+    ldr     w15, [x16, #GPFSEL1]
+    mov     w14, #GPFSEL_ALT0
+    bfi     w15, w14, #GPFSEL1_PIN14_LSB, #3
+    str     w15, [x16, #GPFSEL1]
+    ldr     w14, =UART0
+    mov     w15, #UART_IBRD
+    str     w15, [x14, #UARTIBRD]
+    mov     w15, #UART_FBRD
+    str     w15, [x14, #UARTFBRD]
+    mov     w15, #UARTLCR_8N1_FIFO
+    str     w15, [x14, #UARTLCR_H]
+    mov     w15, #UARTCR_TX_ENABLE
+    str     w15, [x14, #UARTCR]
+1:  ret
+.size early_uart, . - early_uart
+
+// Prints the text at x0, up to a zero byte.  Clobbers x0, x1, x14-x16, x17.
+.type early_text, @function
+early_text:
+    mov     x17, x30
+1:  ldrb    w1, [x0], #1
+    cbz     w1, 2f
+    bl      early_byte
+    b       1b
+2:  ret     x17
+.size early_text, . - early_text
+
+// Prints x0 as sixteen digits.  Clobbers x1-x3, x14-x17.
+.type early_hex, @function
+early_hex:
+    mov     x17, x30
+    mov     x2, #60
+1:  lsr     x3, x0, x2
+    and     x3, x3, #0xf
+    cmp     x3, #10
+    add     x1, x3, #'0'
+    add     x3, x3, #('a' - 10)
+    csel    x1, x1, x3, lo
+    bl      early_byte
+    subs    x2, x2, #4
+    b.pl    1b
+    ret     x17
+.size early_hex, . - early_hex
+
+// Prints w1. A UART that never drains loses bytes instead of stopping the report.
+// Clobbers x14-x16.
+.type early_byte, @function
+early_byte:
+    ldr     w14, =UART0
+    mov     x16, #TX_SPINS
+1:  ldr     w15, [x14, #UARTFR]
+    tbz     w15, #UARTFR_TXFF_BIT, 2f
+    subs    x16, x16, #1
+    b.ne    1b
+2:  str     w1, [x14]
+    ret
+.size early_byte, . - early_byte
+.ltorg
+
+.balign 8
+exit_block:
+    .quad   0x20026, {EXIT_EARLY}       // ADP_Stopped_ApplicationExit, exit code
+text_exception:
+    .asciz  "\r\nstilt: exception during boot: EL "
+text_kind:
+    .asciz  " vector "
+text_esr:
+    .asciz  " ESR "
+text_elr:
+    .asciz  " ELR "
+text_far:
+    .asciz  " FAR "
+text_load:
+    .asciz  "\r\nstilt: loaded at "
+text_expected:
+    .asciz  " but made for "
+text_remedy:
+    .asciz  " (set kernel_address in config.txt)"
+text_end:
+    .asciz  "\r\nstilt: stopped\r\n"
+.balign 8

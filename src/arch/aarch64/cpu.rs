@@ -1,0 +1,56 @@
+//! The core itself: who it is, how it waits, what it masks.
+
+use core::arch::asm;
+
+use aarch64_cpu::asm::wfe;
+use aarch64_cpu::registers::{MIDR_EL1, MPIDR_EL1, Readable};
+
+/// This core's number, 0 to 3 (MPIDR_EL1.Aff0).
+#[must_use]
+pub fn number() -> usize {
+    (MPIDR_EL1.get() & 0xff) as usize
+}
+
+/// What this core is: MIDR_EL1.
+#[must_use]
+pub fn main_id() -> u64 {
+    MIDR_EL1.get()
+}
+
+/// Waits for ever.
+pub fn stop() -> ! {
+    loop {
+        wfe();
+    }
+}
+
+/// Masks debug exceptions, SError, IRQ and FIQ.
+pub fn mask_exceptions() {
+    // SAFETY: masking breaks nothing; what comes in waits.
+    unsafe { asm!("msr daifset, #0b1111", options(nostack, preserves_flags)) };
+}
+
+/// Lets SError and debug exceptions in, so that a failed write to a device is reported.
+pub fn unmask_errors() {
+    // SAFETY: the vectors report both.
+    unsafe { asm!("msr daifclr, #0b1100", options(nostack, preserves_flags)) };
+}
+
+/// Goes on in `next`, on the stack that ends at `top`; what is on the present stack is lost.
+///
+/// # Safety
+/// `top` is 16-byte-aligned and the upper end of mapped memory that nobody else uses.
+pub unsafe fn continue_on_stack(top: usize, next: extern "C" fn() -> !) -> ! {
+    // SAFETY: the caller gives a stack; nothing of this frame is used again.
+    unsafe {
+        asm!(
+            "mov sp, {top}",
+            "mov x29, xzr",
+            "mov x30, xzr",
+            "br {next}",
+            top = in(reg) top,
+            next = in(reg) next,
+            options(noreturn),
+        )
+    }
+}

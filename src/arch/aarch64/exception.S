@@ -1,0 +1,128 @@
+// The vector table of EL1 (DDI 0487 D1.3.1), and the way into kernel_exception and back.
+//
+// Every exception runs on this core's exception stack, whose top is in TPIDR_EL1: the stack that
+// it came from may be what is broken. An exception while one is handled stays where it is.
+// TPIDR_EL0 and TPIDRRO_EL0 hold x0 and x1 meanwhile: the kernel has no user mode that owns them.
+
+.section .text.vectors, "ax", @progbits
+
+.macro vector kind
+    .balign 128
+    msr     tpidr_el0, x0
+    msr     tpidrro_el0, x1
+    mov     x1, #\kind
+    b       exception_entry
+.endm
+
+.balign 2048
+.global __vectors
+.type __vectors, @object
+__vectors:
+    vector 0    // current EL, SP_EL0: synchronous
+    vector 1    //                     IRQ
+    vector 2    //                     FIQ
+    vector 3    //                     SError
+    vector 4    // current EL, SP_EL1: synchronous
+    vector 5
+    vector 6
+    vector 7
+    vector 8    // lower EL, AArch64: synchronous
+    vector 9
+    vector 10
+    vector 11
+    vector 12   // lower EL, AArch32: synchronous
+    vector 13
+    vector 14
+    vector 15
+.size __vectors, . - __vectors
+
+// After the last report: whatever happens, the core waits.
+.balign 2048
+.global __stop_vectors_high
+.type __stop_vectors_high, @object
+__stop_vectors_high:
+.rept 16
+    wfe
+    b       . - 4
+    .balign 128
+.endr
+.size __stop_vectors_high, . - __stop_vectors_high
+
+// In: x1 = index of the vector; x0 and x1 in the scratch registers. Nothing is stored before the
+// stack is known to be good.
+.type exception_entry, @function
+exception_entry:
+    mov     x0, sp
+    msr     sp_el0, x0                  // the stack pointer of the interrupted code
+    mrs     x0, tpidr_el1
+    sub     sp, sp, x0                  // distance below the exception stack's top, negative
+    add     sp, sp, #{STACK_SIZE}       // 0 < distance + size <= size: already on it
+    mov     x0, sp
+    sub     x0, x0, #1
+    lsr     x0, x0, #{STACK_SIZE_LOG2}
+    cbz     x0, 1f
+    mrs     x0, tpidr_el1
+    mov     sp, x0
+    b       2f
+1:  mrs     x0, sp_el0
+    mov     sp, x0
+2:  sub     sp, sp, #{FRAME_SIZE}
+    stp     x2, x3, [sp, #{X} + 16]
+    stp     x4, x5, [sp, #{X} + 32]
+    stp     x6, x7, [sp, #{X} + 48]
+    stp     x8, x9, [sp, #{X} + 64]
+    stp     x10, x11, [sp, #{X} + 80]
+    stp     x12, x13, [sp, #{X} + 96]
+    stp     x14, x15, [sp, #{X} + 112]
+    stp     x16, x17, [sp, #{X} + 128]
+    stp     x18, x19, [sp, #{X} + 144]
+    stp     x20, x21, [sp, #{X} + 160]
+    stp     x22, x23, [sp, #{X} + 176]
+    stp     x24, x25, [sp, #{X} + 192]
+    stp     x26, x27, [sp, #{X} + 208]
+    stp     x28, x29, [sp, #{X} + 224]
+    str     x30, [sp, #{X} + 240]
+    mrs     x2, tpidr_el0
+    mrs     x3, tpidrro_el0
+    stp     x2, x3, [sp, #{X}]
+    mrs     x2, sp_el0
+    str     x2, [sp, #{SP}]
+    mrs     x2, elr_el1
+    mrs     x3, spsr_el1
+    mrs     x4, esr_el1
+    mrs     x5, far_el1
+    str     x2, [sp, #{ELR}]
+    str     x3, [sp, #{SPSR}]
+    str     x4, [sp, #{ESR}]
+    str     x5, [sp, #{FAR}]
+    mov     x0, sp
+    bl      kernel_exception            // x0 = frame, x1 = vector
+
+    ldr     x2, [sp, #{ELR}]
+    ldr     x3, [sp, #{SPSR}]
+    msr     elr_el1, x2
+    msr     spsr_el1, x3
+    ldr     x0, [sp, #{SP}]
+    msr     sp_el0, x0
+    ldp     x2, x3, [sp, #{X} + 16]
+    ldp     x4, x5, [sp, #{X} + 32]
+    ldp     x6, x7, [sp, #{X} + 48]
+    ldp     x8, x9, [sp, #{X} + 64]
+    ldp     x10, x11, [sp, #{X} + 80]
+    ldp     x12, x13, [sp, #{X} + 96]
+    ldp     x14, x15, [sp, #{X} + 112]
+    ldp     x16, x17, [sp, #{X} + 128]
+    ldp     x18, x19, [sp, #{X} + 144]
+    ldp     x20, x21, [sp, #{X} + 160]
+    ldp     x22, x23, [sp, #{X} + 176]
+    ldp     x24, x25, [sp, #{X} + 192]
+    ldp     x26, x27, [sp, #{X} + 208]
+    ldp     x28, x29, [sp, #{X} + 224]
+    ldr     x30, [sp, #{X} + 240]
+    ldp     x0, x1, [sp, #{X}]
+    msr     tpidr_el0, x0
+    mrs     x0, sp_el0
+    mov     sp, x0
+    mrs     x0, tpidr_el0
+    eret
+.size exception_entry, . - exception_entry

@@ -1,0 +1,103 @@
+//! The MMU's registers: boot values, the switch of TTBR1, giving up TTBR0, address translation.
+//!
+//! The numbers are `paging::format::aarch64`'s; here they are written. Source: DDI 0487 D8, D24.2.
+
+use core::arch::asm;
+
+use aarch64_cpu::asm::barrier;
+use aarch64_cpu::registers::{
+    ID_AA64MMFR0_EL1, MAIR_EL1, PAR_EL1, Readable, TCR_EL1, TTBR0_EL1, TTBR1_EL1, Writeable,
+};
+
+use super::tlb;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::paging::format::aarch64::{MAIR_EL1 as MAIR, TCR_EL1_EPD0, tcr_el1};
+
+/// The routine that switches TTBR1 (boot/start.S), at its low address.
+pub type SwitchRoutine = unsafe extern "C" fn(root: u64, empty: u64);
+
+/// Sets MAIR, TCR and both TTBRs; the MMU is off. The caller synchronises (`isb`).
+///
+/// # Safety
+/// `low` and `high` are roots of trees that map what runs when the MMU is turned on.
+#[inline(always)]
+pub unsafe fn install(low: PhysAddr, high: PhysAddr) {
+    MAIR_EL1.set(MAIR);
+    TCR_EL1.set(tcr_el1(ID_AA64MMFR0_EL1.get()));
+    TTBR0_EL1.set(low.as_usize() as u64);
+    TTBR1_EL1.set(high.as_usize() as u64);
+}
+
+/// Switches TTBR1 to the tree at `root`, by way of the table without entries at `empty`, in the
+/// routine at physical `routine`.
+///
+/// # Safety
+/// `routine` is a [`SwitchRoutine`], executable at this address in the low half. The tree at
+/// `root` maps everything that this core uses in the high half, as the live tree does; its
+/// descriptors have been published. No other core has its MMU on. DAIF is masked.
+pub unsafe fn switch_high_tree(routine: PhysAddr, root: PhysAddr, empty: PhysAddr) {
+    let low = core::ptr::with_exposed_provenance::<()>(routine.as_usize());
+    // SAFETY: the caller vouches for the routine.
+    let switch = unsafe { core::mem::transmute::<*const (), SwitchRoutine>(low) };
+    // SAFETY: the caller vouches for both trees.
+    unsafe { switch(root.as_usize() as u64, empty.as_usize() as u64) };
+}
+
+/// Ends translation by TTBR0 on this core: from here on every low address faults.
+///
+/// # Safety
+/// This core uses nothing at a low address.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn give_up_low_half() {
+    TCR_EL1.set(TCR_EL1.get() | TCR_EL1_EPD0);
+    barrier::isb(barrier::SY);
+    tlb::invalidate_this_core();
+    TTBR0_EL1.set(0);
+    barrier::isb(barrier::SY);
+}
+
+/// The root of the tree that translates the high half, read from the register.
+#[must_use]
+pub fn high_root() -> PhysAddr {
+    PhysAddr::new(TTBR1_EL1.get_baddr() as usize)
+}
+
+/// The root of the tree that translates the low half, or `None` if walks from it are off.
+#[must_use]
+pub fn low_root() -> Option<PhysAddr> {
+    let walks = TCR_EL1.get() & TCR_EL1_EPD0 == 0;
+    walks.then(|| PhysAddr::new(TTBR0_EL1.get_baddr() as usize))
+}
+
+/// How an address is to be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// A load at EL1.
+    KernelRead,
+    /// A store at EL1.
+    KernelWrite,
+    /// A load at EL0.
+    UserRead,
+    /// A store at EL0.
+    UserWrite,
+}
+
+/// What the hardware's own translation (an AT instruction) says about `va`: PAR_EL1.
+#[must_use]
+pub fn address_translate(va: VirtAddr, access: Access) -> u64 {
+    let va = va.as_usize();
+    macro_rules! at {
+        ($operation:literal) => {
+            // SAFETY: AT changes nothing but PAR_EL1.
+            unsafe { asm!(concat!("at ", $operation, ", {}"), in(reg) va, options(nostack)) }
+        };
+    }
+    match access {
+        Access::KernelRead => at!("s1e1r"),
+        Access::KernelWrite => at!("s1e1w"),
+        Access::UserRead => at!("s1e0r"),
+        Access::UserWrite => at!("s1e0w"),
+    }
+    barrier::isb(barrier::SY);
+    PAR_EL1.get()
+}

@@ -1,0 +1,31 @@
+//! How a lock waits.
+//!
+//! # Decisions
+//! `core::hint::spin_loop` is an `isb` on this architecture, and some emulators that count
+//! instructions never leave a loop of those. `yield` is a hint everywhere.
+
+use core::arch::asm;
+
+use spin::RelaxStrategy;
+
+/// Waits by `yield`.
+pub struct Yield;
+
+impl RelaxStrategy for Yield {
+    fn relax() {
+        relax();
+    }
+}
+
+/// One turn of a loop that waits.
+#[inline(always)]
+pub fn relax() {
+    // SAFETY: a hint.
+    unsafe { asm!("yield", options(nomem, nostack, preserves_flags)) };
+}
+
+/// The kernel's lock.
+pub type Mutex<T> = spin::mutex::Mutex<T, Yield>;
+
+/// A value that is set once.
+pub type Once<T> = spin::once::Once<T, Yield>;

@@ -1,0 +1,3 @@
+//! What Rust cannot say: instructions and system registers. One folder an architecture.
+
+pub mod aarch64;

@@ -1,0 +1,97 @@
+//! [`Text`]: a string of the firmware's, made safe to print and to keep.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+/// Up to `N` printable ASCII characters.
+///
+/// # Invariants
+///
+/// `bytes[..len]` are all from ` ` to `~`; `len <= N`.
+#[derive(Clone, Copy)]
+pub struct Text<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+    truncated: bool,
+}
+
+impl<const N: usize> Text<N> {
+    /// Copies what is before the first NUL, with `?` for what does not print.
+    #[must_use]
+    pub fn new(value: &[u8]) -> Self {
+        let end = value.iter().position(|byte| *byte == 0);
+        let value = value.get(..end.unwrap_or(value.len())).unwrap_or(value);
+        let mut bytes = [0; N];
+        for (kept, byte) in bytes.iter_mut().zip(value) {
+            let prints = matches!(byte, b' '..=b'~');
+            *kept = if prints { *byte } else { b'?' };
+        }
+        Self {
+            bytes,
+            len: value.len().min(N),
+            truncated: value.len() > N,
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..self.len).unwrap_or_default();
+        str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// Whether there was more than is kept.
+    #[must_use]
+    pub const fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+}
+
+impl<const N: usize> Default for Text<N> {
+    fn default() -> Self {
+        Self::new(&[])
+    }
+}
+
+impl<const N: usize> PartialEq for Text<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str() && self.truncated == other.truncated
+    }
+}
+
+impl<const N: usize> Eq for Text<N> {}
+
+impl<const N: usize> fmt::Display for Text<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())?;
+        f.write_str(if self.truncated { "..." } else { "" })
+    }
+}
+
+impl<const N: usize> fmt::Debug for Text<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Text;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_kept() {
+        let text = Text::<16>::new(b"a\x1b[2J\xc3\xa4~\x7f\n\0hidden");
+        assert_eq!(text.as_str(), "a?[2J??~??");
+        assert!(!text.is_truncated());
+    }
+
+    #[test]
+    fn a_longer_text_is_cut_and_says_so() {
+        assert_eq!(Text::<4>::new(b"abcd"), Text::new(b"abcd\0"));
+        assert!(!Text::<4>::new(b"abcd\0").is_truncated());
+        let text = Text::<4>::new(b"abcde");
+        assert_eq!(text.as_str(), "abcd");
+        assert!(text.is_truncated());
+        assert_eq!(Text::<4>::default().as_str(), "");
+    }
+}

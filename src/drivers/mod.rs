@@ -1,0 +1,22 @@
+//! Device registers, and the protocols that are spoken through them.
+//!
+//! Pure: every file compiles and is tested on the host, on register blocks that are arrays. What
+//! needs the CPU (a barrier, a delay, cache maintenance, the time) is handed in by the caller, and
+//! no driver knows where its device is: the board room has the addresses, [`mmio`] has the one
+//! place that turns an address into registers.
+//!
+//! ```text
+//! mmio                             an address as a block of registers
+//! pl011 gpio watchdog mailbox      one device each
+//! device_tree                      what the firmware says in its tree
+//! range ram                        physical ranges; which of them are this kernel's RAM
+//! ```
+
+pub mod device_tree;
+pub mod gpio;
+pub mod mailbox;
+pub mod mmio;
+pub mod pl011;
+pub mod ram;
+pub mod range;
+pub mod watchdog;

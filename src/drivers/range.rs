@@ -1,0 +1,315 @@
+//! Physical ranges, and short lists of them that need no heap.
+//!
+//! What the firmware says about memory comes as pairs of a base and a size, neither to be trusted.
+//! A [`PhysRange`] is a pair that was looked at.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+use core::ops::Deref;
+
+use crate::addr::PhysAddr;
+
+/// A range of physical addresses.
+///
+/// # Invariants
+///
+/// Not empty, and its end is an address: `base + size` does not wrap.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PhysRange {
+    base: usize,
+    size: usize,
+}
+
+impl PhysRange {
+    /// `size` bytes from `base` on, or `None` if that is nothing, or reaches past the last address.
+    #[must_use]
+    pub const fn new(base: PhysAddr, size: usize) -> Option<Self> {
+        let base = base.as_usize();
+        if size == 0 || base.checked_add(size).is_none() {
+            return None;
+        }
+        Some(Self { base, size })
+    }
+
+    /// [`PhysRange::new`] of numbers that the firmware names.
+    #[must_use]
+    pub fn from_raw(base: u64, size: u64) -> Option<Self> {
+        let base = usize::try_from(base).ok()?;
+        let size = usize::try_from(size).ok()?;
+        Self::new(PhysAddr::new(base), size)
+    }
+
+    /// From `start` up to `end`, which is not part of it, or `None` if that is nothing.
+    #[must_use]
+    pub const fn between(start: PhysAddr, end: PhysAddr) -> Option<Self> {
+        match end.checked_sub(start) {
+            Some(size) => Self::new(start, size),
+            None => None,
+        }
+    }
+
+    /// The first address.
+    #[must_use]
+    pub const fn base(self) -> PhysAddr {
+        PhysAddr::new(self.base)
+    }
+
+    /// Bytes, at least one.
+    #[must_use]
+    pub const fn size(self) -> usize {
+        self.size
+    }
+
+    /// The address after the last.
+    #[must_use]
+    pub const fn end(self) -> PhysAddr {
+        PhysAddr::new(self.base + self.size)
+    }
+
+    /// Whether all of `other` lies in this range.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.base <= other.base && other.base + other.size <= self.base + self.size
+    }
+
+    /// What lies in both.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Option<Self> {
+        Self::between(self.base().max(other.base()), self.end().min(other.end()))
+    }
+
+    /// The smallest range that contains both.
+    fn hull(self, other: Self) -> Self {
+        let base = self.base.min(other.base);
+        let end = (self.base + self.size).max(other.base + other.size);
+        Self {
+            base,
+            size: end - base,
+        }
+    }
+
+    /// The units of `unit` bytes, a power of two, that lie wholly in this range.
+    #[must_use]
+    pub fn aligned_inward(self, unit: usize) -> Option<Self> {
+        let start = PhysAddr::new(self.base.checked_add(unit - 1)?).align_down(unit);
+        Self::between(start, self.end().align_down(unit))
+    }
+}
+
+impl fmt::Display for PhysRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}..{:#x}", self.base, self.base + self.size)
+    }
+}
+
+impl fmt::Debug for PhysRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A list has no room for another range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full {
+    /// How many ranges it holds.
+    pub capacity: usize,
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "more than {} ranges", self.capacity)
+    }
+}
+
+impl core::error::Error for Full {}
+
+/// Up to `N` ranges.
+///
+/// # Invariants
+///
+/// `len <= N`.
+#[derive(Clone, Copy)]
+pub struct RangeList<const N: usize> {
+    ranges: [PhysRange; N],
+    len: usize,
+}
+
+impl<const N: usize> RangeList<N> {
+    /// Fills the places that are not in use.
+    const UNUSED: PhysRange = PhysRange { base: 0, size: 1 };
+
+    /// No range.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            ranges: [Self::UNUSED; N],
+            len: 0,
+        }
+    }
+
+    /// Adds a range after the others.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`].
+    pub fn push(&mut self, range: PhysRange) -> Result<(), Full> {
+        let free = self.ranges.get_mut(self.len).ok_or(Full { capacity: N })?;
+        *free = range;
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Just `range`.
+    #[must_use]
+    pub const fn of(range: PhysRange) -> Self {
+        const { assert!(N > 0) };
+        Self {
+            ranges: [range; N],
+            len: 1,
+        }
+    }
+
+    /// The same addresses, sorted, and ranges that overlap or touch made one.
+    #[must_use]
+    pub fn merged(mut self) -> Self {
+        // By insertion: the lists are short, and `core`'s sort takes more code than all of this
+        // file.
+        for sorted in 1..self.len {
+            let mut at = sorted;
+            while at > 0 && self.ranges[at].base < self.ranges[at - 1].base {
+                self.ranges.swap(at, at - 1);
+                at -= 1;
+            }
+        }
+        let mut kept: usize = 0;
+        for index in 0..self.len {
+            let next = self.ranges[index];
+            match self.ranges[..kept].last_mut() {
+                Some(last) if next.base() <= last.end() => *last = last.hull(next),
+                _ => {
+                    self.ranges[kept] = next;
+                    kept += 1;
+                }
+            }
+        }
+        self.len = kept;
+        self
+    }
+
+    /// What `part` leaves of each range, in the same order.
+    #[must_use]
+    pub fn filter_map(mut self, part: impl Fn(PhysRange) -> Option<PhysRange>) -> Self {
+        let mut kept: usize = 0;
+        for index in 0..self.len {
+            if let Some(range) = part(self.ranges[index]) {
+                self.ranges[kept] = range;
+                kept += 1;
+            }
+        }
+        self.len = kept;
+        self
+    }
+
+    /// Bytes in all ranges together, as many as an address can count.
+    #[must_use]
+    pub fn total_size(&self) -> usize {
+        self.iter()
+            .fold(0, |sum: usize, range| sum.saturating_add(range.size()))
+    }
+}
+
+impl<const N: usize> Default for RangeList<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> Deref for RangeList<N> {
+    type Target = [PhysRange];
+
+    fn deref(&self) -> &[PhysRange] {
+        self.ranges.get(..self.len).unwrap_or(&self.ranges)
+    }
+}
+
+impl<const N: usize> PartialEq for RangeList<N> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<const N: usize> Eq for RangeList<N> {}
+
+impl<const N: usize> fmt::Debug for RangeList<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn range(base: usize, size: usize) -> PhysRange {
+    PhysRange::new(PhysAddr::new(base), size).expect("a range")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Full, PhysRange, RangeList, range};
+    use crate::addr::PhysAddr;
+
+    #[test]
+    fn nothing_and_what_wraps_are_no_ranges() {
+        assert_eq!(PhysRange::new(PhysAddr::new(0x1000), 0), None);
+        assert_eq!(PhysRange::new(PhysAddr::new(usize::MAX), 1), None);
+        assert!(PhysRange::new(PhysAddr::new(usize::MAX - 1), 1).is_some());
+        assert_eq!(PhysRange::between(PhysAddr::new(2), PhysAddr::new(1)), None);
+    }
+
+    #[test]
+    fn alignment_never_gives_a_byte_that_was_not_there() {
+        assert_eq!(
+            range(0, 0x1000).aligned_inward(0x1000),
+            Some(range(0, 0x1000))
+        );
+        assert_eq!(
+            range(1, 0x1fff).aligned_inward(0x1000),
+            Some(range(0x1000, 0x1000))
+        );
+        assert_eq!(range(1, 0x1ffe).aligned_inward(0x1000), None);
+        assert_eq!(range(usize::MAX - 8, 8).aligned_inward(0x1000), None);
+    }
+
+    #[test]
+    fn touching_ranges_have_nothing_in_common() {
+        assert_eq!(range(0, 2).intersection(range(2, 2)), None);
+        assert_eq!(range(0, 3).intersection(range(2, 2)), Some(range(2, 1)));
+        assert!(range(0, 4).contains(range(2, 2)));
+        assert!(!range(0, 3).contains(range(2, 2)));
+    }
+
+    #[test]
+    fn a_full_list_refuses_and_stays_as_it_was() {
+        let mut list = RangeList::<1>::new();
+        assert_eq!(list.push(range(4, 1)), Ok(()));
+        assert_eq!(list.push(range(8, 1)), Err(Full { capacity: 1 }));
+        assert_eq!(*list, [range(4, 1)]);
+    }
+
+    #[test]
+    fn merging_sorts_and_leaves_no_overlap_in_any_order() {
+        let parts = [
+            range(0, 2),
+            range(4, 2),
+            range(8, 2),
+            range(2, 1),
+            range(5, 4),
+        ];
+        for rotation in 0..parts.len() {
+            let mut list = RangeList::<5>::new();
+            for index in 0..parts.len() {
+                let part = parts[(rotation + index * 2) % parts.len()];
+                assert_eq!(list.push(part), Ok(()));
+            }
+            assert_eq!(*list.merged(), [range(0, 3), range(4, 6)]);
+        }
+    }
+}

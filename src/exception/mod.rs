@@ -1,0 +1,5 @@
+//! The meaning of exceptions: bits to words. Nothing here is executed on an exception's behalf.
+#![forbid(unsafe_code)]
+
+pub mod syndrome;
+pub mod vector;

@@ -1,0 +1,250 @@
+//! ESR_EL1 in the manual's words. Source: DDI 0487 D24.2.40 (ESR_EL1).
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+/// The value of ESR_EL1 at an exception.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Syndrome(u64);
+
+/// ESR_EL1.EC, as far as a kernel at EL1 on Armv8.0 can see one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Class {
+    /// 0x00: nothing else fits; an undefined instruction.
+    Unknown,
+    /// 0x01: a trapped WFI or WFE.
+    WaitTrap,
+    /// 0x07: floating point or SIMD while they are off.
+    FloatingPoint,
+    /// 0x0e: PSTATE.IL was set.
+    IllegalState,
+    /// 0x15: SVC in AArch64.
+    Svc,
+    /// 0x18: a trapped system register access.
+    SystemRegister,
+    /// 0x20 and 0x21: a fetch that failed, from a lower level or from here.
+    InstructionAbort,
+    /// 0x22: the program counter is not a multiple of 4.
+    PcAlignment,
+    /// 0x24 and 0x25: a load or store that failed, from a lower level or from here.
+    DataAbort,
+    /// 0x26: the stack pointer is not a multiple of 16.
+    SpAlignment,
+    /// 0x2f: SError.
+    SError,
+    /// 0x30 to 0x35: breakpoint, step, watchpoint.
+    Debug,
+    /// 0x3c: BRK in AArch64.
+    Brk,
+    /// Another value.
+    Other(u8),
+}
+
+/// ISS.DFSC or IFSC: why an access failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// The output or table address is too large, at this level.
+    AddressSize(u8),
+    /// No valid descriptor, at this level.
+    Translation(u8),
+    /// The access flag is clear, at this level.
+    AccessFlag(u8),
+    /// The descriptor forbids it, at this level.
+    Permission(u8),
+    /// The memory system refused it.
+    External,
+    /// The memory system refused a table walk, at this level.
+    ExternalOnWalk(u8),
+    /// Not aligned as the memory type or SCTLR asks.
+    Alignment,
+    /// Conflicting entries in the TLB.
+    TlbConflict,
+    /// Exclusive or atomic access to memory that has none.
+    UnsupportedExclusive,
+    /// Another value.
+    Other(u8),
+}
+
+impl Syndrome {
+    /// Wraps a value of ESR_EL1.
+    #[must_use]
+    pub const fn new(esr: u64) -> Self {
+        Self(esr)
+    }
+
+    /// EC, bits 31:26.
+    #[must_use]
+    pub const fn class(self) -> Class {
+        match ((self.0 >> 26) & 0x3f) as u8 {
+            0x00 => Class::Unknown,
+            0x01 => Class::WaitTrap,
+            0x07 => Class::FloatingPoint,
+            0x0e => Class::IllegalState,
+            0x15 => Class::Svc,
+            0x18 => Class::SystemRegister,
+            0x20 | 0x21 => Class::InstructionAbort,
+            0x22 => Class::PcAlignment,
+            0x24 | 0x25 => Class::DataAbort,
+            0x26 => Class::SpAlignment,
+            0x2f => Class::SError,
+            0x30..=0x35 => Class::Debug,
+            0x3c => Class::Brk,
+            other => Class::Other(other),
+        }
+    }
+
+    /// Of an abort: why the access failed (ISS bits 5:0).
+    #[must_use]
+    pub const fn fault(self) -> Option<Fault> {
+        if !matches!(self.class(), Class::InstructionAbort | Class::DataAbort) {
+            return None;
+        }
+        let status = (self.0 & 0x3f) as u8;
+        let level = status & 0b11;
+        Some(match status {
+            0b00_0000..=0b00_0011 => Fault::AddressSize(level),
+            0b00_0100..=0b00_0111 => Fault::Translation(level),
+            0b00_1001..=0b00_1011 => Fault::AccessFlag(level),
+            0b00_1101..=0b00_1111 => Fault::Permission(level),
+            0b01_0000 => Fault::External,
+            0b01_0100..=0b01_0111 => Fault::ExternalOnWalk(level),
+            0b10_0001 => Fault::Alignment,
+            0b11_0000 => Fault::TlbConflict,
+            0b11_0101 => Fault::UnsupportedExclusive,
+            other => Fault::Other(other),
+        })
+    }
+
+    /// Of a data abort: whether the access was a store (ISS.WnR), cache maintenance included.
+    #[must_use]
+    pub const fn is_write(self) -> bool {
+        matches!(self.class(), Class::DataAbort) && self.0 & (1 << 6) != 0
+    }
+
+    /// Whether FAR_EL1 holds the address (ISS.FnV is clear in aborts; alignment of the PC too).
+    #[must_use]
+    pub const fn has_address(self) -> bool {
+        match self.class() {
+            Class::InstructionAbort | Class::DataAbort => self.0 & (1 << 10) == 0,
+            Class::PcAlignment => true,
+            _ => false,
+        }
+    }
+
+    /// The immediate of BRK or SVC, ISS bits 15:0.
+    #[must_use]
+    pub const fn immediate(self) -> u16 {
+        (self.0 & 0xffff) as u16
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddressSize(level) => write!(f, "address size fault, level {level}"),
+            Self::Translation(level) => write!(f, "translation fault, level {level}"),
+            Self::AccessFlag(level) => write!(f, "access flag fault, level {level}"),
+            Self::Permission(level) => write!(f, "permission fault, level {level}"),
+            Self::External => f.write_str("synchronous external abort"),
+            Self::ExternalOnWalk(level) => {
+                write!(f, "synchronous external abort on table walk, level {level}")
+            }
+            Self::Alignment => f.write_str("alignment fault"),
+            Self::TlbConflict => f.write_str("TLB conflict abort"),
+            Self::UnsupportedExclusive => f.write_str("unsupported exclusive access"),
+            Self::Other(status) => write!(f, "fault status {status:#04x}"),
+        }
+    }
+}
+
+impl fmt::Display for Syndrome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.class() {
+            Class::Unknown => f.write_str("undefined instruction"),
+            Class::WaitTrap => f.write_str("trapped WFI or WFE"),
+            Class::FloatingPoint => f.write_str("floating point or SIMD while off"),
+            Class::IllegalState => f.write_str("illegal execution state"),
+            Class::Svc => write!(f, "SVC #{:#x}", self.immediate()),
+            Class::SystemRegister => f.write_str("trapped system register access"),
+            Class::InstructionAbort => f.write_str("instruction abort"),
+            Class::PcAlignment => f.write_str("PC alignment fault"),
+            Class::DataAbort => f.write_str(if self.is_write() {
+                "data abort on a write"
+            } else {
+                "data abort on a read"
+            }),
+            Class::SpAlignment => f.write_str("SP alignment fault"),
+            Class::SError => f.write_str("SError"),
+            Class::Debug => f.write_str("debug exception"),
+            Class::Brk => write!(f, "BRK #{:#x}", self.immediate()),
+            Class::Other(class) => write!(f, "exception class {class:#04x}"),
+        }?;
+        match self.fault() {
+            Some(fault) => write!(f, ": {fault}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Values worked out from the manual's tables: EC << 26 | IL (bit 25) | ISS.
+#[cfg(test)]
+mod tests {
+    use super::{Class, Fault, Syndrome};
+    use std::string::ToString;
+
+    #[test]
+    fn a_store_to_text_is_a_permission_fault_at_level_3() {
+        let syndrome = Syndrome::new(0x9600_004f);
+        assert_eq!(syndrome.class(), Class::DataAbort);
+        assert_eq!(syndrome.fault(), Some(Fault::Permission(3)));
+        assert!(syndrome.is_write() && syndrome.has_address());
+        assert_eq!(
+            syndrome.to_string(),
+            "data abort on a write: permission fault, level 3"
+        );
+    }
+
+    #[test]
+    fn a_null_read_without_a_low_half_is_a_translation_fault_at_level_0() {
+        assert_eq!(
+            Syndrome::new(0x9600_0004).to_string(),
+            "data abort on a read: translation fault, level 0"
+        );
+    }
+
+    #[test]
+    fn a_fetch_from_data_is_an_instruction_abort() {
+        let syndrome = Syndrome::new(0x8600_000f);
+        assert_eq!(
+            syndrome.to_string(),
+            "instruction abort: permission fault, level 3"
+        );
+        assert!(!syndrome.is_write());
+    }
+
+    #[test]
+    fn each_fault_status_has_its_own_words() {
+        let status = |dfsc: u64| Syndrome::new(0x9600_0000 | dfsc).fault().unwrap();
+        assert_eq!(status(0x00), Fault::AddressSize(0));
+        assert_eq!(status(0x07), Fault::Translation(3));
+        assert_eq!(status(0x08), Fault::Other(0x08));
+        assert_eq!(status(0x0b), Fault::AccessFlag(3));
+        assert_eq!(status(0x0c), Fault::Other(0x0c));
+        assert_eq!(status(0x0d), Fault::Permission(1));
+        assert_eq!(status(0x10), Fault::External);
+        assert_eq!(status(0x15), Fault::ExternalOnWalk(1));
+        assert_eq!(status(0x21), Fault::Alignment);
+        assert_eq!(status(0x30), Fault::TlbConflict);
+        assert_eq!(status(0x35), Fault::UnsupportedExclusive);
+    }
+
+    #[test]
+    fn classes_without_an_address_do_not_claim_one() {
+        assert!(!Syndrome::new(0).has_address());
+        assert!(!Syndrome::new(0x9600_0410).has_address());
+        assert_eq!(Syndrome::new(0).to_string(), "undefined instruction");
+        assert_eq!(Syndrome::new(0xf200_0001).to_string(), "BRK #0x1");
+        assert_eq!(Syndrome::new(0x5600_0007).to_string(), "SVC #0x7");
+        assert_eq!(Syndrome::new(0xfe00_0000).class(), Class::Other(0x3f));
+    }
+}

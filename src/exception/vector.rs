@@ -1,0 +1,75 @@
+//! Which of the sixteen vectors was taken (DDI 0487 D1.3.1).
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+/// The index of a vector: 0 to 15, in the table's order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Vector(pub u64);
+
+/// What kind of exception a vector is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// Caused by an instruction: ESR tells.
+    Synchronous,
+    /// An interrupt.
+    Irq,
+    /// A fast interrupt.
+    Fiq,
+    /// An error that the memory system reports late.
+    SError,
+}
+
+impl Vector {
+    /// The kind of the exception.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self.0 % 4 {
+            0 => Kind::Synchronous,
+            1 => Kind::Irq,
+            2 => Kind::Fiq,
+            _ => Kind::SError,
+        }
+    }
+
+    /// Where it was taken from, in words.
+    #[must_use]
+    pub const fn origin(self) -> &'static str {
+        match self.0 / 4 {
+            0 => "the kernel on SP_EL0",
+            1 => "the kernel",
+            2 => "EL0",
+            3 => "EL0 in AArch32",
+            _ => "nowhere",
+        }
+    }
+}
+
+impl fmt::Display for Vector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind() {
+            Kind::Synchronous => "synchronous exception",
+            Kind::Irq => "IRQ",
+            Kind::Fiq => "FIQ",
+            Kind::SError => "SError",
+        };
+        write!(f, "{kind} from {}", self.origin())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Vector;
+    use std::string::ToString;
+
+    #[test]
+    fn the_kernels_own_vectors_are_four_to_seven() {
+        assert_eq!(
+            Vector(4).to_string(),
+            "synchronous exception from the kernel"
+        );
+        assert_eq!(Vector(7).to_string(), "SError from the kernel");
+        assert_eq!(Vector(9).to_string(), "IRQ from EL0");
+        assert_eq!(Vector(2).to_string(), "FIQ from the kernel on SP_EL0");
+    }
+}

@@ -1,0 +1,197 @@
+//! `kernel_main`: the order of everything, one line a step.
+
+use core::ops::ControlFlow;
+
+use super::live_audit::audit_live_tables;
+use super::machine::{self, Machine};
+use super::record::parked_cores;
+use super::shell;
+use crate::addr::{PAGE_SIZE, PhysAddr};
+use crate::arch::aarch64::{cpu, exception, mmu, tlb};
+use crate::board::raspi3;
+use crate::console::Size;
+use crate::drivers::range::PhysRange;
+use crate::log;
+use crate::mm::frames::FrameAllocator;
+use crate::mm::kernel_space::{self, KernelTable, linear, live_view};
+use crate::mm::{heap, layout, symbols};
+use crate::paging::PagingResult;
+
+/// This core's number: the only one that runs.
+const BOOT_CORE: usize = 0;
+
+/// Enters the kernel: core 0, high half, boot map, boot stack, DAIF masked.
+///
+/// # Safety
+/// Called by boot/start.S alone, once.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn kernel_main(dtb: u64) -> ! {
+    // SAFETY: the linker reserves the stack, and nobody else uses it.
+    unsafe { exception::install(symbols::boot_exception_stack_top()) };
+    let machine = machine::discover(dtb);
+    cpu::unmask_errors();
+    machine::report(machine);
+    take_frames(machine);
+    match final_map(machine) {
+        Ok(table) => enter_final_map(table),
+        Err(error) => panic!("the final map cannot be built: {error}"),
+    }
+    let stack = layout::main_stack(BOOT_CORE);
+    // SAFETY: the stack is mapped and used by nobody; this frame is not needed any more.
+    unsafe { cpu::continue_on_stack(stack.end(), finish_boot) }
+}
+
+/// The rest, on the final stack and map.
+extern "C" fn finish_boot() -> ! {
+    let stack = layout::exception_stack(BOOT_CORE);
+    // SAFETY: the stack is mapped and used by nobody.
+    unsafe { exception::install(stack.end()) };
+    // SAFETY: mapped by `final_map`, and handed over here once.
+    unsafe { heap::init(layout::heap()) };
+    // SAFETY: code, stack, vectors and data of this core are all high by now.
+    unsafe { mmu::give_up_low_half() };
+    reclaim_boot_memory();
+    report_map();
+    report_cores();
+    audit_live_tables();
+    shell::run()
+}
+
+/// Gives RAM to the frame allocator, less what is in use.
+fn take_frames(machine: &Machine) {
+    let image = symbols::image();
+    let ram = &machine.ram.ram;
+    let Some(last) = ram.last() else {
+        panic!("no RAM: not even that in which the kernel lies");
+    };
+    let tree = machine.tree.as_ref().ok();
+    let reserved = tree.iter().flat_map(|(facts, _)| facts.reserved.iter());
+    let tree_place = tree.iter().map(|(_, place)| place);
+    let words = FrameAllocator::words_for(last.end().as_usize());
+    let in_use = || reserved.clone().chain(tree_place.clone());
+    let bitmap = free_place(image.end, words * size_of::<u64>(), ram, in_use);
+
+    let first = linear(bitmap.base()).as_usize() as *mut u64;
+    // SAFETY: the place is RAM behind the image that nobody else uses, mapped read-write, and
+    // `words` words fit; it is reserved below.
+    let memory = unsafe { core::slice::from_raw_parts_mut(first, words) };
+    let mut frames = FrameAllocator::new(memory);
+    for range in ram.iter() {
+        frames.add(range.base(), range.end());
+    }
+    frames.reserve(
+        raspi3::FIRMWARE_PAGE,
+        PhysAddr::new(raspi3::FIRMWARE_PAGE.as_usize() + PAGE_SIZE),
+    );
+    frames.reserve(image.init, image.end);
+    frames.reserve(bitmap.base(), bitmap.end());
+    for range in in_use() {
+        frames.reserve(range.base(), range.end());
+    }
+    kernel_space::set_frames(frames);
+}
+
+/// The first `bytes` bytes of RAM from `from` on, whole frames, that touch nothing in use.
+fn free_place<'a, I: Iterator<Item = &'a PhysRange>>(
+    from: PhysAddr,
+    bytes: usize,
+    ram: &[PhysRange],
+    in_use: impl Fn() -> I,
+) -> PhysRange {
+    let size = bytes.next_multiple_of(PAGE_SIZE);
+    let mut start = from.as_usize().next_multiple_of(PAGE_SIZE);
+    loop {
+        let place = PhysRange::new(PhysAddr::new(start), size);
+        let Some(place) = place.filter(|place| ram.iter().any(|range| range.contains(*place)))
+        else {
+            panic!("no RAM behind the image for {bytes:#x} bytes of frame bitmap");
+        };
+        match in_use().find(|range| range.intersection(place).is_some()) {
+            Some(range) => start = range.end().as_usize().next_multiple_of(PAGE_SIZE),
+            None => return place,
+        }
+    }
+}
+
+/// The final map: image, RAM, devices; stacks and heap in the kernel window.
+fn final_map(machine: &Machine) -> PagingResult<KernelTable> {
+    let ram = machine.ram.ram.iter();
+    let ram = ram.map(|range| (range.base(), range.end()));
+    let mut table = kernel_space::build(&symbols::image(), ram)?;
+    let windows = [
+        layout::exception_stack(BOOT_CORE),
+        layout::main_stack(BOOT_CORE),
+        layout::heap(),
+    ];
+    for pages in windows {
+        kernel_space::map_window(&mut table, pages)?;
+    }
+    Ok(table)
+}
+
+/// Switches TTBR1 to the final map.
+fn enter_final_map(table: KernelTable) {
+    let Ok(empty) = KernelTable::try_new() else {
+        panic!("no frame left for the empty table");
+    };
+    cpu::mask_exceptions();
+    // SAFETY: the table maps the image (boot stack included), RAM and devices at the addresses
+    // that the boot map has them at; its receipts were paid; `.init` is executable low; the other
+    // cores are parked with their MMUs off.
+    unsafe {
+        mmu::switch_high_tree(
+            symbols::switch_routine(),
+            table.root_paddr(),
+            empty.root_paddr(),
+        );
+    }
+    cpu::unmask_errors();
+    kernel_space::set_table(table);
+}
+
+/// `.init`, the boot tables and the boot stack become free frames. The parking page and page 0
+/// stay: cores may stand there.
+fn reclaim_boot_memory() {
+    let image = symbols::image();
+    tlb::invalidate_every_core();
+    let reclaimed =
+        kernel_space::with_table(|table| kernel_space::reclaim(table, image.init, image.park));
+    let frames = match reclaimed {
+        Some(Ok(frames)) => frames + kernel_space::add_frames(image.scratch, image.end),
+        Some(Err(error)) => panic!(".init cannot be reclaimed: {error}"),
+        None => panic!(".init cannot be reclaimed: no live table"),
+    };
+    log!(
+        "boot",
+        "{frames} frames of .init, boot tables and boot stack reclaimed"
+    );
+}
+
+/// The cores that wait for a later day. By now each that came to `_start` has said so.
+fn report_cores() {
+    let parked = parked_cores();
+    let count = parked.iter().filter(|level| **level != 0).count();
+    match parked.iter().find(|level| **level != 0) {
+        Some(level) => log!("cores", "1 runs, {count} parked at EL{level}"),
+        None => log!("cores", "1 runs, the others wait in the firmware"),
+    }
+}
+
+/// One line a region of the live map, and what it costs.
+fn report_map() {
+    let view = live_view();
+    let _ = view.runs::<()>(|run| {
+        log!("map", "{run} {}", Size(run.bytes as u64));
+        ControlFlow::Continue(())
+    });
+    let count = kernel_space::frame_count();
+    log!("tables", "{} frames", view.count_tables());
+    log!(
+        "frames",
+        "{} of {} free ({})",
+        count.free,
+        count.usable,
+        Size((count.free * PAGE_SIZE) as u64)
+    );
+    log!("heap", "{}", Size(heap::usage().size as u64));
+}

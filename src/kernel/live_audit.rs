@@ -1,0 +1,67 @@
+//! The audit at boot: what the hardware walks now, read back from its registers.
+
+use alloc::vec::Vec;
+use core::fmt::Write;
+use core::ops::ControlFlow;
+
+use super::console::Raw;
+use super::exit::ExitCode;
+use super::panic::{begin_report, end_report};
+use crate::arch::aarch64::mmu;
+use crate::log;
+use crate::mm::audit::{Violation, check};
+use crate::mm::kernel_space::{LowView, live_view};
+use crate::mm::layout;
+use crate::paging::Run;
+
+/// Audits both halves. Logs what was counted, or stops and names the address.
+///
+/// A symbol of its own, so that a debugger can plant a fault before it runs.
+#[unsafe(no_mangle)]
+pub(super) extern "C" fn audit_live_tables() {
+    if let Some(va) = low_half_mapping() {
+        refuse(&Violation::LowHalfMapped { va });
+    }
+    let Some(mut runs) = live_runs() else {
+        panic!("no heap left to audit the live tables");
+    };
+    match check(&mut runs, &layout::guards()) {
+        Ok(counts) => log!("audit", "{counts}, low half empty"),
+        Err(violation) => refuse(&violation),
+    }
+}
+
+/// The first address that the low half maps, if walks from TTBR0 are on.
+fn low_half_mapping() -> Option<crate::addr::VirtAddr> {
+    let root = mmu::low_root()?;
+    // SAFETY: TTBR0 points to a tree while walks from it are on; the linear map has its tables.
+    let view = unsafe { LowView::new(root) };
+    match view.leaves(|leaf| ControlFlow::Break(leaf.va)) {
+        ControlFlow::Break(va) => Some(va),
+        ControlFlow::Continue(()) => None,
+    }
+}
+
+/// All runs of the live high half, or `None` if the heap has no room for them.
+fn live_runs() -> Option<Vec<Run>> {
+    let view = live_view();
+    let mut count = 0;
+    let _ = view.runs::<()>(|_| {
+        count += 1;
+        ControlFlow::Continue(())
+    });
+    let mut runs = Vec::new();
+    runs.try_reserve_exact(count).ok()?;
+    let _ = view.runs::<()>(|run| {
+        runs.push(run);
+        ControlFlow::Continue(())
+    });
+    Some(runs)
+}
+
+fn refuse(violation: &Violation) -> ! {
+    begin_report(ExitCode::Audit);
+    let _ = writeln!(Raw, "\nstilt: the live page tables are not sound");
+    let _ = writeln!(Raw, "  what  {violation}");
+    end_report(ExitCode::Audit)
+}

@@ -1,0 +1,88 @@
+//! The boot log: lines with the time since `_start`, printed and kept.
+
+use core::cell::UnsafeCell;
+use core::fmt::{self, Write};
+use core::mem::MaybeUninit;
+
+use super::console;
+use super::machine::counter_hz;
+use super::record::boot_record;
+use crate::arch::aarch64::relax::Mutex;
+use crate::arch::aarch64::timer;
+use crate::console::Timestamp;
+
+/// Bytes of log that are kept: the oldest go first.
+const CAPACITY: usize = 16 << 10;
+
+/// The kept bytes, in memory that is not cleared.
+struct Memory(UnsafeCell<MaybeUninit<[u8; CAPACITY]>>);
+
+// SAFETY: touched only by the owner of the lock on `RING`.
+unsafe impl Sync for Memory {}
+
+#[unsafe(link_section = ".noinit.log")]
+static MEMORY: Memory = Memory(UnsafeCell::new(MaybeUninit::uninit()));
+
+/// # Invariants
+/// The last `min(written, CAPACITY)` bytes that were written are in [`MEMORY`], byte `n` at
+/// `n % CAPACITY`.
+struct Ring {
+    written: usize,
+}
+
+static RING: Mutex<Ring> = Mutex::new(Ring { written: 0 });
+
+impl Ring {
+    fn slot(index: usize) -> *mut u8 {
+        MEMORY.0.get().cast::<u8>().wrapping_add(index % CAPACITY)
+    }
+}
+
+impl Write for Ring {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            // SAFETY: the slot is inside `MEMORY`, and `self` is the lock's.
+            unsafe { Self::slot(self.written).write(byte) };
+            self.written += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Prints and keeps a line.
+pub fn line(text: fmt::Arguments<'_>) {
+    let ticks = timer::counter().saturating_sub(boot_record().counter);
+    let stamp = Timestamp {
+        ticks,
+        hz: counter_hz(),
+    };
+    let _ = writeln!(RING.lock(), "{stamp} {text}");
+    console::print(format_args!("{stamp} {text}\n"));
+}
+
+/// Writes what is kept to `out`, from the first whole line on.
+///
+/// # Errors
+/// Those of `out`.
+pub fn replay(out: &mut dyn Write) -> fmt::Result {
+    let ring = RING.lock();
+    let first = ring.written.saturating_sub(CAPACITY);
+    let mut whole = first == 0;
+    for index in first..ring.written {
+        // SAFETY: the slot was written, by the invariant, and `ring` is the lock's.
+        let byte = unsafe { Ring::slot(index).read() };
+        if whole {
+            out.write_char(char::from(byte))?;
+        }
+        whole |= byte == b'\n';
+    }
+    Ok(())
+}
+
+/// Logs a line: `log!("name", "format", arguments)`.
+#[macro_export]
+macro_rules! log {
+    ($topic:literal, $($text:tt)+) => {
+        $crate::kernel::log::line(format_args!("{:<7} {}", $topic, format_args!($($text)+)))
+    };
+}

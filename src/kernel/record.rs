@@ -1,0 +1,67 @@
+//! How the kernel was entered: written by boot/start.S before anything else is known.
+
+use core::cell::UnsafeCell;
+
+use crate::arch::aarch64::cache;
+use crate::board::raspi3;
+
+/// The state of core 0 at its first instruction.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct BootRecord {
+    /// x0: device tree, ATAGs, or anything.
+    pub x0: u64,
+    /// The counter, CNTPCT_EL0 or at EL1 CNTVCT_EL0.
+    pub counter: u64,
+    /// The exception level, 1 to 3.
+    pub level: u64,
+    /// SCTLR of that level.
+    pub sctlr: u64,
+}
+
+impl BootRecord {
+    /// Whether the MMU or the data cache was on.
+    #[must_use]
+    pub const fn caches_were_on(&self) -> bool {
+        self.sctlr & 0b101 != 0
+    }
+}
+
+/// The record's memory, written before Rust runs.
+#[repr(transparent)]
+struct Memory(UnsafeCell<BootRecord>);
+
+// SAFETY: start.S writes it while nothing else runs; afterwards it is only read.
+unsafe impl Sync for Memory {}
+
+#[unsafe(no_mangle)]
+static BOOT_RECORD: Memory = Memory(UnsafeCell::new(BootRecord {
+    x0: 0,
+    counter: 0,
+    level: 0,
+    sctlr: 0,
+}));
+
+/// How the kernel was entered.
+#[must_use]
+pub fn boot_record() -> BootRecord {
+    // SAFETY: nobody writes any more; volatile because the writer is assembly.
+    unsafe { BOOT_RECORD.0.get().read_volatile() }
+}
+
+unsafe extern "C" {
+    /// In boot/park.S: per core, the exception level at which it was parked, or 0.
+    static PARKED: [u64; raspi3::CORES];
+}
+
+/// The other cores that came to `_start`: for each the exception level at which it waits, or 0.
+#[must_use]
+pub fn parked_cores() -> [u64; raspi3::CORES] {
+    let flags = &raw const PARKED;
+    // The cores wrote with their caches off: what this core may hold of the line is older.
+    cache::clean_and_invalidate(flags.addr(), flags.addr() + PARKED_SIZE);
+    // SAFETY: the page is mapped read-only and lies in the image; any bits are a valid `u64`.
+    unsafe { flags.read_volatile() }
+}
+
+const PARKED_SIZE: usize = size_of::<[u64; raspi3::CORES]>();

@@ -1,0 +1,82 @@
+//! Stilt: a bootable AArch64 kernel for the Raspberry Pi 3 that lives in the high half.
+//!
+//! This page is the map of the code. The image is `kernel8` (`src/main.rs`), which pulls in this
+//! library; everything before Rust is in `boot/*.S`.
+//!
+//! # Rooms
+//!
+//! | room | what it knows |
+//! |---|---|
+//! | [`addr`] | addresses: physical and virtual, never mixed up |
+//! | [`board`] | numbers from the board's manuals |
+//! | [`paging`] | page tables: formats, [`paging::PageTable64`], views of live tables |
+//! | [`exception`] | the meaning of exception bits |
+//! | [`drivers`] | device registers and protocols |
+//! | [`console`] | characters: line editor, numbers, quantities |
+//! | `arch` | every instruction that Rust cannot say |
+//! | [`mm`] | this kernel's memory: regions, frames, the kernel's map, heap |
+//! | `kernel` | the order of boot, log, shell, what becomes of exceptions |
+//! | [`boot`] | the Rust half of `boot/`: `init_kernel_pt` and the boot map |
+//!
+//! All but `arch`, `kernel` and parts of `mm` and `boot` are pure: they compile and are tested on
+//! any host. Where does a line go? First yes wins. (1) Runs before the MMU is on: `boot`. (2) A
+//! number from the board's manual: `board`. (3) A special instruction or a system register:
+//! `arch`. (4) A device register: `drivers`. (5) The meaning of bits: `paging::format`,
+//! `exception`. (6) Memory: machinery in `paging`, choices in `mm`. (7) Characters: `console`.
+//! Otherwise it is policy: `kernel`.
+//!
+//! # Edges
+//!
+//! These imports are allowed, and `make check` refuses others:
+//!
+//! ```text
+//! addr <- board, paging, drivers      addr paging <- arch      addr board paging arch <- mm
+//! addr board paging mm arch drivers exception console <- kernel
+//! addr board paging mm arch kernel <- boot
+//! ```
+//!
+//! # The way through
+//!
+//! ```text
+//! loader -x0-> boot/start.S           any of EL3, EL2, EL1; drops to EL1, MMU off, clears .bss
+//!   -> init_kernel_pt (boot::entry)   boot tables from mm::regions; MAIR, TCR, TTBRs
+//!   -> enable_mmu_and_enter_kernel    SCTLR, branch to the high half
+//!   -> kernel_main (kernel::init)     vectors, console, device tree and mailbox, frames,
+//!                                     final map by PageTable64, TTBR1 switched, heap, stack,
+//!                                     low half given up, boot memory freed, audit, shell
+//! ```
+//!
+//! # Memory
+//!
+//! Virtual = physical + 0xffff_0000_0000_0000 in one linear map; the kernel window with heap and
+//! guarded stacks begins at 0xffff_8000_0000_0000 (`mm::layout`).
+//!
+//! | physical | what | final map |
+//! |---|---|---|
+//! | 0x0000_0000, 4 KiB | spin table, firmware stub | RW, never executable |
+//! | 0x0008_0000 | `.init`, then the parking page | free frames; RO |
+//! | | text, rodata, data and bss | RO executable; RO; RW |
+//! | RAM | up to what device tree and mailbox say | RW, largest leaves |
+//! | 0x3f00_0000 | peripherals | Device-nGnRE |
+//! | 0x4000_0000 | local peripherals | Device-nGnRnE |
+//!
+//! Nothing is writable and executable, through one address or two; the low half is empty.
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod addr;
+pub mod board;
+pub mod boot;
+pub mod console;
+pub mod drivers;
+pub mod exception;
+pub mod mm;
+pub mod paging;
+
+#[cfg(target_os = "none")]
+pub mod arch;
+#[cfg(target_os = "none")]
+pub mod kernel;

@@ -1,0 +1,305 @@
+//! The audit of live tables: what must hold of every leaf, checked on what the hardware walks.
+//!
+//! Pure: takes the runs that a walk of the live tree found, and the ranges that must be unmapped.
+//! Nobody's own records are asked.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use super::layout::Pages;
+use crate::addr::{PAGE_SIZE, VirtAddr};
+use crate::paging::{MappingFlags, Run};
+
+/// What was looked at.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Runs of equal leaves.
+    pub runs: usize,
+    /// Leaves.
+    pub leaves: usize,
+    /// Pages that can be executed.
+    pub executable_pages: usize,
+    /// Pairs of runs that map the same frames.
+    pub aliases: usize,
+    /// Guard ranges.
+    pub guards: usize,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} leaves in {} runs, {} pages executable, {} aliases, {} guards unmapped",
+            self.leaves, self.runs, self.executable_pages, self.aliases, self.guards
+        )
+    }
+}
+
+/// What must not be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Violation {
+    /// A leaf can be written and executed.
+    WritableExecutable {
+        /// Its address.
+        va: VirtAddr,
+    },
+    /// A leaf of device or uncached memory can be executed.
+    ExecutableDevice {
+        /// Its address.
+        va: VirtAddr,
+    },
+    /// A frame can be written through one address and executed through another.
+    WritableAlias {
+        /// The executable address.
+        executable: VirtAddr,
+        /// The writable one.
+        writable: VirtAddr,
+    },
+    /// A frame has two memory types.
+    TwoMemoryTypes {
+        /// One address.
+        va: VirtAddr,
+        /// The other.
+        other: VirtAddr,
+    },
+    /// A guard is mapped.
+    GuardMapped {
+        /// The first mapped address in it.
+        va: VirtAddr,
+        /// What it guards.
+        guard: &'static str,
+    },
+    /// The low half still translates.
+    LowHalfMapped {
+        /// The first address that it maps.
+        va: VirtAddr,
+    },
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WritableExecutable { va } => write!(f, "{va} is writable and executable"),
+            Self::ExecutableDevice { va } => {
+                write!(f, "{va} is executable device or uncached memory")
+            }
+            Self::WritableAlias {
+                executable,
+                writable,
+            } => write!(
+                f,
+                "the frame executable at {executable} is writable at {writable}"
+            ),
+            Self::TwoMemoryTypes { va, other } => {
+                write!(f, "the frame at {va} has another memory type at {other}")
+            }
+            Self::GuardMapped { va, guard } => write!(f, "{va} is mapped: {guard}"),
+            Self::LowHalfMapped { va } => write!(f, "{va} in the low half is mapped"),
+        }
+    }
+}
+
+impl core::error::Error for Violation {}
+
+/// Checks all of a tree: every run of it, in any order (sorted by frame afterwards).
+///
+/// # Errors
+/// The first [`Violation`], in the order of the checks.
+pub fn check(runs: &mut [Run], guards: &[Pages]) -> Result<Counts, Violation> {
+    let mut counts = Counts {
+        runs: runs.len(),
+        guards: guards.len(),
+        ..Counts::default()
+    };
+    for run in runs.iter() {
+        check_rights(run)?;
+        check_guards(run, guards)?;
+        counts.leaves += run.bytes / run.first.size.bytes();
+        if run.first.flags.contains(MappingFlags::EXECUTE) {
+            counts.executable_pages += run.bytes / PAGE_SIZE;
+        }
+    }
+    runs.sort_unstable_by_key(|run| run.first.pa);
+    for (index, run) in runs.iter().enumerate() {
+        let end = frame(run, run.bytes);
+        let rest = runs.get(index + 1..).unwrap_or_default();
+        for other in rest.iter().take_while(|other| frame(other, 0) < end) {
+            check_alias(run, other)?;
+            counts.aliases += 1;
+        }
+    }
+    Ok(counts)
+}
+
+/// The number of the frame `offset` bytes into a run; runs end within the number range.
+fn frame(run: &Run, offset: usize) -> usize {
+    (run.first.pa.as_usize() + offset) / PAGE_SIZE
+}
+
+fn check_rights(run: &Run) -> Result<(), Violation> {
+    let (va, flags) = (run.first.va, run.first.flags);
+    if !flags.contains(MappingFlags::EXECUTE) {
+        return Ok(());
+    }
+    if flags.contains(MappingFlags::WRITE) {
+        return Err(Violation::WritableExecutable { va });
+    }
+    if flags.intersects(MappingFlags::MEMORY_TYPE) {
+        return Err(Violation::ExecutableDevice { va });
+    }
+    Ok(())
+}
+
+fn check_guards(run: &Run, guards: &[Pages]) -> Result<(), Violation> {
+    let start = run.first.va.as_usize();
+    let last = start + (run.bytes - 1);
+    for guard in guards {
+        if start < guard.end() && guard.start.as_usize() <= last {
+            return Err(Violation::GuardMapped {
+                va: run.first.va.max(guard.start),
+                guard: guard.name,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// `run` and `other` share frames; `other`'s first is not below `run`'s.
+fn check_alias(run: &Run, other: &Run) -> Result<(), Violation> {
+    let shared = other.first.pa.as_usize() - run.first.pa.as_usize();
+    let here = VirtAddr::new(run.first.va.as_usize() + shared);
+    let there = other.first.va;
+    let memory_type = |run: &Run| run.first.flags.intersection(MappingFlags::MEMORY_TYPE);
+    if memory_type(run) != memory_type(other) {
+        return Err(Violation::TwoMemoryTypes {
+            va: here,
+            other: there,
+        });
+    }
+    let can = |run: &Run, right| run.first.flags.contains(right);
+    for ((executable, x), (writable, w)) in
+        [((run, here), (other, there)), ((other, there), (run, here))]
+    {
+        if can(executable, MappingFlags::EXECUTE) && can(writable, MappingFlags::WRITE) {
+            return Err(Violation::WritableAlias {
+                executable: x,
+                writable: w,
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Violation, check};
+    use crate::addr::{PhysAddr, VirtAddr};
+    use crate::mm::layout::guards;
+    use crate::paging::{Leaf, MappingFlags, PageSize, Run};
+
+    const READ: MappingFlags = MappingFlags::READ;
+    const READ_WRITE: MappingFlags = READ.union(MappingFlags::WRITE);
+    const CODE: MappingFlags = READ.union(MappingFlags::EXECUTE);
+    const DEVICE: MappingFlags = READ_WRITE.union(MappingFlags::DEVICE);
+
+    fn run(va: usize, pa: usize, pages: usize, flags: MappingFlags) -> Run {
+        Run {
+            first: Leaf {
+                va: VirtAddr::new(va),
+                pa: PhysAddr::new(pa),
+                flags,
+                size: PageSize::Size4K,
+                bits: 0,
+            },
+            bytes: pages * 0x1000,
+        }
+    }
+
+    fn kernel() -> [Run; 4] {
+        [
+            run(0xffff_0000_0008_0000, 0x8_0000, 4, CODE),
+            run(0xffff_0000_0008_4000, 0x8_4000, 60, READ_WRITE),
+            run(0xffff_8000_4000_1000, 0x8_8000, 8, READ_WRITE),
+            run(0xffff_0000_3f00_0000, 0x3f00_0000, 16, DEVICE),
+        ]
+    }
+
+    #[test]
+    fn a_sound_kernel_passes_and_is_counted() {
+        let counts = check(&mut kernel(), &guards()).unwrap();
+        assert_eq!((counts.leaves, counts.runs, counts.aliases), (88, 4, 1));
+        assert_eq!(counts.executable_pages, 4);
+    }
+
+    #[test]
+    fn each_planted_fault_is_named_with_its_address() {
+        let at = |index: usize, run: Run| {
+            let mut runs = kernel();
+            runs[index] = run;
+            check(&mut runs, &guards()).unwrap_err()
+        };
+        let va = VirtAddr::new;
+        assert_eq!(
+            at(
+                0,
+                run(0xffff_0000_0008_0000, 0x8_0000, 4, CODE | READ_WRITE)
+            ),
+            Violation::WritableExecutable {
+                va: va(0xffff_0000_0008_0000)
+            }
+        );
+        assert_eq!(
+            at(
+                3,
+                run(
+                    0xffff_0000_3f00_0000,
+                    0x3f00_0000,
+                    1,
+                    CODE | MappingFlags::DEVICE
+                )
+            ),
+            Violation::ExecutableDevice {
+                va: va(0xffff_0000_3f00_0000)
+            }
+        );
+        assert_eq!(
+            at(2, run(0xffff_8000_4000_1000, 0x8_2000, 1, READ_WRITE)),
+            Violation::WritableAlias {
+                executable: va(0xffff_0000_0008_2000),
+                writable: va(0xffff_8000_4000_1000),
+            }
+        );
+        assert_eq!(
+            at(2, run(0xffff_8000_4000_1000, 0x8_8000, 1, DEVICE)),
+            Violation::TwoMemoryTypes {
+                va: va(0xffff_0000_0008_8000),
+                other: va(0xffff_8000_4000_1000),
+            }
+        );
+        assert!(matches!(
+            at(2, run(0xffff_8000_4000_0000, 0x8_8000, 1, READ_WRITE)),
+            Violation::GuardMapped { va: address, .. } if address == va(0xffff_8000_4000_0000)
+        ));
+    }
+
+    #[test]
+    fn a_writable_run_below_an_executable_one_is_seen_too() {
+        let mut runs = [
+            run(0xffff_0000_0010_0000, 0x10_0000, 16, READ_WRITE),
+            run(0xffff_0000_0800_0000, 0x10_3000, 1, CODE),
+        ];
+        assert_eq!(
+            check(&mut runs, &[]),
+            Err(Violation::WritableAlias {
+                executable: VirtAddr::new(0xffff_0000_0800_0000),
+                writable: VirtAddr::new(0xffff_0000_0010_3000),
+            })
+        );
+    }
+
+    #[test]
+    fn the_last_page_of_the_address_space_does_not_wrap() {
+        let mut runs = [run(0xffff_ffff_ffff_f000, 0x10_0000, 1, READ)];
+        assert!(check(&mut runs, &guards()).is_ok());
+    }
+}

@@ -1,0 +1,228 @@
+//! The kernel's address space: the final map, made with [`PageTable64`](crate::paging::PageTable64).
+//!
+//! Built beside the boot map from the same list of regions, then switched to. Afterwards it is
+//! only added to: nothing that the kernel stands on is split or moved.
+
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::arch::aarch64::relax::Mutex;
+use crate::arch::aarch64::tlb::KernelTlb;
+use crate::board::raspi3::{self, KERNEL_VA_OFFSET};
+use crate::mm::frames::{FrameAllocator, FrameCount};
+use crate::mm::layout::Pages;
+use crate::mm::regions::{ImageLayout, Kind};
+use crate::paging::format::aarch64::{A64PageTable, A64TableView, HighHalf, LowHalf};
+use crate::paging::{LeafSizes, MappingFlags, PagingError, PagingHandler, PagingResult};
+
+/// The kernel's page table.
+pub type KernelTable = A64PageTable<HighHalf, KernelTlb, KernelFrames>;
+/// A look at the tree of the high half.
+pub type KernelView = A64TableView<HighHalf, KernelTlb, KernelFrames>;
+/// A look at the tree of the low half.
+pub type LowView = A64TableView<LowHalf, KernelTlb, KernelFrames>;
+
+/// The free frames, once RAM is known.
+static FRAMES: Mutex<Option<FrameAllocator<'static>>> = Mutex::new(None);
+
+/// Rights that every kernel mapping has.
+const KERNEL: MappingFlags = MappingFlags::READ
+    .union(MappingFlags::ACCESSED)
+    .union(MappingFlags::GLOBAL);
+/// Code.
+pub const CODE: MappingFlags = KERNEL.union(MappingFlags::EXECUTE);
+/// Constants.
+pub const READ_ONLY: MappingFlags = KERNEL;
+/// Data, stacks, free frames.
+pub const READ_WRITE: MappingFlags = KERNEL.union(MappingFlags::WRITE);
+const DEVICE: MappingFlags = READ_WRITE.union(MappingFlags::DEVICE);
+const LOCAL_DEVICE: MappingFlags = DEVICE.union(MappingFlags::UNCACHED);
+
+/// Where the linear map has `pa`.
+#[must_use]
+pub const fn linear(pa: PhysAddr) -> VirtAddr {
+    VirtAddr::new(pa.as_usize() + KERNEL_VA_OFFSET)
+}
+
+/// Frames from [`FRAMES`], reached through the linear map.
+pub struct KernelFrames;
+
+// SAFETY: the allocator gives a frame once until it is freed, and only RAM; the boot map and the
+// final map have all RAM at `linear`, Normal write-back.
+unsafe impl PagingHandler for KernelFrames {
+    fn alloc_frame() -> Option<PhysAddr> {
+        FRAMES.lock().as_mut()?.allocate()
+    }
+
+    fn dealloc_frame(pa: PhysAddr) {
+        if let Some(frames) = FRAMES.lock().as_mut()
+            && let Err(error) = frames.free(pa)
+        {
+            panic!("{error}");
+        }
+    }
+
+    fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
+        linear(pa)
+    }
+}
+
+/// Hands the frames over.
+pub fn set_frames(frames: FrameAllocator<'static>) {
+    *FRAMES.lock() = Some(frames);
+}
+
+/// How many frames there are and how many are free; nothing before RAM is known.
+#[must_use]
+pub fn frame_count() -> FrameCount {
+    FRAMES
+        .lock()
+        .as_ref()
+        .map_or(FrameCount { usable: 0, free: 0 }, FrameAllocator::count)
+}
+
+/// Adds `[start, end)` to the free frames. Returns how many frames that is.
+pub fn add_frames(start: PhysAddr, end: PhysAddr) -> usize {
+    FRAMES
+        .lock()
+        .as_mut()
+        .map_or(0, |frames| frames.add(start, end))
+}
+
+/// The final map of image, RAM and devices; nobody uses it yet. `ram` is sorted, whole frames.
+///
+/// `.init` is left out: it becomes free frames. The parking page is read-only: cores may stand
+/// there with their caches off.
+///
+/// # Errors
+/// [`PagingError::NoMemory`].
+pub fn build(
+    image: &ImageLayout,
+    ram: impl Iterator<Item = (PhysAddr, PhysAddr)>,
+) -> PagingResult<KernelTable> {
+    let mut table = KernelTable::try_new()?;
+    map_linear(&mut table, image.park, image.text, READ_ONLY)?;
+    for region in image.regions() {
+        let flags = match region.kind {
+            Kind::Init => continue,
+            Kind::Text => CODE,
+            Kind::ReadOnly => READ_ONLY,
+            Kind::ReadWrite => READ_WRITE,
+        };
+        map_linear(&mut table, region.start, region.end, flags)?;
+    }
+    for (start, end) in ram {
+        let below = (start, end.min(image.init));
+        let above = (start.max(image.end), end);
+        for (start, end) in [below, above] {
+            map_linear(&mut table, start, end, READ_WRITE)?;
+        }
+    }
+    map_device(
+        &mut table,
+        raspi3::PERIPHERALS,
+        raspi3::PERIPHERALS_SIZE,
+        DEVICE,
+    )?;
+    map_device(
+        &mut table,
+        raspi3::LOCAL_PERIPHERALS,
+        raspi3::LOCAL_PERIPHERALS_SIZE,
+        LOCAL_DEVICE,
+    )?;
+    Ok(table)
+}
+
+/// Maps `[start, end)` at its place in the linear map; nothing if it is empty.
+///
+/// The first 2 MiB are mapped in pages, so that the image's edges never split a block.
+fn map_linear(
+    table: &mut KernelTable,
+    start: PhysAddr,
+    end: PhysAddr,
+    flags: MappingFlags,
+) -> PagingResult {
+    let Some(size) = end.checked_sub(start).filter(|size| *size > 0) else {
+        return Ok(());
+    };
+    table
+        .map_region(linear(start), start, size, flags, LeafSizes::Largest)?
+        .flush();
+    Ok(())
+}
+
+fn map_device(
+    table: &mut KernelTable,
+    start: PhysAddr,
+    size: usize,
+    flags: MappingFlags,
+) -> PagingResult {
+    table
+        .map_region(linear(start), start, size, flags, LeafSizes::Largest)?
+        .flush();
+    Ok(())
+}
+
+/// Maps `pages` of the kernel window to fresh frames.
+///
+/// # Errors
+/// [`PagingError::NoMemory`], with what was mapped unmapped again; those of a mapping.
+pub fn map_window(table: &mut KernelTable, pages: Pages) -> PagingResult {
+    for offset in (0..pages.size).step_by(PAGE_SIZE) {
+        let va = VirtAddr::new(pages.start.as_usize() + offset);
+        let mapped = match KernelFrames::alloc_frame() {
+            Some(frame) => map_frame(table, va, frame),
+            None => Err(PagingError::NoMemory),
+        };
+        if let Err(error) = mapped {
+            for done in (0..offset).step_by(PAGE_SIZE) {
+                let va = VirtAddr::new(pages.start.as_usize() + done);
+                KernelFrames::dealloc_frame(table.unmap(va)?.flush());
+            }
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Maps one frame, or gives it back.
+fn map_frame(table: &mut KernelTable, va: VirtAddr, frame: PhysAddr) -> PagingResult {
+    let size = crate::paging::PageSize::Size4K;
+    match table.map(va, frame, size, READ_WRITE) {
+        Ok(receipt) => {
+            receipt.flush();
+            Ok(())
+        }
+        Err(error) => {
+            KernelFrames::dealloc_frame(frame);
+            Err(error)
+        }
+    }
+}
+
+/// Turns a part of the image that is not mapped into mapped free frames. Returns their number.
+///
+/// # Errors
+/// As for a mapping.
+pub fn reclaim(table: &mut KernelTable, start: PhysAddr, end: PhysAddr) -> PagingResult<usize> {
+    map_linear(table, start, end, READ_WRITE)?;
+    Ok(add_frames(start, end))
+}
+
+/// The kernel's page table, once the hardware uses it.
+static TABLE: Mutex<Option<KernelTable>> = Mutex::new(None);
+
+/// Keeps the table that TTBR1 now points to.
+pub fn set_table(table: KernelTable) {
+    *TABLE.lock() = Some(table);
+}
+
+/// Works on the live table; `None` before there is one.
+pub fn with_table<R>(work: impl FnOnce(&mut KernelTable) -> R) -> Option<R> {
+    TABLE.lock().as_mut().map(work)
+}
+
+/// The tree that translates the high half now, as the register has it.
+#[must_use]
+pub fn live_view() -> KernelView {
+    // SAFETY: TTBR1 always points to a tree of this format, whose tables the linear map has.
+    unsafe { KernelView::new(crate::arch::aarch64::mmu::high_root()) }
+}

@@ -1,0 +1,69 @@
+//! The regions of the image: the one list that the boot map and the final map are made from.
+//!
+//! Made before the MMU is on: no pointer is kept, no formatting, plain values only.
+#![forbid(unsafe_code)]
+
+use crate::addr::PhysAddr;
+
+/// What a region of the image holds; what may be done with it follows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(usize)]
+pub enum Kind {
+    /// `.init` and the parking page: code for low addresses.
+    Init,
+    /// Code.
+    Text,
+    /// Constants.
+    ReadOnly,
+    /// Everything that is written: data, bss, boot tables, boot stack.
+    ReadWrite,
+}
+
+/// A region of the image: whole frames.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ImageRegion {
+    /// Its first byte.
+    pub start: PhysAddr,
+    /// The byte after its last.
+    pub end: PhysAddr,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+/// The regions of the image in the order of addresses, without overlap.
+pub type Regions = [ImageRegion; 4];
+
+/// Where the parts of the image begin and end; physical.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ImageLayout {
+    /// `.init`, first of all.
+    pub init: PhysAddr,
+    /// The parking page, up to the text.
+    pub park: PhysAddr,
+    /// Text.
+    pub text: PhysAddr,
+    /// Constants.
+    pub rodata: PhysAddr,
+    /// Data, noinit, bss.
+    pub data: PhysAddr,
+    /// Boot tables and boot stack.
+    pub scratch: PhysAddr,
+    /// The byte after the last.
+    pub end: PhysAddr,
+}
+
+impl ImageLayout {
+    /// The image, region by region.
+    #[must_use]
+    pub const fn regions(&self) -> Regions {
+        const fn region(start: PhysAddr, end: PhysAddr, kind: Kind) -> ImageRegion {
+            ImageRegion { start, end, kind }
+        }
+        [
+            region(self.init, self.text, Kind::Init),
+            region(self.text, self.rodata, Kind::Text),
+            region(self.rodata, self.data, Kind::ReadOnly),
+            region(self.data, self.end, Kind::ReadWrite),
+        ]
+    }
+}

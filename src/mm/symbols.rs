@@ -1,0 +1,66 @@
+//! Linker symbols as typed addresses.
+//!
+//! The addresses are formed relative to the program counter: physical before the MMU is on,
+//! virtual afterwards. [`image`] is right in both worlds.
+
+use super::regions::ImageLayout;
+use crate::addr::PhysAddr;
+use crate::board::raspi3::KERNEL_VA_OFFSET;
+
+macro_rules! symbols {
+    ($($(#[$doc:meta])* $visibility:vis $name:ident = $symbol:ident;)*) => {
+        unsafe extern "C" {
+            $(static $symbol: [u8; 0];)*
+        }
+        $(
+            $(#[$doc])*
+            #[inline(always)]
+            $visibility fn $name() -> PhysAddr {
+                let here = (&raw const $symbol).addr();
+                PhysAddr::new(here & !KERNEL_VA_OFFSET)
+            }
+        )*
+    };
+}
+
+symbols! {
+    init = __init_start;
+    park = __park_start;
+    text = __text_start;
+    rodata = __rodata_start;
+    data = __data_start;
+    bss = __bss_start;
+    scratch = __scratch_start;
+    end = __image_end;
+    exception_stack_top = __boot_exception_stack_top;
+    /// Where the routine that switches TTBR1 is (boot/start.S).
+    pub switch_routine = switch_ttbr1;
+}
+
+/// Where the parts of the image are.
+#[must_use]
+#[inline(always)]
+pub fn image() -> ImageLayout {
+    ImageLayout {
+        init: init(),
+        park: park(),
+        text: text(),
+        rodata: rodata(),
+        data: data(),
+        scratch: scratch(),
+        end: end(),
+    }
+}
+
+/// The upper end of the stack for exceptions before the final map; virtual.
+#[must_use]
+pub fn boot_exception_stack_top() -> usize {
+    exception_stack_top().as_usize() | KERNEL_VA_OFFSET
+}
+
+/// What is written while the caches are off: from `.bss` to the end of the boot stack.
+#[must_use]
+#[inline(always)]
+pub fn written_before_caches() -> (PhysAddr, PhysAddr) {
+    (bss(), end())
+}

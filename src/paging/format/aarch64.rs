@@ -1,0 +1,361 @@
+//! VMSAv8-64, 4 KiB granule, 48-bit halves: descriptors, and the registers that go with them.
+//!
+//! Arm DDI 0487: D8.3.1 (table, block and page descriptors), D8.3.2 (attribute fields), D8.4
+//! (access permissions), D24.2 (MAIR_EL1, TCR_EL1, SCTLR_EL1); Cortex-A53 TRM DDI 0500 for what
+//! the core implements: 40-bit physical addresses, 16-bit ASIDs, no hardware access flag.
+//!
+//! # Decisions
+//! * A tree translates one half, and says which by its type: the same descriptor indices serve
+//!   both, so a tree that took both would alias every address with one of the other half.
+//! * A retained leaf has bit 0 clear, and bit 55 (reserved for software) set: a retained page of
+//!   frame 0 is not all zero.
+//! * `DEVICE` is nGnRE and `DEVICE | UNCACHED` nGnRnE.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::paging::{
+    GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData,
+    PagingResult, TableView,
+};
+
+/// MAIR_EL1: index 0 Device-nGnRnE, 1 Device-nGnRE, 3 Normal non-cacheable, 4 Normal write-back
+/// with read and write allocation, inner and outer.
+pub const MAIR_EL1: u64 = 0x0000_00ff_4400_0400;
+
+/// TCR_EL1 without IPS: T0SZ = T1SZ = 16; both walks inner shareable, write-back write-allocate;
+/// TG0 = 4 KiB (0b00), TG1 = 4 KiB (0b10); A1 = 0; AS = 1, 16-bit ASIDs; TBI = 0.
+pub const TCR_EL1_BASE: u64 = 16
+    | 0b01 << 8 // IRGN0
+    | 0b01 << 10 // ORGN0
+    | 0b11 << 12 // SH0
+    | 16 << 16 // T1SZ
+    | 0b01 << 24 // IRGN1
+    | 0b01 << 26 // ORGN1
+    | 0b11 << 28 // SH1
+    | 0b10 << 30 // TG1
+    | 1 << 36; // AS
+
+/// TCR_EL1.EPD0: no walks from TTBR0.
+pub const TCR_EL1_EPD0: u64 = 1 << 7;
+
+/// SCTLR_EL1 with the MMU on: the RES1 bits of Armv8.0 (11, 20, 22, 23, 28, 29), M, A, C, SA,
+/// SA0, I and WXN.
+pub const SCTLR_EL1_MMU_ON: u64 = 0x30d8_181f;
+
+/// SCTLR_EL1 with the MMU and the caches off: the RES1 bits alone.
+pub const SCTLR_EL1_MMU_OFF: u64 = 0x30d0_0800;
+
+/// TCR_EL1 for a CPU with this ID_AA64MMFR0_EL1.
+///
+/// PARange is bits 3:0 and has IPS's encoding; values above 5 (48 bits) need a larger granule.
+#[must_use]
+pub const fn tcr_el1(id_aa64mmfr0: u64) -> u64 {
+    let pa_range = id_aa64mmfr0 & 0xf;
+    let ips = if pa_range > 5 { 5 } else { pa_range };
+    TCR_EL1_BASE | ips << 32
+}
+
+const VALID: u64 = 1 << 0;
+/// In a valid descriptor: a table (levels 0 to 2) or a page (level 3); clear: a block.
+const NOT_BLOCK: u64 = 1 << 1;
+const ATTR_INDEX_SHIFT: u32 = 2;
+const ATTR_INDEX: u64 = 0b111 << ATTR_INDEX_SHIFT;
+const AP_EL0: u64 = 1 << 6;
+const AP_READ_ONLY: u64 = 1 << 7;
+const INNER_SHAREABLE: u64 = 0b11 << 8;
+const ACCESS_FLAG: u64 = 1 << 10;
+const NON_GLOBAL: u64 = 1 << 11;
+const PXN: u64 = 1 << 53;
+const UXN: u64 = 1 << 54;
+/// Software: a retained leaf.
+const RETAINED: u64 = 1 << 55;
+const OUTPUT_ADDRESS: u64 = 0x0000_ffff_ffff_f000;
+
+const DEVICE_NGNRNE: u64 = 0;
+const DEVICE_NGNRE: u64 = 1;
+const NORMAL_NON_CACHEABLE: u64 = 3;
+const NORMAL_WRITE_BACK: u64 = 4;
+
+/// A VMSAv8-64 stage-1 descriptor.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(transparent)]
+pub struct A64PTE(u64);
+
+impl A64PTE {
+    /// A leaf, for the boot map: in a `const`, with flags that are known to be right.
+    ///
+    /// # Panics
+    /// When the flags or the address are refused; in a `const` that is a compile error.
+    #[must_use]
+    pub const fn attributes(flags: MappingFlags, size: PageSize) -> u64 {
+        match encode(flags, size) {
+            Ok(bits) => bits,
+            Err(_) => panic!("these flags have no encoding"),
+        }
+    }
+
+    /// PXN: not executable at EL1.
+    #[must_use]
+    pub const fn is_privileged_execute_never(self) -> bool {
+        self.0 & PXN != 0
+    }
+
+    /// UXN: not executable at EL0.
+    #[must_use]
+    pub const fn is_unprivileged_execute_never(self) -> bool {
+        self.0 & UXN != 0
+    }
+
+    /// The index into MAIR_EL1.
+    #[must_use]
+    pub const fn attr_index(self) -> u64 {
+        (self.0 & ATTR_INDEX) >> ATTR_INDEX_SHIFT
+    }
+
+    /// SH, bits 9:8: 0 non-, 2 outer, 3 inner shareable.
+    #[must_use]
+    pub const fn shareability(self) -> u64 {
+        (self.0 >> 8) & 0b11
+    }
+}
+
+/// A descriptor found at `level`, in words.
+#[derive(Clone, Copy, Debug)]
+pub struct Describe {
+    /// The descriptor.
+    pub entry: A64PTE,
+    /// The level of the table it stands in, 0 to 3.
+    pub level: usize,
+}
+
+impl fmt::Display for Describe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { entry, level } = *self;
+        let bit = |bit: u64| u8::from(entry.0 & bit != 0);
+        if !entry.is_present() {
+            let retained = entry.0 & RETAINED != 0;
+            return f.write_str(if retained { "retained" } else { "invalid" });
+        }
+        let size = match (level, entry.is_huge()) {
+            (0..=2, false) => return write!(f, "table at {}", entry.paddr()),
+            (1, true) => "block 1G",
+            (2, true) => "block 2M",
+            (3, false) => "page 4K",
+            _ => return f.write_str("reserved"),
+        };
+        write!(
+            f,
+            "{size} at {} AttrIndx={} AP={}{} SH={} AF={} nG={} PXN={} UXN={}",
+            entry.paddr(),
+            entry.attr_index(),
+            bit(AP_READ_ONLY),
+            bit(AP_EL0),
+            entry.shareability(),
+            bit(ACCESS_FLAG),
+            bit(NON_GLOBAL),
+            bit(PXN),
+            bit(UXN),
+        )
+    }
+}
+
+/// All bits of a leaf but its output address.
+const fn encode(flags: MappingFlags, size: PageSize) -> PagingResult<u64> {
+    if !flags.intersects(MappingFlags::RIGHTS) {
+        return Ok(attributes(flags) | RETAINED | structure(size) | UXN | PXN);
+    }
+    let user = flags.contains(MappingFlags::USER);
+    let execute = flags.contains(MappingFlags::EXECUTE);
+    let readable = flags.contains(MappingFlags::READ);
+    if execute && flags.contains(MappingFlags::WRITE) {
+        return Err(PagingError::WritableExecutable { flags });
+    }
+    if execute && flags.intersects(MappingFlags::MEMORY_TYPE) {
+        return Err(PagingError::ExecutableDevice { flags });
+    }
+    if !readable && !(user && execute) || user && flags.contains(MappingFlags::GLOBAL) {
+        return Err(PagingError::Unsupported { flags });
+    }
+    let never = match (execute, user) {
+        (false, _) => PXN | UXN,
+        (true, false) => UXN,
+        (true, true) => PXN,
+    };
+    let el0 = if user && readable { AP_EL0 } else { 0 };
+    Ok(attributes(flags) | VALID | structure(size) | never | el0)
+}
+
+/// Bit 1: set in a page, clear in a block.
+const fn structure(size: PageSize) -> u64 {
+    match size {
+        PageSize::Size4K => NOT_BLOCK,
+        PageSize::Size2M | PageSize::Size1G => 0,
+    }
+}
+
+/// Memory type, shareability, read-only, access flag, global; for a retained leaf also USER.
+const fn attributes(flags: MappingFlags) -> u64 {
+    let memory = match (
+        flags.contains(MappingFlags::DEVICE),
+        flags.contains(MappingFlags::UNCACHED),
+    ) {
+        (true, false) => DEVICE_NGNRE << ATTR_INDEX_SHIFT,
+        (true, true) => DEVICE_NGNRNE << ATTR_INDEX_SHIFT,
+        (false, true) => NORMAL_NON_CACHEABLE << ATTR_INDEX_SHIFT | INNER_SHAREABLE,
+        (false, false) => NORMAL_WRITE_BACK << ATTR_INDEX_SHIFT | INNER_SHAREABLE,
+    };
+    let mut bits = memory;
+    if !flags.contains(MappingFlags::WRITE) {
+        bits |= AP_READ_ONLY;
+    }
+    if flags.contains(MappingFlags::ACCESSED) {
+        bits |= ACCESS_FLAG;
+    }
+    if !flags.contains(MappingFlags::GLOBAL) {
+        bits |= NON_GLOBAL;
+    }
+    if flags.contains(MappingFlags::USER) && !flags.intersects(MappingFlags::RIGHTS) {
+        bits |= AP_EL0;
+    }
+    bits
+}
+
+impl GenericPTE for A64PTE {
+    fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
+        let attributes = encode(flags, size)?;
+        Ok(Self(attributes | output_address(pa, size)?))
+    }
+
+    fn new_table(pa: PhysAddr) -> Self {
+        Self(pa.as_usize() as u64 & OUTPUT_ADDRESS | NOT_BLOCK | VALID)
+    }
+
+    fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    fn bits(self) -> u64 {
+        self.0
+    }
+
+    fn paddr(self) -> PhysAddr {
+        PhysAddr::new((self.0 & OUTPUT_ADDRESS) as usize)
+    }
+
+    fn flags(self) -> MappingFlags {
+        let mut flags = match self.attr_index() {
+            DEVICE_NGNRNE => MappingFlags::MEMORY_TYPE,
+            DEVICE_NGNRE => MappingFlags::DEVICE,
+            NORMAL_NON_CACHEABLE => MappingFlags::UNCACHED,
+            _ => MappingFlags::empty(),
+        };
+        flags.set(MappingFlags::ACCESSED, self.0 & ACCESS_FLAG != 0);
+        flags.set(MappingFlags::GLOBAL, self.0 & NON_GLOBAL == 0);
+        let el0 = self.0 & AP_EL0 != 0;
+        if !self.is_present() {
+            flags.set(MappingFlags::USER, el0);
+            return flags;
+        }
+        let user_executes = !self.is_unprivileged_execute_never();
+        let kernel_executes = !self.is_privileged_execute_never();
+        flags.set(MappingFlags::USER, el0 || user_executes);
+        flags.set(MappingFlags::READ, el0 || !user_executes);
+        flags.set(MappingFlags::WRITE, self.0 & AP_READ_ONLY == 0);
+        flags.set(MappingFlags::EXECUTE, user_executes || kernel_executes);
+        flags
+    }
+
+    fn set_paddr(&mut self, pa: PhysAddr, size: PageSize) -> PagingResult {
+        self.0 = self.0 & !OUTPUT_ADDRESS | output_address(pa, size)?;
+        Ok(())
+    }
+
+    fn set_flags(&mut self, flags: MappingFlags, size: PageSize) -> PagingResult {
+        self.0 = self.0 & OUTPUT_ADDRESS | encode(flags, size)?;
+        Ok(())
+    }
+
+    fn is_unused(self) -> bool {
+        self.0 == 0
+    }
+
+    fn is_present(self) -> bool {
+        self.0 & VALID != 0
+    }
+
+    fn is_huge(self) -> bool {
+        self.0 & (VALID | RETAINED) != 0 && self.0 & NOT_BLOCK == 0
+    }
+
+    fn clear(&mut self) {
+        self.0 = 0;
+    }
+
+    fn needs_break(self, new: Self) -> bool {
+        let changed = self.0 ^ new.0;
+        changed & (OUTPUT_ADDRESS | ATTR_INDEX | INNER_SHAREABLE | NOT_BLOCK) != 0
+            || self.0 & NON_GLOBAL != 0 && new.0 & NON_GLOBAL == 0
+    }
+}
+
+/// `pa` as the output address of a leaf of `size`.
+fn output_address(pa: PhysAddr, size: PageSize) -> PagingResult<u64> {
+    if !pa.is_aligned(size.bytes()) {
+        return Err(PagingError::NotAligned {
+            value: pa.as_usize(),
+            alignment: size.bytes(),
+        });
+    }
+    let bits = pa.as_usize() as u64;
+    if bits & !OUTPUT_ADDRESS != 0 {
+        return Err(PagingError::InvalidPhysAddr { pa });
+    }
+    Ok(bits)
+}
+
+/// Which half of the address space a tree translates.
+pub trait Half: Send + Sync {
+    /// The first address.
+    const BASE: usize;
+}
+
+/// TTBR0's: from 0.
+pub struct LowHalf;
+
+/// TTBR1's: from 0xffff_0000_0000_0000.
+pub struct HighHalf;
+
+impl Half for LowHalf {
+    const BASE: usize = 0;
+}
+
+impl Half for HighHalf {
+    const BASE: usize = 0xffff_0000_0000_0000;
+}
+
+/// 4 levels of 4 KiB tables over one 48-bit half, on a CPU with 40-bit physical addresses.
+pub struct A64MetaData<S, T>(PhantomData<(S, T)>);
+
+impl<S: Half, T: Maintenance> PagingMetaData for A64MetaData<S, T> {
+    const LEVELS: usize = 4;
+    const PA_MAX_BITS: usize = 40;
+    const VA_MAX_BITS: usize = 48;
+    type Maintenance = T;
+
+    fn vaddr_is_valid(va: VirtAddr) -> bool {
+        va.as_usize() >> Self::VA_MAX_BITS == S::BASE >> Self::VA_MAX_BITS
+    }
+
+    fn vaddr_at(offset: usize) -> VirtAddr {
+        VirtAddr::new(S::BASE | offset)
+    }
+}
+
+/// A page table of half `S`, maintained by `T`, with frames from `H`.
+pub type A64PageTable<S, T, H> = PageTable64<A64MetaData<S, T>, A64PTE, H>;
+
+/// A live tree of half `S`.
+pub type A64TableView<S, T, H> = TableView<A64MetaData<S, T>, A64PTE, H>;
