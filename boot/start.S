@@ -225,6 +225,7 @@ el1_registers:
     mov     sp, x1
     mov     x29, xzr                    // the outermost frame
     mov     x30, xzr
+    mov     x0, x20
     b       init_kernel_pt
 .size entry, . - entry
 

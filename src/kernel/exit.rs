@@ -1,4 +1,5 @@
 //! The end of a run: codes that an emulator passes on.
+#![forbid(unsafe_code)]
 
 use crate::arch::aarch64::semihosting;
 

@@ -1,4 +1,5 @@
 //! Panics: an invariant of the kernel is broken. Reported without a lock, then everything stops.
+#![forbid(unsafe_code)]
 
 use core::fmt::Write;
 use core::panic::PanicInfo;

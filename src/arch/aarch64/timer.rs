@@ -1,4 +1,5 @@
 //! The generic timer's counter. Source: DDI 0487 D12.
+#![forbid(unsafe_code)]
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{CNTFRQ_EL0, CNTVCT_EL0, Readable};

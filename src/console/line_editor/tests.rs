@@ -1,5 +1,6 @@
 //! The editor against a model of a terminal: after every byte the model's row must hold the prompt
 //! and the line, with its cursor where the editor's is.
+#![forbid(unsafe_code)]
 
 use std::{format, string::String, vec::Vec};
 

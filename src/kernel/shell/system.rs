@@ -1,4 +1,5 @@
 //! Commands about the machine as a whole.
+#![forbid(unsafe_code)]
 
 use core::fmt::Write;
 
