@@ -1,0 +1,70 @@
+# Stilt's verbs. Only a list of what calls what: the work is done by scripts/*.sh, which need nothing but a shell,
+# and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, FIRMWARE, DEV.
+
+.PHONY: help image qemu debug test check bench sdcard flash doctor setup clean
+.DEFAULT_GOAL := help
+# One verb at a time, whatever -j says: they share the image and the terminal.
+.NOTPARALLEL:
+
+CARGO := scripts/cargo.sh
+KCARGO := scripts/kcargo.sh
+
+help:
+	@echo 'make qemu     boot in QEMU with the console on this terminal (QEMU=/path for another one)'
+	@echo 'make debug    QEMU stopped at the first instruction, and GDB attached'
+	@echo 'make test     every test: host, QEMU, tools'
+	@echo 'make check    formatting, lints, room edges, what may not run before the MMU is on, errata'
+	@echo 'make bench    the benchmarks'
+	@echo 'make image    kernel8.img and kernel8.elf'
+	@echo 'make sdcard   sdcard.img, from which a board boots (FIRMWARE=folder with the files of its firmware)'
+	@echo 'make flash    write sdcard.img to a card: DEV=/dev/sdX'
+	@echo 'make doctor   which tools are here, which are missing, and what mends it'
+	@echo 'make setup    install all that is missing; every verb does that for what it needs'
+	@echo 'make clean    remove all that was built'
+
+image:
+	@scripts/setup.sh image
+	@$(CARGO) xtask image
+
+qemu:
+	@scripts/setup.sh qemu
+	@$(CARGO) xtask qemu
+
+debug:
+	@scripts/setup.sh debug
+	@$(CARGO) xtask debug
+
+test:
+	@scripts/setup.sh test
+	$(CARGO) xtask image
+	$(CARGO) test --workspace
+	$(CARGO) test --package stilt --features qemu-tests --test '*'
+
+check:
+	@scripts/setup.sh check
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	$(KCARGO) clippy --package stilt --bin kernel8 -- -D warnings
+	$(CARGO) xtask image
+	$(CARGO) xtask check
+
+bench:
+	@scripts/setup.sh bench
+	$(CARGO) xtask bench
+
+sdcard:
+	@scripts/setup.sh sdcard
+	@$(CARGO) xtask sdcard
+
+flash:
+	@scripts/setup.sh flash
+	@$(CARGO) xtask flash $(DEV)
+
+doctor:
+	@scripts/doctor.sh
+
+setup:
+	@scripts/setup.sh all
+
+clean:
+	rm -rf target kernel8.img kernel8.elf sdcard.img

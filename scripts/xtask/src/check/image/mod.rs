@@ -1,0 +1,50 @@
+//! Checks on the linked image: what may not run before the MMU is on, what the linker may not
+//! leave, and what the Cortex-A53 gets wrong.
+//!
+//! Every check takes a [`Program`] and gives a report; only `elf` knows a file format.
+
+#![forbid(unsafe_code)]
+
+mod early;
+mod elf;
+mod errata;
+mod hints;
+mod linker;
+mod parts;
+mod program;
+#[cfg(test)]
+mod sample;
+
+use super::report::Report;
+pub(crate) use elf::ElfError;
+
+/// Whether sequences of erratum 835769 break a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Policy835769 {
+    /// They do: everything was compiled with the workaround.
+    Refuse,
+    /// They are counted only: `core` came compiled, without the workaround.
+    Count,
+}
+
+/// Runs every check on the ELF file in `file`.
+///
+/// # Errors
+///
+/// When the file cannot be read as a linked image with symbols and relocations.
+pub(super) fn check(file: &[u8], policy: Policy835769) -> Result<Vec<Report>, ElfError> {
+    let program = elf::read(file)?;
+    let mut multiply_accumulate = errata::check_835769(&program);
+    if policy == Policy835769::Count {
+        let found = multiply_accumulate.violations.drain(..).count();
+        multiply_accumulate.counted += &format!(", {found} sequences allowed");
+    }
+    Ok(vec![
+        early::check(&program),
+        linker::check_thunks(&program),
+        errata::check_843419(&program),
+        multiply_accumulate,
+        hints::check_isb(&program),
+        hints::check_simd(&program),
+    ])
+}

@@ -1,0 +1,176 @@
+//! Attributes that stand where they may not, or do not stand where they must.
+
+#![forbid(unsafe_code)]
+
+use proc_macro2::{Delimiter, TokenTree};
+
+use super::tokens::{group, is_ident, is_punct, line, list, mentions};
+
+/// The conditions that separate the machine from the host.
+const MACHINE_KEYS: [&str; 2] = ["target_os", "target_arch"];
+
+/// What [`misplaced`] finds: the line, from 1, and the rule.
+pub(super) type Misplaced = (usize, &'static str);
+
+/// Conditions on the target that do not stand on a `mod` line, and attributes that hide where code
+/// belongs: `#[path]` and `#[macro_use]`.
+pub(super) fn misplaced(tokens: &[TokenTree]) -> Vec<Misplaced> {
+    let mut found = Vec::new();
+    walk(tokens, &mut found);
+    found
+}
+
+fn walk(tokens: &[TokenTree], found: &mut Vec<Misplaced>) {
+    let mut at = 0;
+    while at < tokens.len() {
+        if is_punct(tokens, at, '#') && gates_a_module(tokens, at) {
+            at += 2;
+            continue;
+        }
+        if names_the_target(tokens, at) {
+            found.push((
+                line(&tokens[at]),
+                "a condition on the target stands only on a `mod x;` line",
+            ));
+        }
+        let attribute = if is_punct(tokens, at, '#') {
+            group(tokens, at + 1, Delimiter::Bracket)
+        } else {
+            None
+        };
+        if attribute
+            .as_ref()
+            .is_some_and(|inner| mentions(inner, "macro_use"))
+        {
+            found.push((
+                line(&tokens[at]),
+                "`#[macro_use]` lets macros cross rooms without an import",
+            ));
+        }
+        if attribute.is_some_and(|inner| is_ident(&inner, 0, "path")) {
+            found.push((
+                line(&tokens[at]),
+                "`#[path]` hides the room that a file is in",
+            ));
+        }
+        if let TokenTree::Group(inner) = &tokens[at] {
+            walk(&list(inner.stream()), found);
+        }
+        at += 1;
+    }
+}
+
+/// Whether `target_os = "..."` or `target_arch = "..."` stands at `at`.
+fn names_the_target(tokens: &[TokenTree], at: usize) -> bool {
+    MACHINE_KEYS.iter().any(|key| is_ident(tokens, at, key))
+        && is_punct(tokens, at + 1, '=')
+        && matches!(tokens.get(at + 2), Some(TokenTree::Literal(_)))
+}
+
+/// Whether the `#` at `at` begins a `#[cfg(...)]` of a module in a file of its own: further
+/// attributes and a visibility may stand between it and `mod x;`.
+fn gates_a_module(tokens: &[TokenTree], at: usize) -> bool {
+    let attribute = |at| {
+        let inner = group(tokens, at + 1, Delimiter::Bracket);
+        inner.filter(|_| is_punct(tokens, at, '#'))
+    };
+    if !attribute(at).is_some_and(|inner| is_ident(&inner, 0, "cfg")) {
+        return false;
+    }
+    let mut next = at + 2;
+    while attribute(next).is_some() {
+        next += 2;
+    }
+    if is_ident(tokens, next, "pub") {
+        next += 1 + usize::from(group(tokens, next + 1, Delimiter::Parenthesis).is_some());
+    }
+    is_ident(tokens, next, "mod") && is_punct(tokens, next + 2, ';')
+}
+
+/// Whether the file begins with `#![forbid(unsafe_code)]`: only documentation and other inner
+/// attributes before it.
+pub(super) fn forbids_unsafe(tokens: &[TokenTree]) -> bool {
+    let mut at = 0;
+    while is_punct(tokens, at, '#') && is_punct(tokens, at + 1, '!') {
+        let Some(inner) = group(tokens, at + 2, Delimiter::Bracket) else {
+            return false;
+        };
+        if is_ident(&inner, 0, "forbid") && mentions(&inner, "unsafe_code") {
+            return true;
+        }
+        at += 3;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{forbids_unsafe, list, misplaced};
+
+    fn lines(source: &str) -> Vec<usize> {
+        let tokens = list(source.parse().expect("the sample is Rust"));
+        misplaced(&tokens)
+            .into_iter()
+            .map(|(line, _)| line)
+            .collect()
+    }
+
+    #[test]
+    fn a_condition_on_a_mod_line_is_allowed() {
+        assert_eq!(lines("#[cfg(target_os = \"none\")]\npub mod arch;"), []);
+        assert_eq!(
+            lines("#[cfg(target_os = \"none\")]\n#[doc = \"x\"]\npub(crate) mod arch;"),
+            []
+        );
+        assert_eq!(
+            lines("mod a {\n    #[cfg(all(test, target_os = \"none\"))] mod arch;\n}"),
+            []
+        );
+    }
+
+    #[test]
+    fn a_condition_anywhere_else_is_seen() {
+        assert_eq!(lines("\n#[cfg(target_os = \"none\")]\nfn f() {}"), [2]);
+        assert_eq!(
+            lines("#[cfg(target_os = \"none\")]\nmod arch { fn f() {} }"),
+            [1]
+        );
+        assert_eq!(lines("#![cfg(target_os = \"none\")]"), [1]);
+        assert_eq!(
+            lines("#[cfg_attr(target_os = \"none\", path = \"x.rs\")] mod x;"),
+            [1]
+        );
+        assert_eq!(
+            lines("fn f() -> bool {\n    cfg!(not(target_arch = \"aarch64\"))\n}"),
+            [2]
+        );
+        assert_eq!(lines("#[cfg(target_os = \"none\")]\nuse crate::arch;"), [1]);
+    }
+
+    #[test]
+    fn other_conditions_and_texts_are_not_seen() {
+        assert_eq!(lines("#[cfg(test)] mod tests { fn f() {} }"), []);
+        assert_eq!(
+            lines("/// `#[cfg(target_os = \"none\")]`\nfn f() { g(\"target_os = none\"); }"),
+            []
+        );
+        assert_eq!(lines("fn f() { let target_os = read(); }"), []);
+    }
+
+    #[test]
+    fn attributes_that_hide_the_room_are_seen() {
+        assert_eq!(lines("#[path = \"../mm/x.rs\"]\nmod x;"), [1]);
+        assert_eq!(lines("\n#[macro_use]\nmod x;"), [2]);
+    }
+
+    #[test]
+    fn unsafe_is_forbidden_only_by_an_attribute_at_the_head() {
+        let forbids =
+            |source: &str| forbids_unsafe(&list(source.parse().expect("the sample is Rust")));
+        assert!(forbids("//! A file.\n#![forbid(unsafe_code)]\nfn f() {}"));
+        assert!(forbids("#![allow(x)]\n#![forbid(unsafe_code, y)]"));
+        assert!(!forbids("//! #![forbid(unsafe_code)]\nfn f() {}"));
+        assert!(!forbids("#![deny(unsafe_code)]"));
+        assert!(!forbids("#![deny(unsafe_op_in_unsafe_fn)]"));
+    }
+}

@@ -1,0 +1,85 @@
+//! Where things are in the checkout, and how files get there: whole or not at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// The top of the checkout that this tool was built in.
+pub(crate) fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here)
+}
+
+/// The flat image, as the firmware and the emulator load it.
+pub(crate) fn image() -> PathBuf {
+    root().join("kernel8.img")
+}
+
+/// The ELF file that the image was made from, with symbols.
+pub(crate) fn elf() -> PathBuf {
+    root().join("kernel8.elf")
+}
+
+/// The SD card as a file.
+pub(crate) fn card() -> PathBuf {
+    root().join("sdcard.img")
+}
+
+/// The whole file.
+///
+/// # Errors
+/// [`Error::Read`] with the path.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Makes `path` hold `bytes`. A reader sees the old file or the new one; one that holds them already is left
+/// alone, so that its time still says when it last changed.
+///
+/// # Errors
+/// [`Error::Write`] with the path.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let unfinished = PathBuf::from(name);
+    fs::write(&unfinished, bytes)
+        .and_then(|()| fs::rename(&unfinished, path))
+        .map_err(|source| {
+            // Only tidying up: what matters is the error that is about to be reported.
+            drop(fs::remove_file(&unfinished));
+            Error::Write {
+                path: path.to_owned(),
+                source,
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_is_where_the_linker_script_belongs() {
+        assert!(root().join("scripts/xtask/Cargo.toml").exists());
+    }
+
+    #[test]
+    fn writing_the_same_bytes_leaves_the_file_alone_and_no_leftovers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write(&path, b"one").unwrap();
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        write(&path, b"one").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), time);
+        write(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,97 @@
+//! The board's own firmware, which is not free and not part of this project: where it is, and which files count.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::card::CardFile;
+use crate::checkout;
+use crate::error::Error;
+
+/// Without these the board does not start.
+pub(crate) const REQUIRED: &[&str] = &["bootcode.bin", "start.elf", "fixup.dat"];
+/// Taken along if they are there: device trees, which the firmware loads from the card and hands to the kernel.
+const OPTIONAL: &[&str] = &["bcm2710-rpi-3-b.dtb", "bcm2710-rpi-3-b-plus.dtb"];
+/// Where Debian's package `raspi-firmware` puts it.
+const DEBIAN: &str = "/usr/lib/raspi-firmware";
+
+/// The folder with the firmware: `FIRMWARE`, or else Debian's if it has the files, or else none.
+pub(crate) fn folder() -> Option<PathBuf> {
+    let named = env::var_os("FIRMWARE").filter(|name| !name.is_empty());
+    named.map(PathBuf::from).or_else(|| {
+        let debian = Path::new(DEBIAN);
+        REQUIRED
+            .iter()
+            .all(|name| debian.join(name).exists())
+            .then(|| debian.to_owned())
+    })
+}
+
+/// The firmware's files in `folder`: all the required ones, and the optional ones that exist.
+///
+/// # Errors
+/// [`Error::Firmware`] if a required file is missing, [`Error::Read`] if one cannot be read.
+pub(crate) fn files(folder: &Path) -> Result<Vec<CardFile>, Error> {
+    let mut files = Vec::new();
+    for name in REQUIRED.iter().chain(OPTIONAL) {
+        let path = folder.join(name);
+        if path.exists() {
+            files.push(CardFile {
+                name: (*name).to_owned(),
+                bytes: checkout::read(&path)?,
+            });
+        } else if REQUIRED.contains(name) {
+            return Err(Error::Firmware {
+                missing: path,
+                all: REQUIRED,
+            });
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn folder_with(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn a_missing_required_file_is_an_error_that_names_it() {
+        let folder = folder_with(&["bootcode.bin", "start.elf"]);
+        let error = files(folder.path()).unwrap_err();
+        assert!(
+            error.to_string().contains("fixup.dat is not there"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn optional_files_come_along_only_if_they_are_there() {
+        let folder = folder_with(&[
+            "bootcode.bin",
+            "start.elf",
+            "fixup.dat",
+            "bcm2710-rpi-3-b.dtb",
+            "other.bin",
+        ]);
+        let found = files(folder.path()).unwrap();
+        let names: Vec<&str> = found.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "bootcode.bin",
+                "start.elf",
+                "fixup.dat",
+                "bcm2710-rpi-3-b.dtb"
+            ]
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! `cargo xtask flash DEVICE`: writes `sdcard.img` to a real card, and makes sure that it is one.
+//!
+//! [`disk`] describes what the device is, [`judge`] decides about that description alone, [`write`] acts.
+
+mod describe;
+mod disk;
+mod judge;
+mod write;
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use lexopt::{Arg, Parser};
+
+use crate::checkout;
+use crate::error::Error;
+use crate::{image, sdcard};
+use disk::Disk;
+pub(crate) use judge::Refusal;
+
+/// Whether somebody has to confirm.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Consent {
+    Ask,
+    Given,
+}
+
+/// The verb.
+pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
+    let mut device = None;
+    let mut consent = Consent::Ask;
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("yes") => consent = Consent::Given,
+            Arg::Value(path) if device.is_none() => device = Some(PathBuf::from(path)),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let device = device
+        .filter(|path| !path.as_os_str().is_empty())
+        .ok_or(Error::NoDevice)?;
+    if cfg!(target_os = "macos") {
+        image::build_release()?;
+        sdcard::make()?;
+        explain_macos(&device);
+        return Ok(ExitCode::FAILURE);
+    }
+    flash(&device, consent)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn flash(device: &Path, consent: Consent) -> Result<(), Error> {
+    let refused = |reason| Error::Refused {
+        device: device.to_owned(),
+        reason,
+    };
+    let disk = describe::describe(device)?;
+    judge::judge(&disk, 0).map_err(refused)?;
+    if consent == Consent::Ask && !io::stdin().is_terminal() {
+        return Err(Error::NobodyToAsk);
+    }
+    image::build_release()?;
+    sdcard::make()?;
+    let card = checkout::read(&checkout::card())?;
+    judge::judge(&disk, card.len() as u64).map_err(refused)?;
+    println!("\nAll of this will be overwritten:\n{disk}");
+    if consent == Consent::Ask {
+        confirm(&disk)?;
+    }
+    write::write(device, &disk, &card)?;
+    println!("Written, read back and compared: the card can be taken out.");
+    Ok(())
+}
+
+/// Has the device's name typed: what one types one has read.
+fn confirm(disk: &Disk) -> Result<(), Error> {
+    let expected = disk.name.clone();
+    print!("Type {expected} to go on: ");
+    let mut typed = String::new();
+    let stdin = Path::new("standard input");
+    io::stdout()
+        .flush()
+        .and_then(|()| io::stdin().lock().read_line(&mut typed))
+        .map_err(|source| Error::Read {
+            path: stdin.to_owned(),
+            source,
+        })?;
+    let typed = typed.trim().to_owned();
+    if typed == expected {
+        Ok(())
+    } else {
+        Err(Error::NotConfirmed { typed, expected })
+    }
+}
+
+/// There is nothing like /sys to ask there, so a person has to decide.
+fn explain_macos(device: &Path) {
+    let name = device
+        .file_name()
+        .unwrap_or(device.as_os_str())
+        .to_string_lossy();
+    println!(
+        "Nothing was written. See with the first line that this is the card; the others overwrite it."
+    );
+    println!("  diskutil info {}", device.display());
+    println!("  diskutil unmountDisk {}", device.display());
+    println!(
+        "  sudo dd if={} of=/dev/r{name} bs=1m",
+        checkout::card().display()
+    );
+    println!("  diskutil eject {}", device.display());
+}

@@ -1,0 +1,106 @@
+//! Writes a card and reads it back from the medium.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, open};
+
+use super::describe::number_of;
+use super::disk::Disk;
+use crate::error::Error;
+
+/// How much is written or read at once, in bytes.
+const CHUNK: usize = 1024 * 1024;
+
+/// Overwrites the beginning of `device` with `bytes`.
+///
+/// # Errors
+/// [`Error::DeviceChanged`] if it is not `disk` any more; [`Error::ReadBack`] if it does not hold what was
+/// written; [`Error::Write`] and [`Error::Read`].
+pub(super) fn write(device: &Path, disk: &Disk, bytes: &[u8]) -> Result<(), Error> {
+    // On a block device O_EXCL fails while anybody has mounted it or holds it otherwise.
+    let opened = open(
+        device,
+        OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC,
+        Mode::empty(),
+    );
+    let write_error = |source| Error::Write {
+        path: device.to_owned(),
+        source,
+    };
+    let mut file = File::from(opened.map_err(|errno| write_error(errno.into()))?);
+    if number_of(&file.metadata().map_err(write_error)?) != disk.number {
+        return Err(Error::DeviceChanged {
+            device: device.to_owned(),
+        });
+    }
+    write_all(&mut file, bytes).map_err(write_error)?;
+    let read_error = |source| Error::Read {
+        path: device.to_owned(),
+        source,
+    };
+    match first_difference(&mut file, bytes).map_err(read_error)? {
+        Some(offset) => Err(Error::ReadBack {
+            device: device.to_owned(),
+            offset,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn write_all(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    for chunk in bytes.chunks(CHUNK) {
+        file.write_all(chunk)?;
+    }
+    file.sync_all()?;
+    // Otherwise what is read back would be this machine's memory and not the card. Gated here and not on a
+    // `mod` line: macOS, which only prints the commands, lacks this one call.
+    #[cfg(target_os = "linux")]
+    rustix::fs::fadvise(&*file, 0, None, rustix::fs::Advice::DontNeed)?;
+    file.rewind()
+}
+
+/// The offset of the first byte of `file` that is not as in `bytes`.
+fn first_difference(file: &mut impl Read, bytes: &[u8]) -> io::Result<Option<u64>> {
+    let mut buffer = vec![0; CHUNK];
+    for (index, chunk) in bytes.chunks(CHUNK).enumerate() {
+        let read = &mut buffer[..chunk.len()];
+        file.read_exact(read)?;
+        if let Some(at) = read.iter().zip(chunk).position(|(a, b)| a != b) {
+            return Ok(Some((index * CHUNK + at) as u64));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_reads_back_without_a_difference() {
+        let bytes: Vec<u8> = (0..3_000_000_u32)
+            .map(|index| (index % 253) as u8)
+            .collect();
+        let mut file = tempfile::tempfile().unwrap();
+        write_all(&mut file, &bytes).unwrap();
+        assert_eq!(first_difference(&mut file, &bytes).unwrap(), None);
+    }
+
+    #[test]
+    fn one_wrong_byte_is_found_where_it_is() {
+        let bytes = vec![7; 3_000_000];
+        let mut on_card = bytes.clone();
+        on_card[2_500_000] = 6;
+        assert_eq!(
+            first_difference(&mut on_card.as_slice(), &bytes).unwrap(),
+            Some(2_500_000)
+        );
+    }
+
+    #[test]
+    fn a_card_that_ends_early_is_an_error() {
+        assert!(first_difference(&mut [7; 10].as_slice(), &[7; 20]).is_err());
+    }
+}

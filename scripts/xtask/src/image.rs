@@ -1,0 +1,86 @@
+//! `cargo xtask image`: builds the kernel and leaves `kernel8.img` and `kernel8.elf` at the top of the checkout.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use lexopt::{Arg, Parser, ValueExt};
+
+use crate::checkout;
+use crate::error::Error;
+use crate::flat;
+
+const TARGET: &str = "aarch64-unknown-none-softfloat";
+/// The profile of the image that people get, and the one whose size is limited.
+const RELEASE: &str = "release";
+
+/// The verb.
+pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
+    let mut profile = RELEASE.to_owned();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("profile") => profile = args.value()?.string()?,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    build(&profile)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the release image, which is what every other verb works on.
+///
+/// # Errors
+/// That of the build, or what is wrong with its result.
+pub(crate) fn build_release() -> Result<(), Error> {
+    build(RELEASE)
+}
+
+fn build(profile: &str) -> Result<(), Error> {
+    let elf = compile(profile)?;
+    let bytes = checkout::read(&elf)?;
+    let wrong = |source| Error::Image {
+        path: elf.clone(),
+        source,
+    };
+    let image = flat::flatten(&bytes).map_err(wrong)?;
+    image.check_header().map_err(wrong)?;
+    if profile == RELEASE {
+        image.check_size().map_err(wrong)?;
+    }
+    checkout::write(&checkout::elf(), &bytes)?;
+    checkout::write(&checkout::image(), &image.bytes)
+}
+
+/// Runs cargo with the kernel's toolchain; the ELF file that it leaves.
+fn compile(profile: &str) -> Result<PathBuf, Error> {
+    let script = checkout::root().join("scripts/kcargo.sh");
+    let target_dir = kernel_target_dir();
+    let status = Command::new(&script)
+        .args([
+            "build",
+            "--package",
+            "stilt",
+            "--bin",
+            "kernel8",
+            "--profile",
+            profile,
+        ])
+        .env("KERNEL_TARGET_DIR", &target_dir)
+        .status()
+        .map_err(|source| Error::Run {
+            program: script,
+            source,
+        })?;
+    if !status.success() {
+        return Err(Error::Build { status });
+    }
+    // Cargo's one exception: the profile `dev` goes to a folder of another name.
+    let folder = if profile == "dev" { "debug" } else { profile };
+    Ok(target_dir.join(TARGET).join(folder).join("kernel8"))
+}
+
+/// Apart from the host's: that may be another toolchain, and an outer cargo may hold the lock.
+fn kernel_target_dir() -> PathBuf {
+    let host = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    checkout::root().join(Path::new(&host)).join("kernel")
+}

@@ -1,0 +1,74 @@
+//! Stilt's host tools: `cargo xtask VERB`. The Makefile calls them; they work without it as well.
+//!
+//! One file a verb. [`flat`] makes the image's bytes, [`card`] the SD card's, [`flash`] decides where those may
+//! go; what runs as a program of its own (toolchains, packages) is in the shell scripts beside this crate,
+//! because it must work before there is a cargo.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod card;
+mod check;
+mod checkout;
+mod debug;
+mod error;
+mod firmware;
+mod flash;
+mod flat;
+mod image;
+mod qemu;
+mod sdcard;
+
+use std::process::ExitCode;
+
+use error::Error;
+use lexopt::{Arg, Parser};
+
+const USAGE: &str = "\
+usage: cargo xtask VERB [OPTION...]
+
+  image  [--profile NAME]                  build kernel8.img and kernel8.elf
+  qemu   [--elf FILE] [--qemu PROGRAM] [-- QEMU-OPTION...]
+                                           build, then boot in QEMU on this terminal
+  debug  [--elf FILE] [--qemu PROGRAM] [--batch SCRIPT]
+                                           build, then QEMU stopped at the first instruction, under GDB
+  check  [--root FOLDER] [--elf FILE] [--allow-835769]
+                                           the rules of sources and image that no compiler enforces
+  bench  [--qemu PROGRAM]                  what booting costs, in instructions
+  sdcard                                   build sdcard.img; FIRMWARE=folder adds the board's firmware
+  flash  DEVICE [--yes]                    write sdcard.img to a removable disk
+";
+
+fn main() -> ExitCode {
+    match dispatch(Parser::from_env()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Runs the verb that the first argument names with the arguments that follow it.
+fn dispatch(mut args: Parser) -> Result<ExitCode, Error> {
+    let verb = match args.next()? {
+        Some(Arg::Value(verb)) => verb,
+        Some(Arg::Long("help") | Arg::Short('h')) | None => {
+            print!("{USAGE}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    match verb.to_str() {
+        Some("bench") => bench::run(args),
+        Some("check") => {
+            check::run(args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some("debug") => debug::run(args),
+        Some("flash") => flash::run(args),
+        Some("image") => image::run(args),
+        Some("qemu") => qemu::run(args),
+        Some("sdcard") => sdcard::run(args),
+        _ => Err(Error::UnknownVerb { verb }),
+    }
+}
