@@ -9,6 +9,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use crate::checkout;
 use crate::error::Error;
 use crate::flat;
+use crate::noise;
 
 const TARGET: &str = "aarch64-unknown-none-softfloat";
 /// The profile of the image that people get, and the one whose size is limited.
@@ -55,22 +56,14 @@ fn build(profile: &str) -> Result<(), Error> {
 fn compile(profile: &str) -> Result<PathBuf, Error> {
     let script = checkout::root().join("scripts/kcargo.sh");
     let target_dir = kernel_target_dir();
-    let status = Command::new(&script)
-        .args([
-            "build",
-            "--package",
-            "stilt",
-            "--bin",
-            "kernel8",
-            "--profile",
-            profile,
-        ])
-        .env("KERNEL_TARGET_DIR", &target_dir)
-        .status()
-        .map_err(|source| Error::Run {
-            program: script,
-            source,
-        })?;
+    let mut command = Command::new(&script);
+    command.args(["build", "--package", "stilt", "--bin", "kernel8"]);
+    command.args(["--profile", profile]);
+    command.env("KERNEL_TARGET_DIR", &target_dir);
+    let status = noise::run_without(&mut command).map_err(|source| Error::Run {
+        program: script,
+        source,
+    })?;
     if !status.success() {
         return Err(Error::Build { status });
     }

@@ -15,6 +15,7 @@ mod firmware;
 mod flash;
 mod flat;
 mod image;
+mod noise;
 mod qemu;
 mod sdcard;
 
