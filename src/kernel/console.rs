@@ -5,6 +5,7 @@ use core::fmt::{self, Write};
 use super::machine::counter_hz;
 use crate::addr::PhysAddr;
 use crate::arch::aarch64::relax::{Mutex, relax};
+use crate::arch::aarch64::cpu::device_barrier;
 use crate::arch::aarch64::timer;
 use crate::board::raspi3;
 use crate::drivers::gpio::Gpio;
@@ -32,6 +33,7 @@ pub struct Raw;
 
 impl Write for Raw {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        device_barrier();
         for byte in text.bytes() {
             if byte == b'\n' {
                 let _ = UART.write_blocking(b'\r');
@@ -51,6 +53,7 @@ pub fn init(divisor: Divisor) {
             relax();
         }
     });
+    device_barrier();
     UART.init(divisor);
 }
 
@@ -64,6 +67,7 @@ pub fn print(text: fmt::Arguments<'_>) {
 /// Never inlined: the benchmark sees by it that the prompt is reached.
 #[inline(never)]
 pub fn read_byte() -> u8 {
+    device_barrier();
     loop {
         match UART.try_read() {
             Some(Ok(byte)) => return byte,

@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 
-use aarch64_cpu::asm::wfe;
+use aarch64_cpu::asm::{barrier, wfe};
 use aarch64_cpu::registers::{MIDR_EL1, MPIDR_EL1, Readable};
 
 /// This core's number, 0 to 3 (MPIDR_EL1.Aff0).
@@ -15,6 +15,12 @@ pub fn number() -> usize {
 #[must_use]
 pub fn main_id() -> u64 {
     MIDR_EL1.get()
+}
+
+/// Keeps accesses to one device from being mixed up with those to another: the BCM2835 may
+/// answer reads of two devices out of order (BCM2835 ARM Peripherals, 1.3).
+pub fn device_barrier() {
+    barrier::dmb(barrier::SY);
 }
 
 /// Waits for ever.

@@ -59,5 +59,6 @@ pub(super) fn halt(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
 }
 
 fn watchdog() -> Watchdog {
+    cpu::device_barrier();
     Watchdog::new(registers(raspi3::POWER_MANAGEMENT))
 }
