@@ -1,0 +1,126 @@
+//! GDB across the switch of the MMU: breakpoints by name hold on both sides, tables and registers can be shown.
+
+use std::fs;
+use std::process::Command;
+
+use crate::harness::symbols::{HIGH_HALF, Symbols};
+use crate::harness::{Setup, checkout};
+
+/// Three stops: two where the MMU is off, one in the high half, all set before the first instruction.
+const SESSION: &str = "\
+set pagination off
+set confirm off
+tbreak *START
+tbreak init_kernel_pt
+tbreak kernel_main
+define here
+  set language c
+  printf \"STOP %016lx\\n\", (unsigned long)$pc
+  set language auto
+end
+continue
+here
+continue
+here
+sysregs
+continue
+here
+sysregs
+walk $pc
+walk 0x80000
+walk 0xffff000000000000
+cores
+";
+
+/// The addresses of the stops, in order.
+fn stops(output: &str) -> Vec<u64> {
+    let lines = output.lines().filter_map(|line| line.strip_prefix("STOP "));
+    lines
+        .filter_map(|word| u64::from_str_radix(word, 16).ok())
+        .collect()
+}
+
+#[test]
+fn breakpoints_set_before_the_mmu_is_on_are_hit_on_both_sides() {
+    let symbols = Symbols::read();
+    let machine = Setup::raw().stopped().start();
+    let script = machine.gdb_socket().with_file_name("session.gdb");
+    let start = symbols.address("_start") - HIGH_HALF;
+    fs::write(&script, SESSION.replace("START", &format!("{start:#x}"))).expect("a script");
+    let elf = checkout::elf();
+    let output = checkout::run(
+        Command::new(checkout::tool("gdb"))
+            .args(["-q", "-nx", "-batch", "-x"])
+            .arg(checkout::root().join("scripts/stilt.gdb"))
+            .arg("-ex")
+            .arg(format!("stilt-symbols \"{}\"", elf.display()))
+            .arg("-ex")
+            .arg(format!("target remote {}", machine.gdb_socket().display()))
+            .arg("-x")
+            .arg(&script),
+    );
+    let output = checkout::text(&output.stdout);
+    let init = symbols.address("init_kernel_pt") - HIGH_HALF;
+    let main = symbols.address("kernel_main");
+    let [first, second, third] = stops(&output)[..] else {
+        panic!("{output}");
+    };
+    assert_eq!(first, start, "{output}");
+    // GDB may stop behind what a function does first for its frame.
+    assert!((init..init + 64).contains(&second), "{second:#x}: {output}");
+    assert!((main..main + 64).contains(&third), "{third:#x}: {output}");
+    shows_both_sides(&output);
+}
+
+fn shows_both_sides(output: &str) {
+    let mut sysregs = output.split("CurrentEL").skip(1);
+    let (before, after) = (sysregs.next(), sysregs.next());
+    let before = before.unwrap_or_default();
+    assert!(before.contains("M=0") && before.contains("EL1"), "{output}");
+    let after = after.unwrap_or_default();
+    let expected = [
+        "SCTLR_EL1  0x0000000030d8181f  M=1",
+        "WXN=1",
+        "TCR_EL1    0x00000012b5103510",
+        "MAIR_EL1   0x000000ff44000400",
+        // The kernel's text by TTBR1: four levels down to a page, executable.
+        "by TTBR1_EL1",
+        "level 3",
+        "AP=2 RO/-- SH=3 AF=1 nG=0",
+        "PXN=0 UXN=1",
+        // The image's first page by TTBR0, where it is not global.
+        "by TTBR0_EL1",
+        "nG=1",
+        "core 0 (thread 1)",
+    ];
+    for words in expected {
+        assert!(after.contains(words), "{words:?} is not in {output}");
+    }
+}
+
+#[test]
+fn the_verb_runs_a_script_and_leaves_no_emulator() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("session.gdb");
+    let session = "set confirm off\ntbreak kernel_main\ncontinue\nset language c\n\
+                   printf \"STOP %016lx\\n\", (unsigned long)$pc\n";
+    fs::write(&script, session).expect("a script");
+    // The folder in which QEMU's sockets are is made in this one, and removed.
+    let output = checkout::run(
+        checkout::xtask("debug")
+            .env("TMPDIR", folder.path())
+            .arg("--batch")
+            .arg(&script),
+    );
+    let output = checkout::text(&output.stdout);
+    let main = Symbols::read().address("kernel_main");
+    let [stop] = stops(&output)[..] else {
+        panic!("{output}");
+    };
+    assert!((main..main + 64).contains(&stop), "{stop:#x}: {output}");
+    let left: Vec<_> = fs::read_dir(folder.path())
+        .expect("a folder")
+        .flatten()
+        .collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}

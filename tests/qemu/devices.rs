@@ -1,0 +1,57 @@
+//! Devices are used as their manuals say: QEMU, which logs what a guest does wrong, has nothing to say.
+
+use std::fs;
+
+use crate::harness::loader::{Level, Loader};
+use crate::harness::{Ending, Setup, tree};
+
+/// What QEMU logs though nothing is wrong, and why.
+const ALLOWED: [&str; 5] = [
+    // The mailbox's tag 0x10004 is answered, with 0: QEMU has no serial number to tell.
+    "get board serial NYI",
+    // `halt` and `reboot` write the watchdog's registers: QEMU acts on them and logs it as not implemented.
+    "bcm2835_powermgt_write: RSTS",
+    "bcm2835_powermgt_write: WDOG",
+    // At EL3 the counter's source and prescaler are set, as the board needs it: QEMU's counter has neither.
+    "bcm2836_control_write: Unsupported offset 0x0 value 0x0",
+    "bcm2836_control_write: Unsupported offset 0x8 value 0x80000000",
+];
+
+/// Boots, uses the shell, halts: QEMU logs nothing but what is allowed.
+#[track_caller]
+fn uses_devices_as_told(setup: Setup) {
+    let complaints = setup.path("complaints");
+    let setup = setup
+        .arg("-d")
+        .arg("guest_errors,unimp")
+        .arg("-D")
+        .arg(&complaints);
+    let mut machine = setup.start();
+    machine.boot();
+    for line in ["info", "map", "log"] {
+        machine.command(line);
+    }
+    machine.send("halt\r");
+    machine.must_end(Ending::Exit(0));
+    let complaints = fs::read_to_string(complaints).expect("QEMU wrote its log");
+    let unexpected = |line: &&str| !ALLOWED.iter().any(|allowed| line.contains(allowed));
+    let unexpected: Vec<&str> = complaints.lines().filter(unexpected).collect();
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+}
+
+#[test]
+fn no_device_is_used_wrongly_from_el2() {
+    uses_devices_as_told(Setup::raw());
+}
+
+#[test]
+fn no_device_is_used_wrongly_from_el3_with_four_cores() {
+    uses_devices_as_told(Setup::elf());
+}
+
+#[test]
+fn no_device_is_used_wrongly_from_el1_with_a_device_tree() {
+    const TREE: u64 = 0x0800_0000;
+    let loader = Loader::at(Level::El1).with_mmu().with_x0(TREE);
+    uses_devices_as_told(loader.setup().memory("tree", TREE, &tree::board()));
+}

@@ -1,0 +1,185 @@
+//! A debugger's side of the GDB remote protocol, as much as tests need to stop the kernel and change it.
+//!
+//! Source: the GDB manual, appendix E. QEMU's own packet is `Qqemu.PhyMemMode`.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The longest that a packet may take to come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// x30 and the program counter, as the protocol numbers them for AArch64.
+const LINK_REGISTER: u32 = 30;
+const PROGRAM_COUNTER: u32 = 32;
+
+/// A connection to a stopped machine.
+pub(crate) struct Gdb {
+    stream: UnixStream,
+}
+
+impl Gdb {
+    /// Connects as soon as QEMU listens.
+    pub(crate) fn connect(socket: &Path) -> Self {
+        let deadline = Instant::now() + PATIENCE;
+        let stream = loop {
+            match UnixStream::connect(socket) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(Instant::now() < deadline, "{}: {error}", socket.display()),
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        let limited = stream.set_read_timeout(Some(PATIENCE));
+        limited.expect("a socket can have a time limit");
+        let mut gdb = Self { stream };
+        // Without that, QEMU takes us for a debugger that knows no registers.
+        gdb.description("target.xml");
+        gdb
+    }
+
+    /// Continues until core 0 is about to execute `address`.
+    #[track_caller]
+    pub(crate) fn run_to(&mut self, address: u64) {
+        self.must(&format!("Z1,{address:x},4"));
+        let stop = self.ask("c");
+        assert!(stop.starts_with('T'), "the debugger was told {stop:?}");
+        self.must(&format!("z1,{address:x},4"));
+        let stopped = self.register(PROGRAM_COUNTER);
+        assert_eq!(stopped, address, "stopped at {stopped:#x}");
+    }
+
+    /// Continues, for good.
+    pub(crate) fn resume(mut self) {
+        self.packet("c");
+    }
+
+    /// A register by its number.
+    fn register(&mut self, number: u32) -> u64 {
+        number_of(&self.ask(&format!("p{number:x}")))
+    }
+
+    /// Changes a register.
+    fn set_register(&mut self, number: u32, value: u64) {
+        self.must(&format!("P{number:x}={}", hex(value)));
+    }
+
+    /// Returns from the function that was just entered, before it does anything.
+    pub(crate) fn return_at_once(&mut self) {
+        let caller = self.register(LINK_REGISTER);
+        self.set_register(PROGRAM_COUNTER, caller);
+    }
+
+    /// A system register by its name, as QEMU describes them.
+    pub(crate) fn system_register(&mut self, name: &str) -> u64 {
+        let registers = self.description("system-registers.xml");
+        let entry = registers
+            .split('<')
+            .find(|entry| entry.contains(&format!("name=\"{name}\"")));
+        let number = entry.and_then(|entry| {
+            entry
+                .split("regnum=\"")
+                .nth(1)?
+                .split('"')
+                .next()?
+                .parse()
+                .ok()
+        });
+        match number {
+            Some(number) => self.register(number),
+            None => panic!("QEMU describes no {name}"),
+        }
+    }
+
+    /// 8 bytes at a physical address.
+    pub(crate) fn read(&mut self, address: u64) -> u64 {
+        self.must("Qqemu.PhyMemMode:1");
+        let answer = self.ask(&format!("m{address:x},8"));
+        self.must("Qqemu.PhyMemMode:0");
+        number_of(&answer)
+    }
+
+    /// Changes 8 bytes at a physical address.
+    pub(crate) fn write(&mut self, address: u64, value: u64) {
+        self.must("Qqemu.PhyMemMode:1");
+        self.must(&format!("M{address:x},8:{}", hex(value)));
+        self.must("Qqemu.PhyMemMode:0");
+    }
+
+    fn description(&mut self, name: &str) -> String {
+        let mut text = String::new();
+        loop {
+            let part = self.ask(&format!("qXfer:features:read:{name}:{:x},800", text.len()));
+            text.push_str(part.get(1..).unwrap_or_default());
+            match part.get(..1) {
+                Some("m") => {}
+                Some("l") => return text,
+                _ => panic!("{name}: {part:?}"),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn must(&mut self, packet: &str) {
+        let answer = self.ask(packet);
+        assert_eq!(answer, "OK", "{packet}");
+    }
+
+    fn ask(&mut self, packet: &str) -> String {
+        self.packet(packet);
+        self.answer()
+    }
+
+    fn packet(&mut self, text: &str) {
+        let sum = text.bytes().fold(0_u8, u8::wrapping_add);
+        self.send(&format!("${text}#{sum:02x}"));
+    }
+
+    fn send(&mut self, text: &str) {
+        let sent = self.stream.write_all(text.as_bytes());
+        sent.expect("QEMU listens to its debugger");
+    }
+
+    /// The contents of the next packet.
+    fn answer(&mut self) -> String {
+        while self.byte() != b'$' {}
+        let mut text = Vec::new();
+        loop {
+            match self.byte() {
+                b'#' => break,
+                b'}' => text.push(self.byte() ^ 0x20),
+                byte => text.push(byte),
+            }
+        }
+        // The sum: a local socket changes no bytes. QEMU waits for the acknowledgement.
+        self.byte();
+        self.byte();
+        self.send("+");
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    fn byte(&mut self) -> u8 {
+        let mut byte = [0];
+        let read = self.stream.read_exact(&mut byte);
+        read.expect("QEMU answers its debugger");
+        byte[0]
+    }
+}
+
+/// Memory order, as registers and memory are sent.
+fn hex(value: u64) -> String {
+    value
+        .to_le_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[track_caller]
+fn number_of(hex: &str) -> u64 {
+    match u64::from_str_radix(hex, 16) {
+        Ok(number) if hex.len() == 16 => number.swap_bytes(),
+        _ => panic!("{hex:?} is not a register or 8 bytes of memory"),
+    }
+}

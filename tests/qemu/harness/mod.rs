@@ -1,0 +1,18 @@
+//! What tests drive the image with: a machine in QEMU, a loader that enters as other loaders do, a debugger.
+
+mod assembler;
+pub(crate) mod checkout;
+mod ending;
+mod gdb;
+pub(crate) mod loader;
+mod machine;
+pub(crate) mod report;
+mod setup;
+pub(crate) mod symbols;
+pub(crate) mod tables;
+pub(crate) mod tree;
+
+pub(crate) use assembler::{Code, Sys};
+pub(crate) use ending::Ending;
+pub(crate) use machine::Machine;
+pub(crate) use setup::Setup;

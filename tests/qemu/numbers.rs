@@ -1,0 +1,52 @@
+//! The limits that boot keeps: instructions and bytes, the same on every machine.
+
+use crate::harness::loader::{Level, Loader};
+use crate::harness::{checkout, report};
+
+/// From `_start` to the first instruction of `kernel_main` in the high half.
+const TO_KERNEL_MAIN: u64 = 10_000;
+/// From `_start` to the prompt.
+const TO_PROMPT: u64 = 2_000_000;
+/// Bytes of `kernel8.img`.
+const IMAGE: u64 = 256 << 10;
+
+/// With `-icount shift=0` an instruction takes a nanosecond.
+const PER_MICROSECOND: u64 = 1000;
+
+/// The benchmark counts lines of the emulator's trace.
+#[test]
+fn the_benchmark_counts_no_more_than_the_limits() {
+    let output = checkout::text(&checkout::run(&mut checkout::xtask("bench")).stdout);
+    let number = |what: &str| {
+        let row = output.lines().find_map(|line| line.strip_prefix(what));
+        row.and_then(|row| row.split_whitespace().next()?.parse::<u64>().ok())
+    };
+    // Less than the lower limit cannot be: filling the boot tables takes more.
+    for (what, limits) in [
+        ("_start to kernel_main", 1000..=TO_KERNEL_MAIN),
+        ("_start to the prompt", TO_KERNEL_MAIN..=TO_PROMPT),
+        ("kernel8.img", 64 << 10..=IMAGE),
+    ] {
+        let found = number(what);
+        assert!(
+            found.is_some_and(|number| limits.contains(&number)),
+            "{what}: {output}"
+        );
+    }
+}
+
+/// The same by the kernel's own clock, with the other cores asleep: they would add to it.
+#[test]
+fn the_kernels_clock_agrees_that_the_prompt_is_near() {
+    let setup = Loader::at(Level::El2).setup();
+    let mut machine = setup.arg("-icount").arg("shift=0,sleep=off").start();
+    let log = report::log(&machine.boot());
+    let Some(last) = log.last() else {
+        machine.fail("no log");
+    };
+    let count = (last.microseconds + 1) * PER_MICROSECOND;
+    assert!(
+        (TO_KERNEL_MAIN..=TO_PROMPT).contains(&count),
+        "{count}: {log:#?}"
+    );
+}
