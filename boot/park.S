@@ -1,7 +1,8 @@
 // Where cores 1 to 3 wait when a loader releases all four at _start.
 //
-// A page of its own that is never freed or overwritten: a core stands here with its caches off,
-// at the exception level at which it came, DAIF masked. It uses no stack and no other memory
+// In the image's first page, behind what leads here from _start: that page is never freed or
+// overwritten, so a core may come at any time. It stands here with its caches off, at the
+// exception level at which it came, DAIF masked. It uses no stack and no other memory
 // than its word in PARKED, which it sets to its exception level so that core 0 can count it.
 
 .section .park, "ax", @progbits

@@ -42,7 +42,8 @@
 .set __board_load_address, LOAD_ADDRESS
 .set __boot_cleared_size, {BOOT_CLEARED_SIZE}
 
-.section .init.head, "ax", @progbits
+// The first page: what every core executes that a loader releases here, however late. It is kept.
+.section .park.head, "ax", @progbits
 
 // The arm64 Image header (Linux, Documentation/arch/arm64/booting.rst): 64 bytes.
 .global _start
@@ -58,8 +59,6 @@ _start:
     .long   0                           // no PE header
 .size _start, . - _start
 
-.section .init, "ax", @progbits
-
 .type entry, @function
 entry:
     msr     daifset, #0b1111
@@ -74,7 +73,14 @@ entry:
 1:  mrs     x1, mpidr_el1
     tst     x1, #0xff                   // Aff0: the BCM2837 has one cluster
     b.ne    park
-    adr     x1, _start
+    b       boot_core
+.size entry, . - entry
+
+.section .init, "ax", @progbits
+
+.type boot_core, @function
+boot_core:
+    adrp    x1, _start                  // page-aligned: asserted by the linker script
     mov     x2, #LOAD_ADDRESS
     cmp     x1, x2
     b.ne    wrong_load_address
@@ -227,7 +233,7 @@ el1_registers:
     mov     x30, xzr
     mov     x0, x20
     b       init_kernel_pt
-.size entry, . - entry
+.size boot_core, . - boot_core
 
 // If the MMU or the data cache is on (x23 = SCTLR_ELx): everything that is read or written with
 // caches off from here on goes to memory, and no line of it stays to be written back later.
@@ -238,7 +244,7 @@ leave_caches:
     tst     x23, x1
     b.eq    3f
     mov     x6, x30
-    adr     x0, _start
+    adrp    x0, _start
     adrp    x1, __image_end
     add     x1, x1, :lo12:__image_end
     bl      clean_invalidate

@@ -4,8 +4,8 @@ use core::fmt::{self, Write};
 
 use super::machine::counter_hz;
 use crate::addr::PhysAddr;
-use crate::arch::aarch64::relax::{Mutex, relax};
 use crate::arch::aarch64::cpu::device_barrier;
+use crate::arch::aarch64::relax::{Mutex, relax};
 use crate::arch::aarch64::timer;
 use crate::board::raspi3;
 use crate::drivers::gpio::Gpio;

@@ -83,7 +83,7 @@ fn take_frames(machine: &Machine) {
         raspi3::FIRMWARE_PAGE,
         PhysAddr::new(raspi3::FIRMWARE_PAGE.as_usize() + PAGE_SIZE),
     );
-    frames.reserve(image.init, image.end);
+    frames.reserve(image.park, image.end);
     frames.reserve(bitmap.base(), bitmap.end());
     for range in in_use() {
         frames.reserve(range.base(), range.end());
@@ -155,7 +155,7 @@ fn reclaim_boot_memory() {
     let image = symbols::image();
     tlb::invalidate_every_core();
     let reclaimed =
-        kernel_space::with_table(|table| kernel_space::reclaim(table, image.init, image.park));
+        kernel_space::with_table(|table| kernel_space::reclaim(table, image.init, image.text));
     let frames = match reclaimed {
         Some(Ok(frames)) => frames + kernel_space::add_frames(image.scratch, image.end),
         Some(Err(error)) => panic!(".init cannot be reclaimed: {error}"),

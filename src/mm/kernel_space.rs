@@ -99,7 +99,7 @@ pub fn build(
     ram: impl Iterator<Item = (PhysAddr, PhysAddr)>,
 ) -> PagingResult<KernelTable> {
     let mut table = KernelTable::try_new()?;
-    map_linear(&mut table, image.park, image.text, READ_ONLY)?;
+    map_linear(&mut table, image.park, image.init, READ_ONLY)?;
     for region in image.regions() {
         let flags = match region.kind {
             Kind::Init => continue,
@@ -110,7 +110,7 @@ pub fn build(
         map_linear(&mut table, region.start, region.end, flags)?;
     }
     for (start, end) in ram {
-        let below = (start, end.min(image.init));
+        let below = (start, end.min(image.park));
         let above = (start.max(image.end), end);
         for (start, end) in [below, above] {
             map_linear(&mut table, start, end, READ_WRITE)?;

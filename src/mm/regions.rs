@@ -36,10 +36,10 @@ pub type Regions = [ImageRegion; 4];
 /// Where the parts of the image begin and end; physical.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ImageLayout {
-    /// `.init`, first of all.
-    pub init: PhysAddr,
-    /// The parking page, up to the text.
+    /// The entry and the parking place: the first page of all.
     pub park: PhysAddr,
+    /// `.init`, up to the text.
+    pub init: PhysAddr,
     /// Text.
     pub text: PhysAddr,
     /// Constants.
@@ -60,7 +60,7 @@ impl ImageLayout {
             ImageRegion { start, end, kind }
         }
         [
-            region(self.init, self.text, Kind::Init),
+            region(self.park, self.text, Kind::Init),
             region(self.text, self.rodata, Kind::Text),
             region(self.rodata, self.data, Kind::ReadOnly),
             region(self.data, self.end, Kind::ReadWrite),

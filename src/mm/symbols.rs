@@ -42,8 +42,8 @@ symbols! {
 #[inline(always)]
 pub fn image() -> ImageLayout {
     ImageLayout {
-        init: init(),
         park: park(),
+        init: init(),
         text: text(),
         rodata: rodata(),
         data: data(),

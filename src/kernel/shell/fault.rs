@@ -17,7 +17,7 @@ static mut RETURN: u32 = 0xd65f_03c0;
 pub(super) fn run(arguments: &[&str], _out: &mut dyn Write) -> Result<(), CommandError> {
     match arguments {
         ["null-read"] => load(0),
-        ["write-text"] => store(run as *const () as usize),
+        ["write-text"] => store(run as *const () as usize & !7),
         ["exec-data"] => call((&raw const RETURN).addr()),
         ["guard-page"] => store(layout::main_stack(0).start.as_usize() - 8),
         [other] => {

@@ -88,9 +88,10 @@ fn missing_landmarks(program: &Program) -> Vec<Violation> {
     let entry_section = program
         .address_of(ENTRY)
         .and_then(|entry| program.section_at(entry));
-    let entry_is_early = entry_section.is_some_and(|section| section.name == EARLY_SECTIONS[0]);
+    let entry_is_early =
+        entry_section.is_some_and(|section| EARLY_SECTIONS.contains(&section.name.as_str()));
     let expected = [
-        (entry_is_early, ENTRY, "expected in .init"),
+        (entry_is_early, ENTRY, "expected in .init or .park"),
         (
             program.address_of(EARLY_RUST).is_some(),
             EARLY_RUST,
