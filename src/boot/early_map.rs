@@ -206,3 +206,180 @@ fn run(entries: &mut [u64], start: usize, size: usize, attributes: u64) {
         descriptor += size;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Attribute bits by hand from DDI 0487 D8.3: 0 valid, 1 page or table, 4:2 AttrIndx (4
+    //! write-back, 1 nGnRE, 0 nGnRnE), 7 read-only, 9:8 SH (3 inner), 10 AF, 11 nG, 53 PXN,
+    //! 54 UXN.
+
+    use super::{BootTables, Table};
+    use crate::addr::PhysAddr;
+    use crate::mm::regions::ImageLayout;
+    use std::boxed::Box;
+    use std::vec::Vec;
+
+    const BASE: usize = 0xc_8000;
+    const GARBAGE: u64 = 0xdead_beef_dead_beef;
+    const BLOCK: usize = 0x20_0000;
+
+    const READ_WRITE: u64 = 0x0060_0000_0000_0713;
+    const READ_ONLY: u64 = 0x0060_0000_0000_0793;
+    const EXECUTABLE: u64 = 0x0040_0000_0000_0793;
+    const READ_WRITE_BLOCK: u64 = 0x0060_0000_0000_0711;
+    const DEVICE_BLOCK: u64 = 0x0060_0000_0000_0405;
+    const LOCAL_BLOCK: u64 = 0x0060_0000_4000_0401;
+    const NON_GLOBAL: u64 = 0x800;
+
+    /// Starts of park, init, text, rodata, data and scratch, and the end.
+    const LAYOUTS: [[usize; 7]; 5] = [
+        [
+            0x8_0000, 0x8_1000, 0x8_4000, 0xa_0000, 0xb_0000, BASE, 0xd_8000,
+        ],
+        // Text to the end of the first 2 MiB, nothing behind it.
+        [
+            0x8_0000, 0x8_1000, 0x8_2000, 0x20_0000, 0x20_0000, 0x20_0000, 0x20_0000,
+        ],
+        // Read-write to the end of the first 2 MiB.
+        [
+            0x8_0000, 0x8_1000, 0x8_2000, 0x9_3000, 0x9_5000, 0x1f_0000, 0x20_0000,
+        ],
+        // Every region empty but one page of text.
+        [
+            0x8_0000, 0x8_0000, 0x8_0000, 0x8_1000, 0x8_1000, 0x8_1000, 0x8_1000,
+        ],
+        // From physical 0.
+        [0, 0x1000, 0x2000, 0x3000, 0x4000, 0x5000, 0x6000],
+    ];
+
+    fn filled([park, init, text, rodata, data, scratch, end]: [usize; 7]) -> Box<BootTables> {
+        let layout = ImageLayout {
+            park: PhysAddr::new(park),
+            init: PhysAddr::new(init),
+            text: PhysAddr::new(text),
+            rodata: PhysAddr::new(rodata),
+            data: PhysAddr::new(data),
+            scratch: PhysAddr::new(scratch),
+            end: PhysAddr::new(end),
+        };
+        let mut tables = Box::new(BootTables::empty());
+        tables.ttbr0_l2 = [GARBAGE; 512];
+        tables.ttbr0_l3 = [GARBAGE; 512];
+        tables.ttbr1_l2 = [GARBAGE; 512];
+        tables.ttbr1_l3 = [GARBAGE; 512];
+        let roots = tables.fill(PhysAddr::new(BASE), &layout.regions());
+        assert_eq!(roots.low, PhysAddr::new(BASE));
+        assert_eq!(roots.high, PhysAddr::new(BASE + 0x2000));
+        tables
+    }
+
+    /// What the page at `pa` is in the low and in the high half.
+    fn page(pa: usize, [park, _, text, rodata, data, ..]: [usize; 7]) -> (u64, u64) {
+        let (low, high) = match pa {
+            _ if (park..text).contains(&pa) => (EXECUTABLE, READ_ONLY),
+            _ if (text..rodata).contains(&pa) => (READ_ONLY, EXECUTABLE),
+            _ if (rodata..data).contains(&pa) => (READ_ONLY, READ_ONLY),
+            _ => (READ_WRITE, READ_WRITE),
+        };
+        (low | NON_GLOBAL | pa as u64, high | pa as u64)
+    }
+
+    /// What the block at `pa` is in the high half.
+    fn block(pa: usize) -> u64 {
+        let attributes = if pa < 0x3f00_0000 {
+            READ_WRITE_BLOCK
+        } else {
+            DEVICE_BLOCK
+        };
+        attributes | pa as u64
+    }
+
+    /// A table with these entries and no others.
+    fn table(entries: &[(usize, u64)]) -> Table {
+        let mut table = [0; 512];
+        for (index, entry) in entries {
+            table[*index] = *entry;
+        }
+        table
+    }
+
+    #[test]
+    fn every_entry_of_every_table_is_what_the_memory_map_says() {
+        for layout in LAYOUTS {
+            let tables = filled(layout);
+            let link = |index: usize| (BASE + index * 0x1000) as u64 | 0b11;
+            assert_eq!(tables.ttbr0_l0, table(&[(0, link(1))]));
+            assert_eq!(tables.ttbr0_l1, table(&[(0, link(4))]));
+            assert_eq!(tables.ttbr1_l0, table(&[(0, link(3))]));
+            assert_eq!(tables.ttbr1_l1, table(&[(0, link(6)), (1, LOCAL_BLOCK)]));
+            assert_eq!((tables.ttbr0_l2[0], tables.ttbr1_l2[0]), (link(5), link(7)));
+            for index in 1..512 {
+                let high = block(index * BLOCK);
+                assert_eq!(tables.ttbr1_l2[index], high, "block {index}");
+                assert_eq!(tables.ttbr0_l2[index], high | NON_GLOBAL, "block {index}");
+            }
+            for index in 0..512 {
+                let found = (tables.ttbr0_l3[index], tables.ttbr1_l3[index]);
+                assert_eq!(
+                    found,
+                    page(index * 0x1000, layout),
+                    "page {index} of {layout:x?}"
+                );
+            }
+        }
+    }
+
+    /// Every leaf of both halves: its first and last byte, and its descriptor.
+    fn leaves(tables: &BootTables) -> Vec<(usize, usize, u64)> {
+        let of = |table: &Table, size: usize, bit_1: u64| -> Vec<_> {
+            let leaf = |entry: &&u64| **entry & 0b11 == bit_1 | 1;
+            let address = |entry: u64| (entry & 0x0000_ffff_ffff_f000) as usize;
+            let span = |entry: &u64| (address(*entry), address(*entry) + size - 1, *entry);
+            table.iter().filter(leaf).map(span).collect()
+        };
+        [
+            of(&tables.ttbr0_l3, 0x1000, 0b10),
+            of(&tables.ttbr1_l3, 0x1000, 0b10),
+            of(&tables.ttbr0_l2, BLOCK, 0),
+            of(&tables.ttbr1_l2, BLOCK, 0),
+            of(&tables.ttbr0_l1, 1 << 30, 0),
+            of(&tables.ttbr1_l1, 1 << 30, 0),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn no_frame_is_writable_here_and_executable_there() {
+        for layout in LAYOUTS {
+            let leaves = leaves(&filled(layout));
+            assert_eq!(leaves.len(), 2 * (511 + 512) + 1);
+            let executable = |bits: u64| bits & 0x0060_0000_0000_0000 != 0x0060_0000_0000_0000;
+            let writable = |bits: u64| bits & 0x80 == 0;
+            for (start, end, _) in leaves.iter().filter(|leaf| executable(leaf.2)) {
+                for (other, other_end, bits) in leaves.iter().filter(|leaf| writable(leaf.2)) {
+                    let apart = end < other || other_end < start;
+                    assert!(apart, "{start:#x} is writable: {bits:#x} in {layout:x?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_but_init_and_text_is_executable_and_only_in_its_half() {
+        let tables = filled(LAYOUTS[0]);
+        let executable = |table: &Table| -> Vec<usize> {
+            let never = 0x0060_0000_0000_0000;
+            (0..512)
+                .filter(|index| table[*index] & 0b11 == 0b11 && table[*index] & never != never)
+                .collect()
+        };
+        assert_eq!(
+            executable(&tables.ttbr0_l3),
+            (0x80..0x84).collect::<Vec<_>>()
+        );
+        assert_eq!(
+            executable(&tables.ttbr1_l3),
+            (0x84..0xa0).collect::<Vec<_>>()
+        );
+    }
+}

@@ -139,14 +139,26 @@ impl<M: PagingMetaData, H: PagingHandler> Debt<M, H> {
         self.count += 1;
     }
 
-    /// The table in the frame at `pa`, on the way to `va`, was unlinked.
-    pub(super) fn owe_table(&mut self, pa: PhysAddr, va: VirtAddr) {
+    /// The table in the frame at `pa`, which translated `bytes` from `va`, was unlinked, after
+    /// all that was below it.
+    ///
+    /// One invalidation in its range removes every cached pointer to it; the last leaf that was
+    /// removed from it has owed one already, unless that leaf was retained.
+    pub(super) fn owe_table(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {
         self.freed.push(pa);
         self.tables_unlinked = true;
-        self.owe_invalidation(va);
+        let last = self
+            .count
+            .checked_sub(1)
+            .and_then(|last| self.addresses.get(last));
+        let offset = last.and_then(|last| last.checked_sub(va));
+        if offset.is_none_or(|offset| offset >= bytes) {
+            self.owe_invalidation(va);
+        }
     }
 
-    /// Issues what is owed, then gives the unlinked tables back.
+    /// Issues what is owed, then gives the unlinked tables back. An invalidation publishes too:
+    /// it begins with the same barrier, and ends with a stronger one.
     pub(super) fn pay(&mut self) {
         if self.count > 0 {
             M::Maintenance::begin_invalidation();
@@ -173,7 +185,7 @@ impl<M: PagingMetaData, H: PagingHandler> Debt<M, H> {
         self.tables_unlinked = false;
     }
 
-    /// Forgets the barriers and invalidations; the tables stay lost until the next payment.
+    /// Forgets the barriers and invalidations; the tables are still given back.
     fn forgive(&mut self) {
         self.count = 0;
         self.published = false;
@@ -203,9 +215,11 @@ macro_rules! receipt {
             /// Takes the maintenance over.
             ///
             /// # Safety
-            /// The caller invalidates every translation that the operation removed or
-            /// restricted, on every core, before it relies on the change; tables that were
-            /// unlinked must not be walked any more, for they are given back now.
+            /// Tables that were unlinked are given back now: no core may hold a translation
+            /// that leads to one, as when no core has walked this tree yet. The caller publishes
+            /// what became valid, and invalidates, on every core, what was removed or
+            /// restricted, before it relies on the change and before it changes the same
+            /// addresses again.
             pub unsafe fn ignore(mut self) {
                 self.debt.forgive();
             }

@@ -71,14 +71,15 @@ impl MappingFlags {
 }
 
 impl fmt::Display for MappingFlags {
-    /// `rwx u dev g`, eleven columns: rights, user or kernel, memory type, global or not.
+    /// `rwx k nGnRE  ga`, fifteen columns: rights, user or kernel, memory type (write-back,
+    /// non-cacheable, or Arm's name of the device type), global, accessed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let letter = |flag, letter| if self.contains(flag) { letter } else { '-' };
         let memory = match self.intersection(Self::MEMORY_TYPE) {
-            Self::DEVICE => "dev ",
-            Self::UNCACHED => "nc  ",
-            Self::MEMORY_TYPE => "dev!",
-            _ => "wb  ",
+            Self::DEVICE => "nGnRE ",
+            Self::UNCACHED => "nc    ",
+            Self::MEMORY_TYPE => "nGnRnE",
+            _ => "wb    ",
         };
         write!(
             f,
@@ -282,9 +283,9 @@ pub trait GenericPTE: Copy + fmt::Debug + Send + Sync + Sized {
     fn is_huge(self) -> bool;
     /// Makes the entry unused.
     fn clear(&mut self);
-    /// Whether going from `self` to `new`, both present leaves of one size, needs
-    /// break-before-make (DDI 0487 D8.17.1): another frame, memory type or shareability, or from
-    /// non-global to global.
+    /// Whether `self`, a present leaf, must be broken before `new`, a present leaf of its size or
+    /// a table, takes its place (DDI 0487 D8.17.1): another frame, memory type or shareability,
+    /// a leaf that becomes a table, or non-global that becomes global.
     fn needs_break(self, new: Self) -> bool;
 }
 

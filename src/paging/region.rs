@@ -2,11 +2,10 @@
 //!
 //! Each works in two passes: the first checks everything and counts the tables that the second
 //! will need; they are reserved in between. The second pass cannot fail.
+#![forbid(unsafe_code)]
 
 use super::maintenance::{Debt, FrameChain, Maintenance, TlbFlushAll};
-use super::table::{
-    PageTable64, break_leaf, check_frame, is_empty, owe_leaf, replace, reserve_tables, take_table,
-};
+use super::table::{PageTable64, check_frame, is_empty, replace, reserve_tables, take_table};
 use super::view::{self, is_table};
 use super::{
     ENTRIES, GenericPTE, Leaf, LeafSizes, MappingFlags, PageSize, PagingError, PagingHandler,
@@ -28,6 +27,10 @@ impl Span {
             start: self.start.max(other.start),
             end: self.end.min(other.end),
         }
+    }
+
+    const fn bytes(self) -> usize {
+        self.end - self.start
     }
 
     const fn covers(self, other: Self) -> bool {
@@ -116,12 +119,12 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
     ) -> PagingResult<TlbFlushAll<'_, M, H>> {
         let span = span_of::<M>(va, size)?;
         check_aligned(pa.as_usize())?;
+        PTE::new_page(PhysAddr::new(0), flags, PageSize::Size4K)?;
         let mut debt = Debt::new();
         if size == 0 {
             return Ok(TlbFlushAll::new(debt));
         }
         check_frame::<M>(pa, size)?;
-        PTE::new_page(PhysAddr::new(0), flags, PageSize::Size4K)?;
         let mapping = Mapping {
             span,
             pa,
@@ -130,7 +133,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
         };
         let tables = plan_map::<M, PTE, H>(Some(self.root_paddr()), 0, 0, &mapping)?;
         let mut reserve = reserve_tables::<M, H>(tables)?;
-        fill::<M, PTE, H>(self.root_paddr(), 0, 0, &mapping, &mut reserve)?;
+        fill::<M, PTE, H>(self.root_paddr(), 0, 0, &mapping, &mut reserve);
         debt.owe_publication();
         debt.add_pages(size / PAGE_SIZE);
         Ok(TlbFlushAll::new(debt))
@@ -182,7 +185,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
             let root = self.root_paddr();
             let tables = plan_change::<M, PTE, H>(root, 0, 0, &work)?;
             work.reserve = reserve_tables::<M, H>(tables)?;
-            alter::<M, PTE, H>(root, 0, 0, &mut work)?;
+            alter::<M, PTE, H>(root, 0, 0, &mut work);
         }
         Ok(TlbFlushAll::new(work.debt))
     }
@@ -234,7 +237,8 @@ fn plan_map<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
         let is_leaf = mapping.leaf(level, M::LEVELS, entry_span).is_some();
         let next = if is_table::<M, PTE>(entry, level) {
             if is_leaf {
-                let va = first_mapped::<M, PTE, H>(entry.paddr(), level + 1, entry_span.start);
+                let va = M::vaddr_at(entry_span.start);
+                let va = view::first_mapped::<M, PTE, H>(entry.paddr(), level + 1, va);
                 return Err(PagingError::AlreadyMapped { va });
             }
             Some(entry.paddr())
@@ -253,24 +257,6 @@ fn plan_map<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     Ok(tables)
 }
 
-/// The first address that is mapped below this table, which is not empty.
-fn first_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    mut table: PhysAddr,
-    mut level: usize,
-    mut base: usize,
-) -> VirtAddr {
-    let used = |table, index: &usize| !PTE::from_bits(view::load::<H>(table, *index)).is_unused();
-    while let Some(index) = (0..ENTRIES).find(|index| used(table, index)) {
-        base |= index << level_shift(level, M::LEVELS);
-        let entry = PTE::from_bits(view::load::<H>(table, index));
-        if !is_table::<M, PTE>(entry, level) {
-            break;
-        }
-        (table, level) = (entry.paddr(), level + 1);
-    }
-    M::vaddr_at(base)
-}
-
 /// Stores the leaves of `mapping` below this table; each new table is full before it is linked.
 fn fill<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table: PhysAddr,
@@ -278,24 +264,35 @@ fn fill<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     base: usize,
     mapping: &Mapping,
     reserve: &mut FrameChain<M, H>,
-) -> PagingResult {
+) {
     for (index, entry_span) in touched(M::LEVELS, level, base, mapping.span) {
         if let Some(size) = mapping.leaf(level, M::LEVELS, entry_span) {
-            let leaf = PTE::new_page(mapping.frame(entry_span.start), mapping.flags, size)?;
+            let leaf = checked(PTE::new_page(
+                mapping.frame(entry_span.start),
+                mapping.flags,
+                size,
+            ));
             view::store::<M, H>(table, index, leaf.bits());
             continue;
         }
         let entry = PTE::from_bits(view::load::<H>(table, index));
         if is_table::<M, PTE>(entry, level) {
-            fill::<M, PTE, H>(entry.paddr(), level + 1, entry_span.start, mapping, reserve)?;
+            fill::<M, PTE, H>(entry.paddr(), level + 1, entry_span.start, mapping, reserve);
         } else {
-            let child = take_table::<M, H>(reserve)?;
-            fill::<M, PTE, H>(child, level + 1, entry_span.start, mapping, reserve)?;
+            let child = take_table::<M, H>(reserve);
+            fill::<M, PTE, H>(child, level + 1, entry_span.start, mapping, reserve);
             M::Maintenance::order_table();
             view::store::<M, H>(table, index, PTE::new_table(child).bits());
         }
     }
-    Ok(())
+}
+
+/// An entry that the first pass made too, or one with the same flags.
+fn checked<PTE: GenericPTE>(entry: PagingResult<PTE>) -> PTE {
+    match entry {
+        Ok(entry) => entry,
+        Err(error) => panic!("a region was checked, and yet: {error}"),
+    }
 }
 
 /// A change of a region under way.
@@ -319,8 +316,10 @@ fn plan_change<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
         if is_table::<M, PTE>(entry, level) {
             tables += plan_change::<M, PTE, H>(entry.paddr(), level + 1, entry_span.start, work)?;
         } else if let Some(size) = leaf_size::<M, PTE>(entry, level) {
-            work.change.apply::<PTE>(entry.paddr(), size)?;
-            tables += split_tables(M::LEVELS, level, entry_span, work.span);
+            let new = work.change.apply::<PTE>(entry.paddr(), size)?;
+            if new.bits() != entry.bits() {
+                tables += split_tables(M::LEVELS, level, entry_span, work.span);
+            }
         }
     }
     Ok(tables)
@@ -350,47 +349,45 @@ fn alter<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     level: usize,
     base: usize,
     work: &mut Work<M, H>,
-) -> PagingResult {
+) {
     for (index, entry_span) in touched(M::LEVELS, level, base, work.span) {
         let entry = PTE::from_bits(view::load::<H>(table, index));
         let va = M::vaddr_at(entry_span.start);
         if is_table::<M, PTE>(entry, level) {
-            alter::<M, PTE, H>(entry.paddr(), level + 1, entry_span.start, work)?;
+            alter::<M, PTE, H>(entry.paddr(), level + 1, entry_span.start, work);
             if is_empty::<PTE, H>(entry.paddr()) {
                 view::store::<M, H>(table, index, 0);
-                work.debt.owe_table(entry.paddr(), va);
+                work.debt.owe_table(entry.paddr(), va, entry_span.bytes());
             }
-            continue;
-        }
-        let Some(size) = leaf_size::<M, PTE>(entry, level) else {
-            continue;
-        };
-        let leaf = Leaf {
-            va,
-            pa: entry.paddr(),
-            flags: entry.flags(),
-            size,
-            bits: entry.bits(),
-        };
-        let changed = entry_span.clip(work.span);
-        work.debt
-            .add_pages((changed.end - changed.start) / PAGE_SIZE);
-        if work.span.covers(entry_span) {
-            let new = work.change.apply::<PTE>(leaf.pa, size)?;
-            if new.is_unused() {
-                view::store::<M, H>(table, index, 0);
-                owe_leaf(&mut work.debt, va, size);
-            } else {
-                replace::<M, PTE, H>(table, index, &leaf, new, &mut work.debt);
-            }
-        } else {
-            let child = split::<M, PTE, H>(&leaf, level, entry_span, work)?;
-            break_leaf::<M, H>(table, index, &leaf);
-            view::store::<M, H>(table, index, PTE::new_table(child).bits());
-            work.debt.owe_publication();
+        } else if let Some(size) = leaf_size::<M, PTE>(entry, level) {
+            let leaf = Leaf {
+                va,
+                pa: entry.paddr(),
+                flags: entry.flags(),
+                size,
+                bits: entry.bits(),
+            };
+            let new = successor::<M, PTE, H>(&leaf, level, entry_span, work);
+            replace::<M, PTE, H>(table, index, &leaf, new, &mut work.debt);
+            work.debt
+                .add_pages(entry_span.clip(work.span).bytes() / PAGE_SIZE);
         }
     }
-    Ok(())
+}
+
+/// What takes the place of `leaf` (at `level`): a leaf, nothing, or a table if only a part of it
+/// changes. A leaf that would not change is never split.
+fn successor<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    leaf: &Leaf,
+    level: usize,
+    leaf_span: Span,
+    work: &mut Work<M, H>,
+) -> PTE {
+    let new = checked(work.change.apply::<PTE>(leaf.pa, leaf.size));
+    if new.bits() == leaf.bits || work.span.covers(leaf_span) {
+        return new;
+    }
+    PTE::new_table(split::<M, PTE, H>(leaf, level, leaf_span, work))
 }
 
 /// A new table that maps what `leaf` (at `level`) does, but for the change inside the region.
@@ -399,29 +396,29 @@ fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     level: usize,
     leaf_span: Span,
     work: &mut Work<M, H>,
-) -> PagingResult<PhysAddr> {
-    let table = take_table::<M, H>(&mut work.reserve)?;
+) -> PhysAddr {
+    let table = take_table::<M, H>(&mut work.reserve);
     let below = level + 1;
-    let Some(size) = PageSize::of_level(below, M::LEVELS) else {
-        return Ok(table);
-    };
     for (index, entry_span) in touched(M::LEVELS, below, leaf_span.start, leaf_span) {
+        let Some(size) = PageSize::of_level(below, M::LEVELS) else {
+            panic!("a leaf at level {level} has nothing below it");
+        };
         let pa = PhysAddr::new(leaf.pa.as_usize() + (entry_span.start - leaf_span.start));
+        let same = checked(PTE::new_page(pa, leaf.flags, size));
         let kept = Leaf {
             va: M::vaddr_at(entry_span.start),
             pa,
+            flags: leaf.flags,
             size,
-            ..*leaf
+            bits: same.bits(),
         };
         let entry = if work.span.is_disjoint(entry_span) {
-            PTE::new_page(pa, leaf.flags, size)?
-        } else if work.span.covers(entry_span) {
-            work.change.apply::<PTE>(pa, size)?
+            same
         } else {
-            PTE::new_table(split::<M, PTE, H>(&kept, below, entry_span, work)?)
+            successor::<M, PTE, H>(&kept, below, entry_span, work)
         };
         view::store::<M, H>(table, index, entry.bits());
     }
     M::Maintenance::order_table();
-    Ok(table)
+    table
 }

@@ -6,7 +6,7 @@ use super::maintenance::{Debt, FrameChain, Maintenance, TlbFlush, Unmapped};
 use super::view::{self, TableView, Visit, is_table};
 use super::{
     ENTRIES, GenericPTE, InvalidateScope, Leaf, MappingFlags, PageSize, PagingError, PagingHandler,
-    PagingMetaData, PagingResult, table_index,
+    PagingMetaData, PagingResult, level_shift, table_index,
 };
 use crate::addr::{PhysAddr, VirtAddr};
 
@@ -30,6 +30,13 @@ struct Place {
     /// The tables on the way, the root first; up to `level`.
     tables: [PhysAddr; MAX_LEVELS],
     level: usize,
+}
+
+impl Place {
+    /// The table and index of the entry for `va` at `level`, at most the leaf's.
+    fn slot<M: PagingMetaData>(&self, level: usize, va: VirtAddr) -> (PhysAddr, usize) {
+        (self.tables[level], table_index(va, level, M::LEVELS))
+    }
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H> {
@@ -56,10 +63,10 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
         self.view.root_paddr()
     }
 
-    /// The tree, to be read.
+    /// The tree, to be read as long as it is not changed.
     #[must_use]
-    pub const fn view(&self) -> TableView<M, PTE, H> {
-        self.view
+    pub const fn view(&self) -> &TableView<M, PTE, H> {
+        &self.view
     }
 
     /// What `va` translates to: address, flags, size of the leaf.
@@ -83,6 +90,9 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
         flags: MappingFlags,
     ) -> PagingResult<TlbFlush<'_, M, H>> {
         let (va, pa) = (va.align_down(size.bytes()), pa.align_down(size.bytes()));
+        if !M::vaddr_is_valid(va) {
+            return Err(PagingError::InvalidVirtAddr { va });
+        }
         check_frame::<M>(pa, size.bytes())?;
         let leaf = PTE::new_page(pa, flags, size)?;
         let target = size.level(M::LEVELS);
@@ -95,17 +105,20 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
             }
             (table, level) = (entry.paddr(), level + 1);
         };
-        if !M::vaddr_is_valid(va) {
-            return Err(PagingError::InvalidVirtAddr { va });
+        if is_table::<M, PTE>(entry, level) {
+            let va = view::first_mapped::<M, PTE, H>(entry.paddr(), level + 1, va);
+            return Err(PagingError::AlreadyMapped { va });
         }
         if !entry.is_unused() {
             return Err(PagingError::AlreadyMapped { va });
         }
         let mut reserve = reserve_tables::<M, H>(target - level)?;
-        let entry = build_path::<M, PTE, H>(leaf, va, level, target, &mut reserve)?;
+        let entry = build_path::<M, PTE, H>(leaf, va, level, target, &mut reserve);
         view::store::<M, H>(table, index, entry.bits());
         let mut debt = Debt::new();
-        debt.owe_publication();
+        if entry.is_present() {
+            debt.owe_publication();
+        }
         Ok(TlbFlush::new(debt))
     }
 
@@ -117,11 +130,13 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
         let (leaf, place) = self.find(va)?;
         let mut debt = Debt::new();
         let mut level = place.level;
-        self.store_at(&place, level, va, 0);
-        owe_leaf(&mut debt, leaf.va, leaf.size);
+        let (table, index) = place.slot::<M>(level, va);
+        replace::<M, PTE, H>(table, index, &leaf, PTE::from_bits(0), &mut debt);
         while level > 0 && is_empty::<PTE, H>(place.tables[level]) {
-            self.store_at(&place, level - 1, va, 0);
-            debt.owe_table(place.tables[level], va);
+            let (parent, index) = place.slot::<M>(level - 1, va);
+            view::store::<M, H>(parent, index, 0);
+            let bytes = 1 << level_shift(level - 1, M::LEVELS);
+            debt.owe_table(place.tables[level], va.align_down(bytes), bytes);
             level -= 1;
         }
         Ok(Unmapped::new(debt, leaf.pa, leaf.flags, leaf.size))
@@ -151,7 +166,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
             entry.set_paddr(pa, size)?;
         }
         let mut debt = Debt::new();
-        let (table, index) = self.slot_at(&place, place.level, va);
+        let (table, index) = place.slot::<M>(place.level, va);
         replace::<M, PTE, H>(table, index, &leaf, entry, &mut debt);
         Ok((size, TlbFlush::new(debt)))
     }
@@ -196,16 +211,6 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
         })?;
         Ok((leaf, place))
     }
-
-    /// The table and index of the entry for `va` at `level` on the way to `place`.
-    fn slot_at(&self, place: &Place, level: usize, va: VirtAddr) -> (PhysAddr, usize) {
-        (place.tables[level], table_index(va, level, M::LEVELS))
-    }
-
-    fn store_at(&mut self, place: &Place, level: usize, va: VirtAddr, bits: u64) {
-        let (table, index) = self.slot_at(place, level, va);
-        view::store::<M, H>(table, index, bits);
-    }
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for PageTable64<M, PTE, H> {
@@ -235,18 +240,21 @@ fn build_path<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     level: usize,
     target: usize,
     reserve: &mut FrameChain<M, H>,
-) -> PagingResult<PTE> {
+) -> PTE {
     let mut entry = leaf;
     for below in (level + 1..=target).rev() {
-        let table = take_table::<M, H>(reserve)?;
+        let table = take_table::<M, H>(reserve);
         view::store::<M, H>(table, table_index(va, below, M::LEVELS), entry.bits());
-        M::Maintenance::order_table();
         entry = PTE::new_table(table);
     }
-    Ok(entry)
+    if level < target {
+        M::Maintenance::order_table();
+    }
+    entry
 }
 
-/// Replaces the live leaf `old` by `new` in one entry, breaking first where that is needed.
+/// Replaces the live leaf `old` by `new`, which may be anything that fits its entry, and owes
+/// what must follow. Where a present leaf must not meet its successor, it is broken first.
 pub(super) fn replace<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table: PhysAddr,
     index: usize,
@@ -258,40 +266,30 @@ pub(super) fn replace<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     if entry.bits() == new.bits() {
         return;
     }
-    if !entry.is_present() {
-        debt.owe_publication();
-    } else if new.is_present() && entry.needs_break(new) {
-        break_leaf::<M, H>(table, index, old);
-        debt.owe_publication();
-    } else {
-        owe_leaf(debt, old.va, old.size);
+    match (entry.is_present(), new.is_present()) {
+        (true, true) if entry.needs_break(new) => {
+            break_leaf::<M, H>(table, index, old);
+            debt.owe_publication();
+        }
+        (true, _) => {
+            for va in invalidation_addresses(old.va, old.size) {
+                debt.owe_invalidation(va);
+            }
+        }
+        (false, true) => debt.owe_publication(),
+        (false, false) => {}
     }
     view::store::<M, H>(table, index, new.bits());
 }
 
 /// Makes the entry of `leaf` invalid, and waits until no core uses the old one.
-pub(super) fn break_leaf<M: PagingMetaData, H: PagingHandler>(
-    table: PhysAddr,
-    index: usize,
-    leaf: &Leaf,
-) {
+fn break_leaf<M: PagingMetaData, H: PagingHandler>(table: PhysAddr, index: usize, leaf: &Leaf) {
     view::store::<M, H>(table, index, 0);
     M::Maintenance::begin_invalidation();
     for va in invalidation_addresses(leaf.va, leaf.size) {
         M::Maintenance::invalidate(va, InvalidateScope::AnyLevel);
     }
     M::Maintenance::end_invalidation();
-}
-
-/// Owes the invalidation of one leaf.
-pub(super) fn owe_leaf<M: PagingMetaData, H: PagingHandler>(
-    debt: &mut Debt<M, H>,
-    va: VirtAddr,
-    size: PageSize,
-) {
-    for va in invalidation_addresses(va, size) {
-        debt.owe_invalidation(va);
-    }
 }
 
 /// Where a leaf must be invalidated: the Cortex-A53's TLB holds a 1 GiB block as 512 MiB pieces
@@ -302,7 +300,7 @@ fn invalidation_addresses(va: VirtAddr, size: PageSize) -> impl Iterator<Item = 
         PageSize::Size1G => 2,
     };
     (0..halves)
-        .map(move |half| VirtAddr::new(va.as_usize() | half * (PageSize::Size1G.bytes() / 2)))
+        .map(move |half| VirtAddr::new(va.as_usize() | (half * (PageSize::Size1G.bytes() / 2))))
 }
 
 /// Whether every entry of the table is unused.
@@ -334,13 +332,15 @@ pub(super) fn reserve_tables<M: PagingMetaData, H: PagingHandler>(
     Ok(reserve)
 }
 
-/// An empty table from the reserve, which was made large enough.
+/// An empty table from the reserve, which holds as many as the operation counted before.
 pub(super) fn take_table<M: PagingMetaData, H: PagingHandler>(
     reserve: &mut FrameChain<M, H>,
-) -> PagingResult<PhysAddr> {
-    let table = reserve.pop().ok_or(PagingError::NoMemory)?;
+) -> PhysAddr {
+    let Some(table) = reserve.pop() else {
+        panic!("an operation on a page table reserved too few tables");
+    };
     clear_table::<M, H>(table);
-    Ok(table)
+    table
 }
 
 /// Whether a descriptor can name all `bytes` from `pa`.

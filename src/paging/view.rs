@@ -104,22 +104,14 @@ pub struct Visit<PTE> {
     pub entry: PTE,
 }
 
-/// A tree of page tables, to be read.
+/// A tree of page tables, to be read. Not `Copy`: a borrowed view cannot outlive the borrow.
 ///
 /// # Invariants
 /// `root` is the root of a tree in format `PTE` all of whose tables `H` can reach.
 pub struct TableView<M, PTE, H> {
     root: PhysAddr,
-    format: PhantomData<fn() -> (M, PTE, H)>,
+    format: PhantomData<(M, PTE, H)>,
 }
-
-impl<M, PTE, H> Clone for TableView<M, PTE, H> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M, PTE, H> Copy for TableView<M, PTE, H> {}
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
     /// Looks at the tree whose root table is at `root`.
@@ -286,6 +278,26 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
 /// Whether `entry`, found at `level`, points to a table.
 pub(super) fn is_table<M: PagingMetaData, PTE: GenericPTE>(entry: PTE, level: usize) -> bool {
     level + 1 < M::LEVELS && entry.is_present() && !entry.is_huge()
+}
+
+/// The first address that is mapped below this table, which is not empty and translates from
+/// `va` on.
+pub(super) fn first_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    mut table: PhysAddr,
+    mut level: usize,
+    va: VirtAddr,
+) -> VirtAddr {
+    let mut first = va.as_usize();
+    let used = |table, index: &usize| !PTE::from_bits(load::<H>(table, *index)).is_unused();
+    while let Some(index) = (0..ENTRIES).find(|index| used(table, index)) {
+        first |= index << level_shift(level, M::LEVELS);
+        let entry = PTE::from_bits(load::<H>(table, index));
+        if !is_table::<M, PTE>(entry, level) {
+            break;
+        }
+        (table, level) = (entry.paddr(), level + 1);
+    }
+    VirtAddr::new(first)
 }
 
 /// The leaf that `visit` shows, unless its entry is unused or a table.

@@ -154,9 +154,9 @@ fn the_map_ends_at_the_memory_of_the_arm_and_has_devices_as_devices() {
     };
     assert_eq!(rights(0x3bff_f000).as_deref(), Some("rw- wb"));
     assert_eq!(rights(0x3c00_0000), None, "VideoCore's memory");
-    assert_eq!(rights(0x3f00_0000).as_deref(), Some("rw- dev"));
-    assert_eq!(rights(0x3fff_f000).as_deref(), Some("rw- dev"));
-    assert_eq!(rights(0x4000_0000).as_deref(), Some("rw- dev!"));
+    assert_eq!(rights(0x3f00_0000).as_deref(), Some("rw- nGnRE"));
+    assert_eq!(rights(0x3fff_f000).as_deref(), Some("rw- nGnRE"));
+    assert_eq!(rights(0x4000_0000).as_deref(), Some("rw- nGnRnE"));
 }
 
 #[test]

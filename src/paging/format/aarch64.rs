@@ -176,7 +176,7 @@ const fn encode(flags: MappingFlags, size: PageSize) -> PagingResult<u64> {
     if execute && flags.intersects(MappingFlags::MEMORY_TYPE) {
         return Err(PagingError::ExecutableDevice { flags });
     }
-    if !readable && !(user && execute) || user && flags.contains(MappingFlags::GLOBAL) {
+    if !(readable || user && execute) || user && flags.contains(MappingFlags::GLOBAL) {
         return Err(PagingError::Unsupported { flags });
     }
     let never = match (execute, user) {
