@@ -16,6 +16,7 @@ mod boot;
 mod card;
 mod debugger;
 mod devices;
+mod early;
 mod editing;
 mod endings;
 mod faults;
