@@ -37,10 +37,12 @@
 .equ FDT_MAX_SIZE,        {FDT_MAX_SIZE}
 
 // What the linker script compares its own numbers with, and needs of the tables' layout.
-.global __board_kernel_va_offset, __board_load_address, __boot_cleared_size
+.global __board_kernel_va_offset, __board_load_address
+.global __boot_cleared_size, __boot_exception_stack_size
 .set __board_kernel_va_offset, KERNEL_VA_OFFSET
 .set __board_load_address, LOAD_ADDRESS
 .set __boot_cleared_size, {BOOT_CLEARED_SIZE}
+.set __boot_exception_stack_size, {EXCEPTION_STACK_SIZE}
 
 // The first page: what every core executes that a loader releases here, however late. It is kept.
 .section .park.head, "ax", @progbits

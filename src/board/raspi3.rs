@@ -34,6 +34,9 @@ pub const FIRMWARE_PAGE: PhysAddr = PhysAddr::new(0);
 /// The end of what can be RAM: the peripherals begin here.
 pub const RAM_LIMIT: usize = PERIPHERALS.as_usize();
 
+/// Bytes of the board's RAM chip: no claim about RAM can pass this.
+pub const RAM_CHIP_SIZE: usize = 1 << 30;
+
 /// BCM2835 peripherals.
 pub const PERIPHERALS: PhysAddr = PhysAddr::new(0x3f00_0000);
 /// Bytes of [`PERIPHERALS`].

@@ -6,10 +6,11 @@ use core::mem::{MaybeUninit, offset_of};
 
 use super::early_map::BootTables;
 use crate::addr::PhysAddr;
+use crate::arch::aarch64::exception::EXCEPTION_STACK_SIZE;
 use crate::arch::aarch64::{cache, mmu};
 use crate::board::raspi3;
 use crate::kernel::exit::ExitCode;
-use crate::kernel::record::BootRecord;
+use crate::kernel::record::{BootRecord, SCTLR_M_OR_C};
 use crate::mm::symbols;
 use crate::paging::format::aarch64::{SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON};
 
@@ -22,7 +23,7 @@ global_asm!(
     // RES1 bits 4, 5, 11, 16, 18, 22, 23, 28, 29 (DDI 0487 D24.2, SCTLR_EL2 and SCTLR_EL3).
     SCTLR_EL2_MMU_OFF = const 0x30c5_0830_u32,
     SCTLR_EL3_MMU_OFF = const 0x30c5_0830_u32,
-    SCTLR_M_OR_C = const 0b101,
+    SCTLR_M_OR_C = const SCTLR_M_OR_C,
     // RW (10), HCE (8), SMD (7), RES1 (5:4), NS (0).
     SCR_EL3 = const 0x5b1,
     // Cortex-A53 TRM DDI 0500 4.3.66: access to L2ACTLR, L2ECTLR, L2CTLR, CPUECTLR, CPUACTLR.
@@ -46,6 +47,7 @@ global_asm!(
     FDT_MAGIC_LE = const 0xd00d_feed_u32.swap_bytes(),
     FDT_MAX_SIZE = const raspi3::DEVICE_TREE_MAX_SIZE,
     BOOT_CLEARED_SIZE = const BootTables::CLEARED_SIZE,
+    EXCEPTION_STACK_SIZE = const EXCEPTION_STACK_SIZE,
     RECORD_X0 = const offset_of!(BootRecord, x0),
     RECORD_COUNTER = const offset_of!(BootRecord, counter),
     RECORD_LEVEL = const offset_of!(BootRecord, level),

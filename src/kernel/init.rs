@@ -17,6 +17,8 @@ use crate::mm::kernel_space::{self, KernelTable, linear, live_view};
 use crate::mm::{heap, layout, symbols};
 use crate::paging::PagingResult;
 
+const _: () = assert!(layout::exception_stack(BOOT_CORE).size == exception::EXCEPTION_STACK_SIZE);
+
 /// This core's number: the only one that runs.
 const BOOT_CORE: usize = 0;
 

@@ -11,7 +11,7 @@ use crate::board::raspi3;
 use crate::board::revision::Revision;
 use crate::console::{Hertz, Size};
 use crate::drivers::device_tree::{
-    AtZero, DeviceTree, Facts, HEADER_BYTES, PointerError, TreeError,
+    AtZero, DeviceTree, Facts, HEADER_BYTES, MAX_TREE_BYTES, PointerError, TreeError,
 };
 use crate::drivers::mailbox::{
     ArmMemory, BoardRevision, BoardSerial, Clock, ClockRate, FirmwareRevision, Mailbox, MailboxEnv,
@@ -22,6 +22,9 @@ use crate::drivers::ram::{Certain, Decision, ram_from};
 use crate::drivers::range::PhysRange;
 use crate::log;
 use crate::mm::kernel_space::linear;
+
+/// boot/start.S cleans as much of a tree as is believed here.
+const _: () = assert!(MAX_TREE_BYTES == raspi3::DEVICE_TREE_MAX_SIZE);
 
 /// What is known about the machine.
 pub(super) struct Machine {
@@ -205,7 +208,8 @@ fn read_tree(x0: u64) -> Result<(Facts, PhysRange), NoTree> {
     let first = linear(tree.base()).as_usize() as *const u8;
     // SAFETY: `validate_header` saw that `size` bytes lie below the limit; as above.
     let blob = unsafe { core::slice::from_raw_parts(first, size) };
-    let facts = Facts::read(blob, PhysAddr::new(1 << 30)).map_err(NoTree::Contents)?;
+    let facts =
+        Facts::read(blob, PhysAddr::new(raspi3::RAM_CHIP_SIZE)).map_err(NoTree::Contents)?;
     let place = PhysRange::new(tree.base(), size)
         .ok_or(NoTree::Pointer(PointerError::PastRam { x0, size }))?;
     Ok((facts, place))

@@ -19,11 +19,14 @@ pub struct BootRecord {
     pub sctlr: u64,
 }
 
+/// SCTLR_ELx.M and C: MMU, data cache.
+pub const SCTLR_M_OR_C: u64 = 0b101;
+
 impl BootRecord {
     /// Whether the MMU or the data cache was on.
     #[must_use]
     pub const fn caches_were_on(&self) -> bool {
-        self.sctlr & 0b101 != 0
+        self.sctlr & SCTLR_M_OR_C != 0
     }
 }
 

@@ -125,9 +125,4 @@ mod tests {
             }
         }
     }
-
-    #[test]
-    fn the_exception_stack_has_the_size_that_the_vectors_assume() {
-        assert_eq!(exception_stack(0).size, 1 << 14);
-    }
 }

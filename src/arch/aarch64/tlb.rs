@@ -1,22 +1,17 @@
 //! TLB maintenance with its barriers: the [`Maintenance`] of the kernel's page tables.
 //!
-//! Source: DDI 0487 D8.16, C5.5 (TLBI operands: VA\[55:12\] in bits 43:0; 47:44 zero; all-ASID
-//! forms have bits 63:48 zero).
+//! Source: DDI 0487 D8.16.
 
 use core::arch::asm;
 
 use aarch64_cpu::asm::barrier;
 
 use crate::addr::VirtAddr;
+use crate::paging::format::aarch64::tlbi_operand;
 use crate::paging::{InvalidateScope, Maintenance};
 
 /// Maintenance of the kernel's half: every core, every ASID.
 pub struct KernelTlb;
-
-/// What a TLBI by address takes: the page number in bits 43:0, nothing else.
-const fn operand(va: VirtAddr) -> usize {
-    (va.as_usize() >> 12) & ((1 << 44) - 1)
-}
 
 macro_rules! tlbi {
     ($operation:literal $(, $operand:expr)?) => {
@@ -47,7 +42,7 @@ impl Maintenance for KernelTlb {
     }
 
     fn invalidate(va: VirtAddr, scope: InvalidateScope) {
-        let operand = operand(va);
+        let operand = tlbi_operand(va);
         match scope {
             InvalidateScope::LastLevel => tlbi!("vaale1is", operand),
             InvalidateScope::AnyLevel => tlbi!("vaae1is", operand),

@@ -58,6 +58,13 @@ pub const fn tcr_el1(id_aa64mmfr0: u64) -> u64 {
     TCR_EL1_BASE | ips << 32
 }
 
+/// What a TLBI by address in its all-ASID form takes (DDI 0487 C5.5): VA\[55:12\] in bits 43:0;
+/// 47:44, a hint about the level in later architectures, and 63:48, the ASID, are zero.
+#[must_use]
+pub const fn tlbi_operand(va: VirtAddr) -> usize {
+    (va.as_usize() >> 12) & ((1 << 44) - 1)
+}
+
 const VALID: u64 = 1 << 0;
 /// In a valid descriptor: a table (levels 0 to 2) or a page (level 3); clear: a block.
 const NOT_BLOCK: u64 = 1 << 1;

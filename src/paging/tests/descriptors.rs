@@ -8,7 +8,7 @@ use std::string::ToString;
 use super::{G1, K4, M2, pa, va};
 use crate::paging::format::aarch64::{
     A64MetaData, A64PTE, Describe, HighHalf, LowHalf, MAIR_EL1, SCTLR_EL1_MMU_OFF,
-    SCTLR_EL1_MMU_ON, TCR_EL1_EPD0, tcr_el1,
+    SCTLR_EL1_MMU_ON, TCR_EL1_EPD0, tcr_el1, tlbi_operand,
 };
 use crate::paging::{GenericPTE, MappingFlags, PageSize, PagingError, PagingMetaData};
 
@@ -299,4 +299,13 @@ fn sctlr_turns_on_what_the_kernel_relies_on_and_nothing_else() {
         SCTLR_EL1_MMU_ON ^ SCTLR_EL1_MMU_OFF,
         of(&[0, 1, 2, 3, 4, 12, 19])
     );
+}
+
+/// Of a high address only bits 55:12 may arrive: shifted alone, its sign would fill level hint and ASID.
+#[test]
+fn the_operand_of_a_tlbi_is_the_page_number_and_nothing_else() {
+    let operand = |raw| tlbi_operand(va(raw));
+    assert_eq!(operand(0xffff_0000_0008_0000), 0x0000_0ff0_0000_0080);
+    assert_eq!(operand(0x0000_7fff_ffff_f000), 0x0000_0007_ffff_ffff);
+    assert_eq!(operand(0xffff_ffff_ffff_ffff), 0x0000_0fff_ffff_ffff);
 }
