@@ -2,19 +2,18 @@
 
 use core::fmt::{self, Write};
 
-use super::machine::counter_hz;
+use super::time::delay_us;
 use crate::addr::PhysAddr;
 use crate::arch::aarch64::cpu::device_barrier;
 use crate::arch::aarch64::relax::{Mutex, relax};
-use crate::arch::aarch64::timer;
 use crate::board::raspi3;
 use crate::drivers::gpio::Gpio;
 use crate::drivers::mmio::Mmio;
 use crate::drivers::pl011::{Divisor, Pl011};
 use crate::mm::kernel_space::linear;
 
-/// Counter ticks that are more than 150 cycles of any clock the GPIO block runs at: 10 us.
-const PULL_SETUP_PER_SECOND: u64 = 100_000;
+/// More than 150 cycles of any clock that the GPIO block runs at.
+const PULL_SETUP_US: u64 = 10;
 
 /// Registers at `base`, through the linear map.
 pub(super) const fn registers<T>(base: PhysAddr) -> Mmio<T> {
@@ -46,13 +45,7 @@ impl Write for Raw {
 
 /// Connects the pins and sets the speed.
 pub fn init(divisor: Divisor) {
-    Gpio::new(registers(raspi3::GPIO)).route_pl011(|| {
-        let wait = u64::from(counter_hz()) / PULL_SETUP_PER_SECOND;
-        let start = timer::counter();
-        while timer::counter().wrapping_sub(start) < wait {
-            relax();
-        }
-    });
+    Gpio::new(registers(raspi3::GPIO)).route_pl011(|| delay_us(PULL_SETUP_US));
     device_barrier();
     UART.init(divisor);
 }

@@ -5,11 +5,8 @@ use core::fmt::{self, Write};
 use core::mem::MaybeUninit;
 
 use super::console;
-use super::machine::counter_hz;
-use super::record::boot_record;
+use super::time;
 use crate::arch::aarch64::relax::Mutex;
-use crate::arch::aarch64::timer;
-use crate::console::Timestamp;
 
 /// Bytes of log that are kept: the oldest go first.
 const CAPACITY: usize = 16 << 10;
@@ -51,11 +48,7 @@ impl Write for Ring {
 
 /// Prints and keeps a line.
 pub fn line(text: fmt::Arguments<'_>) {
-    let ticks = timer::counter().saturating_sub(boot_record().counter);
-    let stamp = Timestamp {
-        ticks,
-        hz: counter_hz(),
-    };
+    let stamp = time::since_start();
     let _ = writeln!(RING.lock(), "{stamp} {text}");
     console::print(format_args!("{stamp} {text}\n"));
 }

@@ -4,9 +4,10 @@ use core::fmt::{self, Write};
 
 use super::console::{self, registers};
 use super::record::boot_record;
+use super::time::{self, counter_hz};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::arch::aarch64::relax::{Mutex, Once};
-use crate::arch::aarch64::{cache, cpu, timer};
+use crate::arch::aarch64::{cache, cpu};
 use crate::board::raspi3;
 use crate::board::revision::Revision;
 use crate::console::{Hertz, Size};
@@ -129,14 +130,6 @@ fn certain() -> Certain {
     Certain {
         ram_limit: PhysAddr::new(raspi3::RAM_LIMIT),
         kernel,
-    }
-}
-
-/// What the counter runs at, in Hz: the crystal's frequency if nobody has set CNTFRQ_EL0.
-pub(super) fn counter_hz() -> u32 {
-    match timer::frequency_hz() {
-        0 => raspi3::COUNTER_HZ,
-        hz => hz,
     }
 }
 
@@ -295,8 +288,7 @@ struct Env;
 
 impl MailboxEnv for Env {
     fn now_us(&mut self) -> u64 {
-        let hz = u128::from(counter_hz());
-        (u128::from(timer::counter()) * 1_000_000 / hz) as u64
+        time::now_us()
     }
 
     fn clean_invalidate(&mut self, buffer: &PropertyBuffer) {

@@ -10,3 +10,4 @@ mod machine;
 mod panic;
 pub mod record;
 mod shell;
+mod time;
