@@ -29,6 +29,10 @@ if [ "$kernel_kind" = sources ]; then
     export RUSTC_BOOTSTRAP=1
     set -- --config "$root/scripts/kernel-toolchain.toml" "$@"
 fi
+# Panics name their place in the source. Without this the image would hold the user's home in the names of
+# dependencies' files, and two people's images would differ. Arrays of several configurations are joined.
+sources=${CARGO_HOME:-$HOME/.cargo}/registry/src
+set -- --config "target.$target.rustflags=[\"--remap-path-prefix=$sources=registry\"]" "$@"
 set -- "$verb" --target "$target" "$@"
 # `cargo clippy` would look for cargo-clippy on the PATH, which may be another toolchain's.
 case $verb in

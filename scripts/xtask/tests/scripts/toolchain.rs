@@ -133,8 +133,14 @@ fn nothing_of_an_outer_cargo_reaches_the_kernels_build() {
         said.contains("SOFTFLOAT_LINKER=") && said.contains("ld.lld-22\n"),
         "{said}"
     );
+    let call = said.lines().find_map(|line| line.strip_prefix("cargo: "));
+    let call = call.unwrap_or_default();
     assert!(
-        said.contains(&format!("cargo: build --target {TARGET} --release\n")),
+        call.starts_with(&format!("build --target {TARGET} ")) && call.ends_with(" --release"),
+        "{said}"
+    );
+    assert!(
+        call.contains("--remap-path-prefix=") && call.contains("/registry/src=registry"),
         "{said}"
     );
 }
