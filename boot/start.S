@@ -82,7 +82,7 @@ entry:
 
 .type boot_core, @function
 boot_core:
-    adrp    x1, _start                  // page-aligned: asserted by the linker script
+    adr     x1, _start                  // not adrp: the distance may be no whole pages
     mov     x2, #LOAD_ADDRESS
     cmp     x1, x2
     b.ne    wrong_load_address

@@ -183,6 +183,8 @@ fn an_image_at_another_address_says_so_and_stops() {
         (Level::El2, 0x20_0000),
         (Level::El3, 0x0),
         (Level::El1, 0x10_0000),
+        // In the right page, but not at its start.
+        (Level::El2, 0x8_0040),
     ] {
         let mut machine = Loader::at(level).with_image_at(address).setup().start();
         machine.must_end(Ending::Early);
