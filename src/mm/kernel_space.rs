@@ -116,24 +116,22 @@ pub fn build(
             map_linear(&mut table, start, end, READ_WRITE)?;
         }
     }
-    map_device(
-        &mut table,
-        raspi3::PERIPHERALS,
-        raspi3::PERIPHERALS_SIZE,
-        DEVICE,
-    )?;
-    map_device(
-        &mut table,
-        raspi3::LOCAL_PERIPHERALS,
-        raspi3::LOCAL_PERIPHERALS_SIZE,
-        LOCAL_DEVICE,
-    )?;
+    for (start, size, flags) in [
+        (raspi3::PERIPHERALS, raspi3::PERIPHERALS_SIZE, DEVICE),
+        (
+            raspi3::LOCAL_PERIPHERALS,
+            raspi3::LOCAL_PERIPHERALS_SIZE,
+            LOCAL_DEVICE,
+        ),
+    ] {
+        let end = PhysAddr::new(start.as_usize() + size);
+        map_linear(&mut table, start, end, flags)?;
+    }
     Ok(table)
 }
 
-/// Maps `[start, end)` at its place in the linear map; nothing if it is empty.
-///
-/// The first 2 MiB are mapped in pages, so that the image's edges never split a block.
+/// Maps `[start, end)` at its place in the linear map, with the largest leaves; nothing if it is
+/// empty. The image's edges lie in the first 2 MiB, which comes out in pages by that.
 fn map_linear(
     table: &mut KernelTable,
     start: PhysAddr,
@@ -143,18 +141,6 @@ fn map_linear(
     let Some(size) = end.checked_sub(start).filter(|size| *size > 0) else {
         return Ok(());
     };
-    table
-        .map_region(linear(start), start, size, flags, LeafSizes::Largest)?
-        .flush();
-    Ok(())
-}
-
-fn map_device(
-    table: &mut KernelTable,
-    start: PhysAddr,
-    size: usize,
-    flags: MappingFlags,
-) -> PagingResult {
     table
         .map_region(linear(start), start, size, flags, LeafSizes::Largest)?
         .flush();
