@@ -78,5 +78,5 @@ pub mod paging;
 
 #[cfg(target_os = "none")]
 pub mod arch;
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", feature = "kernel"))]
 pub mod kernel;

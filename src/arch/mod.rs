@@ -1,3 +1,4 @@
 //! What Rust cannot say: instructions and system registers. One folder an architecture.
 
+#[cfg(target_arch = "aarch64")]
 pub mod aarch64;

@@ -8,9 +8,9 @@ pub mod frames;
 pub mod layout;
 pub mod regions;
 
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", feature = "kernel"))]
 pub mod heap;
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", feature = "kernel"))]
 pub mod kernel_space;
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", feature = "kernel"))]
 pub mod symbols;
