@@ -63,6 +63,7 @@
 //! Nothing is writable and executable, through one address or two; the low half is empty.
 #![no_std]
 
+#[cfg(feature = "kernel")]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;

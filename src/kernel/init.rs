@@ -1,7 +1,5 @@
 //! `kernel_main`: the order of everything, one line a step.
 
-use core::ops::ControlFlow;
-
 use super::live_audit::audit_live_tables;
 use super::machine::{self, Machine};
 use super::record::parked_cores;
@@ -132,7 +130,7 @@ fn final_map(machine: &Machine) -> PagingResult<KernelTable> {
 }
 
 /// Switches TTBR1 to the final map.
-fn enter_final_map(table: KernelTable) {
+fn enter_final_map(mut table: KernelTable) {
     let Ok(empty) = KernelTable::try_new() else {
         panic!("no frame left for the empty table");
     };
@@ -148,6 +146,14 @@ fn enter_final_map(table: KernelTable) {
         );
     }
     cpu::unmask_errors();
+    let image = symbols::image();
+    let stacks = [
+        layout::exception_stack(BOOT_CORE),
+        layout::main_stack(BOOT_CORE),
+    ];
+    if let Err(error) = kernel_space::pin(&mut table, &image, &stacks) {
+        panic!("what this core stands on cannot be pinned: {error}");
+    }
     kernel_space::set_table(table);
 }
 
@@ -182,10 +188,9 @@ fn report_cores() {
 /// One line a region of the live map, and what it costs.
 fn report_map() {
     let view = live_view();
-    let _ = view.runs::<()>(|run| {
+    for run in view.iter(..) {
         log!("map", "{run} {}", Size(run.bytes as u64));
-        ControlFlow::Continue(())
-    });
+    }
     let count = kernel_space::frame_count();
     log!("tables", "{} frames", view.count_tables());
     log!(

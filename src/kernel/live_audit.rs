@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 use core::fmt::Write;
-use core::ops::ControlFlow;
 
 use super::console::Raw;
 use super::exit::ExitCode;
@@ -36,26 +35,15 @@ fn low_half_mapping() -> Option<crate::addr::VirtAddr> {
     let root = mmu::low_root()?;
     // SAFETY: TTBR0 points to a tree while walks from it are on; the linear map has its tables.
     let view = unsafe { LowView::new(root) };
-    match view.leaves(|leaf| ControlFlow::Break(leaf.va)) {
-        ControlFlow::Break(va) => Some(va),
-        ControlFlow::Continue(()) => None,
-    }
+    view.iter(..).next().map(|run| run.va)
 }
 
 /// All runs of the live high half, or `None` if the heap has no room for them.
 fn live_runs() -> Option<Vec<Run>> {
     let view = live_view();
-    let mut count = 0;
-    let _ = view.runs::<()>(|_| {
-        count += 1;
-        ControlFlow::Continue(())
-    });
     let mut runs = Vec::new();
-    runs.try_reserve_exact(count).ok()?;
-    let _ = view.runs::<()>(|run| {
-        runs.push(run);
-        ControlFlow::Continue(())
-    });
+    runs.try_reserve_exact(view.iter(..).count()).ok()?;
+    runs.extend(view.iter(..));
     Some(runs)
 }
 

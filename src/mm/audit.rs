@@ -114,12 +114,12 @@ pub fn check(runs: &mut [Run], guards: &[Pages]) -> Result<Counts, Violation> {
     for run in runs.iter() {
         check_rights(run)?;
         check_guards(run, guards)?;
-        counts.leaves += run.bytes / run.first.size.bytes();
-        if run.first.flags.contains(MappingFlags::EXECUTE) {
+        counts.leaves += run.bytes / run.size.bytes();
+        if run.flags.contains(MappingFlags::EXECUTE) {
             counts.executable_pages += run.bytes / PAGE_SIZE;
         }
     }
-    runs.sort_unstable_by_key(|run| run.first.pa);
+    runs.sort_unstable_by_key(|run| run.pa);
     for (index, run) in runs.iter().enumerate() {
         let end = frame(run, run.bytes);
         let rest = runs.get(index + 1..).unwrap_or_default();
@@ -133,11 +133,11 @@ pub fn check(runs: &mut [Run], guards: &[Pages]) -> Result<Counts, Violation> {
 
 /// The number of the frame `offset` bytes into a run; runs end within the number range.
 fn frame(run: &Run, offset: usize) -> usize {
-    (run.first.pa.as_usize() + offset) / PAGE_SIZE
+    (run.pa.as_usize() + offset) / PAGE_SIZE
 }
 
 fn check_rights(run: &Run) -> Result<(), Violation> {
-    let (va, flags) = (run.first.va, run.first.flags);
+    let (va, flags) = (run.va, run.flags);
     if !flags.contains(MappingFlags::EXECUTE) {
         return Ok(());
     }
@@ -151,12 +151,12 @@ fn check_rights(run: &Run) -> Result<(), Violation> {
 }
 
 fn check_guards(run: &Run, guards: &[Pages]) -> Result<(), Violation> {
-    let start = run.first.va.as_usize();
+    let start = run.va.as_usize();
     let last = start + (run.bytes - 1);
     for guard in guards {
         if start < guard.end() && guard.start.as_usize() <= last {
             return Err(Violation::GuardMapped {
-                va: run.first.va.max(guard.start),
+                va: run.va.max(guard.start),
                 guard: guard.name,
             });
         }
@@ -166,17 +166,17 @@ fn check_guards(run: &Run, guards: &[Pages]) -> Result<(), Violation> {
 
 /// `run` and `other` share frames; `other`'s first is not below `run`'s.
 fn check_alias(run: &Run, other: &Run) -> Result<(), Violation> {
-    let shared = other.first.pa.as_usize() - run.first.pa.as_usize();
-    let here = VirtAddr::new(run.first.va.as_usize() + shared);
-    let there = other.first.va;
-    let memory_type = |run: &Run| run.first.flags.intersection(MappingFlags::MEMORY_TYPE);
+    let shared = other.pa.as_usize() - run.pa.as_usize();
+    let here = VirtAddr::new(run.va.as_usize() + shared);
+    let there = other.va;
+    let memory_type = |run: &Run| run.flags.intersection(MappingFlags::MEMORY_TYPE);
     if memory_type(run) != memory_type(other) {
         return Err(Violation::TwoMemoryTypes {
             va: here,
             other: there,
         });
     }
-    let can = |run: &Run, right| run.first.flags.contains(right);
+    let can = |run: &Run, right| run.flags.contains(right);
     for ((executable, x), (writable, w)) in
         [((run, here), (other, there)), ((other, there), (run, here))]
     {
@@ -195,7 +195,7 @@ mod tests {
     use super::{Violation, check};
     use crate::addr::{PhysAddr, VirtAddr};
     use crate::mm::layout::guards;
-    use crate::paging::{Leaf, MappingFlags, PageSize, Run};
+    use crate::paging::{MappingFlags, PageSize, Run};
 
     const READ: MappingFlags = MappingFlags::READ;
     const READ_WRITE: MappingFlags = READ.union(MappingFlags::WRITE);
@@ -204,14 +204,11 @@ mod tests {
 
     fn run(va: usize, pa: usize, pages: usize, flags: MappingFlags) -> Run {
         Run {
-            first: Leaf {
-                va: VirtAddr::new(va),
-                pa: PhysAddr::new(pa),
-                flags,
-                size: PageSize::Size4K,
-                bits: 0,
-            },
+            va: VirtAddr::new(va),
+            pa: PhysAddr::new(pa),
             bytes: pages * 0x1000,
+            flags,
+            size: PageSize::Size4K,
         }
     }
 

@@ -11,14 +11,17 @@ use crate::mm::frames::{FrameAllocator, FrameCount};
 use crate::mm::layout::Pages;
 use crate::mm::regions::{ImageLayout, Kind};
 use crate::paging::format::aarch64::{A64PageTable, A64TableView, HighHalf, LowHalf};
-use crate::paging::{LeafSizes, MappingFlags, PagingError, PagingHandler, PagingResult};
+use crate::paging::{MappingFlags, PagingError, PagingHandler, PagingResult, RegionOptions};
+
+/// Bits of a physical address on the Cortex-A53 (DDI 0500, ID_AA64MMFR0_EL1.PARange).
+const PA_BITS: usize = 40;
 
 /// The kernel's page table.
-pub type KernelTable = A64PageTable<HighHalf, KernelTlb, KernelFrames>;
+pub type KernelTable = A64PageTable<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
 /// A look at the tree of the high half.
-pub type KernelView = A64TableView<HighHalf, KernelTlb, KernelFrames>;
+pub type KernelView = A64TableView<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
 /// A look at the tree of the low half.
-pub type LowView = A64TableView<LowHalf, KernelTlb, KernelFrames>;
+pub type LowView = A64TableView<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
 
 /// The free frames, once RAM is known.
 static FRAMES: Mutex<Option<FrameAllocator<'static>>> = Mutex::new(None);
@@ -142,7 +145,7 @@ fn map_linear(
         return Ok(());
     };
     table
-        .map_region(linear(start), start, size, flags, LeafSizes::Largest)?
+        .map_region(linear(start), start, size, flags, RegionOptions::HUGE)?
         .flush();
     Ok(())
 }
@@ -191,6 +194,19 @@ fn map_frame(table: &mut KernelTable, va: VirtAddr, frame: PhysAddr) -> PagingRe
 pub fn reclaim(table: &mut KernelTable, start: PhysAddr, end: PhysAddr) -> PagingResult<usize> {
     map_linear(table, start, end, READ_WRITE)?;
     Ok(add_frames(start, end))
+}
+
+/// Says what the running core stands on: the image without its boot parts, and its `stacks`.
+///
+/// # Errors
+/// Those of [`KernelTable::pin`].
+pub fn pin(table: &mut KernelTable, image: &ImageLayout, stacks: &[Pages]) -> PagingResult {
+    let bytes = image.scratch.as_usize() - image.text.as_usize();
+    table.pin(linear(image.text), bytes)?;
+    for pages in stacks {
+        table.pin(pages.start, pages.size)?;
+    }
+    Ok(())
 }
 
 /// The kernel's page table, once the hardware uses it.

@@ -1,42 +1,41 @@
 //! [`PageTable64`]: a tree with an owner. Operations on one leaf; regions are in `region`.
+#![forbid(unsafe_code)]
 
-use core::marker::PhantomData;
+use core::ops::{ControlFlow, RangeBounds};
 
-use super::maintenance::{Debt, FrameChain, Maintenance, TlbFlush, Unmapped};
-use super::view::{self, TableView, Visit, is_table};
+use super::check::{Summary, Unsound};
+use super::debt::Debt;
+use super::geometry::{Span, entries};
+use super::pins::Pins;
+use super::share::{Alone, Sharing};
+use super::slots::Table;
+use super::view::{TableView, is_table};
 use super::{
-    ENTRIES, GenericPTE, InvalidateScope, Leaf, MappingFlags, PageSize, PagingError, PagingHandler,
-    PagingMetaData, PagingResult, level_shift, table_index,
+    AddressSpace, Asid, Cursor, Dump, GenericPTE, Leaf, Maintenance, MappingFlags, PageSize,
+    PagingError, PagingHandler, PagingMetaData, PagingResult, Runs, TlbFlush, Unmapped, Visit,
 };
 use crate::addr::{PhysAddr, VirtAddr};
 
-/// Levels of the deepest tree that any format has.
-const MAX_LEVELS: usize = 4;
-
 /// A page table: owns the tables of its tree, not the frames that it maps.
 ///
-/// Dropping it gives the tables back; the hardware must have stopped using it.
+/// Dropping it gives the tables back; the hardware must have stopped using it. `S` says which of
+/// its top-level tables belong to somebody else: see [`SharedTop`](super::SharedTop).
 ///
 /// # Invariants
-/// `view` is a tree of tables that came from `H` and belong to this value alone. No table but
-/// the root is empty.
-pub struct PageTable64<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> {
+/// `view` is a tree of tables that came from `H` and belong to this value, or to who lent them.
+/// No table of its own but the root is empty, and where the format has room, the entry of each
+/// says how many of the table's entries are used.
+pub struct PageTable64<M, PTE, H, S = Alone>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
     view: TableView<M, PTE, H>,
-    owner: PhantomData<(M, PTE, H)>,
-}
-
-/// A leaf's place: the table that holds its entry, and the way down to it.
-struct Place {
-    /// The tables on the way, the root first; up to `level`.
-    tables: [PhysAddr; MAX_LEVELS],
-    level: usize,
-}
-
-impl Place {
-    /// The table and index of the entry for `va` at `level`, at most the leaf's.
-    fn slot<M: PagingMetaData>(&self, level: usize, va: VirtAddr) -> (PhysAddr, usize) {
-        (self.tables[level], table_index(va, level, M::LEVELS))
-    }
+    pub(super) debt: Debt<M, PTE, H>,
+    pub(super) pins: Pins,
+    pub(super) sharing: S,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H> {
@@ -45,15 +44,30 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
     /// # Errors
     /// [`PagingError::NoMemory`] when there is no frame for the root.
     pub fn try_new() -> PagingResult<Self> {
+        Self::with_sharing(Alone)
+    }
+}
+
+impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    /// A table with nothing but what `sharing` lends.
+    pub(super) fn with_sharing(sharing: S) -> PagingResult<Self> {
         let root = H::alloc_frame().ok_or(PagingError::NoMemory)?;
-        clear_table::<M, H>(root);
+        H::zero_frame(root);
+        for (index, entry) in sharing.lent() {
+            Table::<M, PTE, H>::at(root).store(index, entry);
+        }
         M::Maintenance::order_table();
-        // SAFETY: the root is a table without entries; the tree grows only by `self`'s methods,
-        // from frames of `H`, and shrinks only after invalidation.
-        let view = unsafe { TableView::new(root) };
         Ok(Self {
-            view,
-            owner: PhantomData,
+            view: TableView::owned(root),
+            debt: Debt::new(),
+            pins: Pins::new(),
+            sharing,
         })
     }
 
@@ -69,106 +83,136 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
         &self.view
     }
 
+    /// The root table.
+    pub(super) const fn root(&self) -> Table<M, PTE, H> {
+        Table::at(self.view.root_paddr())
+    }
+
+    /// Says under which ASID the hardware uses this tree, so that invalidations of what is not
+    /// global spare other spaces; `None` reaches all. To be changed only together with the
+    /// register, when nothing of the tree is cached under another ASID that the hardware uses.
+    pub fn set_asid(&mut self, asid: Option<Asid>) {
+        self.debt.pay();
+        self.debt.space = asid.map_or(AddressSpace::All, AddressSpace::Asid);
+    }
+
+    /// Declares that the running core stands on `bytes` from `va` on: code, stack, vectors, data
+    /// of the core and of this table. From the first such declaration on, the tree counts as
+    /// live, and the pages through which its tables are written are protected too. An operation
+    /// that would take a right from any of this, or leave it without a valid translation if only
+    /// for a moment, is refused.
+    ///
+    /// # Errors
+    /// Those of an address range; [`PagingError::TooManyPins`].
+    pub fn pin(&mut self, va: VirtAddr, bytes: usize) -> PagingResult {
+        self.pins.add(Span::new::<M>(va, bytes)?)
+    }
+
+    /// Takes a [`PageTable64::pin`] of exactly this range back. Returns whether there was one.
+    pub fn unpin(&mut self, va: VirtAddr, bytes: usize) -> bool {
+        Span::new::<M>(va, bytes).is_ok_and(|span| self.pins.remove(span))
+    }
+
     /// What `va` translates to: address, flags, size of the leaf.
     ///
     /// # Errors
     /// As [`TableView::query`].
+    #[inline]
     pub fn query(&self, va: VirtAddr) -> PagingResult<(PhysAddr, MappingFlags, PageSize)> {
         self.view.query(va)
+    }
+
+    /// As [`TableView::walk`].
+    pub fn walk<B>(
+        &self,
+        limit: usize,
+        pre: impl FnMut(&Visit<PTE>) -> ControlFlow<B>,
+        post: impl FnMut(&Visit<PTE>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        self.view.walk(limit, pre, post)
+    }
+
+    /// As [`TableView::leaves`].
+    #[inline]
+    pub fn leaves<B>(&self, visit: impl FnMut(Leaf<PTE>) -> ControlFlow<B>) -> ControlFlow<B> {
+        self.view.leaves(visit)
+    }
+
+    /// As [`TableView::iter`].
+    pub fn iter(&self, range: impl RangeBounds<VirtAddr>) -> Runs<'_, M, PTE, H> {
+        self.view.iter(range)
+    }
+
+    /// As [`TableView::cursor`].
+    ///
+    /// # Errors
+    /// As [`TableView::cursor`].
+    pub fn cursor(&self, va: VirtAddr) -> PagingResult<Cursor<'_, M, PTE, H>> {
+        self.view.cursor(va)
+    }
+
+    /// As [`TableView::dump`].
+    #[must_use]
+    pub const fn dump(&self) -> Dump<'_, M, PTE, H> {
+        self.view.dump()
+    }
+
+    /// Checks the whole tree, as [`TableView::check`]; shared tables may be empty.
+    ///
+    /// # Errors
+    /// As [`TableView::check`].
+    pub fn check(&self) -> Result<Summary, Unsound> {
+        self.view.check(self.sharing.shared())
     }
 
     /// Maps the page or block of `size` at `va` to the frame at `pa`. Both are aligned down.
     ///
     /// # Errors
     /// [`PagingError::AlreadyMapped`], [`PagingError::NoMemory`], those of
-    /// [`GenericPTE::new_page`], and [`PagingError::InvalidVirtAddr`].
+    /// [`GenericPTE::new_page`], [`PagingError::InvalidVirtAddr`], [`PagingError::Shared`].
+    #[inline]
     pub fn map(
         &mut self,
         va: VirtAddr,
         pa: PhysAddr,
         size: PageSize,
         flags: MappingFlags,
-    ) -> PagingResult<TlbFlush<'_, M, H>> {
-        let (va, pa) = (va.align_down(size.bytes()), pa.align_down(size.bytes()));
-        if !M::vaddr_is_valid(va) {
-            return Err(PagingError::InvalidVirtAddr { va });
-        }
-        check_frame::<M>(pa, size.bytes())?;
-        let leaf = PTE::new_page(pa, flags, size)?;
-        let target = size.level(M::LEVELS);
-        let (mut table, mut level) = (self.root_paddr(), 0);
-        let (index, entry) = loop {
-            let index = table_index(va, level, M::LEVELS);
-            let entry = PTE::from_bits(view::load::<H>(table, index));
-            if level == target || !is_table::<M, PTE>(entry, level) {
-                break (index, entry);
-            }
-            (table, level) = (entry.paddr(), level + 1);
-        };
-        if is_table::<M, PTE>(entry, level) {
-            let va = view::first_mapped::<M, PTE, H>(entry.paddr(), level + 1, va);
-            return Err(PagingError::AlreadyMapped { va });
-        }
-        if !entry.is_unused() {
-            return Err(PagingError::AlreadyMapped { va });
-        }
-        let mut reserve = reserve_tables::<M, H>(target - level)?;
-        let entry = build_path::<M, PTE, H>(leaf, va, level, target, &mut reserve);
-        view::store::<M, H>(table, index, entry.bits());
-        let mut debt = Debt::new();
-        if entry.is_present() {
-            debt.owe_publication();
-        }
-        Ok(TlbFlush::new(debt))
+    ) -> PagingResult<TlbFlush<'_, M, PTE, H>> {
+        self.map_leaf(va, pa, size, flags)?;
+        Ok(TlbFlush::new(&mut self.debt))
     }
 
     /// Unmaps the leaf that covers `va`, present or retained, and unlinks tables left empty.
     ///
     /// # Errors
-    /// [`PagingError::NotMapped`], [`PagingError::InvalidVirtAddr`].
-    pub fn unmap(&mut self, va: VirtAddr) -> PagingResult<Unmapped<'_, M, H>> {
-        let (leaf, place) = self.find(va)?;
-        let mut debt = Debt::new();
-        let mut level = place.level;
-        let (table, index) = place.slot::<M>(level, va);
-        replace::<M, PTE, H>(table, index, &leaf, PTE::from_bits(0), &mut debt);
-        while level > 0 && is_empty::<PTE, H>(place.tables[level]) {
-            let (parent, index) = place.slot::<M>(level - 1, va);
-            view::store::<M, H>(parent, index, 0);
-            let bytes = 1 << level_shift(level - 1, M::LEVELS);
-            debt.owe_table(place.tables[level], va.align_down(bytes), bytes);
-            level -= 1;
-        }
-        Ok(Unmapped::new(debt, leaf.pa, leaf.flags, leaf.size))
+    /// [`PagingError::NotMapped`], [`PagingError::InvalidVirtAddr`], [`PagingError::Pinned`],
+    /// [`PagingError::Shared`].
+    #[inline]
+    pub fn unmap(&mut self, va: VirtAddr) -> PagingResult<Unmapped<'_, M, PTE, H>> {
+        let leaf = self.unmap_leaf(va)?;
+        Ok(Unmapped::new(TlbFlush::new(&mut self.debt), leaf))
     }
 
     /// Changes the frame, the flags or both of the leaf that covers `va`; `pa` is aligned down.
     /// Returns its size. A change that needs it breaks the old translation before the new one
-    /// is made: what the running core stands on must not be changed so.
+    /// is made.
+    ///
+    /// What no page table can see stays with the caller. A frame has one memory type at a time:
+    /// before it gets another, its other mappings must be gone, and what caches hold of it must be
+    /// cleaned and invalidated. A frame that becomes executable must not be writable elsewhere,
+    /// and what was written must reach the instruction caches first.
     ///
     /// # Errors
-    /// [`PagingError::NotMapped`] and those of [`GenericPTE::new_page`].
+    /// [`PagingError::NotMapped`], [`PagingError::InvalidVirtAddr`], those of
+    /// [`GenericPTE::new_page`], [`PagingError::Pinned`], [`PagingError::Shared`].
     pub fn update(
         &mut self,
         va: VirtAddr,
         pa: Option<PhysAddr>,
         flags: Option<MappingFlags>,
-    ) -> PagingResult<(PageSize, TlbFlush<'_, M, H>)> {
-        let (leaf, place) = self.find(va)?;
-        let size = leaf.size;
-        let mut entry = PTE::from_bits(leaf.bits);
-        if let Some(flags) = flags {
-            entry.set_flags(flags, size)?;
-        }
-        if let Some(pa) = pa {
-            let pa = pa.align_down(size.bytes());
-            check_frame::<M>(pa, size.bytes())?;
-            entry.set_paddr(pa, size)?;
-        }
-        let mut debt = Debt::new();
-        let (table, index) = place.slot::<M>(place.level, va);
-        replace::<M, PTE, H>(table, index, &leaf, entry, &mut debt);
-        Ok((size, TlbFlush::new(debt)))
+    ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H>)> {
+        let size = self.update_leaf(va, pa, flags)?;
+        Ok((size, TlbFlush::new(&mut self.debt)))
     }
 
     /// Changes the flags of the leaf that covers `va`. Returns its size.
@@ -179,7 +223,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
         &mut self,
         va: VirtAddr,
         flags: MappingFlags,
-    ) -> PagingResult<(PageSize, TlbFlush<'_, M, H>)> {
+    ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H>)> {
         self.update(va, None, Some(flags))
     }
 
@@ -192,161 +236,58 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
         va: VirtAddr,
         pa: PhysAddr,
         flags: MappingFlags,
-    ) -> PagingResult<(PageSize, TlbFlush<'_, M, H>)> {
+    ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H>)> {
         self.update(va, Some(pa), Some(flags))
     }
-
-    /// The leaf that covers `va`, and where its entry stands.
-    fn find(&self, va: VirtAddr) -> PagingResult<(Leaf, Place)> {
-        let leaf = self.view.leaf(va)?;
-        let mut place = Place {
-            tables: [self.root_paddr(); MAX_LEVELS],
-            level: 0,
-        };
-        self.view.trace(va, |visit: &Visit<PTE>| {
-            place.level = visit.level;
-            if let Some(next) = place.tables.get_mut(visit.level + 1) {
-                *next = visit.entry.paddr();
-            }
-        })?;
-        Ok((leaf, place))
-    }
 }
 
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for PageTable64<M, PTE, H> {
+impl<M, PTE, H, S> Drop for PageTable64<M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
     fn drop(&mut self) {
-        free_tables::<M, PTE, H>(self.root_paddr(), 0);
+        self.debt.pay();
+        let shared = self.sharing.shared();
+        free_entries(self.root(), 0, |index| !shared.contains(&index));
+        H::dealloc_frame(self.root_paddr());
     }
 }
 
-/// Gives back the table at `table` and all below it.
-fn free_tables<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    table: PhysAddr,
+/// Gives back the tables below those entries of `table`, at `level`, that are `ours`.
+pub(super) fn free_entries<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    table: Table<M, PTE, H>,
+    level: usize,
+    ours: impl Fn(usize) -> bool,
+) {
+    for index in 0..entries::<M>() {
+        let entry = table.load(index);
+        if !is_table::<M, PTE>(entry, level) || !ours(index) {
+            continue;
+        }
+        free_table(Table::<M, PTE, H>::at(entry.paddr()), level + 1);
+    }
+}
+
+/// Gives back a table of `level` and all below it.
+#[inline(always)]
+fn free_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    table: Table<M, PTE, H>,
     level: usize,
 ) {
-    for index in 0..ENTRIES {
-        let entry = PTE::from_bits(view::load::<H>(table, index));
-        if is_table::<M, PTE>(entry, level) {
-            free_tables::<M, PTE, H>(entry.paddr(), level + 1);
-        }
+    // Most tables are of the last level, where there is nothing below.
+    if level + 1 < M::LEVELS {
+        free_below(table, level);
     }
-    H::dealloc_frame(table);
+    H::dealloc_frame(table.paddr());
 }
 
-/// The entry for `level` that leads to `leaf` at `target`, over new tables if there is a way.
-fn build_path<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    leaf: PTE,
-    va: VirtAddr,
+/// Gives back the tables below `table`, which is at `level`.
+fn free_below<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    table: Table<M, PTE, H>,
     level: usize,
-    target: usize,
-    reserve: &mut FrameChain<M, H>,
-) -> PTE {
-    let mut entry = leaf;
-    for below in (level + 1..=target).rev() {
-        let table = take_table::<M, H>(reserve);
-        view::store::<M, H>(table, table_index(va, below, M::LEVELS), entry.bits());
-        entry = PTE::new_table(table);
-    }
-    if level < target {
-        M::Maintenance::order_table();
-    }
-    entry
-}
-
-/// Replaces the live leaf `old` by `new`, which may be anything that fits its entry, and owes
-/// what must follow. Where a present leaf must not meet its successor, it is broken first.
-pub(super) fn replace<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    table: PhysAddr,
-    index: usize,
-    old: &Leaf,
-    new: PTE,
-    debt: &mut Debt<M, H>,
 ) {
-    let entry = PTE::from_bits(old.bits);
-    if entry.bits() == new.bits() {
-        return;
-    }
-    match (entry.is_present(), new.is_present()) {
-        (true, true) if entry.needs_break(new) => {
-            break_leaf::<M, H>(table, index, old);
-            debt.owe_publication();
-        }
-        (true, _) => {
-            for va in invalidation_addresses(old.va, old.size) {
-                debt.owe_invalidation(va);
-            }
-        }
-        (false, true) => debt.owe_publication(),
-        (false, false) => {}
-    }
-    view::store::<M, H>(table, index, new.bits());
-}
-
-/// Makes the entry of `leaf` invalid, and waits until no core uses the old one.
-fn break_leaf<M: PagingMetaData, H: PagingHandler>(table: PhysAddr, index: usize, leaf: &Leaf) {
-    view::store::<M, H>(table, index, 0);
-    M::Maintenance::begin_invalidation();
-    for va in invalidation_addresses(leaf.va, leaf.size) {
-        M::Maintenance::invalidate(va, InvalidateScope::AnyLevel);
-    }
-    M::Maintenance::end_invalidation();
-}
-
-/// Where a leaf must be invalidated: the Cortex-A53's TLB holds a 1 GiB block as 512 MiB pieces
-/// (DDI 0500, 5.2.3), so an address in each half.
-fn invalidation_addresses(va: VirtAddr, size: PageSize) -> impl Iterator<Item = VirtAddr> {
-    let halves = match size {
-        PageSize::Size4K | PageSize::Size2M => 1,
-        PageSize::Size1G => 2,
-    };
-    (0..halves)
-        .map(move |half| VirtAddr::new(va.as_usize() | (half * (PageSize::Size1G.bytes() / 2))))
-}
-
-/// Whether every entry of the table is unused.
-pub(super) fn is_empty<PTE: GenericPTE, H: PagingHandler>(table: PhysAddr) -> bool {
-    (0..ENTRIES).all(|index| PTE::from_bits(view::load::<H>(table, index)).is_unused())
-}
-
-/// Makes every entry of a frame unused; nobody else sees it yet.
-fn clear_table<M: PagingMetaData, H: PagingHandler>(table: PhysAddr) {
-    for index in 0..ENTRIES {
-        view::store::<M, H>(table, index, 0);
-    }
-}
-
-/// Takes `count` frames from the handler, or none.
-pub(super) fn reserve_tables<M: PagingMetaData, H: PagingHandler>(
-    count: usize,
-) -> PagingResult<FrameChain<M, H>> {
-    let mut reserve = FrameChain::new();
-    for _ in 0..count {
-        match H::alloc_frame() {
-            Some(frame) => reserve.push(frame),
-            None => {
-                reserve.release();
-                return Err(PagingError::NoMemory);
-            }
-        }
-    }
-    Ok(reserve)
-}
-
-/// An empty table from the reserve, which holds as many as the operation counted before.
-pub(super) fn take_table<M: PagingMetaData, H: PagingHandler>(
-    reserve: &mut FrameChain<M, H>,
-) -> PhysAddr {
-    let Some(table) = reserve.pop() else {
-        panic!("an operation on a page table reserved too few tables");
-    };
-    clear_table::<M, H>(table);
-    table
-}
-
-/// Whether a descriptor can name all `bytes` from `pa`.
-pub(super) fn check_frame<M: PagingMetaData>(pa: PhysAddr, bytes: usize) -> PagingResult {
-    match pa.checked_add(bytes - 1) {
-        Some(last) if M::paddr_is_valid(last) => Ok(()),
-        _ => Err(PagingError::InvalidPhysAddr { pa }),
-    }
+    free_entries(table, level, |_| true);
 }

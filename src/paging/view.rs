@@ -1,4 +1,4 @@
-//! Reading a tree: one address, the path to it, its leaves, runs of equal leaves.
+//! Reading a tree: one address, the path to it, its leaves.
 //!
 //! A [`TableView`] may look at a tree that the hardware is using and that other code changes:
 //! every entry is read once, as an atomic.
@@ -6,88 +6,40 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::ControlFlow;
-use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::geometry::{
+    check_address, entries, leaf_bytes, level_shift, size_of_level, table_index,
+};
+use super::slots::{Format, Table};
 use super::{
-    ENTRIES, GenericPTE, Maintenance, MappingFlags, PageSize, PagingError, PagingHandler,
-    PagingMetaData, PagingResult, level_shift, table_index,
+    GenericPTE, MappingFlags, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
 };
 use crate::addr::{PhysAddr, VirtAddr};
 
-/// The entry `index` of the table at `table`, for the duration of `f`.
-fn with_slot<H: PagingHandler, R>(
-    table: PhysAddr,
-    index: usize,
-    f: impl FnOnce(&AtomicU64) -> R,
-) -> R {
-    let base = H::phys_to_virt(table).as_usize() as *const AtomicU64;
-    debug_assert!(index < ENTRIES);
-    // SAFETY: `table` is a table of a live tree or a frame that this room owns, so by
-    // `PagingHandler` its 512 entries are readable and writable here; `index` is below 512.
-    let slot = unsafe { base.add(index) };
-    // SAFETY: as above; the reference ends with `f`, and every access to the entry is atomic.
-    f(unsafe { &*slot })
-}
-
-/// Reads entry `index` of the table at `table`.
-pub(super) fn load<H: PagingHandler>(table: PhysAddr, index: usize) -> u64 {
-    with_slot::<H, _>(table, index, |slot| slot.load(Ordering::Relaxed))
-}
-
-/// Writes entry `index` of the table at `table`.
-pub(super) fn store<M: PagingMetaData, H: PagingHandler>(table: PhysAddr, index: usize, bits: u64) {
-    with_slot::<H, _>(table, index, |slot| M::Maintenance::store(slot, bits));
-}
-
-/// A leaf of a tree, present or retained.
+/// A leaf of a tree, present or retained. What its descriptor says is decoded when asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Leaf {
+pub struct Leaf<PTE> {
     /// The first address it maps.
     pub va: VirtAddr,
-    /// The frame it maps to.
-    pub pa: PhysAddr,
-    /// Its flags.
-    pub flags: MappingFlags,
+    /// Its entry.
+    pub entry: PTE,
     /// Its size.
     pub size: PageSize,
-    /// Its descriptor as memory holds it.
-    pub bits: u64,
 }
 
-/// Neighbouring leaves that continue each other: addresses, frames, flags and size.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Run {
-    /// The first leaf.
-    pub first: Leaf,
-    /// Bytes in all.
-    pub bytes: usize,
-}
-
-impl Run {
-    const fn of(first: Leaf) -> Self {
-        Self {
-            bytes: first.size.bytes(),
-            first,
-        }
+impl<PTE: GenericPTE> Leaf<PTE> {
+    /// The frame it maps to.
+    #[must_use]
+    #[inline(always)]
+    pub fn paddr(&self) -> PhysAddr {
+        self.entry.paddr()
     }
 
-    /// Whether `leaf` continues this run.
-    fn continues(&self, leaf: &Leaf) -> bool {
-        self.first.flags == leaf.flags
-            && self.first.size == leaf.size
-            && self.first.va.checked_add(self.bytes) == Some(leaf.va)
-            && self.first.pa.checked_add(self.bytes) == Some(leaf.pa)
-    }
-}
-
-impl fmt::Display for Run {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let last = self.first.va.as_usize() + (self.bytes - 1);
-        write!(
-            f,
-            "{} - {last:#018x} -> {} {} {}",
-            self.first.va, self.first.pa, self.first.flags, self.first.size
-        )
+    /// Its flags.
+    #[must_use]
+    #[inline(always)]
+    pub fn flags(&self) -> MappingFlags {
+        self.entry.flags()
     }
 }
 
@@ -110,7 +62,7 @@ pub struct Visit<PTE> {
 /// `root` is the root of a tree in format `PTE` all of whose tables `H` can reach.
 pub struct TableView<M, PTE, H> {
     root: PhysAddr,
-    format: PhantomData<(M, PTE, H)>,
+    format: Format<M, PTE, H>,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
@@ -121,6 +73,11 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     /// stay tables as long as the view is used.
     #[must_use]
     pub const unsafe fn new(root: PhysAddr) -> Self {
+        Self::owned(root)
+    }
+
+    /// The tree at `root`, which this room builds and keeps a tree.
+    pub(super) const fn owned(root: PhysAddr) -> Self {
         Self {
             root,
             format: PhantomData,
@@ -133,28 +90,60 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         self.root
     }
 
+    pub(super) const fn root(&self) -> Table<M, PTE, H> {
+        Table::at(self.root)
+    }
+
     /// What `va` translates to: the address itself, not only its frame; flags; size of the leaf.
     ///
     /// # Errors
     /// [`PagingError::InvalidVirtAddr`]; [`PagingError::NotMapped`], also for a retained leaf.
+    #[inline]
     pub fn query(&self, va: VirtAddr) -> PagingResult<(PhysAddr, MappingFlags, PageSize)> {
-        let leaf = self.leaf(va)?;
-        if !PTE::from_bits(leaf.bits).is_present() {
-            return Err(PagingError::NotMapped { va });
+        check_address::<M>(va)?;
+        let mut table = self.root();
+        for level in 0..M::LEVELS {
+            let entry = table.load(table_index::<M>(va, level));
+            if !entry.is_present() {
+                break;
+            }
+            if is_table::<M, PTE>(entry, level) {
+                table = Table::at(entry.paddr());
+                continue;
+            }
+            let Some(size) = size_of_level::<M>(level) else {
+                break;
+            };
+            let offset = va.as_usize() & (leaf_bytes::<M>(size) - 1);
+            let pa = PhysAddr::new(entry.paddr().as_usize() | offset);
+            return Ok((pa, entry.flags(), size));
         }
-        let offset = va.as_usize() & (leaf.size.bytes() - 1);
-        let pa = PhysAddr::new(leaf.pa.as_usize() | offset);
-        Ok((pa, leaf.flags, leaf.size))
+        Err(PagingError::NotMapped { va })
     }
 
     /// The leaf, present or retained, that covers `va`.
     ///
     /// # Errors
     /// [`PagingError::InvalidVirtAddr`], [`PagingError::NotMapped`].
-    pub fn leaf(&self, va: VirtAddr) -> PagingResult<Leaf> {
-        let mut found = None;
-        self.trace(va, |visit| found = leaf_of::<M, PTE>(visit))?;
-        found.ok_or(PagingError::NotMapped { va })
+    #[inline]
+    pub fn leaf(&self, va: VirtAddr) -> PagingResult<Leaf<PTE>> {
+        check_address::<M>(va)?;
+        let mut table = self.root();
+        for level in 0..M::LEVELS {
+            let entry = table.load(table_index::<M>(va, level));
+            if is_table::<M, PTE>(entry, level) {
+                table = Table::at(entry.paddr());
+                continue;
+            }
+            if let Some(size) = size_of_level::<M>(level)
+                && !entry.is_unused()
+            {
+                let va = va.align_down(leaf_bytes::<M>(size));
+                return Ok(Leaf { va, entry, size });
+            }
+            break;
+        }
+        Err(PagingError::NotMapped { va })
     }
 
     /// Shows `step` each entry on the walk of `va`, from the root to a leaf or an unused entry.
@@ -162,23 +151,21 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     /// # Errors
     /// [`PagingError::InvalidVirtAddr`].
     pub fn trace(&self, va: VirtAddr, mut step: impl FnMut(&Visit<PTE>)) -> PagingResult {
-        if !M::vaddr_is_valid(va) {
-            return Err(PagingError::InvalidVirtAddr { va });
-        }
-        let mut table = self.root;
+        check_address::<M>(va)?;
+        let mut table = self.root();
         for level in 0..M::LEVELS {
-            let index = table_index(va, level, M::LEVELS);
-            let entry = PTE::from_bits(load::<H>(table, index));
+            let index = table_index::<M>(va, level);
+            let entry = table.load(index);
             step(&Visit {
                 level,
                 index,
-                va: va.align_down(1 << level_shift(level, M::LEVELS)),
+                va: va.align_down(1 << level_shift::<M>(level)),
                 entry,
             });
             if !is_table::<M, PTE>(entry, level) {
                 break;
             }
-            table = entry.paddr();
+            table = Table::at(entry.paddr());
         }
         Ok(())
     }
@@ -191,72 +178,14 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         mut pre: impl FnMut(&Visit<PTE>) -> ControlFlow<B>,
         mut post: impl FnMut(&Visit<PTE>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        self.walk_table(self.root, 0, 0, limit, &mut pre, &mut post)
+        walk_table(self.root(), 0, 0, limit, &mut pre, &mut post)
     }
 
-    fn walk_table<B>(
-        &self,
-        table: PhysAddr,
-        level: usize,
-        base: usize,
-        limit: usize,
-        pre: &mut impl FnMut(&Visit<PTE>) -> ControlFlow<B>,
-        post: &mut impl FnMut(&Visit<PTE>) -> ControlFlow<B>,
-    ) -> ControlFlow<B> {
-        let mut seen = 0;
-        for index in 0..ENTRIES {
-            if seen == limit {
-                break;
-            }
-            let entry = PTE::from_bits(load::<H>(table, index));
-            if entry.is_unused() {
-                continue;
-            }
-            seen += 1;
-            let offset = base | index << level_shift(level, M::LEVELS);
-            let visit = Visit {
-                level,
-                index,
-                va: M::vaddr_at(offset),
-                entry,
-            };
-            pre(&visit)?;
-            if is_table::<M, PTE>(entry, level) {
-                self.walk_table(entry.paddr(), level + 1, offset, limit, pre, post)?;
-            }
-            post(&visit)?;
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// Shows `visit` every leaf, present or retained, in the order of addresses.
-    pub fn leaves<B>(&self, mut visit: impl FnMut(Leaf) -> ControlFlow<B>) -> ControlFlow<B> {
-        self.walk(
-            ENTRIES,
-            |entry| match leaf_of::<M, PTE>(entry) {
-                Some(leaf) => visit(leaf),
-                None => ControlFlow::Continue(()),
-            },
-            |_| ControlFlow::Continue(()),
-        )
-    }
-
-    /// Shows `visit` every longest [`Run`] of leaves, in the order of addresses.
-    pub fn runs<B>(&self, mut visit: impl FnMut(Run) -> ControlFlow<B>) -> ControlFlow<B> {
-        let mut open: Option<Run> = None;
-        self.leaves(|leaf| {
-            if let Some(run) = &mut open
-                && run.continues(&leaf)
-            {
-                run.bytes += leaf.size.bytes();
-                return ControlFlow::Continue(());
-            }
-            match open.replace(Run::of(leaf)) {
-                Some(run) => visit(run),
-                None => ControlFlow::Continue(()),
-            }
-        })?;
-        open.map_or(ControlFlow::Continue(()), visit)
+    /// Shows `visit` every leaf, present or retained, in the order of addresses. Faster than
+    /// [`TableView::iter`], which merges runs and can go both ways.
+    #[inline]
+    pub fn leaves<B>(&self, mut visit: impl FnMut(Leaf<PTE>) -> ControlFlow<B>) -> ControlFlow<B> {
+        leaves_of(self.root(), 0, 0, None, &mut visit)
     }
 
     /// The tables of the tree, the root included.
@@ -264,7 +193,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     pub fn count_tables(&self) -> usize {
         let mut tables = 1;
         let _ = self.walk::<()>(
-            ENTRIES,
+            entries::<M>(),
             |visit| {
                 tables += usize::from(is_table::<M, PTE>(visit.entry, visit.level));
                 ControlFlow::Continue(())
@@ -275,42 +204,103 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     }
 }
 
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> fmt::Debug for TableView<M, PTE, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TableView({})", self.root)
+    }
+}
+
 /// Whether `entry`, found at `level`, points to a table.
+#[inline(always)]
 pub(super) fn is_table<M: PagingMetaData, PTE: GenericPTE>(entry: PTE, level: usize) -> bool {
     level + 1 < M::LEVELS && entry.is_present() && !entry.is_huge()
 }
 
-/// The first address that is mapped below this table, which is not empty and translates from
-/// `va` on.
-pub(super) fn first_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    mut table: PhysAddr,
-    mut level: usize,
-    va: VirtAddr,
-) -> VirtAddr {
-    let mut first = va.as_usize();
-    let used = |table, index: &usize| !PTE::from_bits(load::<H>(table, *index)).is_unused();
-    while let Some(index) = (0..ENTRIES).find(|index| used(table, index)) {
-        first |= index << level_shift(level, M::LEVELS);
-        let entry = PTE::from_bits(load::<H>(table, index));
-        if !is_table::<M, PTE>(entry, level) {
+/// A mutable visitor of entries, for the recursion.
+type Visitor<'a, PTE, B> = &'a mut dyn FnMut(&Visit<PTE>) -> ControlFlow<B>;
+
+fn walk_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, B>(
+    table: Table<M, PTE, H>,
+    level: usize,
+    base: usize,
+    limit: usize,
+    pre: Visitor<'_, PTE, B>,
+    post: Visitor<'_, PTE, B>,
+) -> ControlFlow<B> {
+    let mut from = 0;
+    for _ in 0..limit {
+        let Some(index) = table.first_used(from, entries::<M>() - from) else {
             break;
+        };
+        let entry = table.load(index);
+        from = index + 1;
+        let offset = base | index << level_shift::<M>(level);
+        let visit = Visit {
+            level,
+            index,
+            va: M::vaddr_at(offset),
+            entry,
+        };
+        pre(&visit)?;
+        if is_table::<M, PTE>(entry, level) {
+            let below: Table<M, PTE, H> = Table::at(entry.paddr());
+            walk_table(below, level + 1, offset, limit, pre, post)?;
         }
-        (table, level) = (entry.paddr(), level + 1);
+        post(&visit)?;
     }
-    VirtAddr::new(first)
+    ControlFlow::Continue(())
 }
 
-/// The leaf that `visit` shows, unless its entry is unused or a table.
-fn leaf_of<M: PagingMetaData, PTE: GenericPTE>(visit: &Visit<PTE>) -> Option<Leaf> {
-    let entry = visit.entry;
-    if entry.is_unused() || is_table::<M, PTE>(entry, visit.level) {
-        return None;
+/// Shows `visit` every leaf below `table`, to which `parent` leads unless it is the root.
+fn leaves_of<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, B>(
+    table: Table<M, PTE, H>,
+    level: usize,
+    base: usize,
+    parent: Option<PTE>,
+    visit: &mut impl FnMut(Leaf<PTE>) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    if level + 1 == M::LEVELS {
+        let full = parent.is_some_and(|parent| parent.count() == entries::<M>());
+        return pages_of(table, M::vaddr_at(base), full, visit);
     }
-    Some(Leaf {
-        va: visit.va,
-        pa: entry.paddr(),
-        flags: entry.flags(),
-        size: PageSize::of_level(visit.level, M::LEVELS)?,
-        bits: entry.bits(),
+    let mut from = 0;
+    while let Some(index) = table.first_used(from, entries::<M>() - from) {
+        let entry = table.load(index);
+        from = index + 1;
+        let offset = base | index << level_shift::<M>(level);
+        if is_table::<M, PTE>(entry, level) {
+            leaves_of::<M, PTE, H, B>(
+                Table::at(entry.paddr()),
+                level + 1,
+                offset,
+                Some(entry),
+                visit,
+            )?;
+        } else if let Some(size) = size_of_level::<M>(level)
+            && !entry.is_unused()
+        {
+            let va = M::vaddr_at(offset);
+            visit(Leaf { va, entry, size })?;
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// Shows `visit` every leaf of a table of the last level, which translates from `va` on. A table
+/// that is `full` has no unused entry to look out for.
+fn pages_of<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, B>(
+    table: Table<M, PTE, H>,
+    va: VirtAddr,
+    full: bool,
+    visit: &mut impl FnMut(Leaf<PTE>) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    let size = PageSize::Size4K;
+    let mut show = |va, entry| visit(Leaf { va, entry, size });
+    if full {
+        return table.each(va, show);
+    }
+    table.each(va, |va, entry: PTE| match entry.is_unused() {
+        true => ControlFlow::Continue(()),
+        false => show(va, entry),
     })
 }

@@ -3,7 +3,7 @@
 use core::arch::asm;
 
 use aarch64_cpu::asm::{barrier, wfe};
-use aarch64_cpu::registers::{MIDR_EL1, MPIDR_EL1, Readable};
+use aarch64_cpu::registers::{DAIF, MIDR_EL1, MPIDR_EL1, Readable, Writeable};
 
 /// This core's number, 0 to 3 (MPIDR_EL1.Aff0).
 #[must_use]
@@ -34,6 +34,15 @@ pub fn stop() -> ! {
 pub fn mask_exceptions() {
     // SAFETY: masking breaks nothing; what comes in waits.
     unsafe { asm!("msr daifset, #0b1111", options(nostack, preserves_flags)) };
+}
+
+/// Does `work` with debug exceptions, SError, IRQ and FIQ masked; afterwards they are as before.
+#[inline(always)]
+pub fn with_exceptions_masked(work: impl FnOnce()) {
+    let masks = DAIF.get();
+    mask_exceptions();
+    work();
+    DAIF.set(masks);
 }
 
 /// Lets SError and debug exceptions in, so that a failed write to a device is reported.

@@ -1,17 +1,21 @@
-//! TLB maintenance with its barriers: the [`Maintenance`] of the kernel's page tables.
+//! TLB maintenance with its barriers: the instructions that keep the kernel's page tables.
 //!
-//! Source: DDI 0487 D8.16.
+//! Source: DDI 0487 D8.16. Which instruction is due when, and with which operand, is
+//! `paging::format::aarch64_tlb`'s; here they are executed.
 
 use core::arch::asm;
 
 use aarch64_cpu::asm::barrier;
 
 use crate::addr::VirtAddr;
-use crate::paging::format::aarch64::tlbi_operand;
-use crate::paging::{InvalidateScope, Maintenance};
+use crate::paging::Maintenance;
+use crate::paging::format::aarch64_tlb::{A64Maintenance, Barrier, Instructions, Tlbi};
 
-/// Maintenance of the kernel's half: every core, every ASID.
-pub struct KernelTlb;
+/// This machine's instructions.
+pub struct Machine;
+
+/// Maintenance of tables that this machine's cores walk.
+pub type KernelTlb = A64Maintenance<Machine>;
 
 macro_rules! tlbi {
     ($operation:literal $(, $operand:expr)?) => {
@@ -27,49 +31,49 @@ macro_rules! tlbi {
     (@discard $operand:expr) => { "" };
 }
 
-impl Maintenance for KernelTlb {
-    fn order_table() {
-        barrier::dmb(barrier::ISHST);
-    }
-
-    fn publish() {
-        barrier::dsb(barrier::ISHST);
-        barrier::isb(barrier::SY);
-    }
-
-    fn begin_invalidation() {
-        barrier::dsb(barrier::ISHST);
-    }
-
-    fn invalidate(va: VirtAddr, scope: InvalidateScope) {
-        let operand = tlbi_operand(va);
-        match scope {
-            InvalidateScope::LastLevel => tlbi!("vaale1is", operand),
-            InvalidateScope::AnyLevel => tlbi!("vaae1is", operand),
+impl Instructions for Machine {
+    #[inline(always)]
+    fn barrier(barrier: Barrier) {
+        match barrier {
+            Barrier::DmbIshst => barrier::dmb(barrier::ISHST),
+            Barrier::DsbIshst => barrier::dsb(barrier::ISHST),
+            Barrier::DsbIsh => barrier::dsb(barrier::ISH),
+            Barrier::DsbNsh => barrier::dsb(barrier::NSH),
+            Barrier::Isb => barrier::isb(barrier::SY),
         }
     }
 
-    fn invalidate_all() {
-        tlbi!("vmalle1is");
+    #[inline(always)]
+    fn tlbi(tlbi: Tlbi, operand: u64) {
+        match tlbi {
+            Tlbi::Vaae1is => tlbi!("vaae1is", operand),
+            Tlbi::Vaale1is => tlbi!("vaale1is", operand),
+            Tlbi::Vae1is => tlbi!("vae1is", operand),
+            Tlbi::Vale1is => tlbi!("vale1is", operand),
+            Tlbi::Aside1is => tlbi!("aside1is", operand),
+            Tlbi::Vmalle1is => tlbi!("vmalle1is"),
+            Tlbi::Vmalle1 => tlbi!("vmalle1"),
+        }
     }
 
-    fn end_invalidation() {
-        barrier::dsb(barrier::ISH);
-        barrier::isb(barrier::SY);
+    /// Nobody else runs yet, but an interrupt may come: it waits until the range is whole again.
+    #[inline(always)]
+    fn while_broken(_: VirtAddr, _: usize, work: impl FnOnce()) {
+        super::cpu::with_exceptions_masked(work);
     }
 }
 
 /// Invalidates everything that any core holds, and waits.
 pub fn invalidate_every_core() {
     KernelTlb::begin_invalidation();
-    KernelTlb::invalidate_all();
+    KernelTlb::invalidate_all(crate::paging::AddressSpace::All);
     KernelTlb::end_invalidation();
 }
 
 /// Invalidates everything that this core holds, and waits. Only for a tree that this core alone
 /// gives up.
 pub fn invalidate_this_core() {
-    tlbi!("vmalle1");
-    barrier::dsb(barrier::NSH);
-    barrier::isb(barrier::SY);
+    Machine::tlbi(Tlbi::Vmalle1, 0);
+    Machine::barrier(Barrier::DsbNsh);
+    Machine::barrier(Barrier::Isb);
 }

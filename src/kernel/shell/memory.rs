@@ -1,7 +1,6 @@
 //! Commands about memory: what there is, how it is mapped, what is in it.
 
 use core::fmt::Write;
-use core::ops::ControlFlow;
 
 use super::{ChoiceText, CommandError, address, no_arguments};
 use crate::addr::{PAGE_SIZE, VirtAddr};
@@ -42,16 +41,10 @@ pub(super) fn mem(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
 /// `map`
 pub(super) fn map(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
-    let written = live_view().runs(
-        |run| match writeln!(out, "{run} {}", Size(run.bytes as u64)) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        },
-    );
-    match written {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(error) => Err(error.into()),
+    for run in live_view().iter(..) {
+        writeln!(out, "{run} {}", Size(run.bytes as u64))?;
     }
+    Ok(())
 }
 
 /// `pt ADDRESS`

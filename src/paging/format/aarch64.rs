@@ -18,7 +18,7 @@ use core::marker::PhantomData;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::paging::{
     GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData,
-    PagingResult, TableView,
+    PagingResult, TableView, check_wx,
 };
 
 /// MAIR_EL1: index 0 Device-nGnRnE, 1 Device-nGnRE, 3 Normal non-cacheable, 4 Normal write-back
@@ -58,13 +58,6 @@ pub const fn tcr_el1(id_aa64mmfr0: u64) -> u64 {
     TCR_EL1_BASE | ips << 32
 }
 
-/// What a TLBI by address in its all-ASID form takes (DDI 0487 C5.5): VA\[55:12\] in bits 43:0;
-/// 47:44, a hint about the level in later architectures, and 63:48, the ASID, are zero.
-#[must_use]
-pub const fn tlbi_operand(va: VirtAddr) -> usize {
-    (va.as_usize() >> 12) & ((1 << 44) - 1)
-}
-
 const VALID: u64 = 1 << 0;
 /// In a valid descriptor: a table (levels 0 to 2) or a page (level 3); clear: a block.
 const NOT_BLOCK: u64 = 1 << 1;
@@ -79,6 +72,11 @@ const PXN: u64 = 1 << 53;
 const UXN: u64 = 1 << 54;
 /// Software: a retained leaf.
 const RETAINED: u64 = 1 << 55;
+/// One TLB entry may hold the whole group.
+const CONTIGUOUS: u64 = 1 << 52;
+/// Of a table descriptor, ignored by the hardware: how many entries of the table are used.
+const COUNT_SHIFT: u32 = 2;
+const COUNT: u64 = 0x3ff << COUNT_SHIFT;
 const OUTPUT_ADDRESS: u64 = 0x0000_ffff_ffff_f000;
 
 const DEVICE_NGNRNE: u64 = 0;
@@ -98,8 +96,8 @@ impl A64PTE {
     /// When the flags or the address are refused; in a `const` that is a compile error.
     #[must_use]
     pub const fn attributes(flags: MappingFlags, size: PageSize) -> u64 {
-        match encode(flags, size) {
-            Ok(bits) => bits,
+        match encode(flags) {
+            Ok(bits) => (bits | NOT_BLOCK) & !block_bit(size),
             Err(_) => panic!("these flags have no encoding"),
         }
     }
@@ -120,6 +118,21 @@ impl A64PTE {
     #[must_use]
     pub const fn attr_index(self) -> u64 {
         (self.0 & ATTR_INDEX) >> ATTR_INDEX_SHIFT
+    }
+
+    /// The flags of a retained leaf.
+    const fn retained_flags(self) -> MappingFlags {
+        let mut flags = memory_type(self.0);
+        if self.0 & ACCESS_FLAG != 0 {
+            flags = flags.union(MappingFlags::ACCESSED);
+        }
+        if self.0 & NON_GLOBAL == 0 {
+            flags = flags.union(MappingFlags::GLOBAL);
+        }
+        if self.0 & AP_EL0 != 0 {
+            flags = flags.union(MappingFlags::USER);
+        }
+        flags
     }
 
     /// SH, bits 9:8: 0 non-, 2 outer, 3 inner shareable.
@@ -169,22 +182,24 @@ impl fmt::Display for Describe {
     }
 }
 
-/// All bits of a leaf but its output address.
-const fn encode(flags: MappingFlags, size: PageSize) -> PagingResult<u64> {
-    if !flags.intersects(MappingFlags::RIGHTS) {
-        return Ok(attributes(flags) | RETAINED | structure(size) | UXN | PXN);
-    }
+/// All bits of a leaf of 4 KiB but its output address.
+const fn encode(flags: MappingFlags) -> PagingResult<u64> {
     let user = flags.contains(MappingFlags::USER);
+    if user && flags.contains(MappingFlags::GLOBAL) {
+        return unsupported(flags, MappingFlags::GLOBAL);
+    }
+    if let Err(error) = check_wx(flags) {
+        return Err(error);
+    }
+    if !flags.intersects(MappingFlags::RIGHTS) {
+        return Ok(attributes(flags) | RETAINED | UXN | PXN);
+    }
     let execute = flags.contains(MappingFlags::EXECUTE);
     let readable = flags.contains(MappingFlags::READ);
-    if execute && flags.contains(MappingFlags::WRITE) {
-        return Err(PagingError::WritableExecutable { flags });
-    }
-    if execute && flags.intersects(MappingFlags::MEMORY_TYPE) {
-        return Err(PagingError::ExecutableDevice { flags });
-    }
-    if !(readable || user && execute) || user && flags.contains(MappingFlags::GLOBAL) {
-        return Err(PagingError::Unsupported { flags });
+    // Everything that EL1 may use it may read; EL0 may execute what it must not read, but then EL1
+    // may read it, and nobody may write it.
+    if !readable && (!user || !execute || flags.contains(MappingFlags::WRITE)) {
+        return unsupported(flags, MappingFlags::empty());
     }
     let never = match (execute, user) {
         (false, _) => PXN | UXN,
@@ -192,14 +207,55 @@ const fn encode(flags: MappingFlags, size: PageSize) -> PagingResult<u64> {
         (true, true) => PXN,
     };
     let el0 = if user && readable { AP_EL0 } else { 0 };
-    Ok(attributes(flags) | VALID | structure(size) | never | el0)
+    Ok(attributes(flags) | VALID | never | el0)
 }
 
-/// Bit 1: set in a page, clear in a block.
-const fn structure(size: PageSize) -> u64 {
+const fn unsupported<T>(flags: MappingFlags, refused: MappingFlags) -> PagingResult<T> {
+    Err(PagingError::Unsupported { flags, refused })
+}
+
+/// What stands in [`ENCODINGS`] for flags that have none.
+const REFUSED: u64 = 0;
+
+/// [`encode`] for every set of flags: looked up on the way to every descriptor.
+static ENCODINGS: [u64; MappingFlags::SETS] = {
+    let mut table = [REFUSED; MappingFlags::SETS];
+    let mut bits = 0;
+    while bits < MappingFlags::SETS {
+        if let Ok(encoding) = encode(MappingFlags::from_bits_retain(bits)) {
+            table[bits] = encoding | NOT_BLOCK;
+        }
+        bits += 1;
+    }
+    table
+};
+
+/// All bits of a leaf of `size` but its output address.
+#[inline]
+fn lookup(flags: MappingFlags, size: PageSize) -> PagingResult<u64> {
+    match ENCODINGS.get(flags.bits()) {
+        Some(&encoding) if encoding != REFUSED => Ok(encoding & !block_bit(size)),
+        _ => Err(refusal(flags)),
+    }
+}
+
+/// Why flags have no encoding.
+#[cold]
+fn refusal(flags: MappingFlags) -> PagingError {
+    match encode(flags) {
+        Err(error) => error,
+        Ok(_) => PagingError::Unsupported {
+            flags,
+            refused: flags.difference(MappingFlags::all()),
+        },
+    }
+}
+
+/// Bit 1, which a page has and a block has not: of a block.
+const fn block_bit(size: PageSize) -> u64 {
     match size {
-        PageSize::Size4K => NOT_BLOCK,
-        PageSize::Size2M | PageSize::Size1G => 0,
+        PageSize::Size4K => 0,
+        PageSize::Size2M | PageSize::Size1G => NOT_BLOCK,
     }
 }
 
@@ -230,81 +286,183 @@ const fn attributes(flags: MappingFlags) -> u64 {
     bits
 }
 
+/// What the bits of a present leaf say about rights and memory type, and `GLOBAL`: by AttrIndx, NS, AP (bits
+/// 7:2), then PXN and UXN.
+static RIGHTS_AND_TYPES: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < table.len() {
+        let bits = (index as u64 & 0x3f) << ATTR_INDEX_SHIFT | (index as u64 >> 6) << 53;
+        table[index] = rights_and_type(bits).union(MappingFlags::GLOBAL).bits() as u16;
+        index += 1;
+    }
+    table
+};
+
+/// The flags that AF and nG, shifted by [`SCOPE_SHIFT`], become.
+const SCOPE: MappingFlags = MappingFlags::ACCESSED.union(MappingFlags::GLOBAL);
+const SCOPE_SHIFT: u32 =
+    ACCESS_FLAG.trailing_zeros() - MappingFlags::ACCESSED.bits().trailing_zeros();
+const _: () = assert!(NON_GLOBAL >> SCOPE_SHIFT == MappingFlags::GLOBAL.bits() as u64);
+
+/// The flags of a present leaf with these `bits`, but for `ACCESSED` and `GLOBAL`.
+const fn rights_and_type(bits: u64) -> MappingFlags {
+    const fn when(condition: bool, flags: MappingFlags) -> MappingFlags {
+        if condition {
+            flags
+        } else {
+            MappingFlags::empty()
+        }
+    }
+    let el0 = bits & AP_EL0 != 0;
+    let user_executes = bits & UXN == 0;
+    let kernel_executes = bits & PXN == 0;
+    let flags = memory_type(bits)
+        .union(when(el0 || user_executes, MappingFlags::USER))
+        .union(when(el0 || !user_executes, MappingFlags::READ))
+        .union(when(bits & AP_READ_ONLY == 0, MappingFlags::WRITE))
+        .union(when(
+            user_executes || kernel_executes,
+            MappingFlags::EXECUTE,
+        ));
+    flags.union(when(flags.breaks_wx(), MappingFlags::EXECUTE_ANYWAY))
+}
+
+/// The memory type of a leaf with these `bits`.
+const fn memory_type(bits: u64) -> MappingFlags {
+    match (bits & ATTR_INDEX) >> ATTR_INDEX_SHIFT {
+        DEVICE_NGNRNE => MappingFlags::MEMORY_TYPE,
+        DEVICE_NGNRE => MappingFlags::DEVICE,
+        NORMAL_NON_CACHEABLE => MappingFlags::UNCACHED,
+        _ => MappingFlags::empty(),
+    }
+}
+
 impl GenericPTE for A64PTE {
+    /// In the bits 11:2 of a table descriptor, which the hardware ignores (DDI 0487 D8.3.1).
+    const COUNTS: bool = true;
+
+    /// 16 with the 4 KiB granule, at the levels 2 and 3 (DDI 0487 D8.7.1).
+    const CONTIGUOUS: usize = 16;
+
+    #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
-        let attributes = encode(flags, size)?;
+        let attributes = lookup(flags, size)?;
         Ok(Self(attributes | output_address(pa, size)?))
     }
 
+    #[inline(always)]
     fn new_table(pa: PhysAddr) -> Self {
         Self(pa.as_usize() as u64 & OUTPUT_ADDRESS | NOT_BLOCK | VALID)
     }
 
+    #[inline(always)]
     fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
+    #[inline(always)]
     fn bits(self) -> u64 {
         self.0
     }
 
+    #[inline(always)]
     fn paddr(self) -> PhysAddr {
         PhysAddr::new((self.0 & OUTPUT_ADDRESS) as usize)
     }
 
+    #[inline]
     fn flags(self) -> MappingFlags {
-        let mut flags = match self.attr_index() {
-            DEVICE_NGNRNE => MappingFlags::MEMORY_TYPE,
-            DEVICE_NGNRE => MappingFlags::DEVICE,
-            NORMAL_NON_CACHEABLE => MappingFlags::UNCACHED,
-            _ => MappingFlags::empty(),
-        };
-        flags.set(MappingFlags::ACCESSED, self.0 & ACCESS_FLAG != 0);
-        flags.set(MappingFlags::GLOBAL, self.0 & NON_GLOBAL == 0);
-        let el0 = self.0 & AP_EL0 != 0;
         if !self.is_present() {
-            flags.set(MappingFlags::USER, el0);
-            return flags;
+            return self.retained_flags();
         }
-        let user_executes = !self.is_unprivileged_execute_never();
-        let kernel_executes = !self.is_privileged_execute_never();
-        flags.set(MappingFlags::USER, el0 || user_executes);
-        flags.set(MappingFlags::READ, el0 || !user_executes);
-        flags.set(MappingFlags::WRITE, self.0 & AP_READ_ONLY == 0);
-        flags.set(MappingFlags::EXECUTE, user_executes || kernel_executes);
-        flags
+        let rights = self.0 >> ATTR_INDEX_SHIFT & 0x3f | (self.0 >> PXN.trailing_zeros() & 3) << 6;
+        let flags = RIGHTS_AND_TYPES[rights as usize] as usize;
+        // AF and nG stand next to each other, as ACCESSED and GLOBAL do; the table has GLOBAL.
+        let scope = self.0 as usize >> SCOPE_SHIFT & SCOPE.bits();
+        MappingFlags::from_bits_retain(flags ^ scope)
     }
 
+    #[inline]
     fn set_paddr(&mut self, pa: PhysAddr, size: PageSize) -> PagingResult {
         self.0 = self.0 & !OUTPUT_ADDRESS | output_address(pa, size)?;
         Ok(())
     }
 
+    #[inline]
     fn set_flags(&mut self, flags: MappingFlags, size: PageSize) -> PagingResult {
-        self.0 = self.0 & OUTPUT_ADDRESS | encode(flags, size)?;
+        self.0 = self.0 & OUTPUT_ADDRESS | lookup(flags, size)?;
         Ok(())
     }
 
-    fn is_unused(self) -> bool {
-        self.0 == 0
-    }
-
+    #[inline(always)]
     fn is_present(self) -> bool {
         self.0 & VALID != 0
     }
 
+    #[inline(always)]
     fn is_huge(self) -> bool {
         self.0 & (VALID | RETAINED) != 0 && self.0 & NOT_BLOCK == 0
     }
 
-    fn clear(&mut self) {
-        self.0 = 0;
+    #[inline(always)]
+    fn address_mask(_: PageSize) -> u64 {
+        OUTPUT_ADDRESS
     }
 
+    #[inline(always)]
+    fn next(self, size: PageSize) -> Self {
+        Self(self.0.wrapping_add(size.bytes() as u64))
+    }
+
+    /// Another frame, memory type or shareability, a leaf that becomes a table, and non-global
+    /// that becomes global (DDI 0487 D8.17.1).
+    #[inline]
     fn needs_break(self, new: Self) -> bool {
         let changed = self.0 ^ new.0;
-        changed & (OUTPUT_ADDRESS | ATTR_INDEX | INNER_SHAREABLE | NOT_BLOCK) != 0
+        changed & (OUTPUT_ADDRESS | ATTR_INDEX | INNER_SHAREABLE | NOT_BLOCK | CONTIGUOUS) != 0
             || self.0 & NON_GLOBAL != 0 && new.0 & NON_GLOBAL == 0
+    }
+
+    /// Bit 1 keeps the broken entry of frame 0 from being unused; a block has its attributes.
+    #[inline(always)]
+    fn broken(self) -> Self {
+        Self(self.0 & !VALID)
+    }
+
+    #[inline(always)]
+    fn with_count(self, count: usize) -> Self {
+        Self(self.0 & !COUNT | (count as u64) << COUNT_SHIFT)
+    }
+
+    #[inline(always)]
+    fn count(self) -> usize {
+        ((self.0 & COUNT) >> COUNT_SHIFT) as usize
+    }
+
+    #[inline(always)]
+    fn counted_up(self) -> Self {
+        Self(self.0 + (1 << COUNT_SHIFT))
+    }
+
+    #[inline(always)]
+    fn counted_down(self) -> Self {
+        Self(self.0 - (1 << COUNT_SHIFT))
+    }
+
+    #[inline(always)]
+    fn is_contiguous(self) -> bool {
+        self.0 & CONTIGUOUS != 0
+    }
+
+    #[inline(always)]
+    fn with_contiguous(self) -> Self {
+        Self(self.0 | CONTIGUOUS)
+    }
+
+    #[inline(always)]
+    fn without_contiguous(self) -> Self {
+        Self(self.0 & !CONTIGUOUS)
     }
 }
 
@@ -324,7 +482,7 @@ fn output_address(pa: PhysAddr, size: PageSize) -> PagingResult<u64> {
 }
 
 /// Which half of the address space a tree translates.
-pub trait Half: Send + Sync {
+pub trait Half: Send + Sync + 'static {
     /// The first address.
     const BASE: usize;
 }
@@ -343,26 +501,33 @@ impl Half for HighHalf {
     const BASE: usize = 0xffff_0000_0000_0000;
 }
 
-/// 4 levels of 4 KiB tables over one 48-bit half, on a CPU with 40-bit physical addresses.
-pub struct A64MetaData<S, T>(PhantomData<(S, T)>);
+/// 4 levels of 4 KiB tables over one 48-bit half, on a CPU with `PA_BITS` bits of physical
+/// address: 40 on a Cortex-A53.
+pub struct A64MetaData<S, T, const PA_BITS: usize = 48>(PhantomData<fn() -> (S, T)>);
 
-impl<S: Half, T: Maintenance> PagingMetaData for A64MetaData<S, T> {
+impl<S: Half, T: Maintenance, const PA_BITS: usize> PagingMetaData for A64MetaData<S, T, PA_BITS> {
     const LEVELS: usize = 4;
-    const PA_MAX_BITS: usize = 40;
-    const VA_MAX_BITS: usize = 48;
+    const PA_MAX_BITS: usize = {
+        assert!(PA_BITS <= 48, "a descriptor has 48 bits of address");
+        PA_BITS
+    };
     type Maintenance = T;
 
+    #[inline(always)]
     fn vaddr_is_valid(va: VirtAddr) -> bool {
         va.as_usize() >> Self::VA_MAX_BITS == S::BASE >> Self::VA_MAX_BITS
     }
 
+    #[inline(always)]
     fn vaddr_at(offset: usize) -> VirtAddr {
         VirtAddr::new(S::BASE | offset)
     }
 }
 
 /// A page table of half `S`, maintained by `T`, with frames from `H`.
-pub type A64PageTable<S, T, H> = PageTable64<A64MetaData<S, T>, A64PTE, H>;
+pub type A64PageTable<S, T, H, const PA_BITS: usize = 48> =
+    PageTable64<A64MetaData<S, T, PA_BITS>, A64PTE, H>;
 
 /// A live tree of half `S`.
-pub type A64TableView<S, T, H> = TableView<A64MetaData<S, T>, A64PTE, H>;
+pub type A64TableView<S, T, H, const PA_BITS: usize = 48> =
+    TableView<A64MetaData<S, T, PA_BITS>, A64PTE, H>;

@@ -2,4 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod aarch64;
+pub mod aarch64_tlb;
+pub mod loongarch;
 pub mod par;
+pub mod riscv;
+pub mod x86_64;

@@ -1,134 +1,177 @@
-//! Memory and MMU of the tests: a thread's own frames from physical 0 on, and a log of what page
-//! tables do to them.
+//! Memory and machine of the tests: a thread's own frames from physical 0 on, and a record of what
+//! page tables do to them.
 //!
-//! Strict: a frame that is not owned cannot be read, written or freed. A fresh frame holds
-//! garbage that looks like a table descriptor; a freed one holds it again.
+//! Strict: a frame that is not owned cannot be read, written or freed. A frame that is handed out
+//! holds garbage that looks like descriptors of tables, whether it is fresh or was freed before.
 
-use core::array;
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicU64, Ordering};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::boxed::Box;
+use std::collections::BTreeSet;
 use std::thread_local;
 use std::vec::Vec;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::paging::{ENTRIES, InvalidateScope, Maintenance, PagingHandler};
+use crate::paging::format::aarch64_tlb::{Barrier, Instructions, Tlbi};
+use crate::paging::{AddressSpace, ENTRIES, InvalidateScope, Maintenance, PagingHandler};
 
 /// Frames of a thread.
-pub(super) const FRAMES: usize = 1024;
-/// A table descriptor that leads nowhere.
+pub(super) const FRAMES: usize = 2048;
+/// Descriptors of AArch64 tables that lead nowhere: what frames hold unless a test says otherwise.
 const GARBAGE: u64 = 0x0000_dead_beef_f003;
 
 /// What a page table did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Event {
-    /// A store to a table that is older than the operation.
+    /// A store to a word of a frame.
     Store {
         table: usize,
         index: usize,
         bits: u64,
     },
-    /// A store to a frame that the operation allocated.
-    Fill {
-        table: usize,
-    },
+    /// Every word of a frame was made zero.
+    Zero(usize),
+    Alloc(usize),
+    Free(usize),
+    /// What A64 executes.
+    Barrier(Barrier),
+    Tlbi(Tlbi, u64),
+    /// What the other formats ask for.
     OrderTable,
     Publish,
     Begin,
-    Invalidate(usize, InvalidateScope),
-    InvalidateAll,
+    Invalidate(usize, AddressSpace, InvalidateScope),
+    InvalidateAll(AddressSpace),
     End,
-    Free(usize),
+    /// The range is kept from others.
+    BeginBreak {
+        start: usize,
+        bytes: usize,
+    },
+    EndBreak,
 }
 
-#[repr(align(4096))]
-struct Frame([AtomicU64; ENTRIES]);
+/// The bytes of all frames.
+///
+/// # Invariants
+/// `base` is an allocation of `LAYOUT` that belongs to this value.
+struct Ram {
+    base: *mut u64,
+}
+
+impl Ram {
+    const LAYOUT: Layout = match Layout::from_size_align(FRAMES * PAGE_SIZE, PAGE_SIZE) {
+        Ok(layout) => layout,
+        Err(_) => panic!("no such layout"),
+    };
+
+    fn new() -> Self {
+        // SAFETY: the size is not zero.
+        let base = unsafe { alloc_zeroed(Self::LAYOUT) };
+        if base.is_null() {
+            handle_alloc_error(Self::LAYOUT);
+        }
+        Self { base: base.cast() }
+    }
+
+    fn frame(&self, frame: usize) -> &[AtomicU64; ENTRIES] {
+        assert!(frame < FRAMES, "frame {frame} does not exist");
+        let frame = self.base.wrapping_add(frame * ENTRIES);
+        // SAFETY: by the invariant these words are there as long as `self`, and everybody
+        // accesses them as atomics.
+        unsafe { &*frame.cast() }
+    }
+}
+
+impl Drop for Ram {
+    fn drop(&mut self) {
+        // SAFETY: by the invariant.
+        unsafe { dealloc(self.base.cast(), Self::LAYOUT) };
+    }
+}
 
 struct Memory {
-    frames: Box<[Frame]>,
-    /// For each frame: the operation that allocated it.
-    owner: RefCell<Vec<Option<usize>>>,
+    ram: Ram,
+    owned: Box<[Cell<bool>]>,
     /// The free frames; the last comes out next.
     free: RefCell<Vec<usize>>,
-    operation: Cell<usize>,
     /// Allocations that still succeed.
     budget: Cell<usize>,
     allocations: Cell<usize>,
-    old_stores: Cell<usize>,
-    log: RefCell<Option<Vec<Event>>>,
+    zeroed: Cell<usize>,
+    garbage: Cell<u64>,
+    log: RefCell<Vec<Event>>,
 }
 
 thread_local! {
     static MEMORY: Memory = Memory::new();
+    static RECORDING: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Memory {
     fn new() -> Self {
-        let garbage = || Frame(array::from_fn(|_| AtomicU64::new(GARBAGE)));
         Self {
-            frames: (0..FRAMES).map(|_| garbage()).collect(),
-            owner: RefCell::new((0..FRAMES).map(|_| None).collect()),
+            ram: Ram::new(),
+            owned: (0..FRAMES).map(|_| Cell::new(false)).collect(),
             free: RefCell::new((0..FRAMES).rev().collect()),
-            operation: Cell::new(0),
             budget: Cell::new(usize::MAX),
             allocations: Cell::new(0),
-            old_stores: Cell::new(0),
-            log: RefCell::new(None),
+            zeroed: Cell::new(0),
+            garbage: Cell::new(GARBAGE),
+            log: RefCell::new(Vec::new()),
         }
     }
 
-    fn record(&self, event: Event) {
-        if let Some(log) = self.log.borrow_mut().as_mut() {
-            log.push(event);
-        }
-    }
-
-    /// The number of the owned frame at `pa`, and the operation that allocated it.
-    fn owned(&self, pa: usize) -> (usize, usize) {
+    /// The words of the owned frame at `pa`.
+    #[inline]
+    fn owned(&self, pa: usize) -> &[AtomicU64; ENTRIES] {
         let frame = pa / PAGE_SIZE;
+        let owned = self.owned.get(frame).is_some_and(Cell::get);
         assert!(
-            pa.is_multiple_of(PAGE_SIZE) && frame < FRAMES,
-            "{pa:#x} is foreign"
+            owned && pa.is_multiple_of(PAGE_SIZE),
+            "frame {pa:#x} is not owned"
         );
-        match self.owner.borrow()[frame] {
-            Some(operation) => (frame, operation),
-            None => panic!("frame {pa:#x} is not owned"),
-        }
-    }
-
-    fn spoil(&self, frame: usize) {
-        for word in &self.frames[frame].0 {
-            word.store(GARBAGE, Ordering::Relaxed);
-        }
+        self.ram.frame(frame)
     }
 
     fn allocate(&self) -> Option<usize> {
         self.budget.set(self.budget.get().checked_sub(1)?);
         let frame = self.free.borrow_mut().pop()?;
-        self.owner.borrow_mut()[frame] = Some(self.operation.get());
+        self.owned[frame].set(true);
         self.allocations.set(self.allocations.get() + 1);
+        let garbage = self.garbage.get();
+        for word in self.ram.frame(frame) {
+            word.store(garbage, Ordering::Relaxed);
+        }
         Some(frame * PAGE_SIZE)
     }
 
     fn free(&self, pa: usize) {
-        let (frame, _) = self.owned(pa);
-        self.owner.borrow_mut()[frame] = None;
-        self.spoil(frame);
-        self.free.borrow_mut().push(frame);
-        self.record(Event::Free(pa));
+        self.owned(pa);
+        self.owned[pa / PAGE_SIZE].set(false);
+        self.free.borrow_mut().push(pa / PAGE_SIZE);
     }
 
-    /// Notes a store of `bits` to the word at `address`.
-    fn store(&self, address: usize, bits: u64) {
-        let offset = address - self.frames.as_ptr() as usize;
+    /// The frame and the index of the word at `address`.
+    fn place(&self, address: usize) -> (usize, usize) {
+        let offset = address - self.ram.base as usize;
         let table = offset & !(PAGE_SIZE - 1);
-        let index = (offset - table) / size_of::<u64>();
-        if self.owned(table).1 == self.operation.get() {
-            self.record(Event::Fill { table });
-        } else {
-            self.old_stores.set(self.old_stores.get() + 1);
-            self.record(Event::Store { table, index, bits });
-        }
+        self.owned(table);
+        (table, (offset - table) / size_of::<u64>())
+    }
+}
+
+fn memory<R>(work: impl FnOnce(&Memory) -> R) -> R {
+    MEMORY.with(work)
+}
+
+/// Notes what `event` makes, if anybody wants to know.
+#[inline]
+fn record(event: impl FnOnce() -> Event) {
+    if RECORDING.get() {
+        let event = event();
+        memory(|memory| memory.log.borrow_mut().push(event));
     }
 }
 
@@ -139,78 +182,131 @@ pub(super) struct Frames;
 // thread, which the tests do not leave.
 unsafe impl PagingHandler for Frames {
     fn alloc_frame() -> Option<PhysAddr> {
-        MEMORY.with(Memory::allocate).map(PhysAddr::new)
+        let frame = memory(Memory::allocate)?;
+        record(|| Event::Alloc(frame));
+        Some(PhysAddr::new(frame))
     }
 
     fn dealloc_frame(pa: PhysAddr) {
-        MEMORY.with(|memory| memory.free(pa.as_usize()));
+        memory(|memory| memory.free(pa.as_usize()));
+        record(|| Event::Free(pa.as_usize()));
     }
 
+    #[inline]
     fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
-        MEMORY.with(|memory| {
-            let (frame, _) = memory.owned(pa.as_usize());
-            let base = memory.frames.as_ptr() as usize;
-            VirtAddr::new(base + frame * PAGE_SIZE)
-        })
+        memory(|memory| VirtAddr::new(memory.owned(pa.as_usize()).as_ptr() as usize))
+    }
+
+    fn zero_frame(pa: PhysAddr) {
+        memory(|memory| {
+            memory.zeroed.set(memory.zeroed.get() + 1);
+            for word in memory.owned(pa.as_usize()) {
+                word.store(0, Ordering::Relaxed);
+            }
+        });
+        record(|| Event::Zero(pa.as_usize()));
     }
 }
 
-/// The maintenance: notes everything in the log of [`MEMORY`].
+/// Stores `bits` and notes it.
+#[inline]
+fn store(slot: &AtomicU64, bits: u64) {
+    record(|| {
+        let (table, index) = memory(|memory| memory.place(slot.as_ptr() as usize));
+        Event::Store { table, index, bits }
+    });
+    slot.store(bits, Ordering::Relaxed);
+}
+
+fn while_broken(start: VirtAddr, bytes: usize, work: impl FnOnce()) {
+    let start = start.as_usize();
+    record(|| Event::BeginBreak { start, bytes });
+    work();
+    record(|| Event::EndBreak);
+}
+
+/// Executes, that is notes, the instructions of A64.
 pub(super) struct Recorder;
 
-fn record(event: Event) {
-    MEMORY.with(|memory| memory.record(event));
+impl Instructions for Recorder {
+    fn barrier(barrier: Barrier) {
+        record(|| Event::Barrier(barrier));
+    }
+
+    fn tlbi(tlbi: Tlbi, operand: u64) {
+        record(|| Event::Tlbi(tlbi, operand));
+    }
+
+    #[inline]
+    fn store(slot: &AtomicU64, bits: u64) {
+        store(slot, bits);
+    }
+
+    fn while_broken(start: VirtAddr, bytes: usize, work: impl FnOnce()) {
+        while_broken(start, bytes, work);
+    }
 }
 
-impl Maintenance for Recorder {
+/// The maintenance of the other formats: notes what it is asked for.
+pub(super) struct PlainRecorder;
+
+impl Maintenance for PlainRecorder {
+    #[inline]
     fn store(slot: &AtomicU64, bits: u64) {
-        MEMORY.with(|memory| memory.store(slot.as_ptr() as usize, bits));
-        slot.store(bits, Ordering::Relaxed);
+        store(slot, bits);
     }
 
     fn order_table() {
-        record(Event::OrderTable);
+        record(|| Event::OrderTable);
     }
 
     fn publish() {
-        record(Event::Publish);
+        record(|| Event::Publish);
     }
 
     fn begin_invalidation() {
-        record(Event::Begin);
+        record(|| Event::Begin);
     }
 
-    fn invalidate(va: VirtAddr, scope: InvalidateScope) {
-        record(Event::Invalidate(va.as_usize(), scope));
+    fn invalidate(va: VirtAddr, space: AddressSpace, scope: InvalidateScope) {
+        record(|| Event::Invalidate(va.as_usize(), space, scope));
     }
 
-    fn invalidate_all() {
-        record(Event::InvalidateAll);
+    fn invalidate_all(space: AddressSpace) {
+        record(|| Event::InvalidateAll(space));
     }
 
     fn end_invalidation() {
-        record(Event::End);
+        record(|| Event::End);
+    }
+
+    fn while_broken(start: VirtAddr, bytes: usize, work: impl FnOnce()) {
+        while_broken(start, bytes, work);
     }
 }
 
-/// Begins an operation in which `budget` allocations succeed.
+/// What frames hold from now on when they are handed out.
+pub(super) fn set_garbage(bits: u64) {
+    memory(|memory| memory.garbage.set(bits));
+}
+
+/// From now on `budget` allocations succeed, and events are counted anew.
 pub(super) fn begin_operation(budget: usize) {
-    MEMORY.with(|memory| {
-        memory.operation.set(memory.operation.get() + 1);
+    memory(|memory| {
         memory.budget.set(budget);
         memory.allocations.set(0);
-        memory.old_stores.set(0);
+        memory.zeroed.set(0);
     });
 }
 
-/// Frames allocated in this operation.
+/// Frames allocated since [`begin_operation`].
 pub(super) fn allocations() -> usize {
-    MEMORY.with(|memory| memory.allocations.get())
+    memory(|memory| memory.allocations.get())
 }
 
-/// Stores to frames that are older than this operation.
-pub(super) fn old_stores() -> usize {
-    MEMORY.with(|memory| memory.old_stores.get())
+/// Frames zeroed since [`begin_operation`].
+pub(super) fn zeroed() -> usize {
+    memory(|memory| memory.zeroed.get())
 }
 
 /// Frames in use.
@@ -220,46 +316,54 @@ pub(super) fn live_frames() -> usize {
 
 /// Frames not in use.
 pub(super) fn free_frames() -> usize {
-    MEMORY.with(|memory| memory.free.borrow().len())
+    memory(|memory| memory.free.borrow().len())
 }
 
 /// What `operation` does, event by event.
 pub(super) fn record_all<R>(operation: impl FnOnce() -> R) -> (R, Vec<Event>) {
     begin_operation(usize::MAX);
-    MEMORY.with(|memory| memory.log.replace(Some(Vec::new())));
+    memory(|memory| memory.log.borrow_mut().clear());
+    RECORDING.set(true);
     let result = operation();
-    let log = MEMORY.with(|memory| memory.log.take());
-    (result, log.unwrap_or_default())
+    RECORDING.set(false);
+    (result, memory(|memory| memory.log.take()))
 }
 
 /// What `operation` does to tables that were there before, and to the TLB.
 pub(super) fn recorded(operation: impl FnOnce()) -> Vec<Event> {
     let ((), mut log) = record_all(operation);
-    log.retain(|event| !matches!(event, Event::Fill { .. }));
+    let mut new = BTreeSet::new();
+    log.retain(|event| match event {
+        Event::Alloc(frame) => !new.insert(*frame),
+        Event::Store { table, .. } | Event::Zero(table) => !new.contains(table),
+        _ => true,
+    });
     log
 }
 
 /// Word `index` of the frame at `pa`.
 pub(super) fn word(pa: usize, index: usize) -> u64 {
-    MEMORY.with(|memory| {
-        let (frame, _) = memory.owned(pa);
-        memory.frames[frame].0[index].load(Ordering::Relaxed)
-    })
+    memory(|memory| memory.owned(pa)[index].load(Ordering::Relaxed))
 }
 
-/// All owned frames with their contents.
-pub(super) fn snapshot() -> Vec<(usize, Vec<u64>)> {
-    MEMORY.with(|memory| {
-        let owner = memory.owner.borrow();
-        let owned = (0..FRAMES).filter(|frame| owner[*frame].is_some());
-        let words = |frame: usize| {
-            memory.frames[frame]
-                .0
-                .iter()
-                .map(|word| word.load(Ordering::Relaxed))
-        };
-        owned
-            .map(|frame| (frame * PAGE_SIZE, words(frame).collect()))
-            .collect()
+/// Changes word `index` of the frame at `pa` behind everybody's back.
+pub(super) fn put_word(pa: usize, index: usize, bits: u64) {
+    memory(|memory| memory.owned(pa)[index].store(bits, Ordering::Relaxed));
+}
+
+/// All owned frames, and what is in them.
+#[derive(Eq, PartialEq)]
+pub(super) struct Snapshot {
+    frames: Vec<usize>,
+    words: Vec<u64>,
+}
+
+pub(super) fn snapshot() -> Snapshot {
+    memory(|memory| {
+        let owned = |frame: &usize| memory.owned[*frame].get();
+        let frames: Vec<_> = (0..FRAMES).filter(owned).collect();
+        let words = frames.iter().flat_map(|frame| memory.ram.frame(*frame));
+        let words = words.map(|word| word.load(Ordering::Relaxed)).collect();
+        Snapshot { frames, words }
     })
 }

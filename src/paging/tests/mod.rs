@@ -1,41 +1,52 @@
-//! Host tests of page tables: `memory` stands in for the machine, `model` says what must come
-//! out, `oracle` what must happen on the way.
+//! Host tests of page tables: `memory` stands in for the machine, `formats` lists what the generic
+//! suite runs over, `model` says what must come out, `oracle` what must happen on the way.
 
+mod adversary;
+mod asid;
+mod bad_input;
+mod batch;
 mod descriptors;
+mod exhaustive;
+mod format_cases;
+mod format_loongarch;
+mod format_riscv;
+mod format_x86_64;
+#[cfg(target_arch = "x86_64")]
+mod format_x86_64_peer;
+mod formats;
+mod judge;
 mod memory;
 mod model;
 mod operation;
 mod oracle;
+mod pins;
 mod random;
 mod regressions;
 mod sequences;
+mod share;
+mod spread;
 mod walk;
 
 use super::MappingFlags;
-use super::format::aarch64::{A64PageTable, HighHalf};
 use crate::addr::{PhysAddr, VirtAddr};
-use memory::{Frames, Recorder};
-
-/// A table under test.
-type Table<S> = A64PageTable<S, Recorder, Frames>;
-type HighTable = Table<HighHalf>;
 
 const K4: usize = 0x1000;
 const M2: usize = 0x20_0000;
 const G1: usize = 0x4000_0000;
-/// Bytes that a half translates.
-const SPACE: usize = 1 << 48;
-/// The first physical address that a Cortex-A53 has not.
-const FRAME_LIMIT: usize = 1 << 40;
-const HIGH: usize = 0xffff_0000_0000_0000;
-const LAST_PAGE: usize = 0xffff_ffff_ffff_f000;
 
+const R: MappingFlags = MappingFlags::READ;
+const W: MappingFlags = MappingFlags::WRITE;
+const X: MappingFlags = MappingFlags::EXECUTE;
+const U: MappingFlags = MappingFlags::USER;
+const D: MappingFlags = MappingFlags::DEVICE;
+const N: MappingFlags = MappingFlags::UNCACHED;
+const G: MappingFlags = MappingFlags::GLOBAL;
+const A: MappingFlags = MappingFlags::ACCESSED;
+const ANYWAY: MappingFlags = MappingFlags::EXECUTE_ANYWAY;
 /// Kernel memory as the kernel maps it.
-const RW: MappingFlags = MappingFlags::READ
-    .union(MappingFlags::WRITE)
-    .union(MappingFlags::ACCESSED)
-    .union(MappingFlags::GLOBAL);
-const RO: MappingFlags = RW.difference(MappingFlags::WRITE);
+const RW: MappingFlags = R.union(W).union(G).union(A);
+const RO: MappingFlags = R.union(G).union(A);
+const NONE: MappingFlags = MappingFlags::empty();
 
 const fn va(address: usize) -> VirtAddr {
     VirtAddr::new(address)
@@ -43,11 +54,4 @@ const fn va(address: usize) -> VirtAddr {
 
 const fn pa(address: usize) -> PhysAddr {
     PhysAddr::new(address)
-}
-
-/// An empty table of the high half, with its root at physical 0.
-fn high_table() -> HighTable {
-    let table = HighTable::try_new().unwrap();
-    assert_eq!(table.root_paddr(), pa(0));
-    table
 }

@@ -1,64 +1,32 @@
 //! Random operations on a table, each checked against the model.
 
+use core::mem::{forget, take};
 use core::ops::ControlFlow;
+use std::env;
+use std::println;
 use std::vec::Vec;
 
-use super::memory::{
-    allocations, begin_operation, free_frames, live_frames, old_stores, record_all, snapshot,
-};
-use super::model::{Model, ModelLeaf, Plan, SIZES};
-use super::operation::{Operation, Random};
-use super::{FRAME_LIMIT, G1, K4, SPACE, Table, oracle, pa, va};
-use crate::paging::format::aarch64::{Half, HighHalf, LowHalf};
-use crate::paging::{Leaf, LeafSizes, MappingFlags, PagingError};
+use super::formats::{Format, Table, every_format};
+use super::judge::{Done, Faults, Judge};
+use super::memory::{allocations, begin_operation, free_frames, live_frames, snapshot};
+use super::model::Run;
+use super::operation::{Operation, Operations};
+use super::{G1, K4, M2, R, W, X, pa, va};
+use crate::addr::VirtAddr;
+use crate::paging::{Batch, BatchUnmapped, GenericPTE, Leaf, PagingError, PagingResult};
 
-/// What an operation that was carried out said.
+/// Operations on each format, unless the environment says otherwise.
+const OPERATIONS: usize = 1_000_000;
+/// Says otherwise.
+const OPERATIONS_VARIABLE: &str = "STILT_MODEL_OPERATIONS";
+
+/// What is done with a receipt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Done {
-    Mapped,
-    Unmapped(usize, MappingFlags, usize),
-    Updated(usize),
-    Pages(usize),
-}
-
-/// Every reason to refuse flags.
-fn flag_faults(flags: MappingFlags) -> Vec<PagingError> {
-    let has = |flag| flags.contains(flag);
-    let (read, write, execute) = (
-        has(MappingFlags::READ),
-        has(MappingFlags::WRITE),
-        has(MappingFlags::EXECUTE),
-    );
-    let user = has(MappingFlags::USER);
-    let mut faults = Vec::new();
-    if write && execute {
-        faults.push(PagingError::WritableExecutable { flags });
-    }
-    if execute && (has(MappingFlags::DEVICE) || has(MappingFlags::UNCACHED)) {
-        faults.push(PagingError::ExecutableDevice { flags });
-    }
-    let blind = write && !read || execute && !read && !user;
-    if blind || (read || write || execute) && user && has(MappingFlags::GLOBAL) {
-        faults.push(PagingError::Unsupported { flags });
-    }
-    faults
-}
-
-fn frame_faults(frame: usize, bytes: usize) -> Option<PagingError> {
-    let last = frame.checked_add(bytes - 1);
-    let fits = last.is_some_and(|last| last < FRAME_LIMIT);
-    (!fits).then_some(PagingError::InvalidPhysAddr { pa: pa(frame) })
-}
-
-fn alignment_fault(value: usize) -> Option<PagingError> {
-    let alignment = K4;
-    (!value.is_multiple_of(alignment)).then_some(PagingError::NotAligned { value, alignment })
-}
-
-/// A table and its model.
-pub(super) struct Pair<S: Half> {
-    pub(super) table: Table<S>,
-    model: Model,
+pub(super) enum Receipt {
+    Flush,
+    Drop,
+    /// Leaked: the next change of the same addresses pays.
+    Forget,
 }
 
 /// How often what happened.
@@ -66,416 +34,492 @@ pub(super) struct Pair<S: Half> {
 struct Tally {
     done: usize,
     refused: usize,
+    pinned: usize,
     no_memory: usize,
     splits: usize,
+    merges: usize,
     tables_freed: usize,
+    batches: usize,
+    leaked: usize,
+    contiguous: usize,
 }
 
-impl<S: Half> Pair<S> {
+/// A table and its judge.
+pub(super) struct Pair<F: Format> {
+    pub(super) table: Table<F>,
+    pub(super) judge: Judge<F>,
+    tally: Tally,
+    /// Tables that are unlinked and not yet given back: a receipt was leaked.
+    unpaid: usize,
+}
+
+/// A batch on a table of format `F`.
+type BatchOf<'batch, F> =
+    Batch<'batch, <F as Format>::M, <F as Format>::PTE, super::memory::Frames>;
+
+/// A leaf that was unmapped in a batch, and the frame that it must give.
+type Pending<'batch> = (BatchUnmapped<'batch>, usize);
+
+fn settle<M, PTE, H>(flush: crate::paging::TlbFlush<'_, M, PTE, H>, receipt: Receipt)
+where
+    M: crate::paging::PagingMetaData,
+    PTE: GenericPTE,
+    H: crate::paging::PagingHandler,
+{
+    match receipt {
+        Receipt::Flush => flush.flush(),
+        Receipt::Drop => drop(flush),
+        Receipt::Forget => forget(flush),
+    }
+}
+
+fn settle_all<M, PTE, H>(flush: crate::paging::TlbFlushAll<'_, M, PTE, H>, receipt: Receipt) -> Done
+where
+    M: crate::paging::PagingMetaData,
+    PTE: GenericPTE,
+    H: crate::paging::PagingHandler,
+{
+    let pages = flush.pages();
+    match receipt {
+        Receipt::Flush => flush.flush(),
+        Receipt::Drop => drop(flush),
+        Receipt::Forget => forget(flush),
+    }
+    Done::Pages(pages)
+}
+
+/// Carries `operation` out on `table`.
+fn execute<F: Format>(
+    table: &mut Table<F>,
+    operation: Operation,
+    receipt: Receipt,
+) -> PagingResult<Done> {
+    match operation {
+        Operation::Map(at, frame, size, flags) => {
+            settle(table.map(va(at), pa(frame), size, flags)?, receipt);
+            Ok(Done::Mapped)
+        }
+        Operation::Unmap(at) => {
+            let unmapped = table.unmap(va(at))?;
+            let (flags, bytes) = (unmapped.flags(), unmapped.size().bytes());
+            Ok(Done::Unmapped(unmapped.flush().as_usize(), flags, bytes))
+        }
+        Operation::Update(at, frame, flags) => {
+            let (size, flush) = match (frame, flags) {
+                (None, Some(flags)) => table.protect(va(at), flags)?,
+                (Some(frame), Some(flags)) => table.remap(va(at), pa(frame), flags)?,
+                _ => table.update(va(at), frame.map(pa), flags)?,
+            };
+            settle(flush, receipt);
+            Ok(Done::Updated(size.bytes()))
+        }
+        Operation::MapRegion(at, frame, bytes, flags, options) => {
+            let flush = table.map_region(va(at), pa(frame), bytes, flags, options)?;
+            Ok(settle_all(flush, receipt))
+        }
+        Operation::UnmapRegion(at, bytes) => {
+            Ok(settle_all(table.unmap_region(va(at), bytes)?, receipt))
+        }
+        Operation::ProtectRegion(at, bytes, flags) => Ok(settle_all(
+            table.protect_region(va(at), bytes, flags)?,
+            receipt,
+        )),
+        Operation::Compact(at, bytes) => Ok(settle_all(table.compact(va(at), bytes)?, receipt)),
+    }
+}
+
+/// Carries `operation` out in `batch`.
+fn execute_in_batch<'batch, F: Format>(
+    batch: &mut BatchOf<'batch, F>,
+    operation: Operation,
+    pending: &mut Vec<BatchUnmapped<'batch>>,
+) -> PagingResult<Done> {
+    match operation {
+        Operation::Map(at, frame, size, flags) => {
+            batch.map(va(at), pa(frame), size, flags)?;
+            Ok(Done::Mapped)
+        }
+        Operation::Unmap(at) => {
+            let unmapped = batch.unmap(va(at))?;
+            let (flags, bytes) = (unmapped.flags(), unmapped.size().bytes());
+            pending.push(unmapped);
+            Ok(Done::Unmapped(0, flags, bytes))
+        }
+        Operation::Update(at, frame, flags) => {
+            let size = match (frame, flags) {
+                (None, Some(flags)) => batch.protect(va(at), flags)?,
+                (Some(frame), Some(flags)) => batch.remap(va(at), pa(frame), flags)?,
+                _ => batch.update(va(at), frame.map(pa), flags)?,
+            };
+            Ok(Done::Updated(size.bytes()))
+        }
+        Operation::MapRegion(at, frame, bytes, flags, options) => {
+            let pages = batch.map_region(va(at), pa(frame), bytes, flags, options)?;
+            Ok(Done::Pages(pages))
+        }
+        Operation::UnmapRegion(at, bytes) => Ok(Done::Pages(batch.unmap_region(va(at), bytes)?)),
+        Operation::ProtectRegion(at, bytes, flags) => {
+            Ok(Done::Pages(batch.protect_region(va(at), bytes, flags)?))
+        }
+        Operation::Compact(..) => panic!("batches do not merge"),
+    }
+}
+
+/// Whether `operation` was rightly refused with `error`: by its judgement, or because `available`
+/// frames are not enough.
+fn check_refusal(
+    operation: Operation,
+    error: PagingError,
+    judgement: Result<(Done, usize), Faults>,
+    available: usize,
+    tally: &mut Tally,
+) {
+    match judgement {
+        Ok((_, tables)) => {
+            assert_eq!(error, PagingError::NoMemory, "{operation:x?}");
+            assert!(tables > available, "{operation:x?}: {tables} tables");
+            tally.no_memory += 1;
+        }
+        Err(faults) => {
+            let known = faults.contains(&error);
+            assert!(known, "{operation:x?}: {error:x?}, not {faults:x?}");
+            tally.refused += 1;
+            tally.pinned += usize::from(matches!(error, PagingError::Pinned { .. }));
+        }
+    }
+}
+
+/// Carries `operation` out on the model, and checks what it said. `judgement` is that of before.
+fn check_success<F: Format>(
+    judge: &mut Judge<F>,
+    operation: Operation,
+    done: Done,
+    judgement: Result<(Done, usize), Faults>,
+    tally: &mut Tally,
+) {
+    let (expected, tables) = match judgement {
+        Ok(expected) => expected,
+        Err(faults) => panic!("{operation:x?} did {done:x?} despite {faults:x?}"),
+    };
+    let expected = judge.apply(operation).unwrap_or(expected);
+    assert_eq!(done, expected, "{operation:x?}");
+    assert_eq!(allocations(), tables, "{operation:x?}");
+    tally.done += 1;
+    tally.splits += usize::from(tables > 0 && !matches!(operation, Operation::Map(..)));
+    tally.merges +=
+        usize::from(matches!(operation, Operation::Compact(..)) && done != Done::Pages(0));
+}
+
+impl<F: Format> Pair<F> {
     pub(super) fn new() -> Self {
         Self {
-            table: Table::try_new().unwrap(),
-            model: Model::default(),
-        }
-    }
-
-    fn page(address: usize) -> usize {
-        (address & (SPACE - 1)) / K4
-    }
-
-    fn address(page: usize) -> usize {
-        S::BASE | (page * K4)
-    }
-
-    /// What must come of `operation`: what it does, or all that is wrong with it.
-    fn judge(&self, operation: Operation) -> Result<(Done, Plan), Vec<PagingError>> {
-        match operation {
-            Operation::Map(at, frame, size, flags) => {
-                let bytes = size.bytes();
-                self.judge_map(
-                    at & !(bytes - 1),
-                    frame & !(bytes - 1),
-                    bytes,
-                    flags,
-                    bytes / K4,
-                )
-                .map(|plan| (Done::Mapped, plan))
-            }
-            Operation::Unmap(at) => {
-                let (page, leaf) = self.judge_leaf(at)?;
-                let done = Done::Unmapped(leaf.frame * K4, leaf.flags, leaf.pages * K4);
-                Ok((done, Model::plan_replace(page, None)))
-            }
-            Operation::Update(at, frame, flags) => self.judge_update(at, frame, flags),
-            Operation::MapRegion(at, frame, bytes, flags, sizes) => {
-                let largest = if sizes == LeafSizes::Largest {
-                    SIZES[0]
-                } else {
-                    1
-                };
-                let mut faults: Vec<_> = alignment_fault(frame).into_iter().collect();
-                faults.extend(Self::range_faults(at, bytes));
-                if !faults.is_empty() || bytes == 0 {
-                    faults.extend(flag_faults(flags));
-                    return Self::verdict(faults, (Done::Pages(0), Plan::default()));
-                }
-                self.judge_map(at, frame, bytes, flags, largest)
-                    .map(|plan| (Done::Pages(plan.pages), plan))
-            }
-            Operation::UnmapRegion(at, bytes) => self.judge_change(at, bytes, None),
-            Operation::ProtectRegion(at, bytes, flags) => self.judge_change(at, bytes, Some(flags)),
-        }
-    }
-
-    fn verdict<T>(faults: Vec<PagingError>, verdict: T) -> Result<T, Vec<PagingError>> {
-        if faults.is_empty() {
-            Ok(verdict)
-        } else {
-            Err(faults)
-        }
-    }
-
-    fn address_fault(at: usize) -> Option<PagingError> {
-        let inside = at.wrapping_sub(S::BASE) < SPACE;
-        (!inside).then_some(PagingError::InvalidVirtAddr { va: va(at) })
-    }
-
-    fn range_faults(at: usize, bytes: usize) -> Vec<PagingError> {
-        let mut faults: Vec<_> = alignment_fault(at).into_iter().collect();
-        faults.extend(alignment_fault(bytes));
-        faults.extend(Self::address_fault(at));
-        if faults.is_empty() && at - S::BASE + bytes > SPACE {
-            faults.push(PagingError::RangeTooLong {
-                va: va(at),
-                size: bytes,
-            });
-        }
-        faults
-    }
-
-    fn judge_map(
-        &self,
-        at: usize,
-        frame: usize,
-        bytes: usize,
-        flags: MappingFlags,
-        largest: usize,
-    ) -> Result<Plan, Vec<PagingError>> {
-        let mut faults = flag_faults(flags);
-        faults.extend(frame_faults(frame, bytes));
-        faults.extend(Self::address_fault(at));
-        let (page, pages) = (Self::page(at), bytes / K4);
-        if faults.is_empty()
-            && let Some(mapped) = self.model.first_mapped(page, page + pages)
-        {
-            let va = va(Self::address(mapped));
-            faults.push(PagingError::AlreadyMapped { va });
-        }
-        Self::verdict(faults, ())?;
-        let leaf = ModelLeaf {
-            pages,
-            frame: frame / K4,
-            flags,
-        };
-        Ok(self.model.plan_map(page, leaf, largest))
-    }
-
-    fn judge_leaf(&self, at: usize) -> Result<(usize, ModelLeaf), Vec<PagingError>> {
-        if let Some(fault) = Self::address_fault(at) {
-            return Err(Vec::from([fault]));
-        }
-        let not_mapped = PagingError::NotMapped { va: va(at) };
-        self.model
-            .covering(Self::page(at))
-            .ok_or_else(|| Vec::from([not_mapped]))
-    }
-
-    fn judge_update(
-        &self,
-        at: usize,
-        frame: Option<usize>,
-        flags: Option<MappingFlags>,
-    ) -> Result<(Done, Plan), Vec<PagingError>> {
-        let (page, mut leaf) = self.judge_leaf(at)?;
-        let bytes = leaf.pages * K4;
-        let mut faults = Vec::new();
-        if let Some(flags) = flags {
-            faults.extend(flag_faults(flags));
-            leaf.flags = flags;
-        }
-        if let Some(frame) = frame {
-            let frame = frame & !(bytes - 1);
-            faults.extend(frame_faults(frame, bytes));
-            leaf.frame = frame / K4;
-        }
-        let plan = Model::plan_replace(page, Some(leaf));
-        Self::verdict(faults, (Done::Updated(bytes), plan))
-    }
-
-    fn judge_change(
-        &self,
-        at: usize,
-        bytes: usize,
-        flags: Option<MappingFlags>,
-    ) -> Result<(Done, Plan), Vec<PagingError>> {
-        let mut faults = Self::range_faults(at, bytes);
-        faults.extend(flags.into_iter().flat_map(flag_faults));
-        Self::verdict(faults, ())?;
-        let page = Self::page(at);
-        let plan = self.model.plan_change(page, page + bytes / K4, flags);
-        Ok((Done::Pages(plan.pages), plan))
-    }
-
-    fn execute(&mut self, operation: Operation) -> Result<Done, PagingError> {
-        let table = &mut self.table;
-        match operation {
-            Operation::Map(at, frame, size, flags) => {
-                table.map(va(at), pa(frame), size, flags)?.flush();
-                Ok(Done::Mapped)
-            }
-            Operation::Unmap(at) => {
-                let unmapped = table.unmap(va(at))?;
-                let (flags, bytes) = (unmapped.flags(), unmapped.size().bytes());
-                Ok(Done::Unmapped(unmapped.flush().as_usize(), flags, bytes))
-            }
-            Operation::Update(at, frame, flags) => {
-                let (size, receipt) = match (frame, flags) {
-                    (None, Some(flags)) => table.protect(va(at), flags)?,
-                    (Some(frame), Some(flags)) => table.remap(va(at), pa(frame), flags)?,
-                    _ => table.update(va(at), frame.map(pa), flags)?,
-                };
-                receipt.flush();
-                Ok(Done::Updated(size.bytes()))
-            }
-            Operation::MapRegion(at, frame, bytes, flags, sizes) => {
-                let receipt = table.map_region(va(at), pa(frame), bytes, flags, sizes)?;
-                Ok(Done::Pages(receipt.pages()))
-            }
-            Operation::UnmapRegion(at, bytes) => {
-                Ok(Done::Pages(table.unmap_region(va(at), bytes)?.pages()))
-            }
-            Operation::ProtectRegion(at, bytes, flags) => Ok(Done::Pages(
-                table.protect_region(va(at), bytes, flags)?.pages(),
-            )),
+            table: F::table(),
+            judge: Judge::new(),
+            tally: Tally::default(),
+            unpaid: 0,
         }
     }
 
     /// Carries `operation` out with `budget` frames to be had. Returns whether they were enough.
-    fn step(&mut self, operation: Operation, budget: usize, tally: &mut Tally) -> bool {
+    pub(super) fn step(&mut self, operation: Operation, budget: usize, receipt: Receipt) -> bool {
+        let judgement = self.judge.judge(operation, self.table.view());
         let (live, available) = (live_frames(), free_frames().min(budget));
         begin_operation(budget);
-        let result = self.execute(operation);
-        match (result, self.judge(operation)) {
-            (Ok(done), Ok((expected, plan))) => {
-                assert_eq!(done, expected, "{operation:x?}");
-                assert_eq!(allocations(), plan.tables, "{operation:x?}");
-                tally.done += 1;
-                tally.splits += usize::from(plan.tables > 0 && matches!(done, Done::Pages(_)));
-                self.model.apply(plan);
-                tally.tables_freed += usize::from(live_frames() < live);
-                assert_eq!(live_frames(), self.model.count_tables(), "{operation:x?}");
-                true
+        let result = execute::<F>(&mut self.table, operation, receipt);
+        let enough = result != Err(PagingError::NoMemory);
+        match result {
+            Ok(done) => {
+                check_success(&mut self.judge, operation, done, judgement, &mut self.tally);
+                self.count_frames(receipt == Receipt::Forget, operation);
+                self.tally.tables_freed += usize::from(live_frames() < live);
             }
-            (Err(error), judgement) => {
-                assert_eq!(
-                    old_stores(),
-                    0,
-                    "{operation:x?}: {error}, and yet a table was written"
-                );
-                assert_eq!(
-                    live_frames(),
-                    live,
-                    "{operation:x?}: {error}, and yet frames moved"
-                );
-                match judgement {
-                    Ok((_, plan)) => {
-                        assert_eq!(error, PagingError::NoMemory, "{operation:x?}");
-                        assert!(plan.tables > available, "{operation:x?}");
-                        tally.no_memory += 1;
-                        false
+            Err(error) => {
+                check_refusal(operation, error, judgement, available, &mut self.tally);
+                self.count_frames(self.unpaid > 0, operation);
+            }
+        }
+        enough
+    }
+
+    /// Whether as many frames are in use as there are tables; more if some are `owed`.
+    fn count_frames(&mut self, owed: bool, operation: Operation) {
+        let (live, tables) = (live_frames(), self.judge.model.count_tables());
+        // What is not a table is unlinked: it was counted when that happened.
+        let unpaid = live
+            .checked_sub(tables)
+            .expect("a table that nobody allocated");
+        assert!(
+            owed || unpaid == 0,
+            "{operation:x?}: {unpaid} frames are lost"
+        );
+        self.tally.leaked += usize::from(owed);
+        self.unpaid = unpaid;
+    }
+
+    /// Carries `operations` out in one batch, and redeems what they unmap.
+    fn batch(&mut self, operations: &[Operation]) {
+        let Some(first) = operations.first() else {
+            return;
+        };
+        let Self {
+            table,
+            judge,
+            tally,
+            ..
+        } = self;
+        table.batch(|mut batch| {
+            let (mut unmapped, mut pending) = (Vec::new(), Vec::<Pending<'_>>::new());
+            for operation in operations {
+                let operation = *operation;
+                let judgement = judge.judge(operation, batch.table().view());
+                let available = free_frames();
+                begin_operation(usize::MAX);
+                match execute_in_batch::<F>(&mut batch, operation, &mut unmapped) {
+                    Ok(Done::Unmapped(_, flags, bytes)) => {
+                        let Ok((Done::Unmapped(frame, ..), _)) = judgement else {
+                            panic!("{operation:x?} was done despite {judgement:x?}");
+                        };
+                        pending.extend(unmapped.drain(..).map(|leaf| (leaf, frame)));
+                        let done = Done::Unmapped(frame, flags, bytes);
+                        check_success(judge, operation, done, judgement, tally);
                     }
-                    Err(faults) => {
-                        assert!(
-                            faults.contains(&error),
-                            "{operation:x?}: {error:x?}, not {faults:x?}"
-                        );
-                        tally.refused += 1;
-                        true
-                    }
+                    Ok(done) => check_success(judge, operation, done, judgement, tally),
+                    Err(error) => check_refusal(operation, error, judgement, available, tally),
                 }
             }
-            (Ok(done), Err(faults)) => panic!("{operation:x?} did {done:x?} despite {faults:x?}"),
+            let paid = batch.finish();
+            for (leaf, frame) in pending {
+                assert_eq!(leaf.frame(&paid), pa(frame));
+            }
+        });
+        self.tally.batches += 1;
+        self.count_frames(false, *first);
+    }
+
+    /// Pins a range, or takes it back if it is pinned.
+    fn pin(&mut self, at: VirtAddr, bytes: usize) {
+        let faults = Judge::<F>::range_faults(at.as_usize(), bytes);
+        if let Some(fault) = faults.first() {
+            let error = self.table.pin(at, bytes).expect_err("a fault");
+            assert!(faults.contains(&error), "{error:x?}, not {fault:x?}");
+            assert!(!self.table.unpin(at, bytes));
+            return;
+        }
+        let page = F::page(at.as_usize()).expect("a valid address");
+        let pin = (page, bytes / K4);
+        let pins = &mut self.judge.pins;
+        if let Some(index) = pins.iter().position(|other| *other == pin) {
+            pins.swap_remove(index);
+            assert!(self.table.unpin(at, bytes));
+        } else if bytes > 0 {
+            assert!(!self.table.unpin(at, bytes));
+            self.table.pin(at, bytes).unwrap();
+            pins.push(pin);
+        }
+    }
+
+    fn unpin_all(&mut self) {
+        for (page, pages) in take(&mut self.judge.pins) {
+            assert!(self.table.unpin(va(F::address(page)), pages * K4));
         }
     }
 
     /// Whether table and model agree on what `operation` touched, and on a leaf either side.
     fn check_around(&self, operation: Operation) {
-        let (at, bytes) = match operation {
-            Operation::Map(at, _, size, _) => (at & !(size.bytes() - 1), size.bytes()),
-            Operation::Unmap(at) | Operation::Update(at, ..) => (at, G1),
-            Operation::MapRegion(at, _, bytes, ..)
-            | Operation::UnmapRegion(at, bytes)
-            | Operation::ProtectRegion(at, bytes, _) => (at, bytes),
+        let (at, bytes) = operation.touched();
+        let last = F::space() / K4 - 1;
+        let Some(page) = F::page(at) else {
+            return;
         };
-        let start = Self::page(at).saturating_sub(1);
-        let end = (Self::page(at) + bytes.div_ceil(K4) + 1).min(SPACE / K4);
-        let mut page = self.model.covering(start).map_or(start, |(page, _)| page);
-        let mut looks = 0;
-        while page < end {
-            if let Some((_, leaf)) = self.model.covering(page) {
-                self.check_leaf(page, &leaf);
-                page += leaf.pages;
-            } else {
-                let next = self.model.next_leaf(page).unwrap_or(end).min(end);
-                self.check_hole(page, next);
-                page = next;
-            }
-            looks += 1;
-            if looks == 64 {
-                // The middle of a long run is left to `check_all`.
-                page = page.max(self.next_start(end.saturating_sub(8)));
-            }
-        }
-    }
-
-    /// The end of the leaf that `page` is inside of, or `page` itself if it starts one or none.
-    fn next_start(&self, page: usize) -> usize {
-        match self.model.covering(page) {
-            Some((start, leaf)) if start < page => start + leaf.pages,
-            _ => page,
-        }
-    }
-
-    fn check_leaf(&self, page: usize, leaf: &ModelLeaf) {
-        let at = Self::address(page);
-        let found = self.table.view().leaf(va(at)).unwrap();
-        Self::check_same(&found, page, leaf);
-        let last = leaf.pages * K4 - 1;
-        let expected = if leaf.flags.intersects(MappingFlags::RIGHTS) {
-            Ok((pa(leaf.frame * K4 + last), leaf.flags, found.size))
-        } else {
-            Err(PagingError::NotMapped { va: va(at + last) })
-        };
-        assert_eq!(self.table.query(va(at + last)), expected);
-    }
-
-    fn check_same(found: &Leaf, page: usize, leaf: &ModelLeaf) {
-        let got = (found.va, found.pa, found.flags, found.size.bytes());
-        let expected = (
-            va(Self::address(page)),
-            pa(leaf.frame * K4),
-            leaf.flags,
-            leaf.pages * K4,
-        );
-        assert_eq!(got, expected);
-    }
-
-    fn check_hole(&self, start: usize, end: usize) {
-        let step = ((end - start) / 64).max(1);
-        for page in (start..end).step_by(step).chain([end - 1]) {
-            let va = va(Self::address(page));
-            assert_eq!(
-                self.table.view().leaf(va),
-                Err(PagingError::NotMapped { va })
-            );
-        }
-    }
-
-    /// Whether table and model agree on every page, and no table but the root is empty.
-    fn check_all(&self) {
-        let mut expected = self.model.leaves();
-        let _ = self.table.view().leaves::<()>(|leaf| {
+        let end = page.saturating_add(bytes.div_ceil(K4)).min(last);
+        let (start, end) = (page.saturating_sub(1), end);
+        let found = self
+            .table
+            .view()
+            .iter(va(F::address(start))..=va(F::address(end) + (K4 - 1)));
+        let mut expected = self.judge.model.runs_in(start, end + 1);
+        for run in found {
             let (page, model) = expected.next().expect("a leaf that the model has not");
-            Self::check_same(&leaf, page, model);
+            let got = (run.va, run.pa, run.bytes, run.flags, run.size.bytes());
+            let (pages, leaf) = (model.pages * K4, model.leaf * K4);
+            let want = (
+                va(F::address(page)),
+                pa(model.frame * K4),
+                pages,
+                model.flags,
+                leaf,
+            );
+            assert_eq!(got, want, "{operation:x?}");
+        }
+        assert_eq!(expected.next(), None, "{operation:x?}");
+        for page in [start, page, end] {
+            self.check_page(page);
+        }
+    }
+
+    /// Whether `page` translates as the model says.
+    fn check_page(&self, page: usize) {
+        let at = va(F::address(page) + 0x123);
+        let leaf = self.judge.model.leaf_at(page);
+        let granted = leaf.filter(|(_, leaf)| leaf.flags.intersects(R | W | X));
+        let found = self.table.query(at);
+        let expected = granted.map(|(first, leaf)| {
+            let frame = (leaf.frame + (page - first)) * K4 + 0x123;
+            (pa(frame), leaf.flags, leaf.leaf * K4)
+        });
+        let found = found.map(|(pa, flags, size)| (pa, flags, size.bytes()));
+        assert_eq!(found, expected.ok_or(PagingError::NotMapped { va: at }));
+        assert_eq!(self.table.view().leaf(at).is_ok(), leaf.is_some());
+    }
+
+    fn check_same(found: &Leaf<F::PTE>, page: usize, leaf: Run) {
+        let got = (found.va, found.paddr(), found.flags(), found.size.bytes());
+        let (va, pa) = (va(F::address(page)), pa(leaf.frame * K4));
+        assert_eq!(got, (va, pa, leaf.flags, leaf.leaf * K4));
+    }
+
+    /// Whether table and model agree on every page, and the tree is sound.
+    fn check_all(&mut self) {
+        let mut rest: Option<(usize, Run)> = None;
+        let mut runs = self.judge.model.runs();
+        let _ = self.table.view().leaves::<()>(|leaf| {
+            let (page, run) = rest.take().or_else(|| runs.next()).expect("another leaf");
+            Self::check_same(&leaf, page, run);
+            if run.pages > run.leaf {
+                let (pages, frame) = (run.pages - run.leaf, run.frame + run.leaf);
+                rest = Some((
+                    page + run.leaf,
+                    Run {
+                        pages,
+                        frame,
+                        ..run
+                    },
+                ));
+            }
             ControlFlow::Continue(())
         });
-        assert_eq!(expected.next(), None);
-        // The model counts the tables that its leaves need: an empty one would be too many.
-        assert_eq!(self.table.view().count_tables(), self.model.count_tables());
-        assert_eq!(live_frames(), self.model.count_tables());
+        assert_eq!((rest, runs.next()), (None, None));
+        let summary = self.table.view().check(0..0).unwrap();
+        assert_eq!(summary.tables, self.judge.model.count_tables());
+        self.tally.contiguous = self.tally.contiguous.max(summary.contiguous);
     }
 
-    /// Unmaps the whole half: the root is left.
+    /// Unmaps everything: the root is left.
     fn unmap_all(mut self) {
-        self.table.unmap_region(va(S::BASE), SPACE).unwrap().flush();
+        self.unpin_all();
+        let (first, last) = (F::address(0), F::address(F::space() / K4 - 1));
+        let half = F::space() / 2;
+        let starts = [first, F::address(half / K4)];
+        for start in starts {
+            self.table.unmap_region(va(start), half).unwrap().flush();
+        }
+        assert_eq!(
+            self.table.query(va(last)).err(),
+            Some(PagingError::NotMapped { va: va(last) })
+        );
         assert_eq!((self.table.view().count_tables(), live_frames()), (1, 1));
         drop(self);
         assert_eq!(live_frames(), 0);
     }
 }
 
-fn agree<S: Half>(seed: u64, operations: usize) {
-    let mut random = Random::new(seed);
-    let mut pair = Pair::<S>::new();
-    let mut tally = Tally::default();
-    for count in 0..operations {
-        let operation = Operation::random(&mut random, S::BASE);
-        let budget = if random.one_in(3) {
-            random.below(3)
-        } else {
-            usize::MAX
-        };
-        pair.step(operation, budget, &mut tally);
-        pair.check_around(operation);
-        if count % 1000 == 0 {
+/// One random thing after another; what it was is checked at once.
+fn step_anyhow<F: Format>(pair: &mut Pair<F>, operations: &mut Operations<F>) -> usize {
+    let random = &mut operations.random;
+    match random.below(64) {
+        0 => {
+            let count = 2 + operations.random.below(4);
+            let mut operations: Vec<_> = (0..count).map(|_| operations.next()).collect();
+            // Batches do not merge.
+            operations.retain(|operation| !matches!(operation, Operation::Compact(..)));
+            pair.batch(&operations);
+            for operation in &operations {
+                pair.check_around(*operation);
+            }
+            return operations.len();
+        }
+        1..4 if pair.judge.pins.len() < 3 => {
+            let bytes = random.pick(&[0, K4, 3 * K4, M2, G1, 0x10]);
+            let at = operations.address();
+            pair.pin(va(at), bytes);
+        }
+        4..8 => pair.unpin_all(),
+        _ => {}
+    }
+    let random = &mut operations.random;
+    let budget = if random.one_in(3) {
+        random.below(3)
+    } else {
+        usize::MAX
+    };
+    let receipt = match random.below(16) {
+        0 => Receipt::Forget,
+        1..4 => Receipt::Drop,
+        _ => Receipt::Flush,
+    };
+    let operation = operations.next();
+    pair.step(operation, budget, receipt);
+    pair.check_around(operation);
+    1
+}
+
+fn random_operations_do_what_the_model_does<F: Format>() {
+    let wanted = env::var(OPERATIONS_VARIABLE).ok();
+    let count = wanted.map_or(OPERATIONS, |count| count.parse().expect("a number"));
+    let mut operations = Operations::<F>::new(0x5eed_0001);
+    let mut pair = Pair::<F>::new();
+    let (mut done, mut checked) = (0, 0);
+    while done < count {
+        done += step_anyhow(&mut pair, &mut operations);
+        if done - checked >= 1000 {
             pair.check_all();
+            checked = done;
         }
     }
     pair.check_all();
+    let tally = take(&mut pair.tally);
+    println!("{done} operations: {tally:?}");
     pair.unmap_all();
-    let tenth = operations / 10;
+    let (tenth, rare) = (count / 10, count / 400);
     assert!(tally.done > 4 * tenth && tally.refused > tenth, "{tally:?}");
-    let rare = operations / 100;
-    assert!(
-        tally.no_memory > rare && tally.splits > rare && tally.tables_freed > rare,
-        "{tally:?}"
-    );
-}
-
-#[test]
-fn random_operations_in_the_low_half_do_what_the_model_does() {
-    agree::<LowHalf>(0x5eed_0001, 50_000);
-}
-
-#[test]
-fn random_operations_in_the_high_half_do_what_the_model_does() {
-    agree::<HighHalf>(0x5eed_0002, 50_000);
+    let least = [
+        tally.no_memory,
+        tally.splits,
+        tally.tables_freed,
+        tally.pinned,
+        tally.batches,
+        5 * tally.merges,
+        tally.leaked,
+    ];
+    assert!(least.into_iter().all(|times| times >= rare), "{tally:?}");
+    assert!(F::PTE::CONTIGUOUS == 1 || tally.contiguous > 0, "{tally:?}");
 }
 
 /// Each operation first runs out of frames at its first allocation, then at its second, and so
 /// on until it has enough.
-#[test]
-fn running_out_of_frames_at_any_allocation_changes_nothing() {
-    let mut random = Random::new(0x5eed_0003);
-    let mut pair = Pair::<HighHalf>::new();
-    let mut tally = Tally::default();
-    for _ in 0..10_000 {
-        let operation = Operation::random(&mut random, HighHalf::BASE);
+fn running_out_of_frames_at_any_allocation_changes_nothing<F: Format>() {
+    let mut operations = Operations::<F>::new(0x5eed_0003);
+    let mut pair = Pair::<F>::new();
+    for count in 0..10_000 {
+        let operation = operations.next();
         let before = snapshot();
         for budget in 0.. {
-            if pair.step(operation, budget, &mut tally) {
+            if pair.step(operation, budget, Receipt::Flush) {
                 break;
             }
             assert!(snapshot() == before, "{operation:x?} with {budget} frames");
         }
         pair.check_around(operation);
+        if count % 100 == 0 {
+            pair.check_all();
+        }
     }
     pair.check_all();
-    assert!(tally.no_memory > 1000, "{tally:?}");
+    assert!(pair.tally.no_memory > 1000, "{:?}", pair.tally);
+    pair.unmap_all();
 }
 
-#[test]
-fn random_operations_invalidate_what_they_replace_before_it_is_reused() {
-    let mut random = Random::new(0x5eed_0004);
-    let mut pair = Pair::<HighHalf>::new();
-    let mut owed = 0;
-    for _ in 0..1000 {
-        let operation = Operation::random(&mut random, HighHalf::BASE);
-        let root = pair.table.root_paddr().as_usize();
-        let before = oracle::entries(root, HighHalf::BASE);
-        let (_, log) = record_all(|| pair.execute(operation));
-        let after = oracle::entries(root, HighHalf::BASE);
-        owed += usize::from(oracle::check(&before, &after, &log));
-    }
-    assert!(owed > 100);
+every_format! {
+    random_operations_do_what_the_model_does,
+    running_out_of_frames_at_any_allocation_changes_nothing,
 }

@@ -1,0 +1,229 @@
+//! The invariants of a tree, checked on the whole of it: [`TableView::check`].
+#![forbid(unsafe_code)]
+
+use core::fmt;
+use core::ops::ControlFlow;
+
+use super::geometry::{check_frame, entries, leaf_bytes, level_shift, size_of_level};
+use super::slots::Table;
+use super::view::is_table;
+use super::{GenericPTE, MappingFlags, PagingHandler, PagingMetaData, TableView};
+use crate::addr::{PhysAddr, VirtAddr};
+
+/// What a sound tree holds.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Summary {
+    /// Tables, the root included.
+    pub tables: usize,
+    /// Present leaves.
+    pub present: usize,
+    /// Retained leaves.
+    pub retained: usize,
+    /// Leaves with the contiguous hint.
+    pub contiguous: usize,
+}
+
+/// What is wrong with a tree.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unsound {
+    /// A table has no used entry.
+    EmptyTable {
+        /// The first address that it translates.
+        va: VirtAddr,
+        /// The table.
+        table: PhysAddr,
+    },
+    /// The entry of a table gives another number of used entries than it has.
+    WrongCount {
+        /// The first address that it translates.
+        va: VirtAddr,
+        /// What its entry says.
+        said: usize,
+        /// What it has.
+        used: usize,
+    },
+    /// An entry is neither a table nor what its own address, flags and size make: reserved bits,
+    /// a leaf where none can be, a frame out of reach, rights that W^X forbids.
+    NotALeaf {
+        /// The first address that it translates.
+        va: VirtAddr,
+        /// The level of its table.
+        level: usize,
+        /// Its bits.
+        bits: u64,
+    },
+    /// A leaf has the contiguous hint, and its group is not uniform.
+    BrokenGroup {
+        /// The address of the leaf.
+        va: VirtAddr,
+    },
+    /// A table is linked to itself or to one above it.
+    Loop {
+        /// The first address that it translates.
+        va: VirtAddr,
+        /// The table.
+        table: PhysAddr,
+    },
+}
+
+impl fmt::Display for Unsound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EmptyTable { va, table } => write!(f, "the table at {table} for {va} is empty"),
+            Self::WrongCount { va, said, used } => {
+                write!(
+                    f,
+                    "the table for {va} has {used} entries, its entry says {said}"
+                )
+            }
+            Self::NotALeaf { va, level, bits } => {
+                write!(f, "{bits:#018x} at level {level} for {va} is no descriptor")
+            }
+            Self::BrokenGroup { va } => write!(f, "the contiguous group of {va} is not uniform"),
+            Self::Loop { va, table } => write!(f, "the table at {table} for {va} is above itself"),
+        }
+    }
+}
+
+impl core::error::Error for Unsound {}
+
+/// The way down to a table.
+#[derive(Clone, Copy)]
+struct Path {
+    tables: [PhysAddr; 4],
+    level: usize,
+    offset: usize,
+}
+
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
+    /// Checks every table and every leaf of the tree.
+    ///
+    /// `lent` says which top-level entries lead to shared tables: those may be empty, and are not
+    /// counted.
+    ///
+    /// # Errors
+    /// The first [`Unsound`], in the order of addresses.
+    pub fn check(&self, lent: core::ops::Range<usize>) -> Result<Summary, Unsound> {
+        let mut summary = Summary {
+            tables: 1,
+            ..Summary::default()
+        };
+        let path = Path {
+            tables: [self.root_paddr(); 4],
+            level: 0,
+            offset: 0,
+        };
+        match check_table::<M, PTE, H>(path, &lent, &mut summary) {
+            ControlFlow::Continue(_) => Ok(summary),
+            ControlFlow::Break(unsound) => Err(unsound),
+        }
+    }
+}
+
+/// Checks a table and all below it. Returns how many of its entries are used.
+fn check_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    path: Path,
+    lent: &core::ops::Range<usize>,
+    summary: &mut Summary,
+) -> ControlFlow<Unsound, usize> {
+    let table = Table::<M, PTE, H>::at(path.tables[path.level]);
+    let level = path.level;
+    let mut used = 0;
+    for index in 0..entries::<M>() {
+        let entry = table.load(index);
+        let offset = path.offset | index << level_shift::<M>(level);
+        if entry.is_unused() {
+            continue;
+        }
+        used += 1;
+        if !is_table::<M, PTE>(entry, level) {
+            check_leaf(table, (level, index), M::vaddr_at(offset), summary)?;
+            continue;
+        }
+        let mut below = path;
+        below.level += 1;
+        below.offset = offset;
+        below.tables[below.level] = entry.paddr();
+        let is_lent = level == 0 && lent.contains(&index);
+        check_link::<M, PTE, H>(below, entry, is_lent, lent, summary)?;
+    }
+    ControlFlow::Continue(used)
+}
+
+/// Checks the table that `entry` leads to, which is at the end of `path`.
+fn check_link<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    path: Path,
+    entry: PTE,
+    is_lent: bool,
+    lent: &core::ops::Range<usize>,
+    summary: &mut Summary,
+) -> ControlFlow<Unsound> {
+    let va = M::vaddr_at(path.offset);
+    let table = path.tables[path.level];
+    let above = path.tables.get(..path.level).unwrap_or_default();
+    if above.contains(&table) {
+        return ControlFlow::Break(Unsound::Loop { va, table });
+    }
+    summary.tables += 1;
+    let used = check_table::<M, PTE, H>(path, lent, summary)?;
+    let said = entry.count();
+    if is_lent {
+        return ControlFlow::Continue(());
+    }
+    if used == 0 {
+        return ControlFlow::Break(Unsound::EmptyTable { va, table });
+    }
+    if PTE::COUNTS && said != used {
+        return ControlFlow::Break(Unsound::WrongCount { va, said, used });
+    }
+    ControlFlow::Continue(())
+}
+
+/// Checks the entry `index` of a table at `level`, which is no table.
+fn check_leaf<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    table: Table<M, PTE, H>,
+    (level, index): (usize, usize),
+    va: VirtAddr,
+    summary: &mut Summary,
+) -> ControlFlow<Unsound> {
+    let entry = table.load(index);
+    let remade = size_of_level::<M>(level).and_then(|size| {
+        check_frame::<M>(entry.paddr(), leaf_bytes::<M>(size)).ok()?;
+        PTE::new_page(entry.paddr(), entry.flags(), size).ok()
+    });
+    if remade != Some(entry.without_contiguous()) {
+        let bits = entry.bits();
+        return ControlFlow::Break(Unsound::NotALeaf { va, level, bits });
+    }
+    if entry.is_present() {
+        summary.present += 1;
+    } else {
+        summary.retained += 1;
+    }
+    if entry.is_contiguous() {
+        summary.contiguous += 1;
+        if !group_is_uniform(table, level, index) {
+            return ControlFlow::Break(Unsound::BrokenGroup { va });
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// Whether the group of the leaf at `index` is aligned, consecutive, present and of one kind.
+fn group_is_uniform<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    table: Table<M, PTE, H>,
+    level: usize,
+    index: usize,
+) -> bool {
+    let Some(size) = size_of_level::<M>(level) else {
+        return false;
+    };
+    let first = index / PTE::CONTIGUOUS * PTE::CONTIGUOUS;
+    let leaf = table.load(first);
+    let group = leaf_bytes::<M>(size) * PTE::CONTIGUOUS;
+    let mut leaves = core::iter::successors(Some(leaf), |leaf| Some(leaf.next(size)));
+    let mut entries = (first..first + PTE::CONTIGUOUS).map(|index| table.load(index));
+    leaf.paddr().is_aligned(group)
+        && leaf.flags().intersects(MappingFlags::RIGHTS)
+        && entries.all(|entry| leaves.next() == Some(entry))
+}

@@ -1,0 +1,81 @@
+//! [`MappingFlags`]: rights, memory type and scope of a mapping, whatever the format.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+bitflags::bitflags! {
+    /// Rights, memory type and scope of a mapping, independent of the format.
+    ///
+    /// A set without `READ`, `WRITE` and `EXECUTE` makes a retained entry. What a format cannot
+    /// express is refused, never changed in silence.
+    #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+    pub struct MappingFlags: usize {
+        /// Loads are allowed.
+        const READ = 1 << 0;
+        /// Stores are allowed.
+        const WRITE = 1 << 1;
+        /// Instruction fetches are allowed: for the kernel, or, with `USER`, for user code.
+        const EXECUTE = 1 << 2;
+        /// User code has the rights too.
+        const USER = 1 << 3;
+        /// Device memory: no gathering, no reordering, early write acknowledgement. With
+        /// `UNCACHED`: no early acknowledgement either.
+        const DEVICE = 1 << 4;
+        /// Normal memory that is not cached.
+        const UNCACHED = 1 << 5;
+        /// Holds in every address space; kernel mappings only.
+        const GLOBAL = 1 << 7;
+        /// May be used without an access-flag fault.
+        const ACCESSED = 1 << 6;
+        /// Names the exception to W^X: `EXECUTE` together with `WRITE`, or of memory that is not
+        /// write-back. Such a set is refused without it, and every other set with it.
+        const EXECUTE_ANYWAY = 1 << 8;
+    }
+}
+
+impl MappingFlags {
+    /// The flags that grant access.
+    pub const RIGHTS: Self = Self::READ.union(Self::WRITE).union(Self::EXECUTE);
+    /// The flags that select a memory type.
+    pub const MEMORY_TYPE: Self = Self::DEVICE.union(Self::UNCACHED);
+    /// How many sets of flags there are: [`MappingFlags::bits`] is below.
+    pub const SETS: usize = 1 << 9;
+    /// What makes execution dangerous.
+    const NOT_TO_EXECUTE: Self = Self::WRITE.union(Self::MEMORY_TYPE);
+
+    /// Whether the set is one that W^X forbids but for [`MappingFlags::EXECUTE_ANYWAY`].
+    #[must_use]
+    pub const fn breaks_wx(self) -> bool {
+        self.contains(Self::EXECUTE) && self.intersects(Self::NOT_TO_EXECUTE)
+    }
+}
+
+impl fmt::Display for MappingFlags {
+    /// `rwx k nGnRE  ga`, fifteen columns: rights, user or kernel, memory type (write-back,
+    /// non-cacheable, or Arm's name of the device type), global, accessed. A capital `X` is an
+    /// exception to W^X.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = |flag, letter| if self.contains(flag) { letter } else { '-' };
+        let memory = match self.intersection(Self::MEMORY_TYPE) {
+            Self::DEVICE => "nGnRE ",
+            Self::UNCACHED => "nc    ",
+            Self::MEMORY_TYPE => "nGnRnE",
+            _ => "wb    ",
+        };
+        let execute = if self.contains(Self::EXECUTE_ANYWAY) {
+            'X'
+        } else {
+            'x'
+        };
+        write!(
+            f,
+            "{}{}{} {} {memory} {}{}",
+            letter(Self::READ, 'r'),
+            letter(Self::WRITE, 'w'),
+            letter(Self::EXECUTE, execute),
+            if self.contains(Self::USER) { 'u' } else { 'k' },
+            letter(Self::GLOBAL, 'g'),
+            letter(Self::ACCESSED, 'a'),
+        )
+    }
+}

@@ -1,0 +1,224 @@
+//! Where an address stands in a tree: levels, indices, spans of offsets.
+//!
+//! All arithmetic on ranges is done on offsets from the tree's first address, which fit a `usize`
+//! with room to spare: the end of the last page does not wrap.
+#![forbid(unsafe_code)]
+
+use core::ops::Range;
+
+use super::{PageSize, PagingError, PagingMetaData, PagingResult};
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+
+/// Bits below the index of `level` in an address.
+pub(super) const fn level_shift<M: PagingMetaData>(level: usize) -> usize {
+    12 + M::INDEX_BITS * (M::LEVELS - 1 - level)
+}
+
+/// Bytes that an entry at `level` translates.
+pub(super) const fn level_bytes<M: PagingMetaData>(level: usize) -> usize {
+    1 << level_shift::<M>(level)
+}
+
+/// Entries in a table.
+pub(super) const fn entries<M: PagingMetaData>() -> usize {
+    1 << M::INDEX_BITS
+}
+
+/// The index of `va` in a table of `level`.
+pub(super) const fn table_index<M: PagingMetaData>(va: VirtAddr, level: usize) -> usize {
+    (va.as_usize() >> level_shift::<M>(level)) & (entries::<M>() - 1)
+}
+
+/// The size of a leaf at `level`, if there can be one.
+pub(super) const fn size_of_level<M: PagingMetaData>(level: usize) -> Option<PageSize> {
+    match M::LEVELS - 1 - level {
+        0 => Some(PageSize::Size4K),
+        1 => Some(PageSize::Size2M),
+        2 => Some(PageSize::Size1G),
+        _ => None,
+    }
+}
+
+/// The level at which a leaf of `size` stands.
+pub(super) const fn level_of_size<M: PagingMetaData>(size: PageSize) -> usize {
+    M::LEVELS - 1 - size.levels_below()
+}
+
+/// Bytes of a leaf of `size`.
+#[inline(always)]
+pub(super) const fn leaf_bytes<M: PagingMetaData>(size: PageSize) -> usize {
+    if M::INDEX_BITS == 9 {
+        size.bytes()
+    } else {
+        1 << (12 + M::INDEX_BITS * size.levels_below())
+    }
+}
+
+/// The offset of a valid address from the tree's first.
+pub(super) const fn offset_of<M: PagingMetaData>(va: VirtAddr) -> usize {
+    va.as_usize() & ((1 << M::VA_MAX_BITS) - 1)
+}
+
+/// Refuses an address that the tree does not translate.
+#[inline]
+pub(super) fn check_address<M: PagingMetaData>(va: VirtAddr) -> PagingResult {
+    if M::vaddr_is_valid(va) {
+        Ok(())
+    } else {
+        Err(PagingError::InvalidVirtAddr { va })
+    }
+}
+
+/// Refuses frames that a descriptor cannot name; `bytes` is not 0.
+#[inline]
+pub(super) fn check_frame<M: PagingMetaData>(pa: PhysAddr, bytes: usize) -> PagingResult {
+    match pa.checked_add(bytes - 1) {
+        Some(last) if M::paddr_is_valid(last) => Ok(()),
+        _ => Err(PagingError::InvalidPhysAddr { pa }),
+    }
+}
+
+/// A part of a tree, as offsets from its first address; never ends before it starts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Span {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+impl Span {
+    /// `size` bytes from `va` on, both multiples of a page; all of them addresses of the tree.
+    pub(super) fn new<M: PagingMetaData>(va: VirtAddr, size: usize) -> PagingResult<Self> {
+        for value in [va.as_usize(), size] {
+            if !value.is_multiple_of(PAGE_SIZE) {
+                return Err(PagingError::NotAligned {
+                    value,
+                    alignment: PAGE_SIZE,
+                });
+            }
+        }
+        check_address::<M>(va)?;
+        let start = offset_of::<M>(va);
+        if size == 0 {
+            return Ok(Self { start, end: start });
+        }
+        // Both canonical halves may be in one tree: the gap between them belongs to no range.
+        let last = va.checked_add(size - 1);
+        match last.filter(|last| M::vaddr_is_valid(*last)) {
+            Some(last) if offset_of::<M>(last).checked_sub(start) == Some(size - 1) => Ok(Self {
+                start,
+                end: start + size,
+            }),
+            _ => Err(PagingError::RangeTooLong { va, size }),
+        }
+    }
+
+    /// The entry at `level` that holds `offset`.
+    pub(super) const fn of_entry<M: PagingMetaData>(offset: usize, level: usize) -> Self {
+        let bytes = level_bytes::<M>(level);
+        let start = offset & !(bytes - 1);
+        Self {
+            start,
+            end: start + bytes,
+        }
+    }
+
+    pub(super) const fn bytes(self) -> usize {
+        self.end - self.start
+    }
+
+    pub(super) const fn pages(self) -> usize {
+        self.bytes() / PAGE_SIZE
+    }
+
+    pub(super) const fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    pub(super) const fn covers(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
+    pub(super) const fn is_disjoint(self, other: Self) -> bool {
+        self.end <= other.start || other.end <= self.start
+    }
+
+    /// The part of this span inside `other`, which it meets.
+    pub(super) fn clip(self, other: Self) -> Self {
+        Self {
+            start: self.start.max(other.start),
+            end: self.end.min(other.end),
+        }
+    }
+}
+
+/// The entries of a table that a span touches, in three groups: at most one entry that it covers
+/// in part at either end, and those between that it covers whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rows {
+    /// The entry at the start that is not covered whole.
+    pub(super) head: Option<usize>,
+    /// The first entry that is covered whole.
+    pub(super) first: usize,
+    /// How many are.
+    pub(super) count: usize,
+    /// The entry at the end that is not covered whole.
+    pub(super) tail: Option<usize>,
+}
+
+impl Rows {
+    /// Those of the table at `level` whose first offset is `base`; `span` is not empty and lies
+    /// in it.
+    pub(super) const fn new<M: PagingMetaData>(level: usize, base: usize, span: Span) -> Self {
+        let shift = level_shift::<M>(level);
+        let (start, end) = (span.start - base, span.end - base);
+        let mask = (1 << shift) - 1;
+        let (touched, full_end) = (start >> shift, end >> shift);
+        if start & mask == 0 {
+            return Self {
+                head: None,
+                first: touched,
+                count: full_end - touched,
+                tail: if end & mask == 0 {
+                    None
+                } else {
+                    Some(full_end)
+                },
+            };
+        }
+        if full_end == touched {
+            return Self {
+                head: Some(touched),
+                first: touched + 1,
+                count: 0,
+                tail: None,
+            };
+        }
+        Self {
+            head: Some(touched),
+            first: touched + 1,
+            count: full_end - touched - 1,
+            tail: if end & mask == 0 {
+                None
+            } else {
+                Some(full_end)
+            },
+        }
+    }
+
+    /// Whether every entry is covered whole.
+    pub(super) const fn are_whole(&self) -> bool {
+        self.head.is_none() && self.tail.is_none()
+    }
+
+    /// The entries that are not covered whole.
+    pub(super) fn partial(&self) -> impl Iterator<Item = usize> + use<> {
+        self.head.into_iter().chain(self.tail)
+    }
+
+    /// All entries.
+    pub(super) fn touched(&self) -> Range<usize> {
+        let start = self.head.unwrap_or(self.first);
+        let end = self.tail.map_or(self.first + self.count, |tail| tail + 1);
+        start..end
+    }
+}

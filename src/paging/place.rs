@@ -1,0 +1,229 @@
+//! Where an entry stands: the walk to it, and the counts of used entries on the way.
+#![forbid(unsafe_code)]
+
+use super::geometry::{
+    Span, check_address, entries, level_bytes, level_shift, offset_of, size_of_level, table_index,
+};
+use super::mutants::{Mutant, planted};
+use super::share::Sharing;
+use super::slots::{Slot, Table};
+use super::view::is_table;
+use super::{
+    GenericPTE, Maintenance, PageSize, PageTable64, PagingError, PagingHandler, PagingMetaData,
+    PagingResult,
+};
+use crate::addr::VirtAddr;
+
+/// An entry that leads to a table.
+pub(super) struct Parent<M, PTE> {
+    pub(super) slot: Slot<M, PTE>,
+    pub(super) entry: PTE,
+}
+
+/// Where an entry stands, and where the entry of its table does. No more: this is what every
+/// operation on a leaf carries in registers.
+pub(super) struct Place<M, PTE> {
+    pub(super) level: usize,
+    pub(super) slot: Slot<M, PTE>,
+    pub(super) entry: PTE,
+    /// What leads to its table, unless that is the root.
+    pub(super) parent: Option<Parent<M, PTE>>,
+}
+
+/// The lowest table that translates the whole of a span.
+pub(super) struct Home<M, PTE, H> {
+    pub(super) table: Table<M, PTE, H>,
+    pub(super) level: usize,
+    /// The first offset that it translates.
+    pub(super) base: usize,
+    /// What leads to it, unless it is the root.
+    pub(super) parent: Option<Parent<M, PTE>>,
+}
+
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Home<M, PTE, H> {
+    /// Whether a leaf or a contiguous group may lie across an end of `span`: in a table of pages
+    /// only a group can.
+    pub(super) fn may_have_edges(&self, span: Span) -> bool {
+        let index = |offset: usize| (offset - self.base) >> level_shift::<M>(self.level);
+        let grouped = |offset| self.table.load(index(offset)).is_contiguous();
+        self.level + 1 < M::LEVELS || grouped(span.start) || grouped(span.end - 1)
+    }
+}
+
+impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    /// Refuses an address that is not this tree's, or not its owner's to change.
+    #[inline]
+    pub(super) fn check_own(&self, va: VirtAddr) -> PagingResult {
+        check_address::<M>(va)?;
+        let shared = self.sharing.shared();
+        if !self.sharing.writes() && shared.contains(&table_index::<M>(va, 0)) {
+            return Err(PagingError::Shared { va });
+        }
+        Ok(())
+    }
+
+    /// Walks towards the entry of `va` at level `target`, as far as there are tables.
+    #[inline(always)]
+    pub(super) fn descend(&self, va: VirtAddr, target: usize) -> Place<M, PTE> {
+        let mut table = self.root();
+        let mut level = 0;
+        let mut parent = None;
+        loop {
+            let slot = table.slot(table_index::<M>(va, level));
+            let entry = slot.load();
+            if level == target || !is_table::<M, PTE>(entry, level) {
+                return Place {
+                    level,
+                    slot,
+                    entry,
+                    parent,
+                };
+            }
+            parent = Some(Parent { slot, entry });
+            table = Table::at(entry.paddr());
+            level += 1;
+        }
+    }
+
+    /// The table where work on `span`, which is not empty, can begin.
+    pub(super) fn home(&self, span: Span) -> Home<M, PTE, H> {
+        let differs = span.start ^ (span.end - 1);
+        let mut home = Home {
+            table: self.root(),
+            level: 0,
+            base: 0,
+            parent: None,
+        };
+        while home.level + 1 < M::LEVELS && differs >> level_shift::<M>(home.level) == 0 {
+            let bytes = level_bytes::<M>(home.level);
+            let index = (span.start / bytes) % entries::<M>();
+            let slot = home.table.slot(index);
+            let entry = slot.load();
+            if !is_table::<M, PTE>(entry, home.level) {
+                break;
+            }
+            home.parent = Some(Parent { slot, entry });
+            home.table = Table::at(entry.paddr());
+            home.level += 1;
+            home.base = span.start & !(bytes - 1);
+        }
+        home
+    }
+
+    /// The leaf that covers `va`.
+    #[inline]
+    pub(super) fn find(&self, va: VirtAddr) -> PagingResult<(Place<M, PTE>, PageSize)> {
+        self.check_own(va)?;
+        let place = self.descend(va, M::LEVELS - 1);
+        match size_of_level::<M>(place.level) {
+            Some(size) if !place.entry.is_unused() => Ok((place, size)),
+            _ => Err(PagingError::NotMapped { va }),
+        }
+    }
+
+    /// The entry at `place`, on the way to `va`, came into use.
+    #[inline(always)]
+    pub(super) fn count_one_more(&self, place: &Place<M, PTE>, va: VirtAddr) {
+        if !PTE::COUNTS {
+            return;
+        }
+        if let Some(parent) = &place.parent
+            && !self.is_lent(place.level, offset_of::<M>(va))
+        {
+            parent.slot.store(parent.entry.counted_up());
+        }
+    }
+
+    /// The entry at `place`, on the way to `va`, came out of use: unlinks the table if it was the
+    /// last.
+    pub(super) fn count_one_less(&mut self, place: &Place<M, PTE>, va: VirtAddr) {
+        if let Some(parent) = &place.parent
+            && self.empties(parent, place.level, offset_of::<M>(va), 1)
+        {
+            self.prune(va, place.level);
+        }
+    }
+
+    /// `fewer` entries of the table at `level` that `parent` leads to, and that translates
+    /// `offset`, came out of use. Returns whether that leaves none, and the table is to be
+    /// unlinked; otherwise its count is right again.
+    pub(super) fn empties(
+        &self,
+        parent: &Parent<M, PTE>,
+        level: usize,
+        offset: usize,
+        fewer: usize,
+    ) -> bool {
+        if fewer == 0 || self.is_lent(level, offset) {
+            return false;
+        }
+        if !PTE::COUNTS {
+            return is_empty(Table::<M, PTE, H>::at(parent.entry.paddr()));
+        }
+        let left = parent.entry.count() - fewer;
+        if left > 0 {
+            parent.slot.store(parent.entry.with_count(left));
+        }
+        left == 0
+    }
+
+    /// Whether the table at `level` that translates `offset` was lent by others, so that its entry
+    /// is never touched.
+    #[inline(always)]
+    pub(super) fn is_lent(&self, level: usize, offset: usize) -> bool {
+        level == 1
+            && self
+                .sharing
+                .shared()
+                .contains(&(offset >> level_shift::<M>(0)))
+    }
+
+    /// Unlinks the empty table at `level` on the way to `va`, and those above that get empty.
+    #[cold]
+    pub(super) fn prune(&mut self, va: VirtAddr, level: usize) {
+        let place = self.descend(va, level - 1);
+        place.slot.store(PTE::from_bits(0));
+        let bytes = level_bytes::<M>(level - 1);
+        let table = place.entry.paddr();
+        self.debt.owe_table(table, va.align_down(bytes), bytes);
+        self.count_one_less(&place, va);
+    }
+}
+
+/// Whether no entry of the table is used.
+pub(super) fn is_empty<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    table: Table<M, PTE, H>,
+) -> bool {
+    table
+        .first_used(0, super::geometry::entries::<M>())
+        .is_none()
+}
+
+/// The first offset that is mapped in the table at `level` that translates from `offset` on.
+pub(super) fn first_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    table: Table<M, PTE, H>,
+    level: usize,
+    offset: usize,
+) -> Option<usize> {
+    let index = table.first_used(0, super::geometry::entries::<M>())?;
+    let offset = offset | index << level_shift::<M>(level);
+    let entry = table.load(index);
+    if is_table::<M, PTE>(entry, level) {
+        return first_mapped(Table::<M, PTE, H>::at(entry.paddr()), level + 1, offset);
+    }
+    Some(offset)
+}
+
+/// Links a table that is complete, down to its leaves.
+pub(super) fn link<M: PagingMetaData, PTE: GenericPTE>(slot: Slot<M, PTE>, entry: PTE) {
+    if !planted(Mutant::LinkedBeforeOrdered) {
+        M::Maintenance::order_table();
+    }
+    slot.store(entry);
+}

@@ -1,0 +1,331 @@
+//! Unmapping a region, and giving it other flags.
+//!
+//! First the edges are taken apart; then every leaf of the region lies in it whole. What can
+//! follow its predecessor without a break is rewritten in place, a run of equal leaves at a time;
+//! from the first leaf on that cannot, the rest of the region is broken as a whole, invalidated
+//! once, and made anew.
+
+use core::ops::ControlFlow;
+
+use super::super::debt::FrameChain;
+use super::super::geometry::{Rows, Span, entries, leaf_bytes, level_bytes, size_of_level};
+use super::super::leaf::needs_break;
+use super::super::mutants::{Mutant, planted};
+use super::super::place::{Home, Parent};
+use super::super::share::Sharing;
+use super::super::slots::Table;
+use super::super::view::is_table;
+use super::super::{
+    GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData,
+    PagingResult,
+};
+use super::Change;
+use crate::addr::{PAGE_SIZE, PhysAddr};
+
+/// How a walk over a region rewrites its leaves.
+#[derive(Clone, Copy, PartialEq)]
+enum Step {
+    /// Stores the new leaves, up to the first that needs a break.
+    Direct,
+    /// Makes invalid what needs a break, with the new rights in it.
+    Break,
+    /// Stores the new leaves: nothing needs a break any more.
+    Make,
+}
+
+/// The new leaves, by size: of frame 0.
+struct Leaves<PTE>([PTE; 3]);
+
+impl<PTE: GenericPTE> Leaves<PTE> {
+    fn new(flags: MappingFlags) -> PagingResult<Self> {
+        let [page, block, big] = PageSize::ALL;
+        let leaf = |size| PTE::new_page(PhysAddr::new(0), flags, size);
+        Ok(Self([leaf(page)?, leaf(block)?, leaf(big)?]))
+    }
+
+    /// The one that takes the place of `old`: groups stay groups as long as they are present.
+    fn successor(&self, old: PTE, size: PageSize) -> PTE {
+        let new = self.0[size.levels_below()];
+        if old.is_contiguous() && new.is_present() {
+            new.with_contiguous()
+        } else {
+            new
+        }
+    }
+}
+
+/// A run of equal leaves of `size` in a table, from `index` on.
+struct Leaf<M, PTE, H> {
+    table: Table<M, PTE, H>,
+    index: usize,
+    /// How many entries of the region there are from `index` on.
+    count: usize,
+    entry: PTE,
+    size: PageSize,
+    /// Where it is mapped.
+    offset: usize,
+    /// The region, or the part of it in the table: a leaf that would not change may lie across
+    /// its ends.
+    part: Span,
+}
+
+impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    /// Changes every leaf of `span`, which this tree may change; the flags have an encoding.
+    pub(in super::super) fn change_region(&mut self, span: Span, change: Change) -> PagingResult {
+        self.debt.pages = 0;
+        if span.is_empty() {
+            return Ok(());
+        }
+        if !self.pins.is_empty() {
+            self.check_pins(span, change)?;
+        }
+        let mut home = self.home(span);
+        let mut inner = span;
+        if home.may_have_edges(span) {
+            let (mut edges, tables) = self.edges(span, change);
+            let mut reserve = FrameChain::reserve(tables)?;
+            self.change_edges(&mut edges, (span, change), &mut reserve);
+            let [start, end] = &edges;
+            inner.start = start.as_ref().map_or(span.start, |edge| edge.span.end);
+            inner.end = end.as_ref().map_or(span.end, |edge| edge.span.start);
+            if inner.start >= inner.end {
+                return Ok(());
+            }
+            home = self.home(inner);
+        }
+        match change {
+            Change::Unmap => {
+                let fewer = self.clear(home.table, home.level, home.base, inner);
+                if let Some(parent) = &home.parent
+                    && self.empties(parent, home.level, inner.start, fewer)
+                {
+                    self.prune(M::vaddr_at(inner.start), home.level);
+                }
+            }
+            Change::Protect(flags) => self.protect_span(&home, inner, &Leaves::new(flags)?),
+            Change::Update { .. } => self.update_span(inner, change),
+        }
+        Ok(())
+    }
+
+    /// Changes the one leaf that is `span`.
+    fn update_span(&mut self, span: Span, change: Change) {
+        let va = M::vaddr_at(span.start);
+        let place = self.descend(va, M::LEVELS - 1);
+        if let Some(size) = size_of_level::<M>(place.level) {
+            self.replace(&place, va, size, change.apply(place.entry, size));
+        }
+    }
+
+    /// Gives every leaf of `span` new flags.
+    fn protect_span(&mut self, home: &Home<M, PTE, H>, span: Span, leaves: &Leaves<PTE>) {
+        let Home {
+            table, level, base, ..
+        } = *home;
+        let direct = self.rewrite(table, level, base, span, (leaves, Step::Direct));
+        let ControlFlow::Break(start) = direct else {
+            return;
+        };
+        let rest = Span { start, ..span };
+        M::Maintenance::while_broken(M::vaddr_at(start), rest.bytes(), || {
+            let _ = self.rewrite(table, level, base, rest, (leaves, Step::Break));
+            self.debt.invalidate_broken();
+            let _ = self.rewrite(table, level, base, rest, (leaves, Step::Make));
+        });
+    }
+
+    /// Takes `step` for every leaf of `part`, which lies in the table at `level` that translates
+    /// from `base` on. Stops with the offset of the first leaf that the step does not do.
+    fn rewrite(
+        &mut self,
+        table: Table<M, PTE, H>,
+        level: usize,
+        base: usize,
+        part: Span,
+        step: (&Leaves<PTE>, Step),
+    ) -> ControlFlow<usize> {
+        let mut rest = Rows::new::<M>(level, base, part).touched();
+        while let Some(index) = table.first_used(rest.start, rest.len()) {
+            let entry = table.load(index);
+            let offset = base + index * level_bytes::<M>(level);
+            rest.start = index + 1;
+            if is_table::<M, PTE>(entry, level) {
+                let part = part.clip(Span::of_entry::<M>(offset, level));
+                self.rewrite(Table::at(entry.paddr()), level + 1, offset, part, step)?;
+            } else if let Some(size) = size_of_level::<M>(level) {
+                let run = Leaf {
+                    table,
+                    index,
+                    count: rest.end - index,
+                    entry,
+                    size,
+                    offset,
+                    part,
+                };
+                let (leaves, step) = step;
+                rest.start = index + self.rewrite_run(&run, leaves, step)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Takes `step` for a run of leaves. Returns how many there are.
+    fn rewrite_run(
+        &mut self,
+        run: &Leaf<M, PTE, H>,
+        leaves: &Leaves<PTE>,
+        step: Step,
+    ) -> ControlFlow<usize, usize> {
+        let Leaf { entry, size, .. } = *run;
+        let va = M::vaddr_at(run.offset);
+        let new = leaves.successor(entry, size);
+        let address = PTE::address_mask(size);
+        let target = PTE::from_bits(new.bits() & !address | entry.bits() & address);
+        let breaks = entry.is_present()
+            && target.is_present()
+            && (needs_break(entry, target)
+                || entry.is_contiguous() && !planted(Mutant::NoBreakForAContiguousGroup));
+        let skipped = entry == target || step == Step::Break && !breaks;
+        let change = |new| run.table.rewrite(run.index, run.count, size, (entry, new));
+        let count = if skipped {
+            run.table.alike(run.index, run.count, size, entry)
+        } else if step == Step::Break {
+            change(new.broken())
+        } else if breaks {
+            return ControlFlow::Break(run.offset);
+        } else {
+            if !entry.is_present() && new.is_present() {
+                let bytes = run.count * leaf_bytes::<M>(size);
+                self.debt.settle_before_making(va, bytes);
+            }
+            change(new)
+        };
+        if step != Step::Break {
+            let all = Span {
+                start: run.offset,
+                end: run.offset + count * leaf_bytes::<M>(size),
+            };
+            self.debt.pages += run.part.clip(all).pages();
+        }
+        if !skipped && entry.is_present() && !planted(Mutant::ProtectionForgotten) {
+            let forgotten = usize::from(planted(Mutant::LastLeafForgotten));
+            let count = count - forgotten;
+            self.debt.owe_invalidations(va, size, (entry, count));
+        } else if !skipped && new.is_present() {
+            self.debt.owe_publications(va, size, (new, count));
+        }
+        ControlFlow::Continue(count)
+    }
+
+    /// Unmaps every leaf of `part`, which lies in the table at `level` that translates from
+    /// `base` on. Returns how many entries of the table are unused now that were not.
+    fn clear(&mut self, table: Table<M, PTE, H>, level: usize, base: usize, part: Span) -> usize {
+        let mut rest = Rows::new::<M>(level, base, part).touched();
+        let mut cleared = 0;
+        while let Some(index) = table.first_used(rest.start, rest.len()) {
+            let entry = table.load(index);
+            let offset = base + index * level_bytes::<M>(level);
+            let entry_span = Span::of_entry::<M>(offset, level);
+            let mut count = 1;
+            if !is_table::<M, PTE>(entry, level) {
+                count = self.clear_leaves(table, level, (index, rest.end), offset);
+                cleared += count;
+            } else if part.covers(entry_span) && !self.is_lent(level + 1, offset) {
+                table.store(index, PTE::from_bits(0));
+                self.abandon(entry, level + 1, offset);
+                cleared += 1;
+            } else {
+                let child = Table::at(entry.paddr());
+                let fewer = self.clear(child, level + 1, offset, part.clip(entry_span));
+                let slot = table.slot(index);
+                if self.empties(&Parent { slot, entry }, level + 1, offset, fewer) {
+                    slot.store(PTE::from_bits(0));
+                    let (pa, va) = (child.paddr(), M::vaddr_at(offset));
+                    self.debt.owe_table(pa, va, entry_span.bytes());
+                    cleared += 1;
+                }
+            }
+            rest.start = index + count;
+        }
+        cleared
+    }
+
+    /// Unmaps the leaf at `index`, which translates from `offset` on, and those that follow it
+    /// before `end` if they are alike. Returns how many.
+    fn clear_leaves(
+        &mut self,
+        table: Table<M, PTE, H>,
+        level: usize,
+        (index, end): (usize, usize),
+        offset: usize,
+    ) -> usize {
+        let Some(size) = size_of_level::<M>(level) else {
+            panic!("a leaf at level {level}");
+        };
+        let va = M::vaddr_at(offset);
+        let mut count = 1;
+        let leaf = table.load(index);
+        let present = leaf.is_present();
+        if present && size == PageSize::Size4K {
+            count = end - index;
+            if self.debt.is_one_space() {
+                count = table.alike(index, count, size, leaf);
+            }
+            count = table.clear_present(index, count);
+        } else {
+            table.store(index, PTE::from_bits(0));
+        }
+        if present {
+            let forgotten = usize::from(planted(Mutant::LastLeafForgotten));
+            self.debt
+                .owe_invalidations(va, size, (leaf, count - forgotten));
+        }
+        self.debt.pages += count * (leaf_bytes::<M>(size) / PAGE_SIZE);
+        count
+    }
+
+    /// The table that the unlinked `entry` leads to, which translates from `offset` on, and all
+    /// below it: owes what is due for its leaves, and gives it up.
+    fn abandon(&mut self, entry: PTE, level: usize, offset: usize) {
+        let table = Table::<M, PTE, H>::at(entry.paddr());
+        let known = PTE::COUNTS && level + 1 == M::LEVELS;
+        if known && entry.count() > self.debt.room() {
+            self.debt.pages += entry.count();
+            self.debt.owe_everything();
+            if self.debt.is_one_space() {
+                for index in 0..entries::<M>() {
+                    self.debt.owe_space(table.load(index));
+                }
+            }
+        } else if !known || !planted(Mutant::OneAddressOfATable) {
+            self.abandon_entries(table, level, offset);
+        }
+        let bytes = level_bytes::<M>(level - 1);
+        self.debt
+            .owe_table(table.paddr(), M::vaddr_at(offset), bytes);
+    }
+
+    fn abandon_entries(&mut self, table: Table<M, PTE, H>, level: usize, offset: usize) {
+        for index in 0..entries::<M>() {
+            let entry = table.load(index);
+            let offset = offset + index * level_bytes::<M>(level);
+            if entry.is_unused() {
+                continue;
+            }
+            if is_table::<M, PTE>(entry, level) {
+                self.abandon(entry, level + 1, offset);
+            } else if let Some(size) = size_of_level::<M>(level) {
+                self.debt.pages += leaf_bytes::<M>(size) / PAGE_SIZE;
+                if entry.is_present() {
+                    self.debt.owe_invalidation(M::vaddr_at(offset), size, entry);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Edges: what lies across an end of a region and must be taken apart before the region can be
+//! changed: a block, or a contiguous group.
+
+use super::super::debt::FrameChain;
+use super::super::geometry::{
+    Rows, Span, entries, leaf_bytes, level_bytes, level_shift, size_of_level, table_index,
+};
+use super::super::mutants::{Mutant, planted};
+use super::super::place::link;
+use super::super::share::Sharing;
+use super::super::slots::Table;
+use super::super::view::is_table;
+use super::super::{GenericPTE, Maintenance, PageSize, PageTable64, PagingHandler, PagingMetaData};
+use super::Change;
+use crate::addr::PhysAddr;
+
+impl Change {
+    /// What becomes of `leaf`. The change is known to have an encoding.
+    pub(super) fn apply<PTE: GenericPTE>(self, leaf: PTE, size: PageSize) -> PTE {
+        let mut leaf = leaf.without_contiguous();
+        let (pa, flags) = match self {
+            Self::Unmap => return PTE::from_bits(0),
+            Self::Protect(flags) => (None, Some(flags)),
+            Self::Update { pa, flags } => (pa, flags),
+        };
+        let flags = flags.map_or(Ok(()), |flags| leaf.set_flags(flags, size));
+        let frame = pa.map_or(Ok(()), |pa| leaf.set_paddr(pa, size));
+        if let Err(error) = flags.and(frame) {
+            panic!("a change was checked, and then refused: {error}");
+        }
+        leaf
+    }
+
+    /// Whether `leaf`, or the contiguous group that it is in, would be another one. An update is
+    /// known to change its leaf.
+    pub(super) fn alters<PTE: GenericPTE>(self, leaf: PTE, size: PageSize) -> bool {
+        matches!(self, Self::Update { .. }) || self.apply(leaf, size) != leaf.without_contiguous()
+    }
+}
+
+/// A leaf, or a whole contiguous group of leaves, that a region covers in part.
+pub(super) struct Edge<M, PTE, H> {
+    table: Table<M, PTE, H>,
+    level: usize,
+    first: usize,
+    count: usize,
+    size: PageSize,
+    /// The first leaf, as it is before the change.
+    leaf: PTE,
+    /// What the leaves translate.
+    pub(super) span: Span,
+    /// What takes the place of leaves of which only a part changes.
+    tables: [Option<(usize, PTE)>; 2],
+}
+
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Edge<M, PTE, H> {
+    /// The leaf at `index`, without the contiguous hint.
+    fn leaf_at(&self, index: usize) -> PTE {
+        self.table.load(index).without_contiguous()
+    }
+
+    fn indices(&self) -> core::ops::Range<usize> {
+        self.first..self.first + self.count
+    }
+
+    /// The entries that `span` touches.
+    fn rows(&self, span: Span) -> Rows {
+        let table = level_shift::<M>(self.level) + M::INDEX_BITS;
+        let base = self.span.start >> table << table;
+        Rows::new::<M>(self.level, base, span.clip(self.span))
+    }
+
+    /// What entry `index` translates.
+    fn entry_span(&self, index: usize) -> Span {
+        let bytes = level_bytes::<M>(self.level);
+        let start = self.span.start + (index - self.first) * bytes;
+        Span::of_entry::<M>(start, self.level)
+    }
+
+    /// Tables needed so that the ends of `span` fall between leaves.
+    fn count_tables(&self, span: Span) -> usize {
+        let split = |index| split_tables::<M>(self.level, self.entry_span(index), span);
+        self.rows(span).partial().map(split).sum()
+    }
+
+    /// Builds the tables for the leaves that are split.
+    fn build(&mut self, span: Span, change: Change, reserve: &mut FrameChain<M, PTE, H>) {
+        let partial = self.rows(span).partial();
+        for (slot, index) in [0, 1].into_iter().zip(partial) {
+            let entry_span = self.entry_span(index);
+            let leaf = self.leaf_at(index);
+            let table = split(leaf, self.level, entry_span, (span, change), reserve);
+            self.tables[slot] = Some((index, table));
+        }
+    }
+
+    /// Makes all leaves invalid for a moment.
+    fn break_all(&self) {
+        for index in self.indices() {
+            self.table.store(index, self.table.load(index).broken());
+        }
+    }
+
+    /// Puts new entries in the place of all; `leaf` of the first is what it was. Returns how many
+    /// entries are unused now.
+    fn make(&self, span: Span, change: Change) -> usize {
+        let mut cleared = 0;
+        let mut leaf = self.leaf.without_contiguous();
+        for index in self.indices() {
+            let entry_span = self.entry_span(index);
+            let table = self.tables.iter().flatten().find(|table| table.0 == index);
+            if let Some((_, table)) = table {
+                link(self.table.slot(index), *table);
+            } else if span.covers(entry_span) {
+                let new = change.apply(leaf, self.size);
+                cleared += usize::from(new.is_unused());
+                self.table.store(index, new);
+            } else {
+                self.table.store(index, leaf);
+            }
+            leaf = leaf.next(self.size);
+        }
+        cleared
+    }
+}
+
+/// The edges at the two ends of a region; at most one if a single one holds both ends.
+pub(super) type Edges<M, PTE, H> = [Option<Edge<M, PTE, H>>; 2];
+
+impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    /// The edges of `span`, and how many tables they need.
+    pub(super) fn edges(&self, span: Span, change: Change) -> (Edges<M, PTE, H>, usize) {
+        let start = self.edge_at(span.start, span, change);
+        let both = start.as_ref().is_some_and(|edge| span.end <= edge.span.end);
+        let end = if both || span.end == 1 << M::VA_MAX_BITS {
+            None
+        } else {
+            self.edge_at(span.end, span, change)
+        };
+        let edges = [start, end];
+        let tables = edges.iter().flatten().map(|edge| edge.count_tables(span));
+        let tables = tables.sum();
+        (edges, tables)
+    }
+
+    /// The edge that holds `offset`, an end of `span`, unless `offset` falls between leaves or
+    /// nothing would change.
+    fn edge_at(&self, offset: usize, span: Span, change: Change) -> Option<Edge<M, PTE, H>> {
+        let place = self.descend(M::vaddr_at(offset), M::LEVELS - 1);
+        let size = size_of_level::<M>(place.level)?;
+        let leaf = place.entry;
+        // A page is whole wherever the region ends.
+        let page = size == PageSize::Size4K && !leaf.is_contiguous();
+        if page || leaf.is_unused() {
+            return None;
+        }
+        let grouped = leaf.is_contiguous() && !planted(Mutant::PartOfAContiguousGroup);
+        let count = if grouped { PTE::CONTIGUOUS } else { 1 };
+        let table = place
+            .parent
+            .map_or(self.root(), |parent| Table::at(parent.entry.paddr()));
+        let index = table_index::<M>(M::vaddr_at(offset), place.level);
+        let first = index / count * count;
+        let bytes = level_bytes::<M>(place.level);
+        let start = Span::of_entry::<M>(offset, place.level).start - (index - first) * bytes;
+        let all = Span {
+            start,
+            end: start + count * bytes,
+        };
+        if span.covers(all) || span.is_disjoint(all) || !change.alters(leaf, size) {
+            return None;
+        }
+        Some(Edge {
+            table,
+            level: place.level,
+            first,
+            count,
+            size,
+            leaf: table.load(first),
+            span: all,
+            tables: [None; 2],
+        })
+    }
+
+    /// Takes the edges apart, and changes what of them lies in `span`: both with one break.
+    pub(super) fn change_edges(
+        &mut self,
+        edges: &mut Edges<M, PTE, H>,
+        (span, change): (Span, Change),
+        reserve: &mut FrameChain<M, PTE, H>,
+    ) {
+        for edge in edges.iter_mut().flatten() {
+            edge.build(span, change, reserve);
+        }
+        let hull = edges.iter().flatten().map(|edge| edge.span);
+        let Some(hull) = hull.reduce(|hull, span| Span {
+            start: hull.start,
+            end: span.end,
+        }) else {
+            return;
+        };
+        if edges.iter().flatten().any(|edge| edge.leaf.is_present()) {
+            M::Maintenance::while_broken(M::vaddr_at(hull.start), hull.bytes(), || {
+                self.break_edges(edges);
+                self.make_edges(edges, span, change);
+            });
+        } else {
+            self.make_edges(edges, span, change);
+        }
+    }
+
+    fn break_edges(&mut self, edges: &Edges<M, PTE, H>) {
+        if planted(Mutant::NoBreakForASplit) {
+            return;
+        }
+        for edge in edges.iter().flatten().filter(|edge| edge.leaf.is_present()) {
+            edge.break_all();
+            let owed = match planted(Mutant::OneOfAContiguousGroup) {
+                true => 1,
+                false => edge.count,
+            };
+            let va = M::vaddr_at(edge.span.start);
+            self.debt
+                .owe_invalidations(va, edge.size, (edge.leaf, owed));
+        }
+        self.debt.invalidate_broken();
+    }
+
+    fn make_edges(&mut self, edges: &Edges<M, PTE, H>, span: Span, change: Change) {
+        for edge in edges.iter().flatten() {
+            let va = M::vaddr_at(edge.span.start);
+            self.debt.settle_before_making(va, edge.span.bytes());
+            let cleared = edge.make(span, change);
+            if let Some(parent) = &self.descend(va, edge.level).parent {
+                let empty = self.empties(parent, edge.level, edge.span.start, cleared);
+                debug_assert!(!empty, "a part of an edge stays mapped");
+            }
+            self.debt
+                .owe_publications(va, edge.size, (edge.leaf, edge.count));
+            self.debt.owe_link();
+            self.debt.pages += span.clip(edge.span).pages();
+        }
+    }
+}
+
+/// Tables needed to split a leaf at `level` that translates `entry` so that the ends of `span`
+/// fall between leaves.
+fn split_tables<M: PagingMetaData>(level: usize, entry: Span, span: Span) -> usize {
+    let rows = Rows::new::<M>(level + 1, entry.start, span.clip(entry));
+    let below = rows.partial().map(|index| {
+        let start = entry.start + index * level_bytes::<M>(level + 1);
+        split_tables::<M>(level + 1, Span::of_entry::<M>(start, level + 1), span)
+    });
+    1 + below.sum::<usize>()
+}
+
+/// A table from the reserve that maps what `leaf` does, which stands at `level` and translates
+/// `entry`, but for the change inside the region: its entry.
+fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    leaf: PTE,
+    level: usize,
+    entry: Span,
+    (span, change): (Span, Change),
+    reserve: &mut FrameChain<M, PTE, H>,
+) -> PTE {
+    let below = level + 1;
+    let Some(size) = size_of_level::<M>(below) else {
+        panic!("a leaf at level {level} has nothing below it");
+    };
+    let table = Table::<M, PTE, H>::at(reserve.take());
+    let at = |index: usize| {
+        let pa = PhysAddr::new(leaf.paddr().as_usize() + index * leaf_bytes::<M>(size));
+        match PTE::new_page(pa, leaf.flags(), size) {
+            Ok(leaf) => leaf,
+            Err(error) => panic!("a leaf that is mapped has no smaller form: {error}"),
+        }
+    };
+    let rows = Rows::new::<M>(below, entry.start, span.clip(entry));
+    table.fill(0, entries::<M>(), at(0), size);
+    let mut used = entries::<M>();
+    for index in rows.first..rows.first + rows.count {
+        let new = change.apply(at(index), size);
+        used -= usize::from(new.is_unused());
+        table.store(index, new);
+    }
+    for index in rows.partial() {
+        let start = entry.start + index * level_bytes::<M>(below);
+        let entry = Span::of_entry::<M>(start, below);
+        let child = split(at(index), below, entry, (span, change), reserve);
+        debug_assert!(is_table::<M, PTE>(child, below), "a split makes a table");
+        table.store(index, child);
+    }
+    PTE::new_table(table.paddr()).with_count(used)
+}

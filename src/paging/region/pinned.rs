@@ -1,0 +1,112 @@
+//! Whether a change would take away what the running core stands on.
+
+use super::super::geometry::{Rows, Span, leaf_bytes, level_bytes, offset_of, size_of_level};
+use super::super::leaf::needs_break;
+use super::super::share::Sharing;
+use super::super::slots::Table;
+use super::super::view::is_table;
+use super::super::{
+    GenericPTE, MappingFlags, PageTable64, PagingError, PagingHandler, PagingMetaData, PagingResult,
+};
+use super::Change;
+use crate::addr::PAGE_SIZE;
+
+impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    /// Refuses a change of `span` that would leave a pinned address, or a page through which a
+    /// table of the way is written, without the translation that it has.
+    #[cold]
+    pub(in super::super) fn check_pins(&self, span: Span, change: Change) -> PagingResult {
+        for pin in self.pins.spans() {
+            self.check_pin(*pin, MappingFlags::RIGHTS, (span, change))?;
+        }
+        self.check_tables(self.root(), (0, 0), span, (span, change))
+    }
+
+    /// Every leaf of `pin` keeps a translation, with those of the `needed` rights that it has.
+    fn check_pin(
+        &self,
+        pin: Span,
+        needed: MappingFlags,
+        (span, change): (Span, Change),
+    ) -> PagingResult {
+        let mut offset = pin.start;
+        while offset < pin.end {
+            let place = self.descend(M::vaddr_at(offset), M::LEVELS - 1);
+            let entry_span = Span::of_entry::<M>(offset, place.level);
+            if let Some(size) = size_of_level::<M>(place.level)
+                && place.entry.is_present()
+            {
+                let group = match place.entry.is_contiguous() {
+                    true => PTE::CONTIGUOUS * leaf_bytes::<M>(size),
+                    false => leaf_bytes::<M>(size),
+                };
+                let start = offset / group * group;
+                let all = Span {
+                    start,
+                    end: start + group,
+                };
+                let lost = || {
+                    let new = change.apply(place.entry, size);
+                    takes_away(place.entry, new, needed) || !span.covers(all)
+                };
+                if !span.is_disjoint(all) && change.alters(place.entry, size) && lost() {
+                    return Err(PagingError::Pinned {
+                        va: M::vaddr_at(offset),
+                    });
+                }
+            }
+            offset = entry_span.end;
+        }
+        Ok(())
+    }
+
+    /// The same for the pages through which the tables are written that translate a part of
+    /// `part`, from `table` on, which is at `level` and translates from `base` on.
+    fn check_tables(
+        &self,
+        table: Table<M, PTE, H>,
+        (level, base): (usize, usize),
+        part: Span,
+        work: (Span, Change),
+    ) -> PagingResult {
+        let window = H::phys_to_virt(table.paddr());
+        if M::vaddr_is_valid(window) {
+            let start = offset_of::<M>(window);
+            let page = Span {
+                start,
+                end: start + PAGE_SIZE,
+            };
+            self.check_pin(page, MappingFlags::WRITE, work)?;
+        }
+        let touched = Rows::new::<M>(level, base, part).touched();
+        for index in touched {
+            let entry = table.load(index);
+            if is_table::<M, PTE>(entry, level) {
+                let start = base + index * level_bytes::<M>(level);
+                let part = part.clip(Span::of_entry::<M>(start, level));
+                let below: Table<M, PTE, H> = Table::at(entry.paddr());
+                self.check_tables(below, (level + 1, start), part, work)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a core that uses `old` cannot go on with `new` in its place, without a moment between.
+fn takes_away<PTE: GenericPTE>(old: PTE, new: PTE, needed: MappingFlags) -> bool {
+    let (old_flags, new_flags) = (old.flags(), new.flags());
+    let lost = old_flags.difference(new_flags);
+    // What user code may use, the kernel may not execute, and on some machines not touch.
+    let given_away = new_flags.difference(old_flags).contains(MappingFlags::USER);
+    !new.is_present()
+        || given_away
+        || lost.intersects(needed.union(MappingFlags::ACCESSED))
+        || old.is_contiguous()
+        || needs_break(old, new)
+}

@@ -1,0 +1,281 @@
+//! The memory of tables: the only place where an entry is read or written.
+//!
+//! Every access is one 64-bit atomic, because a hardware walker or another core's walk may be
+//! there at the same time. No reference to an entry outlives the access.
+
+use core::array;
+use core::marker::PhantomData;
+use core::ops::ControlFlow;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use super::geometry::entries;
+use super::{ENTRIES, GenericPTE, Maintenance, PageSize, PagingHandler, PagingMetaData};
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+
+/// The format that memory is read in, and how it is reached.
+pub(super) type Format<M, PTE, H> = PhantomData<fn() -> (M, PTE, H)>;
+
+/// How many entries the loops over runs treat at once: what a loop costs is shared by them.
+const UNROLL: usize = 8;
+
+/// The entries of the frame at `pa`, for the duration of `work`.
+#[inline(always)]
+fn with_frame<H: PagingHandler + ?Sized, R>(
+    pa: PhysAddr,
+    work: impl FnOnce(&[AtomicU64; ENTRIES]) -> R,
+) -> R {
+    let frame = H::phys_to_virt(pa).as_usize() as *const [AtomicU64; ENTRIES];
+    // SAFETY: `pa` is a table of a live tree or a frame that this room owns, so by
+    // `PagingHandler` its 512 words are readable and writable here. The reference ends with
+    // `work`, and every access to the words is atomic.
+    work(unsafe { &*frame })
+}
+
+/// Makes every entry of a frame unused. Nobody else sees the frame yet.
+pub(super) fn zero<H: PagingHandler + ?Sized>(pa: PhysAddr) {
+    with_frame::<H, _>(pa, |slots| {
+        for slot in slots {
+            slot.store(0, Ordering::Relaxed);
+        }
+    });
+}
+
+/// A table: the frame that holds its entries.
+///
+/// # Invariants
+/// The frame is a table of a live tree of format `PTE`, or a frame that this room owns.
+pub(super) struct Table<M, PTE, H> {
+    pa: PhysAddr,
+    format: Format<M, PTE, H>,
+}
+
+impl<M, PTE, H> Clone for Table<M, PTE, H> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M, PTE, H> Copy for Table<M, PTE, H> {}
+
+/// One entry of a [`Table`]: its address is worked out once, for reading and for writing.
+///
+/// # Invariants
+/// `at` is the address of an entry of a [`Table`], for which that one's invariant holds.
+pub(super) struct Slot<M, PTE> {
+    at: *const AtomicU64,
+    format: PhantomData<fn() -> (M, PTE)>,
+}
+
+impl<M, PTE> Clone for Slot<M, PTE> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M, PTE> Copy for Slot<M, PTE> {}
+
+impl<M: PagingMetaData, PTE: GenericPTE> Slot<M, PTE> {
+    /// Reads the entry.
+    #[inline(always)]
+    pub(super) fn load(self) -> PTE {
+        // SAFETY: by the invariant, an aligned word that is readable; the access is atomic.
+        let slot = unsafe { &*self.at };
+        PTE::from_bits(slot.load(Ordering::Relaxed))
+    }
+
+    /// Writes the entry.
+    #[inline(always)]
+    pub(super) fn store(self, entry: PTE) {
+        // SAFETY: by the invariant, an aligned word that is writable; the access is atomic.
+        let slot = unsafe { &*self.at };
+        M::Maintenance::store(slot, entry.bits());
+    }
+}
+
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
+    /// The table in the frame at `pa`, for which the invariant holds.
+    #[inline(always)]
+    pub(super) const fn at(pa: PhysAddr) -> Self {
+        Self {
+            pa,
+            format: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) const fn paddr(self) -> PhysAddr {
+        self.pa
+    }
+
+    /// The entries from `first` on, `count` of them or as many as there are.
+    #[inline(always)]
+    fn with_run<R>(self, first: usize, count: usize, work: impl FnOnce(&[AtomicU64]) -> R) -> R {
+        with_frame::<H, _>(self.pa, |slots| {
+            work(slots.get(first..first + count).unwrap_or_default())
+        })
+    }
+
+    /// Entry `index`.
+    #[inline(always)]
+    pub(super) fn slot(self, index: usize) -> Slot<M, PTE> {
+        Slot {
+            at: with_frame::<H, _>(self.pa, |slots| &raw const slots[index % ENTRIES]),
+            format: PhantomData,
+        }
+    }
+
+    /// Reads entry `index`.
+    #[inline(always)]
+    pub(super) fn load(self, index: usize) -> PTE {
+        self.slot(index).load()
+    }
+
+    /// Writes entry `index`.
+    #[inline(always)]
+    pub(super) fn store(self, index: usize, entry: PTE) {
+        self.slot(index).store(entry);
+    }
+
+    /// The first used entry of `count` from `first` on.
+    pub(super) fn first_used(self, first: usize, count: usize) -> Option<usize> {
+        let used = |slot: &AtomicU64| slot.load(Ordering::Relaxed) != 0;
+        self.with_run(first, count, |run| {
+            let mut chunks = run.chunks_exact(UNROLL);
+            let mut at = first;
+            for chunk in &mut chunks {
+                let any = chunk
+                    .iter()
+                    .fold(0, |any, slot| any | slot.load(Ordering::Relaxed));
+                if any != 0 {
+                    return chunk.iter().position(used).map(|index| at + index);
+                }
+                at += UNROLL;
+            }
+            let rest = chunks.remainder().iter().position(used);
+            rest.map(|index| at + index)
+        })
+    }
+
+    /// Shows `visit` every entry, each with the address of the page that it translates; the first
+    /// is `va`.
+    #[inline(always)]
+    pub(super) fn each<B>(
+        self,
+        va: VirtAddr,
+        mut visit: impl FnMut(VirtAddr, PTE) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        self.with_run(0, entries::<M>(), |run| {
+            let mut va = va.as_usize();
+            let mut show = |slot: &AtomicU64| {
+                let entry = PTE::from_bits(slot.load(Ordering::Relaxed));
+                let this = VirtAddr::new(va);
+                va = va.wrapping_add(PAGE_SIZE);
+                visit(this, entry)
+            };
+            let mut chunks = run.chunks_exact(UNROLL);
+            for chunk in &mut chunks {
+                chunk.iter().try_for_each(&mut show)?;
+            }
+            chunks.remainder().iter().try_for_each(show)
+        })
+    }
+
+    /// The last used entry of `count` from `first` on.
+    pub(super) fn last_used(self, first: usize, count: usize) -> Option<usize> {
+        let used = |slot: &AtomicU64| slot.load(Ordering::Relaxed) != 0;
+        self.with_run(first, count, |run| run.iter().rposition(used))
+            .map(|index| first + index)
+    }
+
+    /// Writes `count` leaves of `size` from `first` on: `leaf` and those for the frames after it.
+    pub(super) fn fill(self, first: usize, count: usize, leaf: PTE, size: PageSize) {
+        self.with_run(first, count, |run| {
+            let mut leaf = leaf;
+            let mut put = |slot: &AtomicU64| {
+                M::Maintenance::store(slot, leaf.bits());
+                leaf = leaf.next(size);
+            };
+            let mut chunks = run.chunks_exact(UNROLL);
+            for chunk in &mut chunks {
+                chunk.iter().for_each(&mut put);
+            }
+            chunks.remainder().iter().for_each(put);
+        });
+    }
+
+    /// Makes `count` entries from `first` on unused, as long as they are present leaves. Returns
+    /// how many were.
+    pub(super) fn clear_present(self, first: usize, count: usize) -> usize {
+        self.with_run(first, count, |run| {
+            let mut done = 0;
+            let clear = |slot: &AtomicU64| {
+                let present = PTE::from_bits(slot.load(Ordering::Relaxed)).is_present();
+                if present {
+                    M::Maintenance::store(slot, 0);
+                }
+                present
+            };
+            let mut chunks = run.chunks_exact(UNROLL);
+            for chunk in &mut chunks {
+                if let Some(stop) = chunk.iter().position(|slot| !clear(slot)) {
+                    return done + stop;
+                }
+                done += UNROLL;
+            }
+            let rest = chunks.remainder();
+            done + rest
+                .iter()
+                .position(|slot| !clear(slot))
+                .unwrap_or(rest.len())
+        })
+    }
+
+    /// Turns `count` leaves of `size` from `first` on into `new`, each with its own frame, as
+    /// long as they differ from `old` in their frames only. Returns how many did.
+    pub(super) fn rewrite(
+        self,
+        first: usize,
+        count: usize,
+        size: PageSize,
+        (old, new): (PTE, PTE),
+    ) -> usize {
+        let address = PTE::address_mask(size);
+        let (old, new) = (old.bits() & !address, new.bits() & !address);
+        self.with_run(first, count, |run| {
+            // All that is left of an entry with the attributes of `old` is its address.
+            let frame = |slot: &AtomicU64| slot.load(Ordering::Relaxed) ^ old;
+            let mut done = 0;
+            // Eight at a time cost one check; where it fails, one at a time find out how far.
+            while let Some(chunk) = run.get(done..done + UNROLL) {
+                let frames: [u64; UNROLL] = array::from_fn(|index| frame(&chunk[index]));
+                if frames.iter().fold(0, |any, frame| any | frame) & !address != 0 {
+                    break;
+                }
+                for (slot, frame) in chunk.iter().zip(frames) {
+                    M::Maintenance::store(slot, frame | new);
+                }
+                done += UNROLL;
+            }
+            for slot in run.get(done..).unwrap_or_default() {
+                let frame = frame(slot);
+                if frame & !address != 0 {
+                    break;
+                }
+                M::Maintenance::store(slot, frame | new);
+                done += 1;
+            }
+            done
+        })
+    }
+
+    /// How many leaves of `size` from `first` on, at most `count`, differ from `old` in their
+    /// frames only.
+    pub(super) fn alike(self, first: usize, count: usize, size: PageSize, old: PTE) -> usize {
+        let address = PTE::address_mask(size);
+        self.with_run(first, count, |run| {
+            run.iter()
+                .position(|slot| (slot.load(Ordering::Relaxed) ^ old.bits()) & !address != 0)
+                .unwrap_or(run.len())
+        })
+    }
+}

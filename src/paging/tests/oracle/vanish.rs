@@ -1,0 +1,126 @@
+//! What walks can no longer find, and what TLBs no longer hold.
+#![forbid(unsafe_code)]
+
+use std::vec::Vec;
+
+use super::descriptor::{Cached, Descriptor, ENTRIES, decode};
+use super::memory::{Place, Word};
+use super::tlb::{StalePointer, Time};
+use super::{Checked, Machine, TlbiForm, Violation};
+
+/// Bits 43:0 of the operand of an invalidation by address: bits 55:12 of the address.
+const PAGE: u64 = (1 << 44) - 1;
+
+impl Machine {
+    /// Makes all stores so far visible to every walker.
+    pub(super) fn publish(&mut self) {
+        let now = self.now;
+        for (word, older) in self.memory.publish() {
+            for place in self.memory.places(word.table) {
+                let mut known = Vec::from([self.memory.latest(word, place.level)]);
+                for bits in &older {
+                    let old = decode(*bits, place.level);
+                    if !known.contains(&old) {
+                        known.push(old);
+                        self.retire(old, place.slot(word.index), place.level, now);
+                    }
+                }
+                self.unsynchronised = true;
+            }
+        }
+    }
+
+    /// No walk finds `old` since `since`; it may be cached. A pointer leads to its table as the
+    /// link did.
+    fn retire(&mut self, old: Descriptor, va: usize, level: usize, since: Time) {
+        match old.cached(va, level) {
+            Some(Cached::Leaf(leaf)) => self.tlb.keep_leaf(leaf, since),
+            Some(Cached::Pointer(pointer)) => self.tlb.keep_pointer(pointer, since),
+            None => {}
+        }
+    }
+
+    /// Issues an invalidation.
+    pub(super) fn invalidate(&mut self, form: TlbiForm, operand: u64) -> Checked {
+        let reach = form.reach();
+        let asid = (operand >> 48) as u16;
+        let reserved = match (reach.by_address, reach.one_space) {
+            (true, true) => 0xf << 44,
+            (true, false) => !PAGE,
+            (false, true) => (1 << 48) - 1,
+            (false, false) => 0,
+        };
+        if operand & reserved != 0 {
+            return Err(Violation::Operand { operand });
+        }
+        if reach.core_local || reach.one_space && self.asid != Some(asid) {
+            return Ok(());
+        }
+        match (reach.by_address, reach.one_space) {
+            (true, one_space) => {
+                // Bit 55 says which half; the bits above it are its copies.
+                let va = (((operand & PAGE) << 20) as i64 >> 8) as usize;
+                self.tlb.issue(self.now, va, reach.leaves_only, one_space);
+            }
+            (false, true) => self.tlb.issue_space(self.now),
+            (false, false) => self.tlb.issue_everything(self.now),
+        }
+        Ok(())
+    }
+
+    /// The invalidations that were issued have completed on every core.
+    ///
+    /// Levels in order: a pointer that goes leaves those below it as stale as it was, and they
+    /// are swept next.
+    pub(super) fn complete(&mut self) {
+        if !self.tlb.is_busy() {
+            return;
+        }
+        self.unsynchronised = true;
+        for leaf in self.tlb.sweep_leaves() {
+            self.lost.push((leaf.output, leaf.bytes));
+        }
+        for level in 0..3 {
+            for gone in self.tlb.sweep_pointers(level) {
+                self.leave(gone);
+            }
+        }
+        self.tlb.finish();
+    }
+
+    /// A cached pointer is gone: if it was the last way to its table, what is in there goes the
+    /// way of everything that walks no longer find.
+    fn leave(&mut self, gone: StalePointer) {
+        let StalePointer { pointer, since } = gone;
+        let place = Place {
+            va: pointer.va,
+            level: pointer.level + 1,
+        };
+        if !self.memory.release(pointer.table, place) {
+            return;
+        }
+        self.lost.push((pointer.table, ENTRIES * size_of::<u64>()));
+        for index in 0..ENTRIES {
+            let word = Word {
+                table: pointer.table,
+                index,
+            };
+            for old in self.memory.visible(word, place.level) {
+                self.retire_behind(old, place.slot(index), place.level, since);
+            }
+        }
+    }
+
+    /// No walk finds `old` any more, because a pointer on the way that was stale since `since`
+    /// is gone.
+    fn retire_behind(&mut self, old: Descriptor, va: usize, level: usize, since: Time) {
+        let leaf = match old.cached(va, level) {
+            Some(Cached::Leaf(leaf)) => leaf,
+            Some(Cached::Pointer(child)) => return self.tlb.keep_pointer(child, since),
+            None => return,
+        };
+        if !self.tlb.keep_leaf_behind(leaf, since) {
+            self.lost.push((leaf.output, leaf.bytes));
+        }
+    }
+}
