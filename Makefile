@@ -1,7 +1,7 @@
 # Stilt's verbs. Only a list of what calls what: the work is done by scripts/*.sh, which need nothing but a shell,
 # and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, FIRMWARE, DEV.
 
-.PHONY: help image qemu debug test check bench sdcard flash doctor setup clean
+.PHONY: help image qemu debug test test-mmu check bench bench-host fuzz mutants sdcard flash doctor setup clean
 .DEFAULT_GOAL := help
 # One verb at a time, whatever -j says: they share the image and the terminal.
 .NOTPARALLEL:
@@ -13,8 +13,12 @@ help:
 	@echo 'make qemu     boot in QEMU with the console on this terminal (QEMU=/path for another one)'
 	@echo 'make debug    QEMU stopped at the first instruction, and GDB attached'
 	@echo 'make test     every test: host, QEMU, tools'
+	@echo 'make test-mmu page tables of every architecture, each on the MMU of its emulator'
 	@echo 'make check    formatting, lints, room edges, what may not run before the MMU is on, errata'
-	@echo 'make bench    the benchmarks'
+	@echo 'make bench    the benchmarks: booting, and page tables beside those of other libraries'
+	@echo 'make bench-host  page tables beside those of other libraries, on this machine'
+	@echo 'make fuzz     page-table operations from random bytes, for SECONDS (600)'
+	@echo 'make mutants  each line of the page tables changed in turn: do the tests notice? (hours)'
 	@echo 'make image    kernel8.img and kernel8.elf'
 	@echo 'make sdcard   sdcard.img, from which a board boots (FIRMWARE=folder with the files of its firmware)'
 	@echo 'make flash    write sdcard.img to a card: DEV=/dev/sdX'
@@ -40,17 +44,35 @@ test:
 	$(CARGO) test --workspace
 	$(CARGO) test --package stilt --features qemu-tests --test '*'
 
+test-mmu:
+	@scripts/setup.sh test-mmu
+	$(CARGO) xtask mmu
+
 check:
 	@scripts/setup.sh check
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path benches/peers/Cargo.toml --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	$(KCARGO) clippy --package stilt --bin kernel8 -- -D warnings
+	$(CARGO) xtask mmu --check
 	$(CARGO) xtask image
 	$(CARGO) xtask check
 
 bench:
 	@scripts/setup.sh bench
 	$(CARGO) xtask bench
+	$(CARGO) xtask peers
+
+bench-host:
+	@scripts/setup.sh bench-host
+	$(CARGO) xtask peers --host
+
+fuzz:
+	@scripts/long.sh fuzz $(SECONDS)
+
+mutants:
+	@scripts/long.sh mutants
 
 sdcard:
 	@scripts/setup.sh sdcard

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs cargo for the kernel: scripts/kcargo.sh build --release, scripts/kcargo.sh clippy -- -D warnings.
 # Its files go to target/kernel, apart from those of the host's toolchain; KERNEL_TARGET_DIR changes that.
+# KERNEL_TARGET names another target, for the programs in tests/mmu.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -23,7 +24,7 @@ clear_cargo_environment
 export CARGO="$kernel_bin/cargo" RUSTC="$kernel_bin/rustc" RUSTDOC="$kernel_bin/rustdoc"
 export CARGO_TARGET_DIR="$KERNEL_TARGET_DIR"
 if [ -n "$kernel_linker" ]; then
-    export CARGO_TARGET_AARCH64_UNKNOWN_NONE_SOFTFLOAT_LINKER="$kernel_linker"
+    export "CARGO_TARGET_$(echo "$target" | tr a-z- A-Z_)_LINKER=$kernel_linker"
 fi
 if [ "$kernel_kind" = sources ]; then
     export RUSTC_BOOTSTRAP=1

@@ -9,7 +9,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 
 verb=${1:-all}
 if ! wanted=$(needs "$verb"); then
-    echo "usage: scripts/setup.sh [image|qemu|debug|test|check|bench|sdcard|flash|all]" >&2
+    echo "usage: scripts/setup.sh [image|qemu|debug|test|test-mmu|check|bench|bench-host|sdcard|flash|all]" >&2
     exit 2
 fi
 
@@ -40,10 +40,16 @@ is_missing() { case "$missing " in *" $1 "*) ;; *) return 1 ;; esac; }
 # A few megabytes for the target, against the distribution's whole compiler and its sources.
 ask_rustup() {
     if [ "${RUSTUP_AUTO_INSTALL-1}" = 0 ] || ! command -v rustup >/dev/null; then return 0; fi
-    if ! is_missing host && ! is_missing kernel && ! is_missing lints; then return 0; fi
-    echo "setup: rustup adds the target $target, clippy and rustfmt to the stable toolchain"
-    # rust-toolchain.toml names all of these; the calls after the first one are for a rustup that had a part.
-    if (cd "$root" && rustup target add "$target" && rustup component add clippy rustfmt); then
+    this_targets=$target
+    if is_missing targets; then
+        this_targets="$target $mmu_targets"
+    elif ! is_missing host && ! is_missing kernel && ! is_missing lints; then
+        return 0
+    fi
+    echo "setup: rustup adds the target $this_targets, clippy and rustfmt to the stable toolchain"
+    # rust-toolchain.toml names most of these; the calls after the first one are for a rustup that had a part.
+    # shellcheck disable=SC2086  # a list of targets
+    if (cd "$root" && rustup target add $this_targets && rustup component add clippy rustfmt); then
         surveyed=
         look
     else

@@ -8,13 +8,15 @@
 #   survey        toolchains      one line each: kind, version, folder, separated by tabs
 #                 passed_over     one line for each rustc that cannot be used, with the reason
 #
+# KERNEL_TARGET names another target than the kernel's, for the programs in tests/mmu.
+#
 # The shell has no local variables: what a function does not hand out is called this_*, or dies with a subshell.
 #
 # Decision: after asking `rustc` for its sysroot, nothing goes through rustup's proxies or the PATH again.
 # Cargo from one toolchain with rustc or clippy from another fails in ways that do not name the cause.
 
 # shellcheck disable=SC2034  # read by the scripts that source this file
-target=aarch64-unknown-none-softfloat
+target=${KERNEL_TARGET:-aarch64-unknown-none-softfloat}
 minimum_rust=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "${root:?}/Cargo.toml")
 # Where distributions put their rustc: all of Debian's, Fedora's and Arch's, then Ubuntu's versioned ones.
 : "${DISTRO_RUSTC:=/usr/bin/rustc /usr/lib/rust-*/bin/rustc}"
@@ -44,7 +46,7 @@ pick_linker() {
     for this_linker in "${kernel_bin%/bin}"/lib/rustlib/*/bin/rust-lld; do
         [ ! -x "$this_linker" ] || return 0
     done
-    kernel_linker=$(command -v rust-lld || newest_lld || command -v ld.lld || command -v aarch64-linux-gnu-ld) ||
+    kernel_linker=$(command -v rust-lld || newest_lld || command -v ld.lld || command -v "${target%%-*}-linux-gnu-ld") ||
         kernel_linker=missing
 }
 

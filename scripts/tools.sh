@@ -3,10 +3,15 @@
 # Sourced, with `root` set to the checkout, after toolchain.sh; it only looks and changes nothing.
 #
 # Its names for them: host (cargo for tools and tests), cc (what host Rust links with), certs (what cargo
-# downloads with), kernel (Rust for the image), linker, lints (rustfmt and clippy), qemu, gdb, mtools, fsck, dtc.
+# downloads with), kernel (Rust for the image), linker, lints (rustfmt and clippy), qemu, gdb, mtools, fsck, dtc,
+# targets (Rust for the programs in tests/mmu), qemu-riscv64, qemu-x86_64, qemu-loongarch64; and valgrind, which
+# no verb but bench-host has a use for: it is not among all tools.
 # shellcheck disable=SC2154  # toolchain.sh sets the names that are not set here
 
-all_tools='host cc certs kernel linker lints qemu gdb mtools fsck dtc'
+all_tools='host cc certs kernel linker lints qemu gdb mtools fsck dtc targets qemu-riscv64 qemu-x86_64 qemu-loongarch64'
+
+# What the programs in tests/mmu are built for.
+mmu_targets='aarch64-unknown-none riscv64imac-unknown-none-elf x86_64-unknown-none loongarch64-unknown-none-softfloat'
 
 # The tools that `make $1` needs.
 needs() (
@@ -14,9 +19,11 @@ needs() (
     case $1 in
     image | sdcard | flash) echo "$build" ;;
     qemu | bench) echo "$build qemu" ;;
+    bench-host) echo 'host cc certs valgrind' ;;
     debug) echo "$build qemu gdb" ;;
     test) echo "$build qemu gdb mtools fsck dtc" ;;
-    check) echo "$build lints" ;;
+    test-mmu) echo "$build targets qemu qemu-riscv64 qemu-x86_64 qemu-loongarch64" ;;
+    check) echo "$build lints targets" ;;
     all) echo "$all_tools" ;;
     *) return 1 ;;
     esac
@@ -25,10 +32,10 @@ needs() (
 # The verbs that need tool $1, for people to read.
 needed_by() (
     verbs=
-    for verb in image sdcard flash qemu bench debug test check; do
+    for verb in image sdcard flash qemu bench debug test test-mmu check; do
         case " $(needs "$verb") " in *" $1 "*) verbs="$verbs $verb" ;; esac
     done
-    if [ "$verbs" = ' image sdcard flash qemu bench debug test check' ]; then echo everything; else echo "${verbs# }"; fi
+    if [ "$verbs" = ' image sdcard flash qemu bench debug test test-mmu check' ]; then echo everything; else echo "${verbs# }"; fi
 )
 
 label() {
@@ -44,6 +51,11 @@ label() {
     mtools) echo 'mtools' ;;
     fsck) echo 'fsck.fat' ;;
     dtc) echo 'dtc (device trees)' ;;
+    targets) echo 'Rust for tests/mmu' ;;
+    qemu-riscv64) echo 'QEMU for RISC-V' ;;
+    qemu-x86_64) echo 'QEMU for x86-64' ;;
+    qemu-loongarch64) echo 'QEMU for LoongArch' ;;
+    valgrind) echo valgrind ;;
     esac
 }
 
@@ -61,6 +73,9 @@ find_tool() {
     mtools) find_program mcopy ;;
     fsck) find_program fsck.fat ;;
     dtc) find_program dtc ;;
+    targets) find_targets ;;
+    qemu-*) find_program "qemu-system-${1#qemu-}" ;;
+    valgrind) find_program valgrind ;;
     *) return 1 ;;
     esac
 }
@@ -73,6 +88,15 @@ find_certificates() { [ -e /etc/ssl/certs/ca-certificates.crt ] && echo /etc/ssl
 find_linker() {
     pick_kernel || :
     [ "${kernel_linker-missing}" != missing ] && echo "${kernel_linker:-rust-lld of that toolchain}"
+}
+
+# The rustc for the last of them; the others may have another one.
+find_targets() {
+    this_rustc=
+    for this_other in $mmu_targets; do
+        this_rustc=$(KERNEL_TARGET=$this_other "$root/scripts/find-tool.sh" kernel) || return 1
+    done
+    echo "$this_rustc"
 }
 
 find_lints() {
@@ -100,7 +124,7 @@ version_of() {
     kernel) echo "rustc $kernel_version" ;;
     lints) "${2%/*}/rustfmt" --version ;;
     linker) if [ -x "$2" ]; then "$2" --version; fi ;;
-    mtools) "$2" --version ;;
+    mtools | targets) "$2" --version ;;
     certs | fsck) ;; # neither tells
     *) "$2" --version ;;
     esac 2>/dev/null | sed -n 1p
@@ -119,30 +143,40 @@ package_manager() (
 # The packages that bring tool $1, for the package manager $2.
 packages_for() {
     case $2:$1 in
-    apt:host | apt:kernel | apt:lints) debian_rust "$1" ;;
+    apt:host | apt:kernel | apt:lints | apt:targets) debian_rust "$1" ;;
     apt:linker) debian_lld ;;
     apt:cc) echo gcc libc6-dev ;;
     apt:certs) echo ca-certificates ;;
     apt:qemu) echo qemu-system-arm ;;
+    apt:qemu-riscv64 | apt:qemu-loongarch64) echo qemu-system-misc ;;
+    apt:qemu-x86_64) echo qemu-system-x86 ;;
     apt:gdb) echo gdb-multiarch ;;
     apt:dtc) echo device-tree-compiler ;;
     dnf:host) echo cargo rust ;;
     dnf:kernel) echo "cargo rust rust-std-static-$target" ;;
     dnf:lints) echo clippy rustfmt ;;
+    dnf:targets) echo cargo rust rust-src ;;
     dnf:qemu) echo qemu-system-aarch64-core ;;
+    dnf:qemu-riscv64) echo qemu-system-riscv-core ;;
+    dnf:qemu-x86_64) echo qemu-system-x86-core ;;
+    dnf:qemu-loongarch64) echo qemu-system-loongarch64-core ;;
     dnf:gdb) echo gdb ;;
     pacman:host | pacman:lints) echo rust ;;
-    pacman:kernel) echo rust rust-src ;;
+    pacman:kernel | pacman:targets) echo rust rust-src ;;
     pacman:qemu) echo qemu-system-aarch64 ;;
+    pacman:qemu-riscv64) echo qemu-system-riscv ;;
+    pacman:qemu-x86_64) echo qemu-system-x86 ;;
+    pacman:qemu-loongarch64) echo qemu-system-loongarch64 ;;
     pacman:gdb) echo aarch64-linux-gnu-gdb ;;
-    brew:host | brew:kernel | brew:lints) echo rustup ;;
-    brew:qemu) echo qemu ;;
+    brew:host | brew:kernel | brew:lints | brew:targets) echo rustup ;;
+    brew:qemu | brew:qemu-*) echo qemu ;;
     brew:gdb) echo aarch64-elf-gdb ;;
     *:cc) echo gcc ;;
     *:linker) echo lld ;;
     *:mtools) echo mtools ;;
     *:fsck) echo dosfstools ;;
     *:dtc) echo dtc ;;
+    *:valgrind) echo valgrind ;;
     esac
 }
 
@@ -175,6 +209,9 @@ debian_lld() { if [ -n "$(candidate lld-22)" ]; then echo lld-22; else echo lld;
 # The version of package $1 that apt would install, or nothing.
 candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: \([0-9].*\)/\1/p' | sed 's/^[0-9]*://'; }
 
+# Every target, as rustup wants them.
+target_options() { echo "$target $mmu_targets" | sed 's/[^ ][^ ]*/--target &/g'; }
+
 # The command that installs the packages $2... with the package manager $1, and what has to follow it.
 install_command() (
     manager=$1
@@ -187,7 +224,7 @@ install_command() (
     pacman) echo "sudo pacman -S --needed $packages" ;;
     brew)
         echo "brew install $packages"
-        case " $packages " in *' rustup '*) echo "rustup toolchain install stable --component clippy --component rustfmt --target $target" ;; esac
+        case " $packages " in *' rustup '*) echo "rustup toolchain install stable --component clippy --component rustfmt $(target_options)" ;; esac
         ;;
     none) echo "install with your system's package manager: $packages" ;;
     esac

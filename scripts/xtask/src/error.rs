@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::check::CheckError;
 use crate::flash::Refusal;
 use crate::flat::ImageError;
+use crate::peers::PeersError;
 
 /// Why a verb failed.
 #[derive(Debug, Error)]
@@ -20,6 +21,8 @@ pub(crate) enum Error {
     UnknownVerb { verb: OsString },
     #[error(transparent)]
     Check(#[from] CheckError),
+    #[error(transparent)]
+    Peers(#[from] PeersError),
     #[error("say which disk: `make flash DEV=/dev/sdX`; `lsblk` lists the disks")]
     NoDevice,
     #[error("cannot read {}: {source}", path.display())]
@@ -30,6 +33,13 @@ pub(crate) enum Error {
     Run { program: PathBuf, source: io::Error },
     #[error("the kernel's build failed ({status})")]
     Build { status: ExitStatus },
+    #[error("the build of mmu-{name} failed ({status})")]
+    MmuBuild {
+        name: &'static str,
+        status: ExitStatus,
+    },
+    #[error("there is no machine {name:?} in tests/mmu")]
+    UnknownMachine { name: String },
     #[error("{}: {source}", path.display())]
     Image { path: PathBuf, source: ImageError },
     #[error(
@@ -73,7 +83,10 @@ impl Error {
     /// What the process ends with: 2 if it was called wrongly, 1 for everything else.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Arguments(_) | Self::UnknownVerb { .. } | Self::NoDevice => 2,
+            Self::Arguments(_)
+            | Self::UnknownVerb { .. }
+            | Self::UnknownMachine { .. }
+            | Self::NoDevice => 2,
             _ => 1,
         }
     }

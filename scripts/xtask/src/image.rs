@@ -73,7 +73,7 @@ fn compile(profile: &str) -> Result<PathBuf, Error> {
 }
 
 /// Apart from the host's: that may be another toolchain, and an outer cargo may hold the lock.
-fn kernel_target_dir() -> PathBuf {
+pub(crate) fn kernel_target_dir() -> PathBuf {
     let host = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     checkout::root().join(Path::new(&host)).join("kernel")
 }

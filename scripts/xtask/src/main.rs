@@ -15,7 +15,9 @@ mod firmware;
 mod flash;
 mod flat;
 mod image;
+mod mmu;
 mod noise;
+mod peers;
 mod qemu;
 mod sdcard;
 
@@ -35,6 +37,8 @@ usage: cargo xtask VERB [OPTION...]
   check  [--root FOLDER] [--elf FILE] [--allow-835769]
                                            the rules of sources and image that no compiler enforces
   bench  [--qemu PROGRAM]                  what booting costs, in instructions
+  mmu    [--check] [NAME...]               build the programs in tests/mmu and run each in its emulator
+  peers  [--host] [--qemu PROGRAM]         page tables beside other libraries', in instructions
   sdcard                                   build sdcard.img; FIRMWARE=folder adds the board's firmware
   flash  DEVICE [--yes]                    write sdcard.img to a removable disk
 ";
@@ -68,6 +72,8 @@ fn dispatch(mut args: Parser) -> Result<ExitCode, Error> {
         Some("debug") => debug::run(args),
         Some("flash") => flash::run(args),
         Some("image") => image::run(args),
+        Some("mmu") => mmu::run(args),
+        Some("peers") => peers::run(args),
         Some("qemu") => qemu::run(args),
         Some("sdcard") => sdcard::run(args),
         _ => Err(Error::UnknownVerb { verb }),

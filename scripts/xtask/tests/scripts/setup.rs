@@ -79,6 +79,51 @@ fn apt_installs_what_the_verb_needs_and_no_more() {
 }
 
 #[test]
+fn the_programs_for_other_architectures_need_their_emulators() {
+    for (manager, packages) in [
+        (
+            "dnf",
+            "sudo dnf install qemu-system-loongarch64-core qemu-system-riscv-core qemu-system-x86-core",
+        ),
+        (
+            "pacman",
+            "sudo pacman -S --needed qemu-system-loongarch64 qemu-system-riscv qemu-system-x86",
+        ),
+        ("brew", "brew install qemu"),
+    ] {
+        let machine = without_qemu();
+        machine.program(manager);
+        machine.program("qemu-system-aarch64");
+        let output = run(&machine, "setup.sh", &["test-mmu"]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("  {packages}\n")), "{said}");
+    }
+}
+
+#[test]
+fn rustup_adds_every_target_for_the_verbs_that_build_for_all() {
+    let machine = Sandbox::new();
+    machine.toolchain("distro", "1.96.0").with_linker();
+    for name in ["cc", "qemu-system-aarch64"] {
+        machine.program(name);
+    }
+    machine.script("bin/rustup", "echo \"rustup $*\"");
+    let said = text(&run(&machine, "setup.sh", &["test-mmu"]));
+    assert!(
+        said.contains(&format!(
+            "rustup target add {TARGET} aarch64-unknown-none riscv64imac-unknown-none-elf"
+        )),
+        "{said}"
+    );
+    let said = text(&run(&machine, "setup.sh", &["qemu"]));
+    assert!(
+        said.contains(&format!("rustup target add {TARGET}\n")),
+        "{said}"
+    );
+}
+
+#[test]
 fn other_systems_get_the_exact_command_and_a_failure() {
     for (manager, command) in [
         ("dnf", "sudo dnf install qemu-system-aarch64-core"),
@@ -164,7 +209,7 @@ fn doctor_fails_and_says_what_mends_it_if_a_needed_tool_is_missing() {
         "{said}"
     );
     assert!(
-        said.contains("needed by: qemu bench debug test\n"),
+        said.contains("needed by: qemu bench debug test test-mmu\n"),
         "{said}"
     );
     assert!(

@@ -217,3 +217,25 @@ fn host_cargo_and_its_tools_are_of_one_toolchain_that_has_them() {
         "{fmt}"
     );
 }
+
+#[test]
+fn another_target_is_built_with_its_own_name_and_linker() {
+    let machine = Sandbox::new();
+    machine.toolchain("distro", "1.96.0").with_sources();
+    machine.program("ld.lld-22");
+    let script = Sandbox::root().join("scripts/kcargo.sh");
+    let mut command = machine.command(&script, &["distro"]);
+    command
+        .arg("build")
+        .env("KERNEL_TARGET", "x86_64-unknown-none");
+    let said = text(&command.output().unwrap());
+    assert!(
+        said.contains("CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER=") && said.contains("ld.lld-22\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains("cargo: build --target x86_64-unknown-none "),
+        "{said}"
+    );
+    assert!(!said.contains("aarch64"), "{said}");
+}

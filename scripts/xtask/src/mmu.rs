@@ -1,0 +1,261 @@
+//! `cargo xtask mmu`: the page tables of every architecture, each on the MMU of its emulator.
+//!
+//! Builds the programs in `tests/mmu` with the kernel's toolchain, each for its own target, and runs them. A
+//! program says by its emulator's exit code whether all was right, and by its last line.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lexopt::{Arg, Parser, ValueExt};
+
+use crate::checkout;
+use crate::error::Error;
+use crate::image;
+
+/// A run takes two seconds; a machine with much else to do gets this much.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+/// How often an emulator is asked whether it has ended.
+const INTERVAL: Duration = Duration::from_millis(20);
+/// How the last line of a run without a mistake ends.
+const ALL_RIGHT: &str = ", all right";
+
+/// One architecture.
+struct Machine {
+    /// As in `tests/mmu/NAME` and in the package's name, `mmu-NAME`.
+    name: &'static str,
+    target: &'static str,
+    emulator: &'static str,
+    /// The machine, with RAM of which a few MiB are used, and how the program ends it.
+    arguments: &'static str,
+    /// The emulator's exit code when all was right.
+    pass: i32,
+}
+
+const MACHINES: [Machine; 4] = [
+    Machine {
+        name: "aarch64",
+        target: "aarch64-unknown-none",
+        emulator: "qemu-system-aarch64",
+        arguments: "-M virt,virtualization=on,secure=on -cpu cortex-a53 -m 3G \
+                    -semihosting-config enable=on,target=native",
+        pass: 0,
+    },
+    Machine {
+        name: "riscv64",
+        target: "riscv64imac-unknown-none-elf",
+        emulator: "qemu-system-riscv64",
+        arguments: "-M virt -cpu rv64,svpbmt=on -m 3G -bios none",
+        pass: 0,
+    },
+    Machine {
+        name: "x86_64",
+        target: "x86_64-unknown-none",
+        emulator: "qemu-system-x86_64",
+        arguments: "-M pc -cpu max -m 3G -device isa-debug-exit,iobase=0xf4,iosize=4",
+        pass: 33,
+    },
+    Machine {
+        name: "loongarch64",
+        target: "loongarch64-unknown-none-softfloat",
+        emulator: "qemu-system-loongarch64",
+        arguments: "-M virt -m 4G",
+        // This machine has no way to give another.
+        pass: 0,
+    },
+];
+
+/// What is done with each program.
+#[derive(Clone, Copy)]
+enum Task {
+    /// Build it and run it.
+    Run,
+    /// Look for what the compiler and clippy have to say.
+    Check,
+}
+
+/// The verb. Names of machines select them; otherwise all have their turn.
+pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
+    let mut task = Task::Run;
+    let mut names = Vec::new();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("check") => task = Task::Check,
+            Arg::Value(name) => names.push(name.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if let Some(name) = names.iter().find(|name| machine(name).is_none()) {
+        return Err(Error::UnknownMachine { name: name.clone() });
+    }
+    let mut wrong = false;
+    for machine in MACHINES {
+        if names.is_empty() || names.iter().any(|name| name == machine.name) {
+            match task {
+                Task::Check => machine.check()?,
+                Task::Run => wrong |= !machine.build_and_run()?,
+            }
+        }
+    }
+    Ok(if wrong {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn machine(name: &str) -> Option<Machine> {
+    MACHINES.into_iter().find(|machine| machine.name == name)
+}
+
+impl Machine {
+    fn package(&self) -> String {
+        format!("mmu-{}", self.name)
+    }
+
+    /// Clippy on the maintenance backend, the scenario and the program.
+    fn check(&self) -> Result<(), Error> {
+        let package = self.package();
+        for part in [
+            &["--package", "stilt", "--lib", "--no-default-features"][..],
+            &["--package", "mmu-scenario", "--package", &package],
+        ] {
+            self.cargo("clippy", &[part, &["--", "-D", "warnings"]].concat())?;
+        }
+        Ok(())
+    }
+
+    /// Whether everything was as it had to be: one line if so, else all that the program printed.
+    fn build_and_run(&self) -> Result<bool, Error> {
+        self.cargo("build", &["--release", "--package", &self.package()])?;
+        let elf = image::kernel_target_dir()
+            .join(self.target)
+            .join("release")
+            .join(self.package());
+        let begin = Instant::now();
+        let end = self.emulate(&elf)?;
+        let seconds = begin.elapsed().as_secs_f32();
+        if end.is_right(self.pass) {
+            println!("{} ({seconds:.1} s in {})", end.last_line(), self.emulator);
+            return Ok(true);
+        }
+        print!("{}", end.output);
+        println!("{}: FAILED: {}", self.name, end.describe());
+        Ok(false)
+    }
+
+    fn cargo(&self, verb: &str, arguments: &[&str]) -> Result<(), Error> {
+        let script = checkout::root().join("scripts/kcargo.sh");
+        let status = Command::new(&script)
+            .arg(verb)
+            .args(arguments)
+            .env("KERNEL_TARGET", self.target)
+            .env("KERNEL_TARGET_DIR", image::kernel_target_dir())
+            .status()
+            .map_err(|source| Error::Run {
+                program: script,
+                source,
+            })?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Error::MmuBuild {
+            name: self.name,
+            status,
+        })
+    }
+
+    /// Runs the program until it ends or the time is up.
+    fn emulate(&self, elf: &PathBuf) -> Result<End, Error> {
+        let failed = |source| Error::Run {
+            program: self.emulator.into(),
+            source,
+        };
+        let mut command = Command::new(self.emulator);
+        command.args(self.arguments.split(' '));
+        command.arg("-kernel").arg(elf);
+        command.args(["-display", "none", "-monitor", "none", "-no-reboot"]);
+        command.args(["-serial", "stdio"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(failed)?;
+        wait(&mut child).map_err(failed)
+    }
+}
+
+/// How a run ended.
+struct End {
+    /// The exit code; `None` when the time was up.
+    code: Option<i32>,
+    output: String,
+}
+
+impl End {
+    /// Whether the program came to its end, and found nothing wrong.
+    fn is_right(&self, pass: i32) -> bool {
+        self.code == Some(pass) && self.last_line().ends_with(ALL_RIGHT)
+    }
+
+    fn last_line(&self) -> &str {
+        self.output.lines().last().unwrap_or_default()
+    }
+
+    fn describe(&self) -> String {
+        match self.code {
+            Some(code) => format!("the emulator ended with {code}"),
+            None => format!("no end after {} s", TIME_LIMIT.as_secs()),
+        }
+    }
+}
+
+/// Collects the output of the emulator until it ends, or ends it when the time is up.
+fn wait(child: &mut Child) -> io::Result<End> {
+    let output = child.stdout.take();
+    let reader = thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let result = output.map_or(Ok(0), |mut output| output.read_to_end(&mut bytes));
+        result.map(|_| String::from_utf8_lossy(&bytes).into_owned())
+    });
+    let begin = Instant::now();
+    let code = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status.code().unwrap_or(-1));
+        }
+        if begin.elapsed() > TIME_LIMIT {
+            child.kill()?;
+            child.wait()?;
+            break None;
+        }
+        thread::sleep(INTERVAL);
+    };
+    let output = reader.join().map_err(|_| io::ErrorKind::Other)??;
+    Ok(End { code, output })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{End, MACHINES};
+    use crate::checkout;
+
+    #[test]
+    fn a_run_is_right_with_its_exit_code_and_its_last_line_alone() {
+        let end = |code, output: &str| End {
+            code,
+            output: output.to_owned(),
+        };
+        assert!(end(Some(33), "x: 1 accesses\nx: 2 accesses, all right\n").is_right(33));
+        assert!(!end(Some(35), "x: 2 accesses, all right\n").is_right(33));
+        assert!(!end(None, "x: 2 accesses, all right\n").is_right(33));
+        assert!(!end(Some(0), "x: 2 accesses, all right\nx: WRONG\n").is_right(0));
+        assert!(!end(Some(0), "").is_right(0));
+    }
+
+    #[test]
+    fn every_machine_has_its_program() {
+        for machine in MACHINES {
+            let manifest = format!("tests/mmu/{}/Cargo.toml", machine.name);
+            assert!(checkout::root().join(&manifest).exists(), "{manifest}");
+        }
+    }
+}

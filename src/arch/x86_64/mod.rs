@@ -1,0 +1,3 @@
+//! x86-64: the maintenance of 4-level page tables.
+
+pub mod tlb;

@@ -1,0 +1,178 @@
+//! [`Hart`]: what the scenario needs of a RISC-V hart, for each mode of `satp` and kind of entry.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::Range;
+
+use mmu_scenario::{
+    Access, AccessedBit, Fault, FaultKind, LinearMap, Machine, ONE_GIB, Privilege, ROUTINE_BYTES,
+    Table,
+};
+use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use stilt::arch::remote::Invalidation;
+use stilt::arch::riscv64::tlb::{self, Tlb};
+use stilt::paging::format::riscv::{
+    MemoryTypes, Platform, Rv64Entry, Sv39MetaData, Sv48MetaData, Svpbmt,
+};
+use stilt::paging::{
+    AddressSpace, Asid, MappingFlags, PagingMetaData, PagingResult, RegionOptions,
+};
+
+use crate::hart;
+use crate::program::{self, Part};
+
+/// satp.MODE and satp.ASID.
+const SATP_MODE_SHIFT: usize = 60;
+const SATP_ASID_SHIFT: usize = 44;
+
+/// One way to run a test: a mode of `satp`, and what entries say.
+pub(crate) trait Mode {
+    /// Levels and addresses.
+    type MetaData: PagingMetaData;
+    /// Who says what type memory has.
+    type Types: MemoryTypes;
+    /// What the output calls it.
+    const NAME: &'static str;
+    /// satp.MODE.
+    const SATP_MODE: usize;
+}
+
+/// Three levels; `T` says who says what type memory has.
+pub(crate) struct Sv39<T>(PhantomData<T>);
+/// Four levels.
+pub(crate) struct Sv48<T>(PhantomData<T>);
+
+macro_rules! mode {
+    ($levels:ident<$types:ident>, $meta_data:ident, $satp_mode:literal, $name:literal) => {
+        impl Mode for $levels<$types> {
+            type MetaData = $meta_data<Tlb>;
+            type Types = $types;
+            const NAME: &'static str = $name;
+            const SATP_MODE: usize = $satp_mode;
+        }
+    };
+}
+
+mode!(Sv39<Platform>, Sv39MetaData, 8, "riscv64 sv39");
+mode!(Sv39<Svpbmt>, Sv39MetaData, 8, "riscv64 sv39 svpbmt");
+mode!(Sv48<Platform>, Sv48MetaData, 9, "riscv64 sv48");
+mode!(Sv48<Svpbmt>, Sv48MetaData, 9, "riscv64 sv48 svpbmt");
+
+/// Physical memory, which every tree maps where it is.
+pub(crate) struct Identity;
+
+impl LinearMap for Identity {
+    fn virt(pa: PhysAddr) -> VirtAddr {
+        VirtAddr::new(pa.as_usize())
+    }
+}
+
+/// The hart, in mode `M`.
+pub(crate) struct Hart<M> {
+    accessed: AccessedBit,
+    mode: PhantomData<M>,
+}
+
+impl<M> Hart<M> {
+    /// A hart that does `accessed` to entries that were not used.
+    pub(crate) const fn new(accessed: AccessedBit) -> Self {
+        Self {
+            accessed,
+            mode: PhantomData,
+        }
+    }
+}
+
+// SAFETY: the blocks are the memory behind the first GiB, in which the program lies; supervisor
+// mode reaches them untranslated, and `map_program` maps them all where they are.
+unsafe impl<M: Mode> Machine for Hart<M> {
+    type MetaData = M::MetaData;
+    type Entry = Rv64Entry<M::Types>;
+    type Linear = Identity;
+
+    const NAME: &'static str = M::NAME;
+    const PRIVILEGES: &'static [Privilege] =
+        &[Privilege::Kernel, Privilege::KernelForUser, Privilege::User];
+    const BLOCKS: [PhysAddr; 2] = [
+        PhysAddr::new(program::RAM.start + ONE_GIB),
+        PhysAddr::new(program::RAM.start + 2 * ONE_GIB),
+    ];
+    const PROGRAM: Range<usize> = program::RAM;
+    const INVALID_ADDRESS: fn(Access) -> FaultKind = FaultKind::Page;
+    const ASIDS: usize = 1 << 16;
+
+    fn accessed_bit(&self) -> AccessedBit {
+        self.accessed
+    }
+
+    /// Data with sstatus.SUM, code never.
+    fn kernel_reaches_user(who: Privilege, access: Access) -> bool {
+        who == Privilege::KernelForUser && access != Access::Jump
+    }
+
+    fn routine(number: u32) -> [u8; ROUTINE_BYTES] {
+        let mut bytes = [0; ROUTINE_BYTES];
+        for (place, word) in bytes.chunks_exact_mut(4).zip(hart::routine(number)) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    fn publish_code(&mut self) {
+        hart::synchronise_instructions();
+    }
+
+    fn print(&mut self, text: fmt::Arguments<'_>) {
+        program::say(text);
+    }
+
+    fn map_program(&self, table: &mut Table<Self>) -> PagingResult {
+        for part in [Part::Text, Part::User, Part::Data] {
+            let flags = MappingFlags::ACCESSED
+                | match part {
+                    Part::Text => MappingFlags::READ | MappingFlags::EXECUTE | MappingFlags::GLOBAL,
+                    Part::User => MappingFlags::READ | MappingFlags::EXECUTE | MappingFlags::USER,
+                    Part::Data => MappingFlags::READ | MappingFlags::WRITE | MappingFlags::GLOBAL,
+                };
+            let range = part.range();
+            let (va, pa) = (VirtAddr::new(range.start), PhysAddr::new(range.start));
+            let bytes = range.len();
+            table
+                .map_region(va, pa, bytes, flags, RegionOptions::HUGE)?
+                .flush();
+        }
+        Ok(())
+    }
+
+    unsafe fn activate(&mut self, root: PhysAddr, asid: Asid) {
+        let was_off = hart::satp() == 0;
+        let frame = root.as_usize() / PAGE_SIZE;
+        let asid = usize::from(asid.as_u16());
+        let satp = M::SATP_MODE << SATP_MODE_SHIFT | asid << SATP_ASID_SHIFT | frame;
+        // SAFETY: by the caller the tree maps the program, where it is.
+        unsafe { hart::set_satp(satp) };
+        if was_off {
+            tlb::execute(Invalidation::Everything(AddressSpace::All));
+        }
+    }
+
+    fn deactivate(&mut self) {
+        // SAFETY: untranslated, the program is where it is.
+        unsafe { hart::set_satp(0) };
+        tlb::execute(Invalidation::Everything(AddressSpace::All));
+    }
+
+    fn load(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
+        hart::load(va, who)
+    }
+
+    fn store(&mut self, va: VirtAddr, value: u64, who: Privilege) -> Result<(), Fault> {
+        // SAFETY: the scenario stores through mappings of its own blocks alone.
+        unsafe { hart::store(va, value, who) }
+    }
+
+    fn jump(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
+        // SAFETY: the scenario puts a routine into every frame that it lets be executed.
+        unsafe { hart::jump(va, who) }
+    }
+}
