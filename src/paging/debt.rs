@@ -209,12 +209,17 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
     /// What is owed concerns `leaf`: an invalidation for one ASID spares it if it is global.
     #[inline(always)]
     pub(super) fn owe_space(&mut self, leaf: PTE) {
-        if self.is_one_space()
-            && leaf.flags().contains(MappingFlags::GLOBAL)
-            && !planted(Mutant::AsidFormForGlobalLeaf)
-        {
+        if self.spares(leaf) {
             self.state |= EVERY_SPACE;
         }
+    }
+
+    /// Whether an invalidation for the tree's ASID spares `leaf`.
+    #[inline(always)]
+    pub(super) fn spares(&self, leaf: PTE) -> bool {
+        self.is_one_space()
+            && leaf.flags().contains(MappingFlags::GLOBAL)
+            && !planted(Mutant::AsidFormForGlobalLeaf)
     }
 
     /// Whether the tree belongs to one ASID.
@@ -254,9 +259,9 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
         self.state & COUNT > BY_ADDRESS_LIMIT
     }
 
-    /// How many more addresses can be owed before everything is invalidated.
-    pub(super) const fn room(&self) -> usize {
-        BY_ADDRESS_LIMIT.saturating_sub(self.state & COUNT)
+    /// Whether everything is invalidated if `count` more addresses are owed.
+    pub(super) const fn is_too_much(&self, count: usize) -> bool {
+        (self.state & COUNT) + count > BY_ADDRESS_LIMIT
     }
 
     /// The table at `pa`, which translated `bytes` from `va`, was unlinked, after all that was
@@ -283,6 +288,16 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
             None if planted(Mutant::TableOfRetainedForgotten) => {}
             None => self.owe(va.as_usize(), bytes),
         }
+    }
+
+    /// A page at `va` was removed, when nothing was owed and no other space is concerned.
+    #[inline(always)]
+    pub(super) fn owe_page(&mut self, va: VirtAddr) {
+        self.owed[0] = Owed {
+            at: va.as_usize(),
+            bytes: leaf_bytes::<M>(PageSize::Size4K),
+        };
+        self.state = 1;
     }
 
     /// Whether nothing is owed.
@@ -321,23 +336,30 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
     /// begins with the same barrier, and ends with a stronger one.
     #[inline(always)]
     pub(super) fn pay(&mut self) {
-        match mem::take(&mut self.state) {
+        // The state is reset in each arm, not before: where the caller's operation makes it known,
+        // only one arm is left.
+        match self.state {
             0 => {}
-            _ if planted(Mutant::NothingIsPaid) => {}
-            PUBLISH => M::Maintenance::publish(),
+            _ if planted(Mutant::NothingIsPaid) => self.state = 0,
+            PUBLISH => {
+                self.state = 0;
+                M::Maintenance::publish();
+            }
             1 => {
+                self.state = 0;
                 let va = VirtAddr::new(self.owed[0].at);
                 M::Maintenance::begin_invalidation();
                 M::Maintenance::invalidate(va, self.space, InvalidateScope::LastLevel);
                 M::Maintenance::end_invalidation();
             }
-            much => self.pay_much(much),
+            _ => self.pay_much(),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn pay_much(&mut self, state: usize) {
+    fn pay_much(&mut self) {
+        let state = mem::take(&mut self.state);
         if planted(Mutant::FreedBeforeInvalidated) {
             self.freed.release();
         }

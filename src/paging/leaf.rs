@@ -1,7 +1,8 @@
 //! Mapping, unmapping and changing one leaf: what the public methods of `table` and a batch do.
 #![forbid(unsafe_code)]
 
-use super::debt::FrameChain;
+use core::ops::Range;
+
 use super::geometry::{Span, check_frame, leaf_bytes, level_of_size, offset_of, table_index};
 use super::maintenance::Removed;
 use super::mutants::{Mutant, planted};
@@ -65,17 +66,20 @@ where
         if !place.entry.is_unused() {
             return Err(already_mapped::<M, PTE, H>(&place, va));
         }
-        let mut reserve = FrameChain::<M, PTE, H>::reserve(target - place.level)?;
-        self.debt.settle_before_making(va, leaf_bytes::<M>(size));
         let mut entry = leaf;
         for level in (place.level + 1..=target).rev() {
-            let table = Table::<M, PTE, H>::at(reserve.take());
+            let Some(frame) = H::alloc_frame() else {
+                free_path::<M, PTE, H>(entry, va, level + 1..target + 1);
+                return Err(PagingError::NoMemory);
+            };
+            let table = Table::<M, PTE, H>::at(frame);
             if !planted(Mutant::TableNotCleared) {
-                H::zero_frame(table.paddr());
+                H::zero_frame(frame);
             }
             table.store(table_index::<M>(va, level), entry);
-            entry = PTE::new_table(table.paddr()).with_count(1);
+            entry = PTE::new_table(frame).with_count(1);
         }
+        self.debt.settle_before_making(va, leaf_bytes::<M>(size));
         link(place.slot, entry);
         self.count_one_more(&place, va);
         if leaf.is_present() {
@@ -96,6 +100,7 @@ where
             && place.entry.is_present()
             && !place.entry.is_contiguous()
             && self.debt.is_paid()
+            && !self.debt.spares(place.entry)
             && self.pins.is_empty()
             && let Some(parent) = &place.parent
             && parent.entry.count() > 1
@@ -103,8 +108,7 @@ where
             let va = va.align_down(PAGE_SIZE);
             place.slot.store(PTE::from_bits(0));
             parent.slot.store(parent.entry.counted_down());
-            self.debt
-                .owe_invalidation(va, PageSize::Size4K, place.entry);
+            self.debt.owe_page(va);
             return Ok(Removed {
                 pa: place.entry.paddr(),
                 flags: place.entry.flags(),
@@ -210,6 +214,20 @@ where
             }
             (false, false) => put(new),
         }
+    }
+}
+
+/// Gives back the tables of `levels` on the way of `va` that `entry` leads to and nobody saw.
+#[cold]
+fn free_path<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    mut entry: PTE,
+    va: VirtAddr,
+    levels: Range<usize>,
+) {
+    for level in levels {
+        let table = Table::<M, PTE, H>::at(entry.paddr());
+        entry = table.load(table_index::<M>(va, level));
+        H::dealloc_frame(table.paddr());
     }
 }
 

@@ -102,6 +102,10 @@ where
         };
         while home.level + 1 < M::LEVELS && differs >> level_shift::<M>(home.level) == 0 {
             let bytes = level_bytes::<M>(home.level);
+            // An entry that is covered whole can go, with all below it.
+            if span.bytes() == bytes {
+                break;
+            }
             let index = (span.start / bytes) % entries::<M>();
             let slot = home.table.slot(index);
             let entry = slot.load();

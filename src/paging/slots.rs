@@ -5,7 +5,7 @@
 
 use core::array;
 use core::marker::PhantomData;
-use core::ops::ControlFlow;
+use core::ops::{ControlFlow, Range};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::geometry::entries;
@@ -140,20 +140,51 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     pub(super) fn first_used(self, first: usize, count: usize) -> Option<usize> {
         let used = |slot: &AtomicU64| slot.load(Ordering::Relaxed) != 0;
         self.with_run(first, count, |run| {
-            let mut chunks = run.chunks_exact(UNROLL);
-            let mut at = first;
-            for chunk in &mut chunks {
-                let any = chunk
-                    .iter()
-                    .fold(0, |any, slot| any | slot.load(Ordering::Relaxed));
-                if any != 0 {
-                    return chunk.iter().position(used).map(|index| at + index);
+            let mut at = 0;
+            while let Some(chunk) = run.get(at..at + 2 * UNROLL) {
+                let or = |any, slot: &AtomicU64| any | slot.load(Ordering::Relaxed);
+                if chunk.iter().fold(0, or) != 0 {
+                    break;
                 }
-                at += UNROLL;
+                at += 2 * UNROLL;
             }
-            let rest = chunks.remainder().iter().position(used);
-            rest.map(|index| at + index)
+            let rest = run.get(at..).unwrap_or_default();
+            rest.iter().position(used).map(|index| first + at + index)
         })
+    }
+
+    /// The first used entry of `range`: its index and the entry.
+    #[inline(always)]
+    pub(super) fn next_used(self, range: Range<usize>) -> Option<(usize, PTE)> {
+        if range.is_empty() {
+            return None;
+        }
+        // In most tables it is the very first one.
+        let entry = self.load(range.start);
+        if !entry.is_unused() {
+            return Some((range.start, entry));
+        }
+        let index = self.first_used(range.start, range.len())?;
+        Some((index, self.load(index)))
+    }
+
+    /// Shows `visit` every used entry with its index.
+    #[inline(always)]
+    pub(super) fn each_used(self, mut visit: impl FnMut(usize, PTE)) {
+        let mut index = 0;
+        while index < entries::<M>() {
+            let entry = self.load(index);
+            if !entry.is_unused() {
+                visit(index, entry);
+                index += 1;
+                continue;
+            }
+            // Tables of the upper levels are mostly empty.
+            match self.first_used(index, entries::<M>() - index) {
+                Some(next) => index = next,
+                None => return,
+            }
+        }
     }
 
     /// Shows `visit` every entry, each with the address of the page that it translates; the first

@@ -5,7 +5,7 @@ use core::ops::{ControlFlow, RangeBounds};
 
 use super::check::{Summary, Unsound};
 use super::debt::Debt;
-use super::geometry::{Span, entries};
+use super::geometry::Span;
 use super::pins::Pins;
 use super::share::{Alone, Sharing};
 use super::slots::Table;
@@ -262,26 +262,21 @@ pub(super) fn free_entries<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>
     level: usize,
     ours: impl Fn(usize) -> bool,
 ) {
-    for index in 0..entries::<M>() {
-        let entry = table.load(index);
-        if !is_table::<M, PTE>(entry, level) || !ours(index) {
-            continue;
-        }
-        free_table(Table::<M, PTE, H>::at(entry.paddr()), level + 1);
-    }
-}
-
-/// Gives back a table of `level` and all below it.
-#[inline(always)]
-fn free_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    table: Table<M, PTE, H>,
-    level: usize,
-) {
+    let is_ours = |index, entry| is_table::<M, PTE>(entry, level) && ours(index);
     // Most tables are of the last level, where there is nothing below.
-    if level + 1 < M::LEVELS {
-        free_below(table, level);
+    if level + 2 == M::LEVELS {
+        return table.each_used(|index, entry: PTE| {
+            if is_ours(index, entry) {
+                H::dealloc_frame(entry.paddr());
+            }
+        });
     }
-    H::dealloc_frame(table.paddr());
+    table.each_used(|index, entry: PTE| {
+        if is_ours(index, entry) {
+            free_below(Table::<M, PTE, H>::at(entry.paddr()), level + 1);
+            H::dealloc_frame(entry.paddr());
+        }
+    });
 }
 
 /// Gives back the tables below `table`, which is at `level`.

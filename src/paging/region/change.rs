@@ -151,8 +151,7 @@ where
         step: (&Leaves<PTE>, Step),
     ) -> ControlFlow<usize> {
         let mut rest = Rows::new::<M>(level, base, part).touched();
-        while let Some(index) = table.first_used(rest.start, rest.len()) {
-            let entry = table.load(index);
+        while let Some((index, entry)) = table.next_used(rest.clone()) {
             let offset = base + index * level_bytes::<M>(level);
             rest.start = index + 1;
             if is_table::<M, PTE>(entry, level) {
@@ -228,8 +227,7 @@ where
     fn clear(&mut self, table: Table<M, PTE, H>, level: usize, base: usize, part: Span) -> usize {
         let mut rest = Rows::new::<M>(level, base, part).touched();
         let mut cleared = 0;
-        while let Some(index) = table.first_used(rest.start, rest.len()) {
-            let entry = table.load(index);
+        while let Some((index, entry)) = table.next_used(rest.clone()) {
             let offset = base + index * level_bytes::<M>(level);
             let entry_span = Span::of_entry::<M>(offset, level);
             let mut count = 1;
@@ -292,17 +290,18 @@ where
 
     /// The table that the unlinked `entry` leads to, which translates from `offset` on, and all
     /// below it: owes what is due for its leaves, and gives it up.
+    #[inline(always)]
     fn abandon(&mut self, entry: PTE, level: usize, offset: usize) {
         let table = Table::<M, PTE, H>::at(entry.paddr());
         let known = PTE::COUNTS && level + 1 == M::LEVELS;
-        if known && entry.count() > self.debt.room() {
-            self.debt.pages += entry.count();
-            self.debt.owe_everything();
+        if known && self.debt.is_too_much(entry.count()) {
             if self.debt.is_one_space() {
                 for index in 0..entries::<M>() {
                     self.debt.owe_space(table.load(index));
                 }
             }
+            self.debt.pages += entry.count();
+            self.debt.owe_everything();
         } else if !known || !planted(Mutant::OneAddressOfATable) {
             self.abandon_entries(table, level, offset);
         }
@@ -311,13 +310,10 @@ where
             .owe_table(table.paddr(), M::vaddr_at(offset), bytes);
     }
 
+    /// The same for what is below `table`, which is at `level` and translates from `offset` on.
     fn abandon_entries(&mut self, table: Table<M, PTE, H>, level: usize, offset: usize) {
-        for index in 0..entries::<M>() {
-            let entry = table.load(index);
+        table.each_used(|index, entry| {
             let offset = offset + index * level_bytes::<M>(level);
-            if entry.is_unused() {
-                continue;
-            }
             if is_table::<M, PTE>(entry, level) {
                 self.abandon(entry, level + 1, offset);
             } else if let Some(size) = size_of_level::<M>(level) {
@@ -326,6 +322,6 @@ where
                     self.debt.owe_invalidation(M::vaddr_at(offset), size, entry);
                 }
             }
-        }
+        });
     }
 }

@@ -2,7 +2,7 @@
 //! rules of DDI 0487 D8.16 and D8.17.
 //!
 //! In a fresh table the root is frame 0; the first page mapped puts its tables of levels 1, 2
-//! and 3 into frames 1, 2 and 3. A table's descriptor has the number of its used entries in bits
+//! and 3 into frames 3, 2 and 1. A table's descriptor has the number of its used entries in bits
 //! 11:2.
 
 use core::mem::forget;
@@ -21,9 +21,12 @@ use crate::paging::{
 };
 
 const HIGH: usize = 0xffff_0000_0000_0000;
-const L1: usize = 0x1000;
+const L1: usize = 0x3000;
 const L2: usize = 0x2000;
-const L3: usize = 0x3000;
+const L3: usize = 0x1000;
+/// The level-2 table of [`two_blocks`] of 2 MiB, and the next frame: of the first split.
+const BLOCKS: usize = 0x1000;
+const SPLIT: usize = 0x3000;
 
 /// Global, write-back: AttrIndx 4, inner shareable, AF, PXN and UXN; page.
 const RW_PAGE: u64 = 0x0060_0000_0000_0713;
@@ -406,10 +409,10 @@ fn a_block_is_broken_before_the_table_that_replaces_it_is_linked() {
     let (start, bytes) = (HIGH, M2);
     let mut expected = Vec::from([
         Event::BeginBreak { start, bytes },
-        store(L2, 0, (RW_BLOCK | 0x8000_0000) & !1),
+        store(BLOCKS, 0, (RW_BLOCK | 0x8000_0000) & !1),
     ]);
     expected.extend(invalidation(&[tlbi(Vaae1is, HIGH)]));
-    expected.extend([ORDER, store(L2, 0, link(L3, 511)), Event::EndBreak]);
+    expected.extend([ORDER, store(BLOCKS, 0, link(SPLIT, 511)), Event::EndBreak]);
     expected.extend(PUBLISH);
     assert_eq!(log, expected);
 }
@@ -457,7 +460,7 @@ fn invalidation_and_publication_are_paid_together() {
         region.unwrap().flush();
     });
     let block = RW_BLOCK | READ_ONLY | 0x8020_0000;
-    let mut rest = Vec::from([Event::EndBreak, store(L2, 1, block)]);
+    let mut rest = Vec::from([Event::EndBreak, store(BLOCKS, 1, block)]);
     rest.extend(invalidation(&[tlbi(Vaale1is, HIGH + M2)]));
     assert!(log.ends_with(&rest), "{log:x?}");
 }
@@ -484,7 +487,7 @@ fn a_retained_block_is_split_without_a_break() {
     let mut table = two_blocks(PageSize::Size2M);
     table.protect(va(HIGH), NONE).unwrap().1.flush();
     let log = recorded(|| table.protect_region(va(HIGH), K4, RW).unwrap().flush());
-    let linked = [ORDER, store(L2, 0, link(L3, 512))];
+    let linked = [ORDER, store(BLOCKS, 0, link(SPLIT, 512))];
     assert_eq!(log, [&linked, &PUBLISH[..]].concat());
 }
 
