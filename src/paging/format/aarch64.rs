@@ -286,18 +286,22 @@ const fn attributes(flags: MappingFlags) -> u64 {
     bits
 }
 
-/// What the bits of a present leaf say about rights and memory type, and `GLOBAL`: by AttrIndx, NS, AP (bits
-/// 7:2), then PXN and UXN.
+/// What the bits of a present leaf say about rights and memory type, and `GLOBAL`: AttrIndx, NS
+/// and AP stay where they are (bits 7:2), PXN and UXN come below them.
 static RIGHTS_AND_TYPES: [u16; 256] = {
     let mut table = [0; 256];
     let mut index = 0;
     while index < table.len() {
-        let bits = (index as u64 & 0x3f) << ATTR_INDEX_SHIFT | (index as u64 >> 6) << 53;
+        let bits = index as u64 & RIGHTS_IN_PLACE | (index as u64 & 0b11) << EXECUTE_NEVER_SHIFT;
         table[index] = rights_and_type(bits).union(MappingFlags::GLOBAL).bits() as u16;
         index += 1;
     }
     table
 };
+
+/// The part of the index into [`RIGHTS_AND_TYPES`] that stands in the descriptor as it is.
+const RIGHTS_IN_PLACE: u64 = 0xfc;
+const EXECUTE_NEVER_SHIFT: u32 = PXN.trailing_zeros();
 
 /// The flags that AF and nG, shifted by [`SCOPE_SHIFT`], become.
 const SCOPE: MappingFlags = MappingFlags::ACCESSED.union(MappingFlags::GLOBAL);
@@ -376,7 +380,7 @@ impl GenericPTE for A64PTE {
         if !self.is_present() {
             return self.retained_flags();
         }
-        let rights = self.0 >> ATTR_INDEX_SHIFT & 0x3f | (self.0 >> PXN.trailing_zeros() & 3) << 6;
+        let rights = self.0 & RIGHTS_IN_PLACE | self.0 >> EXECUTE_NEVER_SHIFT & 0b11;
         let flags = RIGHTS_AND_TYPES[rights as usize] as usize;
         // AF and nG stand next to each other, as ACCESSED and GLOBAL do; the table has GLOBAL.
         let scope = self.0 as usize >> SCOPE_SHIFT & SCOPE.bits();
