@@ -154,6 +154,7 @@ where
                 }
                 self.debt.pages += bytes / PAGE_SIZE;
             }
+            self.debt.pay();
         });
     }
 }

@@ -197,8 +197,9 @@ where
                     debt.owe_invalidation(va, size, old);
                     debt.invalidate_broken();
                     put(new);
+                    debt.owe_publication(va, size, new);
+                    debt.pay();
                 });
-                self.debt.owe_publication(va, size, new);
             }
             (true, _) => {
                 store_in_steps(place, new);

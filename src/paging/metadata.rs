@@ -89,7 +89,8 @@ pub trait Maintenance: Send + Sync + 'static {
     /// Runs `work`, which makes `bytes` from `start` invalid for a moment (break-before-make).
     ///
     /// A kernel whose other cores or interrupt handlers may use the range keeps them off it here;
-    /// with nobody else, the work can just be done. It must be done exactly once.
+    /// with nobody else, the work can just be done. It must be done exactly once. When it returns,
+    /// what was made in the place of the old is published: whoever is let in again finds it.
     #[inline(always)]
     fn while_broken(start: VirtAddr, bytes: usize, work: impl FnOnce()) {
         let _ = (start, bytes);

@@ -137,6 +137,7 @@ where
             let _ = self.rewrite(table, level, base, rest, (leaves, Step::Break));
             self.debt.invalidate_broken();
             let _ = self.rewrite(table, level, base, rest, (leaves, Step::Make));
+            self.debt.pay();
         });
     }
 

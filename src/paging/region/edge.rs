@@ -209,6 +209,7 @@ where
             M::Maintenance::while_broken(M::vaddr_at(hull.start), hull.bytes(), || {
                 self.break_edges(edges);
                 self.make_edges(edges, span, change);
+                self.debt.pay();
             });
         } else {
             self.make_edges(edges, span, change);

@@ -258,8 +258,9 @@ fn another_frame_memory_type_or_global_is_broken_before_it_is_made() {
             store(L3, 0, old & !1),
         ]);
         log.extend(invalidation(&[tlbi(Vaae1is, HIGH)]));
-        log.extend([store(L3, 0, new), Event::EndBreak]);
+        log.push(store(L3, 0, new));
         log.extend(PUBLISH);
+        log.push(Event::EndBreak);
         log
     };
     let never = 0x0060_0000_0000_0000;
@@ -297,9 +298,9 @@ fn a_region_that_needs_a_break_is_broken_as_a_whole_and_invalidated_once() {
     expected.extend([
         store(L3, 0, device(frames[0])),
         store(L3, 1, device(frames[1])),
-        Event::EndBreak,
     ]);
     expected.extend(PUBLISH);
+    expected.push(Event::EndBreak);
     assert_eq!(log, expected);
 }
 
@@ -412,8 +413,9 @@ fn a_block_is_broken_before_the_table_that_replaces_it_is_linked() {
         store(BLOCKS, 0, (RW_BLOCK | 0x8000_0000) & !1),
     ]);
     expected.extend(invalidation(&[tlbi(Vaae1is, HIGH)]));
-    expected.extend([ORDER, store(BLOCKS, 0, link(SPLIT, 511)), Event::EndBreak]);
+    expected.extend([ORDER, store(BLOCKS, 0, link(SPLIT, 511))]);
     expected.extend(PUBLISH);
+    expected.push(Event::EndBreak);
     assert_eq!(log, expected);
 }
 
@@ -442,12 +444,9 @@ fn a_merge_breaks_the_table_invalidates_everything_and_then_makes_the_block() {
     let (start, bytes) = (HIGH, M2);
     let mut expected = Vec::from([Event::BeginBreak { start, bytes }, store(l2, 0, old & !1)]);
     expected.extend(invalidation(&[Event::Tlbi(Vmalle1is, 0)]));
-    expected.extend([
-        store(l2, 0, RW_BLOCK | 0x8000_0000),
-        Event::Free(child),
-        Event::EndBreak,
-    ]);
+    expected.extend([store(l2, 0, RW_BLOCK | 0x8000_0000), Event::Free(child)]);
     expected.extend(PUBLISH);
+    expected.push(Event::EndBreak);
     assert_eq!(log, expected);
 }
 
