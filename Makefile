@@ -18,7 +18,7 @@ help:
 	@echo 'make bench    the benchmarks: booting, and page tables beside those of other libraries'
 	@echo 'make bench-host  page tables beside those of other libraries, on this machine'
 	@echo 'make fuzz     page-table operations from random bytes, for SECONDS (600)'
-	@echo 'make mutants  each line of the page tables changed in turn: do the tests notice? (hours)'
+	@echo 'make mutants  each line of the page tables changed in turn: do the tests notice? (hours; ARGS="--shard 0/8")'
 	@echo 'make image    kernel8.img and kernel8.elf'
 	@echo 'make sdcard   sdcard.img, from which a board boots (FIRMWARE=folder with the files of its firmware)'
 	@echo 'make flash    write sdcard.img to a card: DEV=/dev/sdX'
@@ -72,7 +72,7 @@ fuzz:
 	@scripts/long.sh fuzz $(SECONDS)
 
 mutants:
-	@scripts/long.sh mutants
+	@scripts/long.sh mutants $(ARGS)
 
 sdcard:
 	@scripts/setup.sh sdcard

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs cargo for the kernel: scripts/kcargo.sh build --release, scripts/kcargo.sh clippy -- -D warnings.
 # Its files go to target/kernel, apart from those of the host's toolchain; KERNEL_TARGET_DIR changes that.
-# KERNEL_TARGET names another target, for the programs in tests/mmu.
+# KERNEL_TARGET names another target, for the programs in tests/mmu; KERNEL_RUSTFLAGS takes the place of all flags
+# in .cargo/config.toml, for the program in benches/peers.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -23,6 +24,9 @@ KERNEL_TARGET_DIR=${KERNEL_TARGET_DIR:-${CARGO_TARGET_DIR:-target}/kernel}
 clear_cargo_environment
 export CARGO="$kernel_bin/cargo" RUSTC="$kernel_bin/rustc" RUSTDOC="$kernel_bin/rustdoc"
 export CARGO_TARGET_DIR="$KERNEL_TARGET_DIR"
+if [ -n "${KERNEL_RUSTFLAGS-}" ]; then
+    export RUSTFLAGS="$KERNEL_RUSTFLAGS"
+fi
 if [ -n "$kernel_linker" ]; then
     export "CARGO_TARGET_$(echo "$target" | tr a-z- A-Z_)_LINKER=$kernel_linker"
 fi

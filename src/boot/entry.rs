@@ -12,7 +12,7 @@ use crate::board::raspi3;
 use crate::kernel::exit::ExitCode;
 use crate::kernel::record::{BootRecord, SCTLR_M_OR_C};
 use crate::mm::symbols;
-use crate::paging::format::aarch64::{SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON};
+use crate::paging::format::aarch64_registers::{SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON};
 
 global_asm!(
     include_str!("../../boot/start.S"),

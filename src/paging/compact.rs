@@ -4,6 +4,7 @@
 //! invalidated once, then the blocks are made and the tables freed. No frame is needed for it.
 #![forbid(unsafe_code)]
 
+use super::debt::Due;
 use super::geometry::{Rows, Span, entries, level_bytes, level_of_size, size_of_level};
 use super::mutants::{Mutant, planted};
 use super::region::Change;
@@ -58,7 +59,7 @@ where
         for block in [PageSize::Size2M, PageSize::Size1G] {
             self.merge_level(span, block);
         }
-        Ok(TlbFlushAll::new(&mut self.debt))
+        Ok(TlbFlushAll::new(&mut self.debt, Due::AsOwed))
     }
 
     /// Makes blocks of size `block`.
@@ -86,7 +87,7 @@ where
         found: &mut dyn FnMut(Merge<M, PTE, H>) -> bool,
     ) -> usize {
         let bytes = level_bytes::<M>(level);
-        for index in Rows::new::<M>(level, base, part).touched() {
+        for index in Rows::new::<M>(level, base, part).touched {
             let entry = table.load(index);
             let offset = base + index * bytes;
             let entry_span = Span::of_entry::<M>(offset, level);

@@ -1,7 +1,7 @@
 //! What operations owe before their effect may be relied on: [`Debt`], kept in the table itself.
 //!
-//! The table, not the receipt, holds it: a receipt that is leaked loses nothing, the next change
-//! of the same addresses pays first.
+//! The table, not the receipt, holds it: a receipt that is leaked loses no invalidation, the next
+//! change of the same addresses pays first. The receipt knows what it can pay without looking.
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
@@ -23,19 +23,18 @@ pub(super) const BY_ADDRESS_LIMIT: usize = 32;
 
 /// A list of frames that is kept in the frames themselves: the first entry names the next one.
 ///
-/// It is invalid for the hardware: a walker that still holds a pointer to an unlinked table finds
+/// It is a table's entry, broken: a walker that still holds a pointer to an unlinked table finds
 /// nothing there.
 pub(super) struct FrameChain<M, PTE, H> {
-    head: PhysAddr,
-    len: usize,
+    /// What names the first frame; unused if there is none.
+    head: PTE,
     format: Format<M, PTE, H>,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FrameChain<M, PTE, H> {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            head: PhysAddr::new(0),
-            len: 0,
+            head: PTE::from_bits(0),
             format: PhantomData,
         }
     }
@@ -58,18 +57,18 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FrameChain<M, PTE, H>
     /// Takes ownership of the frame at `pa`.
     #[inline]
     pub(super) fn push(&mut self, pa: PhysAddr) {
-        let next = PTE::new_table(self.head).broken();
-        Table::<M, PTE, H>::at(pa).store(0, next);
-        self.head = pa;
-        self.len += 1;
+        Table::<M, PTE, H>::at(pa).store(0, self.head);
+        self.head = PTE::new_table(pa).broken();
     }
 
     /// Gives one frame up.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<PhysAddr> {
-        self.len = self.len.checked_sub(1)?;
-        let pa = self.head;
-        self.head = Table::<M, PTE, H>::at(pa).load(0).paddr();
+        if self.head.is_unused() {
+            return None;
+        }
+        let pa = self.head.paddr();
+        self.head = Table::<M, PTE, H>::at(pa).load(0);
         Some(pa)
     }
 
@@ -92,39 +91,88 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FrameChain<M, PTE, H>
 }
 
 /// What one leaf, or one table, translated: a power of two of bytes, aligned to that.
+///
+/// One word: the page to invalidate, which is in the range, and below it the exponent of the
+/// range's bytes.
 #[derive(Clone, Copy)]
-struct Owed {
-    /// Where to invalidate: an address in the range.
-    at: usize,
-    bytes: usize,
-}
+struct Owed(usize);
 
 impl Owed {
+    /// A range of `bytes` in which the page at `at` is.
+    #[inline(always)]
+    const fn new(at: usize, bytes: usize) -> Self {
+        Self(at | bytes.trailing_zeros() as usize)
+    }
+
+    #[inline(always)]
+    const fn page(self) -> VirtAddr {
+        VirtAddr::new(self.0 & !(PAGE_SIZE - 1))
+    }
+
+    #[inline(always)]
+    const fn bytes(self) -> usize {
+        1 << (self.0 & (PAGE_SIZE - 1))
+    }
+
     /// Whether some address is in both ranges; neither is empty.
     const fn overlaps(self, start: usize, bytes: usize) -> bool {
-        let first = self.at & !(self.bytes - 1);
-        first <= start + (bytes - 1) && start <= first + (self.bytes - 1)
+        let first = self.0 & !(self.bytes() - 1);
+        first <= start + (bytes - 1) && start <= first + (self.bytes() - 1)
     }
 }
 
-/// An entry became valid.
-const PUBLISH: usize = 1 << 16;
-/// A table was unlinked: cached pointers to tables must go, too.
-const TABLES: usize = 1 << 17;
-/// A global leaf is concerned: every ASID must be reached.
-const EVERY_SPACE: usize = 1 << 18;
+/// What an operation on one leaf added to a debt, as far as that is known without looking: its
+/// receipt then pays without looking, too.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Due {
+    /// Nothing but that something became valid.
+    Publication,
+    /// Nothing but the page that [`Debt::owe_page`] names.
+    Page,
+    /// What is to be invalidated, if there is anything.
+    Invalidation,
+    /// What the debt says.
+    AsOwed,
+}
+
+/// What has to be looked at before a page is unmapped, besides the page itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Care {
+    /// Nothing.
+    None,
+    /// Whether it is global: the tree belongs to one ASID.
+    ForGlobal,
+    /// What the core stands on.
+    ForPins,
+}
+
 /// The number of ranges.
-const COUNT: usize = PUBLISH - 1;
+const COUNT: usize = (1 << 6) - 1;
+const _: () = assert!(BY_ADDRESS_LIMIT < COUNT);
+/// A table was unlinked: cached pointers to tables must go, too.
+const TABLES: usize = 1 << 6;
+/// A global leaf is concerned: every ASID must be reached.
+const EVERY_SPACE: usize = 1 << 7;
+/// There is one range, a page, and its address is in the bits above instead of in the list: what
+/// is owed and paid most often is then one store, and another to forget it.
+const PAGE: usize = 1 << 8;
+/// All that is not the address of a page.
+const FLAGS: usize = PAGE_SIZE - 1;
 
 /// What is owed.
 pub(super) struct Debt<M, PTE, H> {
     /// The ranges to invalidate.
     owed: [Owed; BY_ADDRESS_LIMIT],
-    /// [`PUBLISH`], [`TABLES`], [`EVERY_SPACE`], and how many ranges there are to invalidate; past
-    /// the limit, everything is.
+    /// [`TABLES`], [`EVERY_SPACE`], [`PAGE`], and how many ranges there are to
+    /// invalidate; past the limit, everything is.
     state: usize,
+    /// Whether entries became valid that no barrier has published. The receipt of a mapping knows
+    /// by itself; if that is leaked, what was mapped may be seen late, which harms nobody.
+    unpublished: bool,
     /// Whose translations the tree makes, unless they are global.
     pub(super) space: AddressSpace,
+    /// What follows from that and from the pins.
+    pub(super) care: Care,
     /// Unlinked tables.
     freed: FrameChain<M, PTE, H>,
     /// 4 KiB pages that the last region operation changed.
@@ -132,11 +180,13 @@ pub(super) struct Debt<M, PTE, H> {
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            owed: [Owed { at: 0, bytes: 1 }; BY_ADDRESS_LIMIT],
+            owed: [Owed(0); BY_ADDRESS_LIMIT],
             state: 0,
+            unpublished: false,
             space: AddressSpace::All,
+            care: Care::None,
             freed: FrameChain::new(),
             pages: 0,
         }
@@ -145,10 +195,22 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
     /// The entry of `leaf`, of `size` at `va`, became valid.
     #[inline(always)]
     pub(super) fn owe_publication(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) {
-        self.state |= PUBLISH;
+        self.unpublished = true;
         if M::CACHES_INVALID {
             self.owe_invalidation(va, size, leaf);
         }
+    }
+
+    /// The same for one leaf that has a receipt, and may be retained: what is due.
+    #[inline(always)]
+    pub(super) fn publication(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) -> Due {
+        if leaf.is_present() && !M::CACHES_INVALID && self.is_settled() {
+            return Due::Publication;
+        }
+        if leaf.is_present() {
+            self.owe_publication(va, size, leaf);
+        }
+        Due::AsOwed
     }
 
     /// `count` entries of leaves like `leaf`, of `size` from `va` on, became valid.
@@ -158,7 +220,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
         size: PageSize,
         (leaf, count): (PTE, usize),
     ) {
-        self.state |= PUBLISH;
+        self.unpublished = true;
         if M::CACHES_INVALID {
             self.owe_invalidations(va, size, (leaf, count));
         }
@@ -166,9 +228,18 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
 
     /// A table was linked where nothing was before.
     pub(super) fn owe_link(&mut self) {
-        self.state |= PUBLISH;
+        self.unpublished = true;
         if M::CACHES_INVALID {
             self.state |= TABLES;
+        }
+    }
+
+    /// A table with nothing but `leaf` was linked, and whoever asked for the leaf will publish it
+    /// if it is present.
+    #[inline(always)]
+    pub(super) fn owe_link_to(&mut self, leaf: PTE) {
+        if M::CACHES_INVALID || !leaf.is_present() {
+            self.owe_link();
         }
     }
 
@@ -228,18 +299,40 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
         matches!(self.space, AddressSpace::Asid(_))
     }
 
+    /// Whether `leaf`, a page, can be unmapped and owed by itself.
+    #[inline(always)]
+    pub(super) fn is_free_to_go(&self, leaf: PTE) -> bool {
+        match self.care {
+            Care::None => true,
+            Care::ForGlobal => !self.spares(leaf),
+            Care::ForPins => false,
+        }
+    }
+
     /// So much was removed that everything is invalidated.
     pub(super) fn owe_everything(&mut self) {
-        self.state = self.state & !COUNT | (BY_ADDRESS_LIMIT + 1);
+        let flags = self.state & (TABLES | EVERY_SPACE);
+        self.state = flags | (BY_ADDRESS_LIMIT + 1);
+    }
+
+    /// Moves the one page that is owed into the list, to which others will be added.
+    #[inline(always)]
+    fn list_page(&mut self) {
+        if self.state & PAGE != 0 {
+            let page = self.state & !FLAGS;
+            self.owed[0] = Owed::new(page, leaf_bytes::<M>(PageSize::Size4K));
+            self.state = ((self.state - page) & !PAGE) | 1;
+        }
     }
 
     #[inline(always)]
     fn owe(&mut self, at: usize, bytes: usize) {
+        self.list_page();
         if self.state & COUNT == 0 {
-            self.owed[0] = Owed { at, bytes };
+            self.owed[0] = Owed::new(at, bytes);
             self.state |= 1;
         } else {
-            self.owe_more(Owed { at, bytes });
+            self.owe_more(Owed::new(at, bytes));
         }
     }
 
@@ -270,6 +363,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
     /// One invalidation in its range removes every cached pointer to it; the last leaf that was
     /// removed from it has owed one already, unless that leaf was retained. Until that is paid,
     /// a table that is linked anywhere in the range would meet this one.
+    #[inline(always)]
     pub(super) fn owe_table(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {
         if planted(Mutant::TableFreedAtOnce) {
             H::dealloc_frame(pa);
@@ -277,14 +371,18 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
             self.freed.push(pa);
         }
         self.state |= TABLES;
-        if self.is_everything() {
-            return;
+        if !self.is_everything() {
+            self.owe_range_of_table(va, bytes);
         }
+    }
+
+    fn owe_range_of_table(&mut self, va: VirtAddr, bytes: usize) {
+        self.list_page();
         let last = (self.state & COUNT).checked_sub(1);
         let last = last.and_then(|last| self.owed.get_mut(last));
         match last.filter(|last| last.overlaps(va.as_usize(), bytes)) {
             Some(_) if planted(Mutant::TableMeetsTable) => {}
-            Some(last) => last.bytes = last.bytes.max(bytes),
+            Some(last) => *last = Owed::new(last.page().as_usize(), last.bytes().max(bytes)),
             None if planted(Mutant::TableOfRetainedForgotten) => {}
             None => self.owe(va.as_usize(), bytes),
         }
@@ -293,23 +391,13 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
     /// A page at `va` was removed, when nothing was owed and no other space is concerned.
     #[inline(always)]
     pub(super) fn owe_page(&mut self, va: VirtAddr) {
-        self.owed[0] = Owed {
-            at: va.as_usize(),
-            bytes: leaf_bytes::<M>(PageSize::Size4K),
-        };
-        self.state = 1;
-    }
-
-    /// Whether nothing is owed.
-    #[inline(always)]
-    pub(super) const fn is_paid(&self) -> bool {
-        self.state == 0
+        self.state = va.as_usize() | PAGE;
     }
 
     /// Whether nothing is owed that an invalidation pays for.
     #[inline(always)]
     pub(super) const fn is_settled(&self) -> bool {
-        self.state & !PUBLISH == 0
+        self.state == 0
     }
 
     /// Before entries of `bytes` from `va` on become valid: pays if something older may still be
@@ -322,7 +410,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
     }
 
     #[cold]
-    fn owes_any(&self, start: usize, bytes: usize) -> bool {
+    fn owes_any(&mut self, start: usize, bytes: usize) -> bool {
+        self.list_page();
         if planted(Mutant::MadeBeforeSettled) {
             return false;
         }
@@ -334,32 +423,48 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
 
     /// Issues what is owed, then gives the unlinked tables back. An invalidation publishes too: it
     /// begins with the same barrier, and ends with a stronger one.
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
     pub(super) fn pay(&mut self) {
-        // The state is reset in each arm, not before: where the caller's operation makes it known,
-        // only one arm is left.
         match self.state {
-            0 => {}
-            _ if planted(Mutant::NothingIsPaid) => self.state = 0,
-            PUBLISH => {
+            0 if !mem::take(&mut self.unpublished) => {}
+            0 => self.pay_due(Due::Publication),
+            _ if planted(Mutant::NothingIsPaid) => self.forget(),
+            state if state & FLAGS == PAGE => self.pay_due(Due::Page),
+            _ => self.pay_much(),
+        }
+    }
+
+    /// The same when it is known to be what is `due`.
+    #[inline(always)]
+    pub(super) fn pay_due(&mut self, due: Due) {
+        match due {
+            _ if planted(Mutant::NothingIsPaid) => self.forget(),
+            Due::Publication => M::Maintenance::publish(),
+            Due::Page => {
+                // Known before the barrier, after which the compiler would have to look again.
+                let care = self.care;
+                let page = VirtAddr::new(self.state & !FLAGS);
                 self.state = 0;
-                M::Maintenance::publish();
-            }
-            1 => {
-                self.state = 0;
-                let va = VirtAddr::new(self.owed[0].at);
                 M::Maintenance::begin_invalidation();
-                M::Maintenance::invalidate(va, self.space, InvalidateScope::LastLevel);
+                let scope = InvalidateScope::LastLevel;
+                match care {
+                    Care::None => M::Maintenance::invalidate(page, AddressSpace::All, scope),
+                    _ => M::Maintenance::invalidate(page, self.space, scope),
+                }
                 M::Maintenance::end_invalidation();
             }
-            _ => self.pay_much(),
+            Due::Invalidation if self.is_settled() => {}
+            Due::Invalidation | Due::AsOwed => self.pay(),
         }
     }
 
     #[cold]
     #[inline(never)]
     fn pay_much(&mut self) {
+        self.list_page();
         let state = mem::take(&mut self.state);
+        self.unpublished = false;
         if planted(Mutant::FreedBeforeInvalidated) {
             self.freed.release();
         }
@@ -381,7 +486,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
         match self.owed.get(..count) {
             Some(owed) => {
                 for owed in owed {
-                    M::Maintenance::invalidate(VirtAddr::new(owed.at), space, scope);
+                    M::Maintenance::invalidate(owed.page(), space, scope);
                 }
             }
             None => M::Maintenance::invalidate_all(space),
@@ -392,8 +497,9 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
     /// Between break and make: invalidates what is owed in every address space, and whatever
     /// pointers to tables are cached. What was unlinked stays owed.
     pub(super) fn invalidate_broken(&mut self) {
+        self.list_page();
         let count = self.state & COUNT;
-        self.state &= PUBLISH | TABLES;
+        self.state &= TABLES;
         if !planted(Mutant::BrokenNotInvalidated) {
             self.invalidate(count, AddressSpace::All, InvalidateScope::AnyLevel);
         }
@@ -406,7 +512,17 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
 
     /// Forgets the barriers and invalidations; the tables are given back.
     pub(super) fn forgive(&mut self) {
-        self.state = 0;
+        self.forget();
         self.freed.release();
+    }
+
+    const fn forget(&mut self) {
+        self.state = 0;
+        self.unpublished = false;
+    }
+
+    /// Leaves what is `due` to a later payment.
+    pub(super) fn defer(&mut self, due: Due) {
+        self.unpublished |= due == Due::Publication;
     }
 }

@@ -69,8 +69,7 @@ fn line<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
         return Ok(());
     }
     // Runs do not go past the table, so that they stand below its line.
-    let table = va.align_down(level_bytes::<M>(level) * entries::<M>());
-    let last = table.as_usize() | (level_bytes::<M>(level) * entries::<M>() - 1);
+    let last = va.as_usize() | (level_bytes::<M>(level) * entries::<M>() - 1);
     let last = crate::addr::VirtAddr::new(last);
     let Some(run) = view.iter(va..=last).next() else {
         return Ok(());

@@ -153,72 +153,49 @@ impl Span {
 
 /// The entries of a table that a span touches, in three groups: at most one entry that it covers
 /// in part at either end, and those between that it covers whole.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rows {
-    /// The entry at the start that is not covered whole.
-    pub(super) head: Option<usize>,
-    /// The first entry that is covered whole.
-    pub(super) first: usize,
-    /// How many are.
-    pub(super) count: usize,
-    /// The entry at the end that is not covered whole.
-    pub(super) tail: Option<usize>,
+    /// All.
+    pub(super) touched: Range<usize>,
+    /// Those that are covered whole; where there are none, empty at the end.
+    pub(super) whole: Range<usize>,
 }
 
 impl Rows {
     /// Those of the table at `level` whose first offset is `base`; `span` is not empty and lies
     /// in it.
-    pub(super) const fn new<M: PagingMetaData>(level: usize, base: usize, span: Span) -> Self {
+    #[inline(always)]
+    pub(super) fn new<M: PagingMetaData>(level: usize, base: usize, span: Span) -> Self {
         let shift = level_shift::<M>(level);
         let (start, end) = (span.start - base, span.end - base);
-        let mask = (1 << shift) - 1;
-        let (touched, full_end) = (start >> shift, end >> shift);
-        if start & mask == 0 {
-            return Self {
-                head: None,
-                first: touched,
-                count: full_end - touched,
-                tail: if end & mask == 0 {
-                    None
-                } else {
-                    Some(full_end)
-                },
-            };
-        }
-        if full_end == touched {
-            return Self {
-                head: Some(touched),
-                first: touched + 1,
-                count: 0,
-                tail: None,
-            };
-        }
+        let up = (1 << shift) - 1;
+        let first = (start + up) >> shift;
         Self {
-            head: Some(touched),
-            first: touched + 1,
-            count: full_end - touched - 1,
-            tail: if end & mask == 0 {
-                None
-            } else {
-                Some(full_end)
-            },
+            touched: start >> shift..(end + up) >> shift,
+            whole: first..first.max(end >> shift),
         }
     }
 
     /// Whether every entry is covered whole.
-    pub(super) const fn are_whole(&self) -> bool {
-        self.head.is_none() && self.tail.is_none()
+    pub(super) fn are_whole(&self) -> bool {
+        self.whole == self.touched
+    }
+
+    /// The entry at the start that is not covered whole.
+    #[inline(always)]
+    pub(super) fn head(&self) -> Option<usize> {
+        (self.touched.start < self.whole.start).then_some(self.touched.start)
+    }
+
+    /// The entry at the end that is not covered whole.
+    #[inline(always)]
+    pub(super) fn tail(&self) -> Option<usize> {
+        (self.whole.end < self.touched.end).then_some(self.whole.end)
     }
 
     /// The entries that are not covered whole.
+    #[inline(always)]
     pub(super) fn partial(&self) -> impl Iterator<Item = usize> + use<> {
-        self.head.into_iter().chain(self.tail)
-    }
-
-    /// All entries.
-    pub(super) fn touched(&self) -> Range<usize> {
-        let start = self.head.unwrap_or(self.first);
-        let end = self.tail.map_or(self.first + self.count, |tail| tail + 1);
-        start..end
+        self.head().into_iter().chain(self.tail())
     }
 }

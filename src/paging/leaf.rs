@@ -3,17 +3,18 @@
 
 use core::ops::Range;
 
+use super::debt::Due;
 use super::geometry::{Span, check_frame, leaf_bytes, level_of_size, offset_of, table_index};
 use super::maintenance::Removed;
 use super::mutants::{Mutant, planted};
 use super::place::{Place, first_mapped, link};
 use super::region::Change;
 use super::share::Sharing;
-use super::slots::Table;
+use super::slots::{Slot, Table};
 use super::view::is_table;
 use super::{
     GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingHandler,
-    PagingMetaData, PagingResult,
+    PagingMetaData, PagingResult, TlbFlush, Unmapped,
 };
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
@@ -24,84 +25,123 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    #[inline]
     pub(super) fn map_leaf(
         &mut self,
         va: VirtAddr,
         pa: PhysAddr,
         size: PageSize,
         flags: MappingFlags,
-    ) -> PagingResult {
+    ) -> PagingResult<TlbFlush<'_, M, PTE, H>> {
         let bytes = leaf_bytes::<M>(size);
-        let (va, pa) = (va.align_down(bytes), pa.align_down(bytes));
-        self.check_own(va)?;
+        let pa = pa.align_down(bytes);
+        self.check_own(va.align_down(bytes))?;
         check_frame::<M>(pa, bytes)?;
         let leaf = PTE::new_page(pa, flags, size)?;
         let target = level_of_size::<M>(size);
         let place = self.descend(va, target);
         // What nearly every mapping is; all else takes its time elsewhere, which keeps this short.
-        if place.level == target && place.entry.is_unused() && self.debt.is_settled() {
+        let due = if place.level == target && place.entry.is_unused() && self.debt.is_settled() {
             place.slot.store(leaf);
             self.count_one_more(&place, va);
-            if leaf.is_present() {
-                self.debt.owe_publication(va, size, leaf);
-            }
-            return Ok(());
-        }
-        self.map_slowly(place, va, size, leaf)
+            self.debt.publication(va.align_down(bytes), size, leaf)
+        } else if place.entry.is_unused() {
+            let parent = place.parent.map(|parent| parent.slot);
+            self.map_below(place.slot, parent, place.level, va, size, leaf)?;
+            self.debt.publication(va.align_down(bytes), size, leaf)
+        } else {
+            return Err(already_mapped::<M, PTE, H>(
+                place.entry,
+                place.level,
+                va,
+                size,
+            ));
+        };
+        Ok(TlbFlush::new(&mut self.debt, due))
     }
 
-    /// Maps `leaf` of `size` at `va` where tables are missing, or something is owed; or says what
-    /// is in the way.
+    /// Maps `leaf` of `size` at `va` where a table is missing, or something is owed. The walk ended
+    /// in `slot`, at `level`, which is unused; `parent` leads to its table.
+    ///
+    /// What the walk found is handed over word by word, which keeps it in registers.
     #[cold]
     #[inline(never)]
-    fn map_slowly(
+    fn map_below(
         &mut self,
-        place: Place<M, PTE>,
+        slot: Slot<M, PTE>,
+        parent: Option<Slot<M, PTE>>,
+        level: usize,
         va: VirtAddr,
         size: PageSize,
         leaf: PTE,
     ) -> PagingResult {
         let target = level_of_size::<M>(size);
-        if !place.entry.is_unused() {
-            return Err(already_mapped::<M, PTE, H>(&place, va));
+        if level + 1 != target || !self.debt.is_settled() {
+            return self.map_slowly(slot, parent, level, va, size, leaf);
         }
+        let entry = table_of::<M, PTE, H>(leaf, va, target)?;
+        self.link_below(slot, parent, level, va, entry);
+        self.debt.owe_link_to(leaf);
+        Ok(())
+    }
+
+    /// The same where several tables are missing, or something is owed.
+    #[cold]
+    #[inline(never)]
+    fn map_slowly(
+        &mut self,
+        slot: Slot<M, PTE>,
+        parent: Option<Slot<M, PTE>>,
+        level: usize,
+        va: VirtAddr,
+        size: PageSize,
+        leaf: PTE,
+    ) -> PagingResult {
+        let target = level_of_size::<M>(size);
         let mut entry = leaf;
-        for level in (place.level + 1..=target).rev() {
-            let Some(frame) = H::alloc_frame() else {
-                free_path::<M, PTE, H>(entry, va, level + 1..target + 1);
-                return Err(PagingError::NoMemory);
-            };
-            let table = Table::<M, PTE, H>::at(frame);
-            if !planted(Mutant::TableNotCleared) {
-                H::zero_frame(frame);
-            }
-            table.store(table_index::<M>(va, level), entry);
-            entry = PTE::new_table(frame).with_count(1);
+        for above in (level + 1..=target).rev() {
+            entry = table_of::<M, PTE, H>(entry, va, above).inspect_err(|_| {
+                free_path::<M, PTE, H>(entry, va, above + 1..target + 1);
+            })?;
         }
-        self.debt.settle_before_making(va, leaf_bytes::<M>(size));
-        link(place.slot, entry);
-        self.count_one_more(&place, va);
-        if leaf.is_present() {
-            self.debt.owe_publication(va, size, leaf);
-        }
-        if place.level < target {
-            self.debt.owe_link();
+        let bytes = leaf_bytes::<M>(size);
+        self.debt.settle_before_making(va.align_down(bytes), bytes);
+        self.link_below(slot, parent, level, va, entry);
+        if level < target {
+            self.debt.owe_link_to(leaf);
         }
         Ok(())
     }
 
+    /// Stores `entry`, a leaf or the table above it, in `slot`, which was unused, and counts it.
+    #[inline(always)]
+    fn link_below(
+        &self,
+        slot: Slot<M, PTE>,
+        parent: Option<Slot<M, PTE>>,
+        level: usize,
+        va: VirtAddr,
+        entry: PTE,
+    ) {
+        link(slot, entry);
+        if PTE::COUNTS
+            && let Some(parent) = parent
+            && !self.is_lent(level, offset_of::<M>(va))
+        {
+            parent.store(parent.load().counted_up());
+        }
+    }
+
+    /// Unmaps one leaf. What nearly every unmapping is, a page of a table that stays in use, comes
+    /// first.
     #[inline]
-    pub(super) fn unmap_leaf(&mut self, va: VirtAddr) -> PagingResult<Removed> {
+    pub(super) fn unmap_leaf(&mut self, va: VirtAddr) -> PagingResult<Unmapped<'_, M, PTE, H>> {
         self.check_own(va)?;
         let place = self.descend(va, M::LEVELS - 1);
-        // What nearly every unmapping is: a page of a table that stays in use.
         if place.level == M::LEVELS - 1
             && place.entry.is_present()
             && !place.entry.is_contiguous()
-            && self.debt.is_paid()
-            && !self.debt.spares(place.entry)
-            && self.pins.is_empty()
+            && self.debt.is_settled()
+            && self.debt.is_free_to_go(place.entry)
             && let Some(parent) = &place.parent
             && parent.entry.count() > 1
         {
@@ -109,13 +149,17 @@ where
             place.slot.store(PTE::from_bits(0));
             parent.slot.store(parent.entry.counted_down());
             self.debt.owe_page(va);
-            return Ok(Removed {
+            let leaf = Removed {
                 pa: place.entry.paddr(),
                 flags: place.entry.flags(),
                 size: PageSize::Size4K,
-            });
+            };
+            let receipt = TlbFlush::new(&mut self.debt, Due::Page);
+            return Ok(Unmapped::new(receipt, leaf));
         }
-        self.unmap_slowly(va)
+        let leaf = self.unmap_slowly(va)?;
+        let receipt = TlbFlush::new(&mut self.debt, Due::Invalidation);
+        Ok(Unmapped::new(receipt, leaf))
     }
 
     /// Unmaps any leaf.
@@ -131,13 +175,13 @@ where
         let va = va.align_down(leaf_bytes::<M>(size));
         if !self.pins.is_empty() || place.entry.is_contiguous() {
             self.change_leaf(va, size, Change::Unmap)?;
-            return Ok(leaf);
+        } else {
+            place.slot.store(PTE::from_bits(0));
+            if place.entry.is_present() {
+                self.debt.owe_invalidation(va, size, place.entry);
+            }
+            self.count_one_less(&place, va);
         }
-        place.slot.store(PTE::from_bits(0));
-        if place.entry.is_present() {
-            self.debt.owe_invalidation(va, size, place.entry);
-        }
-        self.count_one_less(&place, va);
         Ok(leaf)
     }
 
@@ -218,30 +262,51 @@ where
     }
 }
 
+/// A new table of `level` with `entry` on the way of `va` and nothing else: what leads to it.
+/// Nobody sees it yet.
+#[inline(always)]
+fn table_of<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    entry: PTE,
+    va: VirtAddr,
+    level: usize,
+) -> PagingResult<PTE> {
+    let frame = H::alloc_frame().ok_or(PagingError::NoMemory)?;
+    if !planted(Mutant::TableNotCleared) {
+        H::zero_frame(frame);
+    }
+    Table::<M, PTE, H>::at(frame).store(table_index::<M>(va, level), entry);
+    Ok(PTE::new_table(frame).with_count(1))
+}
+
 /// Gives back the tables of `levels` on the way of `va` that `entry` leads to and nobody saw.
-#[cold]
 fn free_path<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     mut entry: PTE,
     va: VirtAddr,
     levels: Range<usize>,
 ) {
     for level in levels {
-        let table = Table::<M, PTE, H>::at(entry.paddr());
-        entry = table.load(table_index::<M>(va, level));
-        H::dealloc_frame(table.paddr());
+        let frame = entry.paddr();
+        entry = Table::<M, PTE, H>::at(frame).load(table_index::<M>(va, level));
+        H::dealloc_frame(frame);
     }
 }
 
-/// Why nothing can be mapped at `place`: the first address that is mapped there.
+/// Why no leaf of `size` can be mapped at `va`, where `entry` is at `level`: the first address that is
+/// mapped there.
+#[cold]
+#[inline(never)]
 fn already_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    place: &Place<M, PTE>,
+    entry: PTE,
+    level: usize,
     va: VirtAddr,
+    size: PageSize,
 ) -> PagingError {
-    if !is_table::<M, PTE>(place.entry, place.level) {
+    let va = va.align_down(leaf_bytes::<M>(size));
+    if !is_table::<M, PTE>(entry, level) {
         return PagingError::AlreadyMapped { va };
     }
-    let table = Table::<M, PTE, H>::at(place.entry.paddr());
-    match first_mapped(table, place.level + 1, offset_of::<M>(va)) {
+    let table = Table::<M, PTE, H>::at(entry.paddr());
+    match first_mapped(table, level + 1, offset_of::<M>(va)) {
         Some(offset) => PagingError::AlreadyMapped {
             va: M::vaddr_at(offset),
         },

@@ -6,8 +6,9 @@
 //! receipt that is dropped pays.
 
 use core::marker::PhantomData;
+use core::mem;
 
-use super::debt::Debt;
+use super::debt::{Debt, Due};
 use super::share::{Alone, Sharing};
 use super::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
@@ -21,14 +22,15 @@ macro_rules! receipt {
         #[must_use = "a change holds only when its receipt is paid: call `flush`"]
         pub struct $name<'table, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> {
             debt: &'table mut Debt<M, PTE, H>,
+            due: Due,
         }
 
         impl<'table, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>
             $name<'table, M, PTE, H>
         {
             #[inline(always)]
-            pub(super) const fn new(debt: &'table mut Debt<M, PTE, H>) -> Self {
-                Self { debt }
+            pub(super) const fn new(debt: &'table mut Debt<M, PTE, H>, due: Due) -> Self {
+                Self { debt, due }
             }
 
             /// Issues the barriers and invalidations that are owed, and waits for them.
@@ -43,7 +45,8 @@ macro_rules! receipt {
             /// what became valid, and invalidates, on every core, what was removed or
             /// restricted, before it relies on the change and before it changes the same
             /// addresses again.
-            pub unsafe fn ignore(self) {
+            pub unsafe fn ignore(mut self) {
+                self.due = Due::AsOwed;
                 self.debt.forgive();
             }
         }
@@ -53,7 +56,7 @@ macro_rules! receipt {
         {
             #[inline(always)]
             fn drop(&mut self) {
-                self.debt.pay();
+                self.debt.pay_due(self.due);
             }
         }
     };
@@ -67,6 +70,14 @@ receipt! {
 receipt! {
     /// What is owed for a change of a region.
     TlbFlushAll
+}
+
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TlbFlush<'_, M, PTE, H> {
+    /// Leaves what is owed with the table.
+    fn defer(self) {
+        self.debt.defer(self.due);
+        mem::forget(self);
+    }
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TlbFlushAll<'_, M, PTE, H> {
@@ -229,7 +240,8 @@ where
         size: PageSize,
         flags: MappingFlags,
     ) -> PagingResult {
-        self.table.map_leaf(va, pa, size, flags)
+        self.table.map(va, pa, size, flags)?.defer();
+        Ok(())
     }
 
     /// As [`PageTable64::unmap`].
@@ -237,7 +249,8 @@ where
     /// # Errors
     /// As [`PageTable64::unmap`].
     pub fn unmap(&mut self, va: VirtAddr) -> PagingResult<BatchUnmapped<'batch>> {
-        let leaf = self.table.unmap_leaf(va)?;
+        let Unmapped { receipt, leaf } = self.table.unmap(va)?;
+        receipt.defer();
         Ok(BatchUnmapped {
             leaf,
             brand: PhantomData,
@@ -290,7 +303,8 @@ where
         flags: MappingFlags,
         options: RegionOptions,
     ) -> PagingResult<usize> {
-        self.table.map_pages(va, pa, size, flags, options)?;
+        let due = self.table.map_pages(va, pa, size, flags, options)?;
+        self.table.debt.defer(due);
         Ok(self.table.debt.pages)
     }
 

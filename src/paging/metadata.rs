@@ -27,16 +27,35 @@ pub trait PagingMetaData: Send + Sync + 'static {
     type Maintenance: Maintenance;
 
     /// Whether the tree translates `va`.
-    fn vaddr_is_valid(va: VirtAddr) -> bool;
+    ///
+    /// By default both canonical halves: bits from `VA_MAX_BITS` up equal the highest bit below.
+    #[inline]
+    #[must_use]
+    fn vaddr_is_valid(va: VirtAddr) -> bool {
+        canonical::<Self>(va.as_usize()) == va
+    }
 
     /// The virtual address at `offset` (below `2^VA_MAX_BITS`) from the tree's first.
-    fn vaddr_at(offset: usize) -> VirtAddr;
+    ///
+    /// By default the lower half of the offsets is the lower canonical half, from address 0.
+    #[inline]
+    #[must_use]
+    fn vaddr_at(offset: usize) -> VirtAddr {
+        canonical::<Self>(offset)
+    }
 
     /// Whether a descriptor can name `pa`.
     #[must_use]
     fn paddr_is_valid(pa: PhysAddr) -> bool {
         pa.as_usize() >> Self::PA_MAX_BITS == 0
     }
+}
+
+/// The canonical address with the low bits of `address`.
+#[inline]
+fn canonical<M: PagingMetaData + ?Sized>(address: usize) -> VirtAddr {
+    let unused = usize::BITS as usize - M::VA_MAX_BITS;
+    VirtAddr::new(((address << unused).cast_signed() >> unused).cast_unsigned())
 }
 
 /// Whose translations an invalidation must reach.

@@ -19,8 +19,9 @@
 //! * Every descriptor is written by one store, after what it leads to is complete and ordered.
 //! * Where the old translation must be gone before the new one is made, it is broken first.
 //! * What it owes, its receipt ([`TlbFlush`], [`TlbFlushAll`], [`Unmapped`]) pays, at the latest
-//!   when it is dropped; a receipt that is leaked leaves the debt with the table. Unlinked tables
-//!   and unmapped frames come back when it is paid, not before.
+//!   when it is dropped; a receipt that is leaked leaves the invalidations that it owes with the
+//!   table (what it mapped may be seen late). Unlinked tables and unmapped frames come back when
+//!   it is paid, not before.
 //! * Tables that are left empty are freed: after unmapping everything, the root is left.
 //!
 //! # A map of the room

@@ -7,7 +7,7 @@ use super::geometry::{
 use super::mutants::{Mutant, planted};
 use super::share::Sharing;
 use super::slots::{Slot, Table};
-use super::view::is_table;
+use super::view::{is_table, leads_on};
 use super::{
     GenericPTE, Maintenance, PageSize, PageTable64, PagingError, PagingHandler, PagingMetaData,
     PagingResult,
@@ -41,12 +41,24 @@ pub(super) struct Home<M, PTE, H> {
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Home<M, PTE, H> {
-    /// Whether a leaf or a contiguous group may lie across an end of `span`: in a table of pages
-    /// only a group can.
+    /// Whether a leaf or a contiguous group may lie across an end of `span`.
     pub(super) fn may_have_edges(&self, span: Span) -> bool {
-        let index = |offset: usize| (offset - self.base) >> level_shift::<M>(self.level);
-        let grouped = |offset| self.table.load(index(offset)).is_contiguous();
-        self.level + 1 < M::LEVELS || grouped(span.start) || grouped(span.end - 1)
+        self.may_cut(span.start, span.start) || self.may_cut(span.end - 1, span.end)
+    }
+
+    /// Whether `end` may lie inside the leaf, or the contiguous group, that holds `offset`.
+    #[inline(always)]
+    fn may_cut(&self, offset: usize, end: usize) -> bool {
+        let (mut table, mut level) = (self.table, self.level);
+        loop {
+            let entry = table.load(table_index::<M>(M::vaddr_at(offset), level));
+            if !is_table::<M, PTE>(entry, level) {
+                let inside = end & (level_bytes::<M>(level) - 1) != 0;
+                return entry.is_contiguous() || inside && !entry.is_unused();
+            }
+            table = Table::at(entry.paddr());
+            level += 1;
+        }
     }
 }
 
@@ -77,7 +89,7 @@ where
         loop {
             let slot = table.slot(table_index::<M>(va, level));
             let entry = slot.load();
-            if level == target || !is_table::<M, PTE>(entry, level) {
+            if level == target || !leads_on::<M, PTE>(entry, level) {
                 return Place {
                     level,
                     slot,

@@ -64,9 +64,10 @@ impl<M, PTE, H> Sharing<M, PTE, H> for Alone {
 /// The tables below a range of top-level entries, and all below those.
 ///
 /// # Invariants
-/// Each entry in `range` of the table `root` leads to a table that came from `H` and belongs to
+/// `root` is the table in `frame`. Each entry in `range` of it leads to a table that came from `H` and belongs to
 /// this value alone; `root` itself is never walked by the hardware.
 pub struct SharedTop<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> {
+    frame: PhysAddr,
     root: Table<M, PTE, H>,
     range: Range<usize>,
     written: AtomicBool,
@@ -90,8 +91,9 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> 
         let shift = level_shift::<M>(0);
         let range = span.start >> shift..span.end >> shift;
         let mut reserve = FrameChain::<M, PTE, H>::reserve(range.len() + 1)?;
-        let root = Table::at(reserve.take());
-        H::zero_frame(root.paddr());
+        let frame = reserve.take();
+        H::zero_frame(frame);
+        let root = Table::at(frame);
         for index in range.clone() {
             let table = reserve.take();
             H::zero_frame(table);
@@ -99,6 +101,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> 
         }
         M::Maintenance::order_table();
         Ok(Self {
+            frame,
             root,
             range,
             written: AtomicBool::new(false),
@@ -132,7 +135,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for SharedTop<M, PTE, H> {
     fn drop(&mut self) {
         free_entries(self.root, 0, |index| index < entries::<M>());
-        H::dealloc_frame(self.root.paddr());
+        H::dealloc_frame(self.frame);
     }
 }
 

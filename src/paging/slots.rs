@@ -3,10 +3,11 @@
 //! Every access is one 64-bit atomic, because a hardware walker or another core's walk may be
 //! there at the same time. No reference to an entry outlives the access.
 
-use core::array;
 use core::marker::PhantomData;
 use core::ops::{ControlFlow, Range};
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::{array, slice};
 
 use super::geometry::entries;
 use super::{ENTRIES, GenericPTE, Maintenance, PageSize, PagingHandler, PagingMetaData};
@@ -18,34 +19,38 @@ pub(super) type Format<M, PTE, H> = PhantomData<fn() -> (M, PTE, H)>;
 /// How many entries the loops over runs treat at once: what a loop costs is shared by them.
 const UNROLL: usize = 8;
 
-/// The entries of the frame at `pa`, for the duration of `work`.
+/// The entries of the frame that is reached at `at`, for the duration of `work`.
 #[inline(always)]
-fn with_frame<H: PagingHandler + ?Sized, R>(
-    pa: PhysAddr,
-    work: impl FnOnce(&[AtomicU64; ENTRIES]) -> R,
-) -> R {
-    let frame = H::phys_to_virt(pa).as_usize() as *const [AtomicU64; ENTRIES];
-    // SAFETY: `pa` is a table of a live tree or a frame that this room owns, so by
-    // `PagingHandler` its 512 words are readable and writable here. The reference ends with
+fn with_frame<R>(at: VirtAddr, work: impl FnOnce(&[AtomicU64; ENTRIES]) -> R) -> R {
+    let frame = at.as_usize() as *const [AtomicU64; ENTRIES];
+    // SAFETY: a table of a live tree or a frame that this room owns is reached there, so by
+    // `PagingHandler` its 512 words are readable and writable. The reference ends with
     // `work`, and every access to the words is atomic.
     work(unsafe { &*frame })
 }
 
+/// Whether all of a few entries are present: one branch for all of them.
+#[inline(always)]
+fn all_present<PTE: GenericPTE>(slots: &[AtomicU64]) -> bool {
+    let present = |slot: &AtomicU64| PTE::from_bits(slot.load(Ordering::Relaxed)).is_present();
+    slots.iter().fold(true, |all, slot| all & present(slot))
+}
+
 /// Makes every entry of a frame unused. Nobody else sees the frame yet.
 pub(super) fn zero<H: PagingHandler + ?Sized>(pa: PhysAddr) {
-    with_frame::<H, _>(pa, |slots| {
+    with_frame(H::phys_to_virt(pa), |slots| {
         for slot in slots {
             slot.store(0, Ordering::Relaxed);
         }
     });
 }
 
-/// A table: the frame that holds its entries.
+/// A table: where the frame that holds its entries is reached.
 ///
 /// # Invariants
 /// The frame is a table of a live tree of format `PTE`, or a frame that this room owns.
 pub(super) struct Table<M, PTE, H> {
-    pa: PhysAddr,
+    at: VirtAddr,
     format: Format<M, PTE, H>,
 }
 
@@ -62,7 +67,7 @@ impl<M, PTE, H> Copy for Table<M, PTE, H> {}
 /// # Invariants
 /// `at` is the address of an entry of a [`Table`], for which that one's invariant holds.
 pub(super) struct Slot<M, PTE> {
-    at: *const AtomicU64,
+    at: NonNull<AtomicU64>,
     format: PhantomData<fn() -> (M, PTE)>,
 }
 
@@ -79,7 +84,7 @@ impl<M: PagingMetaData, PTE: GenericPTE> Slot<M, PTE> {
     #[inline(always)]
     pub(super) fn load(self) -> PTE {
         // SAFETY: by the invariant, an aligned word that is readable; the access is atomic.
-        let slot = unsafe { &*self.at };
+        let slot = unsafe { self.at.as_ref() };
         PTE::from_bits(slot.load(Ordering::Relaxed))
     }
 
@@ -87,7 +92,7 @@ impl<M: PagingMetaData, PTE: GenericPTE> Slot<M, PTE> {
     #[inline(always)]
     pub(super) fn store(self, entry: PTE) {
         // SAFETY: by the invariant, an aligned word that is writable; the access is atomic.
-        let slot = unsafe { &*self.at };
+        let slot = unsafe { self.at.as_ref() };
         M::Maintenance::store(slot, entry.bits());
     }
 }
@@ -95,22 +100,22 @@ impl<M: PagingMetaData, PTE: GenericPTE> Slot<M, PTE> {
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     /// The table in the frame at `pa`, for which the invariant holds.
     #[inline(always)]
-    pub(super) const fn at(pa: PhysAddr) -> Self {
+    pub(super) fn at(pa: PhysAddr) -> Self {
         Self {
-            pa,
+            at: H::phys_to_virt(pa),
             format: PhantomData,
         }
     }
 
-    #[inline(always)]
-    pub(super) const fn paddr(self) -> PhysAddr {
-        self.pa
+    /// The page through which the table is read and written.
+    pub(super) const fn window(self) -> VirtAddr {
+        self.at
     }
 
     /// The entries from `first` on, `count` of them or as many as there are.
     #[inline(always)]
     fn with_run<R>(self, first: usize, count: usize, work: impl FnOnce(&[AtomicU64]) -> R) -> R {
-        with_frame::<H, _>(self.pa, |slots| {
+        with_frame(self.at, |slots| {
             work(slots.get(first..first + count).unwrap_or_default())
         })
     }
@@ -119,7 +124,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     #[inline(always)]
     pub(super) fn slot(self, index: usize) -> Slot<M, PTE> {
         Slot {
-            at: with_frame::<H, _>(self.pa, |slots| &raw const slots[index % ENTRIES]),
+            at: with_frame(self.at, |slots| NonNull::from(&slots[index % ENTRIES])),
             format: PhantomData,
         }
     }
@@ -226,7 +231,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
                 M::Maintenance::store(slot, leaf.bits());
                 leaf = leaf.next(size);
             };
-            let mut chunks = run.chunks_exact(UNROLL);
+            let mut chunks = run.chunks_exact(2 * UNROLL);
             for chunk in &mut chunks {
                 chunk.iter().for_each(&mut put);
             }
@@ -234,30 +239,32 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
         });
     }
 
+    /// Whether all `count` entries from `first` on are present.
+    pub(super) fn are_present(self, first: usize, count: usize) -> bool {
+        self.with_run(first, count, |run| {
+            let mut chunks = run.chunks_exact(UNROLL);
+            chunks.all(all_present::<PTE>) && all_present::<PTE>(chunks.remainder())
+        })
+    }
+
     /// Makes `count` entries from `first` on unused, as long as they are present leaves. Returns
     /// how many were.
     pub(super) fn clear_present(self, first: usize, count: usize) -> usize {
         self.with_run(first, count, |run| {
+            let clear = |slot: &AtomicU64| M::Maintenance::store(slot, 0);
             let mut done = 0;
-            let clear = |slot: &AtomicU64| {
-                let present = PTE::from_bits(slot.load(Ordering::Relaxed)).is_present();
-                if present {
-                    M::Maintenance::store(slot, 0);
+            // Eight at a time cost one check; where it fails, one at a time find out how far.
+            while let Some(chunk) = run.get(done..done + UNROLL) {
+                if !all_present::<PTE>(chunk) {
+                    break;
                 }
-                present
-            };
-            let mut chunks = run.chunks_exact(UNROLL);
-            for chunk in &mut chunks {
-                if let Some(stop) = chunk.iter().position(|slot| !clear(slot)) {
-                    return done + stop;
-                }
+                chunk.iter().for_each(clear);
                 done += UNROLL;
             }
-            let rest = chunks.remainder();
-            done + rest
-                .iter()
-                .position(|slot| !clear(slot))
-                .unwrap_or(rest.len())
+            let rest = run.get(done..).unwrap_or_default();
+            let present = |slot: &&AtomicU64| all_present::<PTE>(slice::from_ref(slot));
+            let more = rest.iter().take_while(present);
+            done + more.inspect(|slot| clear(slot)).count()
         })
     }
 

@@ -4,7 +4,7 @@
 use core::ops::{ControlFlow, RangeBounds};
 
 use super::check::{Summary, Unsound};
-use super::debt::Debt;
+use super::debt::{Care, Debt, Due};
 use super::geometry::Span;
 use super::pins::Pins;
 use super::share::{Alone, Sharing};
@@ -25,6 +25,7 @@ use crate::addr::{PhysAddr, VirtAddr};
 /// `view` is a tree of tables that came from `H` and belong to this value, or to who lent them.
 /// No table of its own but the root is empty, and where the format has room, the entry of each
 /// says how many of the table's entries are used.
+#[repr(C)]
 pub struct PageTable64<M, PTE, H, S = Alone>
 where
     M: PagingMetaData,
@@ -32,8 +33,8 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    view: TableView<M, PTE, H>,
     pub(super) debt: Debt<M, PTE, H>,
+    view: TableView<M, PTE, H>,
     pub(super) pins: Pins,
     pub(super) sharing: S,
 }
@@ -85,7 +86,7 @@ where
 
     /// The root table.
     pub(super) const fn root(&self) -> Table<M, PTE, H> {
-        Table::at(self.view.root_paddr())
+        self.view.root()
     }
 
     /// Says under which ASID the hardware uses this tree, so that invalidations of what is not
@@ -94,6 +95,16 @@ where
     pub fn set_asid(&mut self, asid: Option<Asid>) {
         self.debt.pay();
         self.debt.space = asid.map_or(AddressSpace::All, AddressSpace::Asid);
+        self.take_care();
+    }
+
+    /// Notes what follows from pins and address space.
+    const fn take_care(&mut self) {
+        self.debt.care = match (self.pins.is_empty(), self.debt.space) {
+            (true, AddressSpace::All) => Care::None,
+            (true, AddressSpace::Asid(_)) => Care::ForGlobal,
+            (false, _) => Care::ForPins,
+        };
     }
 
     /// Declares that the running core stands on `bytes` from `va` on: code, stack, vectors, data
@@ -105,12 +116,16 @@ where
     /// # Errors
     /// Those of an address range; [`PagingError::TooManyPins`].
     pub fn pin(&mut self, va: VirtAddr, bytes: usize) -> PagingResult {
-        self.pins.add(Span::new::<M>(va, bytes)?)
+        let added = self.pins.add(Span::new::<M>(va, bytes)?);
+        self.take_care();
+        added
     }
 
     /// Takes a [`PageTable64::pin`] of exactly this range back. Returns whether there was one.
     pub fn unpin(&mut self, va: VirtAddr, bytes: usize) -> bool {
-        Span::new::<M>(va, bytes).is_ok_and(|span| self.pins.remove(span))
+        let removed = Span::new::<M>(va, bytes).is_ok_and(|span| self.pins.remove(span));
+        self.take_care();
+        removed
     }
 
     /// What `va` translates to: address, flags, size of the leaf.
@@ -178,8 +193,7 @@ where
         size: PageSize,
         flags: MappingFlags,
     ) -> PagingResult<TlbFlush<'_, M, PTE, H>> {
-        self.map_leaf(va, pa, size, flags)?;
-        Ok(TlbFlush::new(&mut self.debt))
+        self.map_leaf(va, pa, size, flags)
     }
 
     /// Unmaps the leaf that covers `va`, present or retained, and unlinks tables left empty.
@@ -189,8 +203,7 @@ where
     /// [`PagingError::Shared`].
     #[inline]
     pub fn unmap(&mut self, va: VirtAddr) -> PagingResult<Unmapped<'_, M, PTE, H>> {
-        let leaf = self.unmap_leaf(va)?;
-        Ok(Unmapped::new(TlbFlush::new(&mut self.debt), leaf))
+        self.unmap_leaf(va)
     }
 
     /// Changes the frame, the flags or both of the leaf that covers `va`; `pa` is aligned down.
@@ -212,7 +225,7 @@ where
         flags: Option<MappingFlags>,
     ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H>)> {
         let size = self.update_leaf(va, pa, flags)?;
-        Ok((size, TlbFlush::new(&mut self.debt)))
+        Ok((size, TlbFlush::new(&mut self.debt, Due::AsOwed)))
     }
 
     /// Changes the flags of the leaf that covers `va`. Returns its size.

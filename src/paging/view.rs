@@ -4,13 +4,12 @@
 //! every entry is read once, as an atomic.
 
 use core::fmt;
-use core::marker::PhantomData;
 use core::ops::ControlFlow;
 
 use super::geometry::{
     check_address, entries, leaf_bytes, level_shift, size_of_level, table_index,
 };
-use super::slots::{Format, Table};
+use super::slots::Table;
 use super::{
     GenericPTE, MappingFlags, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
 };
@@ -59,10 +58,11 @@ pub struct Visit<PTE> {
 /// A tree of page tables, to be read. Not `Copy`: a borrowed view cannot outlive the borrow.
 ///
 /// # Invariants
-/// `root` is the root of a tree in format `PTE` all of whose tables `H` can reach.
+/// `root` is the root of a tree in format `PTE` all of whose tables `H` can reach, and `table` is
+/// where it reaches that one.
 pub struct TableView<M, PTE, H> {
     root: PhysAddr,
-    format: Format<M, PTE, H>,
+    table: Table<M, PTE, H>,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
@@ -72,15 +72,15 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     /// A tree in this format begins there, `H::phys_to_virt` reaches all its tables, and they
     /// stay tables as long as the view is used.
     #[must_use]
-    pub const unsafe fn new(root: PhysAddr) -> Self {
+    pub unsafe fn new(root: PhysAddr) -> Self {
         Self::owned(root)
     }
 
     /// The tree at `root`, which this room builds and keeps a tree.
-    pub(super) const fn owned(root: PhysAddr) -> Self {
+    pub(super) fn owned(root: PhysAddr) -> Self {
         Self {
             root,
-            format: PhantomData,
+            table: Table::at(root),
         }
     }
 
@@ -91,7 +91,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     }
 
     pub(super) const fn root(&self) -> Table<M, PTE, H> {
-        Table::at(self.root)
+        self.table
     }
 
     /// What `va` translates to: the address itself, not only its frame; flags; size of the leaf.
@@ -107,7 +107,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
             if !entry.is_present() {
                 break;
             }
-            if is_table::<M, PTE>(entry, level) {
+            if leads_on::<M, PTE>(entry, level) {
                 table = Table::at(entry.paddr());
                 continue;
             }
@@ -214,6 +214,15 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> fmt::Debug for TableV
 #[inline(always)]
 pub(super) fn is_table<M: PagingMetaData, PTE: GenericPTE>(entry: PTE, level: usize) -> bool {
     level + 1 < M::LEVELS && entry.is_present() && !entry.is_huge()
+}
+
+/// The same in a sound tree: at a level that has no leaves, whatever is present points to a table.
+#[inline(always)]
+pub(super) fn leads_on<M: PagingMetaData, PTE: GenericPTE>(entry: PTE, level: usize) -> bool {
+    if size_of_level::<M>(level).is_none() {
+        return entry.is_present();
+    }
+    is_table::<M, PTE>(entry, level)
 }
 
 /// A mutable visitor of entries, for the recursion.

@@ -1,6 +1,7 @@
 //! The MMU's registers: boot values, the switch of TTBR1, giving up TTBR0, address translation.
 //!
-//! The numbers are `paging::format::aarch64`'s; here they are written. Source: DDI 0487 D8, D24.2.
+//! The numbers are `paging::format::aarch64_registers`'s; here they are written. Source: DDI 0487
+//! D8, D24.2.
 
 use core::arch::asm;
 
@@ -11,7 +12,7 @@ use aarch64_cpu::registers::{
 
 use super::tlb;
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::paging::format::aarch64::{MAIR_EL1 as MAIR, TCR_EL1_EPD0, tcr_el1};
+use crate::paging::format::aarch64_registers::{MAIR_EL1 as MAIR, TCR_EL1_EPD0, tcr_el1};
 
 /// The routine that switches TTBR1 (boot/start.S), at its low address.
 pub type SwitchRoutine = unsafe extern "C" fn(root: u64, empty: u64);

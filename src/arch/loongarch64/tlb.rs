@@ -1,4 +1,4 @@
-//! TLB invalidation: the [`Maintenance`] of a LoongArch kernel's page tables.
+//! TLB invalidation: [`Instructions`] for the maintenance of a LoongArch kernel's page tables.
 //!
 //! Source: LoongArch Reference Manual, volume 1: 2.2.8 (DBAR, IBAR), 4.2.4 (INVTLB), 5.4 (TLB). The
 //! TLB is filled by software, and nothing else holds translations: no pointer to a table is
@@ -21,11 +21,9 @@
 //!   leaf that may come: so an invalidation at [`InvalidateScope::AnyLevel`] is one of the space.
 
 use core::arch::asm;
-use core::marker::PhantomData;
 
-use crate::addr::VirtAddr;
-use crate::arch::remote::{Invalidation, NoOthers, OtherCores};
-use crate::paging::{AddressSpace, InvalidateScope, Maintenance};
+use crate::arch::remote::{EveryCore, Invalidation, NoOthers, OneCore};
+use crate::paging::{AddressSpace, InvalidateScope};
 
 /// Every memory access before it is complete before any behind it.
 const COMPLETE: u32 = 0;
@@ -38,47 +36,31 @@ const INVTLB_ASID: u32 = 4;
 const INVTLB_ASID_AND_ADDRESS: u32 = 5;
 
 /// Maintenance of tables that this core uses, and others that `O` reaches, as by interrupts.
-pub struct Tlb<O = NoOthers>(PhantomData<O>);
+pub type Tlb<O = NoOthers> = EveryCore<Instructions, O>;
 
-impl<O: OtherCores> Tlb<O> {
-    /// Executes an invalidation on this core, and asks the others to.
-    #[inline(always)]
-    fn everywhere(invalidation: Invalidation) {
-        execute(invalidation);
-        O::ask(invalidation);
-    }
-}
+/// The instructions of the executing core.
+pub struct Instructions;
 
-impl<O: OtherCores> Maintenance for Tlb<O> {
+impl OneCore for Instructions {
     #[inline(always)]
-    fn order_table() {
+    fn order_stores() {
         barrier::<ORDER_STORES>();
     }
 
     #[inline(always)]
-    fn publish() {
+    fn complete_stores() {
         barrier::<COMPLETE>();
     }
 
     #[inline(always)]
-    fn begin_invalidation() {
-        barrier::<COMPLETE>();
+    fn execute(invalidation: Invalidation) {
+        execute(invalidation);
     }
 
     #[inline(always)]
-    fn invalidate(va: VirtAddr, space: AddressSpace, scope: InvalidateScope) {
-        Self::everywhere(Invalidation::Leaf { va, space, scope });
-    }
-
-    #[inline(always)]
-    fn invalidate_all(space: AddressSpace) {
-        Self::everywhere(Invalidation::Everything(space));
-    }
-
-    #[inline(always)]
-    fn end_invalidation() {
-        O::wait();
-        drop_fetched();
+    fn drop_fetched() {
+        // SAFETY: a barrier only orders.
+        unsafe { asm!("ibar 0", options(nostack, preserves_flags)) };
     }
 }
 
@@ -124,11 +106,4 @@ fn invtlb<const OPERATION: u32>(asid: usize, address: usize) {
 fn barrier<const HINT: u32>() {
     // SAFETY: a barrier only orders.
     unsafe { asm!("dbar {}", const HINT, options(nostack, preserves_flags)) };
-}
-
-/// Instructions that were fetched by translations that are gone are fetched again.
-#[inline(always)]
-fn drop_fetched() {
-    // SAFETY: a barrier only orders.
-    unsafe { asm!("ibar 0", options(nostack, preserves_flags)) };
 }

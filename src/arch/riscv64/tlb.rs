@@ -1,4 +1,4 @@
-//! Address-translation fences: the [`Maintenance`] of a RISC-V kernel's page tables.
+//! Address-translation fences: [`Instructions`] for the maintenance of a RISC-V kernel's page tables.
 //!
 //! Source: The RISC-V Instruction Set Manual, volume II, "Supervisor Memory-Management Fence
 //! Instruction". `sfence.vma` orders the stores before it with the walks after it, on this hart
@@ -17,59 +17,37 @@
 //! * A hart may remember that an entry was invalid (without Svvptc), so publishing is a fence, too.
 
 use core::arch::asm;
-use core::marker::PhantomData;
 
 use crate::addr::VirtAddr;
-use crate::arch::remote::{Invalidation, NoOthers, OtherCores};
-use crate::paging::{AddressSpace, InvalidateScope, Maintenance};
+use crate::arch::remote::{EveryCore, Invalidation, NoOthers, OneCore};
+use crate::paging::{AddressSpace, InvalidateScope};
 
 /// Maintenance of tables that this hart uses, and others that `O` reaches, as by the SBI's remote
 /// fences.
-pub struct Tlb<O = NoOthers>(PhantomData<O>);
+pub type Tlb<O = NoOthers> = EveryCore<Instructions, O>;
 
-impl<O: OtherCores> Tlb<O> {
-    /// Executes an invalidation on this hart, and asks the others to.
-    #[inline(always)]
-    fn everywhere(invalidation: Invalidation) {
-        execute(invalidation);
-        O::ask(invalidation);
-    }
-}
+/// The fences of the executing hart.
+pub struct Instructions;
 
-impl<O: OtherCores> Maintenance for Tlb<O> {
+impl OneCore for Instructions {
+    const TO_PUBLISH: Option<Invalidation> = Some(Invalidation::Everything(AddressSpace::All));
+
     #[inline(always)]
-    fn order_table() {
+    fn order_stores() {
         // SAFETY: a fence only orders.
         unsafe { asm!("fence w, w", options(nostack, preserves_flags)) };
     }
 
     #[inline(always)]
-    fn publish() {
-        Self::begin_invalidation();
-        Self::everywhere(Invalidation::Everything(AddressSpace::All));
-        Self::end_invalidation();
-    }
-
-    #[inline(always)]
-    fn begin_invalidation() {
+    fn complete_stores() {
         // This hart's `sfence.vma` needs it not; those of others must find the stores.
         // SAFETY: a fence only orders.
         unsafe { asm!("fence rw, rw", options(nostack, preserves_flags)) };
     }
 
     #[inline(always)]
-    fn invalidate(va: VirtAddr, space: AddressSpace, scope: InvalidateScope) {
-        Self::everywhere(Invalidation::Leaf { va, space, scope });
-    }
-
-    #[inline(always)]
-    fn invalidate_all(space: AddressSpace) {
-        Self::everywhere(Invalidation::Everything(space));
-    }
-
-    #[inline(always)]
-    fn end_invalidation() {
-        O::wait();
+    fn execute(invalidation: Invalidation) {
+        execute(invalidation);
     }
 }
 

@@ -1,4 +1,4 @@
-//! TLB invalidation: the [`Maintenance`] of an x86-64 kernel's page tables.
+//! TLB invalidation: [`Instructions`] for the maintenance of an x86-64 kernel's page tables.
 //!
 //! Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 3, "Caching
 //! Translation Information" and "Invalidation of TLBs and Paging-Structure Caches". Stores are seen
@@ -19,12 +19,11 @@
 
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid, __cpuid_count};
-use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU8, Ordering, compiler_fence};
 
 use crate::addr::VirtAddr;
-use crate::arch::remote::{Invalidation, NoOthers, OtherCores};
-use crate::paging::{AddressSpace, Asid, InvalidateScope, Maintenance};
+use crate::arch::remote::{EveryCore, Invalidation, NoOthers, OneCore};
+use crate::paging::{AddressSpace, Asid};
 
 /// CR4.PGE: global entries survive a load of CR3.
 const CR4_PGE: usize = 1 << 7;
@@ -36,46 +35,24 @@ const CR3_PCID: usize = 0xfff;
 const CPUID_7_EBX_INVPCID: u32 = 1 << 10;
 
 /// Maintenance of tables that this core uses, and others that `O` reaches, as by interrupts.
-pub struct Tlb<O = NoOthers>(PhantomData<O>);
+pub type Tlb<O = NoOthers> = EveryCore<Instructions, O>;
 
-impl<O: OtherCores> Tlb<O> {
-    /// Executes an invalidation on this core, and asks the others to.
-    #[inline(always)]
-    fn everywhere(invalidation: Invalidation) {
-        execute(invalidation);
-        O::ask(invalidation);
-    }
-}
+/// The instructions of the executing core.
+pub struct Instructions;
 
-impl<O: OtherCores> Maintenance for Tlb<O> {
+impl OneCore for Instructions {
     #[inline(always)]
-    fn order_table() {
+    fn order_stores() {
         compiler_fence(Ordering::Release);
     }
 
     #[inline(always)]
-    fn publish() {
+    fn complete_stores() {
         compiler_fence(Ordering::SeqCst);
     }
 
-    #[inline(always)]
-    fn begin_invalidation() {
-        compiler_fence(Ordering::SeqCst);
-    }
-
-    #[inline(always)]
-    fn invalidate(va: VirtAddr, space: AddressSpace, scope: InvalidateScope) {
-        Self::everywhere(Invalidation::Leaf { va, space, scope });
-    }
-
-    #[inline(always)]
-    fn invalidate_all(space: AddressSpace) {
-        Self::everywhere(Invalidation::Everything(space));
-    }
-
-    #[inline(always)]
-    fn end_invalidation() {
-        O::wait();
+    fn execute(invalidation: Invalidation) {
+        execute(invalidation);
     }
 }
 

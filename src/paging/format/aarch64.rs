@@ -1,8 +1,9 @@
-//! VMSAv8-64, 4 KiB granule, 48-bit halves: descriptors, and the registers that go with them.
+//! VMSAv8-64, 4 KiB granule, 48-bit halves: descriptors and addresses.
 //!
 //! Arm DDI 0487: D8.3.1 (table, block and page descriptors), D8.3.2 (attribute fields), D8.4
-//! (access permissions), D24.2 (MAIR_EL1, TCR_EL1, SCTLR_EL1); Cortex-A53 TRM DDI 0500 for what
-//! the core implements: 40-bit physical addresses, 16-bit ASIDs, no hardware access flag.
+//! (access permissions); Cortex-A53 TRM DDI 0500 for what the core implements: 40-bit physical
+//! addresses, 16-bit ASIDs, no hardware access flag. Descriptors mean this with the registers as
+//! [`aarch64_registers`](super::aarch64_registers) has them.
 //!
 //! # Decisions
 //! * A tree translates one half, and says which by its type: the same descriptor indices serve
@@ -15,48 +16,12 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use super::encoding::{Encodings, encodings, frame};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::paging::{
     GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData,
     PagingResult, TableView, check_wx,
 };
-
-/// MAIR_EL1: index 0 Device-nGnRnE, 1 Device-nGnRE, 3 Normal non-cacheable, 4 Normal write-back
-/// with read and write allocation, inner and outer.
-pub const MAIR_EL1: u64 = 0x0000_00ff_4400_0400;
-
-/// TCR_EL1 without IPS: T0SZ = T1SZ = 16; both walks inner shareable, write-back write-allocate;
-/// TG0 = 4 KiB (0b00), TG1 = 4 KiB (0b10); A1 = 0; AS = 1, 16-bit ASIDs; TBI = 0.
-pub const TCR_EL1_BASE: u64 = 16
-    | 0b01 << 8 // IRGN0
-    | 0b01 << 10 // ORGN0
-    | 0b11 << 12 // SH0
-    | 16 << 16 // T1SZ
-    | 0b01 << 24 // IRGN1
-    | 0b01 << 26 // ORGN1
-    | 0b11 << 28 // SH1
-    | 0b10 << 30 // TG1
-    | 1 << 36; // AS
-
-/// TCR_EL1.EPD0: no walks from TTBR0.
-pub const TCR_EL1_EPD0: u64 = 1 << 7;
-
-/// SCTLR_EL1 with the MMU on: the RES1 bits of Armv8.0 (11, 20, 22, 23, 28, 29), M, A, C, SA,
-/// SA0, I and WXN.
-pub const SCTLR_EL1_MMU_ON: u64 = 0x30d8_181f;
-
-/// SCTLR_EL1 with the MMU and the caches off: the RES1 bits alone.
-pub const SCTLR_EL1_MMU_OFF: u64 = 0x30d0_0800;
-
-/// TCR_EL1 for a CPU with this ID_AA64MMFR0_EL1.
-///
-/// PARange is bits 3:0 and has IPS's encoding; values above 5 (48 bits) need a larger granule.
-#[must_use]
-pub const fn tcr_el1(id_aa64mmfr0: u64) -> u64 {
-    let pa_range = id_aa64mmfr0 & 0xf;
-    let ips = if pa_range > 5 { 5 } else { pa_range };
-    TCR_EL1_BASE | ips << 32
-}
 
 const VALID: u64 = 1 << 0;
 /// In a valid descriptor: a table (levels 0 to 2) or a page (level 3); clear: a block.
@@ -79,6 +44,7 @@ const COUNT_SHIFT: u32 = 2;
 const COUNT: u64 = 0x3ff << COUNT_SHIFT;
 const OUTPUT_ADDRESS: u64 = 0x0000_ffff_ffff_f000;
 
+/// Indices into [`MAIR_EL1`](super::aarch64_registers::MAIR_EL1).
 const DEVICE_NGNRNE: u64 = 0;
 const DEVICE_NGNRE: u64 = 1;
 const NORMAL_NON_CACHEABLE: u64 = 3;
@@ -97,7 +63,7 @@ impl A64PTE {
     #[must_use]
     pub const fn attributes(flags: MappingFlags, size: PageSize) -> u64 {
         match encode(flags) {
-            Ok(bits) => (bits | NOT_BLOCK) & !block_bit(size),
+            Ok(bits) => bits & !block_bit(size),
             Err(_) => panic!("these flags have no encoding"),
         }
     }
@@ -192,7 +158,7 @@ const fn encode(flags: MappingFlags) -> PagingResult<u64> {
         return Err(error);
     }
     if !flags.intersects(MappingFlags::RIGHTS) {
-        return Ok(attributes(flags) | RETAINED | UXN | PXN);
+        return Ok(attributes(flags) | RETAINED | UXN | PXN | NOT_BLOCK);
     }
     let execute = flags.contains(MappingFlags::EXECUTE);
     let readable = flags.contains(MappingFlags::READ);
@@ -207,48 +173,19 @@ const fn encode(flags: MappingFlags) -> PagingResult<u64> {
         (true, true) => PXN,
     };
     let el0 = if user && readable { AP_EL0 } else { 0 };
-    Ok(attributes(flags) | VALID | never | el0)
+    Ok(attributes(flags) | VALID | never | el0 | NOT_BLOCK)
 }
 
 const fn unsupported<T>(flags: MappingFlags, refused: MappingFlags) -> PagingResult<T> {
     Err(PagingError::Unsupported { flags, refused })
 }
 
-/// What stands in [`ENCODINGS`] for flags that have none.
-const REFUSED: u64 = 0;
-
-/// [`encode`] for every set of flags: looked up on the way to every descriptor.
-static ENCODINGS: [u64; MappingFlags::SETS] = {
-    let mut table = [REFUSED; MappingFlags::SETS];
-    let mut bits = 0;
-    while bits < MappingFlags::SETS {
-        if let Ok(encoding) = encode(MappingFlags::from_bits_retain(bits)) {
-            table[bits] = encoding | NOT_BLOCK;
-        }
-        bits += 1;
-    }
-    table
-};
+static ENCODINGS: Encodings = encodings!(flags => encode(flags));
 
 /// All bits of a leaf of `size` but its output address.
 #[inline]
 fn lookup(flags: MappingFlags, size: PageSize) -> PagingResult<u64> {
-    match ENCODINGS.get(flags.bits()) {
-        Some(&encoding) if encoding != REFUSED => Ok(encoding & !block_bit(size)),
-        _ => Err(refusal(flags)),
-    }
-}
-
-/// Why flags have no encoding.
-#[cold]
-fn refusal(flags: MappingFlags) -> PagingError {
-    match encode(flags) {
-        Err(error) => error,
-        Ok(_) => PagingError::Unsupported {
-            flags,
-            refused: flags.difference(MappingFlags::all()),
-        },
-    }
+    Ok(ENCODINGS.attributes(flags, encode)? & !block_bit(size))
 }
 
 /// Bit 1, which a page has and a block has not: of a block.
@@ -352,7 +289,7 @@ impl GenericPTE for A64PTE {
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
         let attributes = lookup(flags, size)?;
-        Ok(Self(attributes | output_address(pa, size)?))
+        Ok(Self(attributes | frame(pa, size, OUTPUT_ADDRESS)?))
     }
 
     #[inline(always)]
@@ -389,7 +326,7 @@ impl GenericPTE for A64PTE {
 
     #[inline]
     fn set_paddr(&mut self, pa: PhysAddr, size: PageSize) -> PagingResult {
-        self.0 = self.0 & !OUTPUT_ADDRESS | output_address(pa, size)?;
+        self.0 = self.0 & !OUTPUT_ADDRESS | frame(pa, size, OUTPUT_ADDRESS)?;
         Ok(())
     }
 
@@ -468,21 +405,6 @@ impl GenericPTE for A64PTE {
     fn without_contiguous(self) -> Self {
         Self(self.0 & !CONTIGUOUS)
     }
-}
-
-/// `pa` as the output address of a leaf of `size`.
-fn output_address(pa: PhysAddr, size: PageSize) -> PagingResult<u64> {
-    if !pa.is_aligned(size.bytes()) {
-        return Err(PagingError::NotAligned {
-            value: pa.as_usize(),
-            alignment: size.bytes(),
-        });
-    }
-    let bits = pa.as_usize() as u64;
-    if bits & !OUTPUT_ADDRESS != 0 {
-        return Err(PagingError::InvalidPhysAddr { pa });
-    }
-    Ok(bits)
 }
 
 /// Which half of the address space a tree translates.

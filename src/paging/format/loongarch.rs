@@ -28,7 +28,8 @@
 
 use core::marker::PhantomData;
 
-use crate::addr::{PhysAddr, VirtAddr};
+use super::encoding::{Encodings, bits_if, encodings, excluded, frame};
+use crate::addr::PhysAddr;
 use crate::paging::{
     GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData,
     PagingResult, TableView, check_wx,
@@ -105,7 +106,7 @@ impl GenericPTE for LA64PTE {
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
         let attributes = attributes(flags, size)?;
-        Ok(Self(attributes | frame(pa, size)?))
+        Ok(Self(attributes | frame(pa, size, ADDRESS)?))
     }
 
     #[inline]
@@ -155,7 +156,7 @@ impl GenericPTE for LA64PTE {
 
     #[inline]
     fn set_paddr(&mut self, pa: PhysAddr, size: PageSize) -> PagingResult {
-        self.0 = self.0 & !Self::address_mask(size) | frame(pa, size)?;
+        self.0 = self.0 & !Self::address_mask(size) | frame(pa, size, ADDRESS)?;
         Ok(())
     }
 
@@ -205,10 +206,7 @@ impl GenericPTE for LA64PTE {
 /// All bits of a leaf but its frame.
 #[inline]
 fn attributes(flags: MappingFlags, size: PageSize) -> PagingResult<u64> {
-    let bits = match ATTRIBUTES.get(flags.bits()) {
-        Some(&bits) if bits != REFUSED => bits,
-        _ => encode_slowly(flags)?,
-    };
+    let bits = ENCODINGS.attributes(flags, encode)?;
     Ok(match size {
         PageSize::Size4K => bits,
         PageSize::Size2M | PageSize::Size1G => huge(bits),
@@ -221,33 +219,14 @@ const fn huge(bits: u64) -> u64 {
     bits | HUGE | IS_HUGE | global
 }
 
-/// [`encode`] of every set of flags.
-static ATTRIBUTES: [u64; MappingFlags::SETS] = {
-    let mut table = [REFUSED; MappingFlags::SETS];
-    let mut set = 0;
-    while set < MappingFlags::SETS {
-        if let Ok(bits) = encode(MappingFlags::from_bits_retain(set)) {
-            table[set] = bits;
-        }
-        set += 1;
-    }
-    table
-};
-
-/// Not the attributes of any leaf: the address is not among them.
-const REFUSED: u64 = u64::MAX;
-
-#[cold]
-fn encode_slowly(flags: MappingFlags) -> PagingResult<u64> {
-    encode(flags)
-}
+static ENCODINGS: Encodings = encodings!(flags => encode(flags));
 
 /// All bits of a basic page's entry but its frame, or why there are none.
 const fn encode(flags: MappingFlags) -> PagingResult<u64> {
     if let Err(error) = check_wx(flags) {
         return Err(error);
     }
-    let refused = refused(flags);
+    let refused = excluded(flags);
     if !refused.is_empty() {
         return Err(PagingError::Unsupported { flags, refused });
     }
@@ -266,18 +245,6 @@ const fn encode(flags: MappingFlags) -> PagingResult<u64> {
         | bits_if(flags, MappingFlags::ACCESSED, accessed))
 }
 
-/// The flags that no entry can have together with the rest.
-const fn refused(flags: MappingFlags) -> MappingFlags {
-    let mut refused = flags.difference(MappingFlags::all());
-    if flags.contains(MappingFlags::MEMORY_TYPE) {
-        refused = refused.union(MappingFlags::UNCACHED);
-    }
-    if flags.contains(MappingFlags::USER) {
-        refused = refused.union(flags.intersection(MappingFlags::GLOBAL));
-    }
-    refused
-}
-
 const fn memory_type(flags: MappingFlags) -> u64 {
     if flags.contains(MappingFlags::DEVICE) {
         STRONGLY_ORDERED_UNCACHED
@@ -286,26 +253,6 @@ const fn memory_type(flags: MappingFlags) -> u64 {
     } else {
         COHERENT_CACHED
     }
-}
-
-const fn bits_if(flags: MappingFlags, flag: MappingFlags, bits: u64) -> u64 {
-    if flags.contains(flag) { bits } else { 0 }
-}
-
-/// `pa` as the frame of a leaf of `size`.
-#[inline]
-fn frame(pa: PhysAddr, size: PageSize) -> PagingResult<u64> {
-    let bits = pa.as_usize() as u64;
-    if bits & !LA64PTE::address_mask(size) == 0 {
-        return Ok(bits);
-    }
-    if pa.is_aligned(size.bytes()) {
-        return Err(PagingError::InvalidPhysAddr { pa });
-    }
-    Err(PagingError::NotAligned {
-        value: pa.as_usize(),
-        alignment: size.bytes(),
-    })
 }
 
 /// 4 levels of 4 KiB tables over both halves of 48-bit addresses, with 48-bit physical addresses.
@@ -318,18 +265,6 @@ impl<T: Maintenance> PagingMetaData for LA64MetaData<T> {
     const PA_MAX_BITS: usize = 48;
     const CACHES_INVALID: bool = true;
     type Maintenance = T;
-
-    #[inline]
-    fn vaddr_is_valid(va: VirtAddr) -> bool {
-        Self::vaddr_at(va.as_usize()) == va
-    }
-
-    /// Bits 63:48 equal bit 47.
-    #[inline]
-    fn vaddr_at(offset: usize) -> VirtAddr {
-        let unused = usize::BITS as usize - Self::VA_MAX_BITS;
-        VirtAddr::new(((offset << unused).cast_signed() >> unused).cast_unsigned())
-    }
 }
 
 /// A page table maintained by `T`, with frames from `H`.

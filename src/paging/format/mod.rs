@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 pub mod aarch64;
+pub mod aarch64_registers;
 pub mod aarch64_tlb;
+mod encoding;
 pub mod loongarch;
 pub mod par;
 pub mod riscv;

@@ -19,7 +19,8 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::addr::{PhysAddr, VirtAddr};
+use super::encoding::{Encodings, bits_if, encodings, excluded, frame};
+use crate::addr::PhysAddr;
 use crate::paging::{
     GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData,
     PagingResult, TableView, check_wx,
@@ -81,8 +82,7 @@ pub type Rv64PTE = Rv64Entry<Platform>;
 pub type Rv64PbmtPTE = Rv64Entry<Svpbmt>;
 
 impl<E: MemoryTypes> Rv64Entry<E> {
-    /// [`encode`] of every set of flags.
-    const ATTRIBUTES: &'static [u64; MappingFlags::SETS] = &attributes_of_all_sets(E::FLAGS);
+    const ENCODINGS: &'static Encodings = &encodings!(flags => encode(flags, E::FLAGS));
 
     #[inline]
     const fn new(bits: u64) -> Self {
@@ -92,10 +92,7 @@ impl<E: MemoryTypes> Rv64Entry<E> {
     /// All bits of a leaf but its frame.
     #[inline]
     fn attributes(flags: MappingFlags) -> PagingResult<u64> {
-        match Self::ATTRIBUTES.get(flags.bits()) {
-            Some(&bits) if bits != REFUSED => Ok(bits),
-            _ => encode_slowly(flags, E::FLAGS),
-        }
+        Self::ENCODINGS.attributes(flags, |flags| encode(flags, E::FLAGS))
     }
 }
 
@@ -105,7 +102,7 @@ impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
         let attributes = Self::attributes(flags)?;
-        Ok(Self::new(attributes | frame(pa, size)?))
+        Ok(Self::new(attributes | frame_number(pa, size)?))
     }
 
     #[inline]
@@ -149,7 +146,7 @@ impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
 
     #[inline]
     fn set_paddr(&mut self, pa: PhysAddr, size: PageSize) -> PagingResult {
-        self.0 = self.0 & !Self::address_mask(size) | frame(pa, size)?;
+        self.0 = self.0 & !Self::address_mask(size) | frame_number(pa, size)?;
         Ok(())
     }
 
@@ -191,26 +188,6 @@ impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
     }
 }
 
-const fn attributes_of_all_sets(memory_types: MappingFlags) -> [u64; MappingFlags::SETS] {
-    let mut table = [REFUSED; MappingFlags::SETS];
-    let mut set = 0;
-    while set < MappingFlags::SETS {
-        if let Ok(bits) = encode(MappingFlags::from_bits_retain(set), memory_types) {
-            table[set] = bits;
-        }
-        set += 1;
-    }
-    table
-}
-
-/// Not the attributes of any leaf: the frame is not among them.
-const REFUSED: u64 = u64::MAX;
-
-#[cold]
-fn encode_slowly(flags: MappingFlags, memory_types: MappingFlags) -> PagingResult<u64> {
-    encode(flags, memory_types)
-}
-
 /// All bits of a leaf but its frame, or why there are none.
 const fn encode(flags: MappingFlags, memory_types: MappingFlags) -> PagingResult<u64> {
     if let Err(error) = check_wx(flags) {
@@ -235,39 +212,18 @@ const fn encode(flags: MappingFlags, memory_types: MappingFlags) -> PagingResult
 
 /// The flags that no entry can have together with the rest. R = 0 with W = 1 is reserved.
 const fn refused(flags: MappingFlags, memory_types: MappingFlags) -> MappingFlags {
-    let unknown = flags.difference(MappingFlags::all());
     let memory_type = flags.intersection(MappingFlags::MEMORY_TYPE);
-    let mut refused = unknown.union(memory_type.difference(memory_types));
-    if flags.contains(MappingFlags::MEMORY_TYPE) {
-        refused = refused.union(MappingFlags::UNCACHED);
-    }
-    if flags.contains(MappingFlags::USER) {
-        refused = refused.union(flags.intersection(MappingFlags::GLOBAL));
-    }
+    let mut refused = excluded(flags).union(memory_type.difference(memory_types));
     if !flags.contains(MappingFlags::READ) {
         refused = refused.union(flags.intersection(MappingFlags::WRITE));
     }
     refused
 }
 
-const fn bits_if(flags: MappingFlags, flag: MappingFlags, bits: u64) -> u64 {
-    if flags.contains(flag) { bits } else { 0 }
-}
-
-/// `pa` as the frame of a leaf of `size`.
+/// `pa` as the frame's number, in its place, of a leaf of `size`.
 #[inline]
-fn frame(pa: PhysAddr, size: PageSize) -> PagingResult<u64> {
-    let address = pa.as_usize() as u64;
-    if !pa.is_aligned(size.bytes()) {
-        return Err(PagingError::NotAligned {
-            value: pa.as_usize(),
-            alignment: size.bytes(),
-        });
-    }
-    if address >> PA_BITS != 0 {
-        return Err(PagingError::InvalidPhysAddr { pa });
-    }
-    Ok(address >> FRAME_SHIFT)
+fn frame_number(pa: PhysAddr, size: PageSize) -> PagingResult<u64> {
+    Ok(frame(pa, size, FRAME << FRAME_SHIFT)? >> FRAME_SHIFT)
 }
 
 /// Sv39: 3 levels of 4 KiB tables over both halves of 39-bit addresses.
@@ -278,16 +234,6 @@ impl<T: Maintenance> PagingMetaData for Sv39MetaData<T> {
     const PA_MAX_BITS: usize = PA_BITS as usize;
     const CACHES_INVALID: bool = true;
     type Maintenance = T;
-
-    #[inline]
-    fn vaddr_is_valid(va: VirtAddr) -> bool {
-        sign_extend(va.as_usize(), Self::VA_MAX_BITS) == va
-    }
-
-    #[inline]
-    fn vaddr_at(offset: usize) -> VirtAddr {
-        sign_extend(offset, Self::VA_MAX_BITS)
-    }
 }
 
 /// Sv48: 4 levels of 4 KiB tables over both halves of 48-bit addresses.
@@ -298,23 +244,6 @@ impl<T: Maintenance> PagingMetaData for Sv48MetaData<T> {
     const PA_MAX_BITS: usize = PA_BITS as usize;
     const CACHES_INVALID: bool = true;
     type Maintenance = T;
-
-    #[inline]
-    fn vaddr_is_valid(va: VirtAddr) -> bool {
-        sign_extend(va.as_usize(), Self::VA_MAX_BITS) == va
-    }
-
-    #[inline]
-    fn vaddr_at(offset: usize) -> VirtAddr {
-        sign_extend(offset, Self::VA_MAX_BITS)
-    }
-}
-
-/// The address whose low `bits` are `address`'s, and all others equal to the highest of these.
-#[inline]
-fn sign_extend(address: usize, bits: usize) -> VirtAddr {
-    let unused = usize::BITS as usize - bits;
-    VirtAddr::new(((address << unused).cast_signed() >> unused).cast_unsigned())
 }
 
 /// An Sv39 page table of entries `P`, maintained by `T`, with frames from `H`.

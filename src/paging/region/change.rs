@@ -7,8 +7,9 @@
 
 use core::ops::ControlFlow;
 
-use super::super::debt::FrameChain;
-use super::super::geometry::{Rows, Span, entries, leaf_bytes, level_bytes, size_of_level};
+use super::super::geometry::{
+    Rows, Span, entries, leaf_bytes, level_bytes, level_shift, size_of_level,
+};
 use super::super::leaf::needs_break;
 use super::super::mutants::{Mutant, planted};
 use super::super::place::{Home, Parent};
@@ -88,30 +89,38 @@ where
         let mut home = self.home(span);
         let mut inner = span;
         if home.may_have_edges(span) {
-            let (mut edges, tables) = self.edges(span, change);
-            let mut reserve = FrameChain::reserve(tables)?;
-            self.change_edges(&mut edges, (span, change), &mut reserve);
-            let [start, end] = &edges;
-            inner.start = start.as_ref().map_or(span.start, |edge| edge.span.end);
-            inner.end = end.as_ref().map_or(span.end, |edge| edge.span.start);
-            if inner.start >= inner.end {
+            inner = self.change_edges(span, change)?;
+            if inner.is_empty() {
                 return Ok(());
             }
             home = self.home(inner);
         }
         match change {
-            Change::Unmap => {
-                let fewer = self.clear(home.table, home.level, home.base, inner);
-                if let Some(parent) = &home.parent
-                    && self.empties(parent, home.level, inner.start, fewer)
-                {
-                    self.prune(M::vaddr_at(inner.start), home.level);
-                }
-            }
+            Change::Unmap => self.unmap_span(&home, inner),
             Change::Protect(flags) => self.protect_span(&home, inner, &Leaves::new(flags)?),
             Change::Update { .. } => self.update_span(inner, change),
         }
         Ok(())
+    }
+
+    /// Unmaps every leaf of `span`.
+    fn unmap_span(&mut self, home: &Home<M, PTE, H>, span: Span) {
+        let Home { level, base, .. } = *home;
+        let emptied = match &home.parent {
+            Some(parent) if self.is_all(parent.entry, level, base, span) => {
+                self.owe_contents(parent.entry, level, base);
+                true
+            }
+            parent => {
+                let fewer = self.clear(home.table, level, base, span);
+                parent
+                    .as_ref()
+                    .is_some_and(|parent| self.empties(parent, level, base, fewer))
+            }
+        };
+        if emptied {
+            self.prune(M::vaddr_at(base), level);
+        }
     }
 
     /// Changes the one leaf that is `span`.
@@ -151,7 +160,7 @@ where
         part: Span,
         step: (&Leaves<PTE>, Step),
     ) -> ControlFlow<usize> {
-        let mut rest = Rows::new::<M>(level, base, part).touched();
+        let mut rest = Rows::new::<M>(level, base, part).touched;
         while let Some((index, entry)) = table.next_used(rest.clone()) {
             let offset = base + index * level_bytes::<M>(level);
             rest.start = index + 1;
@@ -226,7 +235,7 @@ where
     /// Unmaps every leaf of `part`, which lies in the table at `level` that translates from
     /// `base` on. Returns how many entries of the table are unused now that were not.
     fn clear(&mut self, table: Table<M, PTE, H>, level: usize, base: usize, part: Span) -> usize {
-        let mut rest = Rows::new::<M>(level, base, part).touched();
+        let mut rest = Rows::new::<M>(level, base, part).touched;
         let mut cleared = 0;
         while let Some((index, entry)) = table.next_used(rest.clone()) {
             let offset = base + index * level_bytes::<M>(level);
@@ -235,7 +244,9 @@ where
             if !is_table::<M, PTE>(entry, level) {
                 count = self.clear_leaves(table, level, (index, rest.end), offset);
                 cleared += count;
-            } else if part.covers(entry_span) && !self.is_lent(level + 1, offset) {
+            } else if part.covers(entry_span) && !self.is_lent(level + 1, offset)
+                || self.is_all(entry, level + 1, offset, part.clip(entry_span))
+            {
                 table.store(index, PTE::from_bits(0));
                 self.abandon(entry, level + 1, offset);
                 cleared += 1;
@@ -245,7 +256,7 @@ where
                 let slot = table.slot(index);
                 if self.empties(&Parent { slot, entry }, level + 1, offset, fewer) {
                     slot.store(PTE::from_bits(0));
-                    let (pa, va) = (child.paddr(), M::vaddr_at(offset));
+                    let (pa, va) = (entry.paddr(), M::vaddr_at(offset));
                     self.debt.owe_table(pa, va, entry_span.bytes());
                     cleared += 1;
                 }
@@ -289,10 +300,39 @@ where
         count
     }
 
+    /// Whether `part`, which is less than that, is all that the table of `level` maps that `entry`
+    /// leads to and that translates from `base` on, so that the table can go as it is.
+    fn is_all(&self, entry: PTE, level: usize, base: usize, part: Span) -> bool {
+        // Few leaves are owed one by one, and emptied on the way.
+        let counted = PTE::COUNTS && level + 1 == M::LEVELS && !self.is_lent(level, base);
+        if !counted || !self.debt.is_too_much(entry.count()) {
+            return false;
+        }
+        let others = (level_bytes::<M>(level - 1) - part.bytes()) >> level_shift::<M>(level);
+        // Looking costs less than emptying: at those outside or those inside, which are fewer.
+        let table = Table::<M, PTE, H>::at(entry.paddr());
+        let first = (part.start - base) >> level_shift::<M>(level);
+        let count = entries::<M>() - others;
+        if count < others {
+            return entry.count() == count && table.are_present(first, count);
+        }
+        entry.count() <= count
+            && table.first_used(0, first).is_none()
+            && table.first_used(first + count, others - first).is_none()
+    }
+
     /// The table that the unlinked `entry` leads to, which translates from `offset` on, and all
     /// below it: owes what is due for its leaves, and gives it up.
     #[inline(always)]
     fn abandon(&mut self, entry: PTE, level: usize, offset: usize) {
+        self.owe_contents(entry, level, offset);
+        let (va, bytes) = (M::vaddr_at(offset), level_bytes::<M>(level - 1));
+        self.debt.owe_table(entry.paddr(), va, bytes);
+    }
+
+    /// The same for what is below the table.
+    #[inline(always)]
+    fn owe_contents(&mut self, entry: PTE, level: usize, offset: usize) {
         let table = Table::<M, PTE, H>::at(entry.paddr());
         let known = PTE::COUNTS && level + 1 == M::LEVELS;
         if known && self.debt.is_too_much(entry.count()) {
@@ -306,12 +346,9 @@ where
         } else if !known || !planted(Mutant::OneAddressOfATable) {
             self.abandon_entries(table, level, offset);
         }
-        let bytes = level_bytes::<M>(level - 1);
-        self.debt
-            .owe_table(table.paddr(), M::vaddr_at(offset), bytes);
     }
 
-    /// The same for what is below `table`, which is at `level` and translates from `offset` on.
+    /// The same, one entry after the other.
     fn abandon_entries(&mut self, table: Table<M, PTE, H>, level: usize, offset: usize) {
         table.each_used(|index, entry| {
             let offset = offset + index * level_bytes::<M>(level);

@@ -10,7 +10,9 @@ use super::super::place::link;
 use super::super::share::Sharing;
 use super::super::slots::Table;
 use super::super::view::is_table;
-use super::super::{GenericPTE, Maintenance, PageSize, PageTable64, PagingHandler, PagingMetaData};
+use super::super::{
+    GenericPTE, Maintenance, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
+};
 use super::Change;
 use crate::addr::PhysAddr;
 
@@ -39,7 +41,7 @@ impl Change {
 }
 
 /// A leaf, or a whole contiguous group of leaves, that a region covers in part.
-pub(super) struct Edge<M, PTE, H> {
+struct Edge<M, PTE, H> {
     table: Table<M, PTE, H>,
     level: usize,
     first: usize,
@@ -48,7 +50,7 @@ pub(super) struct Edge<M, PTE, H> {
     /// The first leaf, as it is before the change.
     leaf: PTE,
     /// What the leaves translate.
-    pub(super) span: Span,
+    span: Span,
     /// What takes the place of leaves of which only a part changes.
     tables: [Option<(usize, PTE)>; 2],
 }
@@ -125,7 +127,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Edge<M, PTE, H> {
 }
 
 /// The edges at the two ends of a region; at most one if a single one holds both ends.
-pub(super) type Edges<M, PTE, H> = [Option<Edge<M, PTE, H>>; 2];
+type Edges<M, PTE, H> = [Option<Edge<M, PTE, H>>; 2];
 
 impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
 where
@@ -134,8 +136,25 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
+    /// Takes the edges of `span` apart, and changes what of them lies in it. Returns the rest of
+    /// the span, which has no edges.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn change_edges(&mut self, span: Span, change: Change) -> PagingResult<Span> {
+        let (mut edges, tables) = self.edges(span, change);
+        let mut reserve = FrameChain::reserve(tables)?;
+        self.take_apart(&mut edges, (span, change), &mut reserve);
+        let [start, end] = &edges;
+        let start = start.as_ref().map_or(span.start, |edge| edge.span.end);
+        let end = end.as_ref().map_or(span.end, |edge| edge.span.start);
+        Ok(Span {
+            start,
+            end: end.max(start),
+        })
+    }
+
     /// The edges of `span`, and how many tables they need.
-    pub(super) fn edges(&self, span: Span, change: Change) -> (Edges<M, PTE, H>, usize) {
+    fn edges(&self, span: Span, change: Change) -> (Edges<M, PTE, H>, usize) {
         let start = self.edge_at(span.start, span, change);
         let both = start.as_ref().is_some_and(|edge| span.end <= edge.span.end);
         let end = if both || span.end == 1 << M::VA_MAX_BITS {
@@ -188,8 +207,8 @@ where
         })
     }
 
-    /// Takes the edges apart, and changes what of them lies in `span`: both with one break.
-    pub(super) fn change_edges(
+    /// Takes `edges` apart: both with one break.
+    fn take_apart(
         &mut self,
         edges: &mut Edges<M, PTE, H>,
         (span, change): (Span, Change),
@@ -274,7 +293,8 @@ fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     let Some(size) = size_of_level::<M>(below) else {
         panic!("a leaf at level {level} has nothing below it");
     };
-    let table = Table::<M, PTE, H>::at(reserve.take());
+    let frame = reserve.take();
+    let table = Table::<M, PTE, H>::at(frame);
     let at = |index: usize| {
         let pa = PhysAddr::new(leaf.paddr().as_usize() + index * leaf_bytes::<M>(size));
         match PTE::new_page(pa, leaf.flags(), size) {
@@ -285,7 +305,7 @@ fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     let rows = Rows::new::<M>(below, entry.start, span.clip(entry));
     table.fill(0, entries::<M>(), at(0), size);
     let mut used = entries::<M>();
-    for index in rows.first..rows.first + rows.count {
+    for index in rows.whole.clone() {
         let new = change.apply(at(index), size);
         used -= usize::from(new.is_unused());
         table.store(index, new);
@@ -297,5 +317,5 @@ fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
         debug_assert!(is_table::<M, PTE>(child, below), "a split makes a table");
         table.store(index, child);
     }
-    PTE::new_table(table.paddr()).with_count(used)
+    PTE::new_table(frame).with_count(used)
 }

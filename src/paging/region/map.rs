@@ -1,6 +1,8 @@
 //! Mapping a region.
 
-use super::super::debt::FrameChain;
+use core::ops::Range;
+
+use super::super::debt::{Due, FrameChain};
 use super::super::geometry::{
     Rows, Span, check_frame, entries, leaf_bytes, level_bytes, size_of_level,
 };
@@ -70,13 +72,13 @@ where
         size: usize,
         flags: MappingFlags,
         options: RegionOptions,
-    ) -> PagingResult {
+    ) -> PagingResult<Due> {
         let span = self.own_span(va, size)?;
         check_page_aligned(pa)?;
         let page = PTE::new_page(PhysAddr::new(0), flags, PageSize::Size4K)?;
         if span.is_empty() {
             self.debt.pages = 0;
-            return Ok(());
+            return Ok(Due::AsOwed);
         }
         check_frame::<M>(pa, size)?;
         let (shared, bytes) = (self.sharing.shared(), level_bytes::<M>(0));
@@ -94,15 +96,18 @@ where
         let used = match mapping.leaf_size::<M>(home.level) {
             // Leaves of one table that is there already: what most regions come down to.
             Some(leaf) if rows.are_whole() => {
-                if let Some(index) = home.table.first_used(rows.first, rows.count) {
+                let (first, count) = (rows.whole.start, rows.whole.len());
+                if let Some(index) = home.table.first_used(first, count) {
                     return Err(self.occupied(home.table, home.level, home.base, index, span));
                 }
                 self.debt.settle_before_making(va, size);
-                fill_run(home.table, &rows, home.base, leaf, &mapping);
-                rows.count
+                fill_run(home.table, rows.whole, home.base, leaf, &mapping);
+                count
             }
             _ => {
-                tables = self.plan(home.table, home.level, home.base, span, &mapping)?;
+                let parent = home.parent.as_ref().map(|parent| parent.entry);
+                let table = (home.table, parent);
+                tables = self.plan(table, home.level, home.base, span, &mapping)?;
                 let mut reserve = FrameChain::reserve(tables)?;
                 self.debt.settle_before_making(va, size);
                 let place = (home.table, home.level, home.base);
@@ -119,6 +124,9 @@ where
             parent.slot.store(parent.entry.with_count(count));
         }
         self.debt.pages = span.pages();
+        if page.is_present() && !M::CACHES_INVALID && self.debt.is_settled() {
+            return Ok(Due::Publication);
+        }
         if page.is_present() {
             let pages = (page, span.pages());
             self.debt.owe_publications(va, PageSize::Size4K, pages);
@@ -126,14 +134,14 @@ where
         if tables > 0 {
             self.debt.owe_link();
         }
-        Ok(())
+        Ok(Due::AsOwed)
     }
 
     /// Checks that nothing is mapped in `part`, which lies in the table at `level` that
-    /// translates from `base` on, and counts the tables that it needs.
+    /// translates from `base` on and that `parent` leads to, and counts the tables that it needs.
     fn plan(
         &self,
-        table: Table<M, PTE, H>,
+        (table, parent): (Table<M, PTE, H>, Option<PTE>),
         level: usize,
         base: usize,
         part: Span,
@@ -145,14 +153,18 @@ where
             tables += self.plan_entry(table, level, base, index, part, mapping)?;
             Ok(())
         };
-        // In the order of addresses: the first that is mapped is the one that is reported.
-        rows.head.into_iter().try_for_each(&mut below)?;
         if mapping.leaf_size::<M>(level).is_none() {
-            (rows.first..rows.first + rows.count).try_for_each(&mut below)?;
-        } else if let Some(index) = table.first_used(rows.first, rows.count) {
+            rows.touched.clone().try_for_each(below)?;
+            return Ok(tables);
+        }
+        // In the order of addresses: the first that is mapped is the one that is reported.
+        rows.head().into_iter().try_for_each(&mut below)?;
+        if !self.holds_only(parent, (table, level, base), rows.partial())
+            && let Some(index) = table.first_used(rows.whole.start, rows.whole.len())
+        {
             return Err(self.occupied(table, level, base, index, part));
         }
-        rows.tail.into_iter().try_for_each(below)?;
+        rows.tail().into_iter().try_for_each(below)?;
         Ok(tables)
     }
 
@@ -175,7 +187,24 @@ where
         if !is_table::<M, PTE>(entry, level) {
             return Err(self.occupied(table, level, base, index, part));
         }
-        self.plan(Table::at(entry.paddr()), level + 1, start, part, mapping)
+        let table = (Table::at(entry.paddr()), Some(entry));
+        self.plan(table, level + 1, start, part, mapping)
+    }
+
+    /// Whether the table that `parent` leads to is known to be unused but for `entries`.
+    fn holds_only(
+        &self,
+        parent: Option<PTE>,
+        (table, level, base): (Table<M, PTE, H>, usize, usize),
+        entries: impl Iterator<Item = usize>,
+    ) -> bool {
+        let counted = parent.filter(|_| PTE::COUNTS && !self.is_lent(level, base));
+        counted.is_some_and(|parent| {
+            parent.count()
+                == entries
+                    .filter(|index| !table.load(*index).is_unused())
+                    .count()
+        })
     }
 
     /// That the entry `index` is used, with the first address of `part` that it concerns.
@@ -232,12 +261,12 @@ where
                 table.store(index, entry.with_count(entry.count() + more));
             }
         };
-        rows.partial().for_each(&mut below);
         match mapping.leaf_size::<M>(level) {
-            None => (rows.first..rows.first + rows.count).for_each(below),
+            None => rows.touched.for_each(below),
             Some(size) => {
-                fill_run(table, &rows, base, size, mapping);
-                used += rows.count;
+                rows.partial().for_each(&mut below);
+                used += rows.whole.len();
+                fill_run(table, rows.whole, base, size, mapping);
             }
         }
         used
@@ -255,7 +284,7 @@ fn new_tables<M: PagingMetaData>(
     let rows = Rows::new::<M>(level, base, part);
     let whole = match mapping.leaf_size::<M>(level) {
         Some(_) => 0,
-        None => rows.count * full_tables::<M>(level + 1, mapping),
+        None => rows.whole.len() * full_tables::<M>(level + 1, mapping),
     };
     let partial = rows.partial().map(|index| {
         let start = base + index * level_bytes::<M>(level);
@@ -281,47 +310,49 @@ fn build<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     mapping: &Mapping,
     reserve: &mut FrameChain<M, PTE, H>,
 ) -> PTE {
-    let table = Table::<M, PTE, H>::at(reserve.take());
+    let frame = reserve.take();
+    let table = Table::<M, PTE, H>::at(frame);
     let rows = Rows::new::<M>(level, base, part);
-    let used = rows.count + rows.partial().count();
+    let used = rows.touched.len();
     if used < entries::<M>() && !planted(Mutant::TableNotCleared) {
-        H::zero_frame(table.paddr());
+        H::zero_frame(frame);
     }
     let mut below = |index| {
         let start = base + index * level_bytes::<M>(level);
         let part = part.clip(Span::of_entry::<M>(start, level));
         table.store(index, build(level + 1, start, part, mapping, reserve));
     };
-    rows.partial().for_each(&mut below);
     match mapping.leaf_size::<M>(level) {
-        Some(size) => fill_run(table, &rows, base, size, mapping),
-        None => (rows.first..rows.first + rows.count).for_each(below),
+        None => rows.touched.for_each(below),
+        Some(size) => {
+            rows.partial().for_each(&mut below);
+            fill_run(table, rows.whole, base, size, mapping);
+        }
     }
-    PTE::new_table(table.paddr()).with_count(used)
+    PTE::new_table(frame).with_count(used)
 }
 
-/// Makes the entries that are covered whole leaves of `size`, with the contiguous hint on whole
+/// Makes a run of entries leaves of `size`, with the contiguous hint on whole
 /// groups if it is wanted.
 fn fill_run<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table: Table<M, PTE, H>,
-    rows: &Rows,
+    Range { start: first, end }: Range<usize>,
     base: usize,
     size: PageSize,
     mapping: &Mapping,
 ) {
-    if rows.count == 0 {
+    if first == end {
         return;
     }
     let bytes = leaf_bytes::<M>(size);
     let at = |index: usize| mapping.frame(base + index * bytes);
-    let (first, end) = (rows.first, rows.first + rows.count);
     if !mapping.options.contains(RegionOptions::CONTIGUOUS) {
-        table.fill(first, rows.count, mapping.leaf(at(first), size), size);
+        table.fill(first, end - first, mapping.leaf(at(first), size), size);
         return;
     }
     let groups = groups_in::<M, PTE>(first, end, at(first), size, mapping);
     if groups.is_empty() {
-        table.fill(first, rows.count, mapping.leaf(at(first), size), size);
+        table.fill(first, end - first, mapping.leaf(at(first), size), size);
         return;
     }
     for (first, end) in [(first, groups.start), (groups.end, end)] {
@@ -343,7 +374,7 @@ fn groups_in<M: PagingMetaData, PTE: GenericPTE>(
     pa: PhysAddr,
     size: PageSize,
     mapping: &Mapping,
-) -> core::ops::Range<usize> {
+) -> Range<usize> {
     let wanted = PTE::CONTIGUOUS > 1
         && mapping.options.contains(RegionOptions::CONTIGUOUS)
         && mapping.flags.intersects(MappingFlags::RIGHTS)

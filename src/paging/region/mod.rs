@@ -9,6 +9,7 @@ mod edge;
 mod map;
 mod pinned;
 
+use super::debt::Due;
 use super::geometry::Span;
 use super::share::Sharing;
 use super::{
@@ -64,8 +65,8 @@ where
         flags: MappingFlags,
         options: RegionOptions,
     ) -> PagingResult<TlbFlushAll<'_, M, PTE, H>> {
-        self.map_pages(va, pa, size, flags, options)?;
-        Ok(TlbFlushAll::new(&mut self.debt))
+        let due = self.map_pages(va, pa, size, flags, options)?;
+        Ok(TlbFlushAll::new(&mut self.debt, due))
     }
 
     /// Unmaps whatever is mapped in `size` bytes from `va` on; holes do not matter. Blocks that
@@ -80,7 +81,7 @@ where
         size: usize,
     ) -> PagingResult<TlbFlushAll<'_, M, PTE, H>> {
         self.unmap_pages(va, size)?;
-        Ok(TlbFlushAll::new(&mut self.debt))
+        Ok(TlbFlushAll::new(&mut self.debt, Due::AsOwed))
     }
 
     /// Gives whatever is mapped in `size` bytes from `va` on these flags; holes do not matter.
@@ -95,7 +96,7 @@ where
         flags: MappingFlags,
     ) -> PagingResult<TlbFlushAll<'_, M, PTE, H>> {
         self.protect_pages(va, size, flags)?;
-        Ok(TlbFlushAll::new(&mut self.debt))
+        Ok(TlbFlushAll::new(&mut self.debt, Due::AsOwed))
     }
 
     pub(super) fn unmap_pages(&mut self, va: VirtAddr, size: usize) -> PagingResult {

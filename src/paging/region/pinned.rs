@@ -75,7 +75,7 @@ where
         part: Span,
         work: (Span, Change),
     ) -> PagingResult {
-        let window = H::phys_to_virt(table.paddr());
+        let window = table.window();
         if M::vaddr_is_valid(window) {
             let start = offset_of::<M>(window);
             let page = Span {
@@ -84,7 +84,7 @@ where
             };
             self.check_pin(page, MappingFlags::WRITE, work)?;
         }
-        let touched = Rows::new::<M>(level, base, part).touched();
+        let touched = Rows::new::<M>(level, base, part).touched;
         for index in touched {
             let entry = table.load(index);
             if is_table::<M, PTE>(entry, level) {

@@ -7,9 +7,9 @@ use std::string::ToString;
 
 use super::formats::{A64Low, Format};
 use super::{A, D, G, G1, K4, M2, N, R, U, W, X, pa, va};
-use crate::paging::format::aarch64::{
-    A64MetaData, A64PTE, Describe, HighHalf, LowHalf, MAIR_EL1, SCTLR_EL1_MMU_OFF,
-    SCTLR_EL1_MMU_ON, TCR_EL1_EPD0, tcr_el1,
+use crate::paging::format::aarch64::{A64MetaData, A64PTE, Describe, HighHalf, LowHalf};
+use crate::paging::format::aarch64_registers::{
+    MAIR_EL1, SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON, TCR_EL1_EPD0, tcr_el1,
 };
 use crate::paging::format::aarch64_tlb::tlbi_operand;
 use crate::paging::{GenericPTE, MappingFlags, PageSize, PagingError, PagingMetaData};

@@ -248,7 +248,9 @@ macro_rules! every_format {
     ($($test:ident),* $(,)?) => {
         $(
             mod $test {
-                use super::super::formats::{A64High, A64Low, LA64, Sv39, Sv48, Sv48Pbmt, X64};
+                use $crate::paging::tests::formats::{
+                    A64High, A64Low, LA64, Sv39, Sv48, Sv48Pbmt, X64,
+                };
                 #[test]
                 fn a64_low() {
                     super::$test::<A64Low>();

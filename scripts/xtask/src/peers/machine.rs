@@ -14,6 +14,10 @@ use crate::qemu;
 const TIME_LIMIT: Duration = Duration::from_secs(600);
 const TARGET: &str = "aarch64-unknown-none-softfloat";
 
+/// The kernel keeps frame pointers even in leaf functions, for its backtraces; what libraries cost is counted as a
+/// release build has them by default.
+const RUSTFLAGS: &str = "-Clink-arg=-Tlinker.ld -Crelocation-model=static";
+
 /// This project, and with contiguous groups.
 const OURS: &str = "stilt";
 const GROUPED: &str = "grouped";
@@ -25,6 +29,7 @@ const SUBJECTS: [&str; 5] = [OURS, GROUPED, REFERENCE, "a64p", "floor"];
 pub(super) fn run(qemu: &OsString) -> Result<ExitCode, Error> {
     let mut command = Command::new(checkout::root().join("scripts/kcargo.sh"));
     command.args(["build", "--bin", "machine", "--features", "machine"]);
+    command.env("KERNEL_RUSTFLAGS", RUSTFLAGS);
     command.env("KERNEL_TARGET_DIR", target_dir());
     super::build(&mut command)?;
     let elf = target_dir().join(TARGET).join("release/machine");

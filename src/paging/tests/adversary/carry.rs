@@ -9,7 +9,7 @@ use super::super::memory;
 use super::super::operation::Operation;
 use super::super::{pa, va};
 use super::steps::Receipt;
-use crate::paging::{Batch, PagingResult};
+use crate::paging::{Batch, Maintenance, PagingMetaData, PagingResult};
 
 /// Bytes of physical memory, from a frame on.
 pub(super) type Frames = (usize, usize);
@@ -52,7 +52,10 @@ pub(super) fn one<F: Format>(
             match receipt {
                 Receipt::Flush => $flush.flush(),
                 Receipt::Drop => drop($flush),
-                Receipt::Forget => forget($flush),
+                Receipt::Forget => {
+                    forget($flush);
+                    <F::M as PagingMetaData>::Maintenance::publish();
+                }
             }
         };
     }

@@ -79,7 +79,7 @@ pub(super) const KERNEL: Owner = Owner {
 pub(super) enum Receipt {
     Flush,
     Drop,
-    /// Leaked: the debt stays.
+    /// Leaked: the debt stays, but for the barrier that publishes, which the caller issues.
     Forget,
 }
 

@@ -10,11 +10,18 @@ use core::ptr;
 
 use mmu_scenario::ONE_GIB;
 use stilt::addr::PhysAddr;
+use stilt::paging::MappingFlags;
 
 /// RAM: `-m 3G`.
 pub(crate) const RAM: Range<usize> = ONE_GIB..4 * ONE_GIB;
 /// The registers of the UART, and 2 MiB around them.
 pub(crate) const DEVICES: Range<usize> = UART..UART + 0x20_0000;
+/// What may be done with them.
+pub(crate) const DEVICE_FLAGS: MappingFlags = MappingFlags::READ
+    .union(MappingFlags::WRITE)
+    .union(MappingFlags::ACCESSED)
+    .union(MappingFlags::GLOBAL)
+    .union(MappingFlags::DEVICE);
 /// Memory for tables: from the middle of the first GiB on, far behind the program.
 pub(crate) const TABLES: PhysAddr = PhysAddr::new(RAM.start + ONE_GIB / 2);
 pub(crate) const TABLES_BYTES: usize = 256 << 20;

@@ -4,16 +4,18 @@
 //! on between two trials, and in the low half while a tree of the high half is under test.
 
 use core::arch::global_asm;
+use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use mmu_scenario::ONE_GIB;
+use mmu_scenario::{ONE_GIB, Part};
 use stilt::addr::PhysAddr;
-use stilt::paging::format::aarch64::{A64PTE, SCTLR_EL1_MMU_OFF};
-use stilt::paging::{ENTRIES, GenericPTE, PageSize};
+use stilt::paging::format::aarch64::A64PTE;
+use stilt::paging::format::aarch64_registers::SCTLR_EL1_MMU_OFF;
+use stilt::paging::{ENTRIES, GenericPTE, MappingFlags, PageSize};
 
 use crate::board;
 use crate::cpu::Trees;
-use crate::program::{self, Part};
+use crate::program;
 
 global_asm!(
     include_str!("start.S"),
@@ -57,16 +59,22 @@ pub(crate) fn trees() -> Trees {
 
 /// Fills the tables of [`trees`]; the MMU is off.
 pub(crate) fn make_map() {
-    const BLOCK: PageSize = PageSize::Size2M;
+    map_in_blocks(board::DEVICES, board::DEVICE_FLAGS);
     for part in Part::ALL {
-        let attributes = part.block_attributes();
-        for pa in part.range().step_by(BLOCK.bytes()) {
-            let index = pa / BLOCK.bytes();
-            LEVEL_2[pa / ONE_GIB].set(index, pa as u64 | attributes);
-        }
+        map_in_blocks(part.range(board::RAM.end), part.flags());
     }
     for (index, table) in LEVEL_2.iter().enumerate() {
         LEVEL_1.set(index, A64PTE::new_table(table.paddr()).bits());
     }
     LEVEL_0.set(0, A64PTE::new_table(LEVEL_1.paddr()).bits());
+}
+
+/// Maps `range`, multiples of 2 MiB, where it lies.
+fn map_in_blocks(range: Range<usize>, flags: MappingFlags) {
+    const BLOCK: PageSize = PageSize::Size2M;
+    let attributes = A64PTE::attributes(flags, BLOCK);
+    for pa in range.step_by(BLOCK.bytes()) {
+        let index = pa / BLOCK.bytes();
+        LEVEL_2[pa / ONE_GIB].set(index, pa as u64 | attributes);
+    }
 }

@@ -4,11 +4,11 @@
 
 use core::arch::{asm, global_asm};
 
-use mmu_scenario::{Access, Fault, FaultKind, Privilege};
+use mmu_scenario::{Access, Fault, FaultKind, Privilege, first_instruction};
 use stilt::addr::{PhysAddr, VirtAddr};
 use stilt::arch::aarch64::mmu;
 use stilt::paging::Asid;
-use stilt::paging::format::aarch64::{SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON};
+use stilt::paging::format::aarch64_registers::{SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON};
 
 use crate::board::{Verdict, exit};
 
@@ -40,10 +40,6 @@ global_asm!(include_str!("enter.S"), STRAY_EXCEPTION = sym stray_exception);
 
 unsafe extern "C" {
     fn enter(pc: usize, first: usize, second: u64, spsr: u64, outcome: &mut Outcome);
-    fn kernel_load();
-    fn kernel_store();
-    fn user_load();
-    fn user_store();
     fn vectors();
 }
 
@@ -171,37 +167,32 @@ pub(crate) fn trees() -> Trees {
     }
 }
 
-/// Reads eight bytes at `va`.
-pub(crate) fn load(va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-    let code = match who {
-        Privilege::User => user_load as *const (),
-        Privilege::Kernel | Privilege::KernelForUser => kernel_load as *const (),
-    };
-    // SAFETY: the routine loads, and ends by `brk`.
-    unsafe { run(code.addr(), va.as_usize(), 0, who) }
-}
-
-/// Writes `value` to the eight bytes at `va`.
+/// Makes one access at `va`; `value` is what is stored. A load gives the value, a jump what the
+/// routine leaves in x0.
 ///
 /// # Safety
-/// If they are mapped, nobody else uses them.
-pub(crate) unsafe fn store(va: VirtAddr, value: u64, who: Privilege) -> Result<(), Fault> {
-    let code = match who {
-        Privilege::User => user_store as *const (),
-        Privilege::Kernel | Privilege::KernelForUser => kernel_store as *const (),
+/// If `va` is mapped, nobody else uses what a store changes, and a routine stands where a jump goes.
+pub(crate) unsafe fn access(
+    access: Access,
+    va: VirtAddr,
+    value: u64,
+    who: Privilege,
+) -> Result<u64, Fault> {
+    let spsr = match who {
+        Privilege::Kernel | Privilege::KernelForUser => SPSR_EL1H,
+        Privilege::User => SPSR_EL0T,
     };
-    // SAFETY: the routine stores where the caller says, and ends by `brk`.
-    let result = unsafe { run(code.addr(), va.as_usize(), value, who) };
-    result.map(|_| ())
-}
-
-/// Runs the routine at `va`, which leaves its number in x0.
-///
-/// # Safety
-/// If `va` is mapped, such a routine stands there.
-pub(crate) unsafe fn jump(va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-    // SAFETY: the caller's promise.
-    unsafe { run(va.as_usize(), 0, 0, who) }
+    let pc = first_instruction(access, va, who);
+    let mut outcome = Outcome::default();
+    // SAFETY: the caller's promise; `enter` keeps all that a call must keep.
+    unsafe { enter(pc, va.as_usize(), value, spsr, &mut outcome) };
+    if outcome.esr >> EC_SHIFT == EC_BREAKPOINT {
+        return Ok(outcome.x0);
+    }
+    Err(Fault {
+        kind: fault(outcome.esr, who),
+        va: Some(VirtAddr::new(outcome.far as usize)),
+    })
 }
 
 /// A routine that leaves `number` in x0 and ends by `brk`: `movz` and `movk` with 16 bits each.
@@ -210,28 +201,6 @@ pub(crate) const fn routine(number: u32) -> [u32; 3] {
     let movk = 0xf2a0_0000 | (number >> 16) << 5;
     let brk = 0xd420_0000;
     [movz, movk, brk]
-}
-
-/// Executes at `pc` until an exception: x0 if that is a breakpoint, else the fault.
-///
-/// # Safety
-/// What is at `pc`, if it can be executed at all, ends by an exception and does only what the
-/// caller may.
-unsafe fn run(pc: usize, first: usize, second: u64, who: Privilege) -> Result<u64, Fault> {
-    let spsr = match who {
-        Privilege::Kernel | Privilege::KernelForUser => SPSR_EL1H,
-        Privilege::User => SPSR_EL0T,
-    };
-    let mut outcome = Outcome::default();
-    // SAFETY: the caller's promise; `enter` keeps all that a call must keep.
-    unsafe { enter(pc, first, second, spsr, &mut outcome) };
-    if outcome.esr >> EC_SHIFT == EC_BREAKPOINT {
-        return Ok(outcome.x0);
-    }
-    Err(Fault {
-        kind: fault(outcome.esr, who),
-        va: Some(VirtAddr::new(outcome.far as usize)),
-    })
 }
 
 /// What ESR_EL1 says; anything but that the translation does not allow an access by `who` is

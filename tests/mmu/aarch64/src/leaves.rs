@@ -6,7 +6,7 @@
 
 use core::ptr;
 
-use mmu_scenario::Privilege;
+use mmu_scenario::{Access, Fault, Privilege};
 use stilt::addr::{PhysAddr, VirtAddr};
 use stilt::paging::{Asid, MappingFlags, PageSize, PagingMetaData, RegionOptions};
 
@@ -199,7 +199,7 @@ impl<S: Side> Trial<S> {
         for index in leaves.indices() {
             let va = leaves.word_at(index);
             self.accesses += 1;
-            if let Ok(value) = cpu::load(va, Privilege::Kernel) {
+            if let Ok(value) = load(va) {
                 return Err(Wrong::Access {
                     va,
                     expected: 0,
@@ -262,9 +262,9 @@ impl<S: Side> Trial<S> {
         // SAFETY: the frame is in one of the machine's blocks, which are mapped where they are;
         // nobody holds a reference into them.
         unsafe { frame.write_volatile(stamp) };
-        let loaded = cpu::load(va, Privilege::Kernel);
+        let loaded = load(va);
         // SAFETY: the address leads to that word, or nowhere.
-        let stored = unsafe { cpu::store(va, !stamp, Privilege::Kernel) };
+        let stored = unsafe { cpu::access(Access::Store, va, !stamp, Privilege::Kernel) };
         // SAFETY: as above.
         let value = unsafe { frame.read_volatile() };
         let (may_load, may_store) = match change {
@@ -284,7 +284,7 @@ impl<S: Side> Trial<S> {
             return Err(Wrong::Access {
                 va,
                 expected,
-                happened: stored.map(|()| value),
+                happened: stored.map(|_| value),
             });
         }
         if stored.is_ok() != may_store {
@@ -299,4 +299,10 @@ impl<S: Side> Drop for Trial<S> {
     fn drop(&mut self) {
         side::deactivate();
     }
+}
+
+/// What the kernel reads at `va`.
+fn load(va: VirtAddr) -> Result<u64, Fault> {
+    // SAFETY: a load changes nothing.
+    unsafe { cpu::access(Access::Load, va, 0, Privilege::Kernel) }
 }

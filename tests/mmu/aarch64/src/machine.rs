@@ -5,7 +5,8 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use mmu_scenario::{
-    Access, AccessedBit, Fault, FaultKind, LinearMap, Machine, Pool, Privilege, ROUTINE_BYTES,
+    Access, AccessedBit, Fault, FaultKind, Identity, Machine, Pool, Privilege, ROUTINE_BYTES,
+    routine_bytes,
 };
 use stilt::addr::{PhysAddr, VirtAddr};
 use stilt::paging::format::aarch64::A64PTE;
@@ -15,15 +16,6 @@ use crate::board;
 use crate::cpu::{self, Wxn};
 use crate::program;
 use crate::side::{self, MetaData, Side, Table};
-
-/// Physical memory, which is always mapped where it is.
-pub(crate) struct Identity;
-
-impl LinearMap for Identity {
-    fn virt(pa: PhysAddr) -> VirtAddr {
-        VirtAddr::new(pa.as_usize())
-    }
-}
 
 /// Frames for tables.
 pub(crate) type Frames = Pool<Identity>;
@@ -87,11 +79,8 @@ unsafe impl<S: Side, const WXN: u8> Machine for Core<S, WXN> {
     }
 
     fn routine(number: u32) -> [u8; ROUTINE_BYTES] {
-        let mut bytes = [0; ROUTINE_BYTES];
-        for (place, word) in bytes.chunks_exact_mut(4).zip(cpu::routine(number)) {
-            place.copy_from_slice(&word.to_le_bytes());
-        }
-        bytes
+        let words = cpu::routine(number).into_iter();
+        routine_bytes(words.flat_map(u32::to_le_bytes))
     }
 
     fn publish_code(&mut self) {
@@ -115,17 +104,15 @@ unsafe impl<S: Side, const WXN: u8> Machine for Core<S, WXN> {
         side::deactivate();
     }
 
-    fn load(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-        cpu::load(va, who)
-    }
-
-    fn store(&mut self, va: VirtAddr, value: u64, who: Privilege) -> Result<(), Fault> {
-        // SAFETY: the scenario stores through mappings of its own blocks alone.
-        unsafe { cpu::store(va, value, who) }
-    }
-
-    fn jump(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-        // SAFETY: the scenario puts a routine into every frame that it lets be executed.
-        unsafe { cpu::jump(va, who) }
+    fn access(
+        &mut self,
+        access: Access,
+        va: VirtAddr,
+        value: u64,
+        who: Privilege,
+    ) -> Result<u64, Fault> {
+        // SAFETY: the scenario stores through mappings of its own blocks alone, and puts a routine
+        // into every frame that it lets be executed.
+        unsafe { cpu::access(access, va, value, who) }
     }
 }

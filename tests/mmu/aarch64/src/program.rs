@@ -1,79 +1,17 @@
 //! The program: where it lies, in which order it does what, how it ends.
 
 use core::fmt::{self, Write};
-use core::ops::Range;
 use core::panic::PanicInfo;
 
-use mmu_scenario::Pool;
-use stilt::paging::format::aarch64::{A64PTE, HighHalf, LowHalf};
-use stilt::paging::{MappingFlags, PageSize};
+use mmu_scenario::{Identity, Pool};
+use stilt::paging::format::aarch64::{HighHalf, LowHalf};
 
 use crate::board::{self, Console, Verdict, exit};
 use crate::cpu::{self, Wxn};
-use crate::machine::{Core, Identity};
+use crate::machine::Core;
 use crate::side::Side;
 use crate::wrong::Wrong;
 use crate::{boot, leaves, random};
-
-unsafe extern "C" {
-    static __text_start: u8;
-    static __user_start: u8;
-    static __data_start: u8;
-}
-
-/// What is mapped with rights of its own, at the addresses where it lies. All are multiples of
-/// 2 MiB.
-#[derive(Clone, Copy)]
-pub(crate) enum Part {
-    /// The UART.
-    Devices,
-    /// The kernel's code.
-    Text,
-    /// User code.
-    User,
-    /// Data, stack, all other memory.
-    Data,
-}
-
-impl Part {
-    pub(crate) const ALL: [Self; 4] = [Self::Devices, Self::Text, Self::User, Self::Data];
-
-    /// Where it lies.
-    pub(crate) fn range(self) -> Range<usize> {
-        let text = (&raw const __text_start).addr();
-        let user = (&raw const __user_start).addr();
-        let data = (&raw const __data_start).addr();
-        match self {
-            Self::Devices => board::DEVICES,
-            Self::Text => text..user,
-            Self::User => user..data,
-            Self::Data => data..board::RAM.end,
-        }
-    }
-
-    /// What may be done with it.
-    pub(crate) const fn flags(self) -> MappingFlags {
-        const KERNEL: MappingFlags = MappingFlags::READ
-            .union(MappingFlags::ACCESSED)
-            .union(MappingFlags::GLOBAL);
-        match self {
-            Self::Devices => KERNEL
-                .union(MappingFlags::WRITE)
-                .union(MappingFlags::DEVICE),
-            Self::Text => KERNEL.union(MappingFlags::EXECUTE),
-            Self::User => MappingFlags::READ
-                .union(MappingFlags::EXECUTE)
-                .union(MappingFlags::USER)
-                .union(MappingFlags::ACCESSED),
-            Self::Data => KERNEL.union(MappingFlags::WRITE),
-        }
-    }
-
-    /// The same in a block of 2 MiB, before anything can fail.
-    pub(crate) const fn block_attributes(self) -> u64 {
-        A64PTE::attributes(self.flags(), PageSize::Size2M)
-    }
-}
 
 /// Where `start.S` goes, in EL1, with the MMU off.
 pub(crate) extern "C" fn main() -> ! {

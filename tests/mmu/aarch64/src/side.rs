@@ -2,16 +2,16 @@
 
 use core::ops::Range;
 
-use stilt::addr::{PhysAddr, VirtAddr};
+use mmu_scenario::map_in_place;
+use stilt::addr::PhysAddr;
 use stilt::arch::aarch64::tlb::KernelTlb;
 use stilt::paging::format::aarch64::{A64MetaData, A64PTE, Half, HighHalf, LowHalf};
-use stilt::paging::{Asid, PageTable64, PagingResult, RegionOptions};
+use stilt::paging::{Asid, PageTable64, PagingResult};
 
 use crate::board;
 use crate::boot;
 use crate::cpu::{self, Trees, Wxn};
 use crate::machine::Frames;
-use crate::program::Part;
 
 /// Geometry and maintenance of a tree: as the kernel's, on this CPU.
 pub(crate) type MetaData<S> = A64MetaData<S, KernelTlb, 40>;
@@ -40,14 +40,8 @@ impl Side for LowHalf {
     const PROGRAM: Range<usize> = board::DEVICES.start..board::RAM.end;
 
     fn map_program(table: &mut Table<Self>) -> PagingResult {
-        for part in Part::ALL {
-            let range = part.range();
-            let (va, pa) = (VirtAddr::new(range.start), PhysAddr::new(range.start));
-            table
-                .map_region(va, pa, range.len(), part.flags(), RegionOptions::HUGE)?
-                .flush();
-        }
-        Ok(())
+        map_in_place(table, board::DEVICES, board::DEVICE_FLAGS)?;
+        mmu_scenario::map_program(table, board::RAM.end)
     }
 
     fn trees(root: PhysAddr) -> Trees {

@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use mmu_scenario::{
     Access, AccessedBit, Fault, FaultKind, LinearMap, Machine, ONE_GIB, Privilege, ROUTINE_BYTES,
-    Table,
+    Table, routine_bytes,
 };
 use stilt::addr::{PhysAddr, VirtAddr};
 use stilt::arch::loongarch64::tlb::{self, Tlb};
@@ -68,11 +68,8 @@ unsafe impl Machine for Core {
     }
 
     fn routine(number: u32) -> [u8; ROUTINE_BYTES] {
-        let mut bytes = [0; ROUTINE_BYTES];
-        for (place, word) in bytes.chunks_exact_mut(4).zip(cpu::routine(number)) {
-            place.copy_from_slice(&word.to_le_bytes());
-        }
-        bytes
+        let words = cpu::routine(number).into_iter();
+        routine_bytes(words.flat_map(u32::to_le_bytes))
     }
 
     fn publish_code(&mut self) {
@@ -97,19 +94,15 @@ unsafe impl Machine for Core {
         tlb::execute(Invalidation::Everything(AddressSpace::All));
     }
 
-    fn load(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-        // SAFETY: a load changes nothing.
-        unsafe { self.emulator.access(Access::Load, va, 0, who) }
-    }
-
-    fn store(&mut self, va: VirtAddr, value: u64, who: Privilege) -> Result<(), Fault> {
-        // SAFETY: the scenario stores through mappings of its own blocks alone.
-        let result = unsafe { self.emulator.access(Access::Store, va, value, who) };
-        result.map(|_| ())
-    }
-
-    fn jump(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-        // SAFETY: the scenario puts a routine into every frame that it lets be executed.
-        unsafe { self.emulator.access(Access::Jump, va, 0, who) }
+    fn access(
+        &mut self,
+        access: Access,
+        va: VirtAddr,
+        value: u64,
+        who: Privilege,
+    ) -> Result<u64, Fault> {
+        // SAFETY: the scenario stores through mappings of its own blocks alone, and puts a routine
+        // into every frame that it lets be executed.
+        unsafe { self.emulator.access(access, va, value, who) }
     }
 }

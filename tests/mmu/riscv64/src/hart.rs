@@ -4,7 +4,7 @@
 
 use core::arch::{asm, global_asm};
 
-use mmu_scenario::{Access, Fault, FaultKind, Privilege};
+use mmu_scenario::{Access, Fault, FaultKind, Privilege, first_instruction};
 use stilt::addr::VirtAddr;
 
 use crate::firmware::{Verdict, exit};
@@ -24,10 +24,6 @@ global_asm!(include_str!("enter.S"));
 unsafe extern "C" {
     fn enter(pc: usize, first: usize, second: usize, sstatus: usize) -> usize;
     fn trap();
-    fn kernel_load();
-    fn kernel_store();
-    fn user_load();
-    fn user_store();
 }
 
 /// Makes `trap` the handler of all traps to supervisor mode.
@@ -38,40 +34,46 @@ pub(crate) fn take_traps() {
     unsafe { asm!("csrw stvec, {}", in(reg) trap as *const () as usize, options(nostack)) };
 }
 
-/// Reads eight bytes at `va`.
-pub(crate) fn load(va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-    let code = match who {
-        Privilege::User => user_load as *const (),
-        Privilege::Kernel | Privilege::KernelForUser => kernel_load as *const (),
-    };
-    // SAFETY: the routine loads, and ends by `ebreak`.
-    unsafe { run(code as usize, va.as_usize(), 0, who) }
-}
-
-/// Writes `value` to the eight bytes at `va`.
+/// Makes one access at `va`; `value` is what is stored. A load gives the value, a jump what the
+/// routine leaves in a0.
 ///
 /// # Safety
-/// If they are mapped, nobody else uses them.
-pub(crate) unsafe fn store(va: VirtAddr, value: u64, who: Privilege) -> Result<(), Fault> {
-    let code = match who {
-        Privilege::User => user_store as *const (),
-        Privilege::Kernel | Privilege::KernelForUser => kernel_store as *const (),
-    };
-    // SAFETY: the routine stores where the caller says, and ends by `ebreak`.
-    let result = unsafe { run(code as usize, va.as_usize(), value as usize, who) };
-    result.map(|_| ())
-}
-
-/// Runs the routine at `va`, which leaves its number in a0.
-///
-/// # Safety
-/// If `va` is mapped, such a routine stands there.
-pub(crate) unsafe fn jump(va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-    if who == Privilege::KernelForUser {
+/// If `va` is mapped, nobody else uses what a store changes, and a routine stands where a jump goes.
+pub(crate) unsafe fn access(
+    access: Access,
+    va: VirtAddr,
+    value: u64,
+    who: Privilege,
+) -> Result<u64, Fault> {
+    if access == Access::Jump && who == Privilege::KernelForUser {
         change_sum_twice();
     }
-    // SAFETY: the caller's promise.
-    unsafe { run(va.as_usize(), 0, 0, who) }
+    // User code does not care for SUM, and QEMU forgets all translations when that changes, which
+    // would hide a missing fence: so it stays as the last access of the kernel left it.
+    let sstatus = match who {
+        Privilege::Kernel => sstatus() & !SUM | SPP,
+        Privilege::KernelForUser => sstatus() | SUM | SPP,
+        Privilege::User => sstatus() & !SPP,
+    };
+    let pc = first_instruction(access, va, who);
+    // SAFETY: the caller's promise; `enter` keeps all that a call must keep.
+    let result = unsafe { enter(pc, va.as_usize(), value as usize, sstatus) };
+    let (cause, address): (usize, usize);
+    // SAFETY: reading the registers changes nothing; no trap came since.
+    unsafe { asm!("csrr {}, scause", out(reg) cause, options(nostack)) };
+    // SAFETY: as above.
+    unsafe { asm!("csrr {}, stval", out(reg) address, options(nostack)) };
+    let kind = match cause {
+        CAUSE_BREAKPOINT => return Ok(result as u64),
+        CAUSE_FETCH_PAGE_FAULT => FaultKind::Page(Access::Jump),
+        CAUSE_LOAD_PAGE_FAULT => FaultKind::Page(Access::Load),
+        CAUSE_STORE_PAGE_FAULT => FaultKind::Page(Access::Store),
+        other => FaultKind::Other(other as u64),
+    };
+    Err(Fault {
+        kind,
+        va: Some(VirtAddr::new(address)),
+    })
 }
 
 /// A routine that leaves `number`, below 2^31, in a0 and ends by `ebreak`: two instructions for the
@@ -84,38 +86,6 @@ pub(crate) const fn routine(number: u32) -> [u32; 3] {
     let addiw = 0x1b | A0 << 7 | A0 << 15 | lower << 20;
     let ebreak = 0x0010_0073;
     [lui, addiw, ebreak]
-}
-
-/// Executes at `pc` until a trap: a0 if that is a breakpoint, else the fault.
-///
-/// # Safety
-/// What is at `pc`, if it can be executed at all, ends by a trap and does only what the caller may.
-unsafe fn run(pc: usize, first: usize, second: usize, who: Privilege) -> Result<u64, Fault> {
-    // User code does not care for SUM, and QEMU forgets all translations when that changes, which
-    // would hide a missing fence: so it stays as the last access of the kernel left it.
-    let sstatus = match who {
-        Privilege::Kernel => sstatus() & !SUM | SPP,
-        Privilege::KernelForUser => sstatus() | SUM | SPP,
-        Privilege::User => sstatus() & !SPP,
-    };
-    // SAFETY: the caller's promise; `enter` keeps all that a call must keep.
-    let value = unsafe { enter(pc, first, second, sstatus) };
-    let (cause, address): (usize, usize);
-    // SAFETY: reading the registers changes nothing; no trap came since.
-    unsafe { asm!("csrr {}, scause", out(reg) cause, options(nostack)) };
-    // SAFETY: as above.
-    unsafe { asm!("csrr {}, stval", out(reg) address, options(nostack)) };
-    let kind = match cause {
-        CAUSE_BREAKPOINT => return Ok(value as u64),
-        CAUSE_FETCH_PAGE_FAULT => FaultKind::Page(Access::Jump),
-        CAUSE_LOAD_PAGE_FAULT => FaultKind::Page(Access::Load),
-        CAUSE_STORE_PAGE_FAULT => FaultKind::Page(Access::Store),
-        other => FaultKind::Other(other as u64),
-    };
-    Err(Fault {
-        kind,
-        va: Some(VirtAddr::new(address)),
-    })
 }
 
 /// Makes QEMU forget all translations: in version 7.2 the translation of a load that SUM allowed

@@ -5,8 +5,8 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use mmu_scenario::{
-    Access, AccessedBit, Fault, FaultKind, LinearMap, Machine, ONE_GIB, Privilege, ROUTINE_BYTES,
-    Table,
+    Access, AccessedBit, Fault, FaultKind, Identity, Machine, ONE_GIB, Privilege, ROUTINE_BYTES,
+    Table, routine_bytes,
 };
 use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use stilt::arch::remote::Invalidation;
@@ -14,12 +14,10 @@ use stilt::arch::riscv64::tlb::{self, Tlb};
 use stilt::paging::format::riscv::{
     MemoryTypes, Platform, Rv64Entry, Sv39MetaData, Sv48MetaData, Svpbmt,
 };
-use stilt::paging::{
-    AddressSpace, Asid, MappingFlags, PagingMetaData, PagingResult, RegionOptions,
-};
+use stilt::paging::{AddressSpace, Asid, PagingMetaData, PagingResult};
 
 use crate::hart;
-use crate::program::{self, Part};
+use crate::program;
 
 /// satp.MODE and satp.ASID.
 const SATP_MODE_SHIFT: usize = 60;
@@ -57,15 +55,6 @@ mode!(Sv39<Platform>, Sv39MetaData, 8, "riscv64 sv39");
 mode!(Sv39<Svpbmt>, Sv39MetaData, 8, "riscv64 sv39 svpbmt");
 mode!(Sv48<Platform>, Sv48MetaData, 9, "riscv64 sv48");
 mode!(Sv48<Svpbmt>, Sv48MetaData, 9, "riscv64 sv48 svpbmt");
-
-/// Physical memory, which every tree maps where it is.
-pub(crate) struct Identity;
-
-impl LinearMap for Identity {
-    fn virt(pa: PhysAddr) -> VirtAddr {
-        VirtAddr::new(pa.as_usize())
-    }
-}
 
 /// The hart, in mode `M`.
 pub(crate) struct Hart<M> {
@@ -111,11 +100,8 @@ unsafe impl<M: Mode> Machine for Hart<M> {
     }
 
     fn routine(number: u32) -> [u8; ROUTINE_BYTES] {
-        let mut bytes = [0; ROUTINE_BYTES];
-        for (place, word) in bytes.chunks_exact_mut(4).zip(hart::routine(number)) {
-            place.copy_from_slice(&word.to_le_bytes());
-        }
-        bytes
+        let words = hart::routine(number).into_iter();
+        routine_bytes(words.flat_map(u32::to_le_bytes))
     }
 
     fn publish_code(&mut self) {
@@ -127,21 +113,7 @@ unsafe impl<M: Mode> Machine for Hart<M> {
     }
 
     fn map_program(&self, table: &mut Table<Self>) -> PagingResult {
-        for part in [Part::Text, Part::User, Part::Data] {
-            let flags = MappingFlags::ACCESSED
-                | match part {
-                    Part::Text => MappingFlags::READ | MappingFlags::EXECUTE | MappingFlags::GLOBAL,
-                    Part::User => MappingFlags::READ | MappingFlags::EXECUTE | MappingFlags::USER,
-                    Part::Data => MappingFlags::READ | MappingFlags::WRITE | MappingFlags::GLOBAL,
-                };
-            let range = part.range();
-            let (va, pa) = (VirtAddr::new(range.start), PhysAddr::new(range.start));
-            let bytes = range.len();
-            table
-                .map_region(va, pa, bytes, flags, RegionOptions::HUGE)?
-                .flush();
-        }
-        Ok(())
+        mmu_scenario::map_program(table, program::RAM.end)
     }
 
     unsafe fn activate(&mut self, root: PhysAddr, asid: Asid) {
@@ -162,17 +134,15 @@ unsafe impl<M: Mode> Machine for Hart<M> {
         tlb::execute(Invalidation::Everything(AddressSpace::All));
     }
 
-    fn load(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-        hart::load(va, who)
-    }
-
-    fn store(&mut self, va: VirtAddr, value: u64, who: Privilege) -> Result<(), Fault> {
-        // SAFETY: the scenario stores through mappings of its own blocks alone.
-        unsafe { hart::store(va, value, who) }
-    }
-
-    fn jump(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-        // SAFETY: the scenario puts a routine into every frame that it lets be executed.
-        unsafe { hart::jump(va, who) }
+    fn access(
+        &mut self,
+        access: Access,
+        va: VirtAddr,
+        value: u64,
+        who: Privilege,
+    ) -> Result<u64, Fault> {
+        // SAFETY: the scenario stores through mappings of its own blocks alone, and puts a routine
+        // into every frame that it lets be executed.
+        unsafe { hart::access(access, va, value, who) }
     }
 }

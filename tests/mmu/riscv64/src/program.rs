@@ -4,51 +4,20 @@ use core::fmt::{self, Write};
 use core::ops::Range;
 use core::panic::PanicInfo;
 
-use mmu_scenario::{AccessedBit, Failure, Machine, ONE_GIB, Pool, Privilege, Table};
+use mmu_scenario::{AccessedBit, Failure, Identity, Machine, ONE_GIB, Pool, Privilege, Table};
 use stilt::addr::{PhysAddr, VirtAddr};
 use stilt::paging::format::riscv::{Platform, Svpbmt};
 use stilt::paging::{Asid, MappingFlags, PageSize, PagingResult};
 
 use crate::firmware::{Console, Verdict, exit};
 use crate::hart;
-use crate::machine::{Hart, Identity, Mode, Sv39, Sv48};
+use crate::machine::{Hart, Mode, Sv39, Sv48};
 
 /// QEMU's RAM: `-m 3G`.
 pub(crate) const RAM: Range<usize> = 0x8000_0000..0x8000_0000 + 3 * ONE_GIB;
 /// Memory for tables: from the middle of the first GiB, far behind the program.
 const TABLES: PhysAddr = PhysAddr::new(RAM.start + ONE_GIB / 2);
 const TABLES_BYTES: usize = 16 << 20;
-
-unsafe extern "C" {
-    static __text_start: u8;
-    static __user_start: u8;
-    static __data_start: u8;
-}
-
-/// What is mapped with rights of its own.
-#[derive(Clone, Copy)]
-pub(crate) enum Part {
-    /// The kernel's code.
-    Text,
-    /// User code.
-    User,
-    /// Data, stack, all other memory.
-    Data,
-}
-
-impl Part {
-    /// Where it lies.
-    pub(crate) fn range(self) -> Range<usize> {
-        let text = (&raw const __text_start).addr();
-        let user = (&raw const __user_start).addr();
-        let data = (&raw const __data_start).addr();
-        match self {
-            Self::Text => text..user,
-            Self::User => user..data,
-            Self::Data => data..RAM.end,
-        }
-    }
-}
 
 /// Where `start.S` goes, in supervisor mode, untranslated.
 #[unsafe(no_mangle)]

@@ -107,20 +107,15 @@ impl<A: Machine> Trial<'_, A> {
         value: u64,
     ) -> (Result<u64, Fault>, VirtAddr) {
         self.accesses += 1;
+        let place = match access {
+            Access::Load => at(va, frame::READ_WORD),
+            Access::Store => at(va, frame::WRITE_WORD),
+            Access::Jump => at(va, frame::ROUTINE),
+        };
+        let result = self.machine.access(access, place, value, who);
         match access {
-            Access::Load => {
-                let place = at(va, frame::READ_WORD);
-                (self.machine.load(place, who), place)
-            }
-            Access::Store => {
-                let place = at(va, frame::WRITE_WORD);
-                let result = self.machine.store(place, value, who);
-                (result.map(|()| value), place)
-            }
-            Access::Jump => {
-                let place = at(va, frame::ROUTINE);
-                (self.machine.jump(place, who), place)
-            }
+            Access::Store => (result.map(|_| value), place),
+            Access::Load | Access::Jump => (result, place),
         }
     }
 

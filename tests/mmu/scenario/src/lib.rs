@@ -18,6 +18,7 @@ mod groups;
 mod judge;
 mod machine;
 mod pool;
+mod program;
 mod trial;
 
 use stilt::paging::PageTable64;
@@ -27,6 +28,7 @@ pub use machine::{
     Access, AccessedBit, Fault, FaultKind, Machine, ONE_GIB, Privilege, ROUTINE_BYTES,
 };
 pub use pool::{LinearMap, Pool};
+pub use program::{Identity, Part, first_instruction, map_in_place, map_program, routine_bytes};
 
 /// The tables of a machine.
 pub type Table<A> =

@@ -131,8 +131,8 @@ pub unsafe trait Machine: Sized {
         flags.contains(right) && reaches
     }
 
-    /// Machine code, without any load or store, that leaves `number` as the result of
-    /// [`Machine::jump`]. It runs wherever it is put.
+    /// Machine code, without any load or store, that leaves `number` as the result of a jump to it.
+    /// It runs wherever it is put.
     fn routine(number: u32) -> [u8; ROUTINE_BYTES];
 
     /// Makes instruction fetches see what was stored before.
@@ -157,21 +157,24 @@ pub unsafe trait Machine: Sized {
     /// Stops translating, or translates by tables of the program's own, and forgets all else.
     fn deactivate(&mut self);
 
+    /// Makes one access at `va`, eight bytes wide; `value` is what is stored. A load gives the value,
+    /// a jump the number of the routine.
+    ///
+    /// # Errors
+    /// The fault that came instead.
+    fn access(
+        &mut self,
+        access: Access,
+        va: VirtAddr,
+        value: u64,
+        who: Privilege,
+    ) -> Result<u64, Fault>;
+
     /// Reads eight bytes.
     ///
     /// # Errors
     /// The fault that came instead.
-    fn load(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault>;
-
-    /// Writes eight bytes.
-    ///
-    /// # Errors
-    /// The fault that came instead.
-    fn store(&mut self, va: VirtAddr, value: u64, who: Privilege) -> Result<(), Fault>;
-
-    /// Runs the routine at `va`; returns its number.
-    ///
-    /// # Errors
-    /// The fault that came instead.
-    fn jump(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault>;
+    fn load(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
+        self.access(Access::Load, va, 0, who)
+    }
 }

@@ -5,7 +5,7 @@
 
 use core::arch::asm;
 
-use mmu_scenario::{Access, Fault, FaultKind, Privilege};
+use mmu_scenario::{Access, Fault, FaultKind, Privilege, first_instruction};
 use stilt::addr::{PhysAddr, VirtAddr};
 
 use crate::ports::{Verdict, exit};
@@ -56,72 +56,34 @@ struct Outcome {
 
 unsafe extern "C" {
     fn enter(frame: &Frame, first: usize, second: u64, outcome: &mut Outcome);
-    fn kernel_load();
-    fn kernel_store();
-    fn user_load();
-    fn user_store();
     static boot_root: u8;
 }
 
-/// Reads eight bytes at `va`.
-pub(crate) fn load(va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-    let code = match who {
-        Privilege::User => user_load as *const (),
-        Privilege::Kernel | Privilege::KernelForUser => kernel_load as *const (),
-    };
-    // SAFETY: the routine loads, and ends by `int3`.
-    unsafe { run(code.addr(), va.as_usize(), 0, who) }
-}
-
-/// Writes `value` to the eight bytes at `va`.
+/// Makes one access at `va`; `value` is what is stored. A load gives the value, a jump what the
+/// routine leaves in rax.
 ///
 /// # Safety
-/// If they are mapped, nobody else uses them.
-pub(crate) unsafe fn store(va: VirtAddr, value: u64, who: Privilege) -> Result<(), Fault> {
-    let code = match who {
-        Privilege::User => user_store as *const (),
-        Privilege::Kernel | Privilege::KernelForUser => kernel_store as *const (),
-    };
-    // SAFETY: the routine stores where the caller says, and ends by `int3`.
-    let result = unsafe { run(code.addr(), va.as_usize(), value, who) };
-    result.map(|_| ())
-}
-
-/// Runs the routine at `va`, which leaves its number in rax.
-///
-/// # Safety
-/// If `va` is mapped, such a routine stands there.
-pub(crate) unsafe fn jump(va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-    // SAFETY: the caller's promise.
-    unsafe { run(va.as_usize(), 0, 0, who) }
-}
-
-/// A routine that leaves `number` in rax and ends by `int3`: `mov eax, number` clears the rest.
-pub(crate) const fn routine(number: u32) -> [u8; 6] {
-    let [a, b, c, d] = number.to_le_bytes();
-    [0xb8, a, b, c, d, 0xcc]
-}
-
-/// Executes at `pc` until an exception: rax if that is a breakpoint, else the fault.
-///
-/// # Safety
-/// What is at `pc`, if it can be executed at all, ends by an exception and does only what the
-/// caller may.
-unsafe fn run(pc: usize, first: usize, second: u64, who: Privilege) -> Result<u64, Fault> {
+/// If `va` is mapped, nobody else uses what a store changes, and a routine stands where a jump goes.
+pub(crate) unsafe fn access(
+    access: Access,
+    va: VirtAddr,
+    value: u64,
+    who: Privilege,
+) -> Result<u64, Fault> {
     let (cs, ss, rflags) = match who {
         Privilege::Kernel => (KERNEL_CODE, KERNEL_DATA, RFLAGS),
         Privilege::KernelForUser => (KERNEL_CODE, KERNEL_DATA, RFLAGS | RFLAGS_AC),
         Privilege::User => (USER_CODE, USER_DATA, RFLAGS),
     };
     let frame = Frame {
-        rip: pc as u64,
+        rip: first_instruction(access, va, who) as u64,
         cs: u64::from(cs),
         rflags,
         ss: u64::from(ss),
     };
     let mut outcome = Outcome::default();
     // SAFETY: the caller's promise; `enter` keeps all that a call must keep.
-    unsafe { enter(&frame, first, second, &mut outcome) };
+    unsafe { enter(&frame, va.as_usize(), value, &mut outcome) };
     match outcome.vector {
         VECTOR_BREAKPOINT => Ok(outcome.rax),
         VECTOR_PROTECTION => Err(Fault {
@@ -137,6 +99,12 @@ unsafe fn run(pc: usize, first: usize, second: u64, who: Privilege) -> Result<u6
             va: None,
         }),
     }
+}
+
+/// A routine that leaves `number` in rax and ends by `int3`: `mov eax, number` clears the rest.
+pub(crate) const fn routine(number: u32) -> [u8; 6] {
+    let [a, b, c, d] = number.to_le_bytes();
+    [0xb8, a, b, c, d, 0xcc]
 }
 
 /// What the error code of a page fault says; anything but an access by `who` is another fault.

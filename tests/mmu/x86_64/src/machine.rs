@@ -4,26 +4,17 @@ use core::fmt;
 use core::ops::Range;
 
 use mmu_scenario::{
-    Access, AccessedBit, Fault, FaultKind, LinearMap, Machine, ONE_GIB, Privilege, ROUTINE_BYTES,
-    Table,
+    Access, AccessedBit, Fault, FaultKind, Identity, Machine, ONE_GIB, Privilege, ROUTINE_BYTES,
+    Table, routine_bytes,
 };
 use stilt::addr::{PhysAddr, VirtAddr};
 use stilt::arch::remote::Invalidation;
 use stilt::arch::x86_64::tlb::{self, Tlb};
 use stilt::paging::format::x86_64::{X64MetaData, X64PTE};
-use stilt::paging::{AddressSpace, Asid, MappingFlags, PagingResult, RegionOptions};
+use stilt::paging::{AddressSpace, Asid, PagingResult};
 
 use crate::cpu;
-use crate::program::{self, Part};
-
-/// Physical memory, which every tree maps where it is.
-pub(crate) struct Identity;
-
-impl LinearMap for Identity {
-    fn virt(pa: PhysAddr) -> VirtAddr {
-        VirtAddr::new(pa.as_usize())
-    }
-}
+use crate::program;
 
 /// The core.
 pub(crate) struct Core;
@@ -54,11 +45,7 @@ unsafe impl Machine for Core {
     }
 
     fn routine(number: u32) -> [u8; ROUTINE_BYTES] {
-        let mut bytes = [0; ROUTINE_BYTES];
-        for (place, byte) in bytes.iter_mut().zip(cpu::routine(number)) {
-            *place = byte;
-        }
-        bytes
+        routine_bytes(cpu::routine(number))
     }
 
     /// Fetches see stores.
@@ -69,21 +56,7 @@ unsafe impl Machine for Core {
     }
 
     fn map_program(&self, table: &mut Table<Self>) -> PagingResult {
-        for part in [Part::Text, Part::User, Part::Data] {
-            let flags = MappingFlags::ACCESSED
-                | match part {
-                    Part::Text => MappingFlags::READ | MappingFlags::EXECUTE | MappingFlags::GLOBAL,
-                    Part::User => MappingFlags::READ | MappingFlags::EXECUTE | MappingFlags::USER,
-                    Part::Data => MappingFlags::READ | MappingFlags::WRITE | MappingFlags::GLOBAL,
-                };
-            let range = part.range();
-            let (va, pa) = (VirtAddr::new(range.start), PhysAddr::new(range.start));
-            let bytes = range.len();
-            table
-                .map_region(va, pa, bytes, flags, RegionOptions::HUGE)?
-                .flush();
-        }
-        Ok(())
+        mmu_scenario::map_program(table, program::RAM.end)
     }
 
     unsafe fn activate(&mut self, root: PhysAddr, _: Asid) {
@@ -97,17 +70,15 @@ unsafe impl Machine for Core {
         tlb::execute(Invalidation::Everything(AddressSpace::All));
     }
 
-    fn load(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-        cpu::load(va, who)
-    }
-
-    fn store(&mut self, va: VirtAddr, value: u64, who: Privilege) -> Result<(), Fault> {
-        // SAFETY: the scenario stores through mappings of its own blocks alone.
-        unsafe { cpu::store(va, value, who) }
-    }
-
-    fn jump(&mut self, va: VirtAddr, who: Privilege) -> Result<u64, Fault> {
-        // SAFETY: the scenario puts a routine into every frame that it lets be executed.
-        unsafe { cpu::jump(va, who) }
+    fn access(
+        &mut self,
+        access: Access,
+        va: VirtAddr,
+        value: u64,
+        who: Privilege,
+    ) -> Result<u64, Fault> {
+        // SAFETY: the scenario stores through mappings of its own blocks alone, and puts a routine
+        // into every frame that it lets be executed.
+        unsafe { cpu::access(access, va, value, who) }
     }
 }

@@ -4,10 +4,10 @@ use core::fmt::{self, Write};
 use core::ops::Range;
 use core::panic::PanicInfo;
 
-use mmu_scenario::{ONE_GIB, Pool};
+use mmu_scenario::{Identity, ONE_GIB, Pool};
 use stilt::addr::PhysAddr;
 
-use crate::machine::{Core, Identity};
+use crate::machine::Core;
 use crate::ports::{Console, Verdict, exit};
 use crate::segments;
 
@@ -16,37 +16,6 @@ pub(crate) const RAM: Range<usize> = 0x40_0000..3 * ONE_GIB;
 /// Memory for tables: from the middle of the first GiB, far behind the program.
 const TABLES: PhysAddr = PhysAddr::new(ONE_GIB / 2);
 const TABLES_BYTES: usize = 16 << 20;
-
-unsafe extern "C" {
-    static __text_start: u8;
-    static __user_start: u8;
-    static __data_start: u8;
-}
-
-/// What is mapped with rights of its own.
-#[derive(Clone, Copy)]
-pub(crate) enum Part {
-    /// The kernel's code.
-    Text,
-    /// User code.
-    User,
-    /// Data, stack, all other memory.
-    Data,
-}
-
-impl Part {
-    /// Where it lies.
-    pub(crate) fn range(self) -> Range<usize> {
-        let text = (&raw const __text_start).addr();
-        let user = (&raw const __user_start).addr();
-        let data = (&raw const __data_start).addr();
-        match self {
-            Self::Text => text..user,
-            Self::User => user..data,
-            Self::Data => data..RAM.end,
-        }
-    }
-}
 
 /// Where `start.S` goes, in 64-bit mode, on its tables.
 pub(crate) extern "C" fn main() -> ! {

@@ -1,0 +1,58 @@
+//! Merging many tables: some at a time, so that one invalidation pays for all of those.
+#![forbid(unsafe_code)]
+
+use std::vec::Vec;
+
+use super::formats::{A64High, Format, Table};
+use super::memory::{Event, record_all};
+use super::{G1, K4, M2, RW, pa, va};
+use crate::paging::RegionOptions;
+
+const HIGH: usize = 0xffff_0000_0000_0000;
+
+/// What is kept from others, in which order, while `bytes` from `start` are mapped as pages, of
+/// consecutive frames, and then merged.
+fn broken_to_merge(start: usize, bytes: usize) -> Vec<Event> {
+    let mut table: Table<A64High> = A64High::table();
+    let region = table.map_region(va(start), pa(0), bytes, RW, RegionOptions::empty());
+    region.unwrap().flush();
+    let (pages, log) = record_all(|| {
+        let merged = table.compact(va(start), bytes).unwrap();
+        let pages = merged.pages();
+        merged.flush();
+        pages
+    });
+    assert_eq!(pages, bytes / K4);
+    let runs: Vec<_> = table
+        .view()
+        .iter(..)
+        .map(|run| (run.va, run.bytes))
+        .collect();
+    assert_eq!(runs, [(va(start), bytes)]);
+    let breaks = log.into_iter();
+    breaks
+        .filter(|event| matches!(event, Event::BeginBreak { .. }))
+        .collect()
+}
+
+#[test]
+fn tables_are_merged_thirty_two_at_a_time() {
+    let start = HIGH + 3 * M2;
+    let first = Event::BeginBreak {
+        start,
+        bytes: 32 * M2,
+    };
+    let rest = Event::BeginBreak {
+        start: start + 32 * M2,
+        bytes: 8 * M2,
+    };
+    assert_eq!(broken_to_merge(start, 40 * M2), [first, rest]);
+    assert_eq!(broken_to_merge(start, 32 * M2), [first]);
+}
+
+#[test]
+fn tables_below_different_ones_are_merged_together() {
+    let (start, bytes) = (HIGH + G1 - M2, 2 * M2);
+    let both = Event::BeginBreak { start, bytes };
+    assert_eq!(broken_to_merge(start, bytes), [both]);
+}
