@@ -163,8 +163,8 @@ const FLAGS: usize = PAGE_SIZE - 1;
 pub(super) struct Debt<M, PTE, H> {
     /// The ranges to invalidate.
     owed: [Owed; BY_ADDRESS_LIMIT],
-    /// [`TABLES`], [`EVERY_SPACE`], [`PAGE`], and how many ranges there are to
-    /// invalidate; past the limit, everything is.
+    /// [`TABLES`], [`EVERY_SPACE`], [`PAGE`], and how many ranges there are to invalidate; past the
+    /// limit, everything is.
     state: usize,
     /// Whether entries became valid that no barrier has published. The receipt of a mapping knows
     /// by itself; if that is leaked, what was mapped may be seen late, which harms nobody.
@@ -426,12 +426,13 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
     #[cold]
     #[inline(never)]
     pub(super) fn pay(&mut self) {
-        match self.state {
-            0 if !mem::take(&mut self.unpublished) => {}
-            0 => self.pay_due(Due::Publication),
-            _ if planted(Mutant::NothingIsPaid) => self.forget(),
-            state if state & FLAGS == PAGE => self.pay_due(Due::Page),
-            _ => self.pay_much(),
+        let unpublished = mem::take(&mut self.unpublished);
+        if self.state & FLAGS == PAGE {
+            self.pay_due(Due::Page);
+        } else if !self.is_settled() {
+            self.pay_much();
+        } else if unpublished {
+            self.pay_due(Due::Publication);
         }
     }
 
@@ -442,7 +443,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
             _ if planted(Mutant::NothingIsPaid) => self.forget(),
             Due::Publication => M::Maintenance::publish(),
             Due::Page => {
-                // Known before the barrier, after which the compiler would have to look again.
+                // What is known before the barrier need not be read again after it.
                 let care = self.care;
                 let page = VirtAddr::new(self.state & !FLAGS);
                 self.state = 0;
@@ -464,7 +465,9 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
     fn pay_much(&mut self) {
         self.list_page();
         let state = mem::take(&mut self.state);
-        self.unpublished = false;
+        if planted(Mutant::NothingIsPaid) {
+            return;
+        }
         if planted(Mutant::FreedBeforeInvalidated) {
             self.freed.release();
         }
