@@ -121,6 +121,10 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
 }
 
 /// Checks a table and all below it. Returns how many of its entries are used.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a level is below the four that the array has room for"
+)]
 fn check_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     path: Path,
     lent: &core::ops::Range<usize>,
@@ -151,6 +155,10 @@ fn check_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
 }
 
 /// Checks the table that `entry` leads to, which is at the end of `path`.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a level is below the four that the array has room for"
+)]
 fn check_link<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     path: Path,
     entry: PTE,

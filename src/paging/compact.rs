@@ -69,7 +69,9 @@ where
             let mut merges = [const { None }; AT_ONCE];
             let mut found = 0;
             rest.start = self.find_merges((self.root(), 0, 0), rest, block, &mut |merge| {
-                merges[found] = Some(merge);
+                if let Some(slot) = merges.get_mut(found) {
+                    *slot = Some(merge);
+                }
                 found += 1;
                 found < AT_ONCE
             });

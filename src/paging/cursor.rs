@@ -141,6 +141,10 @@ impl<'view, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Cursor<'view, 
         self.find_before(end)
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a level is below the four that the array has room for"
+    )]
     const fn table(&self) -> Table<M, PTE, H> {
         self.tables[self.level]
     }
@@ -154,6 +158,10 @@ impl<'view, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Cursor<'view, 
     }
 
     /// Moves to `offset`: up to the table that holds both places, and down from there.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a level is below the four that the array has room for"
+    )]
     fn go(&mut self, offset: usize) {
         let differs = (self.offset ^ offset) as u64;
         while self.level > 0 && differs >> level_shift::<M>(self.level - 1) != 0 {

@@ -73,6 +73,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FrameChain<M, PTE, H>
     }
 
     /// A frame of a reserve, which holds as many as the operation counted before.
+    #[expect(clippy::panic, reason = "to go on would lose mappings")]
     pub(super) fn take(&mut self) -> PhysAddr {
         let Some(frame) = self.pop() else {
             panic!("an operation on a page table reserved too few tables");

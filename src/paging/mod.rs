@@ -43,11 +43,21 @@
 //! | the hardware agrees: AT and PAR_EL1, loads, stores, jumps, in every format | `make test-mmu` |
 //! | no known bug of other page-table libraries | `tests::regressions` |
 //! | bad input is an error with values and changes nothing | `tests::bad_input`, `fuzz/` |
+//! | no panic: where the code could, a lint asks why it cannot | `make check` |
 //! | the tests would notice: each line changed in turn | `make mutants`, `tests/mutants.md` |
 //!
 //! # Decisions
 //! An entry has three states: *unused* (all zero), *present*, and *retained*: not accessible, but
 //! it keeps its frame, size and flags, so that taking all rights away can be undone.
+
+#![warn(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::todo,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
 
 mod asid;
 mod check;
@@ -71,6 +81,13 @@ mod share;
 mod slots;
 mod table;
 #[cfg(test)]
+#[expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "how tests fail"
+)]
 mod tests;
 mod view;
 

@@ -122,6 +122,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
 
     /// Entry `index`.
     #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "a remainder is below the divisor")]
     pub(super) fn slot(self, index: usize) -> Slot<M, PTE> {
         Slot {
             at: with_frame(self.at, |slots| NonNull::from(&slots[index % ENTRIES])),
@@ -270,6 +271,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
 
     /// Turns `count` leaves of `size` from `first` on into `new`, each with its own frame, as
     /// long as they differ from `old` in their frames only. Returns how many did.
+    #[expect(clippy::indexing_slicing, reason = "a chunk is as long as the array")]
     pub(super) fn rewrite(
         self,
         first: usize,

@@ -61,6 +61,7 @@ impl A64PTE {
     /// # Panics
     /// When the flags or the address are refused; in a `const` that is a compile error.
     #[must_use]
+    #[expect(clippy::panic, reason = "in a const, an error of the compiler")]
     pub const fn attributes(flags: MappingFlags, size: PageSize) -> u64 {
         match encode(flags) {
             Ok(bits) => bits & !block_bit(size),
@@ -225,6 +226,7 @@ const fn attributes(flags: MappingFlags) -> u64 {
 
 /// What the bits of a present leaf say about rights and memory type, and `GLOBAL`: AttrIndx, NS
 /// and AP stay where they are (bits 7:2), PXN and UXN come below them.
+#[expect(clippy::indexing_slicing, reason = "the index runs over the table")]
 static RIGHTS_AND_TYPES: [u16; 256] = {
     let mut table = [0; 256];
     let mut index = 0;
@@ -313,6 +315,7 @@ impl GenericPTE for A64PTE {
     }
 
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "eight bits, and 256 entries")]
     fn flags(self) -> MappingFlags {
         if !self.is_present() {
             return self.retained_flags();

@@ -123,14 +123,20 @@ impl<I: Instructions> Maintenance for A64Maintenance<I> {
         let last_level = scope == InvalidateScope::LastLevel;
         match space {
             AddressSpace::All if !planted(Mutant::AsidFormForGlobal) => {
-                let by_address = [Tlbi::Vaae1is, Tlbi::Vaale1is];
-                I::tlbi(by_address[usize::from(last_level)], operand(va, 0));
+                let by_address = match last_level {
+                    true => Tlbi::Vaale1is,
+                    false => Tlbi::Vaae1is,
+                };
+                I::tlbi(by_address, operand(va, 0));
             }
             AddressSpace::All => I::tlbi(Tlbi::Vae1is, operand(va, 0)),
             AddressSpace::Asid(asid) => {
-                let by_asid = [Tlbi::Vae1is, Tlbi::Vale1is];
+                let by_asid = match last_level {
+                    true => Tlbi::Vale1is,
+                    false => Tlbi::Vae1is,
+                };
                 let asid = asid.as_u16() ^ u16::from(planted(Mutant::WrongAsid));
-                I::tlbi(by_asid[usize::from(last_level)], operand(va, asid));
+                I::tlbi(by_asid, operand(va, asid));
             }
         }
     }

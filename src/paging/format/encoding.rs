@@ -20,6 +20,10 @@ impl Encodings {
     pub(super) const NONE: Self = Self([REFUSED; MappingFlags::SETS]);
 
     /// Adds what `flags` make, if they make any.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "in a const, an error of the compiler"
+    )]
     pub(super) const fn add(&mut self, flags: MappingFlags, encoded: &PagingResult<u64>) {
         if let Ok(attributes) = encoded {
             self.0[flags.bits()] = *attributes;

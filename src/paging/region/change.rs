@@ -45,6 +45,10 @@ impl<PTE: GenericPTE> Leaves<PTE> {
     }
 
     /// The one that takes the place of `old`: groups stay groups as long as they are present.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there are three sizes, and three leaves"
+    )]
     fn successor(&self, old: PTE, size: PageSize) -> PTE {
         let new = self.0[size.levels_below()];
         if old.is_contiguous() && new.is_present() {
@@ -268,6 +272,7 @@ where
 
     /// Unmaps the leaf at `index`, which translates from `offset` on, and those that follow it
     /// before `end` if they are alike. Returns how many.
+    #[expect(clippy::panic, reason = "a level without leaves has none to clear")]
     fn clear_leaves(
         &mut self,
         table: Table<M, PTE, H>,

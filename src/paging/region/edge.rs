@@ -18,6 +18,7 @@ use crate::addr::PhysAddr;
 
 impl Change {
     /// What becomes of `leaf`. The change is known to have an encoding.
+    #[expect(clippy::panic, reason = "a change is refused before it begins")]
     pub(super) fn apply<PTE: GenericPTE>(self, leaf: PTE, size: PageSize) -> PTE {
         let mut leaf = leaf.without_contiguous();
         let (pa, flags) = match self {
@@ -86,6 +87,10 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Edge<M, PTE, H> {
     }
 
     /// Builds the tables for the leaves that are split.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a span has two ends, and no more entries are cut"
+    )]
     fn build(&mut self, span: Span, change: Change, reserve: &mut FrameChain<M, PTE, H>) {
         let partial = self.rows(span).partial();
         for (slot, index) in [0, 1].into_iter().zip(partial) {
@@ -282,6 +287,10 @@ fn split_tables<M: PagingMetaData>(level: usize, entry: Span, span: Span) -> usi
 
 /// A table from the reserve that maps what `leaf` does, which stands at `level` and translates
 /// `entry`, but for the change inside the region: its entry.
+#[expect(
+    clippy::panic,
+    reason = "what is mapped has an encoding, at every size below"
+)]
 fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     leaf: PTE,
     level: usize,

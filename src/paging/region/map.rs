@@ -50,6 +50,7 @@ impl Mapping {
     }
 
     /// The leaf for the frame at `pa`.
+    #[expect(clippy::panic, reason = "a mapping is refused before it begins")]
     fn leaf<PTE: GenericPTE>(&self, pa: PhysAddr, size: PageSize) -> PTE {
         match PTE::new_page(pa, self.flags, size) {
             Ok(leaf) => leaf,
