@@ -165,6 +165,45 @@ fn a_reader_does_with_its_own_half_what_it_likes<F: Format>() {
     assert_eq!(live_frames(), live);
 }
 
+fn beside_the_shared_part_blocks_are_as_big_as_anywhere<F: Format>() {
+    let top = top::<F>();
+    let mut kernel = writer::<F>(&top);
+    for offset in [0, start::<F>() - G1, start::<F>() + 2 * root_entry::<F>()] {
+        let region = kernel.map_region(F::va(offset), pa(0), G1, RW, HUGE);
+        region.unwrap().flush();
+        let expected = Ok((pa(0), RW, PageSize::Size1G));
+        assert_eq!(kernel.query(F::va(offset)), expected);
+    }
+}
+
+/// Nobody counts what is used in a shared table.
+fn a_block_of_the_shared_part_is_not_mapped_over<F: Format>() {
+    let top = top::<F>();
+    let mut kernel = writer::<F>(&top);
+    let at = F::va(start::<F>());
+    kernel.map_region(at, pa(0), G1, RW, HUGE).unwrap().flush();
+    let before = snapshot();
+    let over = kernel.map_region(at, pa(G1), G1 + K4, RW, HUGE).err();
+    assert_eq!(over, Some(PagingError::AlreadyMapped { va: at }));
+    assert!(snapshot() == before);
+}
+
+fn a_shared_table_is_never_merged_and_those_below_are<F: Format>() {
+    let top = top::<F>();
+    let mut kernel = writer::<F>(&top);
+    let at = |offset| F::va(start::<F>() + offset);
+    for offset in (0..G1).step_by(M2) {
+        let map = kernel.map(at(offset), pa(offset), PageSize::Size2M, RW);
+        map.unwrap().flush();
+    }
+    kernel.compact(at(0), G1).unwrap().flush();
+    let size = match root_entry::<F>() == G1 {
+        true => PageSize::Size2M,
+        false => PageSize::Size1G,
+    };
+    assert_eq!(kernel.query(at(0)), Ok((pa(0), RW, size)));
+}
+
 fn there_is_one_writer_at_a_time<F: Format>() {
     let top = top::<F>();
     let kernel = writer::<F>(&top);
@@ -247,6 +286,9 @@ every_format! {
     shared_tables_stay_when_they_are_empty,
     a_reader_is_refused_what_is_not_its_own,
     a_reader_does_with_its_own_half_what_it_likes,
+    beside_the_shared_part_blocks_are_as_big_as_anywhere,
+    a_block_of_the_shared_part_is_not_mapped_over,
+    a_shared_table_is_never_merged_and_those_below_are,
     there_is_one_writer_at_a_time,
     every_frame_is_given_back_once_whoever_goes_first,
     the_shared_part_is_whole_entries_of_the_root,

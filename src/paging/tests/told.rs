@@ -6,6 +6,7 @@ use std::string::ToString;
 use super::formats::{A64High, Format};
 use super::memory::{put_word, word};
 use super::{A, D, G, K4, M2, N, R, RW, U, W, pa, va};
+use crate::paging::format::par::TranslationResult;
 use crate::paging::{GenericPTE, PageSize, RegionOptions, Unsound};
 
 const HIGH: usize = 0xffff_0000_0000_0000;
@@ -50,6 +51,19 @@ fn what_is_unsound_is_told_with_its_values() {
         ),
     ] {
         assert_eq!(unsound.to_string(), text);
+    }
+}
+
+#[test]
+fn a_translation_of_the_hardware_is_told_with_its_frame_or_its_fault() {
+    for (value, text) in [
+        (
+            0xff00_0000_0008_0b80,
+            "frame 0x0000000000080000, attributes 0xff",
+        ),
+        (0x80f, "fault, status 0x07"),
+    ] {
+        assert_eq!(TranslationResult(value).to_string(), text);
     }
 }
 
@@ -141,5 +155,7 @@ fn a_contiguous_group_of_unaligned_frames_is_unsound() {
         table.view().check(0..0).map(|summary| summary.contiguous)
     };
     assert_eq!(moved(0), Ok(16));
+    assert!(table.check().is_ok_and(|summary| summary.contiguous == 16));
     assert_eq!(moved(2 * K4), Err(Unsound::BrokenGroup { va: va(HIGH) }));
+    assert_eq!(table.check(), Err(Unsound::BrokenGroup { va: va(HIGH) }));
 }

@@ -1,0 +1,107 @@
+//! What a change owes: no less than its format needs, and no more.
+#![forbid(unsafe_code)]
+
+use core::mem::forget;
+
+use super::formats::{A64High, Format, every_format};
+use super::memory::{Event, recorded};
+use super::{K4, NONE, RW, pa, va};
+use crate::paging::format::aarch64_tlb::Barrier;
+use crate::paging::{InvalidateScope, PageSize, PagingMetaData, RegionOptions};
+
+const HIGH: usize = 0xffff_0000_0000_0000;
+const PAGES: RegionOptions = RegionOptions::empty();
+
+fn is_invalidation(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Tlbi(..) | Event::Invalidate(..) | Event::InvalidateAll(_)
+    )
+}
+
+/// Where nothing that is invalid is cached, a barrier is enough.
+fn a_leaf_beside_another_is_invalidated_if_its_absence_is_cached<F: Format>() {
+    let mut table = F::table();
+    let map = table.map(F::va(0), pa(0), PageSize::Size4K, RW);
+    map.unwrap().flush();
+    let page = recorded(|| {
+        let map = table.map(F::va(K4), pa(0), PageSize::Size4K, RW);
+        map.unwrap().flush();
+    });
+    let region = recorded(|| {
+        let map = table.map_region(F::va(2 * K4), pa(0), K4, RW, PAGES);
+        map.unwrap().flush();
+    });
+    for log in [page, region] {
+        let invalidated = log.into_iter().filter(is_invalidation).count();
+        assert_eq!(invalidated, usize::from(F::M::CACHES_INVALID));
+    }
+}
+
+/// Not only the leaf's absence was cached, but its table's.
+fn a_linked_table_is_invalidated_at_every_level_if_its_absence_is_cached<F: Format>() {
+    let mut table = F::table();
+    let log = recorded(|| {
+        let map = table.map_region(F::va(0), pa(0), K4, RW, PAGES);
+        map.unwrap().flush();
+    });
+    let any = |event: &Event| matches!(event, Event::Invalidate(_, _, InvalidateScope::AnyLevel));
+    assert_eq!(log.iter().any(any), F::M::CACHES_INVALID);
+}
+
+fn a_table_of_what_nobody_may_use_is_published<F: Format>() {
+    let mut table = F::table();
+    let log = recorded(|| {
+        let map = table.map_region(F::va(0), pa(0), K4, NONE, PAGES);
+        map.unwrap().flush();
+    });
+    let publishes = |event: &Event| {
+        matches!(
+            event,
+            Event::Publish | Event::Begin | Event::Barrier(Barrier::DsbIshst)
+        )
+    };
+    assert!(log.iter().any(publishes), "{log:x?}");
+}
+
+fn what_nobody_may_use_is_told_to_nobody<F: Format>() {
+    let mut table = F::table();
+    let map = table.map(F::va(0), pa(0), PageSize::Size4K, RW);
+    map.unwrap().flush();
+    let log = recorded(|| {
+        let map = table.map(F::va(K4), pa(0), PageSize::Size4K, NONE);
+        map.unwrap().flush();
+        let map = table.map_region(F::va(2 * K4), pa(0), 2 * K4, NONE, PAGES);
+        map.unwrap().flush();
+    });
+    let told = |event: &&Event| !matches!(event, Event::Store { .. });
+    assert_eq!(log.iter().find(told), None);
+}
+
+/// A debt waits for whoever makes something at its own addresses, and for nobody else.
+#[test]
+fn a_leaf_is_made_at_once_beside_what_is_owed() {
+    let mut table = A64High::table();
+    for page in [0, 1, 3] {
+        let map = table.map(va(HIGH + page * K4), pa(0), PageSize::Size4K, RW);
+        map.unwrap().flush();
+    }
+    for (gone, made) in [(3, 2), (1, 3), (0, 1), (3, 0)] {
+        forget(table.unmap(va(HIGH + gone * K4)).unwrap());
+        let log = recorded(|| {
+            let map = table.map(va(HIGH + made * K4), pa(0), PageSize::Size4K, RW);
+            map.unwrap().flush();
+        });
+        let is_store = |event: &Event| matches!(event, Event::Store { .. });
+        let last_store = log.iter().rposition(is_store);
+        let first_paid = log.iter().position(is_invalidation);
+        assert!(last_store < first_paid, "{log:x?}");
+    }
+}
+
+every_format! {
+    a_leaf_beside_another_is_invalidated_if_its_absence_is_cached,
+    a_linked_table_is_invalidated_at_every_level_if_its_absence_is_cached,
+    a_table_of_what_nobody_may_use_is_published,
+    what_nobody_may_use_is_told_to_nobody,
+}
