@@ -8,7 +8,8 @@ use core::marker::PhantomData;
 use core::ops::{Bound, RangeBounds};
 
 use super::geometry::{
-    Span, check_address, entries, leaf_bytes, level_bytes, level_shift, offset_of, size_of_level,
+    Span, check_address, entries, leaf_bytes, level_bytes, level_shift, offset_index, offset_of,
+    size_of_level,
 };
 use super::slots::Table;
 use super::view::is_table;
@@ -150,7 +151,7 @@ impl<'view, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Cursor<'view, 
     }
 
     const fn index(&self) -> usize {
-        (self.offset >> level_shift::<M>(self.level)) & (entries::<M>() - 1)
+        offset_index::<M>(self.offset, self.level)
     }
 
     const fn entry_span(&self) -> Span {

@@ -26,7 +26,12 @@ pub(super) const fn entries<M: PagingMetaData>() -> usize {
 
 /// The index of `va` in a table of `level`.
 pub(super) const fn table_index<M: PagingMetaData>(va: VirtAddr, level: usize) -> usize {
-    (va.as_usize() >> level_shift::<M>(level)) & (entries::<M>() - 1)
+    offset_index::<M>(va.as_usize(), level)
+}
+
+/// The index of what is `offset` bytes behind the tree's first address, in a table of `level`.
+pub(super) const fn offset_index<M: PagingMetaData>(offset: usize, level: usize) -> usize {
+    (offset >> level_shift::<M>(level)) & (entries::<M>() - 1)
 }
 
 /// The size of a leaf at `level`, if there can be one.

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::geometry::{
-    Span, check_address, entries, level_bytes, level_shift, offset_of, size_of_level, table_index,
+    Span, check_address, entries, level_bytes, level_shift, offset_index, offset_of, size_of_level,
+    table_index,
 };
 use super::mutants::{Mutant, planted};
 use super::share::Sharing;
@@ -51,7 +52,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Home<M, PTE, H> {
     fn may_cut(&self, offset: usize, end: usize) -> bool {
         let (mut table, mut level) = (self.table, self.level);
         loop {
-            let entry = table.load(table_index::<M>(M::vaddr_at(offset), level));
+            let entry = table.load(offset_index::<M>(offset, level));
             if !is_table::<M, PTE>(entry, level) {
                 let inside = end & (level_bytes::<M>(level) - 1) != 0;
                 return entry.is_contiguous() || inside && !entry.is_unused();
@@ -112,22 +113,20 @@ where
             base: 0,
             parent: None,
         };
-        while home.level + 1 < M::LEVELS && differs >> level_shift::<M>(home.level) == 0 {
-            let bytes = level_bytes::<M>(home.level);
-            // An entry that is covered whole can go, with all below it.
-            if span.bytes() == bytes {
+        while differs >> level_shift::<M>(home.level) == 0 {
+            // An entry that is covered whole, as a page is, can go, with all below it.
+            if span.bytes() == level_bytes::<M>(home.level) {
                 break;
             }
-            let index = (span.start / bytes) % entries::<M>();
-            let slot = home.table.slot(index);
+            let slot = home.table.slot(offset_index::<M>(span.start, home.level));
             let entry = slot.load();
             if !is_table::<M, PTE>(entry, home.level) {
                 break;
             }
             home.parent = Some(Parent { slot, entry });
             home.table = Table::at(entry.paddr());
+            home.base = Span::of_entry::<M>(span.start, home.level).start;
             home.level += 1;
-            home.base = span.start & !(bytes - 1);
         }
         home
     }
@@ -216,9 +215,7 @@ where
 pub(super) fn is_empty<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table: Table<M, PTE, H>,
 ) -> bool {
-    table
-        .first_used(0, super::geometry::entries::<M>())
-        .is_none()
+    table.first_used(0, entries::<M>()).is_none()
 }
 
 /// The first offset that is mapped in the table at `level` that translates from `offset` on.
@@ -227,7 +224,7 @@ pub(super) fn first_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>
     level: usize,
     offset: usize,
 ) -> Option<usize> {
-    let index = table.first_used(0, super::geometry::entries::<M>())?;
+    let index = table.first_used(0, entries::<M>())?;
     let offset = offset | index << level_shift::<M>(level);
     let entry = table.load(index);
     if is_table::<M, PTE>(entry, level) {

@@ -3,7 +3,7 @@
 
 use super::super::debt::FrameChain;
 use super::super::geometry::{
-    Rows, Span, entries, leaf_bytes, level_bytes, level_shift, size_of_level, table_index,
+    Rows, Span, entries, leaf_bytes, level_bytes, level_shift, offset_index, size_of_level,
 };
 use super::super::mutants::{Mutant, planted};
 use super::super::place::link;
@@ -189,7 +189,7 @@ where
         let table = place
             .parent
             .map_or(self.root(), |parent| Table::at(parent.entry.paddr()));
-        let index = table_index::<M>(M::vaddr_at(offset), place.level);
+        let index = offset_index::<M>(offset, place.level);
         let first = index / count * count;
         let bytes = level_bytes::<M>(place.level);
         let start = Span::of_entry::<M>(offset, place.level).start - (index - first) * bytes;

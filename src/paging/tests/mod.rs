@@ -31,6 +31,7 @@ mod sequences;
 mod share;
 mod share_random;
 mod spread;
+mod thrift;
 mod told;
 mod walk;
 

@@ -182,6 +182,17 @@ fn the_pages_through_which_tables_are_written_are_not_taken_away() {
 }
 
 #[test]
+fn without_pins_those_pages_are_merged_like_any() {
+    let mut table = A64Low::table();
+    let block = Frames::phys_to_virt(table.root_paddr()).align_down(M2);
+    let mapped = table.map_region(block, pa(0), M2, RW, RegionOptions::empty());
+    mapped.unwrap().flush();
+    let merged = table.compact(block, M2).unwrap();
+    assert_eq!(merged.pages(), M2 / K4);
+    merged.flush();
+}
+
+#[test]
 fn a_refused_change_takes_no_frame() {
     let mut table = pinned_block::<A64High>();
     let live = live_frames();
