@@ -41,7 +41,7 @@ mutants)
     mutate --minimum-test-timeout 10 "$@" -- --lib -- paging --skip exhaustive --skip every_planted --skip no_schedule \
         --skip running_out_of --skip take_any_arg --skip runs_of_a_range --skip no_core_is_misled \
         -Zunstable-options --fail-fast || [ $? -lt 4 ]
-    mutate --iterate "$@" -- --lib -- paging --skip exhaustive --skip every_planted -Zunstable-options --fail-fast
+    mutate --iterate "$@" -- --lib -- paging --skip exhaustive -Zunstable-options --fail-fast
     ;;
 *)
     echo "usage: scripts/long.sh fuzz [SECONDS] | mutants [ARGUMENT...]" >&2
