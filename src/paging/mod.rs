@@ -39,6 +39,7 @@
 //! | the same for all sequences of operations on tiny trees | `tests::exhaustive` |
 //! | the same for trees that share tables: all see at once what the writer does there, readers change nothing there, whoever comes and goes | `tests::share_random` |
 //! | barriers and invalidations are those of the manual, one by one | `tests::sequences` |
+//! | no operation owes, stores or touches more than it must | `tests::due`, `tests::thrift`, `tests::outside` |
 //! | no core of an adversarial machine ever uses what is gone, or sees two translations; each of the planted faults is found | `tests::oracle`, `tests::adversary` |
 //! | every descriptor means what the manual says | `tests::format_*`, `tests::descriptors` |
 //! | A64 descriptors and trees say to another library's walker what they say to ours | `tests::format_aarch64_peer` |
