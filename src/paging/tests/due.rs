@@ -99,6 +99,27 @@ fn a_leaf_is_made_at_once_beside_what_is_owed() {
     }
 }
 
+/// Also when it is one of a run, and not the first.
+#[test]
+fn what_is_owed_for_any_leaf_of_a_run_is_paid_before_they_are_made() {
+    for late in 0..4 {
+        let mut table = A64High::table();
+        let page = |index| va(HIGH + index * K4);
+        let (start, bytes) = (page(0), 4 * K4);
+        let map = table.map_region(start, pa(0), bytes, RW, PAGES);
+        map.unwrap().flush();
+        for index in (0..4).filter(|&index| index != late) {
+            table.protect(page(index), NONE).unwrap().1.flush();
+        }
+        forget(table.protect(page(late), NONE).unwrap());
+        let log = recorded(|| table.protect_region(start, bytes, RW).unwrap().flush());
+        let is_store = |event: &Event| matches!(event, Event::Store { .. });
+        let first_store = log.iter().position(is_store);
+        let first_paid = log.iter().position(is_invalidation);
+        assert!(first_paid.is_some() && first_paid < first_store, "{log:x?}");
+    }
+}
+
 every_format! {
     a_leaf_beside_another_is_invalidated_if_its_absence_is_cached,
     a_linked_table_is_invalidated_at_every_level_if_its_absence_is_cached,

@@ -3,6 +3,7 @@
 use super::formats::{A64High, A64Low, Format, Table, every_format};
 use super::memory::{Frames, begin_operation, live_frames, recorded, snapshot};
 use super::{A, D, G, G1, K4, M2, N, NONE, R, RO, RW, U, X, pa};
+use crate::addr::VirtAddr;
 use crate::paging::{
     MappingFlags, PageSize, PagingError, PagingHandler, PagingResult, RegionOptions,
 };
@@ -179,6 +180,23 @@ fn the_pages_through_which_tables_are_written_are_not_taken_away() {
     change(&mut table, RW).unwrap();
     assert!(table.unpin(A64Low::va(0), K4));
     assert_eq!(table.unmap(window).unwrap().flush(), pa(0x8000));
+}
+
+/// Not only the root's: those of every table on the way to what changes.
+#[test]
+fn the_way_to_the_tables_below_stays_open() {
+    let mut table = A64Low::table();
+    let root = Frames::phys_to_virt(table.root_paddr());
+    for frame in 1..4 {
+        let window = VirtAddr::new(root.as_usize() + frame * K4);
+        let mapped = table.map(window, pa(0), PageSize::Size4K, RW);
+        mapped.unwrap().flush();
+        table.pin(A64Low::va(0), K4).unwrap();
+        let refused = pinned::<A64Low>(window.as_usize());
+        assert_eq!(table.unmap(window).err(), refused);
+        assert!(table.unpin(A64Low::va(0), K4));
+        assert_eq!(table.unmap(window).unwrap().flush(), pa(0));
+    }
 }
 
 #[test]
