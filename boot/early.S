@@ -24,7 +24,7 @@
 .equ SEMIHOSTING,         0xf000
 .equ TX_SPINS,            0x100000
 
-.section .init, "ax", @progbits
+.section .park, "ax", @progbits
 
 // Sixteen entries; x9 tells them apart.
 .balign 2048

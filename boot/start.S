@@ -3,7 +3,7 @@
 // In:   x0 = device tree, ATAGs or anything; EL3, EL2 or EL1; MMU and caches off, or on with an
 //       identity map; core 0 alone, or all four at once; any register value but the PC.
 // Out:  core 0 in init_kernel_pt at EL1h on the boot stack, MMU and caches off, DAIF masked,
-//       .bss clear, BOOT_RECORD written. Other cores in park.
+//       .bss clear, BOOT_RECORD written. Other cores in park (boot/park.S).
 //
 //   x19  address of BOOT_RECORD          x22  exception level at entry
 //   x20  x0 at entry                     x23  SCTLR_ELx at entry
@@ -38,13 +38,14 @@
 
 // What the linker script compares its own numbers with, and needs of the tables' layout.
 .global __board_kernel_va_offset, __board_load_address
-.global __boot_cleared_size, __boot_exception_stack_size
+.global __boot_cleared_size, __boot_exception_stacks_size
 .set __board_kernel_va_offset, KERNEL_VA_OFFSET
 .set __board_load_address, LOAD_ADDRESS
 .set __boot_cleared_size, {BOOT_CLEARED_SIZE}
-.set __boot_exception_stack_size, {EXCEPTION_STACK_SIZE}
+.set __boot_exception_stacks_size, {STACKS_SIZE}
 
-// The first page: what every core executes that a loader releases here, however late. It is kept.
+// The first pages: what every core executes that a loader releases here, however late. They are
+// kept unless every core has come.
 .section .park.head, "ax", @progbits
 
 // The arm64 Image header (Linux, Documentation/arch/arm64/booting.rst): 64 bytes.
@@ -78,20 +79,17 @@ entry:
     b       boot_core
 .size entry, . - entry
 
-.section .init, "ax", @progbits
-
-.type boot_core, @function
-boot_core:
-    adr     x1, _start                  // not adrp: the distance may be no whole pages
-    mov     x2, #LOAD_ADDRESS
-    cmp     x1, x2
-    b.ne    wrong_load_address
+// From any exception level to EL1h, every register that matters set. A level is left, or at EL1
+// used, only after its own MMU is off.
+//   In:   x20 = device tree, ATAGs or anything; x22 = CurrentEL >> 2; x24 = the core's number;
+//         x25 = where to go on; DAIF masked.
+//   Out:  at x25 in EL1h, MMU and caches off, x23 = SCTLR_ELx as it was.  Clobbers x0-x6.
+.type leave_to_el1, @function
+leave_to_el1:
     adr     x1, __early_vectors
     cmp     x22, #2
     b.eq    at_el2
     b.hi    at_el3
-
-// An exception level is left, or at EL1 used, only after its own MMU is off.
 at_el1:
     msr     vbar_el1, x1
     isb
@@ -127,9 +125,10 @@ at_el3:
     msr     actlr_el2, x1
     mov     x1, #CPUECTLR_SMPEN         // before any cache or broadcast TLBI is used
     msr     s3_1_c15_c2_1, x1           // CPUECTLR_EL1
+    cbnz    x24, 1f
     mov     x1, #L2CTLR_LATENCY         // only before the L2 cache is used
     msr     s3_1_c11_c0_2, x1           // L2CTLR_EL1
-    ldr     w1, =SCTLR_EL2_MMU_OFF
+1:  ldr     w1, =SCTLR_EL2_MMU_OFF
     msr     sctlr_el2, x1
     msr     hcr_el2, xzr
     isb
@@ -143,11 +142,12 @@ at_el3:
     b.ls    2f
 1:  ldr     w1, =COUNTER_HZ
     msr     cntfrq_el0, x1
-2:  mov     x1, #LOCAL_PERIPHERALS      // counter from the crystal, undivided (QA7 4.2, 4.3)
+2:  cbnz    x24, 3f
+    mov     x1, #LOCAL_PERIPHERALS      // counter from the crystal, undivided (QA7 4.2, 4.3)
     str     wzr, [x1, #LOCAL_CONTROL]
     mov     w2, #0x80000000
     str     w2, [x1, #LOCAL_PRESCALER]
-    mov     x1, #SPSR_EL2H
+3:  mov     x1, #SPSR_EL2H
     msr     spsr_el3, x1
     adr     x1, el2_registers
     msr     elr_el3, x1
@@ -203,39 +203,8 @@ el1_registers:
     msr     tpidr_el1, xzr
     msr     contextidr_el1, xzr
     isb
-
-    // 128 bytes a turn: .bss, and the boot tables of levels 0 and 1.
-    adrp    x0, __bss_start
-    add     x0, x0, :lo12:__bss_start
-    adrp    x1, __cleared_end
-    add     x1, x1, :lo12:__cleared_end
-1:  stp     xzr, xzr, [x0]
-    stp     xzr, xzr, [x0, #16]
-    stp     xzr, xzr, [x0, #32]
-    stp     xzr, xzr, [x0, #48]
-    stp     xzr, xzr, [x0, #64]
-    stp     xzr, xzr, [x0, #80]
-    stp     xzr, xzr, [x0, #96]
-    stp     xzr, xzr, [x0, #112]
-    add     x0, x0, #128
-    cmp     x0, x1
-    b.lo    1b
-
-    adrp    x19, BOOT_RECORD
-    add     x19, x19, :lo12:BOOT_RECORD
-    str     x20, [x19, #{RECORD_X0}]
-    str     x21, [x19, #{RECORD_COUNTER}]
-    str     x22, [x19, #{RECORD_LEVEL}]
-    str     x23, [x19, #{RECORD_SCTLR}]
-
-    adrp    x1, __boot_stack_top
-    add     x1, x1, :lo12:__boot_stack_top
-    mov     sp, x1
-    mov     x29, xzr                    // the outermost frame
-    mov     x30, xzr
-    mov     x0, x20
-    b       init_kernel_pt
-.size boot_core, . - boot_core
+    ret     x25
+.size leave_to_el1, . - leave_to_el1
 
 // If the MMU or the data cache is on (x23 = SCTLR_ELx): everything that is read or written with
 // caches off from here on goes to memory, and no line of it stays to be written back later.
@@ -289,6 +258,53 @@ clean_invalidate:
     b.lo    1b
     ret
 .size clean_invalidate, . - clean_invalidate
+
+.ltorg
+
+.section .init, "ax", @progbits
+
+.type boot_core, @function
+boot_core:
+    adr     x1, _start                  // not adrp: the distance may be no whole pages
+    mov     x2, #LOAD_ADDRESS
+    cmp     x1, x2
+    b.ne    wrong_load_address
+    mov     x24, xzr
+    adr     x25, boot_core_at_el1
+    b       leave_to_el1
+boot_core_at_el1:
+    // 128 bytes a turn: .bss, and the boot tables of levels 0 and 1.
+    adrp    x0, __bss_start
+    add     x0, x0, :lo12:__bss_start
+    adrp    x1, __cleared_end
+    add     x1, x1, :lo12:__cleared_end
+1:  stp     xzr, xzr, [x0]
+    stp     xzr, xzr, [x0, #16]
+    stp     xzr, xzr, [x0, #32]
+    stp     xzr, xzr, [x0, #48]
+    stp     xzr, xzr, [x0, #64]
+    stp     xzr, xzr, [x0, #80]
+    stp     xzr, xzr, [x0, #96]
+    stp     xzr, xzr, [x0, #112]
+    add     x0, x0, #128
+    cmp     x0, x1
+    b.lo    1b
+
+    adrp    x19, BOOT_RECORD
+    add     x19, x19, :lo12:BOOT_RECORD
+    str     x20, [x19, #{RECORD_X0}]
+    str     x21, [x19, #{RECORD_COUNTER}]
+    str     x22, [x19, #{RECORD_LEVEL}]
+    str     x23, [x19, #{RECORD_SCTLR}]
+
+    adrp    x1, __boot_stack_top
+    add     x1, x1, :lo12:__boot_stack_top
+    mov     sp, x1
+    mov     x29, xzr                    // the outermost frame
+    mov     x30, xzr
+    mov     x0, x20
+    b       init_kernel_pt
+.size boot_core, . - boot_core
 
 // enable_mmu_and_enter_kernel(dtb): SCTLR, then the branch to the high half. Never returns.
 //   In:   x0 = what kernel_main gets; MAIR, TCR, TTBR0 and TTBR1 hold final values; the tables

@@ -31,6 +31,12 @@ pub const CORES: usize = 4;
 /// Page 0 holds the spin table, the firmware's stub in which cores 1 to 3 wait, and ATAGs.
 pub const FIRMWARE_PAGE: PhysAddr = PhysAddr::new(0);
 
+/// Where core `core` waits for an address to jump to (the firmware's armstub8.S; QEMU's the same).
+#[must_use]
+pub const fn spin_table(core: usize) -> PhysAddr {
+    PhysAddr::new(FIRMWARE_PAGE.as_usize() + 0xd8 + 8 * core)
+}
+
 /// The end of what can be RAM: the peripherals begin here.
 pub const RAM_LIMIT: usize = PERIPHERALS.as_usize();
 

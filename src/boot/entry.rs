@@ -6,11 +6,12 @@ use core::mem::{MaybeUninit, offset_of};
 
 use super::early_map::BootTables;
 use crate::addr::PhysAddr;
-use crate::arch::aarch64::exception::EXCEPTION_STACK_SIZE;
+use crate::arch::aarch64::exception::STACKS_SIZE;
 use crate::arch::aarch64::{cache, mmu};
 use crate::board::raspi3;
 use crate::kernel::exit::ExitCode;
 use crate::kernel::record::{BootRecord, SCTLR_M_OR_C};
+use crate::kernel::smp::Handover;
 use crate::mm::symbols;
 use crate::paging::format::aarch64_registers::{SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON};
 
@@ -47,7 +48,7 @@ global_asm!(
     FDT_MAGIC_LE = const 0xd00d_feed_u32.swap_bytes(),
     FDT_MAX_SIZE = const raspi3::DEVICE_TREE_MAX_SIZE,
     BOOT_CLEARED_SIZE = const BootTables::CLEARED_SIZE,
-    EXCEPTION_STACK_SIZE = const EXCEPTION_STACK_SIZE,
+    STACKS_SIZE = const STACKS_SIZE,
     RECORD_X0 = const offset_of!(BootRecord, x0),
     RECORD_COUNTER = const offset_of!(BootRecord, counter),
     RECORD_LEVEL = const offset_of!(BootRecord, level),
@@ -67,6 +68,14 @@ global_asm!(
 global_asm!(
     include_str!("../../boot/park.S"),
     CORES = const raspi3::CORES,
+    SCTLR_EL1_MMU_ON = const SCTLR_EL1_MMU_ON,
+    SECONDARY_TTBR0 = const Handover::TTBR0,
+    SECONDARY_TTBR1 = const Handover::TTBR1,
+    SECONDARY_MAIR = const Handover::MAIR,
+    SECONDARY_TCR = const Handover::TCR,
+    SECONDARY_ENTRY = const Handover::ENTRY,
+    SECONDARY_ADMITTED = const Handover::ADMITTED,
+    SECONDARY_STACKS = const Handover::STACKS,
 );
 
 /// Memory of the boot tables: written here, read by the hardware, given up after boot.

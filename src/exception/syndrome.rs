@@ -72,6 +72,12 @@ impl Syndrome {
         Self(esr)
     }
 
+    /// The register's value.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+
     /// EC, bits 31:26.
     #[must_use]
     pub const fn class(self) -> Class {

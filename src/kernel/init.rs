@@ -2,8 +2,8 @@
 
 use super::live_audit::audit_live_tables;
 use super::machine::{self, Machine};
-use super::record::parked_cores;
 use super::shell;
+use super::smp;
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::arch::aarch64::{cpu, exception, mmu, tlb};
 use crate::board::raspi3;
@@ -13,9 +13,16 @@ use crate::log;
 use crate::mm::frames::FrameAllocator;
 use crate::mm::kernel_space::{self, KernelTable, linear, live_view};
 use crate::mm::{heap, layout, symbols};
-use crate::paging::PagingResult;
+use crate::paging::{PagingError, PagingResult};
 
-const _: () = assert!(layout::exception_stack(BOOT_CORE).size == exception::EXCEPTION_STACK_SIZE);
+/// The vectors find the emergency stack by its distance from the exception stack.
+const _: () = {
+    let upper = layout::exception_stack(BOOT_CORE);
+    let lower = layout::emergency_stack(BOOT_CORE);
+    assert!(upper.size == exception::EXCEPTION_STACK_SIZE);
+    assert!(lower.size == exception::EMERGENCY_STACK_SIZE);
+    assert!(upper.start.as_usize() - lower.end() == exception::STACK_GUARD_SIZE);
+};
 
 /// This core's number: the only one that runs.
 const BOOT_CORE: usize = 0;
@@ -48,11 +55,11 @@ extern "C" fn finish_boot() -> ! {
     unsafe { exception::install(stack.end()) };
     // SAFETY: mapped by `final_map`, and handed over here once.
     unsafe { heap::init(layout::heap()) };
+    let all_cores_run = mmu::low_root().is_some_and(smp::start);
     // SAFETY: code, stack, vectors and data of this core are all high by now.
     unsafe { mmu::give_up_low_half() };
-    reclaim_boot_memory();
+    reclaim_boot_memory(all_cores_run);
     report_map();
-    report_cores();
     audit_live_tables();
     shell::run()
 }
@@ -113,19 +120,15 @@ fn free_place<'a, I: Iterator<Item = &'a PhysRange>>(
     }
 }
 
-/// The final map: image, RAM, devices; stacks and heap in the kernel window.
+/// The final map: image, RAM, devices; every core's stacks and the heap in the kernel window.
 fn final_map(machine: &Machine) -> PagingResult<KernelTable> {
     let ram = machine.ram.ram.iter();
     let ram = ram.map(|range| (range.base(), range.end()));
     let mut table = kernel_space::build(&symbols::image(), ram)?;
-    let windows = [
-        layout::exception_stack(BOOT_CORE),
-        layout::main_stack(BOOT_CORE),
-        layout::heap(),
-    ];
-    for pages in windows {
+    for pages in (0..raspi3::CORES).flat_map(layout::stacks) {
         kernel_space::map_window(&mut table, pages)?;
     }
+    kernel_space::map_window(&mut table, layout::heap())?;
     Ok(table)
 }
 
@@ -147,42 +150,34 @@ fn enter_final_map(mut table: KernelTable) {
     }
     cpu::unmask_errors();
     let image = symbols::image();
-    let stacks = [
-        layout::exception_stack(BOOT_CORE),
-        layout::main_stack(BOOT_CORE),
-    ];
-    if let Err(error) = kernel_space::pin(&mut table, &image, &stacks) {
+    if let Err(error) = kernel_space::pin(&mut table, &image) {
         panic!("what this core stands on cannot be pinned: {error}");
     }
     kernel_space::set_table(table);
 }
 
-/// `.init`, the boot tables and the boot stack become free frames. The parking page and page 0
-/// stay: cores may stand there.
-fn reclaim_boot_memory() {
+/// `.init`, the boot tables and the boot stack become free frames: no core needs them any more.
+/// The parking pages and page 0 stay as long as a core may stand there.
+fn reclaim_boot_memory(all_cores_run: bool) {
     let image = symbols::image();
     tlb::invalidate_every_core();
-    let reclaimed =
-        kernel_space::with_table(|table| kernel_space::reclaim(table, image.init, image.text));
+    let reclaimed = kernel_space::with_table(|table| {
+        let mut frames = kernel_space::reclaim(table, image.init, image.text)?;
+        if all_cores_run {
+            frames += kernel_space::replace(table, image.park, image.init)?;
+            kernel_space::unmap(table, raspi3::FIRMWARE_PAGE, PAGE_SIZE)?;
+        }
+        Ok::<_, PagingError>(frames)
+    });
     let frames = match reclaimed {
         Some(Ok(frames)) => frames + kernel_space::add_frames(image.scratch, image.end),
-        Some(Err(error)) => panic!(".init cannot be reclaimed: {error}"),
-        None => panic!(".init cannot be reclaimed: no live table"),
+        Some(Err(error)) => panic!("boot memory cannot be reclaimed: {error}"),
+        None => panic!("boot memory cannot be reclaimed: no live table"),
     };
     log!(
         "boot",
-        "{frames} frames of .init, boot tables and boot stack reclaimed"
+        "{frames} frames of code, tables and stacks reclaimed"
     );
-}
-
-/// The cores that wait for a later day. By now each that came to `_start` has said so.
-fn report_cores() {
-    let parked = parked_cores();
-    let count = parked.iter().filter(|level| **level != 0).count();
-    match parked.iter().find(|level| **level != 0) {
-        Some(level) => log!("cores", "1 runs, {count} parked at EL{level}"),
-        None => log!("cores", "1 runs, the others wait in the firmware"),
-    }
 }
 
 /// One line a region of the live map, and what it costs.

@@ -1,11 +1,9 @@
 //! The audit at boot: what the hardware walks now, read back from its registers.
 
 use alloc::vec::Vec;
-use core::fmt::Write;
 
-use super::console::Raw;
 use super::exit::ExitCode;
-use super::panic::{begin_report, end_report};
+use super::report::Report;
 use crate::arch::aarch64::mmu;
 use crate::log;
 use crate::mm::audit::{Violation, check};
@@ -48,8 +46,6 @@ fn live_runs() -> Option<Vec<Run>> {
 }
 
 fn refuse(violation: &Violation) -> ! {
-    begin_report(ExitCode::Audit);
-    let _ = writeln!(Raw, "\nstilt: the live page tables are not sound");
-    let _ = writeln!(Raw, "  what  {violation}");
-    end_report(ExitCode::Audit)
+    let title = "unsound live page tables";
+    Report::begin(ExitCode::Audit, title, violation).end()
 }

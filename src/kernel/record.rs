@@ -2,9 +2,6 @@
 
 use core::cell::UnsafeCell;
 
-use crate::arch::aarch64::cache;
-use crate::board::raspi3;
-
 /// The state of core 0 at its first instruction.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -51,20 +48,3 @@ pub fn boot_record() -> BootRecord {
     // SAFETY: nobody writes any more; volatile because the writer is assembly.
     unsafe { BOOT_RECORD.0.get().read_volatile() }
 }
-
-unsafe extern "C" {
-    /// In boot/park.S: per core, the exception level at which it was parked, or 0.
-    static PARKED: [u64; raspi3::CORES];
-}
-
-/// The other cores that came to `_start`: for each the exception level at which it waits, or 0.
-#[must_use]
-pub fn parked_cores() -> [u64; raspi3::CORES] {
-    let flags = &raw const PARKED;
-    // The cores wrote with their caches off: what this core may hold of the line is older.
-    cache::clean_and_invalidate(flags.addr(), flags.addr() + PARKED_SIZE);
-    // SAFETY: the page is mapped read-only and lies in the image; any bits are a valid `u64`.
-    unsafe { flags.read_volatile() }
-}
-
-const PARKED_SIZE: usize = size_of::<[u64; raspi3::CORES]>();

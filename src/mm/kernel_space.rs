@@ -8,13 +8,15 @@ use crate::arch::aarch64::relax::Mutex;
 use crate::arch::aarch64::tlb::KernelTlb;
 use crate::board::raspi3::{self, KERNEL_VA_OFFSET};
 use crate::mm::frames::{FrameAllocator, FrameCount};
-use crate::mm::layout::Pages;
+use crate::mm::layout::{self, Pages};
 use crate::mm::regions::{ImageLayout, Kind};
 use crate::paging::format::aarch64::{A64PageTable, A64TableView, HighHalf, LowHalf};
-use crate::paging::{MappingFlags, PagingError, PagingHandler, PagingResult, RegionOptions};
+use crate::paging::{
+    MappingFlags, PageSize, PagingError, PagingHandler, PagingResult, RegionOptions,
+};
 
 /// Bits of a physical address on the Cortex-A53 (DDI 0500, ID_AA64MMFR0_EL1.PARange).
-const PA_BITS: usize = 40;
+pub const PA_BITS: usize = 40;
 
 /// The kernel's page table.
 pub type KernelTable = A64PageTable<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
@@ -92,7 +94,7 @@ pub fn add_frames(start: PhysAddr, end: PhysAddr) -> usize {
 
 /// The final map of image, RAM and devices; nobody uses it yet. `ram` is sorted, whole frames.
 ///
-/// `.init` is left out: it becomes free frames. The parking page is read-only: cores may stand
+/// `.init` is left out: it becomes free frames. The parking pages are read-only: cores may stand
 /// there with their caches off.
 ///
 /// # Errors
@@ -157,11 +159,7 @@ fn map_linear(
 pub fn map_window(table: &mut KernelTable, pages: Pages) -> PagingResult {
     for offset in (0..pages.size).step_by(PAGE_SIZE) {
         let va = VirtAddr::new(pages.start.as_usize() + offset);
-        let mapped = match KernelFrames::alloc_frame() {
-            Some(frame) => map_frame(table, va, frame),
-            None => Err(PagingError::NoMemory),
-        };
-        if let Err(error) = mapped {
+        if let Err(error) = map_fresh(table, va, READ_WRITE) {
             for done in (0..offset).step_by(PAGE_SIZE) {
                 let va = VirtAddr::new(pages.start.as_usize() + done);
                 KernelFrames::dealloc_frame(table.unmap(va)?.flush());
@@ -172,10 +170,10 @@ pub fn map_window(table: &mut KernelTable, pages: Pages) -> PagingResult {
     Ok(())
 }
 
-/// Maps one frame, or gives it back.
-fn map_frame(table: &mut KernelTable, va: VirtAddr, frame: PhysAddr) -> PagingResult {
-    let size = crate::paging::PageSize::Size4K;
-    match table.map(va, frame, size, READ_WRITE) {
+/// Maps the page at `va` to a fresh frame.
+fn map_fresh(table: &mut KernelTable, va: VirtAddr, flags: MappingFlags) -> PagingResult {
+    let frame = KernelFrames::alloc_frame().ok_or(PagingError::NoMemory)?;
+    match table.map(va, frame, PageSize::Size4K, flags) {
         Ok(receipt) => {
             receipt.flush();
             Ok(())
@@ -187,6 +185,26 @@ fn map_frame(table: &mut KernelTable, va: VirtAddr, frame: PhysAddr) -> PagingRe
     }
 }
 
+/// Maps the page at `va` of the live map to a fresh frame.
+///
+/// # Errors
+/// [`PagingError::NoMemory`]; those of a mapping.
+pub fn map_page(va: VirtAddr, flags: MappingFlags) -> PagingResult {
+    let mapped = with_table(|table| map_fresh(table, va, flags));
+    mapped.unwrap_or(Err(PagingError::NoMemory))
+}
+
+/// Unmaps the page at `va` of the live map, and frees its frame.
+///
+/// # Errors
+/// Those of unmapping.
+pub fn unmap_page(va: VirtAddr) -> PagingResult {
+    let unmapped = with_table(|table| table.unmap(va).map(|unmapped| unmapped.flush()));
+    let frame = unmapped.unwrap_or(Err(PagingError::NotMapped { va }))?;
+    KernelFrames::dealloc_frame(frame);
+    Ok(())
+}
+
 /// Turns a part of the image that is not mapped into mapped free frames. Returns their number.
 ///
 /// # Errors
@@ -196,14 +214,35 @@ pub fn reclaim(table: &mut KernelTable, start: PhysAddr, end: PhysAddr) -> Pagin
     Ok(add_frames(start, end))
 }
 
-/// Says what the running core stands on: the image without its boot parts, and its `stacks`.
+/// The same for a part of the image that is mapped read-only.
+///
+/// # Errors
+/// As for a change of flags.
+pub fn replace(table: &mut KernelTable, start: PhysAddr, end: PhysAddr) -> PagingResult<usize> {
+    let size = end.as_usize().saturating_sub(start.as_usize());
+    table
+        .protect_region(linear(start), size, READ_WRITE)?
+        .flush();
+    Ok(add_frames(start, end))
+}
+
+/// Unmaps `size` bytes at `start` from the linear map; their frames are nobody's.
+///
+/// # Errors
+/// Those of unmapping.
+pub fn unmap(table: &mut KernelTable, start: PhysAddr, size: usize) -> PagingResult {
+    table.unmap_region(linear(start), size)?.flush();
+    Ok(())
+}
+
+/// Says what the cores stand on: the image without its boot parts, and their stacks.
 ///
 /// # Errors
 /// Those of [`KernelTable::pin`].
-pub fn pin(table: &mut KernelTable, image: &ImageLayout, stacks: &[Pages]) -> PagingResult {
+pub fn pin(table: &mut KernelTable, image: &ImageLayout) -> PagingResult {
     let bytes = image.scratch.as_usize() - image.text.as_usize();
     table.pin(linear(image.text), bytes)?;
-    for pages in stacks {
+    for pages in (0..raspi3::CORES).flat_map(layout::stacks) {
         table.pin(pages.start, pages.size)?;
     }
     Ok(())

@@ -3,32 +3,48 @@
 //! ```text
 //! 0xffff_8000_0000_0000  one slot of 256 KiB a core:
 //!              +0x00000    guard
-//!              +0x01000    exception stack, 16 KiB
-//!              +0x05000    guard
-//!              +0x06000    main stack, 64 KiB
-//!              +0x16000    unmapped to the end of the slot
+//!              +0x01000    emergency stack, 8 KiB
+//!              +0x03000    guard
+//!              +0x04000    exception stack, 16 KiB
+//!              +0x08000    guard
+//!              +0x09000    main stack, 64 KiB
+//!              +0x19000    unmapped to the end of the slot
 //! 0xffff_8000_4000_0000  guard
 //!              +0x01000    heap
 //!              (its end)   guard
+//! 0xffff_8000_8000_0000  pages that a command maps for a moment
 //! ```
 //!
 //! The frames keep their address in the linear map, with the same rights and memory type.
+//!
+//! # Decisions
+//! * A core's exception stack lies a guard above its emergency stack: the vectors tell by one
+//!   distance which of them they came from.
+//! * An exception goes on further down than what it interrupts, so that frame pointers grow all
+//!   the way from the handler to the interrupted code.
 #![forbid(unsafe_code)]
 
 use crate::addr::{PAGE_SIZE, VirtAddr};
+use crate::board::raspi3::CORES;
 
 /// The first address of the kernel window.
 pub const WINDOW: usize = 0xffff_8000_0000_0000;
 
 const SLOT_SIZE: usize = 0x4_0000;
-const EXCEPTION_STACK: usize = PAGE_SIZE;
+const EMERGENCY_STACK: usize = PAGE_SIZE;
+const EMERGENCY_STACK_SIZE: usize = 0x2000;
+const EXCEPTION_STACK: usize = EMERGENCY_STACK + EMERGENCY_STACK_SIZE + PAGE_SIZE;
 const EXCEPTION_STACK_SIZE: usize = 0x4000;
 const MAIN_STACK: usize = EXCEPTION_STACK + EXCEPTION_STACK_SIZE + PAGE_SIZE;
 const MAIN_STACK_SIZE: usize = 0x1_0000;
+const SLOT_REST: usize = MAIN_STACK + MAIN_STACK_SIZE;
 
 const HEAP_GUARD: usize = WINDOW + 0x4000_0000;
 /// Bytes of the heap.
 pub const HEAP_SIZE: usize = 1 << 20;
+
+/// Pages that nothing else uses.
+pub const SCRATCH: VirtAddr = VirtAddr::new(WINDOW + 0x8000_0000);
 
 /// A range of pages in the kernel window.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,6 +73,13 @@ impl Pages {
     }
 }
 
+/// The stack on which core `core` takes exceptions that come when its other stacks are used up.
+#[must_use]
+pub const fn emergency_stack(core: usize) -> Pages {
+    let start = WINDOW + core * SLOT_SIZE + EMERGENCY_STACK;
+    Pages::new("emergency stack", start, EMERGENCY_STACK_SIZE)
+}
+
 /// The stack on which core `core` takes exceptions.
 #[must_use]
 pub const fn exception_stack(core: usize) -> Pages {
@@ -71,48 +94,86 @@ pub const fn main_stack(core: usize) -> Pages {
     Pages::new("main stack", start, MAIN_STACK_SIZE)
 }
 
+/// All stacks of core `core`.
+#[must_use]
+pub const fn stacks(core: usize) -> [Pages; 3] {
+    [
+        emergency_stack(core),
+        exception_stack(core),
+        main_stack(core),
+    ]
+}
+
+/// The stack that runs over when `va` is touched: the one above the guard in which it lies, and
+/// whose core that is.
+#[must_use]
+pub fn overflown_stack(va: VirtAddr) -> Option<(usize, Pages)> {
+    let guard = va.align_down(PAGE_SIZE).as_usize();
+    (0..CORES).find_map(|core| {
+        let above = |stack: &Pages| stack.start.as_usize() == guard + PAGE_SIZE;
+        let stack = stacks(core).into_iter().find(above)?;
+        Some((core, stack))
+    })
+}
+
 /// The heap.
 #[must_use]
 pub const fn heap() -> Pages {
     Pages::new("heap", HEAP_GUARD + PAGE_SIZE, HEAP_SIZE)
 }
 
+/// Guards of a core's slot.
+const SLOT_GUARDS: usize = 4;
+/// How many guards there are.
+pub const GUARDS: usize = CORES * SLOT_GUARDS + 2;
+
 /// Everything in the window that must stay unmapped so that running over an end faults: below
-/// and above each stack of core 0 (the other cores' slots are unmapped as a whole), around the
-/// heap, and the page of address 0.
+/// each stack and above the last of a core, and around the heap.
 #[must_use]
-pub const fn guards() -> [Pages; 6] {
-    const SLOT_REST: usize = WINDOW + MAIN_STACK + MAIN_STACK_SIZE;
-    [
-        Pages::new("guard below the exception stack", WINDOW, PAGE_SIZE),
-        Pages::new(
-            "guard below the main stack",
-            WINDOW + MAIN_STACK - PAGE_SIZE,
+pub fn guards() -> [Pages; GUARDS] {
+    let heap = heap();
+    core::array::from_fn(|index| match index.checked_sub(CORES * SLOT_GUARDS) {
+        None => slot_guard(index / SLOT_GUARDS, index % SLOT_GUARDS),
+        Some(0) => Pages::new("guard below the heap", HEAP_GUARD, PAGE_SIZE),
+        Some(_) => Pages::new("guard above the heap", heap.end(), PAGE_SIZE),
+    })
+}
+
+/// Guard `index` of `core`, from below.
+fn slot_guard(core: usize, index: usize) -> Pages {
+    let slot = WINDOW + core * SLOT_SIZE;
+    let (name, offset, size) = match index {
+        0 => ("guard below an emergency stack", 0, PAGE_SIZE),
+        1 => (
+            "guard below an exception stack",
+            EXCEPTION_STACK - PAGE_SIZE,
             PAGE_SIZE,
         ),
-        Pages::new(
-            "guard above the main stack",
-            SLOT_REST,
-            WINDOW + SLOT_SIZE - SLOT_REST,
+        2 => (
+            "guard below a main stack",
+            MAIN_STACK - PAGE_SIZE,
+            PAGE_SIZE,
         ),
-        Pages::new(
-            "stacks of cores that are not up",
-            WINDOW + SLOT_SIZE,
-            3 * SLOT_SIZE,
-        ),
-        Pages::new("guard below the heap", HEAP_GUARD, PAGE_SIZE),
-        Pages::new("guard above the heap", heap().end(), PAGE_SIZE),
-    ]
+        _ => ("guard above a main stack", SLOT_REST, SLOT_SIZE - SLOT_REST),
+    };
+    Pages::new(name, slot + offset, size)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{exception_stack, guards, heap, main_stack};
+    use super::{Pages, guards, heap, main_stack, overflown_stack, stacks};
+    use crate::addr::VirtAddr;
+    use crate::board::raspi3::CORES;
+    use std::vec::Vec;
+
+    fn guarded() -> Vec<Pages> {
+        let stacks = (0..CORES).flat_map(stacks);
+        stacks.chain([heap()]).collect()
+    }
 
     #[test]
     fn guards_touch_both_ends_of_what_they_guard_and_never_overlap_it() {
-        let guarded = [exception_stack(0), main_stack(0), heap()];
-        for pages in guarded {
+        for pages in guarded() {
             let start = pages.start.as_usize();
             assert!(guards().iter().any(|guard| guard.end() == start));
             assert!(
@@ -124,5 +185,22 @@ mod tests {
                 assert!(guard.end() <= start || pages.end() <= guard.start.as_usize());
             }
         }
+    }
+
+    #[test]
+    fn a_stack_that_runs_over_is_told_by_the_guard_below_it() {
+        for core in 0..CORES {
+            for stack in stacks(core) {
+                let start = stack.start.as_usize();
+                for va in [start - 1, start - 4096] {
+                    let found = overflown_stack(VirtAddr::new(va));
+                    assert_eq!(found, Some((core, stack)));
+                }
+                for va in [start, start - 4097, stack.end() - 1] {
+                    assert_ne!(overflown_stack(VirtAddr::new(va)), Some((core, stack)));
+                }
+            }
+        }
+        assert_eq!(overflown_stack(VirtAddr::new(main_stack(0).end())), None);
     }
 }

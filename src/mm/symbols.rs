@@ -32,7 +32,10 @@ symbols! {
     bss = __bss_start;
     scratch = __scratch_start;
     end = __image_end;
+    boot_stack_top = __boot_stack_top;
     exception_stack_top = __boot_exception_stack_top;
+    /// Where cores 1 to 3 begin (boot/park.S).
+    pub secondary_entry = secondary_start;
     /// Where the routine that switches TTBR1 is (boot/start.S).
     pub switch_routine = switch_ttbr1;
 }
@@ -62,5 +65,5 @@ pub fn boot_exception_stack_top() -> usize {
 #[must_use]
 #[inline(always)]
 pub fn written_before_caches() -> (PhysAddr, PhysAddr) {
-    (bss(), end())
+    (bss(), boot_stack_top())
 }

@@ -73,11 +73,30 @@ fn usual() -> &'static Banner {
     USUAL.get_or_init(|| Banner::read(&boot(Setup::raw()).1))
 }
 
+/// The same where cores 1 to 3 do not come: what they might still use is not given up.
+fn alone() -> &'static Banner {
+    static ALONE: OnceLock<Banner> = OnceLock::new();
+    ALONE.get_or_init(|| Banner::read(&boot(Loader::at(Level::El2).setup()).1))
+}
+
+/// How many cores run in the end.
+fn online(log: &[Line]) -> String {
+    let lines = report::topic(log, "cores");
+    lines
+        .first()
+        .map(|line| before(line, 'a'))
+        .unwrap_or_default()
+}
+
 /// The entry leads to the usual kernel, says how it was entered, and halts.
 #[track_caller]
 fn leads_to_the_same_kernel(setup: Setup, entry: &[&str], model: &str, tree: &str) {
-    let usual = usual();
     let (mut machine, log) = boot(setup);
+    let usual = match online(&log).as_str() {
+        "4 of 4 online" => usual(),
+        "1 of 4 online" => alone(),
+        other => machine.fail(&format!("{other} cores")),
+    };
     let said = |topic| report::topic(&log, topic).join("\n");
     machine.must_say(&said("entry"), entry);
     machine.must_say(&said("model"), &[model]);
@@ -124,7 +143,8 @@ fn the_usual_kernel_is_what_the_other_entries_are_compared_with() {
     assert_eq!(topics, ["stilt", "cpu", "uart", "boot", "tables", "heap"]);
     assert_eq!(usual.ram, ["0x0..0x3c000000 960 MiB"]);
     assert!(usual.linear_map.len() >= 6, "{:?}", usual.linear_map);
-    assert_eq!(usual.window.len(), 3, "{:?}", usual.window);
+    // Three stacks a core, and the heap.
+    assert_eq!(usual.window.len(), 13, "{:?}", usual.window);
     assert_eq!(usual.audit.len(), 4, "{:?}", usual.audit);
 }
 
@@ -194,21 +214,42 @@ fn a_loader_enters_with_mmu_on_and_four_cores() {
     without_tree(loader.setup(), &["EL1", "MMU on"]);
 }
 
-/// A core that the host runs late comes late: `info` looks again, the boot log does not.
+/// Whatever core 1 to 3 waited in, and at whatever level.
 #[test]
-fn cores_that_came_to_start_are_shown_with_their_level() {
-    for (setup, level) in [
-        (Setup::elf(), 3),
-        (Loader::at(Level::El2).on_all_cores().setup(), 2),
+fn all_cores_run_if_the_loader_lets_them() {
+    for setup in [
+        Setup::raw(),
+        Setup::elf(),
+        Loader::at(Level::El3).on_all_cores().setup(),
+        Loader::at(Level::El2).on_all_cores().setup(),
+        Loader::at(Level::El1).on_all_cores().setup(),
+        Loader::at(Level::El2).with_mmu().on_all_cores().setup(),
+        Loader::at(Level::El1).with_mmu().on_all_cores().setup(),
     ] {
-        let (mut machine, _) = boot(setup);
-        let all_came = |output: String| {
-            let parked = |core: &u32| output.contains(&format!("{core} parked at EL{level}"));
-            (1..=3).all(|core| parked(&core))
-        };
-        let looks = (0..50).any(|_| all_came(machine.command("info")));
-        if !looks {
-            machine.fail("not all cores are shown");
+        let (mut machine, log) = boot(setup);
+        if online(&log) != "4 of 4 online" {
+            machine.fail("not all cores run");
         }
+        let output = machine.command("info");
+        machine.must_say(&output, &["0 runs 1 runs 2 runs 3 runs"]);
+        // Nobody waits in the first page or in the image any more.
+        let output = machine.command("pt 0xffff000000000000");
+        machine.must_say(&output, &["L3[  0]", "invalid"]);
+        let output = machine.command("pt 0xffff000000080000");
+        machine.must_say(&output, &["L3[128]", "AP=00"]);
     }
+}
+
+#[test]
+fn what_absent_cores_may_come_to_is_kept() {
+    let (mut machine, log) = boot(Loader::at(Level::El2).setup());
+    let lines = report::topic(&log, "cores");
+    let absent = |core: usize| format!("core {core} does not come");
+    assert_eq!(lines[1..], [absent(1), absent(2), absent(3)]);
+    let output = machine.command("info");
+    machine.must_say(&output, &["0 runs 1 absent 2 absent 3 absent"]);
+    let output = machine.command("pt 0xffff000000000000");
+    machine.must_say(&output, &["L3[  0]", "page 4K", "PXN=1"]);
+    let output = machine.command("pt 0xffff000000080000");
+    machine.must_say(&output, &["L3[128]", "AP=10", "PXN=1"]);
 }

@@ -1,7 +1,6 @@
 //! The limits that boot keeps: instructions and bytes, the same on every machine.
 
-use crate::harness::loader::{Level, Loader};
-use crate::harness::{checkout, report};
+use crate::harness::{Setup, checkout, report};
 
 /// From `_start` to the first instruction of `kernel_main` in the high half.
 const TO_KERNEL_MAIN: u64 = 10_000;
@@ -35,11 +34,10 @@ fn the_benchmark_counts_no_more_than_the_limits() {
     }
 }
 
-/// The same by the kernel's own clock, with the other cores asleep: they would add to it.
+/// The same by the kernel's own clock, to which the other cores add what they execute.
 #[test]
 fn the_kernels_clock_agrees_that_the_prompt_is_near() {
-    let setup = Loader::at(Level::El2).setup();
-    let mut machine = setup.arg("-icount").arg("shift=0,sleep=off").start();
+    let mut machine = Setup::raw().arg("-icount").arg("shift=0,sleep=off").start();
     let log = report::log(&machine.boot());
     let Some(last) = log.last() else {
         machine.fail("no log");

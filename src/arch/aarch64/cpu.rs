@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 
-use aarch64_cpu::asm::{barrier, wfe};
+use aarch64_cpu::asm::{barrier, sev, wfe};
 use aarch64_cpu::registers::{DAIF, MIDR_EL1, MPIDR_EL1, Readable, Writeable};
 
 /// This core's number, 0 to 3 (MPIDR_EL1.Aff0).
@@ -21,6 +21,12 @@ pub fn main_id() -> u64 {
 /// answer reads of two devices out of order (BCM2835 ARM Peripherals, 1.3).
 pub fn device_barrier() {
     barrier::dmb(barrier::SY);
+}
+
+/// Wakes cores that wait for an event; what was written before is visible to them.
+pub fn send_event() {
+    barrier::dsb(barrier::SY);
+    sev();
 }
 
 /// Waits for ever.

@@ -1,8 +1,21 @@
 // The vector table of EL1 (DDI 0487 D1.3.1), and the way into kernel_exception and back.
 //
-// Every exception runs on this core's exception stack, whose top is in TPIDR_EL1: the stack that
-// it came from may be what is broken. An exception while one is handled stays where it is.
-// TPIDR_EL0 and TPIDRRO_EL0 hold x0 and x1 meanwhile: the kernel has no user mode that owns them.
+// An exception runs on this core's exception stack, whose top is in TPIDR_EL1, or goes on there if
+// it came from there; if little is left of it, on the emergency stack, which lies below:
+//
+//   distance below the top   0            EXCEPTION_SIZE   + GUARD_SIZE   + EMERGENCY_SIZE   + GUARD_SIZE
+//                            | exception stack     | guard     | emergency stack     | guard    |
+//
+// TPIDR_EL0, TPIDRRO_EL0 and SP_EL0 hold x0, x1 and the stack pointer meanwhile: the kernel has no
+// user mode that owns them. Nothing is stored before the stack is known to be good.
+
+.equ EXCEPTION_SIZE,  {EXCEPTION_SIZE}
+.equ EMERGENCY_SIZE,  {EMERGENCY_SIZE}
+.equ GUARD_SIZE,      {GUARD_SIZE}
+.equ ROOM,            {ROOM}
+.equ EMERGENCY_ROOM,  {EMERGENCY_ROOM}
+.equ EMERGENCY_TOP,   EXCEPTION_SIZE + GUARD_SIZE
+.equ EMERGENCY_END,   EMERGENCY_TOP + EMERGENCY_SIZE
 
 .section .text.vectors, "ax", @progbits
 
@@ -10,8 +23,14 @@
     .balign 128
     msr     tpidr_el0, x0
     msr     tpidrro_el0, x1
-    mov     x1, #\kind
-    b       exception_entry
+    mov     x0, sp
+    msr     sp_el0, x0
+    mrs     x1, tpidr_el1
+    sub     x1, x1, x0                  // distance below the top; huge if above it
+    mov     x0, #\kind
+    cmp     x1, #(EXCEPTION_SIZE - ROOM)
+    b.ls    save_frame                  // on the exception stack, with room
+    b       choose_stack
 .endm
 
 .balign 2048
@@ -48,25 +67,35 @@ __stop_vectors_high:
 .endr
 .size __stop_vectors_high, . - __stop_vectors_high
 
-// In: x1 = index of the vector; x0 and x1 in the scratch registers. Nothing is stored before the
-// stack is known to be good.
-.type exception_entry, @function
-exception_entry:
-    mov     x0, sp
-    msr     sp_el0, x0                  // the stack pointer of the interrupted code
-    mrs     x0, tpidr_el1
-    sub     sp, sp, x0                  // distance below the exception stack's top, negative
-    add     sp, sp, #{STACK_SIZE}       // 0 < distance + size <= size: already on it
-    mov     x0, sp
-    sub     x0, x0, #1
-    lsr     x0, x0, #{STACK_SIZE_LOG2}
-    cbz     x0, 1f
-    mrs     x0, tpidr_el1
-    mov     sp, x0
-    b       2f
-1:  mrs     x0, sp_el0
-    mov     sp, x0
-2:  sub     sp, sp, #{FRAME_SIZE}
+// In: x0 = index of the vector; x1 = distance, more than EXCEPTION_SIZE - ROOM.
+.type choose_stack, @function
+choose_stack:
+    cmp     x1, #EMERGENCY_TOP
+    b.ls    1f                          // the exception stack is used up
+    cmp     x1, #(EMERGENCY_END - EMERGENCY_ROOM)
+    b.ls    save_frame                  // on the emergency stack, with room
+    cmp     x1, #(EMERGENCY_END + GUARD_SIZE)
+    b.ls    2f                          // the emergency stack is used up
+    mrs     x1, tpidr_el1               // from anywhere else
+    mov     sp, x1
+    b       save_frame
+1:  mrs     x1, tpidr_el1
+    sub     x1, x1, #EMERGENCY_TOP
+    mov     sp, x1
+    b       save_frame
+2:  mrs     x1, tpidr_el1
+    sub     x1, x1, #EMERGENCY_TOP
+    mov     sp, x1
+    mov     x29, xzr
+    mov     x30, xzr
+    mrs     x0, sp_el0
+    b       kernel_stacks_exhausted     // x0 = stack pointer; does not return
+.size choose_stack, . - choose_stack
+
+// In: x0 = index of the vector; sp = a good stack; x0, x1 and sp of before in the scratch registers.
+.type save_frame, @function
+save_frame:
+    sub     sp, sp, #{FRAME_SIZE}
     stp     x2, x3, [sp, #{X} + 16]
     stp     x4, x5, [sp, #{X} + 32]
     stp     x6, x7, [sp, #{X} + 48]
@@ -95,6 +124,9 @@ exception_entry:
     str     x3, [sp, #{SPSR}]
     str     x4, [sp, #{ESR}]
     str     x5, [sp, #{FAR}]
+    stp     x29, x2, [sp, #{LINK}]      // a frame record: the interrupted code called this
+    add     x29, sp, #{LINK}
+    mov     x1, x0
     mov     x0, sp
     bl      kernel_exception            // x0 = frame, x1 = vector
 
@@ -125,4 +157,4 @@ exception_entry:
     mov     sp, x0
     mrs     x0, tpidr_el0
     eret
-.size exception_entry, . - exception_entry
+.size save_frame, . - save_frame

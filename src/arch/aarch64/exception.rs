@@ -1,7 +1,8 @@
 //! Taking an exception: the vector table and the frame it builds.
 //!
 //! What an exception means is `exception`'s business, what is done about it `kernel`'s: the
-//! assembly calls the symbol `kernel_exception`, which that room defines.
+//! assembly calls the symbols `kernel_exception` and `kernel_stacks_exhausted`, which that room
+//! defines.
 
 use core::arch::global_asm;
 use core::mem::offset_of;
@@ -9,9 +10,18 @@ use core::mem::offset_of;
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{TPIDR_EL1, VBAR_EL1, Writeable};
 
-/// Bytes of an exception stack: a power of two, so that one shift tells whether one is on it.
-pub const EXCEPTION_STACK_SIZE: usize = 1 << EXCEPTION_STACK_LOG2;
-const EXCEPTION_STACK_LOG2: usize = 14;
+/// Bytes of an exception stack.
+pub const EXCEPTION_STACK_SIZE: usize = 0x4000;
+/// Bytes of an emergency stack.
+pub const EMERGENCY_STACK_SIZE: usize = 0x2000;
+/// Bytes between the two, the emergency stack below, and what follows it.
+pub const STACK_GUARD_SIZE: usize = 0x1000;
+/// Bytes of both stacks and the guards below each.
+pub const STACKS_SIZE: usize = EXCEPTION_STACK_SIZE + EMERGENCY_STACK_SIZE + 2 * STACK_GUARD_SIZE;
+/// An exception goes on where it came from if the exception stack has this much left: a report.
+const ROOM: usize = 0x1000;
+/// The same of the emergency stack: a line.
+const EMERGENCY_ROOM: usize = 0x1000;
 
 /// The registers of the interrupted code, and what the core says about the exception.
 #[derive(Clone, Debug)]
@@ -29,12 +39,17 @@ pub struct TrapFrame {
     pub esr: u64,
     /// FAR_EL1: the address, for aborts and alignment faults.
     pub far: u64,
+    /// A frame record (AAPCS64): x29 and ELR_EL1, as if the interrupted code had made a call.
+    pub link: [u64; 2],
 }
 
 global_asm!(
     include_str!("exception.S"),
-    STACK_SIZE = const EXCEPTION_STACK_SIZE,
-    STACK_SIZE_LOG2 = const EXCEPTION_STACK_LOG2,
+    EXCEPTION_SIZE = const EXCEPTION_STACK_SIZE,
+    EMERGENCY_SIZE = const EMERGENCY_STACK_SIZE,
+    GUARD_SIZE = const STACK_GUARD_SIZE,
+    ROOM = const ROOM,
+    EMERGENCY_ROOM = const EMERGENCY_ROOM,
     FRAME_SIZE = const size_of::<TrapFrame>(),
     X = const offset_of!(TrapFrame, x),
     SP = const offset_of!(TrapFrame, sp),
@@ -42,17 +57,19 @@ global_asm!(
     SPSR = const offset_of!(TrapFrame, spsr),
     ESR = const offset_of!(TrapFrame, esr),
     FAR = const offset_of!(TrapFrame, far),
+    LINK = const offset_of!(TrapFrame, link),
 );
 
 unsafe extern "C" {
     static __vectors: [u8; 0];
 }
 
-/// Makes this core take its exceptions through the kernel's vectors, on the stack that ends at
-/// `stack_top`.
+/// Makes this core take its exceptions through the kernel's vectors, on the exception stack that
+/// ends at `stack_top` and the emergency stack below it.
 ///
 /// # Safety
-/// [`EXCEPTION_STACK_SIZE`] bytes below `stack_top` are mapped and used by nothing else.
+/// [`EXCEPTION_STACK_SIZE`] bytes below `stack_top`, and [`EMERGENCY_STACK_SIZE`] bytes
+/// [`STACK_GUARD_SIZE`] below those, are mapped and used by nothing else.
 pub unsafe fn install(stack_top: usize) {
     TPIDR_EL1.set(stack_top as u64);
     VBAR_EL1.set((&raw const __vectors).addr() as u64);

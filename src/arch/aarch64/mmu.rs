@@ -23,8 +23,9 @@ pub type SwitchRoutine = unsafe extern "C" fn(root: u64, empty: u64);
 /// `low` and `high` are roots of trees that map what runs when the MMU is turned on.
 #[inline(always)]
 pub unsafe fn install(low: PhysAddr, high: PhysAddr) {
-    MAIR_EL1.set(MAIR);
-    TCR_EL1.set(tcr_el1(ID_AA64MMFR0_EL1.get()));
+    let TranslationRegisters { mair, tcr } = translation_registers();
+    MAIR_EL1.set(mair);
+    TCR_EL1.set(tcr);
     TTBR0_EL1.set(low.as_usize() as u64);
     TTBR1_EL1.set(high.as_usize() as u64);
 }
@@ -55,6 +56,25 @@ pub unsafe extern "C" fn give_up_low_half() {
     tlb::invalidate_this_core();
     TTBR0_EL1.set(0);
     barrier::isb(barrier::SY);
+}
+
+/// MAIR_EL1 and TCR_EL1.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TranslationRegisters {
+    /// MAIR_EL1.
+    pub mair: u64,
+    /// TCR_EL1.
+    pub tcr: u64,
+}
+
+/// What a core sets before it turns its MMU on: walks from both TTBRs.
+#[must_use]
+#[inline(always)]
+pub fn translation_registers() -> TranslationRegisters {
+    TranslationRegisters {
+        mair: MAIR,
+        tcr: tcr_el1(ID_AA64MMFR0_EL1.get()),
+    }
 }
 
 /// The root of the tree that translates the high half, read from the register.

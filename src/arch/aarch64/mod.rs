@@ -1,5 +1,6 @@
 //! AArch64, EL1, on a Cortex-A53 (Armv8.0-A).
 
+pub mod attempt;
 pub mod cache;
 pub mod cpu;
 pub mod exception;

@@ -1,50 +1,231 @@
-//! `fault`: provokes what the map must catch.
+//! `fault`: provokes what the kernel must catch and explain.
 
 use core::arch::asm;
 use core::fmt::Write;
-use core::ptr;
+use core::hint::black_box;
+use core::sync::atomic::Ordering;
 
 use super::{ChoiceText, CommandError};
-use crate::mm::layout;
+use crate::arch::aarch64::attempt::{Abandoned, Routine, attempt};
+use crate::arch::aarch64::cpu;
+use crate::board::raspi3;
+use crate::kernel::{per_core, report};
+use crate::mm::kernel_space::{self, READ_WRITE, linear};
+use crate::mm::layout::{self, Pages};
+use crate::paging::MappingFlags;
 
-/// The kinds, as the shell shows them.
-pub(super) const KINDS: &str = "null-read|write-text|exec-data|guard-page";
+/// What `help` shows.
+pub(super) const ARGUMENTS: &str = "KIND";
 
-/// `ret`, in memory that is data.
-static mut RETURN: u32 = 0xd65f_03c0;
+/// Whether the kernel goes on afterwards.
+#[derive(Clone, Copy, PartialEq)]
+enum Ending {
+    Returns,
+    Final,
+}
+
+struct Kind {
+    name: &'static str,
+    routine: Routine,
+    ending: Ending,
+}
+
+const fn returns(name: &'static str, routine: Routine) -> Kind {
+    let ending = Ending::Returns;
+    Kind {
+        name,
+        routine,
+        ending,
+    }
+}
+
+const fn ends(name: &'static str, routine: Routine) -> Kind {
+    let ending = Ending::Final;
+    Kind {
+        name,
+        routine,
+        ending,
+    }
+}
+
+static KINDS: [Kind; 18] = [
+    returns("null-read", null_read),
+    returns("null-call", null_call),
+    returns("write-text", write_text),
+    returns("write-rodata", write_rodata),
+    returns("exec-data", exec_data),
+    returns("exec-device", exec_device),
+    returns("unaligned-device", unaligned_device),
+    returns("guard-page", guard_page),
+    ends("stack-overflow", stack_overflow),
+    returns("undefined", undefined),
+    returns("brk", brk),
+    returns("svc", svc),
+    returns("access-flag", access_flag),
+    returns("non-canonical", non_canonical),
+    ends("panic", panic),
+    ends("nested", nested),
+    ends("handler-overflow", handler_overflow),
+    ends("emergency-overflow", emergency_overflow),
+];
+
+/// The names of all kinds, for a refusal.
+const NAMES: &str = "null-read, null-call, write-text, write-rodata, exec-data, exec-device, \
+    unaligned-device, guard-page, undefined, brk, svc, access-flag, non-canonical; \
+    and, which end the run: stack-overflow, handler-overflow, \
+    emergency-overflow, panic, nested";
 
 /// `fault KIND`
 pub(super) fn run(arguments: &[&str], _out: &mut dyn Write) -> Result<(), CommandError> {
-    match arguments {
-        ["null-read"] => load(0),
-        ["write-text"] => store(run as *const () as usize & !7),
-        ["exec-data"] => call((&raw const RETURN).addr()),
-        ["guard-page"] => store(layout::main_stack(0).start.as_usize() - 8),
-        [other] => {
-            return Err(CommandError::Choice {
-                given: ChoiceText::new(other),
-                expected: KINDS,
-            });
-        }
-        _ => return Err(CommandError::Usage),
-    }
-    Ok(())
+    let [name] = arguments else {
+        return Err(CommandError::Usage);
+    };
+    let Some(kind) = KINDS.iter().find(|kind| kind.name == *name) else {
+        return Err(CommandError::Choice {
+            given: ChoiceText::new(name),
+            expected: NAMES,
+        });
+    };
+    provoke(kind)
 }
 
+fn provoke(kind: &Kind) -> Result<(), CommandError> {
+    if kind.ending == Ending::Final {
+        // SAFETY: not safe, and meant so: the kernel ends.
+        unsafe { (kind.routine)(0) };
+        return Err(CommandError::NoFault);
+    }
+    let untouched = READ_WRITE.difference(MappingFlags::ACCESSED);
+    kernel_space::map_page(layout::SCRATCH, untouched)?;
+    let page = layout::SCRATCH.as_usize();
+    let under_way = &per_core::this().attempt;
+    // SAFETY: the word is this core's; the routines own nothing.
+    let result = unsafe { attempt(under_way, kind.routine, page) };
+    kernel_space::unmap_page(layout::SCRATCH)?;
+    match result {
+        Ok(()) => Err(CommandError::NoFault),
+        Err(Abandoned) => Ok(()),
+    }
+}
+
+/// `ret`, in memory that is data.
+static mut RETURN: u32 = 0xd65f_03c0;
+/// In memory that is constant.
+static CONSTANT: u64 = 0x5741_4c4c;
+
 /// A load that the compiler knows nothing about.
+#[inline(always)]
 fn load(address: usize) {
     // SAFETY: not safe, and meant so: the map must catch it.
     unsafe { asm!("ldr {0}, [{0}]", inout(reg) address => _, options(nostack)) };
 }
 
+#[inline(always)]
 fn store(address: usize) {
     // SAFETY: not safe, and meant so: the map must catch it.
     unsafe { asm!("str xzr, [{0}]", in(reg) address, options(nostack)) };
 }
 
+#[inline(always)]
 fn call(address: usize) {
-    let code = ptr::with_exposed_provenance::<()>(address);
-    // SAFETY: not safe, and meant so: the map must catch it. If it did not, `ret` comes back.
-    let routine = unsafe { core::mem::transmute::<*const (), extern "C" fn()>(code) };
-    routine();
+    // SAFETY: not safe, and meant so: the map must catch it.
+    unsafe { asm!("blr {0}", in(reg) address, clobber_abi("C")) };
+}
+
+unsafe extern "C" fn null_read(_: usize) {
+    load(0);
+}
+
+unsafe extern "C" fn null_call(_: usize) {
+    call(0);
+}
+
+unsafe extern "C" fn write_text(_: usize) {
+    store(write_text as Routine as usize & !0b111);
+}
+
+unsafe extern "C" fn write_rodata(_: usize) {
+    store((&raw const CONSTANT).addr());
+}
+
+unsafe extern "C" fn exec_data(_: usize) {
+    call((&raw const RETURN).addr());
+}
+
+unsafe extern "C" fn exec_device(_: usize) {
+    call(linear(raspi3::UART0).as_usize());
+}
+
+unsafe extern "C" fn unaligned_device(_: usize) {
+    load(linear(raspi3::UART0).as_usize() + 1);
+}
+
+unsafe extern "C" fn guard_page(_: usize) {
+    store(layout::main_stack(cpu::number()).start.as_usize() - 8);
+}
+
+unsafe extern "C" fn access_flag(untouched_page: usize) {
+    load(untouched_page);
+}
+
+unsafe extern "C" fn non_canonical(_: usize) {
+    load(1 << 48);
+}
+
+unsafe extern "C" fn undefined(_: usize) {
+    // SAFETY: not safe, and meant so.
+    unsafe { asm!("udf #0x57", options(nostack)) };
+}
+
+unsafe extern "C" fn brk(_: usize) {
+    // SAFETY: not safe, and meant so.
+    unsafe { asm!("brk #0x57", options(nostack)) };
+}
+
+unsafe extern "C" fn svc(_: usize) {
+    // SAFETY: not safe, and meant so. A call from EL1 to EL1 overwrites nothing but ELR and SPSR.
+    unsafe { asm!("svc #0x57", options(nostack)) };
+}
+
+unsafe extern "C" fn panic(_: usize) {
+    panic!("asked for by `fault panic`");
+}
+
+unsafe extern "C" fn nested(_: usize) {
+    report::FAIL_INSIDE.store(true, Ordering::Relaxed);
+    // SAFETY: not safe, and meant so.
+    unsafe { asm!("brk #0x58", options(nostack)) };
+}
+
+unsafe extern "C" fn stack_overflow(depth: usize) {
+    let filler = black_box([depth; 16]);
+    if black_box(depth) < usize::MAX {
+        // SAFETY: not safe, and meant so: a guard must catch it.
+        unsafe { stack_overflow(depth + 1) };
+    }
+    black_box(filler);
+}
+
+unsafe extern "C" fn handler_overflow(_: usize) {
+    overflow(layout::exception_stack(cpu::number()));
+}
+
+unsafe extern "C" fn emergency_overflow(_: usize) {
+    overflow(layout::emergency_stack(cpu::number()));
+}
+
+/// Runs over `stack`, as if in a handler.
+fn overflow(stack: Pages) -> ! {
+    // SAFETY: not safe, and meant so: a guard must catch it.
+    unsafe {
+        asm!(
+            "mov sp, {top}",
+            "mov x0, xzr",
+            "bl {routine}",
+            "b .",
+            top = in(reg) stack.end(),
+            routine = sym stack_overflow,
+            options(noreturn),
+        )
+    }
 }

@@ -54,6 +54,8 @@ enum CommandError {
     Forbidden { va: VirtAddr, right: &'static str },
     /// The access was tried, and the memory system refused it.
     Aborted { va: VirtAddr, syndrome: u64 },
+    /// What had to fail did not.
+    NoFault,
     /// The console failed.
     Output,
 }
@@ -118,6 +120,7 @@ impl fmt::Display for CommandError {
                 let syndrome = crate::exception::syndrome::Syndrome::new(*syndrome);
                 write!(f, "{va}: {syndrome}")
             }
+            Self::NoFault => f.write_str("nothing was caught"),
             Self::Output => f.write_str("the console failed"),
         }
     }
@@ -175,8 +178,8 @@ static COMMANDS: &[Command] = &[
     },
     Command {
         name: "fault",
-        arguments: fault::KINDS,
-        help: "provoke a fault: reports it and ends the run",
+        arguments: fault::ARGUMENTS,
+        help: "provoke a fault and see it explained",
         run: fault::run,
     },
     Command {

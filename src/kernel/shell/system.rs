@@ -8,8 +8,8 @@ use crate::arch::aarch64::cpu;
 use crate::board::raspi3;
 use crate::drivers::watchdog::{Ticks, Watchdog};
 use crate::kernel::console::{self, registers};
-use crate::kernel::record::{boot_record, parked_cores};
-use crate::kernel::{log as boot_log, machine};
+use crate::kernel::record::boot_record;
+use crate::kernel::{log as boot_log, machine, smp};
 
 /// `info`
 pub(super) fn info(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
@@ -22,11 +22,9 @@ pub(super) fn info(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
         "entry     EL{}, MMU {caches}, x0 {:#x}",
         record.level, record.x0
     )?;
-    write!(out, "cores     0 runs")?;
-    for (core, level) in parked_cores().iter().enumerate() {
-        if *level != 0 {
-            write!(out, ", {core} parked at EL{level}")?;
-        }
+    write!(out, "cores    ")?;
+    for core in 0..raspi3::CORES {
+        write!(out, " {core} {}", smp::state(core))?;
     }
     writeln!(out)?;
     machine::describe(out)?;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod aarch64;
+pub mod aarch64_refusal;
 pub mod aarch64_registers;
 pub mod aarch64_tlb;
 mod encoding;

@@ -5,8 +5,8 @@ use std::process::ExitStatus;
 
 /// The kernel's exit codes (`kernel::exit::ExitCode`), and what it prints before each.
 const PANIC: (i32, &str) = (101, "stilt: panic on core");
-const EXCEPTION: (i32, &str) = (102, "(ELR)");
-const AUDIT: (i32, &str) = (103, "stilt: the live page tables are not sound");
+const EXCEPTION: (i32, &str) = (102, "exception ");
+const AUDIT: (i32, &str) = (103, "stilt: unsound live page tables");
 const EARLY: (i32, &str) = (104, "stilt: stopped");
 
 /// How a run ended. A code without its report is only a code.

@@ -1,0 +1,200 @@
+//! Reports of what went wrong: exceptions and panics.
+//!
+//! A report takes no lock and allocates nothing. Cores that fail at once take turns, each for a
+//! bounded time; a failure inside a report is told in one line and ends the machine.
+//!
+//! # Decisions
+//! Everything that a report reads through a pointer it reads as a [probe](crate::arch::aarch64::probe):
+//! tables and stacks may be what is broken.
+
+use core::fmt::{self, Display, Write};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use super::console::{self, Raw};
+use super::exit::{ExitCode, stop};
+use super::per_core;
+use crate::addr::VirtAddr;
+use crate::arch::aarch64::attempt;
+use crate::arch::aarch64::cpu;
+use crate::arch::aarch64::exception::TrapFrame;
+use crate::exception::state::ProcessorState;
+use crate::exception::syndrome::{Class, Syndrome};
+use crate::exception::vector::{Kind, Vector};
+use crate::mm::layout;
+use crate::paging::format::aarch64_refusal::Attempt;
+
+mod trace;
+mod turn;
+mod walk;
+
+pub(super) use trace::from_here as trace_from_here;
+use turn::Turn;
+
+/// Whether the next report fails on purpose, for `fault nested`.
+pub(super) static FAIL_INSIDE: AtomicBool = AtomicBool::new(false);
+
+/// A report under way on this core.
+pub(super) struct Report {
+    turn: Turn,
+    code: ExitCode,
+}
+
+impl Report {
+    /// Begins a report about `title`; a final one will end the machine with `code`. If there is one
+    /// under way on this core, says only that and `detail`, and ends the machine.
+    pub(super) fn begin(code: ExitCode, title: impl Display, detail: impl Display) -> Self {
+        cpu::mask_exceptions();
+        let reports = &per_core::this().reports;
+        let under_way = reports.load(Ordering::Relaxed);
+        reports.store(under_way + 1, Ordering::Relaxed);
+        match under_way {
+            0 => {}
+            1 => {
+                let core = cpu::number();
+                let _ = writeln!(Raw, "\nstilt: {title} inside the report on core {core}");
+                let _ = writeln!(Raw, "  what   {detail}");
+                Self::conclude(code);
+            }
+            _ => stop(code),
+        }
+        let turn = Turn::take();
+        let _ = writeln!(Raw, "\nstilt: {title} on core {}", cpu::number());
+        let _ = writeln!(Raw, "  what   {detail}");
+        Self { turn, code }
+    }
+
+    /// The report was all: this core goes on.
+    pub(super) fn resume(self) {
+        let _ = writeln!(Raw, "stilt: continues");
+        per_core::this().reports.store(0, Ordering::Relaxed);
+        self.turn.pass_on();
+    }
+
+    /// Ends the machine, when the reports of other cores are out.
+    pub(super) fn end(self) -> ! {
+        let Self { turn, code } = self;
+        turn.pass_on_and_wait();
+        Self::conclude(code)
+    }
+
+    fn conclude(code: ExitCode) -> ! {
+        let _ = writeln!(Raw, "stilt: stopped");
+        console::flush();
+        stop(code)
+    }
+}
+
+/// Reports an exception. If it ended an [`attempt`](attempt::attempt), that is abandoned;
+/// otherwise the machine ends.
+pub(super) fn exception(frame: &mut TrapFrame, vector: Vector) {
+    let code = ExitCode::Exception;
+    let detail = Detail::of(frame, vector);
+    let report = Report::begin(code, vector, &detail);
+    let _ = describe(&mut Raw, frame, detail.syndrome);
+    if attempt::abandon(&per_core::this().attempt, frame) {
+        report.resume();
+    } else {
+        report.end();
+    }
+}
+
+/// What happened, in a line.
+struct Detail {
+    /// Of exceptions that have one.
+    syndrome: Option<Syndrome>,
+    elr: u64,
+}
+
+impl Detail {
+    fn of(frame: &TrapFrame, vector: Vector) -> Self {
+        let reported = matches!(vector.kind(), Kind::Synchronous | Kind::SError);
+        Self {
+            syndrome: reported.then_some(Syndrome::new(frame.esr)),
+            elr: frame.elr,
+        }
+    }
+}
+
+impl Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.syndrome {
+            Some(syndrome) => write!(f, "{syndrome} (ESR {:#010x})", syndrome.value()),
+            None => write!(f, "interrupted at {:#018x}", self.elr),
+        }
+    }
+}
+
+fn describe(out: &mut impl Write, frame: &TrapFrame, syndrome: Option<Syndrome>) -> fmt::Result {
+    if syndrome.is_some_and(Syndrome::has_address) {
+        writeln!(out, "  at     {:#018x} (FAR)", frame.far)?;
+    }
+    write!(out, "  by     {:#018x} (ELR) ", frame.elr)?;
+    trace::name(out, frame.elr)?;
+    let state = ProcessorState(frame.spsr);
+    writeln!(out, "\n  state  {state} (SPSR {:#010x})", frame.spsr)?;
+    writeln!(out, "  stack  {:#018x} (SP){}", frame.sp, Stack(frame.sp))?;
+    if let Some(syndrome) = syndrome {
+        explain_address(out, frame, syndrome)?;
+    }
+    if FAIL_INSIDE.swap(false, Ordering::Relaxed) {
+        fail();
+    }
+    registers(out, frame)?;
+    trace::from_frame(out, frame)
+}
+
+/// Why the address was refused, if there is one.
+fn explain_address(out: &mut impl Write, frame: &TrapFrame, syndrome: Syndrome) -> fmt::Result {
+    if !syndrome.has_address() {
+        return Ok(());
+    }
+    let va = VirtAddr::new(frame.far as usize);
+    if let Some((core, stack)) = layout::overflown_stack(va) {
+        let name = stack.name;
+        writeln!(out, "  guard  the {name} of core {core} has run over")?;
+    }
+    let attempt = match syndrome.class() {
+        Class::InstructionAbort => Attempt::Execute,
+        Class::DataAbort if syndrome.is_write() => Attempt::Write,
+        Class::DataAbort => Attempt::Read,
+        _ => return Ok(()),
+    };
+    walk::explain(out, va, attempt, syndrome)
+}
+
+/// Which stack an address is on.
+struct Stack(u64);
+
+impl Display for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sp = self.0 as usize;
+        for core in 0..crate::board::raspi3::CORES {
+            for stack in layout::stacks(core) {
+                if (stack.start.as_usize()..=stack.end()).contains(&sp) {
+                    let left = sp - stack.start.as_usize();
+                    return write!(f, " {} of core {core}, {left} bytes left", stack.name);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn registers(out: &mut impl Write, frame: &TrapFrame) -> fmt::Result {
+    for (row, registers) in frame.x.chunks(4).enumerate() {
+        write!(out, " ")?;
+        for (column, value) in registers.iter().enumerate() {
+            write!(out, " x{:<2} {value:016x}", row * 4 + column)?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Reads what nobody may read.
+#[inline(never)]
+fn fail() {
+    let nowhere = core::ptr::without_provenance::<u64>(8);
+    // SAFETY: not safe, and meant so: the map must catch it.
+    unsafe { nowhere.read_volatile() };
+}
