@@ -13,13 +13,13 @@
 //! | [`exception`] | the meaning of exception bits |
 //! | [`drivers`] | device registers and protocols |
 //! | [`console`] | characters: line editor, numbers, quantities |
-//! | `arch` | every instruction that Rust cannot say |
+//! | [`arch`] | every instruction that Rust cannot say |
 //! | [`mm`] | this kernel's memory: regions, frames, the kernel's map, heap |
-//! | `kernel` | the order of boot, log, shell, what becomes of exceptions |
+//! | [`kernel`] | the order of boot, interrupts, time, cores, log, shell, what becomes of exceptions |
 //! | [`boot`] | the Rust half of `boot/`: `init_kernel_pt` and the boot map |
 //!
-//! All but `arch`, `kernel` and parts of `mm` and `boot` are pure: they compile and are tested on
-//! any host. Where does a line go? First yes wins. (1) Runs before the MMU is on: `boot`. (2) A
+//! All but most of `arch` and parts of `kernel`, `mm` and `boot` are pure: they compile and are
+//! tested on any host. Where does a line go? First yes wins. (1) Runs before the MMU is on: `boot`. (2) A
 //! number from the board's manual: `board`. (3) A special instruction or a system register:
 //! `arch`. (4) A device register: `drivers`. (5) The meaning of bits: `paging::format`,
 //! `exception`. (6) Memory: machinery in `paging`, choices in `mm`. (7) Characters: `console`.
@@ -69,6 +69,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod addr;
+pub mod arch;
 pub mod board;
 pub mod boot;
 pub mod console;
@@ -77,7 +78,5 @@ pub mod exception;
 pub mod mm;
 pub mod paging;
 
-#[cfg(target_os = "none")]
-pub mod arch;
-#[cfg(all(target_os = "none", feature = "kernel"))]
+#[cfg(feature = "kernel")]
 pub mod kernel;

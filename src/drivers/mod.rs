@@ -6,17 +6,23 @@
 //! place that turns an address into registers.
 //!
 //! ```text
-//! mmio                             an address as a block of registers
+//! mmio ring                        an address as a block of registers; a queue of bytes
 //! pl011 gpio watchdog mailbox      one device each
+//! local_interrupts gpu_interrupts  the two interrupt controllers
+//! interrupts                       both in one: what a core is interrupted by
 //! device_tree                      what the firmware says in its tree
 //! range ram                        physical ranges; which of them are this kernel's RAM
 //! ```
 
 pub mod device_tree;
 pub mod gpio;
+pub mod gpu_interrupts;
+pub mod interrupts;
+pub mod local_interrupts;
 pub mod mailbox;
 pub mod mmio;
 pub mod pl011;
 pub mod ram;
 pub mod range;
+pub mod ring;
 pub mod watchdog;

@@ -1,16 +1,44 @@
-//! What this kernel does: the order of boot, the console and its shell, what becomes of exceptions.
+//! What this kernel does: the order of boot, interrupts, time, cores, the console and its shell, what
+//! becomes of exceptions.
+//!
+//! Pure: the deadlines of a core ([`timers`]), counter ticks as nanoseconds ([`clock`]), who has
+//! which interrupt ([`irq_table`]) and which comes too often ([`irq_storm`]), the idle share
+//! ([`idle`]). The rest needs the machine.
 
+pub mod clock;
+pub mod idle;
+pub mod irq_storm;
+pub mod irq_table;
+pub mod timers;
+
+#[cfg(target_os = "none")]
 pub mod console;
+#[cfg(target_os = "none")]
 mod exceptions;
+#[cfg(target_os = "none")]
 pub mod exit;
+#[cfg(target_os = "none")]
 mod init;
+#[cfg(target_os = "none")]
 mod live_audit;
+#[cfg(target_os = "none")]
 pub mod log;
+#[cfg(target_os = "none")]
 mod machine;
+#[cfg(target_os = "none")]
 mod panic;
+#[cfg(target_os = "none")]
 mod per_core;
+#[cfg(target_os = "none")]
 pub mod record;
+#[cfg(target_os = "none")]
 mod report;
+#[cfg(target_os = "none")]
 mod shell;
+#[cfg(target_os = "none")]
 pub(crate) mod smp;
+#[cfg(target_os = "none")]
 mod time;
+
+#[cfg(test)]
+mod random;

@@ -127,7 +127,7 @@ fn without_addresses(line: &str) -> String {
         let is_line = tail.starts_with(".rs:");
         let (mark, tail) = tail.split_at(if is_line { 4 } else { 2 });
         let end =
-            tail.find(|letter: char| !letter.is_ascii_hexdigit() && !(is_line && letter == ':'));
+            tail.find(|letter: char| !(letter.is_ascii_hexdigit() || is_line && letter == ':'));
         let (digits, tail) = tail.split_at(end.unwrap_or(tail.len()));
         let differs =
             is_line || digits.len() == 16 || before.ends_with("SPSR ") || before.ends_with('+');

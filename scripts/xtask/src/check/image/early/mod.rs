@@ -141,8 +141,7 @@ fn check_instructions(
             );
         }
         let leaves = |label: &&str| program.stands_under(label, address);
-        if instruction.is_branch_to_register() && !BRANCHES_HIGH.iter().any(|label| leaves(label))
-        {
+        if instruction.is_branch_to_register() && !BRANCHES_HIGH.iter().any(leaves) {
             report(
                 address,
                 format!("a branch to a register: only {BRANCHES_HIGH:?} have one"),

@@ -1,0 +1,182 @@
+//! The PL011 UART: eight bits, no parity, one stop bit, both queues on.
+//!
+//! Arm PrimeCell UART (PL011), DDI 0183. Owns the order in which the device is set up, the bytes and
+//! their errors, and the interrupts. Two ways to use it:
+//!
+//! - [`Pl011`] polls. Every method takes `&self` and none takes a lock: a panic can print through a
+//!   [`Pl011`] of its own, whatever state the console's lock and queues are in. Who wants whole
+//!   lines from several cores puts a lock around it; [`Pl011::init`] needs a sole caller.
+//! - [`Serial`] is driven by interrupts and has queues in memory before the device's.
+//!
+//! # Decisions
+//!
+//! All waits are bounded by a number of polls. A UART that is switched off or whose clock stands
+//! never drains, and a console must not take the kernel down with it.
+#![forbid(unsafe_code)]
+
+mod divisor;
+mod interrupts;
+#[cfg(test)]
+mod model;
+mod registers;
+mod serial;
+#[cfg(test)]
+mod tests;
+
+use core::fmt;
+
+use bitflags::bitflags;
+use tock_registers::interfaces::Writeable;
+
+pub use self::divisor::{BaudError, Divisor};
+pub use self::interrupts::{Interrupts, QUEUE_DEPTH, QueueLevel};
+pub use self::registers::{Port, Registers};
+pub use self::serial::{Counts, RECEIVE_SLACK_FRAMES, Serial};
+
+use self::registers::{CR, DR, FBRD, FR, IBRD, INTERRUPTS, LCR_H};
+use super::mmio::Mmio;
+
+/// Polls after which a transmitter that does not drain is given up: far more than the 17 frames
+/// of a full queue take, some 10 ms of polling and more.
+const DRAIN_POLLS: u32 = 200_000;
+
+bitflags! {
+    /// What went wrong while a byte came in: DR bits 11 to 8, moved down.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct LineErrors: u8 {
+        /// No stop bit where one was due: the other side's rate or format differs.
+        const FRAMING = 1 << 0;
+        /// Wrong parity.
+        const PARITY = 1 << 1;
+        /// The line was held low for longer than a frame.
+        const BREAK = 1 << 2;
+        /// The queue was full: bytes before this one are lost.
+        const OVERRUN = 1 << 3;
+    }
+}
+
+/// A byte that came in with errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiveError {
+    /// What was received: right if [`LineErrors::OVERRUN`] is the only error, 0 for a break.
+    pub byte: u8,
+    /// Never empty.
+    pub errors: LineErrors,
+}
+
+impl fmt::Display for ReceiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "received {:#04x} with", self.byte)?;
+        self.errors
+            .iter_names()
+            .try_for_each(|(name, _)| write!(f, " {name}"))
+    }
+}
+
+impl core::error::Error for ReceiveError {}
+
+/// What became of a byte to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Transmit {
+    /// It is in the queue.
+    Queued,
+    /// There was no room: it is not sent.
+    Full,
+}
+
+/// A PL011, polled. `P` is the device, or a test's model of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pl011<P = Mmio<Registers>> {
+    port: P,
+}
+
+impl<P> Pl011<P> {
+    /// Drives the UART behind `port`, which may already be running.
+    #[must_use]
+    pub const fn new(port: P) -> Self {
+        Self { port }
+    }
+}
+
+impl Pl011 {
+    /// Sets the UART up from whatever state a loader left it in, after what is still being sent.
+    ///
+    /// All whole values: the reset values of these registers say nothing worth keeping. All
+    /// interrupts are masked afterwards; [`Serial::start`] is what unmasks some.
+    pub fn init(&self, divisor: Divisor) {
+        self.wait_idle();
+        let registers = &self.port;
+        registers.cr.set(0);
+        // Switching the queues off empties them.
+        registers.lcr_h.set(0);
+        registers.icr.write(INTERRUPTS::ALL.val(0x7ff));
+        registers
+            .ibrd
+            .write(IBRD::BAUD_DIVINT.val(divisor.integer()));
+        registers
+            .fbrd
+            .write(FBRD::BAUD_DIVFRAC.val(divisor.fraction()));
+        // Last of the three: the three are one register inside, loaded by a write to this one.
+        registers
+            .lcr_h
+            .write(LCR_H::WLEN::EightBits + LCR_H::FEN::SET);
+        registers.imsc.set(0);
+        registers
+            .cr
+            .write(CR::UARTEN::SET + CR::TXE::SET + CR::RXE::SET);
+    }
+}
+
+impl<P: Port> Pl011<P> {
+    /// The next byte that came in, if there is one.
+    #[must_use]
+    pub fn try_read(&self) -> Option<Result<u8, ReceiveError>> {
+        if FR::RXFE.is_set(self.port.read_fr()) {
+            return None;
+        }
+        let data = self.port.read_dr();
+        let byte = DR::DATA.read(data) as u8;
+        let errors = LineErrors::from_bits_truncate((data >> 8) as u8);
+        Some(if errors.is_empty() {
+            Ok(byte)
+        } else {
+            Err(ReceiveError { byte, errors })
+        })
+    }
+
+    /// Queues `byte` if there is room.
+    pub fn try_write(&self, byte: u8) -> Transmit {
+        if FR::TXFF.is_set(self.port.read_fr()) {
+            return Transmit::Full;
+        }
+        self.port.write_dr(DR::DATA.val(byte.into()).value);
+        Transmit::Queued
+    }
+
+    /// Queues `byte` as soon as there is room. [`Transmit::Full`] only if the UART does not send at
+    /// all.
+    pub fn write_blocking(&self, byte: u8) -> Transmit {
+        for _ in 0..DRAIN_POLLS {
+            if self.try_write(byte) == Transmit::Queued {
+                return Transmit::Queued;
+            }
+        }
+        Transmit::Full
+    }
+
+    /// Whether everything is sent, to the last stop bit.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !FR::BUSY.is_set(self.port.read_fr())
+    }
+
+    /// Waits until everything is sent, or until it is clear that it never will be.
+    pub fn wait_idle(&self) {
+        for _ in 0..DRAIN_POLLS {
+            if self.is_idle() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! A model of the PL011's two queues and of its line, in bit times, to serve with the driver.
+//!
+//! Written from DDI 0183 and apart from the driver: bits are numbers here. Unlike an emulator's UART
+//! it has no back-pressure: a byte that finds the receive queue full is lost, as on the board.
+
+use core::cell::RefCell;
+use std::collections::VecDeque;
+use std::vec::Vec;
+
+use super::Port;
+
+/// Start bit, eight bits, stop bit.
+pub(super) const FRAME_BITS: u32 = 10;
+const DEPTH: usize = 16;
+/// Bit times of silence after which the receive timeout comes.
+const TIMEOUT_BITS: u32 = 32;
+
+const RX: u32 = 1 << 4;
+const TX: u32 = 1 << 5;
+const RT: u32 = 1 << 6;
+const OE: u32 = 1 << 10;
+
+/// Longer than any test takes: who waits for so long waits for ever.
+const PATIENCE_BITS: u32 = 2_000_000;
+
+/// Bytes by the values of IFLS's fields.
+const LEVELS: [usize; 5] = [2, 4, 8, 12, 14];
+
+/// The UART, and both ends of its line.
+#[derive(Debug)]
+pub(super) struct Model {
+    state: RefCell<State>,
+    /// How long each access takes the CPU, in bit times.
+    access_bits: u32,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    now_bits: u32,
+    /// What the other side is sending: one byte after the other without a pause.
+    incoming: VecDeque<u16>,
+    incoming_bits: u32,
+    receive: VecDeque<u16>,
+    silent_bits: u32,
+    /// Whether the last byte that came in was lost.
+    in_gap: bool,
+    lost: usize,
+    gaps: u64,
+    transmit: VecDeque<u8>,
+    shifting: Option<u8>,
+    shifted_bits: u32,
+    sent: Vec<u8>,
+    ifls: u32,
+    imsc: u32,
+    ris: u32,
+}
+
+impl Model {
+    /// A UART that was set up, with nothing in it.
+    pub(super) fn new(access_bits: u32) -> Self {
+        Self {
+            state: RefCell::default(),
+            access_bits,
+        }
+    }
+
+    /// Has the other side send `bytes`, after what it is already sending.
+    pub(super) fn send_from_outside(&self, bytes: &[u8]) {
+        let words = bytes.iter().copied().map(u16::from);
+        self.state.borrow_mut().incoming.extend(words);
+    }
+
+    /// The same for one byte that comes with bits 10:8 of DR set to `errors`.
+    pub(super) fn send_damaged(&self, byte: u8, errors: u16) {
+        let word = u16::from(byte) | errors << 8;
+        self.state.borrow_mut().incoming.push_back(word);
+    }
+
+    /// Lets time pass.
+    pub(super) fn tick(&self, bits: u32) {
+        let state = &mut *self.state.borrow_mut();
+        for _ in 0..bits {
+            state.now_bits += 1;
+            assert!(state.now_bits < PATIENCE_BITS, "an interrupt is missing");
+            state.tick_receiver();
+            state.tick_transmitter();
+        }
+    }
+
+    /// The interrupt line.
+    pub(super) fn interrupts(&self) -> bool {
+        let state = self.state.borrow();
+        state.ris & state.imsc != 0
+    }
+
+    /// Which interrupts can come.
+    pub(super) fn imsc(&self) -> u32 {
+        self.state.borrow().imsc
+    }
+
+    /// Whether the other side has sent everything, and nothing lies in the receive queue.
+    pub(super) fn receiver_is_done(&self) -> bool {
+        let state = self.state.borrow();
+        state.incoming.is_empty() && state.receive.is_empty()
+    }
+
+    /// Bytes lost, and how many gaps they leave in the stream.
+    pub(super) fn losses(&self) -> (usize, u64) {
+        let state = self.state.borrow();
+        (state.lost, state.gaps)
+    }
+
+    /// What has arrived at the other side.
+    pub(super) fn sent(&self) -> Vec<u8> {
+        self.state.borrow().sent.clone()
+    }
+
+    fn access(&self) -> core::cell::RefMut<'_, State> {
+        self.tick(self.access_bits);
+        self.state.borrow_mut()
+    }
+}
+
+impl State {
+    fn tick_receiver(&mut self) {
+        if self.incoming.is_empty() {
+            self.silent_bits += 1;
+            if self.silent_bits == TIMEOUT_BITS && !self.receive.is_empty() {
+                self.ris |= RT;
+            }
+            return;
+        }
+        self.silent_bits = 0;
+        self.incoming_bits += 1;
+        if self.incoming_bits == FRAME_BITS {
+            self.incoming_bits = 0;
+            let word = self.incoming.pop_front().expect("a byte is coming in");
+            self.receive_word(word);
+        }
+    }
+
+    fn receive_word(&mut self, word: u16) {
+        if self.receive.len() == DEPTH {
+            self.ris |= OE;
+            self.lost += 1;
+            self.gaps += u64::from(!self.in_gap);
+            self.in_gap = true;
+            return;
+        }
+        let overrun = u16::from(self.in_gap) << 11;
+        self.in_gap = false;
+        self.receive.push_back(word | overrun);
+        if self.receive.len() == LEVELS[(self.ifls >> 3) as usize & 7] {
+            self.ris |= RX;
+        }
+    }
+
+    fn tick_transmitter(&mut self) {
+        let Some(byte) = self.shifting else {
+            return;
+        };
+        self.shifted_bits += 1;
+        if self.shifted_bits == FRAME_BITS {
+            self.shifted_bits = 0;
+            self.sent.push(byte);
+            self.shifting = None;
+            self.shift_next();
+        }
+    }
+
+    /// Moves a byte from the queue onto the line, if this is free.
+    fn shift_next(&mut self) {
+        if self.shifting.is_none()
+            && let Some(byte) = self.transmit.pop_front()
+        {
+            self.shifting = Some(byte);
+            if self.transmit.len() == self.transmit_level() {
+                self.ris |= TX;
+            }
+        }
+    }
+
+    fn transmit_level(&self) -> usize {
+        LEVELS[self.ifls as usize & 7]
+    }
+}
+
+impl Port for &Model {
+    fn read_dr(&self) -> u32 {
+        let state = &mut *self.access();
+        let word = state.receive.pop_front().expect("read of an empty queue");
+        if state.receive.len() < LEVELS[(state.ifls >> 3) as usize & 7] {
+            state.ris &= !RX;
+        }
+        if state.receive.is_empty() {
+            state.ris &= !RT;
+        }
+        word.into()
+    }
+
+    fn write_dr(&self, value: u32) {
+        let state = &mut *self.access();
+        assert!(state.transmit.len() < DEPTH, "write to a full queue");
+        state.transmit.push_back(value as u8);
+        if state.shifting.is_none() {
+            // The way through an empty queue passes no level.
+            state.shifting = state.transmit.pop_front();
+        }
+        if state.transmit.len() > state.transmit_level() {
+            state.ris &= !TX;
+        }
+    }
+
+    fn read_fr(&self) -> u32 {
+        let state = self.access();
+        let receive_empty = u32::from(state.receive.is_empty()) << 4;
+        let transmit_full = u32::from(state.transmit.len() == DEPTH) << 5;
+        let busy = u32::from(state.shifting.is_some()) << 3;
+        receive_empty | transmit_full | busy
+    }
+
+    fn write_ifls(&self, value: u32) {
+        self.access().ifls = value;
+    }
+
+    fn write_imsc(&self, value: u32) {
+        self.access().imsc = value;
+    }
+
+    fn read_mis(&self) -> u32 {
+        let state = self.access();
+        state.ris & state.imsc
+    }
+
+    fn write_icr(&self, value: u32) {
+        self.access().ris &= !value;
+    }
+}

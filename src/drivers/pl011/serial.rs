@@ -1,0 +1,255 @@
+//! [`Serial`]: a PL011 driven by interrupts, with a [`Ring`] each way.
+//!
+//! # How late is too late
+//!
+//! The receive interrupt comes with the eighth byte in the device's queue of 16. From then on, a
+//! service that begins within [`RECEIVE_SLACK_FRAMES`], 8 frames, loses nothing; at 115200 bit/s,
+//! 10 bits a frame, these are 694 us. The ninth frame completes after 781 us and finds the queue
+//! full. So long, all in all, may a core keep interrupts masked or hold the lock of this.
+//!
+//! A byte that is lost in the device is counted: [`Counts::overruns`]. None is lost in memory: when
+//! the receive ring is full, reading stops, the receive interrupts are masked, and the rest waits in
+//! the device's queue until [`Serial::read`] makes room. An emulated UART then makes its sender wait;
+//! on the board, what comes beyond 16 bytes is an overrun, and is counted as one.
+//!
+//! # Who may call what
+//!
+//! All methods take `&mut self`: one lock guards the rings, and the interrupt mask with them. The
+//! interrupt's handler takes it too, so whoever holds it has interrupts masked. A panic uses a
+//! [`Pl011`] of its own, and takes no lock.
+//!
+//! # Decisions
+//!
+//! - Interrupts are acknowledged first, and then everything is served until nothing is left: what
+//!   comes in between is raised anew. The opposite order would lose it.
+//! - A gap that an overrun leaves is counted by the mark on the byte that follows it; until that
+//!   comes, if it ever does, by the overrun's interrupt. Marks alone would miss a gap at the end,
+//!   interrupts alone several gaps during one service. An interrupt that is served after its mark was
+//!   read counts one gap too many until the next mark; none goes uncounted.
+//! - The interrupts for framing, parity and break stay masked: their bytes are in the queue, carry
+//!   the error with them, and raise the receive interrupts as any other.
+//! - The transmit interrupt comes when 2 of 16 bytes are left. A late service there costs a pause on
+//!   the line and no byte, so it is fewer interrupts that count.
+//! - What is unmasked is remembered here: the mask is written whole, and only when it changes.
+#![forbid(unsafe_code)]
+
+use super::{Interrupts, LineErrors, Pl011, Port, QUEUE_DEPTH, QueueLevel, ReceiveError, Transmit};
+use crate::drivers::ring::Ring;
+
+const RECEIVE_LEVEL: QueueLevel = QueueLevel::Half;
+const TRANSMIT_LEVEL: QueueLevel = QueueLevel::Eighth;
+
+/// The interrupts that bring bytes.
+const RECEIVING: Interrupts = Interrupts::RECEIVE.union(Interrupts::RECEIVE_TIMEOUT);
+
+/// How many frames may come in from the receive interrupt to the first read of its service, without
+/// loss.
+pub const RECEIVE_SLACK_FRAMES: u32 = QUEUE_DEPTH - RECEIVE_LEVEL.bytes();
+
+/// What came of the line since [`Serial::new`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Good bytes taken into the receive ring.
+    pub received: u64,
+    /// Times that the device lost one byte or several in a row, because service was late.
+    pub overruns: u64,
+    /// Bytes dropped because they came without their stop bit.
+    pub framing_errors: u64,
+    /// Bytes dropped because of their parity.
+    pub parity_errors: u64,
+    /// Times that the line was held low.
+    pub breaks: u64,
+    /// Times that the receive ring was full and bytes had to wait in the device.
+    pub pauses: u64,
+}
+
+/// A PL011 with interrupts, and rings of `RECEIVE` and `TRANSMIT` bytes, powers of two.
+#[derive(Clone, Debug)]
+pub struct Serial<P, const RECEIVE: usize, const TRANSMIT: usize> {
+    uart: Pl011<P>,
+    received: Ring<RECEIVE>,
+    to_send: Ring<TRANSMIT>,
+    /// What IMSC holds.
+    unmasked: Interrupts,
+    /// Whether bytes wait in the device for room in `received`.
+    paused: bool,
+    /// Whether an overrun's interrupt came, and the byte behind its gap not yet.
+    gap_ahead: bool,
+    /// Overruns here are those whose mark came.
+    counts: Counts,
+}
+
+impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TRANSMIT> {
+    /// Queues for `uart`, which has all its interrupts masked: it comes from [`Pl011::init`].
+    #[must_use]
+    pub const fn new(uart: Pl011<P>) -> Self {
+        Self {
+            uart,
+            received: Ring::new(),
+            to_send: Ring::new(),
+            unmasked: Interrupts::empty(),
+            paused: false,
+            gap_ahead: false,
+            counts: Counts {
+                received: 0,
+                overruns: 0,
+                framing_errors: 0,
+                parity_errors: 0,
+                breaks: 0,
+                pauses: 0,
+            },
+        }
+    }
+
+    /// Sets the levels, takes what has come so far, and lets the device interrupt.
+    pub fn start(&mut self) {
+        self.uart.set_levels(RECEIVE_LEVEL, TRANSMIT_LEVEL);
+        self.uart.acknowledge(Interrupts::all());
+        self.take_in();
+        self.update_mask();
+    }
+
+    /// Serves the device's interrupts, and says which they were: none, if it was spurious.
+    pub fn service(&mut self) -> Interrupts {
+        let pending = self.uart.pending();
+        self.uart.acknowledge(pending);
+        if pending.intersects(RECEIVING) {
+            self.take_in();
+        }
+        // After the bytes: the marks among those that lay in the queue are of earlier gaps.
+        if pending.contains(Interrupts::OVERRUN) {
+            self.gap_ahead = true;
+        }
+        if pending.contains(Interrupts::TRANSMIT) {
+            self.send_on();
+        }
+        self.update_mask();
+        pending
+    }
+
+    /// The byte that has waited longest in the receive ring. Makes the device's queue move on if it
+    /// had to wait.
+    pub fn read(&mut self) -> Option<u8> {
+        let byte = self.received.pop()?;
+        if self.paused {
+            self.take_in();
+            self.update_mask();
+        }
+        Some(byte)
+    }
+
+    /// Takes as many of `bytes` as fit, from the first on, says how many, and sees to it that they
+    /// are sent. The others can be written once the transmit interrupt was served.
+    #[must_use]
+    pub fn write(&mut self, bytes: &[u8]) -> usize {
+        let mut taken = 0;
+        loop {
+            let more = self.to_send.push_slice(&bytes[taken..]);
+            taken += more;
+            self.send_on();
+            if more == 0 || taken == bytes.len() {
+                break;
+            }
+        }
+        self.update_mask();
+        taken
+    }
+
+    /// Sends all that was written, by polling, and waits until it has left, or until it is clear
+    /// that it never will: [`Serial::unsent`] says so.
+    pub fn flush(&mut self) {
+        while let Some(byte) = self.to_send.front() {
+            if self.uart.write_blocking(byte) == Transmit::Full {
+                break;
+            }
+            self.to_send.pop();
+        }
+        self.uart.wait_idle();
+        self.update_mask();
+    }
+
+    /// Bytes that were written and are not yet in the device.
+    #[must_use]
+    pub const fn unsent(&self) -> usize {
+        self.to_send.len()
+    }
+
+    /// What came of the line so far.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        let mut counts = self.counts;
+        counts.overruns += self.gap_ahead as u64;
+        counts
+    }
+
+    /// Empties the device's receive queue, as far as there is room.
+    fn take_in(&mut self) {
+        while self.received.room() > 0 {
+            let Some(byte) = self.uart.try_read() else {
+                self.paused = false;
+                return;
+            };
+            match byte {
+                Ok(byte) => self.accept(byte),
+                Err(error) => self.take_marked(error),
+            }
+        }
+        if !self.paused {
+            self.paused = true;
+            self.counts.pauses += 1;
+        }
+    }
+
+    /// Stores a good byte, for which there is room.
+    fn accept(&mut self, byte: u8) {
+        self.received
+            .push(byte)
+            .expect("room was seen under the same lock");
+        self.counts.received += 1;
+    }
+
+    /// Counts what is wrong with a byte, and drops it, unless only bytes before it are lost. A break
+    /// also lacks its stop bit.
+    fn take_marked(&mut self, ReceiveError { byte, errors }: ReceiveError) {
+        if errors.contains(LineErrors::OVERRUN) {
+            self.counts.overruns += 1;
+            self.gap_ahead = false;
+        }
+        let counts = &mut self.counts;
+        if errors == LineErrors::OVERRUN {
+            self.accept(byte);
+        } else if errors.contains(LineErrors::BREAK) {
+            counts.breaks += 1;
+        } else if errors.contains(LineErrors::FRAMING) {
+            counts.framing_errors += 1;
+        } else {
+            counts.parity_errors += 1;
+        }
+    }
+
+    /// Fills the device's transmit queue. If something is left after that, the queue is full, and
+    /// the transmit interrupt will come.
+    fn send_on(&mut self) {
+        while let Some(byte) = self.to_send.front() {
+            if self.uart.try_write(byte) == Transmit::Full {
+                break;
+            }
+            self.to_send.pop();
+        }
+    }
+
+    /// Masks what there is nothing to do for, and nothing else.
+    fn update_mask(&mut self) {
+        let mut wanted = Interrupts::OVERRUN;
+        if !self.paused {
+            wanted |= RECEIVING;
+        }
+        if !self.to_send.is_empty() {
+            wanted |= Interrupts::TRANSMIT;
+        }
+        if wanted != self.unmasked {
+            self.uart.set_unmasked(wanted);
+            self.unmasked = wanted;
+        }
+    }
+}

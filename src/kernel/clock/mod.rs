@@ -1,0 +1,11 @@
+//! Counter ticks as nanoseconds, and a clock that never goes back.
+//!
+//! Reads no counter: [`Scale`] turns what the counter says into nanoseconds and deadlines into what
+//! the counter will say, [`Monotonic`] looks at every reading before it becomes the time.
+#![forbid(unsafe_code)]
+
+mod monotonic;
+mod scale;
+
+pub use monotonic::{JUMP_NS, Jumps, Monotonic};
+pub use scale::{ClockError, HZ_RANGE, Scale};

@@ -1,0 +1,229 @@
+//! A clock that never goes back on any core, even if the counter does.
+//!
+//! The architecture promises a counter that all cores share and that only goes up (DDI 0487,
+//! D12). On boards of this family jumps have been reported all the same. So the latest time
+//! that anyone was told is kept, and nobody is told an earlier one: after a jump back the clock stands
+//! still until the counter has caught up. That it did is counted for each core.
+//!
+//! # Decisions
+//!
+//! - The latest time is one for all cores. So the clock is monotone between cores too: who is woken
+//!   by another core does not see a time before that core's. The price is an exclusive pair for
+//!   each reading.
+//! - The latest time is loaded before the counter is read. An interrupt or another core between the
+//!   two can only make the reading later, so a reading that is earlier is the counter's fault. Not
+//!   quite: a core may read the counter while the load is still on its way. [`JUMP_NS`] is more
+//!   than that takes, and less is corrected without being counted.
+//! - A jump forward is believed: it cannot be told from time that has passed.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A reading that is earlier than the latest time by more than this, in nanoseconds, is a jump.
+pub const JUMP_NS: u64 = 1_000;
+
+/// How often a core's counter went back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Jumps {
+    /// How often. From a jump until the counter has caught up counts as one.
+    pub count: u64,
+    /// By how much at most, in nanoseconds.
+    pub largest_ns: u64,
+}
+
+/// The latest time, and what each of `CORES` cores has seen. Needs cacheable memory: not for use
+/// before the MMU is on.
+#[derive(Debug)]
+pub struct Monotonic<const CORES: usize> {
+    latest_ns: AtomicU64,
+    cores: [Watch; CORES],
+}
+
+/// What one core has seen; only that core writes it.
+#[derive(Debug)]
+struct Watch {
+    /// Whether the counter has jumped back and not caught up.
+    behind: AtomicBool,
+    count: AtomicU64,
+    largest_ns: AtomicU64,
+}
+
+impl<const CORES: usize> Monotonic<CORES> {
+    /// Nothing read yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            latest_ns: AtomicU64::new(0),
+            cores: [const {
+                Watch {
+                    behind: AtomicBool::new(false),
+                    count: AtomicU64::new(0),
+                    largest_ns: AtomicU64::new(0),
+                }
+            }; CORES],
+        }
+    }
+
+    /// The time in nanoseconds: what `read_ns` says, or the latest that any core was told if that is
+    /// later. `core` is the one that this runs on, and whose counter is read.
+    ///
+    /// # Panics
+    /// If there is no such core.
+    pub fn now_ns(&self, core: usize, read_ns: impl FnOnce() -> u64) -> u64 {
+        let before_ns = self.latest_ns.load(Ordering::Acquire);
+        let read_ns = read_ns();
+        self.cores[core].saw(before_ns.saturating_sub(read_ns));
+        self.latest_ns
+            .fetch_max(read_ns, Ordering::AcqRel)
+            .max(read_ns)
+    }
+
+    /// How often the counter of `core` went back.
+    ///
+    /// # Panics
+    /// If there is no such core.
+    #[must_use]
+    pub fn jumps(&self, core: usize) -> Jumps {
+        let watch = &self.cores[core];
+        Jumps {
+            count: watch.count.load(Ordering::Relaxed),
+            largest_ns: watch.largest_ns.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl<const CORES: usize> Default for Monotonic<CORES> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Watch {
+    /// The counter was `behind_ns` behind the latest time.
+    fn saw(&self, behind_ns: u64) {
+        if behind_ns > JUMP_NS {
+            self.saw_jump(behind_ns);
+        } else if self.behind.load(Ordering::Relaxed) {
+            self.behind.store(false, Ordering::Relaxed);
+        }
+    }
+
+    #[cold]
+    fn saw_jump(&self, behind_ns: u64) {
+        let largest_ns = self.largest_ns.load(Ordering::Relaxed).max(behind_ns);
+        self.largest_ns.store(largest_ns, Ordering::Relaxed);
+        if !self.behind.load(Ordering::Relaxed) {
+            self.behind.store(true, Ordering::Relaxed);
+            let count = self.count.load(Ordering::Relaxed);
+            self.count.store(count + 1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JUMP_NS, Jumps, Monotonic};
+    use crate::kernel::random::Random;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::thread;
+
+    const CORES: usize = 4;
+
+    #[test]
+    fn a_counter_that_goes_up_is_believed_and_nothing_is_counted() {
+        let clock: Monotonic<CORES> = Monotonic::new();
+        let mut random = Random(0x5717_0000_0000_0031);
+        let mut ns = 0;
+        for _ in 0..100_000 {
+            ns += random.below(1_000);
+            assert_eq!(clock.now_ns(random.index(CORES), || ns), ns);
+        }
+        let none = Jumps {
+            count: 0,
+            largest_ns: 0,
+        };
+        assert!((0..CORES).all(|core| clock.jumps(core) == none));
+    }
+
+    #[test]
+    fn the_clock_stands_still_until_the_counter_has_caught_up() {
+        let clock: Monotonic<1> = Monotonic::new();
+        let readings = [50_000, 10_000, 11_000, 49_999, 50_000, 50_001];
+        let times = readings.map(|ns| clock.now_ns(0, || ns));
+        assert_eq!(times, [50_000, 50_000, 50_000, 50_000, 50_000, 50_001]);
+        let once = Jumps {
+            count: 1,
+            largest_ns: 40_000,
+        };
+        assert_eq!(clock.jumps(0), once);
+    }
+
+    #[test]
+    fn each_jump_counts_once_and_for_the_core_that_saw_it() {
+        let clock: Monotonic<CORES> = Monotonic::new();
+        for jump in 1..=10 {
+            let ns = (1 << 40) + jump;
+            clock.now_ns(0, || ns);
+            for behind in [5_000 * jump, 4_000 * jump, JUMP_NS + 1] {
+                assert_eq!(clock.now_ns(2, || ns - behind), ns);
+                assert_eq!(clock.now_ns(1, || ns), ns);
+            }
+            clock.now_ns(2, || ns + 1);
+        }
+        let ten = Jumps {
+            count: 10,
+            largest_ns: 50_000,
+        };
+        assert_eq!(clock.jumps(2), ten);
+        assert_eq!(clock.jumps(1).count + clock.jumps(0).count, 0);
+    }
+
+    #[test]
+    fn what_an_interrupt_or_another_core_read_in_between_is_no_jump() {
+        let clock: Monotonic<CORES> = Monotonic::new();
+        clock.now_ns(0, || 1_000);
+        let outer = clock.now_ns(0, || {
+            assert_eq!(clock.now_ns(1, || 900_000), 900_000);
+            20_000
+        });
+        assert_eq!(outer, 900_000);
+        assert_eq!(clock.now_ns(0, || 900_000 - JUMP_NS), 900_000);
+        assert_eq!(clock.jumps(0).count, 0);
+    }
+
+    #[test]
+    fn time_never_goes_back_on_or_between_cores_whatever_the_counter_does() {
+        let clock: Monotonic<CORES> = Monotonic::new();
+        let counter = AtomicU64::new(1 << 30);
+        // The latest time that a core has told the others.
+        let told = AtomicU64::new(0);
+        thread::scope(|scope| {
+            for core in 0..CORES {
+                let (clock, counter, told) = (&clock, &counter, &told);
+                scope.spawn(move || {
+                    let mut random = Random(0x5717_0000_0000_0040 + core as u64);
+                    let mut last = 0;
+                    for _ in 0..50_000 {
+                        let floor = told.load(Ordering::SeqCst).max(last);
+                        let now = clock.now_ns(core, || {
+                            if random.below(100) == 0 {
+                                counter.fetch_sub(5_000, Ordering::SeqCst);
+                            }
+                            counter.fetch_add(random.below(100), Ordering::SeqCst)
+                        });
+                        assert!(now >= floor, "{now} after {floor} on core {core}");
+                        told.fetch_max(now, Ordering::SeqCst);
+                        last = now;
+                    }
+                });
+            }
+        });
+        assert!((0..CORES).any(|core| clock.jumps(core).count > 0));
+    }
+
+    #[test]
+    #[should_panic(expected = "index out of bounds")]
+    fn a_core_that_there_is_not_has_no_clock() {
+        Monotonic::<CORES>::new().now_ns(CORES, || 0);
+    }
+}
