@@ -10,7 +10,7 @@
 //! | [`addr`] | addresses: physical and virtual, never mixed up |
 //! | [`board`] | numbers from the board's manuals |
 //! | [`paging`] | page tables: formats, [`paging::PageTable64`], views of live tables |
-//! | [`exception`] | the meaning of exception bits |
+//! | [`exception`] | the meaning of exception bits; names of addresses, the calls on a stack |
 //! | [`drivers`] | device registers and protocols |
 //! | [`console`] | characters: line editor, numbers, quantities |
 //! | [`arch`] | every instruction that Rust cannot say |

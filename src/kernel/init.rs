@@ -10,7 +10,7 @@ use crate::board::raspi3;
 use crate::console::Size;
 use crate::drivers::range::PhysRange;
 use crate::log;
-use crate::mm::frames::FrameAllocator;
+use crate::mm::frames::{FrameAllocator, FrameState};
 use crate::mm::kernel_space::{self, KernelTable, linear, live_view};
 use crate::mm::{heap, layout, symbols};
 use crate::paging::{PagingError, PagingResult};
@@ -74,15 +74,17 @@ fn take_frames(machine: &Machine) {
     let tree = machine.tree.as_ref().ok();
     let reserved = tree.iter().flat_map(|(facts, _)| facts.reserved.iter());
     let tree_place = tree.iter().map(|(_, place)| place);
-    let words = FrameAllocator::words_for(last.end().as_usize());
+    let entries = FrameAllocator::metadata_for(last.end().as_usize());
     let in_use = || reserved.clone().chain(tree_place.clone());
-    let bitmap = free_place(image.end, words * size_of::<u64>(), ram, in_use);
+    let place = free_place(image.end, entries * size_of::<FrameState>(), ram, in_use);
 
-    let first = linear(bitmap.base()).as_usize() as *mut u64;
+    let first = linear(place.base()).as_usize() as *mut FrameState;
     // SAFETY: the place is RAM behind the image that nobody else uses, mapped read-write, and
-    // `words` words fit; it is reserved below.
-    let memory = unsafe { core::slice::from_raw_parts_mut(first, words) };
-    let mut frames = FrameAllocator::new(memory);
+    // `entries` entries fit.
+    unsafe { first.write_bytes(0, entries) };
+    // SAFETY: as above; all zero is a state; the place is reserved below.
+    let metadata = unsafe { core::slice::from_raw_parts_mut(first, entries) };
+    let mut frames = FrameAllocator::new(metadata);
     for range in ram.iter() {
         frames.add(range.base(), range.end());
     }
@@ -91,7 +93,7 @@ fn take_frames(machine: &Machine) {
         PhysAddr::new(raspi3::FIRMWARE_PAGE.as_usize() + PAGE_SIZE),
     );
     frames.reserve(image.park, image.end);
-    frames.reserve(bitmap.base(), bitmap.end());
+    frames.reserve(place.base(), place.end());
     for range in in_use() {
         frames.reserve(range.base(), range.end());
     }
@@ -111,7 +113,7 @@ fn free_place<'a, I: Iterator<Item = &'a PhysRange>>(
         let place = PhysRange::new(PhysAddr::new(start), size);
         let Some(place) = place.filter(|place| ram.iter().any(|range| range.contains(*place)))
         else {
-            panic!("no RAM behind the image for {bytes:#x} bytes of frame bitmap");
+            panic!("no RAM behind the image for {bytes:#x} bytes of frame metadata");
         };
         match in_use().find(|range| range.intersection(place).is_some()) {
             Some(range) => start = range.end().as_usize().next_multiple_of(PAGE_SIZE),

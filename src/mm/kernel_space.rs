@@ -7,7 +7,7 @@ use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::aarch64::relax::Mutex;
 use crate::arch::aarch64::tlb::KernelTlb;
 use crate::board::raspi3::{self, KERNEL_VA_OFFSET};
-use crate::mm::frames::{FrameAllocator, FrameCount};
+use crate::mm::frames::{FrameAllocator, FrameCount, Statistics};
 use crate::mm::layout::{self, Pages};
 use crate::mm::regions::{ImageLayout, Kind};
 use crate::paging::format::aarch64::{A64PageTable, A64TableView, HighHalf, LowHalf};
@@ -82,6 +82,12 @@ pub fn frame_count() -> FrameCount {
         .lock()
         .as_ref()
         .map_or(FrameCount { usable: 0, free: 0 }, FrameAllocator::count)
+}
+
+/// What the frame allocator counted; `None` before RAM is known.
+#[must_use]
+pub fn frame_statistics() -> Option<Statistics> {
+    FRAMES.lock().as_ref().map(FrameAllocator::statistics)
 }
 
 /// Adds `[start, end)` to the free frames. Returns how many frames that is.

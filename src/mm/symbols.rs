@@ -61,6 +61,20 @@ pub fn boot_exception_stack_top() -> usize {
     exception_stack_top().as_usize() | KERNEL_VA_OFFSET
 }
 
+/// The table of names and lines, for `exception::names`. Zeros if the build put none there.
+#[must_use]
+pub fn names() -> &'static [u8] {
+    unsafe extern "C" {
+        static __names_start: u8;
+        static __names_end: u8;
+    }
+    let start = &raw const __names_start;
+    let length = (&raw const __names_end).addr() - start.addr();
+    // SAFETY: linker.ld puts both symbols around the section `.names`, which is loaded with the image, mapped
+    // wherever this code is, and never written.
+    unsafe { core::slice::from_raw_parts(start, length) }
+}
+
 /// What is written while the caches are off: from `.bss` to the end of the boot stack.
 #[must_use]
 #[inline(always)]

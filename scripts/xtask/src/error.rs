@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::check::CheckError;
 use crate::flash::Refusal;
 use crate::flat::ImageError;
+use crate::names::NamesError;
 use crate::peers::PeersError;
 
 /// Why a verb failed.
@@ -42,6 +43,8 @@ pub(crate) enum Error {
     UnknownMachine { name: String },
     #[error("{}: {source}", path.display())]
     Image { path: PathBuf, source: ImageError },
+    #[error("{}: {source}", path.display())]
+    Names { path: PathBuf, source: NamesError },
     #[error(
         "no GDB that knows AArch64: `make doctor` shows what installs one, or name one with GDB=..."
     )]

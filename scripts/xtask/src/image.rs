@@ -9,6 +9,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use crate::checkout;
 use crate::error::Error;
 use crate::flat;
+use crate::names::{self, Summary};
 use crate::noise;
 
 const TARGET: &str = "aarch64-unknown-none-softfloat";
@@ -24,7 +25,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
             other => return Err(other.unexpected().into()),
         }
     }
-    build(&profile)?;
+    println!("{}", build(&profile)?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -33,12 +34,16 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
 /// # Errors
 /// That of the build, or what is wrong with its result.
 pub(crate) fn build_release() -> Result<(), Error> {
-    build(RELEASE)
+    build(RELEASE).map(drop)
 }
 
-fn build(profile: &str) -> Result<(), Error> {
+fn build(profile: &str) -> Result<Summary, Error> {
     let elf = compile(profile)?;
-    let bytes = checkout::read(&elf)?;
+    let mut bytes = checkout::read(&elf)?;
+    let summary = names::fill(&mut bytes, checkout::root()).map_err(|source| Error::Names {
+        path: elf.clone(),
+        source,
+    })?;
     let wrong = |source| Error::Image {
         path: elf.clone(),
         source,
@@ -49,7 +54,8 @@ fn build(profile: &str) -> Result<(), Error> {
         image.check_size().map_err(wrong)?;
     }
     checkout::write(&checkout::elf(), &bytes)?;
-    checkout::write(&checkout::image(), &image.bytes)
+    checkout::write(&checkout::image(), &image.bytes)?;
+    Ok(summary)
 }
 
 /// Runs cargo with the kernel's toolchain; the ELF file that it leaves.

@@ -16,6 +16,7 @@ mod flash;
 mod flat;
 mod image;
 mod mmu;
+mod names;
 mod noise;
 mod peers;
 mod qemu;

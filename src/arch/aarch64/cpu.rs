@@ -17,6 +17,19 @@ pub fn main_id() -> u64 {
     MIDR_EL1.get()
 }
 
+/// Where this is executed, and the frame pointer (x29) of the caller.
+#[inline(always)]
+#[must_use]
+pub fn here() -> (u64, u64) {
+    let (pc, fp);
+    // SAFETY: reads two registers.
+    unsafe {
+        asm!("adr {pc}, .", "mov {fp}, x29", pc = out(reg) pc, fp = out(reg) fp,
+            options(nomem, nostack, preserves_flags));
+    }
+    (pc, fp)
+}
+
 /// Keeps accesses to one device from being mixed up with those to another: the BCM2835 may
 /// answer reads of two devices out of order (BCM2835 ARM Peripherals, 1.3).
 pub fn device_barrier() {

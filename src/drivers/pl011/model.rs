@@ -2,6 +2,7 @@
 //!
 //! Written from DDI 0183 and apart from the driver: bits are numbers here. Unlike an emulator's UART
 //! it has no back-pressure: a byte that finds the receive queue full is lost, as on the board.
+#![forbid(unsafe_code)]
 
 use core::cell::RefCell;
 use std::collections::VecDeque;

@@ -27,6 +27,7 @@ mod trace;
 mod turn;
 mod walk;
 
+use trace::At;
 pub(super) use trace::from_here as trace_from_here;
 use turn::Turn;
 
@@ -128,10 +129,9 @@ fn describe(out: &mut impl Write, frame: &TrapFrame, syndrome: Option<Syndrome>)
     if syndrome.is_some_and(Syndrome::has_address) {
         writeln!(out, "  at     {:#018x} (FAR)", frame.far)?;
     }
-    write!(out, "  by     {:#018x} (ELR) ", frame.elr)?;
-    trace::name(out, frame.elr)?;
+    writeln!(out, "  by     {:#018x} (ELR){}", frame.elr, At(frame.elr))?;
     let state = ProcessorState(frame.spsr);
-    writeln!(out, "\n  state  {state} (SPSR {:#010x})", frame.spsr)?;
+    writeln!(out, "  state  {state} (SPSR {:#010x})", frame.spsr)?;
     writeln!(out, "  stack  {:#018x} (SP){}", frame.sp, Stack(frame.sp))?;
     if let Some(syndrome) = syndrome {
         explain_address(out, frame, syndrome)?;

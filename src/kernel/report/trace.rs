@@ -1,21 +1,72 @@
-//! Who called whom.
-#![forbid(unsafe_code)]
+//! Who called whom: the calls on the stack, with names and lines where the image has them.
 
-use core::fmt::{self, Write};
+use core::fmt::{self, Display, Write};
 
+use crate::addr::VirtAddr;
+use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::exception::TrapFrame;
+use crate::arch::aarch64::probe::{self, Width};
+use crate::exception::backtrace::{Backtrace, Step};
+use crate::exception::names::Names;
+use crate::mm::symbols;
 
-/// The name of what is at `address`.
-pub(super) fn name(_out: &mut impl Write, _address: u64) -> fmt::Result {
-    Ok(())
+/// What is at an address of code, with a space before it; nothing if nobody knows.
+pub(super) struct At(pub(super) u64);
+
+impl Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(names) = Names::new(symbols::names()) else {
+            return Ok(());
+        };
+        if let Some(function) = names.function(self.0) {
+            write!(f, " {function}+{:#x}", function.offset)?;
+        }
+        match names.line(self.0) {
+            Some(place) => write!(f, " {place}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The calls that led to an exception.
-pub(super) fn from_frame(_out: &mut impl Write, _frame: &TrapFrame) -> fmt::Result {
-    Ok(())
+pub(super) fn from_frame(out: &mut impl Write, frame: &TrapFrame) -> fmt::Result {
+    let [fp, link] = [frame.x[29], frame.x[30]];
+    let names = Names::new(symbols::names());
+    let link = names
+        .ok()
+        .and_then(|names| names.return_address(frame.elr, link));
+    print(out, frame.elr, link, fp)
 }
 
 /// The calls that led here.
-pub(in crate::kernel) fn from_here(_out: &mut impl Write) -> fmt::Result {
-    Ok(())
+pub(in crate::kernel) fn from_here(out: &mut impl Write) -> fmt::Result {
+    let (pc, fp) = cpu::here();
+    print(out, pc, None, fp)
+}
+
+fn print(out: &mut impl Write, pc: u64, link: Option<u64>, fp: u64) -> fmt::Result {
+    if Names::new(symbols::names()).is_err() {
+        writeln!(
+            out,
+            "  names  none: `cargo xtask image` puts them into the image"
+        )?;
+    }
+    let mut trace = Backtrace::new(pc, link, fp, read);
+    let mut label = "trace";
+    for step in trace.by_ref() {
+        let at = At(Step::instruction(step));
+        writeln!(out, "  {label:<6} {:#018x}{at}", step.address())?;
+        label = "";
+    }
+    match trace.end() {
+        Some(end) => writeln!(out, "         {end}"),
+        None => Ok(()),
+    }
+}
+
+/// A word of a stack.
+fn read(address: u64) -> Option<u64> {
+    // SAFETY: frame pointers are multiples of 16 and grow; at worst this reads a device that a
+    // broken one points to.
+    unsafe { probe::read(VirtAddr::new(address as usize), Width::Double) }.ok()
 }

@@ -141,7 +141,7 @@ unsafe extern "C" fn null_call(_: usize) {
 }
 
 unsafe extern "C" fn write_text(_: usize) {
-    store(write_text as Routine as usize & !0b111);
+    store((write_text as Routine as usize).next_multiple_of(8));
 }
 
 unsafe extern "C" fn write_rodata(_: usize) {

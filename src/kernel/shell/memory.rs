@@ -7,8 +7,9 @@ use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::aarch64::mmu::{self, Access, address_translate};
 use crate::arch::aarch64::probe::{self, Width};
 use crate::console::{Size, parse_u64};
+use crate::mm::frames::Statistics;
 use crate::mm::heap;
-use crate::mm::kernel_space::{LowView, frame_count, live_view};
+use crate::mm::kernel_space::{LowView, frame_count, frame_statistics, live_view};
 use crate::paging::format::aarch64::{A64PTE, Describe};
 use crate::paging::format::par::TranslationResult;
 use crate::paging::{GenericPTE, MappingFlags, PagingError, Visit};
@@ -35,6 +36,28 @@ pub(super) fn mem(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         Size(heap.used as u64),
         Size(heap.size as u64)
     )?;
+    match frame_statistics() {
+        Some(statistics) => blocks(&statistics, out),
+        None => Ok(()),
+    }
+}
+
+/// The free blocks of each order, and what became of all.
+fn blocks(statistics: &Statistics, out: &mut dyn Write) -> Result<(), CommandError> {
+    let allocations: u64 = statistics.orders.iter().map(|o| o.allocations).sum();
+    let frees: u64 = statistics.orders.iter().map(|o| o.frees).sum();
+    writeln!(
+        out,
+        "blocks  {allocations} taken, {frees} given back, {} splits, {} merges",
+        statistics.splits, statistics.merges
+    )?;
+    writeln!(
+        out,
+        "peak    {} frames in use ({})",
+        statistics.peak,
+        Size((statistics.peak * PAGE_SIZE) as u64)
+    )?;
+    writeln!(out, "{}", statistics.fragmentation())?;
     Ok(())
 }
 

@@ -1,4 +1,5 @@
 //! The polled driver, on registers that are an array.
+#![forbid(unsafe_code)]
 
 mod queues;
 

@@ -1,4 +1,5 @@
 //! The driver by interrupts, served at chosen times, on the model of the device's queues.
+#![forbid(unsafe_code)]
 
 use std::vec::Vec;
 

@@ -1,0 +1,144 @@
+//! The functions of a linked image: its symbols, without what lies in other sections or has no length.
+
+use object::{File, Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
+
+use super::shorten::shorten;
+use super::{Function, Instruction, NamesError, Use};
+use stilt::exception::names::INSTRUCTION;
+
+/// Every function, in the order of addresses, without overlap and with nothing known about lines yet. Objects
+/// in sections of code are among them: tables of vectors are that to the assembler.
+pub(super) fn read(file: &File<'_>) -> Result<Vec<Function>, NamesError> {
+    let mut found = Vec::new();
+    for symbol in file.symbols() {
+        if !matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Data) || symbol.size() == 0 {
+            continue;
+        }
+        let Some(section) = symbol.section_index() else {
+            continue;
+        };
+        if file.section_by_index(section)?.kind() != SectionKind::Text {
+            continue;
+        }
+        let start = symbol.address();
+        let mangled = String::from_utf8_lossy(symbol.name_bytes()?).into_owned();
+        found.push((start, symbol.size().next_multiple_of(INSTRUCTION), mangled));
+    }
+    // Of several names for one address the longest range counts, then the first of the alphabet.
+    found.sort_by(|a, b| (a.0, b.1, &a.2).cmp(&(b.0, a.1, &b.2)));
+    found.dedup_by_key(|(start, ..)| *start);
+    let ends: Vec<u64> = found
+        .iter()
+        .skip(1)
+        .map(|(start, ..)| *start)
+        .chain([u64::MAX])
+        .collect();
+    let names: Vec<&str> = found.iter().map(|(.., name)| name.as_str()).collect();
+    let names = shorten(&names);
+    let words = code(file)?;
+    let functions = found
+        .iter()
+        .zip(ends)
+        .zip(names)
+        .map(|(((start, size, _), end), name)| {
+            let size = (*size).min(end - start);
+            Function {
+                start: *start,
+                size,
+                name,
+                instructions: (0..size / INSTRUCTION)
+                    .map(|index| Instruction {
+                        use_: classify(words(start + index * INSTRUCTION)),
+                        chain: Vec::new(),
+                    })
+                    .collect(),
+            }
+        });
+    Ok(functions.collect())
+}
+
+/// Gives the instruction at an address of the image.
+fn code<'data>(file: &File<'data>) -> Result<impl Fn(u64) -> u32 + 'data, NamesError> {
+    let mut sections = Vec::new();
+    for section in file
+        .sections()
+        .filter(|section| section.kind() == SectionKind::Text)
+    {
+        sections.push((section.address(), section.data()?));
+    }
+    Ok(move |address: u64| {
+        let word = sections.iter().find_map(|(start, bytes)| {
+            let at = usize::try_from(address.checked_sub(*start)?).ok()?;
+            bytes.get(at..)?.first_chunk()
+        });
+        word.map_or(0, |word| u32::from_le_bytes(*word))
+    })
+}
+
+/// What an instruction does, as far as reports care (DDI 0487 C4.1, the top level of the encodings).
+fn classify(word: u32) -> Use {
+    const BL: (u32, u32) = (0xfc00_0000, 0x9400_0000);
+    const BLR: (u32, u32) = (0xffff_fc1f, 0xd63f_0000);
+    const FAULTS: [(u32, u32); 4] = [
+        (0x0a00_0000, 0x0800_0000), // loads and stores
+        (0xff00_0000, 0xd400_0000), // SVC, BRK, HLT and their like
+        (0xffff_0000, 0x0000_0000), // UDF
+        (0xffc0_0000, 0xd500_0000), // system registers; cache maintenance, which can abort
+    ];
+    let is = |(mask, value): (u32, u32)| word & mask == value;
+    if is(BL) || is(BLR) {
+        Use::Call
+    } else if FAULTS.into_iter().any(is) && !is(HINTS_AND_BARRIERS) {
+        Use::Fault
+    } else {
+        Use::Other
+    }
+}
+
+/// Those of the system instructions that do nothing to registers: hints, barriers, flags of PSTATE.
+const HINTS_AND_BARRIERS: (u32, u32) = (0xfff8_0000, 0xd500_0000);
+
+#[cfg(test)]
+mod tests {
+    use super::{Use, classify};
+
+    #[test]
+    fn calls_are_told_from_jumps() {
+        assert_eq!(classify(0x9400_0001), Use::Call); // bl .+4
+        assert_eq!(classify(0x97ff_ffff), Use::Call); // bl .-4
+        assert_eq!(classify(0xd63f_0100), Use::Call); // blr x8
+        assert_eq!(classify(0x1400_0001), Use::Other); // b .+4
+        assert_eq!(classify(0xd61f_0100), Use::Other); // br x8
+        assert_eq!(classify(0xd65f_03c0), Use::Other); // ret
+    }
+
+    #[test]
+    fn what_can_fault_is_told_from_what_cannot() {
+        let can = [
+            0xf940_0108, // ldr x8, [x8]
+            0xb900_0009, // str w9, [x0]
+            0xa9bf_7bfd, // stp x29, x30, [sp, #-16]!
+            0xc85f_7c08, // ldxr x8, [x0]
+            0x5800_0040, // ldr x0, .+8
+            0xd420_0020, // brk #1
+            0xd400_0001, // svc #0
+            0x0000_0000, // udf #0
+            0xd538_1000, // mrs x0, sctlr_el1
+            0xd50b_7420, // dc zva, x0
+        ];
+        for word in can {
+            assert_eq!(classify(word), Use::Fault, "{word:#010x}");
+        }
+        let cannot = [
+            0x9100_0400, // add x0, x0, #1
+            0xaa01_03e0, // mov x0, x1
+            0xd503_201f, // nop
+            0xd503_3fdf, // isb
+            0xd503_4fdf, // msr daifset, #15
+            0x3500_0040, // cbnz w0, .+8
+        ];
+        for word in cannot {
+            assert_eq!(classify(word), Use::Other, "{word:#010x}");
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! The table's bytes, in the layout that `stilt::exception::names` describes.
+//!
+//! # Decisions
+//! Lines are kept as far as they fit, in this order:
+//!
+//! 1. of calls in our own functions: return addresses, which make up a backtrace;
+//! 2. of calls in functions of dependencies;
+//! 3. of instructions that can fault in our own functions: the top of a backtrace. Small functions before large
+//!    ones, because that completes the most;
+//! 4. of such instructions in functions of dependencies;
+//! 5. of what is left, which only an interrupt can stop at: our own, then dependencies.
+//!
+//! A function has its lines of a kind all or not at all. An instruction whose line is not kept has none: a row
+//! never reaches over instructions with another line.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use stilt::exception::names::{
+    Change, FILE_FIRST, GAP_ESCAPE, HEADER_LENGTH, INSTRUCTION, LENGTH_ESCAPE, MAGIC, RECENT,
+    RECENT_FIRST, SAME_FILE, VERSION,
+};
+
+use super::pairs::{self, Packed};
+use super::{Function, Instruction, NamesError, Share, SourceLine, Summary, Use};
+
+/// What makes a physical address one of the high half.
+const HIGH_BITS: u64 = 0xffff_0000_0000_0000;
+
+/// A table that fits.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) bytes: Vec<u8>,
+    pub(super) kept: Kept,
+    pub(super) summary: Summary,
+}
+
+/// Which kinds of instructions have their lines in the table, by function.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Kept(Vec<Vec<Use>>);
+
+impl Kept {
+    /// Whether the function with this index keeps its lines of a kind.
+    pub(super) fn has(&self, function: usize, kind: Use) -> bool {
+        self.0
+            .get(function)
+            .is_some_and(|kinds| kinds.contains(&kind))
+    }
+}
+
+/// Encodes `functions`, which are in the order of addresses, in `available` bytes at most.
+///
+/// # Errors
+/// [`NamesError::TooLarge`] if their names alone do not fit, [`NamesError::Range`].
+pub(super) fn encode(functions: &[Function], available: usize) -> Result<Table, NamesError> {
+    let encoder = Encoder::new(functions);
+    let names = encoder.table(&Kept::default())?;
+    if names.len() > available {
+        return Err(NamesError::TooLarge {
+            needed: names.len(),
+            available,
+        });
+    }
+    let order = order(functions);
+    let kept = |count: usize| {
+        let mut kept = Kept(vec![Vec::new(); functions.len()]);
+        for (function, kind) in &order[..count] {
+            kept.0[*function].push(*kind);
+        }
+        kept
+    };
+    // Half an interval a turn: `fits` does fit, `fails` does not or is more than there is.
+    let (mut fits, mut fails) = (0, order.len() + 1);
+    let mut bytes = names.clone();
+    while fails - fits > 1 {
+        let middle = usize::midpoint(fits, fails);
+        let table = encoder.table(&kept(middle))?;
+        if table.len() <= available {
+            (fits, bytes) = (middle, table);
+        } else {
+            fails = middle;
+        }
+    }
+    let kept = kept(fits);
+    let summary = Summary {
+        functions: functions.len(),
+        names: names.len(),
+        calls: share(functions, &kept, Use::Call),
+        faults: share(functions, &kept, Use::Fault),
+        lines: bytes.len() - names.len(),
+        hole: available,
+    };
+    Ok(Table {
+        bytes,
+        kept,
+        summary,
+    })
+}
+
+/// What is kept first stands first.
+fn order(functions: &[Function]) -> Vec<(usize, Use)> {
+    let of = |own: bool, kind: Use| {
+        let mut found: Vec<usize> = (0..functions.len())
+            .filter(|index| functions[*index].is_own() == own)
+            .collect();
+        if kind != Use::Call {
+            found.sort_by_key(|index| functions[*index].size);
+        }
+        found.into_iter().map(move |index| (index, kind))
+    };
+    [Use::Call, Use::Fault, Use::Other]
+        .into_iter()
+        .flat_map(|kind| of(true, kind).chain(of(false, kind)))
+        .collect()
+}
+
+fn share(functions: &[Function], kept: &Kept, kind: Use) -> Share {
+    let mut share = Share::default();
+    for (index, function) in functions.iter().enumerate() {
+        let known = function.instructions.iter();
+        let known = known.filter(|one| one.use_ == kind && !one.chain.is_empty());
+        let count = known.count();
+        share.known += count;
+        if kept.has(index, kind) {
+            share.kept += count;
+        }
+    }
+    share
+}
+
+impl Function {
+    fn is_own(&self) -> bool {
+        let mut lines = self.instructions.iter().flat_map(|one| &one.chain);
+        lines.any(SourceLine::is_own)
+    }
+}
+
+/// What all attempts have in common.
+struct Encoder<'a> {
+    functions: &'a [Function],
+    packed: Packed,
+    /// Where the name of each file is in `packed`: behind those of the functions.
+    files: HashMap<&'a str, usize>,
+}
+
+/// Instructions in a row that come from the same lines.
+#[derive(Debug)]
+struct Row<'a> {
+    first: usize,
+    end: usize,
+    chain: &'a [SourceLine],
+}
+
+impl<'a> Encoder<'a> {
+    fn new(functions: &'a [Function]) -> Self {
+        let mut texts: Vec<&str> = functions
+            .iter()
+            .map(|function| function.name.as_str())
+            .collect();
+        let mut files = HashMap::new();
+        let instructions = functions.iter().flat_map(|function| &function.instructions);
+        for line in instructions.flat_map(|one| &one.chain) {
+            files.entry(line.file.as_str()).or_insert_with(|| {
+                texts.push(&line.file);
+                texts.len() - 1
+            });
+        }
+        let packed = pairs::pack(&texts);
+        Self {
+            functions,
+            packed,
+            files,
+        }
+    }
+
+    /// The whole table with these lines.
+    fn table(&self, kept: &Kept) -> Result<Vec<u8>, NamesError> {
+        let rows = self.functions.iter().enumerate();
+        let rows: Vec<Vec<Row<'_>>> = rows.map(|(index, one)| rows_of(one, index, kept)).collect();
+        let files = most_used(&rows);
+        let numbers = files
+            .iter()
+            .enumerate()
+            .map(|(number, file)| (*file, number as u32));
+        let numbers: HashMap<&str, u32> = numbers.collect();
+
+        let first = self.functions.first().map_or(0, |function| function.start) & !HIGH_BITS;
+        let mut records = Vec::new();
+        let mut end = first;
+        for (index, function) in self.functions.iter().enumerate() {
+            let start = function.start & !HIGH_BITS;
+            let gap = instructions("a gap", start - end)?;
+            let size = instructions("the size of a function", function.size)?;
+            number(&mut records, size << 1 | u32::from(gap > 0));
+            if gap > 0 {
+                number(&mut records, gap);
+            }
+            counted(&mut records, &self.packed.texts[index]);
+            counted(&mut records, &encode_rows(&rows[index], &numbers));
+            end = start + function.size;
+        }
+        let mut table = self.header(instructions("the first address", first)?, files.len())?;
+        table[12..16].copy_from_slice(&(records.len() as u32).to_le_bytes());
+        table.extend(records);
+        for file in files {
+            counted(&mut table, &self.packed.texts[self.files[file]]);
+        }
+        let length = table.len() as u32;
+        table[8..12].copy_from_slice(&length.to_le_bytes());
+        Ok(table)
+    }
+
+    /// Header and dictionary; the two lengths are still zero.
+    fn header(&self, first: u32, files: usize) -> Result<Vec<u8>, NamesError> {
+        let half = |what, value: usize| {
+            let range = NamesError::Range {
+                what,
+                value: value as u64,
+            };
+            u16::try_from(value).map_err(|_| range)
+        };
+        let mut table = MAGIC.to_vec();
+        table.extend(VERSION.to_le_bytes());
+        table.extend(half("the number of files", files)?.to_le_bytes());
+        table.extend([0; 8]);
+        table.extend(half("the number of characters", self.packed.characters.len())?.to_le_bytes());
+        table.extend(half("the number of pairs", self.packed.pairs.len())?.to_le_bytes());
+        table.extend(first.to_le_bytes());
+        debug_assert_eq!(table.len(), HEADER_LENGTH);
+        table.extend(&self.packed.characters);
+        table.extend(
+            self.packed
+                .pairs
+                .iter()
+                .flat_map(|(first, second)| [first, second]),
+        );
+        Ok(table)
+    }
+}
+
+/// The rows of a function. One that is not kept may lie inside a row, if it has the same lines.
+fn rows_of<'a>(function: &'a Function, index: usize, kept: &Kept) -> Vec<Row<'a>> {
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    // Whether all since the last row's end have that row's lines.
+    let mut alike = false;
+    for (at, Instruction { use_, chain }) in function.instructions.iter().enumerate() {
+        let same = rows.last().is_some_and(|row| row.chain == chain);
+        alike &= same;
+        if chain.is_empty() || !kept.has(index, *use_) {
+            continue;
+        }
+        match rows.last_mut() {
+            Some(row) if alike => row.end = at + 1,
+            _ => rows.push(Row {
+                first: at,
+                end: at + 1,
+                chain,
+            }),
+        }
+        alike = true;
+    }
+    rows
+}
+
+/// The files of all rows; the number of one that is used often is small.
+fn most_used<'a>(rows: &[Vec<Row<'a>>]) -> Vec<&'a str> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for line in rows.iter().flatten().flat_map(|row| row.chain) {
+        *counts.entry(line.file.as_str()).or_default() += 1;
+    }
+    let mut files: Vec<(&str, usize)> = counts.into_iter().collect();
+    files.sort_by_key(|(file, count)| (Reverse(*count), *file));
+    files.into_iter().map(|(file, _)| file).collect()
+}
+
+fn encode_rows(rows: &[Row<'_>], files: &HashMap<&str, u32>) -> Vec<u8> {
+    let mut lines = Lines {
+        files,
+        chain: &[],
+        recent: Vec::new(),
+    };
+    let mut out = Vec::new();
+    let mut end = 0;
+    for row in rows {
+        let gap = (row.first - end) as u32;
+        let length = (row.end - row.first - 1) as u32;
+        let (change, rest) = lines.change(row.chain);
+        let fields = gap.min(GAP_ESCAPE) | length.min(LENGTH_ESCAPE) << 3;
+        out.push(fields as u8 | (change as u8) << 5);
+        for (value, escape) in [(gap, GAP_ESCAPE), (length, LENGTH_ESCAPE)] {
+            if value >= escape {
+                number(&mut out, value - escape);
+            }
+        }
+        out.extend(rest);
+        end = row.end;
+    }
+    out
+}
+
+/// What the reader knows between two rows.
+struct Lines<'a> {
+    files: &'a HashMap<&'a str, u32>,
+    chain: &'a [SourceLine],
+    /// The line that came last is first.
+    recent: Vec<&'a SourceLine>,
+}
+
+impl<'a> Lines<'a> {
+    /// On to the next chain: how, and the bytes behind the row's first.
+    fn change(&mut self, new: &'a [SourceLine]) -> (Change, Vec<u8>) {
+        let old = std::mem::replace(&mut self.chain, new);
+        let common = old
+            .iter()
+            .zip(new)
+            .take_while(|(old, new)| old == new)
+            .count();
+        let (gone, come) = (&old[common..], &new[common..]);
+        let mut out = Vec::new();
+        let change = match (gone, come) {
+            ([], []) => Change::Same,
+            ([from], [to]) if from.file == to.file => {
+                difference(&mut out, from.line, to.line);
+                self.came(to);
+                return (Change::Line, out);
+            }
+            ([_], [_]) => Change::Replace,
+            ([], [_]) => Change::Push,
+            ([_], []) => Change::Pop,
+            ([_, _], [_]) => Change::TwoForOne,
+            ([_], [_, _]) => Change::OneForTwo,
+            _ => {
+                out.push((gone.len() << 4 | come.len()) as u8);
+                Change::Many
+            }
+        };
+        for (index, to) in come.iter().enumerate() {
+            let outside = (common + index).checked_sub(1).map(|depth| &new[depth]);
+            self.line(&mut out, gone.get(index).or(outside), to);
+            self.came(to);
+        }
+        (change, out)
+    }
+
+    /// A line that comes, given the one whose file is at hand: the shortest way to say it.
+    fn line(&self, out: &mut Vec<u8>, known: Option<&SourceLine>, to: &SourceLine) {
+        let recent = self.recent.iter().position(|line| *line == to);
+        match (recent, known) {
+            (Some(index), _) => number(out, RECENT_FIRST + index as u32),
+            (None, Some(from)) if from.file == to.file => {
+                number(out, SAME_FILE);
+                difference(out, from.line, to.line);
+            }
+            _ => {
+                number(out, FILE_FIRST + self.files[to.file.as_str()]);
+                number(out, to.line);
+            }
+        }
+    }
+
+    fn came(&mut self, line: &'a SourceLine) {
+        self.recent.retain(|recent| *recent != line);
+        self.recent.insert(0, line);
+        self.recent.truncate(RECENT);
+    }
+}
+
+/// Bytes as instructions, as many as a record can say.
+fn instructions(what: &'static str, bytes: u64) -> Result<u32, NamesError> {
+    let count = bytes / INSTRUCTION;
+    match u32::try_from(count) {
+        Ok(count) if count < 1 << 31 => Ok(count),
+        _ => Err(NamesError::Range { what, value: bytes }),
+    }
+}
+
+fn number(out: &mut Vec<u8>, mut value: u32) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn difference(out: &mut Vec<u8>, from: u32, to: u32) {
+    let difference = to.wrapping_sub(from).cast_signed();
+    number(out, (difference << 1 ^ difference >> 31).cast_unsigned());
+}
+
+fn counted(out: &mut Vec<u8>, bytes: &[u8]) {
+    number(out, bytes.len() as u32);
+    out.extend(bytes);
+}
