@@ -5,6 +5,7 @@ use super::machine::{self, Machine};
 use super::shell;
 use super::smp;
 use crate::addr::{PAGE_SIZE, PhysAddr};
+use crate::arch::aarch64::zero::zero;
 use crate::arch::aarch64::{cpu, exception, mmu, tlb};
 use crate::board::raspi3;
 use crate::console::Size;
@@ -79,10 +80,10 @@ fn take_frames(machine: &Machine) {
     let place = free_place(image.end, entries * size_of::<FrameState>(), ram, in_use);
 
     let first = linear(place.base()).as_usize() as *mut FrameState;
-    // SAFETY: the place is RAM behind the image that nobody else uses, mapped read-write, and
-    // `entries` entries fit.
-    unsafe { first.write_bytes(0, entries) };
-    // SAFETY: as above; all zero is a state; the place is reserved below.
+    // SAFETY: the place is whole frames of RAM behind the image that nobody else uses, mapped
+    // read-write.
+    unsafe { zero(first.cast(), place.size()) };
+    // SAFETY: as above; all zero is a state, and `entries` entries fit; it is reserved below.
     let metadata = unsafe { core::slice::from_raw_parts_mut(first, entries) };
     let mut frames = FrameAllocator::new(metadata);
     for range in ram.iter() {

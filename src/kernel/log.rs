@@ -6,7 +6,8 @@ use core::mem::MaybeUninit;
 
 use super::console;
 use super::time;
-use crate::arch::aarch64::relax::Mutex;
+use crate::arch::aarch64::lock::Lock;
+use crate::arch::lock_order::LockClass;
 
 /// Bytes of log that are kept: the oldest go first.
 const CAPACITY: usize = 16 << 10;
@@ -27,7 +28,13 @@ struct Ring {
     written: usize,
 }
 
-static RING: Mutex<Ring> = Mutex::new(Ring { written: 0 });
+static RING: Lock<Ring> = Lock::new(
+    &LockClass {
+        name: "log",
+        rank: 50,
+    },
+    Ring { written: 0 },
+);
 
 impl Ring {
     fn slot(index: usize) -> *mut u8 {

@@ -4,8 +4,10 @@
 //! only added to: nothing that the kernel stands on is split or moved.
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::arch::aarch64::relax::Mutex;
+use crate::arch::aarch64::lock::Lock;
 use crate::arch::aarch64::tlb::KernelTlb;
+use crate::arch::aarch64::zero::zero;
+use crate::arch::lock_order::LockClass;
 use crate::board::raspi3::{self, KERNEL_VA_OFFSET};
 use crate::mm::frames::{FrameAllocator, FrameCount, Statistics};
 use crate::mm::layout::{self, Pages};
@@ -26,7 +28,13 @@ pub type KernelView = A64TableView<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
 pub type LowView = A64TableView<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
 
 /// The free frames, once RAM is known.
-static FRAMES: Mutex<Option<FrameAllocator<'static>>> = Mutex::new(None);
+static FRAMES: Lock<Option<FrameAllocator<'static>>> = Lock::new(
+    &LockClass {
+        name: "frames",
+        rank: 30,
+    },
+    None,
+);
 
 /// Rights that every kernel mapping has.
 const KERNEL: MappingFlags = MappingFlags::READ
@@ -67,6 +75,12 @@ unsafe impl PagingHandler for KernelFrames {
 
     fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
         linear(pa)
+    }
+
+    fn zero_frame(pa: PhysAddr) {
+        let start = core::ptr::with_exposed_provenance_mut(linear(pa).as_usize());
+        // SAFETY: nobody else uses the frame, a whole number of blocks of RAM.
+        unsafe { zero(start, PAGE_SIZE) };
     }
 }
 
@@ -255,7 +269,13 @@ pub fn pin(table: &mut KernelTable, image: &ImageLayout) -> PagingResult {
 }
 
 /// The kernel's page table, once the hardware uses it.
-static TABLE: Mutex<Option<KernelTable>> = Mutex::new(None);
+static TABLE: Lock<Option<KernelTable>> = Lock::new(
+    &LockClass {
+        name: "kernel map",
+        rank: 20,
+    },
+    None,
+);
 
 /// Keeps the table that TTBR1 now points to.
 pub fn set_table(table: KernelTable) {

@@ -55,6 +55,28 @@ pub fn mask_exceptions() {
     unsafe { asm!("msr daifset, #0b1111", options(nostack, preserves_flags)) };
 }
 
+/// Masks IRQs. Returns the masks as they were, for [`restore_interrupts`].
+#[inline(always)]
+pub fn mask_interrupts() -> u64 {
+    let masks = DAIF.get();
+    // SAFETY: masking breaks nothing; what comes in waits. No `nomem`: what follows stays behind.
+    unsafe { asm!("msr daifset, #0b0010", options(nostack, preserves_flags)) };
+    masks
+}
+
+/// Sets the masks as they were.
+#[inline(always)]
+pub fn restore_interrupts(masks: u64) {
+    // SAFETY: `mask_interrupts` read this value. No `nomem`: what came before stays before.
+    unsafe { asm!("msr daif, {}", in(reg) masks, options(nostack, preserves_flags)) };
+}
+
+/// Lets IRQs in.
+pub fn unmask_interrupts() {
+    // SAFETY: the vectors handle them.
+    unsafe { asm!("msr daifclr, #0b0010", options(nostack, preserves_flags)) };
+}
+
 /// Does `work` with debug exceptions, SError, IRQ and FIQ masked; afterwards they are as before.
 #[inline(always)]
 pub fn with_exceptions_masked(work: impl FnOnce()) {

@@ -1,0 +1,235 @@
+//! The kernel's lock: a spin lock that masks this core's interrupts as long as it is held.
+//!
+//! So an interrupt handler may take the same locks as everybody else. Who waits is told who holds
+//! it: a core that waits for itself, or for longer than any holder should take, panics with lock,
+//! owner and place. Debug builds also check the order in which a core takes its locks
+//! ([`lock_order`](crate::arch::lock_order)).
+//!
+//! # Decisions
+//! `spin`'s lock underneath: test-and-set with a read-only wait. Fairness would cost every
+//! acquisition; these are held for microseconds, by four cores.
+
+use core::cell::UnsafeCell;
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+use core::panic::Location;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use spin::mutex::{SpinMutex, SpinMutexGuard};
+
+use super::relax::{Yield, relax};
+use super::{cpu, timer};
+use crate::arch::lock_order::{HeldLocks, LockClass};
+
+type Inner<'a, T> = SpinMutexGuard<'a, T, Yield>;
+
+/// Cores of a Cortex-A53 cluster at most (DDI 0500 2.1).
+const CORES: usize = 4;
+/// A lock that is held for longer than this is never released, in seconds.
+const PATIENCE_S: u64 = 5;
+
+/// A value that one core at a time may use.
+pub struct Lock<T> {
+    class: &'static LockClass,
+    /// The holder's number plus one, or 0.
+    owner: AtomicUsize,
+    /// Where the holder took it, in debug builds.
+    place: AtomicPtr<Location<'static>>,
+    inner: SpinMutex<T, Yield>,
+}
+
+impl<T> Lock<T> {
+    /// A free lock.
+    #[must_use]
+    pub const fn new(class: &'static LockClass, value: T) -> Self {
+        Self {
+            class,
+            owner: AtomicUsize::new(0),
+            place: AtomicPtr::new(core::ptr::null_mut()),
+            inner: SpinMutex::new(value),
+        }
+    }
+
+    /// Waits until the lock is free and takes it. Interrupts stay masked until it is released.
+    ///
+    /// # Panics
+    /// If this core holds it already, if another holds it for seconds, or, in debug builds, if the
+    /// order of locks is violated.
+    #[track_caller]
+    #[inline]
+    pub fn lock(&self) -> Guard<'_, T> {
+        let masks = cpu::mask_interrupts();
+        if cfg!(debug_assertions) {
+            note_acquired(self.class);
+        }
+        let inner = match self.inner.try_lock() {
+            Some(inner) => inner,
+            None => self.wait(),
+        };
+        self.owned(inner, masks)
+    }
+
+    /// Takes the lock if it gets free within `attempts` looks: for reports, which wait for nobody.
+    #[track_caller]
+    pub fn try_lock(&self, attempts: usize) -> Option<Guard<'_, T>> {
+        let masks = cpu::mask_interrupts();
+        let mut looks = 0..attempts;
+        let inner = looks.find_map(|_| {
+            let inner = self.inner.try_lock();
+            if inner.is_none() {
+                relax();
+            }
+            inner
+        });
+        match inner {
+            Some(inner) => {
+                if cfg!(debug_assertions) {
+                    note_acquired(self.class);
+                }
+                Some(self.owned(inner, masks))
+            }
+            None => {
+                cpu::restore_interrupts(masks);
+                None
+            }
+        }
+    }
+
+    /// Whether the running core holds it.
+    #[must_use]
+    pub fn is_mine(&self) -> bool {
+        self.owner.load(Ordering::Relaxed) == cpu::number() + 1
+    }
+
+    #[track_caller]
+    #[inline]
+    fn owned<'a>(&'a self, inner: Inner<'a, T>, masks: u64) -> Guard<'a, T> {
+        self.owner.store(cpu::number() + 1, Ordering::Relaxed);
+        if cfg!(debug_assertions) {
+            let place = core::ptr::from_ref(Location::caller());
+            self.place.store(place.cast_mut(), Ordering::Relaxed);
+        }
+        Guard {
+            owner: &self.owner,
+            inner,
+            _masks: Masks {
+                class: self.class,
+                masks,
+                not_send: PhantomData,
+            },
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn wait(&self) -> Inner<'_, T> {
+        let start = timer::counter();
+        let limit = u64::from(timer::frequency_hz()) * PATIENCE_S;
+        loop {
+            if let Some(inner) = self.inner.try_lock() {
+                return inner;
+            }
+            if self.is_mine() || timer::counter().saturating_sub(start) > limit {
+                self.report();
+            }
+            relax();
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn report(&self) -> ! {
+        let (class, waiting) = (self.class, cpu::number());
+        let place = self.place.load(Ordering::Relaxed);
+        // SAFETY: what is stored there is a location of the image, or null.
+        let place = unsafe { place.as_ref() };
+        match (self.owner.load(Ordering::Relaxed), place) {
+            (0, _) => panic!("deadlock: core {waiting} cannot get {class}, which nobody owns"),
+            (owner, Some(place)) => panic!(
+                "deadlock: core {waiting} waits for {class}, which core {} took at {place}",
+                owner - 1
+            ),
+            (owner, None) => panic!(
+                "deadlock: core {waiting} waits for {class}, which core {} holds",
+                owner - 1
+            ),
+        }
+    }
+}
+
+/// The right to use what is locked, until it is dropped: first nobody owns it, then it is free,
+/// then interrupts are as before.
+pub struct Guard<'a, T> {
+    owner: &'a AtomicUsize,
+    inner: Inner<'a, T>,
+    _masks: Masks,
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.owner.store(0, Ordering::Relaxed);
+    }
+}
+
+/// What was masked before a lock was taken.
+struct Masks {
+    class: &'static LockClass,
+    masks: u64,
+    /// The masks are this core's.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for Masks {
+    #[inline]
+    fn drop(&mut self) {
+        if cfg!(debug_assertions) {
+            note_released(self.class);
+        }
+        cpu::restore_interrupts(self.masks);
+    }
+}
+
+/// The locks that each core holds.
+struct Held([UnsafeCell<HeldLocks>; CORES]);
+
+// SAFETY: each core uses its own, with interrupts masked.
+unsafe impl Sync for Held {}
+
+static HELD: Held = Held([const { UnsafeCell::new(HeldLocks::new()) }; CORES]);
+
+fn with_held<R>(work: impl FnOnce(&mut HeldLocks) -> R) -> R {
+    let held = HELD.0[cpu::number() % CORES].get();
+    // SAFETY: this core's own, and its interrupts are masked: nobody else is in here.
+    work(unsafe { &mut *held })
+}
+
+#[track_caller]
+fn note_acquired(class: &'static LockClass) {
+    if let Err(violation) = with_held(|held| held.acquire(class)) {
+        panic!("order of locks violated: {violation}");
+    }
+}
+
+#[track_caller]
+fn note_released(class: &'static LockClass) {
+    if let Err(violation) = with_held(|held| held.release(class)) {
+        panic!("order of locks violated: {violation}");
+    }
+}
