@@ -21,6 +21,9 @@ pub enum Kind {
 }
 
 impl Vector {
+    /// An IRQ in the kernel.
+    pub const KERNEL_IRQ: Self = Self(5);
+
     /// The kind of the exception.
     #[must_use]
     pub const fn kind(self) -> Kind {

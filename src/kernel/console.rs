@@ -1,19 +1,32 @@
-//! The console: the PL011, to be written line by line under a lock or, in a report, without one.
+//! The console: the PL011, by interrupts with a queue each way, or polled.
+//!
+//! Text leaves line by line: a core that prints has the console for itself until its text is in the
+//! queue, with its interrupts as they were. [`Raw`] is for reports: it polls, and waits for nobody.
 
 use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::interrupts;
+use super::per_core;
 use super::time::delay_us;
 use crate::addr::PhysAddr;
-use crate::arch::aarch64::cpu::device_barrier;
-use crate::arch::aarch64::relax::{Mutex, relax};
+use crate::arch::aarch64::cpu::{self, device_barrier};
+use crate::arch::aarch64::lock::{Guard, Lock};
+use crate::arch::aarch64::relax::relax;
+use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
 use crate::drivers::gpio::Gpio;
 use crate::drivers::mmio::Mmio;
-use crate::drivers::pl011::{Divisor, Pl011};
+use crate::drivers::pl011::{Counts, Divisor, Pl011, Registers, Serial};
+use crate::lock_class;
 use crate::mm::kernel_space::linear;
 
 /// More than 150 cycles of any clock that the GPIO block runs at.
 const PULL_SETUP_US: u64 = 10;
+
+/// Bytes that wait to be read, and to be sent.
+const RECEIVE_QUEUE: usize = 1 << 10;
+const TRANSMIT_QUEUE: usize = 1 << 12;
 
 /// Registers at `base`, through the linear map.
 pub(super) const fn registers<T>(base: PhysAddr) -> Mmio<T> {
@@ -24,8 +37,73 @@ pub(super) const fn registers<T>(base: PhysAddr) -> Mmio<T> {
 
 const UART: Pl011 = Pl011::new(registers(raspi3::UART0));
 
-/// The lock of everything but reports.
-static CONSOLE: Mutex<Raw> = Mutex::new(Raw);
+type Port = Serial<Mmio<Registers>, RECEIVE_QUEUE, TRANSMIT_QUEUE>;
+
+static SERIAL: Lock<Port, ConsoleLock> = Lock::new(Serial::new(UART));
+lock_class!(ConsoleLock = "console", 60);
+
+/// Whether the UART's interrupts come; before, everything is polled.
+static INTERRUPTS: AtomicBool = AtomicBool::new(false);
+
+/// The UART, and its queues.
+fn serial() -> Guard<'static, Port, ConsoleLock> {
+    let serial = SERIAL.lock();
+    device_barrier();
+    serial
+}
+
+/// The core that prints, plus one; 0 if none does.
+static PRINTER: AtomicUsize = AtomicUsize::new(0);
+
+/// The right to print a text as a whole.
+pub(super) struct Turn {
+    /// Whether there was one to wait for: a core may be interrupted while it prints.
+    taken: bool,
+}
+
+impl Turn {
+    /// Waits for it, if it is not this core that has it already.
+    fn take() -> Self {
+        loop {
+            if let Some(turn) = Self::look() {
+                return turn;
+            }
+            relax();
+        }
+    }
+
+    fn look() -> Option<Self> {
+        let here = cpu::number() + 1;
+        match PRINTER.compare_exchange(0, here, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => Some(Self { taken: true }),
+            Err(owner) => (owner == here).then_some(Self { taken: false }),
+        }
+    }
+
+    /// For a report: looks for a while, then goes on without. What was printed before leaves first.
+    pub(super) fn for_report() -> Option<Self> {
+        const LOOKS: usize = 100_000;
+        let turn = (0..LOOKS).find_map(|_| {
+            relax();
+            Self::look()
+        });
+        if !SERIAL.is_mine()
+            && let Some(mut serial) = SERIAL.try_lock(LOOKS)
+        {
+            device_barrier();
+            serial.flush();
+        }
+        turn
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.taken {
+            PRINTER.store(0, Ordering::Release);
+        }
+    }
+}
 
 /// The console without a lock: for reports from panics and exceptions.
 pub struct Raw;
@@ -43,6 +121,43 @@ impl Write for Raw {
     }
 }
 
+/// The console's queue, for who has the turn.
+struct Queue;
+
+impl Queue {
+    /// Queues `bytes`, when there is room. The lock, and with it the mask, is held for a part at a
+    /// time: bytes that come in do not wait for those that leave.
+    fn send(mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let taken = {
+                let mut serial = serial();
+                let taken = serial.write(bytes);
+                if !INTERRUPTS.load(Ordering::Relaxed) {
+                    serial.flush();
+                }
+                taken
+            };
+            bytes = bytes.get(taken..).unwrap_or_default();
+            relax();
+        }
+    }
+}
+
+impl Write for Queue {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for line in text.split_inclusive('\n') {
+            match line.strip_suffix('\n') {
+                Some(line) => {
+                    Self::send(line.as_bytes());
+                    Self::send(b"\r\n");
+                }
+                None => Self::send(line.as_bytes()),
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Connects the pins and sets the speed.
 pub fn init(divisor: Divisor) {
     Gpio::new(registers(raspi3::GPIO)).route_pl011(|| delay_us(PULL_SETUP_US));
@@ -50,9 +165,23 @@ pub fn init(divisor: Divisor) {
     UART.init(divisor);
 }
 
-/// Prints under the lock.
+/// Lets the UART interrupt: from here on bytes come in whatever the core does.
+pub(super) fn start_interrupts() {
+    serial().start();
+    interrupts::unmask(IrqNumber::UART0);
+    INTERRUPTS.store(true, Ordering::Relaxed);
+}
+
+/// The UART's interrupt.
+pub(super) fn interrupt(_: IrqNumber) {
+    let _ = serial().service();
+    device_barrier();
+}
+
+/// Prints a text as a whole.
 pub fn print(text: fmt::Arguments<'_>) {
-    let _ = CONSOLE.lock().write_fmt(text);
+    let _turn = Turn::take();
+    let _ = Queue.write_fmt(text);
 }
 
 /// Waits for the next byte; a byte that arrived damaged is skipped.
@@ -60,26 +189,39 @@ pub fn print(text: fmt::Arguments<'_>) {
 /// Never inlined: the benchmark sees by it that the prompt is reached.
 #[inline(never)]
 pub fn read_byte() -> u8 {
-    device_barrier();
     loop {
-        match UART.try_read() {
-            Some(Ok(byte)) => return byte,
-            Some(Err(_)) => {}
-            None => relax(),
+        let byte = serial().read();
+        if let Some(byte) = byte {
+            return byte;
         }
+        per_core::idle_unless(|| SERIAL.lock().has_received());
     }
+}
+
+/// What came of the line so far.
+pub(super) fn counts() -> Counts {
+    SERIAL.lock().counts()
 }
 
 /// Waits until everything printed has left.
 pub fn flush() {
+    match SERIAL.is_mine() {
+        true => UART.wait_idle(),
+        false => serial().flush(),
+    }
+}
+
+/// The same without the lock, of what is in the device.
+pub(super) fn wait_idle() {
     UART.wait_idle();
 }
 
-/// Writes to the console under its lock.
+/// Writes to the console, each text as a whole.
 pub struct Out;
 
 impl Write for Out {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        CONSOLE.lock().write_str(text)
+        let _turn = Turn::take();
+        Queue.write_str(text)
     }
 }

@@ -1,6 +1,8 @@
-//! What becomes of an exception: a failed probe goes on, everything else is reported.
+//! What becomes of an exception: an interrupt is served, a failed probe goes on, everything else is
+//! reported.
 
 use super::exit::ExitCode;
+use super::interrupts;
 use super::report::{self, Report};
 use crate::arch::aarch64::exception::TrapFrame;
 use crate::arch::aarch64::probe;
@@ -10,6 +12,9 @@ use crate::exception::vector::{Kind, Vector};
 #[unsafe(no_mangle)]
 extern "C" fn kernel_exception(frame: &mut TrapFrame, vector: u64) {
     let vector = Vector(vector);
+    if vector == Vector::KERNEL_IRQ {
+        return interrupts::handle();
+    }
     if vector.kind() == Kind::Synchronous && probe::recover(frame) {
         return;
     }

@@ -2,8 +2,7 @@
 
 use super::live_audit::audit_live_tables;
 use super::machine::{self, Machine};
-use super::shell;
-use super::smp;
+use super::{console, interrupts, per_core, shell, smp};
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::arch::aarch64::zero::zero;
 use crate::arch::aarch64::{cpu, exception, mmu, tlb};
@@ -56,6 +55,10 @@ extern "C" fn finish_boot() -> ! {
     unsafe { exception::install(stack.end()) };
     // SAFETY: mapped by `final_map`, and handed over here once.
     unsafe { heap::init(layout::heap()) };
+    interrupts::init();
+    interrupts::init_core();
+    console::start_interrupts();
+    per_core::this().set_online();
     let all_cores_run = mmu::low_root().is_some_and(smp::start);
     // SAFETY: code, stack, vectors and data of this core are all high by now.
     unsafe { mmu::give_up_low_half() };

@@ -53,7 +53,6 @@ pub enum Verdict {
 /// All methods panic if there is no such core or number.
 #[derive(Debug)]
 pub struct StormGuard<const CORES: usize, const N: usize> {
-    rate: StormRate,
     watches: [[Watch; N]; CORES],
 }
 
@@ -67,9 +66,8 @@ struct Watch {
 impl<const CORES: usize, const N: usize> StormGuard<CORES, N> {
     /// None came.
     #[must_use]
-    pub const fn new(rate: StormRate) -> Self {
+    pub const fn new() -> Self {
         Self {
-            rate,
             watches: [const {
                 [const {
                     Watch {
@@ -81,18 +79,18 @@ impl<const CORES: usize, const N: usize> StormGuard<CORES, N> {
         }
     }
 
-    /// Interrupt `number` came to `core` at `now_ns`.
+    /// Interrupt `number` came to `core` at `now_ns`; `rate` is the same each time.
     #[inline]
     #[must_use]
-    pub fn arrived(&self, core: usize, number: usize, now_ns: u64) -> Verdict {
+    pub fn arrived(&self, rate: StormRate, core: usize, number: usize, now_ns: u64) -> Verdict {
         let watch = &self.watches[core][number];
         if watch.masked.load(Ordering::Relaxed) {
             return Verdict::Masked;
         }
         let full_at_ns = watch.full_at_ns.load(Ordering::Relaxed).max(now_ns);
-        let full_at_ns = full_at_ns.saturating_add(u64::from(self.rate.interval_ns));
+        let full_at_ns = full_at_ns.saturating_add(u64::from(rate.interval_ns));
         watch.full_at_ns.store(full_at_ns, Ordering::Relaxed);
-        if full_at_ns - now_ns <= self.rate.allowance_ns() {
+        if full_at_ns - now_ns <= rate.allowance_ns() {
             return Verdict::Calm;
         }
         watch.masked.store(true, Ordering::Relaxed);
@@ -110,6 +108,12 @@ impl<const CORES: usize, const N: usize> StormGuard<CORES, N> {
         let watch = &self.watches[core][number];
         watch.full_at_ns.store(0, Ordering::Relaxed);
         watch.masked.store(false, Ordering::Relaxed);
+    }
+}
+
+impl<const CORES: usize, const N: usize> Default for StormGuard<CORES, N> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -131,6 +135,31 @@ mod tests {
         burst: 20,
     };
 
+    /// A guard with its rate.
+    struct Rated<const CORES: usize, const N: usize> {
+        guard: StormGuard<CORES, N>,
+        rate: StormRate,
+    }
+
+    impl<const CORES: usize, const N: usize> Rated<CORES, N> {
+        fn new(rate: StormRate) -> Self {
+            let guard = StormGuard::new();
+            Self { guard, rate }
+        }
+
+        fn arrived(&self, core: usize, number: usize, now_ns: u64) -> Verdict {
+            self.guard.arrived(self.rate, core, number, now_ns)
+        }
+
+        fn is_masked(&self, core: usize, number: usize) -> bool {
+            self.guard.is_masked(core, number)
+        }
+
+        fn release(&self, core: usize, number: usize) {
+            self.guard.release(core, number);
+        }
+    }
+
     /// Whether for any past time more came than the rate allows; `arrivals` ends with now.
     fn is_storm(arrivals: &[u64], rate: StormRate) -> bool {
         let now_ns = *arrivals.last().expect("one came");
@@ -145,7 +174,7 @@ mod tests {
         let mut random = Random(0x5717_0000_0000_0061);
         let mut storms = 0;
         for _ in 0..2_000 {
-            let guard: StormGuard<1, 1> = StormGuard::new(SMALL);
+            let guard: Rated<1, 1> = Rated::new(SMALL);
             let mut now_ns = random.of_any_size() / 2;
             let mut arrivals = Vec::new();
             // From four times as often as is allowed to half as often, with and without bursts.
@@ -172,7 +201,7 @@ mod tests {
 
     /// The arrival, from 1, at which a steady interrupt becomes a storm.
     fn storm_at(distance_ns: impl Fn(u64) -> u64, arrivals: u64) -> Option<u64> {
-        let guard: StormGuard<1, 1> = StormGuard::new(STORM_RATE);
+        let guard: Rated<1, 1> = Rated::new(STORM_RATE);
         let mut now_ns = 1 << 33;
         (1..=arrivals).find(|&count| {
             now_ns += distance_ns(count);
@@ -202,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_storm_is_told_once_until_it_is_released() {
-        let guard: StormGuard<2, 3> = StormGuard::new(SMALL);
+        let guard: Rated<2, 3> = Rated::new(SMALL);
         for _ in 0..20 {
             assert_eq!(guard.arrived(1, 2, 500), Verdict::Calm);
         }
@@ -219,7 +248,7 @@ mod tests {
 
     #[test]
     fn one_storm_is_not_another_cores_or_interrupts() {
-        let guard: StormGuard<4, 8> = StormGuard::new(SMALL);
+        let guard: Rated<4, 8> = Rated::new(SMALL);
         for _ in 0..100 {
             let _ = guard.arrived(2, 5, 0);
         }
@@ -233,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_end_of_time_is_no_storm() {
-        let guard: StormGuard<1, 1> = StormGuard::new(STORM_RATE);
+        let guard: Rated<1, 1> = Rated::new(STORM_RATE);
         for now_ns in (u64::MAX - 2_000)..=u64::MAX {
             assert_eq!(guard.arrived(0, 0, now_ns), Verdict::Calm);
         }
@@ -246,13 +275,13 @@ mod tests {
             burst: u32::MAX,
         };
         assert_eq!(most.allowance_ns(), 0xffff_fffe_0000_0001);
-        let guard: StormGuard<1, 1> = StormGuard::new(most);
+        let guard: Rated<1, 1> = Rated::new(most);
         assert_eq!(guard.arrived(0, 0, 7), Verdict::Calm);
         let none = StormRate {
             interval_ns: 1,
             burst: 0,
         };
-        let guard: StormGuard<1, 1> = StormGuard::new(none);
+        let guard: Rated<1, 1> = Rated::new(none);
         assert_eq!(guard.arrived(0, 0, 7), Verdict::Storm);
     }
 }

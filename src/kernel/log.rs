@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 use super::console;
 use super::time;
 use crate::arch::aarch64::lock::Lock;
-use crate::arch::lock_order::LockClass;
+use crate::lock_class;
 
 /// Bytes of log that are kept: the oldest go first.
 const CAPACITY: usize = 16 << 10;
@@ -28,13 +28,8 @@ struct Ring {
     written: usize,
 }
 
-static RING: Lock<Ring> = Lock::new(
-    &LockClass {
-        name: "log",
-        rank: 50,
-    },
-    Ring { written: 0 },
-);
+static RING: Lock<Ring, LogLock> = Lock::new(Ring { written: 0 });
+lock_class!(LogLock = "log", 50);
 
 impl Ring {
     fn slot(index: usize) -> *mut u8 {

@@ -14,11 +14,15 @@ pub mod timers;
 #[cfg(target_os = "none")]
 pub mod console;
 #[cfg(target_os = "none")]
+mod cross;
+#[cfg(target_os = "none")]
 mod exceptions;
 #[cfg(target_os = "none")]
 pub mod exit;
 #[cfg(target_os = "none")]
 mod init;
+#[cfg(target_os = "none")]
+mod interrupts;
 #[cfg(target_os = "none")]
 mod live_audit;
 #[cfg(target_os = "none")]

@@ -3,18 +3,40 @@
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::idle::{IdleClock, IdleShare};
+use super::time::now_ns;
 use crate::arch::aarch64::attempt::UnderWay;
 use crate::arch::aarch64::cpu;
+use crate::arch::aarch64::lock::Lock;
 use crate::board::raspi3;
+use crate::lock_class;
+
+/// How long the idle share of the last while looks back.
+const IDLE_WINDOW_NS: u64 = 1_000_000_000;
+
+lock_class!(IdleLock = "idle clock", 45);
+lock_class!(JobLock = "job", 35);
+
+/// What a core does, with interrupts let in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Job {
+    pub(super) routine: fn(usize),
+    pub(super) argument: usize,
+}
 
 /// A core's own data, in cache lines of its own.
-#[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct PerCore {
     /// The call that an exception may end.
     pub(super) attempt: UnderWay,
     /// Reports under way: more than one is a failure inside a report.
     pub(super) reports: AtomicUsize,
+    idle: Lock<IdleClock, IdleLock>,
+    /// What it does next, apart from interrupts.
+    job: Lock<Option<Job>, JobLock>,
+    /// Jobs that it was given, and jobs that it has done.
+    jobs_given: AtomicUsize,
+    jobs_done: AtomicUsize,
     /// Whether it has come when it was called.
     claimed: AtomicBool,
     /// Whether it runs on the final map alone.
@@ -26,6 +48,10 @@ impl PerCore {
         Self {
             attempt: UnderWay::new(),
             reports: AtomicUsize::new(0),
+            idle: Lock::new(IdleClock::new(0, IDLE_WINDOW_NS)),
+            job: Lock::new(None),
+            jobs_given: AtomicUsize::new(0),
+            jobs_done: AtomicUsize::new(0),
             claimed: AtomicBool::new(false),
             online: AtomicBool::new(false),
         }
@@ -43,8 +69,50 @@ impl PerCore {
         self.online.load(Ordering::Acquire)
     }
 
+    /// From here on other cores ask it for things.
     pub(super) fn set_online(&self) {
+        *self.idle.lock() = IdleClock::new(now_ns(), IDLE_WINDOW_NS);
         self.online.store(true, Ordering::Release);
+    }
+
+    /// It answers nobody any more.
+    pub(super) fn set_stopped(&self) {
+        self.online.store(false, Ordering::Release);
+    }
+
+    /// Gives it a job, if it has none.
+    pub(super) fn give(&self, job: Job) -> bool {
+        let mut slot = self.job.lock();
+        if self.is_busy() {
+            return false;
+        }
+        *slot = Some(job);
+        self.jobs_given.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// Whether it has a job that is not done.
+    pub(super) fn is_busy(&self) -> bool {
+        self.jobs_done.load(Ordering::Acquire) != self.jobs_given.load(Ordering::Relaxed)
+    }
+
+    /// Does jobs, and nothing in between, for ever.
+    pub(super) fn work(&self) -> ! {
+        loop {
+            let job = self.job.lock().take();
+            match job {
+                Some(Job { routine, argument }) => {
+                    routine(argument);
+                    self.jobs_done.fetch_add(1, Ordering::Release);
+                }
+                None => idle_unless(|| self.job.lock().is_some()),
+            }
+        }
+    }
+
+    /// Which part of its time it does nothing.
+    pub(super) fn idle_share(&self) -> IdleShare {
+        self.idle.lock().share(now_ns())
     }
 }
 
@@ -58,4 +126,18 @@ pub(super) fn this() -> &'static PerCore {
 /// Core `core`'s, which is less than [`raspi3::CORES`].
 pub(super) fn of(core: usize) -> &'static PerCore {
     &ALL[core % raspi3::CORES]
+}
+
+/// Waits for an interrupt, unless `done`; serves it before it returns.
+pub(super) fn idle_unless(done: impl FnOnce() -> bool) {
+    // Masked, so that what makes it done cannot come between the look and the wait: a pending
+    // interrupt ends the wait all the same.
+    let masks = cpu::mask_interrupts();
+    if !done() {
+        let idle = &this().idle;
+        idle.lock().enter(now_ns());
+        cpu::wait_for_interrupt();
+        idle.lock().leave(now_ns());
+    }
+    cpu::restore_interrupts(masks);
 }

@@ -15,8 +15,9 @@ use core::fmt;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::per_core;
-use super::time;
+use super::cross::{self, CallError};
+use super::per_core::Job;
+use super::{interrupts, per_core, time};
 use crate::addr::PhysAddr;
 use crate::arch::aarch64::relax::relax;
 use crate::arch::aarch64::{cache, cpu, exception, mmu};
@@ -101,7 +102,7 @@ pub(super) enum CoreState {
 
 impl fmt::Display for CoreState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Online => "runs",
             Self::Lost => "lost",
             Self::Absent => "absent",
@@ -148,6 +149,21 @@ pub(super) fn state(core: usize) -> CoreState {
     } else {
         CoreState::Absent
     }
+}
+
+/// Lets core `core` do `routine` with `argument`, in its own time and with interrupts let in.
+///
+/// # Errors
+/// [`CallError::Offline`]; [`CallError::Busy`] as long as it has another.
+pub(super) fn run_on(core: usize, routine: fn(usize), argument: usize) -> Result<(), CallError> {
+    if core == 0 || core >= CORES || !per_core::of(core).is_online() {
+        return Err(CallError::Offline { core });
+    }
+    if !per_core::of(core).give(Job { routine, argument }) {
+        return Err(CallError::Busy { core });
+    }
+    cross::wake(core);
+    Ok(())
 }
 
 /// Fills the handover and opens the door.
@@ -232,6 +248,7 @@ unsafe extern "C" fn kernel_secondary(core: usize) -> ! {
     // SAFETY: code, stack, vectors and data of this core are all high.
     unsafe { mmu::give_up_low_half() };
     cpu::unmask_errors();
+    interrupts::init_core();
     per_core::this().set_online();
-    cpu::stop()
+    per_core::this().work()
 }

@@ -1,24 +1,99 @@
-//! Time: what the counter says in units, and how long ago the first instruction was.
+//! Time: nanoseconds that never go back, and what is to be done when they have passed.
+//!
+//! Each core has its own timers, which interrupt it when something is due and at no other time. A
+//! deadline costs a few steps in a heap ([`timers`](super::timers)); nothing ticks.
 #![forbid(unsafe_code)]
 
+use core::num::NonZeroU64;
+
+use super::clock::{Jumps, Monotonic, Scale};
+use super::per_core;
 use super::record::boot_record;
-use crate::arch::aarch64::relax::relax;
-use crate::arch::aarch64::timer;
+use super::timers::{TimerError, TimerId, Timers};
+use crate::arch::aarch64::lock::Lock;
+use crate::arch::aarch64::relax::{Once, relax};
+use crate::arch::aarch64::{cpu, timer};
+use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
 use crate::console::Timestamp;
+use crate::lock_class;
 
-/// What the counter runs at, in Hz: the crystal's frequency if nobody has set CNTFRQ_EL0.
-pub(super) fn counter_hz() -> u32 {
-    match timer::frequency_hz() {
-        0 => raspi3::COUNTER_HZ,
-        hz => hz,
+/// Timers that a core can have armed.
+const CAPACITY: usize = 32;
+
+/// What is called when a timer is due, in the interrupt, with the argument it was armed with.
+pub(super) type Routine = fn(usize);
+
+#[derive(Clone, Copy, Debug)]
+struct Action {
+    routine: Routine,
+    argument: usize,
+}
+
+/// The timers of a core.
+#[derive(Debug)]
+struct CoreTimers(Timers<Action, CAPACITY>);
+
+lock_class!(TimersLock = "timers", 40);
+
+/// Each core's timers.
+static TIMERS: [Lock<CoreTimers, TimersLock>; raspi3::CORES] =
+    [const { Lock::new(CoreTimers(Timers::new())) }; raspi3::CORES];
+
+/// Those of core `core`.
+fn timers_of(core: usize) -> &'static Lock<CoreTimers, TimersLock> {
+    &TIMERS[core % raspi3::CORES]
+}
+
+impl CoreTimers {
+    /// Sets the hardware to the next deadline.
+    fn program(&self) {
+        match self.0.next_deadline() {
+            Some(deadline_ns) => timer::interrupt_at(scale().ticks_from_ns(deadline_ns)),
+            None => timer::stop(),
+        }
     }
+}
+
+static MONOTONIC: Monotonic<{ raspi3::CORES }> = Monotonic::new();
+static SCALE: Once<Scale> = Once::new();
+
+/// What the counter runs at, in Hz: the crystal's frequency if CNTFRQ_EL0 is not believable.
+pub(super) fn counter_hz() -> u32 {
+    let hz = timer::frequency_hz();
+    match Scale::new(hz) {
+        Ok(_) => hz,
+        Err(_) => raspi3::COUNTER_HZ,
+    }
+}
+
+fn scale() -> Scale {
+    *SCALE.call_once(|| match Scale::new(counter_hz()) {
+        Ok(scale) => scale,
+        Err(error) => unreachable!("the rate was seen to be good: {error}"),
+    })
+}
+
+/// Nanoseconds since the counter began; never less than on any core before.
+pub(super) fn now_ns() -> u64 {
+    let scale = scale();
+    MONOTONIC.now_ns(cpu::number(), || scale.ns_from_ticks(timer::counter()))
+}
+
+/// Nanoseconds of the counter, which may jump back: for what counts in passing.
+#[inline]
+pub(super) fn raw_ns() -> u64 {
+    scale().ns_from_ticks(timer::counter())
+}
+
+/// How often the counter of core `core` was seen to go back.
+pub(super) fn jumps(core: usize) -> Jumps {
+    MONOTONIC.jumps(core)
 }
 
 /// Microseconds since the counter began.
 pub(super) fn now_us() -> u64 {
-    let hz = u128::from(counter_hz());
-    (u128::from(timer::counter()) * 1_000_000 / hz) as u64
+    now_ns() / 1000
 }
 
 /// The time since `_start`.
@@ -29,11 +104,91 @@ pub(super) fn since_start() -> Timestamp {
     }
 }
 
-/// Returns after at least `duration_us` microseconds.
+/// Nanoseconds since `_start`.
+pub(super) fn uptime_ns() -> u64 {
+    now_ns().saturating_sub(scale().ns_from_ticks(boot_record().counter))
+}
+
+/// Returns after at least `duration_us` microseconds, without giving the core up.
 pub(super) fn delay_us(duration_us: u64) {
-    let start = timer::counter();
-    let ticks = u64::from(counter_hz()) * duration_us / 1_000_000 + 1;
-    while timer::counter().saturating_sub(start) < ticks {
+    let deadline_ns = now_ns().saturating_add(duration_us.saturating_mul(1000));
+    while now_ns() < deadline_ns {
         relax();
+    }
+}
+
+/// Returns after at least `duration_ns`; meanwhile the core is idle, or does what interrupts want.
+///
+/// # Errors
+/// [`TimerError::Full`].
+pub(super) fn sleep_ns(duration_ns: u64) -> Result<(), TimerError> {
+    let deadline_ns = now_ns().saturating_add(duration_ns);
+    let wake = arm_at(deadline_ns, None, |_| {}, 0)?;
+    while now_ns() < deadline_ns {
+        per_core::idle_unless(|| now_ns() >= deadline_ns);
+    }
+    cancel(wake);
+    Ok(())
+}
+
+/// Calls `routine` with `argument` on this core in `after_ns`, and every `period_ns` from then on if
+/// there is one.
+///
+/// # Errors
+/// [`TimerError::Full`].
+pub(super) fn arm(
+    after_ns: u64,
+    period_ns: Option<NonZeroU64>,
+    routine: Routine,
+    argument: usize,
+) -> Result<TimerId, TimerError> {
+    let deadline_ns = now_ns().saturating_add(after_ns);
+    arm_at(deadline_ns, period_ns, routine, argument)
+}
+
+fn arm_at(
+    deadline_ns: u64,
+    period_ns: Option<NonZeroU64>,
+    routine: Routine,
+    argument: usize,
+) -> Result<TimerId, TimerError> {
+    let mut timers = timers_of(cpu::number()).lock();
+    let id = timers
+        .0
+        .arm(deadline_ns, period_ns, Action { routine, argument })?;
+    timers.program();
+    Ok(id)
+}
+
+/// Takes a timer of this core back. Returns whether it was armed.
+pub(super) fn cancel(id: TimerId) -> bool {
+    let mut timers = timers_of(cpu::number()).lock();
+    let cancelled = timers.0.cancel(id).is_some();
+    timers.program();
+    cancelled
+}
+
+/// How many timers core `core` has armed.
+pub(super) fn armed(core: usize) -> usize {
+    timers_of(core).lock().0.armed()
+}
+
+/// The timer's interrupt: does what is due.
+pub(super) fn interrupt(_: IrqNumber) {
+    let timers = timers_of(cpu::number());
+    loop {
+        let now_ns = now_ns();
+        let due = {
+            let mut timers = timers.lock();
+            let due = timers.0.expire(now_ns);
+            if due.is_none() {
+                timers.program();
+            }
+            due
+        };
+        let Some(due) = due else {
+            return;
+        };
+        (due.what.routine)(due.what.argument);
     }
 }

@@ -9,19 +9,16 @@ use core::ptr::{self, NonNull};
 use linked_list_allocator::Heap;
 
 use crate::arch::aarch64::lock::Lock;
-use crate::arch::lock_order::LockClass;
+use crate::lock_class;
 use crate::mm::layout::Pages;
 
 /// The heap behind the kernel's lock.
-struct LockedHeap(Lock<Heap>);
+struct LockedHeap(Lock<Heap, HeapLock>);
 
-const CLASS: LockClass = LockClass {
-    name: "heap",
-    rank: 10,
-};
+lock_class!(HeapLock = "heap", 10);
 
 #[global_allocator]
-static HEAP: LockedHeap = LockedHeap(Lock::new(&CLASS, Heap::empty()));
+static HEAP: LockedHeap = LockedHeap(Lock::new(Heap::empty()));
 
 // SAFETY: `Heap` gives each block to one owner until it is freed, aligned and sized as asked; the
 // lock keeps its list whole.

@@ -7,8 +7,8 @@ use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::aarch64::lock::Lock;
 use crate::arch::aarch64::tlb::KernelTlb;
 use crate::arch::aarch64::zero::zero;
-use crate::arch::lock_order::LockClass;
 use crate::board::raspi3::{self, KERNEL_VA_OFFSET};
+use crate::lock_class;
 use crate::mm::frames::{FrameAllocator, FrameCount, Statistics};
 use crate::mm::layout::{self, Pages};
 use crate::mm::regions::{ImageLayout, Kind};
@@ -28,13 +28,8 @@ pub type KernelView = A64TableView<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
 pub type LowView = A64TableView<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
 
 /// The free frames, once RAM is known.
-static FRAMES: Lock<Option<FrameAllocator<'static>>> = Lock::new(
-    &LockClass {
-        name: "frames",
-        rank: 30,
-    },
-    None,
-);
+static FRAMES: Lock<Option<FrameAllocator<'static>>, Frames> = Lock::new(None);
+lock_class!(Frames = "frames", 30);
 
 /// Rights that every kernel mapping has.
 const KERNEL: MappingFlags = MappingFlags::READ
@@ -269,13 +264,8 @@ pub fn pin(table: &mut KernelTable, image: &ImageLayout) -> PagingResult {
 }
 
 /// The kernel's page table, once the hardware uses it.
-static TABLE: Lock<Option<KernelTable>> = Lock::new(
-    &LockClass {
-        name: "kernel map",
-        rank: 20,
-    },
-    None,
-);
+static TABLE: Lock<Option<KernelTable>, KernelMap> = Lock::new(None);
+lock_class!(KernelMap = "kernel map", 20);
 
 /// Keeps the table that TTBR1 now points to.
 pub fn set_table(table: KernelTable) {

@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 
-use aarch64_cpu::asm::{barrier, sev, wfe};
+use aarch64_cpu::asm::{barrier, sev, wfe, wfi};
 use aarch64_cpu::registers::{DAIF, MIDR_EL1, MPIDR_EL1, Readable, Writeable};
 
 /// This core's number, 0 to 3 (MPIDR_EL1.Aff0).
@@ -69,6 +69,28 @@ pub fn mask_interrupts() -> u64 {
 pub fn restore_interrupts(masks: u64) {
     // SAFETY: `mask_interrupts` read this value. No `nomem`: what came before stays before.
     unsafe { asm!("msr daif, {}", in(reg) masks, options(nostack, preserves_flags)) };
+}
+
+/// Whether IRQs are masked.
+#[must_use]
+pub fn interrupts_are_masked() -> bool {
+    DAIF.is_set(DAIF::I)
+}
+
+/// Waits until an interrupt is pending, masked or not, or a little less.
+pub fn wait_for_interrupt() {
+    barrier::dsb(barrier::SY);
+    wfi();
+}
+
+/// Waits until all stores so far are done, to devices too.
+pub fn wait_for_stores() {
+    barrier::dsb(barrier::SY);
+}
+
+/// Makes what was changed in registers and maps count for the next instruction.
+pub fn synchronise() {
+    barrier::isb(barrier::SY);
 }
 
 /// Lets IRQs in.

@@ -28,9 +28,38 @@ const CORES: usize = 4;
 /// A lock that is held for longer than this is never released, in seconds.
 const PATIENCE_S: u64 = 5;
 
+unsafe extern "C" {
+    /// In the room `kernel`: what must not wait for the lock is done meanwhile.
+    safe fn kernel_serve_in_lock();
+}
+
+/// What is known of a lock at compile time, so that a free lock is all zero and takes no room in the
+/// image.
+pub trait Class {
+    /// Name and rank.
+    const CLASS: &'static LockClass;
+}
+
+/// Declares classes of locks: `lock_class!(pub(super) Timers = "timers", 40);`.
+#[macro_export]
+macro_rules! lock_class {
+    ($visibility:vis $class:ident = $name:literal, $rank:literal) => {
+        #[doc = concat!("The class of the lock `", $name, "`.")]
+        $visibility enum $class {}
+
+        impl $crate::arch::aarch64::lock::Class for $class {
+            const CLASS: &'static $crate::arch::lock_order::LockClass =
+                &$crate::arch::lock_order::LockClass {
+                    name: $name,
+                    rank: $rank,
+                };
+        }
+    };
+}
+
 /// A value that one core at a time may use.
-pub struct Lock<T> {
-    class: &'static LockClass,
+pub struct Lock<T, C> {
+    class: PhantomData<fn() -> C>,
     /// The holder's number plus one, or 0.
     owner: AtomicUsize,
     /// Where the holder took it, in debug builds.
@@ -38,12 +67,12 @@ pub struct Lock<T> {
     inner: SpinMutex<T, Yield>,
 }
 
-impl<T> Lock<T> {
+impl<T, C: Class> Lock<T, C> {
     /// A free lock.
     #[must_use]
-    pub const fn new(class: &'static LockClass, value: T) -> Self {
+    pub const fn new(value: T) -> Self {
         Self {
-            class,
+            class: PhantomData,
             owner: AtomicUsize::new(0),
             place: AtomicPtr::new(core::ptr::null_mut()),
             inner: SpinMutex::new(value),
@@ -57,10 +86,10 @@ impl<T> Lock<T> {
     /// order of locks is violated.
     #[track_caller]
     #[inline]
-    pub fn lock(&self) -> Guard<'_, T> {
+    pub fn lock(&self) -> Guard<'_, T, C> {
         let masks = cpu::mask_interrupts();
         if cfg!(debug_assertions) {
-            note_acquired(self.class);
+            note_acquired(C::CLASS);
         }
         let inner = match self.inner.try_lock() {
             Some(inner) => inner,
@@ -71,7 +100,7 @@ impl<T> Lock<T> {
 
     /// Takes the lock if it gets free within `attempts` looks: for reports, which wait for nobody.
     #[track_caller]
-    pub fn try_lock(&self, attempts: usize) -> Option<Guard<'_, T>> {
+    pub fn try_lock(&self, attempts: usize) -> Option<Guard<'_, T, C>> {
         let masks = cpu::mask_interrupts();
         let mut looks = 0..attempts;
         let inner = looks.find_map(|_| {
@@ -84,7 +113,7 @@ impl<T> Lock<T> {
         match inner {
             Some(inner) => {
                 if cfg!(debug_assertions) {
-                    note_acquired(self.class);
+                    note_acquired(C::CLASS);
                 }
                 Some(self.owned(inner, masks))
             }
@@ -103,7 +132,7 @@ impl<T> Lock<T> {
 
     #[track_caller]
     #[inline]
-    fn owned<'a>(&'a self, inner: Inner<'a, T>, masks: u64) -> Guard<'a, T> {
+    fn owned<'a>(&'a self, inner: Inner<'a, T>, masks: u64) -> Guard<'a, T, C> {
         self.owner.store(cpu::number() + 1, Ordering::Relaxed);
         if cfg!(debug_assertions) {
             let place = core::ptr::from_ref(Location::caller());
@@ -113,7 +142,7 @@ impl<T> Lock<T> {
             owner: &self.owner,
             inner,
             _masks: Masks {
-                class: self.class,
+                class: PhantomData,
                 masks,
                 not_send: PhantomData,
             },
@@ -133,13 +162,14 @@ impl<T> Lock<T> {
                 self.report();
             }
             relax();
+            kernel_serve_in_lock();
         }
     }
 
     #[cold]
     #[track_caller]
     fn report(&self) -> ! {
-        let (class, waiting) = (self.class, cpu::number());
+        let (class, waiting) = (C::CLASS, cpu::number());
         let place = self.place.load(Ordering::Relaxed);
         // SAFETY: what is stored there is a location of the image, or null.
         let place = unsafe { place.as_ref() };
@@ -159,13 +189,13 @@ impl<T> Lock<T> {
 
 /// The right to use what is locked, until it is dropped: first nobody owns it, then it is free,
 /// then interrupts are as before.
-pub struct Guard<'a, T> {
+pub struct Guard<'a, T, C: Class> {
     owner: &'a AtomicUsize,
     inner: Inner<'a, T>,
-    _masks: Masks,
+    _masks: Masks<C>,
 }
 
-impl<T> Deref for Guard<'_, T> {
+impl<T, C: Class> Deref for Guard<'_, T, C> {
     type Target = T;
 
     #[inline]
@@ -174,14 +204,14 @@ impl<T> Deref for Guard<'_, T> {
     }
 }
 
-impl<T> DerefMut for Guard<'_, T> {
+impl<T, C: Class> DerefMut for Guard<'_, T, C> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.inner
     }
 }
 
-impl<T> Drop for Guard<'_, T> {
+impl<T, C: Class> Drop for Guard<'_, T, C> {
     #[inline]
     fn drop(&mut self) {
         self.owner.store(0, Ordering::Relaxed);
@@ -189,18 +219,18 @@ impl<T> Drop for Guard<'_, T> {
 }
 
 /// What was masked before a lock was taken.
-struct Masks {
-    class: &'static LockClass,
+struct Masks<C: Class> {
+    class: PhantomData<fn() -> C>,
     masks: u64,
     /// The masks are this core's.
     not_send: PhantomData<*const ()>,
 }
 
-impl Drop for Masks {
+impl<C: Class> Drop for Masks<C> {
     #[inline]
     fn drop(&mut self) {
         if cfg!(debug_assertions) {
-            note_released(self.class);
+            note_released(C::CLASS);
         }
         cpu::restore_interrupts(self.masks);
     }

@@ -56,11 +56,23 @@ impl Instructions for Machine {
         }
     }
 
-    /// Nobody else runs yet, but an interrupt may come: it waits until the range is whole again.
-    #[inline(always)]
+    /// Other cores may use the range at any moment, and so may an interrupt: all wait until it is
+    /// whole again.
+    #[inline]
     fn while_broken(_: VirtAddr, _: usize, work: impl FnOnce()) {
-        super::cpu::with_exceptions_masked(work);
+        super::cpu::with_exceptions_masked(|| {
+            kernel_hold_others();
+            work();
+            kernel_let_others_go();
+        });
     }
+}
+
+unsafe extern "C" {
+    /// In the room `kernel`, which knows the cores: they stand still when this returns.
+    safe fn kernel_hold_others();
+    /// They go on.
+    safe fn kernel_let_others_go();
 }
 
 /// Invalidates everything that any core holds, and waits.

@@ -138,6 +138,12 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         Some(byte)
     }
 
+    /// Whether [`Serial::read`] has something.
+    #[must_use]
+    pub const fn has_received(&self) -> bool {
+        !self.received.is_empty()
+    }
+
     /// Takes as many of `bytes` as fit, from the first on, says how many, and sees to it that they
     /// are sent. The others can be written once the transmit interrupt was served.
     #[must_use]

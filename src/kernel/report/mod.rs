@@ -11,6 +11,7 @@ use core::fmt::{self, Display, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::console::{self, Raw};
+use super::cross;
 use super::exit::{ExitCode, stop};
 use super::per_core;
 use crate::addr::VirtAddr;
@@ -37,6 +38,8 @@ pub(super) static FAIL_INSIDE: AtomicBool = AtomicBool::new(false);
 /// A report under way on this core.
 pub(super) struct Report {
     turn: Turn,
+    /// What others print waits meanwhile.
+    console: Option<console::Turn>,
     code: ExitCode,
 }
 
@@ -59,28 +62,41 @@ impl Report {
             _ => stop(code),
         }
         let turn = Turn::take();
+        let console = console::Turn::for_report();
         let _ = writeln!(Raw, "\nstilt: {title} on core {}", cpu::number());
         let _ = writeln!(Raw, "  what   {detail}");
-        Self { turn, code }
+        Self {
+            turn,
+            console,
+            code,
+        }
     }
 
     /// The report was all: this core goes on.
     pub(super) fn resume(self) {
         let _ = writeln!(Raw, "stilt: continues");
         per_core::this().reports.store(0, Ordering::Relaxed);
+        drop(self.console);
         self.turn.pass_on();
     }
 
     /// Ends the machine, when the reports of other cores are out.
     pub(super) fn end(self) -> ! {
-        let Self { turn, code } = self;
+        let Self {
+            turn,
+            console,
+            code,
+        } = self;
         turn.pass_on_and_wait();
+        cross::stop_others();
+        // What others began to print is cut off.
+        core::mem::forget(console);
         Self::conclude(code)
     }
 
     fn conclude(code: ExitCode) -> ! {
         let _ = writeln!(Raw, "stilt: stopped");
-        console::flush();
+        console::wait_idle();
         stop(code)
     }
 }

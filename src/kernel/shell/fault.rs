@@ -3,19 +3,21 @@
 use core::arch::asm;
 use core::fmt::Write;
 use core::hint::black_box;
+use core::ops::Range;
 use core::sync::atomic::Ordering;
 
 use super::{ChoiceText, CommandError};
 use crate::arch::aarch64::attempt::{Abandoned, Routine, attempt};
 use crate::arch::aarch64::cpu;
-use crate::board::raspi3;
-use crate::kernel::{per_core, report};
+use crate::board::raspi3::{self, CORES};
+use crate::console::parse_u64;
+use crate::kernel::{cross, per_core, report};
 use crate::mm::kernel_space::{self, READ_WRITE, linear};
 use crate::mm::layout::{self, Pages};
 use crate::paging::MappingFlags;
 
 /// What `help` shows.
-pub(super) const ARGUMENTS: &str = "KIND";
+pub(super) const ARGUMENTS: &str = "KIND [CORE|all]";
 
 /// Whether the kernel goes on afterwards.
 #[derive(Clone, Copy, PartialEq)]
@@ -75,10 +77,16 @@ const NAMES: &str = "null-read, null-call, write-text, write-rodata, exec-data, 
     and, which end the run: stack-overflow, handler-overflow, \
     emergency-overflow, panic, nested";
 
-/// `fault KIND`
-pub(super) fn run(arguments: &[&str], _out: &mut dyn Write) -> Result<(), CommandError> {
-    let [name] = arguments else {
-        return Err(CommandError::Usage);
+/// `fault KIND [CORE|all]`
+pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+    let (name, cores) = match arguments {
+        [name] => (name, 0..1),
+        [name, "all"] => (name, 0..CORES),
+        [name, core] => {
+            let core = parse_u64(core)? as usize;
+            (name, core..core.saturating_add(1))
+        }
+        _ => return Err(CommandError::Usage),
     };
     let Some(kind) = KINDS.iter().find(|kind| kind.name == *name) else {
         return Err(CommandError::Choice {
@@ -86,25 +94,59 @@ pub(super) fn run(arguments: &[&str], _out: &mut dyn Write) -> Result<(), Comman
             expected: NAMES,
         });
     };
-    provoke(kind)
-}
-
-fn provoke(kind: &Kind) -> Result<(), CommandError> {
-    if kind.ending == Ending::Final {
-        // SAFETY: not safe, and meant so: the kernel ends.
-        unsafe { (kind.routine)(0) };
-        return Err(CommandError::NoFault);
-    }
+    let Some(index) = KINDS.iter().position(|other| other.name == kind.name) else {
+        return Err(CommandError::Usage);
+    };
     let untouched = READ_WRITE.difference(MappingFlags::ACCESSED);
     kernel_space::map_page(layout::SCRATCH, untouched)?;
+    let caught = provoke_on(cores, index, out);
+    kernel_space::unmap_page(layout::SCRATCH)?;
+    caught
+}
+
+/// Provokes the fault on all of `cores` at once, on this one last.
+fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<(), CommandError> {
+    let here = cpu::number();
+    let mut calls = [const { None }; CORES];
+    for core in cores.clone().filter(|core| *core != here) {
+        let call = cross::begin_call(core, provoke, index)?;
+        if let Some(slot) = calls.get_mut(core) {
+            *slot = Some(call);
+        }
+    }
+    let mut all_caught = !cores.contains(&here) || provoke(index) == CAUGHT;
+    for (core, call) in calls.into_iter().enumerate() {
+        if let Some(call) = call
+            && cross::finish_call(call)? != CAUGHT
+        {
+            writeln!(out, "core {core} caught nothing")?;
+            all_caught = false;
+        }
+    }
+    match all_caught {
+        true => Ok(()),
+        false => Err(CommandError::NoFault),
+    }
+}
+
+const CAUGHT: usize = 1;
+
+/// Provokes fault `index` on this core. Returns [`CAUGHT`] if it was caught.
+fn provoke(index: usize) -> usize {
+    let Some(kind) = KINDS.get(index) else {
+        return 0;
+    };
     let page = layout::SCRATCH.as_usize();
+    if kind.ending == Ending::Final {
+        // SAFETY: not safe, and meant so: the kernel ends.
+        unsafe { (kind.routine)(page) };
+        return 0;
+    }
     let under_way = &per_core::this().attempt;
     // SAFETY: the word is this core's; the routines own nothing.
-    let result = unsafe { attempt(under_way, kind.routine, page) };
-    kernel_space::unmap_page(layout::SCRATCH)?;
-    match result {
-        Ok(()) => Err(CommandError::NoFault),
-        Err(Abandoned) => Ok(()),
+    match unsafe { attempt(under_way, kind.routine, page) } {
+        Ok(()) => 0,
+        Err(Abandoned) => CAUGHT,
     }
 }
 

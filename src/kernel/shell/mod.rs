@@ -6,12 +6,16 @@
 use core::fmt::{self, Write};
 
 use super::console::{self, Out};
+use super::cross::CallError;
+use super::timers::TimerError;
 use crate::addr::VirtAddr;
 use crate::console::{Event, LineEditor, NumberError, parse_u64};
 use crate::paging::PagingError;
 
+mod cores;
 mod fault;
 mod memory;
+mod shootdown;
 mod system;
 
 /// What every line begins with.
@@ -54,6 +58,12 @@ enum CommandError {
     Forbidden { va: VirtAddr, right: &'static str },
     /// The access was tried, and the memory system refused it.
     Aborted { va: VirtAddr, syndrome: u64 },
+    /// A number is larger than the command takes.
+    TooLarge { value: u64, limit: u64 },
+    /// All timers are armed.
+    Timer(TimerError),
+    /// Another core was asked in vain.
+    Call(CallError),
     /// What had to fail did not.
     NoFault,
     /// The console failed.
@@ -98,6 +108,18 @@ impl From<NumberError> for CommandError {
     }
 }
 
+impl From<TimerError> for CommandError {
+    fn from(error: TimerError) -> Self {
+        Self::Timer(error)
+    }
+}
+
+impl From<CallError> for CommandError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
 impl From<PagingError> for CommandError {
     fn from(error: PagingError) -> Self {
         Self::Paging(error)
@@ -120,6 +142,9 @@ impl fmt::Display for CommandError {
                 let syndrome = crate::exception::syndrome::Syndrome::new(*syndrome);
                 write!(f, "{va}: {syndrome}")
             }
+            Self::TooLarge { value, limit } => write!(f, "{value} is more than {limit}"),
+            Self::Timer(error) => error.fmt(f),
+            Self::Call(error) => error.fmt(f),
             Self::NoFault => f.write_str("nothing was caught"),
             Self::Output => f.write_str("the console failed"),
         }
@@ -175,6 +200,42 @@ static COMMANDS: &[Command] = &[
         arguments: "ADDRESS VALUE [8|16|32|64]",
         help: "write memory or a device register: can bring the kernel down",
         run: memory::poke,
+    },
+    Command {
+        name: "cpus",
+        arguments: "",
+        help: "each core: state, idle share, interrupts",
+        run: cores::cpus,
+    },
+    Command {
+        name: "irq",
+        arguments: "[release NUMBER]",
+        help: "interrupts, their owners, and how often on each core",
+        run: cores::irq,
+    },
+    Command {
+        name: "uptime",
+        arguments: "",
+        help: "the time since the first instruction",
+        run: cores::uptime,
+    },
+    Command {
+        name: "sleep",
+        arguments: "MILLISECONDS",
+        help: "wait, with the core idle",
+        run: cores::sleep,
+    },
+    Command {
+        name: "echo-test",
+        arguments: "COUNT",
+        help: "take so many bytes, whatever they are; show their CRC-32",
+        run: cores::echo_test,
+    },
+    Command {
+        name: "shootdown",
+        arguments: "[ROUNDS]",
+        help: "cores 1 to 3 use a page while core 0 changes it (10000)",
+        run: shootdown::run,
     },
     Command {
         name: "fault",

@@ -76,13 +76,15 @@ pub struct Due<T> {
 ///
 /// # Invariants
 ///
-/// `order` holds every slot once. The slots of its first `armed` places are `Some`, with that
+/// The first `used` places of `order` hold the slots below `used`, each once. The slots of its first `armed` places are `Some`, with that
 /// place as their `place`, and no one's key is less than that of the place above, `(place - 1) / 2`.
 /// The other slots are `None`.
 #[derive(Debug)]
 pub struct Timers<T, const N: usize> {
     slots: [Option<Armed<T>>; N],
     order: [usize; N],
+    /// Slots that were ever used: an empty value is all zero.
+    used: usize,
     armed: usize,
     /// The number of the next arming.
     next_number: u64,
@@ -104,15 +106,10 @@ impl<T: Copy, const N: usize> Timers<T, N> {
     /// None armed.
     #[must_use]
     pub const fn new() -> Self {
-        let mut order = [0; N];
-        let mut slot = 0;
-        while slot < N {
-            order[slot] = slot;
-            slot += 1;
-        }
         Self {
             slots: [const { None }; N],
-            order,
+            order: [0; N],
+            used: 0,
             armed: 0,
             next_number: 0,
         }
@@ -136,9 +133,14 @@ impl<T: Copy, const N: usize> Timers<T, N> {
         what: T,
     ) -> Result<TimerId, TimerError> {
         let place = self.armed;
-        let Some(&slot) = self.order.get(place) else {
+        let Some(entry) = self.order.get_mut(place) else {
             return Err(TimerError::Full { capacity: N });
         };
+        if place == self.used {
+            *entry = place;
+            self.used += 1;
+        }
+        let slot = *entry;
         let number = self.number();
         self.slots[slot] = Some(Armed {
             deadline_ns,

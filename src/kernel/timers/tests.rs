@@ -127,10 +127,12 @@ impl Twin {
         let first = self.model.keys().next().map(|key| key.0);
         assert_eq!(timers.next_deadline(), first);
         assert_eq!(timers.armed(), self.model.len());
-        let mut slots = timers.order;
+        let mut slots = timers.order[..timers.used].to_vec();
         slots.sort_unstable();
+        assert!(timers.armed <= timers.used);
+        assert!(timers.slots[timers.used..].iter().all(Option::is_none));
         assert!(slots.iter().enumerate().all(|(index, slot)| index == *slot));
-        for place in 0..CAPACITY {
+        for place in 0..timers.used {
             let armed = timers.slots[timers.order[place]].as_ref();
             assert_eq!(armed.is_some(), place < timers.armed);
             if let Some(armed) = armed {

@@ -1,0 +1,249 @@
+//! Interrupts: which are let in, and whom they are for.
+//!
+//! One table for all cores, filled before the first interrupt is let in. What nobody has registered,
+//! and what comes too often, is masked and reported; what had no cause is counted.
+
+use super::irq_storm::{STORM_RATE, StormGuard, Verdict};
+use super::irq_table::{IrqCounts, IrqError, IrqTable, Unhandled};
+use super::{console, cross, time};
+use crate::addr::PhysAddr;
+use crate::arch::aarch64::cpu;
+use crate::arch::aarch64::relax::Once;
+use crate::arch::aarch64::timer;
+use crate::board::interrupts::{IrqKind, IrqNumber};
+use crate::board::raspi3::{self, CORES};
+use crate::drivers::gpu_interrupts::{GpuInterrupts, GpuLine};
+use crate::drivers::interrupts::{Pending, Source};
+use crate::drivers::local_interrupts::{Core, CoreMailbox, LocalInterrupts, LocalSource};
+use crate::drivers::mmio::Mmio;
+use crate::log;
+
+/// What is called for an interrupt, on the core that takes it, with its interrupts masked.
+pub(super) type Handler = fn(IrqNumber);
+
+type Table = IrqTable<Handler, { IrqNumber::COUNT }>;
+
+const fn registers<T>(base: PhysAddr) -> Mmio<T> {
+    console::registers(base)
+}
+
+static LOCAL: LocalInterrupts = LocalInterrupts::new(registers(raspi3::LOCAL_PERIPHERALS));
+static GPU: GpuInterrupts = GpuInterrupts::new(registers(raspi3::INTERRUPT_CONTROLLER));
+
+/// The core that hears the GPU's peripherals.
+const GPU_CORE: u8 = 0;
+
+static TABLE: Once<Table> = Once::new();
+static COUNTS: IrqCounts<CORES, { IrqNumber::COUNT }> = IrqCounts::new();
+static STORMS: StormGuard<CORES, { IrqNumber::COUNT }> = StormGuard::new();
+
+/// The mailbox through which cores interrupt each other.
+pub(super) const CROSS_MAILBOX: IrqNumber = IrqNumber::MAILBOX_0;
+
+/// Everything that this kernel serves, with its owner.
+const REGISTRATIONS: [(IrqNumber, &str, Handler); 3] = [
+    (IrqNumber::VIRTUAL_TIMER, "timers", time::interrupt),
+    (CROSS_MAILBOX, "cross calls", cross::interrupt),
+    (IrqNumber::UART0, "console", console::interrupt),
+];
+
+/// Brings the controllers to a known state and fills the table. Once, on core 0, before any core
+/// lets interrupts in.
+pub(super) fn init() {
+    LOCAL.init_shared(core(usize::from(GPU_CORE)));
+    cpu::device_barrier();
+    GPU.disable_all();
+    cpu::device_barrier();
+    let table = TABLE.call_once(|| match registrations() {
+        Ok(table) => table,
+        Err(error) => panic!("the table of interrupts is wrong: {error}"),
+    });
+    debug_assert!(table.get(IrqNumber::UART0.index()).is_some());
+}
+
+fn registrations() -> Result<Table, IrqError> {
+    let mut table = Table::new();
+    for (number, owner, handler) in REGISTRATIONS {
+        table.register(number.index(), owner, handler)?;
+    }
+    Ok(table)
+}
+
+/// Lets this core's interrupts in.
+pub(super) fn init_core() {
+    timer::init();
+    LOCAL.init_core(core(cpu::number()));
+    unmask(IrqNumber::VIRTUAL_TIMER);
+    unmask(CROSS_MAILBOX);
+    cpu::unmask_interrupts();
+}
+
+/// Lets `number` in: for this core if it is one of its own, else for the core that hears it.
+pub(super) fn unmask(number: IrqNumber) {
+    change_mask(number, LocalInterrupts::unmask, GpuInterrupts::enable);
+}
+
+/// Keeps `number` out.
+pub(super) fn mask(number: IrqNumber) {
+    change_mask(number, LocalInterrupts::mask, GpuInterrupts::disable);
+}
+
+fn change_mask(
+    number: IrqNumber,
+    local: fn(&LocalInterrupts, Core, LocalSource),
+    gpu: fn(&GpuInterrupts, GpuLine),
+) {
+    let masks = cpu::mask_interrupts();
+    cpu::device_barrier();
+    match number.kind() {
+        IrqKind::Local { source } => {
+            if let Some(source) = LocalSource::at_bit(source) {
+                local(&LOCAL, core(cpu::number()), source);
+            }
+        }
+        IrqKind::Gpu { source } => {
+            if let Some(line) = GpuLine::gpu(source) {
+                gpu(&GPU, line);
+            }
+        }
+        IrqKind::Basic { source } => {
+            if let Some(line) = GpuLine::basic(source) {
+                gpu(&GPU, line);
+            }
+        }
+    }
+    cpu::device_barrier();
+    cpu::restore_interrupts(masks);
+}
+
+/// Interrupts core `number`: adds `bits` to its mailbox, once all that was written is visible.
+pub(super) fn send(number: usize, bits: u32) {
+    cpu::wait_for_stores();
+    LOCAL.send(core(number), CROSS, bits);
+}
+
+/// Takes the bits out of this core's mailbox.
+pub(super) fn take() -> u32 {
+    let bits = LOCAL.take(core(cpu::number()), CROSS);
+    cpu::wait_for_stores();
+    bits
+}
+
+const CROSS: CoreMailbox = match CoreMailbox::new(0) {
+    Some(mailbox) => mailbox,
+    None => unreachable!(),
+};
+
+fn core(number: usize) -> Core {
+    match Core::new(number as u8) {
+        Some(core) => core,
+        None => unreachable!("core {number}"),
+    }
+}
+
+/// An IRQ on this core: serves all that is pending.
+pub(super) fn handle() {
+    let here = cpu::number();
+    let pending = LOCAL.pending(core(here));
+    let mut served = false;
+    for source in Pending::new(pending, &GPU, cpu::device_barrier) {
+        let number = match source {
+            Source::Local(bit) => IrqNumber::local(bit),
+            Source::Gpu(line) => IrqNumber::behind_cascade(line.number()),
+        };
+        if let Some(number) = number {
+            serve(here, number);
+            served = true;
+        }
+    }
+    if !served {
+        COUNTS.count_spurious(here);
+    }
+}
+
+#[inline]
+fn serve(here: usize, number: IrqNumber) {
+    let registered = TABLE.get().and_then(|table| table.get(number.index()));
+    let Some(registration) = registered else {
+        return refuse(here, number);
+    };
+    COUNTS.count_handled(here, number.index());
+    // What the cores ask of each other is as much as they ask.
+    if number != CROSS_MAILBOX
+        && STORMS.arrived(STORM_RATE, here, number.index(), time::raw_ns()) != Verdict::Calm
+    {
+        return calm(here, number, registration.owner);
+    }
+    (registration.handler)(number);
+}
+
+#[cold]
+fn refuse(here: usize, number: IrqNumber) {
+    mask(number);
+    if COUNTS.count_unhandled(here, number.index()) == Unhandled::First {
+        log!("irq", "{number} on core {here} belongs to nobody: masked");
+    }
+}
+
+#[cold]
+fn calm(here: usize, number: IrqNumber, owner: &str) {
+    mask(number);
+    log!(
+        "irq",
+        "{number} of {owner} storms on core {here}: masked at {} a second",
+        1_000_000_000 / STORM_RATE.interval_ns
+    );
+}
+
+/// Lets an interrupt in again that was masked in a storm. Returns whether it was.
+pub(super) fn release(number: IrqNumber) -> bool {
+    let here = cpu::number();
+    let was_masked = STORMS.is_masked(here, number.index());
+    if was_masked {
+        STORMS.release(here, number.index());
+        unmask(number);
+    }
+    was_masked
+}
+
+/// What an interrupt did so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IrqReport {
+    pub(super) number: IrqNumber,
+    /// Who has registered it.
+    pub(super) owner: Option<&'static str>,
+    /// How often it came, for each core.
+    pub(super) counts: [u64; CORES],
+    /// Whether a storm of it was masked on some core.
+    pub(super) storms: bool,
+}
+
+/// Every interrupt that somebody registered or that came.
+pub(super) fn reports() -> impl Iterator<Item = IrqReport> {
+    let numbers = (0..IrqNumber::COUNT).filter_map(|number| IrqNumber::new(number as u8));
+    numbers.filter_map(|number| {
+        let index = number.index();
+        let owner = TABLE.get().and_then(|table| table.get(index));
+        let counts = core::array::from_fn(|core| COUNTS.handled(core, index));
+        let report = IrqReport {
+            number,
+            owner: owner.map(|registration| registration.owner),
+            counts,
+            storms: (0..CORES).any(|core| STORMS.is_masked(core, index)),
+        };
+        let is_worth_a_line = report.owner.is_some() || counts.iter().any(|count| *count > 0);
+        is_worth_a_line.then_some(report)
+    })
+}
+
+/// Interrupts of core `core` that had no cause, and those that nobody had registered.
+pub(super) fn vain(core: usize) -> (u64, u64) {
+    (COUNTS.spurious(core), COUNTS.unhandled(core))
+}
+
+/// All interrupts that core `core` took.
+pub(super) fn total(core: usize) -> u64 {
+    let (spurious, unhandled) = vain(core);
+    let handled = (0..IrqNumber::COUNT).map(|number| COUNTS.handled(core, number));
+    handled.sum::<u64>() + spurious + unhandled
+}

@@ -1,0 +1,176 @@
+//! Commands about cores, interrupts and time.
+#![forbid(unsafe_code)]
+
+use core::fmt::Write;
+
+use super::{CommandError, no_arguments};
+use crate::board::interrupts::IrqNumber;
+use crate::board::raspi3::CORES;
+use crate::console::parse_u64;
+use crate::kernel::{console, interrupts, per_core, smp, time};
+
+/// The longest that `sleep` takes, in milliseconds: nothing ends it early.
+const SLEEP_MAX_MS: u64 = 600_000;
+
+/// `cpus`
+pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+    no_arguments(arguments)?;
+    writeln!(
+        out,
+        "core  state   idle  last s  interrupts  timers  clock jumps"
+    )?;
+    for core in 0..CORES {
+        let state = smp::state(core);
+        if state != smp::CoreState::Online {
+            writeln!(out, "{core:>4}  {state}")?;
+            continue;
+        }
+        let share = per_core::of(core).idle_share();
+        let last = share.last_window.unwrap_or(share.since_start);
+        writeln!(
+            out,
+            "{core:>4}  {state:<6} {:>4}%   {:>4}%  {:>10}  {:>6}  {:>11}",
+            share.since_start / 10,
+            last / 10,
+            interrupts::total(core),
+            time::armed(core),
+            time::jumps(core).count,
+        )?;
+    }
+    Ok(())
+}
+
+/// `irq [release NUMBER]`
+pub(super) fn irq(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+    match arguments {
+        [] => {}
+        ["release", word] => return release(parse_u64(word)?, out),
+        _ => return Err(CommandError::Usage),
+    }
+    write!(out, "{:>3}  {:<16} {:<12}", "irq", "name", "owner")?;
+    for core in 0..CORES {
+        write!(out, " {:>9}", CoreName(core))?;
+    }
+    writeln!(out)?;
+    for report in interrupts::reports() {
+        let owner = report.owner.unwrap_or("-");
+        write!(
+            out,
+            "{:>3}  {:<16} {owner:<12}",
+            report.number.index(),
+            report.number
+        )?;
+        for count in report.counts {
+            write!(out, " {count:>9}")?;
+        }
+        writeln!(
+            out,
+            "{}",
+            if report.storms {
+                "  masked: a storm"
+            } else {
+                ""
+            }
+        )?;
+    }
+    for (index, name) in ["spurious", "unhandled"].into_iter().enumerate() {
+        write!(out, "     {name:<29}")?;
+        for core in 0..CORES {
+            let (spurious, unhandled) = interrupts::vain(core);
+            let count = if index == 0 { spurious } else { unhandled };
+            write!(out, " {count:>9}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Lets an interrupt in again that was masked in a storm.
+fn release(number: u64, out: &mut dyn Write) -> Result<(), CommandError> {
+    let limit = IrqNumber::COUNT as u64 - 1;
+    let known = u8::try_from(number).ok().and_then(IrqNumber::new);
+    let Some(number) = known else {
+        return Err(CommandError::TooLarge {
+            value: number,
+            limit,
+        });
+    };
+    let released = interrupts::release(number);
+    let what = if released {
+        "let in again"
+    } else {
+        "was not masked"
+    };
+    writeln!(out, "{number} {what}")?;
+    Ok(())
+}
+
+/// A core as the head of a column.
+struct CoreName(usize);
+
+impl core::fmt::Display for CoreName {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        const NAMES: [&str; CORES] = ["core 0", "core 1", "core 2", "core 3"];
+        f.pad(NAMES.get(self.0).copied().unwrap_or("core"))
+    }
+}
+
+/// `uptime`
+pub(super) fn uptime(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+    no_arguments(arguments)?;
+    let ns = time::uptime_ns();
+    let (seconds, rest) = (ns / 1_000_000_000, ns % 1_000_000_000);
+    writeln!(out, "{seconds}.{rest:09} s since the first instruction")?;
+    Ok(())
+}
+
+/// `sleep MILLISECONDS`
+pub(super) fn sleep(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+    let [word] = arguments else {
+        return Err(CommandError::Usage);
+    };
+    let duration_ms = parse_u64(word)?;
+    if duration_ms > SLEEP_MAX_MS {
+        return Err(CommandError::TooLarge {
+            value: duration_ms,
+            limit: SLEEP_MAX_MS,
+        });
+    }
+    let start_ns = time::now_ns();
+    time::sleep_ns(duration_ms * 1_000_000)?;
+    let slept_us = (time::now_ns() - start_ns) / 1000;
+    writeln!(out, "slept {slept_us} us")?;
+    Ok(())
+}
+
+/// The most that `echo-test` takes, in bytes.
+const ECHO_MAX: u64 = 1 << 24;
+
+/// `echo-test N`
+pub(super) fn echo_test(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+    let [word] = arguments else {
+        return Err(CommandError::Usage);
+    };
+    let count = parse_u64(word)?;
+    if count > ECHO_MAX {
+        return Err(CommandError::TooLarge {
+            value: count,
+            limit: ECHO_MAX,
+        });
+    }
+    let before = console::counts();
+    writeln!(out, "send {count} bytes")?;
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+    let mut digest = crc.digest();
+    for _ in 0..count {
+        digest.update(&[console::read_byte()]);
+    }
+    let after = console::counts();
+    writeln!(
+        out,
+        "crc {:08x} of {count} bytes, {} overruns",
+        digest.finalize(),
+        after.overruns - before.overruns
+    )?;
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! `shootdown`: cores 1 to 3 use a page while core 0 maps, moves, protects and unmaps it.
+//!
+//! No core may see what the page was once the call that changed it has returned: that is what the
+//! broadcast TLBI of the architecture, and its barriers, are for. The page's frames carry a number;
+//! core 0 says which state the page is in after each call, and the others judge what they find if
+//! the state was the same before and after they looked: it must be that of the state, or of the
+//! next one, whose call may be under way.
+
+use core::fmt::Write;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::CommandError;
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::arch::aarch64::probe::{self, Width};
+use crate::arch::aarch64::relax::relax;
+use crate::board::raspi3::CORES;
+use crate::console::parse_u64;
+use crate::kernel::{per_core, smp, time};
+use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
+use crate::mm::layout;
+use crate::paging::{PageSize, PagingError, PagingHandler, PagingResult};
+
+/// Rounds if none are given, and at most.
+const ROUNDS: u64 = 10_000;
+const ROUNDS_MAX: u64 = 100_000_000;
+
+/// What core 0 has made of the page: the round times [`STATES`], plus one of these.
+const STATES: u64 = 4;
+const WRITABLE: u64 = 0;
+const MOVED: u64 = 1;
+const READ_ONLY_NOW: u64 = 2;
+const UNMAPPED: u64 = 3;
+
+/// The state that the last call has left.
+static STATE: AtomicU64 = AtomicU64::new(UNMAPPED);
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// What each core found.
+struct Tally {
+    looks: AtomicU64,
+    /// Looks at which the state was the same before and after.
+    judged: AtomicU64,
+    wrong: AtomicU64,
+}
+
+static TALLIES: [Tally; CORES] = [const {
+    Tally {
+        looks: AtomicU64::new(0),
+        judged: AtomicU64::new(0),
+        wrong: AtomicU64::new(0),
+    }
+}; CORES];
+
+/// The number in the frame that the page is mapped to in `state`.
+const fn number(state: u64) -> u64 {
+    match state % STATES {
+        WRITABLE => state / STATES * 2,
+        _ => state / STATES * 2 + 1,
+    }
+}
+
+/// `shootdown [ROUNDS]`
+pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+    let rounds = match arguments {
+        [] => ROUNDS,
+        [word] => parse_u64(word)?,
+        _ => return Err(CommandError::Usage),
+    };
+    if rounds > ROUNDS_MAX {
+        let (value, limit) = (rounds, ROUNDS_MAX);
+        return Err(CommandError::TooLarge { value, limit });
+    }
+    STOP.store(false, Ordering::Relaxed);
+    STATE.store(UNMAPPED, Ordering::SeqCst);
+    for tally in &TALLIES {
+        tally.looks.store(0, Ordering::Relaxed);
+        tally.judged.store(0, Ordering::Relaxed);
+        tally.wrong.store(0, Ordering::Relaxed);
+    }
+    for core in 1..CORES {
+        smp::run_on(core, look, core)?;
+    }
+    let start_ns = time::now_ns();
+    let changed = change(rounds);
+    let took_ms = (time::now_ns() - start_ns) / 1_000_000;
+    STOP.store(true, Ordering::Release);
+    while (1..CORES).any(|core| per_core::of(core).is_busy()) {
+        per_core::idle_unless(|| false);
+    }
+    changed?;
+    let mut wrong = 0;
+    for (core, tally) in TALLIES.iter().enumerate().skip(1) {
+        let [looks, judged] =
+            [&tally.looks, &tally.judged].map(|count| count.load(Ordering::Relaxed));
+        writeln!(out, "core {core}: {looks} looks, {judged} judged")?;
+        wrong += tally.wrong.load(Ordering::Relaxed);
+    }
+    writeln!(out, "{rounds} rounds in {took_ms} ms, {wrong} stale")?;
+    Ok(())
+}
+
+/// Core 0: rounds of map, move, protect, unmap.
+fn change(rounds: u64) -> PagingResult {
+    let frames = [frame()?, frame()?];
+    let page = layout::SCRATCH;
+    let mut result = Ok(());
+    for round in 1..=rounds {
+        result = self::round(page, frames, round);
+        if result.is_err() {
+            break;
+        }
+    }
+    for frame in frames {
+        KernelFrames::dealloc_frame(frame);
+    }
+    result
+}
+
+fn frame() -> PagingResult<PhysAddr> {
+    KernelFrames::alloc_frame().ok_or(PagingError::NoMemory)
+}
+
+fn round(page: VirtAddr, [first, second]: [PhysAddr; 2], round: u64) -> PagingResult {
+    let state = round * STATES;
+    for (frame, state) in [(first, state + WRITABLE), (second, state + MOVED)] {
+        let word = linear(frame).as_usize() as *mut u64;
+        // SAFETY: the frame is this function's, and no core may see it yet.
+        unsafe { word.write_volatile(number(state)) };
+    }
+    let change =
+        |state: u64, work: &mut dyn FnMut(&mut kernel_space::KernelTable) -> PagingResult| {
+            let done = kernel_space::with_table(work);
+            done.unwrap_or(Err(PagingError::NotMapped { va: page }))?;
+            STATE.store(state, Ordering::SeqCst);
+            Ok(())
+        };
+    change(state + WRITABLE, &mut |table| {
+        table
+            .map(page, first, PageSize::Size4K, READ_WRITE)?
+            .flush();
+        Ok(())
+    })?;
+    change(state + MOVED, &mut |table| {
+        table.remap(page, second, READ_WRITE)?.1.flush();
+        Ok(())
+    })?;
+    change(state + READ_ONLY_NOW, &mut |table| {
+        table.protect(page, READ_ONLY)?.1.flush();
+        Ok(())
+    })?;
+    change(state + UNMAPPED, &mut |table| {
+        let _: PhysAddr = table.unmap(page)?.flush();
+        Ok(())
+    })
+}
+
+/// Cores 1 to 3: look at the page until the end.
+fn look(core: usize) {
+    let Some(tally) = TALLIES.get(core) else {
+        return;
+    };
+    // Where only this core writes.
+    let own = VirtAddr::new(layout::SCRATCH.as_usize() + PAGE_SIZE / CORES * core);
+    while !STOP.load(Ordering::Acquire) {
+        relax();
+        let before = STATE.load(Ordering::SeqCst);
+        // SAFETY: an abort is an answer; the page is nobody else's.
+        let read = unsafe { probe::read(layout::SCRATCH, Width::Double) };
+        // SAFETY: as above; the words at `own` are this core's, and mean nothing.
+        let written = unsafe { probe::write(own, Width::Double, before) };
+        let after = STATE.load(Ordering::SeqCst);
+        tally.looks.fetch_add(1, Ordering::Relaxed);
+        if before != after {
+            continue;
+        }
+        tally.judged.fetch_add(1, Ordering::Relaxed);
+        // The next call may be under way, but what was before the last must be gone.
+        let states = [before, before + 1];
+        let read_is_right = states.iter().any(|state| read.ok() == readable(*state));
+        let write_is_right = states
+            .iter()
+            .any(|state| written.is_ok() == is_writable(*state));
+        if !read_is_right || !write_is_right {
+            tally.wrong.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What is read in `state`, if anything.
+fn readable(state: u64) -> Option<u64> {
+    (state % STATES != UNMAPPED).then_some(number(state))
+}
+
+const fn is_writable(state: u64) -> bool {
+    matches!(state % STATES, WRITABLE | MOVED)
+}
