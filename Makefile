@@ -1,7 +1,7 @@
 # Stilt's verbs. Only a list of what calls what: the work is done by scripts/*.sh, which need nothing but a shell,
 # and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, FIRMWARE, DEV.
 
-.PHONY: help image qemu debug test test-mmu check bench bench-host fuzz mutants sdcard flash doctor setup clean
+.PHONY: help image qemu debug test test-mmu check bench bench-host fuzz mutants soak sdcard flash doctor setup clean
 .DEFAULT_GOAL := help
 # One verb at a time, whatever -j says: they share the image and the terminal.
 .NOTPARALLEL:
@@ -19,6 +19,7 @@ help:
 	@echo 'make bench-host  page tables beside those of other libraries, on this machine'
 	@echo 'make fuzz     page-table operations from random bytes, for SECONDS (600)'
 	@echo 'make mutants  each line of the page tables changed in turn: do the tests notice? (hours; ARGS="--shard 0/8")'
+	@echo 'make soak     all cores use everything at once, for SECONDS of the guest (600)'
 	@echo 'make image    kernel8.img and kernel8.elf'
 	@echo 'make sdcard   sdcard.img, from which a board boots (FIRMWARE=folder with the files of its firmware)'
 	@echo 'make flash    write sdcard.img to a card: DEV=/dev/sdX'
@@ -73,6 +74,11 @@ fuzz:
 
 mutants:
 	@scripts/long.sh mutants $(ARGS)
+
+soak:
+	@scripts/setup.sh test
+	$(CARGO) xtask image
+	STILT_SOAK_SECONDS=$(or $(SECONDS),600) $(CARGO) test --package stilt --features qemu-tests --test qemu -- soak
 
 sdcard:
 	@scripts/setup.sh sdcard

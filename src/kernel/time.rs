@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use core::num::NonZeroU64;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::clock::{Jumps, Monotonic, Scale};
 use super::per_core;
@@ -168,6 +169,17 @@ pub(super) fn cancel(id: TimerId) -> bool {
     cancelled
 }
 
+static MISSED: [AtomicU64; raspi3::CORES] = [const { AtomicU64::new(0) }; raspi3::CORES];
+
+fn missed_by(core: usize) -> &'static AtomicU64 {
+    &MISSED[core % raspi3::CORES]
+}
+
+/// Periods of core `core`'s timers that had passed before the one before them was served.
+pub(super) fn missed(core: usize) -> u64 {
+    missed_by(core).load(Ordering::Relaxed)
+}
+
 /// How many timers core `core` has armed.
 pub(super) fn armed(core: usize) -> usize {
     timers_of(core).lock().0.armed()
@@ -189,6 +201,10 @@ pub(super) fn interrupt(_: IrqNumber) {
         let Some(due) = due else {
             return;
         };
+        if due.missed > 0 {
+            let missed = missed_by(cpu::number());
+            missed.fetch_add(due.missed, Ordering::Relaxed);
+        }
         (due.what.routine)(due.what.argument);
     }
 }

@@ -1,5 +1,8 @@
 //! The kernel's heap: `linked_list_allocator` behind a lock, in the kernel window.
 //!
+//! It grows when it has no room: frames are mapped behind its end. What it has it keeps. The page
+//! behind its end is never mapped.
+//!
 //! Out of memory is a null pointer, which collections turn into an error for callers who ask for
 //! one (`try_reserve`). The kernel does.
 
@@ -8,9 +11,11 @@ use core::ptr::{self, NonNull};
 
 use linked_list_allocator::Heap;
 
+use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::aarch64::lock::Lock;
 use crate::lock_class;
-use crate::mm::layout::Pages;
+use crate::mm::kernel_space;
+use crate::mm::layout::{self, Pages};
 
 /// The heap behind the kernel's lock.
 struct LockedHeap(Lock<Heap, HeapLock>);
@@ -24,10 +29,12 @@ static HEAP: LockedHeap = LockedHeap(Lock::new(Heap::empty()));
 // lock keeps its list whole.
 unsafe impl GlobalAlloc for LockedHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.0
-            .lock()
-            .allocate_first_fit(layout)
-            .map_or(ptr::null_mut(), NonNull::as_ptr)
+        let mut heap = self.0.lock();
+        let block = heap.allocate_first_fit(layout).or_else(|()| {
+            grow(&mut heap, layout)?;
+            heap.allocate_first_fit(layout)
+        });
+        block.map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -36,6 +43,38 @@ unsafe impl GlobalAlloc for LockedHeap {
         };
         // SAFETY: the caller got `block` from `alloc` with this layout.
         unsafe { self.0.lock().deallocate(block, layout) };
+    }
+}
+
+/// The heap grows by this much at least.
+const STEP: usize = 1 << 18;
+
+/// Makes room for `layout` behind the end, if there is a heap, address space and memory for it.
+fn grow(heap: &mut Heap, layout: Layout) -> Result<(), ()> {
+    // Aligned inside of what is new, whatever is left at the end of the old.
+    let needed = layout.size().checked_add(layout.align()).ok_or(())?;
+    let bytes = needed
+        .max(STEP)
+        .checked_next_multiple_of(PAGE_SIZE)
+        .ok_or(())?;
+    let end = heap.top() as usize;
+    let limit = layout::heap().start.as_usize() + layout::HEAP_MAX;
+    if heap.size() == 0 || bytes > limit - end {
+        return Err(());
+    }
+    let pages = Pages {
+        name: "heap",
+        start: VirtAddr::new(end),
+        size: bytes,
+    };
+    let mapped = kernel_space::with_table(|table| kernel_space::map_window(table, pages));
+    match mapped {
+        Some(Ok(())) => {
+            // SAFETY: the pages behind the heap's end are mapped now, and nobody else's.
+            unsafe { heap.extend(bytes) };
+            Ok(())
+        }
+        Some(Err(_)) | None => Err(()),
     }
 }
 

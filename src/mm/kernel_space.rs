@@ -209,6 +209,18 @@ pub fn map_page(va: VirtAddr, flags: MappingFlags) -> PagingResult {
     mapped.unwrap_or(Err(PagingError::NoMemory))
 }
 
+/// Gives `bytes` bytes at `va` of the live map other flags.
+///
+/// # Errors
+/// Those of a change of flags.
+pub fn protect(va: VirtAddr, bytes: usize, flags: MappingFlags) -> PagingResult {
+    let protected = with_table(|table| {
+        table.protect_region(va, bytes, flags)?.flush();
+        Ok(())
+    });
+    protected.unwrap_or(Err(PagingError::NotMapped { va }))
+}
+
 /// Unmaps the page at `va` of the live map, and frees its frame.
 ///
 /// # Errors

@@ -10,8 +10,8 @@
 //!              +0x09000    main stack, 64 KiB
 //!              +0x19000    unmapped to the end of the slot
 //! 0xffff_8000_4000_0000  guard
-//!              +0x01000    heap
-//!              (its end)   guard
+//!              +0x01000    heap; it grows up to 512 MiB
+//!         +0x2000_1000    guard
 //! 0xffff_8000_8000_0000  pages that a command maps for a moment
 //! ```
 //!
@@ -40,8 +40,10 @@ const MAIN_STACK_SIZE: usize = 0x1_0000;
 const SLOT_REST: usize = MAIN_STACK + MAIN_STACK_SIZE;
 
 const HEAP_GUARD: usize = WINDOW + 0x4000_0000;
-/// Bytes of the heap.
+/// Bytes of the heap at first.
 pub const HEAP_SIZE: usize = 1 << 20;
+/// Bytes that the heap may grow to.
+pub const HEAP_MAX: usize = 1 << 29;
 
 /// Pages that nothing else uses.
 pub const SCRATCH: VirtAddr = VirtAddr::new(WINDOW + 0x8000_0000);
@@ -116,7 +118,7 @@ pub fn overflown_stack(va: VirtAddr) -> Option<(usize, Pages)> {
     })
 }
 
-/// The heap.
+/// The heap as it is at first; behind it lies what it grows into, unmapped until then.
 #[must_use]
 pub const fn heap() -> Pages {
     Pages::new("heap", HEAP_GUARD + PAGE_SIZE, HEAP_SIZE)
@@ -135,7 +137,10 @@ pub fn guards() -> [Pages; GUARDS] {
     core::array::from_fn(|index| match index.checked_sub(CORES * SLOT_GUARDS) {
         None => slot_guard(index / SLOT_GUARDS, index % SLOT_GUARDS),
         Some(0) => Pages::new("guard below the heap", HEAP_GUARD, PAGE_SIZE),
-        Some(_) => Pages::new("guard above the heap", heap.end(), PAGE_SIZE),
+        Some(_) => {
+            let end = heap.start.as_usize() + HEAP_MAX;
+            Pages::new("guard above the heap", end, PAGE_SIZE)
+        }
     })
 }
 
@@ -161,14 +166,18 @@ fn slot_guard(core: usize, index: usize) -> Pages {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pages, guards, heap, main_stack, overflown_stack, stacks};
+    use super::{HEAP_MAX, Pages, guards, heap, main_stack, overflown_stack, stacks};
     use crate::addr::VirtAddr;
     use crate::board::raspi3::CORES;
     use std::vec::Vec;
 
     fn guarded() -> Vec<Pages> {
         let stacks = (0..CORES).flat_map(stacks);
-        stacks.chain([heap()]).collect()
+        let heap = Pages {
+            size: HEAP_MAX,
+            ..heap()
+        };
+        stacks.chain([heap]).collect()
     }
 
     #[test]

@@ -24,3 +24,4 @@ mod firmware;
 mod harness;
 mod numbers;
 mod shell;
+mod soak;

@@ -16,6 +16,7 @@ mod cores;
 mod fault;
 mod memory;
 mod shootdown;
+mod soak;
 mod system;
 
 /// What every line begins with.
@@ -236,6 +237,12 @@ static COMMANDS: &[Command] = &[
         arguments: "[ROUNDS]",
         help: "cores 1 to 3 use a page while core 0 changes it (10000)",
         run: shootdown::run,
+    },
+    Command {
+        name: "soak",
+        arguments: "SECONDS",
+        help: "all cores use everything at once; nothing may be lost",
+        run: soak::run,
     },
     Command {
         name: "fault",

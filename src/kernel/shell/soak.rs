@@ -1,0 +1,313 @@
+//! `soak`: all cores use everything at once, for as long as one likes.
+//!
+//! Each core, at random: takes and frees frames, takes and frees heap, maps, protects and unmaps
+//! pages of its own, asks other cores, prints; a timer interrupts it a thousand times a second.
+//! What is taken is filled with a pattern and checked before it is given back. In the end nothing
+//! may be lost, and nothing may have grown.
+
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
+use core::num::NonZeroU64;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::CommandError;
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::arch::aarch64::cpu;
+use crate::arch::aarch64::probe::{self, Width};
+use crate::board::raspi3::CORES;
+use crate::console::parse_u64;
+use crate::kernel::{console, cross, per_core, smp, time};
+use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
+use crate::mm::{heap, layout};
+use crate::paging::PagingHandler;
+
+const SECONDS_MAX: u64 = 1_000_000;
+/// Frames that a core holds at most.
+const FRAMES: usize = 16;
+/// Bytes of heap that a core takes at once, at most.
+const HEAP_BYTES: usize = 16 << 10;
+/// Between one core's pages and another's: tables of their own.
+const AREA: usize = 2 << 20;
+/// Pages that a core maps at once, at most.
+const PAGES: usize = 4;
+const TICK_NS: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();
+const PRINT_NS: u64 = 2_000_000_000;
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// What a core did.
+struct Tally {
+    actions: AtomicU64,
+    calls: AtomicU64,
+    /// Calls that it answered.
+    answered: AtomicU64,
+    ticks: AtomicU64,
+    maps: AtomicU64,
+    errors: AtomicU64,
+}
+
+impl Tally {
+    const fn new() -> Self {
+        Self {
+            actions: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            ticks: AtomicU64::new(0),
+            maps: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+        }
+    }
+
+    fn counts(&self) -> [&AtomicU64; 6] {
+        let Self {
+            actions,
+            calls,
+            answered,
+            ticks,
+            maps,
+            errors,
+        } = self;
+        [actions, calls, answered, ticks, maps, errors]
+    }
+}
+
+static TALLIES: [Tally; CORES] = [const { Tally::new() }; CORES];
+
+fn tally(core: usize) -> &'static Tally {
+    &TALLIES[core % CORES]
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// What must be the same afterwards.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Memory {
+    free_frames: usize,
+    tables: usize,
+    heap_size: usize,
+    heap_used: usize,
+}
+
+impl Memory {
+    fn now() -> Self {
+        let heap = heap::usage();
+        Self {
+            free_frames: kernel_space::frame_count().free,
+            tables: kernel_space::live_view().count_tables(),
+            heap_size: heap.size,
+            heap_used: heap.used,
+        }
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} frames free, {} tables, heap {} of {}",
+            self.free_frames, self.tables, self.heap_used, self.heap_size
+        )
+    }
+}
+
+/// `soak SECONDS`
+pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+    let [word] = arguments else {
+        return Err(CommandError::Usage);
+    };
+    let seconds = parse_u64(word)?;
+    if seconds > SECONDS_MAX {
+        let (value, limit) = (seconds, SECONDS_MAX);
+        return Err(CommandError::TooLarge { value, limit });
+    }
+    grow_heap();
+    for counter in TALLIES.iter().flat_map(Tally::counts) {
+        counter.store(0, Ordering::Relaxed);
+    }
+    let before = Memory::now();
+    let missed = core::array::from_fn(time::missed);
+    STOP.store(false, Ordering::Release);
+    let start_ns = time::now_ns();
+    for core in 1..CORES {
+        smp::run_on(core, work, core)?;
+    }
+    let end_ns = start_ns.saturating_add(seconds * 1_000_000_000);
+    time::arm(seconds * 1_000_000_000, None, |_| stop(), 0)?;
+    work(0);
+    while (1..CORES).any(|core| per_core::of(core).is_busy()) {
+        per_core::idle_unless(|| false);
+    }
+    report(out, end_ns - start_ns, before, missed)
+}
+
+fn stop() {
+    STOP.store(true, Ordering::Release);
+}
+
+/// Once as much heap at a time as all cores will have: afterwards it must not grow.
+fn grow_heap() {
+    let mut blocks = Vec::<u8>::new();
+    let _ = blocks.try_reserve_exact(4 * CORES * HEAP_BYTES + (2 << 20));
+}
+
+fn report(
+    out: &mut dyn Write,
+    duration_ns: u64,
+    before: Memory,
+    missed_before: [u64; CORES],
+) -> Result<(), CommandError> {
+    let mut errors = 0;
+    let (mut asked, mut answered) = (0, 0);
+    for ((core, tally), missed_before) in TALLIES.iter().enumerate().zip(missed_before) {
+        let missed = time::missed(core) - missed_before;
+        let [actions, calls, answers, ticks, maps, wrong] =
+            tally.counts().map(|count| count.load(Ordering::Relaxed));
+        writeln!(
+            out,
+            "core {core}: {actions} actions, {calls} calls, {answers} answers, {maps} maps, \
+             {ticks} ticks and {missed} late, {wrong} errors"
+        )?;
+        errors += wrong;
+        asked += calls;
+        answered += answers;
+        // Every period counts, also one that passed while another was late. A core begins a little
+        // after, and may stop a little before the others.
+        let expected = duration_ns / TICK_NS;
+        errors += u64::from(ticks + missed < expected.saturating_sub(expected / 100 + 100));
+    }
+    let after = Memory::now();
+    writeln!(out, "before: {before}")?;
+    writeln!(out, "after:  {after}")?;
+    errors += u64::from(asked != answered) + u64::from(before != after);
+    writeln!(out, "soak: {errors} errors")?;
+    Ok(())
+}
+
+/// The numbers of the xorshift family: which action comes next is all that depends on them.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 32) as usize % limit
+    }
+}
+
+/// What a core does until the end.
+fn work(core: usize) {
+    let tally = tally(core);
+    let tick = time::arm(TICK_NS.get(), Some(TICK_NS), tick, core);
+    let mut random = Random(0x5717_0000_0000_0001 + core as u64);
+    let mut frames = [None; FRAMES];
+    let mut next_print_ns = time::now_ns() + PRINT_NS;
+    while !STOP.load(Ordering::Acquire) {
+        count(&tally.actions);
+        let is_good = match random.below(8) {
+            0..=2 => use_frame(&mut frames, random.below(FRAMES), core),
+            3 | 4 => use_heap(1 + random.below(HEAP_BYTES), core as u8),
+            5 => use_pages(1 + random.below(PAGES), core),
+            _ => ask(random.below(CORES), core),
+        };
+        if !is_good {
+            count(&tally.errors);
+        }
+        if time::now_ns() >= next_print_ns {
+            next_print_ns += PRINT_NS;
+            let actions = tally.actions.load(Ordering::Relaxed);
+            console::print(format_args!("soak: core {core} has done {actions}\n"));
+        }
+    }
+    for index in 0..FRAMES {
+        if frames.get(index).is_some_and(Option::is_some) && !use_frame(&mut frames, index, core) {
+            count(&tally.errors);
+        }
+    }
+    match tick {
+        Ok(tick) if time::cancel(tick) => {}
+        _ => count(&tally.errors),
+    }
+}
+
+fn tick(core: usize) {
+    count(&tally(core).ticks);
+}
+
+/// Takes a frame, or gives back the one at `index`.
+fn use_frame(frames: &mut [Option<PhysAddr>; FRAMES], index: usize, core: usize) -> bool {
+    let Some(slot) = frames.get_mut(index) else {
+        return false;
+    };
+    let word = |frame: PhysAddr| linear(frame).as_usize() as *mut u64;
+    let pattern = |frame: PhysAddr| (frame.as_usize() | core) as u64;
+    match slot.take() {
+        Some(frame) => {
+            // SAFETY: the frame is this core's until it is freed.
+            let found = unsafe { word(frame).read_volatile() };
+            KernelFrames::dealloc_frame(frame);
+            found == pattern(frame)
+        }
+        None => {
+            let Some(frame) = KernelFrames::alloc_frame() else {
+                return false;
+            };
+            // SAFETY: as above.
+            unsafe { word(frame).write_volatile(pattern(frame)) };
+            *slot = Some(frame);
+            true
+        }
+    }
+}
+
+/// Takes heap, fills it, checks it and gives it back.
+fn use_heap(bytes: usize, pattern: u8) -> bool {
+    let mut block = Vec::new();
+    if block.try_reserve_exact(bytes).is_err() {
+        return false;
+    }
+    block.resize(bytes, pattern);
+    core::hint::black_box(&mut block);
+    block.iter().all(|byte| *byte == pattern)
+}
+
+/// Maps pages of this core's own, writes, protects them, finds that they cannot be written, unmaps
+/// them, and finds that they cannot be read.
+fn use_pages(pages: usize, core: usize) -> bool {
+    let area = layout::SCRATCH.as_usize() + AREA * (1 + core);
+    let page = |index: usize| VirtAddr::new(area + index * PAGE_SIZE);
+    let write = |index: usize| {
+        // SAFETY: an abort is an answer; the pages are this core's.
+        unsafe { probe::write(page(index), Width::Double, index as u64) }.is_ok()
+    };
+    // SAFETY: as above.
+    let read = |index: usize| unsafe { probe::read(page(index), Width::Double) }.ok();
+    count(&tally(core).maps);
+    let mapped =
+        (0..pages).take_while(|index| kernel_space::map_page(page(*index), READ_WRITE).is_ok());
+    let mapped = mapped.count();
+    let mut is_good = mapped == pages && (0..mapped).all(write);
+    let bytes = mapped * PAGE_SIZE;
+    is_good &= kernel_space::protect(page(0), bytes, READ_ONLY).is_ok();
+    is_good &= (0..mapped).all(|index| !write(index) && read(index) == Some(index as u64));
+    for index in 0..mapped {
+        is_good &= kernel_space::unmap_page(page(index)).is_ok();
+        is_good &= read(index).is_none();
+    }
+    is_good
+}
+
+/// Asks another core, or this one.
+fn ask(callee: usize, caller: usize) -> bool {
+    let argument = caller << 8 | callee;
+    let answer = cross::call(callee, answer, argument);
+    count(&tally(caller).calls);
+    answer == Ok(argument + 1)
+}
+
+fn answer(argument: usize) -> usize {
+    count(&tally(cpu::number()).answered);
+    argument + 1
+}
