@@ -46,8 +46,8 @@ register_structs! {
         (0x00 => irq_basic_pending: ReadOnly<u32, BASIC_PENDING::Register>),
         (0x04 => irq_pending: [ReadOnly<u32>; 2]),
         (0x0c => fiq_control: ReadWrite<u32>),
-        (0x10 => enable_irqs: [WriteOnly<u32>; 2]),
-        (0x18 => enable_basic_irqs: WriteOnly<u32>),
+        (0x10 => enable_irqs: [ReadWrite<u32>; 2]),
+        (0x18 => enable_basic_irqs: ReadWrite<u32>),
         (0x1c => disable_irqs: [WriteOnly<u32>; 2]),
         (0x24 => disable_basic_irqs: WriteOnly<u32>),
         (0x28 => @END),
@@ -157,6 +157,21 @@ impl GpuInterrupts {
             Some(register) => register.set(bit),
             None => self.registers.disable_basic_irqs.set(bit),
         }
+    }
+
+    /// Whether there is a controller that does as it is told, with `line`, which is disabled
+    /// afterwards. A hypervisor may have put memory in its place.
+    #[must_use]
+    pub fn obeys(&self, line: GpuLine) -> bool {
+        let (index, bit) = line.place();
+        let enabled = || match self.registers.enable_irqs.get(index) {
+            Some(register) => register.get() & bit != 0,
+            None => self.registers.enable_basic_irqs.get() & bit != 0,
+        };
+        self.enable(line);
+        let was_enabled = enabled();
+        self.disable(line);
+        was_enabled && !enabled()
     }
 
     /// What is pending and let through. One read, and one more for each of the two halves of the

@@ -2,6 +2,10 @@
 //!
 //! What the firmware says about memory comes as pairs of a base and a size, neither to be trusted.
 //! A [`PhysRange`] is a pair that was looked at.
+//!
+//! # Decisions
+//! What goes through a whole list is never inlined: a list is some hundred bytes, and copies of it would
+//! fill the boot stack of whoever calls several.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -78,6 +82,15 @@ impl PhysRange {
         Self::between(self.base().max(other.base()), self.end().min(other.end()))
     }
 
+    /// What of this range lies below `hole`, and what lies above it: what `hole` leaves.
+    #[must_use]
+    pub fn without(self, hole: Self) -> [Option<Self>; 2] {
+        [
+            Self::between(self.base(), self.end().min(hole.base())),
+            Self::between(self.base().max(hole.end()), self.end()),
+        ]
+    }
+
     /// The smallest range that contains both.
     fn hull(self, other: Self) -> Self {
         let base = self.base.min(other.base);
@@ -86,6 +99,18 @@ impl PhysRange {
             base,
             size: end - base,
         }
+    }
+
+    /// The units of `unit` bytes, a power of two, that this range touches; cut off at the last
+    /// unit's start if its end is no address.
+    #[must_use]
+    pub fn aligned_outward(self, unit: usize) -> Option<Self> {
+        let end = self.end().as_usize();
+        let end = end.checked_next_multiple_of(unit).unwrap_or(end);
+        Self::between(
+            self.base().align_down(unit),
+            PhysAddr::new(end).align_down(unit),
+        )
     }
 
     /// The units of `unit` bytes, a power of two, that lie wholly in this range.
@@ -169,7 +194,22 @@ impl<const N: usize> RangeList<N> {
         }
     }
 
+    /// The same ranges in a list with more room.
+    #[must_use]
+    pub fn widened<const M: usize>(&self) -> RangeList<M> {
+        const { assert!(N <= M) };
+        let mut ranges = [RangeList::<M>::UNUSED; M];
+        for (wide, range) in ranges.iter_mut().zip(self.iter()) {
+            *wide = *range;
+        }
+        RangeList {
+            ranges,
+            len: self.len,
+        }
+    }
+
     /// The same addresses, sorted, and ranges that overlap or touch made one.
+    #[inline(never)]
     #[must_use]
     pub fn merged(mut self) -> Self {
         // By insertion: the lists are short, and `core`'s sort takes more code than all of this
@@ -208,6 +248,22 @@ impl<const N: usize> RangeList<N> {
         }
         self.len = kept;
         self
+    }
+
+    /// What `hole` leaves of each range, in the same order.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], if parts fall in two and there is no room for them.
+    #[inline(never)]
+    pub fn without(&self, hole: PhysRange) -> Result<Self, Full> {
+        let mut rest = Self::new();
+        for range in self.iter() {
+            for part in range.without(hole).into_iter().flatten() {
+                rest.push(part)?;
+            }
+        }
+        Ok(rest)
     }
 
     /// Bytes in all ranges together, as many as an address can count.
@@ -284,6 +340,46 @@ mod tests {
         assert_eq!(range(0, 3).intersection(range(2, 2)), Some(range(2, 1)));
         assert!(range(0, 4).contains(range(2, 2)));
         assert!(!range(0, 3).contains(range(2, 2)));
+    }
+
+    #[test]
+    fn what_a_hole_leaves_has_no_byte_of_it() {
+        let whole = range(0x1000, 0x3000);
+        let parts = |hole| whole.without(hole);
+        assert_eq!(
+            parts(range(0x2000, 0x1000)),
+            [Some(range(0x1000, 0x1000)), Some(range(0x3000, 0x1000))]
+        );
+        assert_eq!(parts(range(0, 0x1001)), [None, Some(range(0x1001, 0x2fff))]);
+        assert_eq!(
+            parts(range(0x3fff, 0x9000)),
+            [Some(range(0x1000, 0x2fff)), None]
+        );
+        assert_eq!(parts(whole), [None, None]);
+        assert_eq!(parts(range(0, usize::MAX)), [None, None]);
+        // Beside it: all is in one part.
+        assert_eq!(parts(range(0, 0x1000)), [None, Some(whole)]);
+        assert_eq!(parts(range(0x4000, 1)), [Some(whole), None]);
+    }
+
+    #[test]
+    fn a_hole_in_a_full_list_is_refused_only_if_it_splits() {
+        let list = RangeList::<1>::of(range(0, 8));
+        assert_eq!(list.without(range(0, 4)), Ok(RangeList::of(range(4, 4))));
+        assert_eq!(list.without(range(2, 4)), Err(Full { capacity: 1 }));
+        assert_eq!(list.without(range(0, 8)), Ok(RangeList::new()));
+    }
+
+    #[test]
+    fn alignment_outward_never_loses_a_byte_below_the_last_unit() {
+        let aligned = |base, size| range(base, size).aligned_outward(0x1000);
+        assert_eq!(aligned(0x1fff, 2), Some(range(0x1000, 0x2000)));
+        assert_eq!(aligned(0x1000, 0x1000), Some(range(0x1000, 0x1000)));
+        assert_eq!(
+            aligned(1, usize::MAX - 1),
+            Some(range(0, usize::MAX - 0xfff))
+        );
+        assert_eq!(aligned(usize::MAX - 8, 8), None);
     }
 
     #[test]

@@ -33,6 +33,7 @@ const BOOT_CORE: usize = 0;
 /// Called by boot/start.S alone, once.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn kernel_main(dtb: u64) -> ! {
+    clear_late_memory();
     // SAFETY: the linker reserves the stack, and nobody else uses it.
     unsafe { exception::install(symbols::boot_exception_stack_top()) };
     let machine = machine::discover(dtb);
@@ -48,6 +49,14 @@ unsafe extern "C" fn kernel_main(dtb: u64) -> ! {
     unsafe { cpu::continue_on_stack(stack.end(), finish_boot) }
 }
 
+/// Makes zero what nobody uses before: with the caches on, a line at a time.
+fn clear_late_memory() {
+    let (start, end) = symbols::late();
+    let first = core::ptr::with_exposed_provenance_mut(linear(start).as_usize());
+    // SAFETY: nobody has used these statics yet; whole pages of the image, mapped read-write.
+    unsafe { zero(first, end.as_usize() - start.as_usize()) };
+}
+
 /// The rest, on the final stack and map.
 extern "C" fn finish_boot() -> ! {
     let stack = layout::exception_stack(BOOT_CORE);
@@ -60,12 +69,18 @@ extern "C" fn finish_boot() -> ! {
     console::start_interrupts();
     per_core::this().set_online();
     let all_cores_run = mmu::low_root().is_some_and(smp::start);
-    // SAFETY: code, stack, vectors and data of this core are all high by now.
-    unsafe { mmu::give_up_low_half() };
+    give_up_low_half();
     reclaim_boot_memory(all_cores_run);
     report_map();
     audit_live_tables();
     shell::run()
+}
+
+/// A symbol of its own, so that a debugger can leave it out.
+#[unsafe(no_mangle)]
+extern "C" fn give_up_low_half() {
+    // SAFETY: code, stack, vectors and data of this core are all high by now.
+    unsafe { mmu::give_up_low_half() };
 }
 
 /// Gives RAM to the frame allocator, less what is in use.
@@ -75,11 +90,9 @@ fn take_frames(machine: &Machine) {
     let Some(last) = ram.last() else {
         panic!("no RAM: not even that in which the kernel lies");
     };
-    let tree = machine.tree.as_ref().ok();
-    let reserved = tree.iter().flat_map(|(facts, _)| facts.reserved.iter());
-    let tree_place = tree.iter().map(|(_, place)| place);
+    let tree_place = machine.tree.as_ref().ok().map(|(_, place)| place);
     let entries = FrameAllocator::metadata_for(last.end().as_usize());
-    let in_use = || reserved.clone().chain(tree_place.clone());
+    let in_use = || machine.reserved.kept.iter().chain(tree_place);
     let place = free_place(image.end, entries * size_of::<FrameState>(), ram, in_use);
 
     let first = linear(place.base()).as_usize() as *mut FrameState;

@@ -34,7 +34,11 @@ static GPU: GpuInterrupts = GpuInterrupts::new(registers(raspi3::INTERRUPT_CONTR
 const GPU_CORE: u8 = 0;
 
 static TABLE: Once<Table> = Once::new();
+// SAFETY: cleared by `kernel_main`; an empty value is all zero, and nobody uses it before.
+#[unsafe(link_section = ".late.irq_counts")]
 static COUNTS: IrqCounts<CORES, { IrqNumber::COUNT }> = IrqCounts::new();
+// SAFETY: as above.
+#[unsafe(link_section = ".late.irq_storms")]
 static STORMS: StormGuard<CORES, { IrqNumber::COUNT }> = StormGuard::new();
 
 /// The mailbox through which cores interrupt each other.
@@ -76,6 +80,19 @@ pub(super) fn init_core() {
     unmask(IrqNumber::VIRTUAL_TIMER);
     unmask(CROSS_MAILBOX);
     cpu::unmask_interrupts();
+}
+
+/// Whether the GPU's peripherals can interrupt at all.
+pub(super) fn gpu_interrupts_work() -> bool {
+    let masks = cpu::mask_interrupts();
+    cpu::device_barrier();
+    let obeys = match IrqNumber::UART0.kind() {
+        IrqKind::Gpu { source } => GpuLine::gpu(source).is_some_and(|line| GPU.obeys(line)),
+        _ => false,
+    };
+    cpu::device_barrier();
+    cpu::restore_interrupts(masks);
+    obeys
 }
 
 /// Lets `number` in: for this core if it is one of its own, else for the core that hears it.

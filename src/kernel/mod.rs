@@ -43,6 +43,8 @@ mod shell;
 pub(crate) mod smp;
 #[cfg(target_os = "none")]
 mod time;
+#[cfg(target_os = "none")]
+mod watchdog;
 
 #[cfg(test)]
 mod random;

@@ -3,6 +3,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::cross;
 use super::idle::{IdleClock, IdleShare};
 use super::time::now_ns;
 use crate::arch::aarch64::attempt::UnderWay;
@@ -16,6 +17,9 @@ const IDLE_WINDOW_NS: u64 = 1_000_000_000;
 
 lock_class!(IdleLock = "idle clock", 45);
 lock_class!(JobLock = "job", 35);
+
+/// The core that gives jobs and waits for them.
+const GIVER: usize = 0;
 
 /// What a core does, with interrupts let in.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +108,7 @@ impl PerCore {
                 Some(Job { routine, argument }) => {
                     routine(argument);
                     self.jobs_done.fetch_add(1, Ordering::Release);
+                    cross::wake(GIVER);
                 }
                 None => idle_unless(|| self.job.lock().is_some()),
             }

@@ -166,6 +166,14 @@ pub(super) fn run_on(core: usize, routine: fn(usize), argument: usize) -> Result
     Ok(())
 }
 
+/// Waits until no core has a job any more. On core 0.
+pub(super) fn wait_for_jobs() {
+    let busy = || (1..CORES).any(|core| per_core::of(core).is_busy());
+    while busy() {
+        per_core::idle_unless(|| !busy());
+    }
+}
+
 /// Fills the handover and opens the door.
 fn prepare(low_root: PhysAddr) {
     let registers = mmu::translation_registers();

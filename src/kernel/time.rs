@@ -2,7 +2,6 @@
 //!
 //! Each core has its own timers, which interrupt it when something is due and at no other time. A
 //! deadline costs a few steps in a heap ([`timers`](super::timers)); nothing ticks.
-#![forbid(unsafe_code)]
 
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +10,7 @@ use super::clock::{Jumps, Monotonic, Scale};
 use super::per_core;
 use super::record::boot_record;
 use super::timers::{TimerError, TimerId, Timers};
+use super::watchdog;
 use crate::arch::aarch64::lock::Lock;
 use crate::arch::aarch64::relax::{Once, relax};
 use crate::arch::aarch64::{cpu, timer};
@@ -38,6 +38,8 @@ struct CoreTimers(Timers<Action, CAPACITY>);
 lock_class!(TimersLock = "timers", 40);
 
 /// Each core's timers.
+// SAFETY: cleared by `kernel_main`; an empty value is all zero, and nobody uses it before.
+#[unsafe(link_section = ".late.timers")]
 static TIMERS: [Lock<CoreTimers, TimersLock>; raspi3::CORES] =
     [const { Lock::new(CoreTimers(Timers::new())) }; raspi3::CORES];
 
@@ -126,6 +128,7 @@ pub(super) fn sleep_ns(duration_ns: u64) -> Result<(), TimerError> {
     let deadline_ns = now_ns().saturating_add(duration_ns);
     let wake = arm_at(deadline_ns, None, |_| {}, 0)?;
     while now_ns() < deadline_ns {
+        watchdog::feed_if_armed();
         per_core::idle_unless(|| now_ns() >= deadline_ns);
     }
     cancel(wake);

@@ -32,6 +32,8 @@ symbols! {
     bss = __bss_start;
     scratch = __scratch_start;
     end = __image_end;
+    late_start = __late_start;
+    late_end = __late_end;
     boot_stack_top = __boot_stack_top;
     exception_stack_top = __boot_exception_stack_top;
     /// Where cores 1 to 3 begin (boot/park.S).
@@ -73,6 +75,13 @@ pub fn names() -> &'static [u8] {
     // SAFETY: linker.ld puts both symbols around the section `.names`, which is loaded with the image, mapped
     // wherever this code is, and never written.
     unsafe { core::slice::from_raw_parts(start, length) }
+}
+
+/// Statics in sections `.late.*`: large, zero at first, and cleared by `kernel_main` instead of before
+/// the MMU is on, where it costs more.
+#[must_use]
+pub fn late() -> (PhysAddr, PhysAddr) {
+    (late_start(), late_end())
 }
 
 /// What is written while the caches are off: from `.bss` to the end of the boot stack.

@@ -64,7 +64,7 @@ fn too_few_and_too_many_arguments_are_refused() {
         "poke 1",
         "poke 1 2 8 4",
         "fault",
-        "fault null-read 1",
+        "fault null-read 1 2",
         "peek 1 2 3 4 5 6 7 8 9 10",
     ];
     let table: Vec<(&str, &str)> = without

@@ -22,6 +22,7 @@ mod endings;
 mod faults;
 mod firmware;
 mod harness;
+mod machine;
 mod numbers;
 mod shell;
 mod soak;

@@ -49,8 +49,7 @@ pub unsafe fn switch_high_tree(routine: PhysAddr, root: PhysAddr, empty: PhysAdd
 ///
 /// # Safety
 /// This core uses nothing at a low address.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn give_up_low_half() {
+pub unsafe fn give_up_low_half() {
     TCR_EL1.set(tcr_el1(ID_AA64MMFR0_EL1.get()) | TCR_EL1_EPD0);
     barrier::isb(barrier::SY);
     tlb::invalidate_this_core();

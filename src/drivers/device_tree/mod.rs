@@ -16,9 +16,12 @@
 //! - It also insists on names of at most 31 characters, as the specification does. A tree with
 //!   longer ones counts as malformed, and the mailbox answers in its place.
 //! - `reg` is decoded here, because a wrong number of cells must not fall back to the default.
+//! - Memory that cannot be makes the whole tree unbelievable. A reservation that cannot be does
+//!   not: with the tree the other reservations would be lost. It is passed on as it is.
 #![forbid(unsafe_code)]
 
 mod pointer;
+mod reservation;
 mod text;
 
 use core::fmt;
@@ -29,6 +32,7 @@ use dtoolkit::standard::NodeStandard;
 use dtoolkit::{Node, Property};
 
 pub use self::pointer::{AtZero, DeviceTree, HEADER_BYTES, MAX_TREE_BYTES, PointerError};
+pub use self::reservation::{Mapping, Reservation, Reservations};
 pub use self::text::Text;
 use super::range::{Full, PhysRange, RangeList};
 use crate::addr::PhysAddr;
@@ -47,8 +51,9 @@ pub struct Facts {
     pub compatible: Text<64>,
     /// RAM, as named: in any order, perhaps overlapping, but not empty.
     pub memory: RangeList<MEMORY_RANGES>,
-    /// What must be left alone: the reservation block, and the places in `/reserved-memory`.
-    pub reserved: RangeList<RESERVED_RANGES>,
+    /// What must be left alone: the reservation block, and the places in `/reserved-memory`. Not
+    /// judged here: [`Reserved`](super::ram::Reserved) says what becomes of each.
+    pub reservations: Reservations,
     /// The kernel's command line.
     pub bootargs: Text<256>,
 }
@@ -87,10 +92,8 @@ pub enum TreeError {
         /// As named, in bytes.
         size: u64,
     },
-    /// A range that reaches past the last address there is.
-    RangeWraps {
-        /// Of which kind.
-        kind: RangeKind,
+    /// Memory that reaches past the last address there is.
+    MemoryWraps {
         /// As named.
         base: u64,
         /// As named, in bytes.
@@ -133,8 +136,8 @@ impl fmt::Display for TreeError {
                     "{size:#x} bytes of memory at {base:#x} are past the end of RAM"
                 )
             }
-            Self::RangeWraps { kind, base, size } => {
-                write!(f, "{size:#x} bytes of {kind} at {base:#x} wrap around")
+            Self::MemoryWraps { base, size } => {
+                write!(f, "{size:#x} bytes of memory at {base:#x} wrap around")
             }
             Self::TooManyRanges { kind, full } => write!(f, "{full} of {kind}"),
             Self::BadCells(cause) => write!(f, "number of cells: {cause}"),
@@ -164,7 +167,11 @@ impl Facts {
         let tree = Fdt::new(blob).map_err(TreeError::Malformed)?;
         let mut facts = Self::default();
         for reservation in tree.memory_reservations() {
-            facts.reserve(reservation.address(), reservation.size())?;
+            facts.reserve(Reservation {
+                base: reservation.address(),
+                size: reservation.size(),
+                mapping: Mapping::Allowed,
+            })?;
         }
         let root = tree.root();
         let cells = Cells::of(&root)?;
@@ -180,7 +187,17 @@ impl Facts {
             } else if node.name() == "reserved-memory" {
                 let cells = Cells::of(&node)?;
                 for place in node.children() {
-                    for_each_reg(&place, cells, |base, size| facts.reserve(base, size))?;
+                    let mapping = match place.property("no-map") {
+                        Some(_) => Mapping::Forbidden,
+                        None => Mapping::Allowed,
+                    };
+                    for_each_reg(&place, cells, |base, size| {
+                        facts.reserve(Reservation {
+                            base,
+                            size,
+                            mapping,
+                        })
+                    })?;
                 }
             } else if node.name() == "chosen" {
                 facts.bootargs = text(&node, "bootargs");
@@ -196,9 +213,11 @@ impl Facts {
     }
 
     fn add_memory(&mut self, base: u64, size: u64, limit: PhysAddr) -> Result<(), TreeError> {
-        let Some(range) = range(RangeKind::Memory, base, size)? else {
+        if size == 0 {
+            // A place that firmware fills in is empty before that.
             return Ok(());
-        };
+        }
+        let range = PhysRange::from_raw(base, size).ok_or(TreeError::MemoryWraps { base, size })?;
         if range.end() > limit {
             return Err(TreeError::MemoryPastLimit { base, size });
         }
@@ -210,27 +229,13 @@ impl Facts {
             })
     }
 
-    fn reserve(&mut self, base: u64, size: u64) -> Result<(), TreeError> {
-        let Some(range) = range(RangeKind::Reserved, base, size)? else {
-            return Ok(());
-        };
-        self.reserved
-            .push(range)
+    fn reserve(&mut self, reservation: Reservation) -> Result<(), TreeError> {
+        self.reservations
+            .push(reservation)
             .map_err(|full| TreeError::TooManyRanges {
                 kind: RangeKind::Reserved,
                 full,
             })
-    }
-}
-
-/// The range of a pair; none if it is empty, as the places that firmware fills in are before that.
-fn range(kind: RangeKind, base: u64, size: u64) -> Result<Option<PhysRange>, TreeError> {
-    if size == 0 {
-        return Ok(None);
-    }
-    match PhysRange::from_raw(base, size) {
-        Some(range) => Ok(Some(range)),
-        None => Err(TreeError::RangeWraps { kind, base, size }),
     }
 }
 

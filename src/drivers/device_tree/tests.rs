@@ -4,7 +4,10 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::writer::Writer;
-use super::{Facts, MAX_TREE_BYTES, MEMORY_RANGES, RESERVED_RANGES, RangeKind, TreeError};
+use super::{
+    Facts, MAX_TREE_BYTES, MEMORY_RANGES, Mapping, RESERVED_RANGES, RangeKind, Reservation,
+    TreeError,
+};
 use crate::addr::PhysAddr;
 use crate::drivers::range::{Full, range};
 
@@ -17,6 +20,15 @@ fn read(tree: &[u8]) -> Result<Facts, TreeError> {
 /// Reads a tree with the root's properties and nodes as given.
 fn read_root(root: impl FnOnce(Writer) -> Writer) -> Result<Facts, TreeError> {
     read(&root(Writer::new()).finish())
+}
+
+fn allowed(base: u64, size: u64) -> Reservation {
+    let mapping = Mapping::Allowed;
+    Reservation {
+        base,
+        size,
+        mapping,
+    }
 }
 
 /// A tree as the Pi 3's firmware leaves it, in small: one cell each.
@@ -75,8 +87,8 @@ fn a_firmware_tree_gives_all_its_facts() {
     assert_eq!(facts.compatible.as_str(), "raspberrypi,3-model-b");
     assert_eq!(*facts.memory, [range(0, 0x3b40_0000)]);
     assert_eq!(
-        *facts.reserved,
-        [range(0, 0x1000), range(0x3b00_0000, 0x30_0000)]
+        *facts.reservations,
+        [allowed(0, 0x1000), allowed(0x3b00_0000, 0x30_0000)]
     );
     assert_eq!(
         facts.bootargs.as_str(),
@@ -124,18 +136,86 @@ fn memory_past_the_limit_is_refused_with_its_values() {
 }
 
 #[test]
-fn ranges_that_wrap_are_refused_with_their_values() {
+fn memory_that_wraps_is_refused_with_its_values() {
     let memory = read_root(|root| {
         root.node("memory")
             .cells("reg", &[0xffff_ffff, 0xffff_f000, 0x1000])
             .end()
     });
-    let (kind, base, size) = (RangeKind::Memory, 0xffff_ffff_ffff_f000, 0x1000);
-    assert_eq!(memory, Err(TreeError::RangeWraps { kind, base, size }));
-    let kind = RangeKind::Reserved;
-    let reserved = read_root(|root| root.reserve(base, u64::MAX));
-    let size = u64::MAX;
-    assert_eq!(reserved, Err(TreeError::RangeWraps { kind, base, size }));
+    let (base, size) = (0xffff_ffff_ffff_f000, 0x1000);
+    assert_eq!(memory, Err(TreeError::MemoryWraps { base, size }));
+}
+
+/// A tree with 4 KiB of memory, and these nodes in `/reserved-memory`.
+fn read_reserved(places: impl FnOnce(Writer) -> Writer) -> Result<Facts, TreeError> {
+    read_root(|root| {
+        let memory = root.node("memory").cells("reg", &[0, 0, 0x1000]).end();
+        let reserved = memory
+            .node("reserved-memory")
+            .cells("#address-cells", &[2])
+            .cells("#size-cells", &[2]);
+        places(reserved).end()
+    })
+}
+
+#[test]
+fn a_place_that_may_not_be_mapped_says_so() {
+    let facts = read_reserved(|reserved| {
+        reserved
+            .node("secure@8000000")
+            .bytes("no-map", &[])
+            .cells(
+                "reg",
+                &[0, 0x0800_0000, 0, 0x1000, 0, 0x0900_0000, 0, 0x2000],
+            )
+            .end()
+            .node("ours@a000000")
+            .cells("reg", &[0, 0x0a00_0000, 0, 0x1000])
+            .end()
+    })
+    .expect("facts");
+    let forbidden = |base, size| Reservation {
+        mapping: Mapping::Forbidden,
+        ..allowed(base, size)
+    };
+    assert_eq!(
+        *facts.reservations,
+        [
+            forbidden(0x0800_0000, 0x1000),
+            forbidden(0x0900_0000, 0x2000),
+            allowed(0x0a00_0000, 0x1000)
+        ]
+    );
+}
+
+#[test]
+fn a_reservation_that_cannot_be_is_passed_on_with_the_others() {
+    let max = u32::MAX;
+    let facts = read_reserved(|reserved| {
+        reserved
+            .node("empty")
+            .cells("reg", &[0, 0x1000, 0, 0])
+            .end()
+            .node("wraps")
+            .cells("reg", &[max, 0xffff_f000, 0, 0x1000])
+            .end()
+            .node("everything")
+            .cells("reg", &[0, 0, max, max])
+            .end()
+            .node("good")
+            .cells("reg", &[0, 0x2000, 0, 0x1000])
+            .end()
+    })
+    .expect("the tree is believed");
+    assert_eq!(
+        *facts.reservations,
+        [
+            allowed(0x1000, 0),
+            allowed(0xffff_ffff_ffff_f000, 0x1000),
+            allowed(0, u64::MAX),
+            allowed(0x2000, 0x1000)
+        ]
+    );
 }
 
 #[test]
@@ -195,7 +275,7 @@ fn as_many_ranges_as_promised_are_kept_and_one_more_is_an_error() {
         })
     };
     assert_eq!(
-        reserved(RESERVED_RANGES).expect("facts").reserved.len(),
+        reserved(RESERVED_RANGES).expect("facts").reservations.len(),
         RESERVED_RANGES
     );
     let full = Full {

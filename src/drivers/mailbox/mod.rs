@@ -18,6 +18,7 @@
 
 mod property;
 mod tags;
+mod units;
 
 use core::fmt;
 
@@ -25,11 +26,13 @@ use tock_registers::interfaces::{Readable, Writeable};
 use tock_registers::registers::{ReadOnly, ReadWrite, WriteOnly};
 use tock_registers::{register_bitfields, register_structs};
 
-pub use self::property::{PropertyBuffer, Slot, Tag};
+pub use self::property::{PropertyBuffer, Question, Slot, Tag};
 pub use self::tags::{
-    ArmMemory, BoardModel, BoardRevision, BoardSerial, Clock, ClockRate, FirmwareRevision,
-    MeasuredClockRate, MemoryAnswer, SetClockRate, Temperature, Throttled, VideoCoreMemory,
+    ArmMemory, BoardMac, BoardModel, BoardRevision, BoardSerial, Clock, ClockRate,
+    FirmwareRevision, MaxClockRate, MaxTemperature, MeasuredClockRate, MemoryAnswer, SetClockRate,
+    Supply, Temperature, Throttled, VideoCoreMemory, Voltage,
 };
+pub use self::units::{MacAddress, Microvolts, MilliCelsius, Slowdown};
 use super::mmio::Mmio;
 use crate::addr::PhysAddr;
 
@@ -208,7 +211,8 @@ impl Mailbox {
         result
     }
 
-    /// Asks for one thing: `buffer` is overwritten with `tag` alone.
+    /// Asks for one thing: `buffer` is overwritten with it alone. The answer's words are for
+    /// [`Tag::decode`].
     ///
     /// # Safety
     ///
@@ -217,18 +221,18 @@ impl Mailbox {
     /// # Errors
     ///
     /// [`MailboxError`], any but [`MailboxError::BufferFull`].
-    pub unsafe fn query<T: Tag>(
+    pub unsafe fn query(
         &self,
-        tag: T,
+        question: &Question,
         buffer: &mut PropertyBuffer,
         address: PhysAddr,
         env: &mut impl MailboxEnv,
-    ) -> Result<T::Answer, MailboxError> {
+    ) -> Result<[u32; 3], MailboxError> {
         buffer.clear();
-        let slot = buffer.push(tag)?;
+        let at = buffer.push_question(question)?;
         // SAFETY: the caller vouches for the address and for the buffer's memory.
         unsafe { self.call(buffer, address, env) }?;
-        buffer.answer(slot)
+        buffer.answer_at(at, question.number, question.answer_bytes)
     }
 
     /// Hands `word` to the VideoCore as soon as there is room.

@@ -47,14 +47,36 @@ pub trait Tag: Copy {
 
     /// The tag's number.
     const NUMBER: u32;
-    /// Words of the answer, at most 3.
-    const ANSWER_WORDS: usize;
+    /// Bytes of the answer, at most 12: three words.
+    const ANSWER_BYTES: u32;
 
     /// The value that goes with the question; zero where there is none.
     fn value(self) -> [u32; VALUE_WORDS];
 
-    /// Reads the answer, of which the first [`Tag::ANSWER_WORDS`] words count.
+    /// Reads the answer, of which the first [`Tag::ANSWER_BYTES`] bytes count.
     fn decode(answer: [u32; VALUE_WORDS]) -> Self::Answer;
+}
+
+/// A tag without its type: one piece of code for all.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    /// [`Tag::NUMBER`].
+    pub(super) number: u32,
+    /// [`Tag::value`].
+    pub(super) value: [u32; VALUE_WORDS],
+    /// [`Tag::ANSWER_BYTES`].
+    pub(super) answer_bytes: u32,
+}
+
+impl Question {
+    /// What `tag` asks.
+    pub fn of<T: Tag>(tag: T) -> Self {
+        Self {
+            number: T::NUMBER,
+            value: tag.value(),
+            answer_bytes: T::ANSWER_BYTES,
+        }
+    }
 }
 
 /// Where in its buffer a tag is.
@@ -98,24 +120,31 @@ impl PropertyBuffer {
     ///
     /// [`MailboxError::BufferFull`].
     pub fn push<T: Tag>(&mut self, tag: T) -> Result<Slot<T>, MailboxError> {
-        let at = self.end();
-        let value_at = at + TAG_HEADER;
-        let end = value_at + VALUE_WORDS;
-        if self.words[CODE].get() != REQUEST || end >= WORDS {
-            return Err(MailboxError::BufferFull { tag: T::NUMBER });
-        }
-        self.words[at].set(T::NUMBER);
-        self.words[at + 1].set(bytes(VALUE_WORDS));
-        self.words[at + 2].set(REQUEST);
-        for (word, value) in self.words[value_at..end].iter().zip(tag.value()) {
-            word.set(value);
-        }
-        self.words[end].set(0);
-        self.words[0].set(bytes(end + 1));
+        let at = self.push_question(&Question::of(tag))?;
         Ok(Slot {
             at,
             tag: PhantomData,
         })
+    }
+
+    /// [`PropertyBuffer::push`] for a tag of any type; gives its place.
+    pub(super) fn push_question(&mut self, question: &Question) -> Result<usize, MailboxError> {
+        let at = self.end();
+        let value_at = at + TAG_HEADER;
+        let end = value_at + VALUE_WORDS;
+        if self.words[CODE].get() != REQUEST || end >= WORDS {
+            let tag = question.number;
+            return Err(MailboxError::BufferFull { tag });
+        }
+        self.words[at].set(question.number);
+        self.words[at + 1].set(bytes(VALUE_WORDS));
+        self.words[at + 2].set(REQUEST);
+        for (word, value) in self.words[value_at..end].iter().zip(question.value) {
+            word.set(value);
+        }
+        self.words[end].set(0);
+        self.words[0].set(bytes(end + 1));
+        Ok(at)
     }
 
     /// The answer to the tag that [`PropertyBuffer::push`] put at `slot` of this buffer.
@@ -125,25 +154,35 @@ impl PropertyBuffer {
     /// [`MailboxError::WrongCode`], [`MailboxError::TagNotAnswered`],
     /// [`MailboxError::ShortAnswer`].
     pub fn answer<T: Tag>(&self, slot: Slot<T>) -> Result<T::Answer, MailboxError> {
-        let tag = T::NUMBER;
+        self.answer_at(slot.at, T::NUMBER, T::ANSWER_BYTES)
+            .map(T::decode)
+    }
+
+    /// The answer to tag number `tag` at `at`, which is to have `expected` bytes.
+    pub(super) fn answer_at(
+        &self,
+        at: usize,
+        tag: u32,
+        expected: u32,
+    ) -> Result<[u32; VALUE_WORDS], MailboxError> {
         if !self.is_answered()? {
             return Err(MailboxError::WrongCode { code: REQUEST });
         }
         let answer: [u32; TAG_HEADER + VALUE_WORDS] =
-            core::array::from_fn(|index| self.words.get(slot.at + index).map_or(0, Readable::get));
+            core::array::from_fn(|index| self.words.get(at + index).map_or(0, Readable::get));
         let [number, _, code, value @ ..] = answer;
         if number != tag || code & ANSWERED == 0 {
             return Err(MailboxError::TagNotAnswered { tag });
         }
-        let (got, expected) = (code & !ANSWERED, bytes(T::ANSWER_WORDS));
-        if got < expected {
+        let bytes = code & !ANSWERED;
+        if bytes < expected {
             return Err(MailboxError::ShortAnswer {
                 tag,
-                bytes: got,
+                bytes,
                 expected,
             });
         }
-        Ok(T::decode(value))
+        Ok(value)
     }
 
     /// Whether the VideoCore has been here.

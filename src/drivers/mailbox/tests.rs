@@ -7,7 +7,7 @@ use tock_registers::interfaces::{Readable, Writeable};
 
 use super::{
     ArmMemory, Clock, ClockRate, Mailbox, MailboxEnv, MailboxError, MemoryAnswer, PropertyBuffer,
-    TIMEOUT_US,
+    Question, TIMEOUT_US, Tag,
 };
 use crate::addr::PhysAddr;
 use crate::drivers::mmio::fake::FakeRegisters;
@@ -128,8 +128,15 @@ fn query(script: &[Act]) -> (Result<MemoryAnswer, MailboxError>, VideoCore) {
     let mut buffer = PropertyBuffer::new();
     let mailbox = videocore.mailbox();
     // SAFETY: this VideoCore writes through the reference that it is given, whatever the address.
-    let answer = unsafe { mailbox.query(ArmMemory, &mut buffer, ADDRESS, &mut videocore) };
-    (answer, videocore)
+    let answer = unsafe {
+        mailbox.query(
+            &Question::of(ArmMemory),
+            &mut buffer,
+            ADDRESS,
+            &mut videocore,
+        )
+    };
+    (answer.map(ArmMemory::decode), videocore)
 }
 
 const GOOD: Act = Act::Answer(&[(1, 0x8000_0000), (4, 0x8000_0008), (5, 0), (6, 0x3c00_0000)]);
@@ -194,7 +201,14 @@ fn a_mailbox_that_stays_full_ends_the_call_before_it_is_sent() {
     let mut buffer = PropertyBuffer::new();
     let mailbox = videocore.mailbox();
     // SAFETY: this VideoCore writes through the reference that it is given, whatever the address.
-    let answer = unsafe { mailbox.query(ArmMemory, &mut buffer, ADDRESS, &mut videocore) };
+    let answer = unsafe {
+        mailbox.query(
+            &Question::of(ArmMemory),
+            &mut buffer,
+            ADDRESS,
+            &mut videocore,
+        )
+    };
     let Err(MailboxError::FullTimeout { waited_us }) = answer else {
         panic!("{answer:?}");
     };
@@ -275,8 +289,15 @@ fn a_buffer_can_be_used_again() {
         videocore.script = [GOOD].to_vec();
         // SAFETY: this VideoCore writes through the reference that it is given, whatever the
         // address.
-        let answer = unsafe { mailbox.query(ArmMemory, &mut buffer, ADDRESS, &mut videocore) };
-        assert_eq!(answer, Ok(MEMORY));
+        let answer = unsafe {
+            mailbox.query(
+                &Question::of(ArmMemory),
+                &mut buffer,
+                ADDRESS,
+                &mut videocore,
+            )
+        };
+        assert_eq!(answer.map(ArmMemory::decode), Ok(MEMORY));
         assert_eq!(buffer.word(0).get(), 36);
     }
 }

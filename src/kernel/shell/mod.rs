@@ -10,6 +10,7 @@ use super::cross::CallError;
 use super::timers::TimerError;
 use crate::addr::VirtAddr;
 use crate::console::{Event, LineEditor, NumberError, parse_u64};
+use crate::drivers::watchdog::BadTime;
 use crate::paging::PagingError;
 
 mod cores;
@@ -49,6 +50,8 @@ enum CommandError {
         given: ChoiceText,
         expected: &'static str,
     },
+    /// The watchdog cannot count that.
+    Time(BadTime),
     /// The page tables refuse.
     Paging(PagingError),
     /// An address is not a multiple of the access's width.
@@ -109,6 +112,12 @@ impl From<NumberError> for CommandError {
     }
 }
 
+impl From<BadTime> for CommandError {
+    fn from(error: BadTime) -> Self {
+        Self::Time(error)
+    }
+}
+
 impl From<TimerError> for CommandError {
     fn from(error: TimerError) -> Self {
         Self::Timer(error)
@@ -135,6 +144,7 @@ impl fmt::Display for CommandError {
             Self::Choice { given, expected } => {
                 write!(f, "`{}` is not one of {expected}", given.as_str())
             }
+            Self::Time(error) => error.fmt(f),
             Self::Paging(error) => error.fmt(f),
             Self::Unaligned { va, bytes } => write!(f, "{va} is not a multiple of {bytes}"),
             Self::TooWide { value, bits } => write!(f, "{value:#x} does not fit {bits} bits"),
@@ -255,6 +265,12 @@ static COMMANDS: &[Command] = &[
         arguments: "",
         help: "show the boot log again",
         run: system::log,
+    },
+    Command {
+        name: "watchdog",
+        arguments: "[SECONDS|off]",
+        help: "reset the board when the shell hangs for 1 to 15 s",
+        run: system::watchdog,
     },
     Command {
         name: "reboot",

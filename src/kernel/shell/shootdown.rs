@@ -15,7 +15,7 @@ use crate::arch::aarch64::probe::{self, Width};
 use crate::arch::aarch64::relax::relax;
 use crate::board::raspi3::CORES;
 use crate::console::parse_u64;
-use crate::kernel::{per_core, smp, time};
+use crate::kernel::{smp, time};
 use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
 use crate::mm::layout;
 use crate::paging::{PageSize, PagingError, PagingHandler, PagingResult};
@@ -84,9 +84,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     let changed = change(rounds);
     let took_ms = (time::now_ns() - start_ns) / 1_000_000;
     STOP.store(true, Ordering::Release);
-    while (1..CORES).any(|core| per_core::of(core).is_busy()) {
-        per_core::idle_unless(|| false);
-    }
+    smp::wait_for_jobs();
     changed?;
     let mut wrong = 0;
     for (core, tally) in TALLIES.iter().enumerate().skip(1) {

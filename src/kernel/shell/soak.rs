@@ -16,7 +16,7 @@ use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::probe::{self, Width};
 use crate::board::raspi3::CORES;
 use crate::console::parse_u64;
-use crate::kernel::{console, cross, per_core, smp, time};
+use crate::kernel::{console, cross, smp, time};
 use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
 use crate::mm::{heap, layout};
 use crate::paging::PagingHandler;
@@ -136,9 +136,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     let end_ns = start_ns.saturating_add(seconds * 1_000_000_000);
     time::arm(seconds * 1_000_000_000, None, |_| stop(), 0)?;
     work(0);
-    while (1..CORES).any(|core| per_core::of(core).is_busy()) {
-        per_core::idle_unless(|| false);
-    }
+    smp::wait_for_jobs();
     report(out, end_ns - start_ns, before, missed)
 }
 

@@ -6,10 +6,11 @@ use core::fmt::Write;
 use super::{CommandError, no_arguments};
 use crate::arch::aarch64::cpu;
 use crate::board::raspi3;
-use crate::drivers::watchdog::{Ticks, Watchdog};
-use crate::kernel::console::{self, registers};
+use crate::console::parse_u64;
+use crate::drivers::watchdog::Ticks;
 use crate::kernel::record::boot_record;
-use crate::kernel::{log as boot_log, machine, smp};
+use crate::kernel::watchdog::{self, Armed};
+use crate::kernel::{console, log as boot_log, machine, smp};
 
 /// `info`
 pub(super) fn info(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
@@ -38,12 +39,47 @@ pub(super) fn log(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     Ok(())
 }
 
+/// `watchdog`
+pub(super) fn watchdog(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+    match arguments {
+        [] => return watchdog_state(out),
+        ["off"] => {
+            watchdog::disarm();
+            writeln!(out, "off")?;
+        }
+        [word] => {
+            let seconds = parse_u64(word)?;
+            Ticks::from_seconds(seconds)?;
+            writeln!(out, "armed: {seconds} s without the shell reset the board")?;
+            // An emulator may take the reset at once.
+            console::flush();
+            watchdog::arm(seconds)?;
+        }
+        _ => return Err(CommandError::Usage),
+    }
+    Ok(())
+}
+
+fn watchdog_state(out: &mut dyn Write) -> Result<(), CommandError> {
+    match watchdog::state() {
+        None => writeln!(out, "off")?,
+        Some(Armed { period, left }) => {
+            write!(out, "armed, {period} from each feed on, ")?;
+            match left {
+                Some(left) => writeln!(out, "{left} left")?,
+                None => writeln!(out, "but the registers say off")?,
+            }
+        }
+    }
+    Ok(())
+}
+
 /// `reboot`
 pub(super) fn reboot(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
     writeln!(out, "rebooting")?;
     console::flush();
-    watchdog().reset(Ticks::SOON);
+    watchdog::device().reset(Ticks::SOON);
     cpu::stop()
 }
 
@@ -52,11 +88,6 @@ pub(super) fn halt(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     no_arguments(arguments)?;
     writeln!(out, "halted")?;
     console::flush();
-    watchdog().halt();
+    watchdog::device().halt();
     cpu::stop()
-}
-
-fn watchdog() -> Watchdog {
-    cpu::device_barrier();
-    Watchdog::new(registers(raspi3::POWER_MANAGEMENT))
 }

@@ -1,6 +1,6 @@
 //! A loader that enters the image as boards, hypervisors and other loaders may: at any exception level, with
-//! the MMU and the caches on, with anything in x0, on one core or on all, from a wrong place, and with a mailbox
-//! that never answers.
+//! the MMU and the caches on, with anything in x0, on one core or on all, from a wrong place, with a mailbox that
+//! never answers, and with a watchdog that does nothing but remember.
 //!
 //! QEMU starts every core in it at EL3. A core's code is a straight line that was made for the case at hand: it
 //! writes the registers of the level that is to be entered, whose MMU is off or on from its first instruction
@@ -24,12 +24,16 @@ const LEVEL_2: u64 = TABLES + 0x1000;
 const LEVEL_3: u64 = TABLES + 0x2000;
 /// RAM in place of the mailbox.
 const SILENT_PAGE: u64 = TABLES + 0x3000;
+/// RAM in place of power management.
+const TAME_PAGE: u64 = TABLES + 0x4000;
 
 const CORES: u64 = 4;
 const PERIPHERALS: u64 = 0x3f00_0000;
 const LOCAL_PERIPHERALS: u64 = 0x4000_0000;
 /// The page with both mailboxes, and their status registers in it.
 const MAILBOX_PAGE: u64 = 0x3f00_b000;
+/// The page with the watchdog.
+const POWER_PAGE: u64 = 0x3f10_0000;
 const MAILBOX_0_STATUS: usize = 0x898;
 const STATUS_EMPTY: u32 = 1 << 30;
 
@@ -58,11 +62,20 @@ enum Regime {
     Stage2,
 }
 
+/// The device that has RAM in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Instead {
+    Nothing,
+    Mailbox,
+    Watchdog,
+}
+
 /// How to enter the image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Loader {
     level: Level,
     regime: Option<Regime>,
+    memory: Instead,
     x0: u64,
     kernel_at: u64,
     cores: u64,
@@ -74,6 +87,7 @@ impl Loader {
         Self {
             level,
             regime: None,
+            memory: Instead::Nothing,
             x0: 0,
             kernel_at: LOAD_ADDRESS,
             cores: 1,
@@ -91,9 +105,19 @@ impl Loader {
     }
 
     /// With RAM in place of the mailboxes, by a second stage of translation.
-    pub(crate) const fn with_silent_mailbox(mut self) -> Self {
+    pub(crate) const fn with_silent_mailbox(self) -> Self {
+        self.with_memory(Instead::Mailbox)
+    }
+
+    /// With RAM in place of the watchdog, by the same: it keeps what is written, and never bites.
+    pub(crate) const fn with_tame_watchdog(self) -> Self {
+        self.with_memory(Instead::Watchdog)
+    }
+
+    const fn with_memory(mut self, memory: Instead) -> Self {
         assert!(matches!(self.level, Level::El1) && self.regime.is_none());
         self.regime = Some(Regime::Stage2);
+        self.memory = memory;
         self
     }
 
@@ -131,7 +155,7 @@ impl Loader {
                 .arg(format!("loader,addr={start:#x},cpu-num={core}"));
         }
         match self.regime {
-            Some(regime) => setup.memory("tables", TABLES, &tables(regime)),
+            Some(regime) => setup.memory("tables", TABLES, &tables(regime, self.memory)),
             None => setup,
         }
     }
@@ -211,8 +235,8 @@ impl Regime {
     }
 }
 
-/// Levels 1 to 3 of an identity map, and the page in place of the mailboxes.
-fn tables(regime: Regime) -> Vec<u8> {
+/// Levels 1 to 3 of an identity map, and the pages in place of devices.
+fn tables(regime: Regime, instead: Instead) -> Vec<u8> {
     const TABLE: u64 = 0b11;
     let mut level_1 = [0; 512];
     level_1[0] = LEVEL_2 | TABLE;
@@ -224,14 +248,13 @@ fn tables(regime: Regime) -> Vec<u8> {
     }
     let mut level_3 = [0; 512];
     for (entry, start) in level_3.iter_mut().zip((PERIPHERALS..).step_by(0x1000)) {
+        let target = match (instead, start) {
+            (Instead::Mailbox, MAILBOX_PAGE) => SILENT_PAGE,
+            (Instead::Watchdog, POWER_PAGE) => TAME_PAGE,
+            _ => start,
+        };
         // A page instead of a block.
-        *entry = 0b10
-            | regime.device()
-            | if start == MAILBOX_PAGE {
-                SILENT_PAGE
-            } else {
-                start
-            };
+        *entry = 0b10 | regime.device() | target;
     }
     if regime == Regime::Stage2 {
         level_2[(PERIPHERALS >> 21) as usize] = LEVEL_3 | TABLE;
@@ -242,7 +265,7 @@ fn tables(regime: Regime) -> Vec<u8> {
         .iter()
         .flat_map(|entry: &u64| entry.to_le_bytes())
         .collect();
-    bytes.resize(bytes.len() + 0x1000, 0);
+    bytes.resize((TAME_PAGE - TABLES) as usize + 0x1000, 0);
     let status = (SILENT_PAGE - TABLES) as usize + MAILBOX_0_STATUS;
     bytes[status..status + 4].copy_from_slice(&STATUS_EMPTY.to_le_bytes());
     bytes

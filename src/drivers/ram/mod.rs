@@ -1,7 +1,9 @@
 //! Which physical memory the ARM may use: a decision from what the device tree and the mailbox say.
 //!
 //! Both speak for the firmware, and both may be absent, wrong, or at odds. A frame that belongs to
-//! the VideoCore must never be handed out, so where they differ only what both grant is RAM.
+//! the VideoCore must never be handed out, so where they differ only what both grant is RAM, and
+//! what the mailbox calls the VideoCore's is not, whoever else calls it RAM. What the tree reserves
+//! in it is judged in `reserved.rs`.
 //!
 //! # Decisions
 //!
@@ -11,9 +13,12 @@
 //! loaders do not), so it cannot know what the VideoCore has taken.
 #![forbid(unsafe_code)]
 
+mod reserved;
+
 use core::fmt;
 
-use super::device_tree::{Facts, MEMORY_RANGES};
+pub use self::reserved::{Judged, Needed, ROOM_BYTES, Reserved, Verdict};
+use super::device_tree::{Facts, MEMORY_RANGES, RESERVED_RANGES};
 use super::range::{PhysRange, RangeList};
 use crate::addr::{PAGE_SIZE, PhysAddr};
 
@@ -26,8 +31,10 @@ const ASSUMED: PhysRange = match PhysRange::new(PhysAddr::new(0), 64 << 20) {
 /// What is certain without asking.
 #[derive(Clone, Copy, Debug)]
 pub struct Certain {
-    /// Where RAM ends at the latest.
+    /// Where RAM that the ARM can use ends at the latest.
     pub ram_limit: PhysAddr,
+    /// Where the RAM chip ends; the VideoCore can use it to there.
+    pub chip_end: PhysAddr,
     /// What must be RAM, since the kernel lies in it.
     pub kernel: PhysRange,
 }
@@ -73,6 +80,13 @@ pub enum Refused {
         /// Where RAM ends at the latest.
         limit: PhysAddr,
     },
+    /// The VideoCore's share takes what it leaves to the ARM in any case.
+    TakesAll {
+        /// As claimed.
+        claimed: PhysRange,
+        /// What is the ARM's.
+        arm: PhysRange,
+    },
     /// The kernel is not in the claimed memory, and yet it runs.
     KernelOutside {
         /// Where the kernel is.
@@ -86,6 +100,9 @@ impl fmt::Display for Refused {
             Self::NoRange { base, size } => write!(f, "{size:#x} bytes at {base:#x} are no memory"),
             Self::PastLimit { claimed, limit } => {
                 write!(f, "{claimed} reaches past the end of RAM at {limit}")
+            }
+            Self::TakesAll { claimed, arm } => {
+                write!(f, "{claimed} takes a part of {arm}, which is the ARM's")
             }
             Self::KernelOutside { kernel } => {
                 write!(f, "the kernel's memory {kernel} is not in it")
@@ -115,8 +132,40 @@ impl fmt::Display for Differ {
     }
 }
 
+/// RAM and the VideoCore's share have memory in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overlap {
+    /// The VideoCore's share.
+    pub videocore: PhysRange,
+    /// Bytes of it that were called RAM, in whole frames.
+    pub bytes: usize,
+}
+
+impl fmt::Display for Overlap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:#x} bytes of RAM are in the VideoCore's {}; they are not used",
+            self.bytes, self.videocore
+        )
+    }
+}
+
+/// Ranges of RAM: as many as the tree can name, one more for the VideoCore's hole, and one for each
+/// reservation and the image.
+const RAM_RANGES: usize = MEMORY_RANGES + 1 + RESERVED_RANGES + 2;
+
 /// RAM: whole frames, sorted, without overlap.
-pub type Ram = RangeList<MEMORY_RANGES>;
+pub type Ram = RangeList<RAM_RANGES>;
+
+/// What the mailbox answers about RAM: base and size in bytes, if it does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MailboxClaims {
+    /// The ARM's share.
+    pub arm: Option<(u64, u64)>,
+    /// The VideoCore's share.
+    pub videocore: Option<(u64, u64)>,
+}
 
 /// What is RAM, who says so, and what there is to warn about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,16 +180,31 @@ pub struct Decision {
     pub device_tree_refused: Option<Refused>,
     /// There was an answer from the mailbox, and it is not believed.
     pub mailbox_refused: Option<Refused>,
+    /// The VideoCore's share, if the mailbox named one that is believed.
+    pub videocore: Option<PhysRange>,
+    /// Somebody called a part of it RAM.
+    pub overlap: Option<Overlap>,
+    /// There was an answer about the VideoCore's share, and it is not believed.
+    pub videocore_refused: Option<Refused>,
 }
 
-/// Decides what is RAM. `mailbox` is the base and the size in bytes that the mailbox answered.
+/// Decides what is RAM.
+#[inline(never)]
 #[must_use]
-pub fn ram_from(tree: Option<&Facts>, mailbox: Option<(u64, u64)>, certain: &Certain) -> Decision {
+pub fn ram_from(tree: Option<&Facts>, claims: MailboxClaims, certain: &Certain) -> Decision {
     let (tree, device_tree_refused) = split(tree.map(|facts| from_tree(facts, certain)));
-    let (mailbox, mailbox_refused) =
-        split(mailbox.map(|(base, size)| from_mailbox(base, size, certain)));
+    let (mailbox, mailbox_refused) = split(
+        claims
+            .arm
+            .map(|(base, size)| from_mailbox(base, size, certain)),
+    );
+    let (videocore, videocore_refused) = split(
+        claims
+            .videocore
+            .map(|(base, size)| videocore_from(base, size, certain)),
+    );
     let mut differ = None;
-    let (ram, source) = match (tree, mailbox) {
+    let (named, source) = match (tree, mailbox) {
         (Some(tree), Some(mailbox)) => {
             if *tree != [mailbox] {
                 differ = Some(Differ {
@@ -155,12 +219,28 @@ pub fn ram_from(tree: Option<&Facts>, mailbox: Option<(u64, u64)>, certain: &Cer
         (None, Some(mailbox)) => (Ram::of(mailbox), Source::Mailbox),
         (None, None) => (Ram::of(ASSUMED), Source::Assumed),
     };
+    let ram = videocore.map_or(named, |share| less(&named, share));
+    let taken = named.total_size() - ram.total_size();
     Decision {
         ram,
         source,
         differ,
         device_tree_refused,
         mailbox_refused,
+        videocore,
+        overlap: videocore.filter(|_| taken > 0).map(|videocore| Overlap {
+            videocore,
+            bytes: taken,
+        }),
+        videocore_refused,
+    }
+}
+
+/// What the VideoCore's `share` leaves of RAM, in whole frames.
+fn less(ram: &Ram, share: PhysRange) -> Ram {
+    match ram.without(share) {
+        Ok(rest) => in_frames(rest),
+        Err(full) => unreachable!("{full}: RAM has room for a split by the VideoCore"),
     }
 }
 
@@ -176,7 +256,7 @@ fn from_tree(facts: &Facts, certain: &Certain) -> Result<Ram, Refused> {
     for &claimed in facts.memory.iter() {
         check_limit(claimed, certain)?;
     }
-    let ram = facts.memory.merged().filter_map(whole_frames);
+    let ram = in_frames(facts.memory.widened().merged());
     if ram.iter().any(|range| range.contains(certain.kernel)) {
         Ok(ram)
     } else {
@@ -190,6 +270,21 @@ fn from_mailbox(base: u64, size: u64, certain: &Certain) -> Result<PhysRange, Re
     whole_frames(claimed)
         .filter(|ram| ram.contains(certain.kernel))
         .ok_or(kernel_outside(certain))
+}
+
+fn videocore_from(base: u64, size: u64, certain: &Certain) -> Result<PhysRange, Refused> {
+    let claimed = PhysRange::from_raw(base, size).ok_or(Refused::NoRange { base, size })?;
+    if claimed.end() > certain.chip_end {
+        return Err(Refused::PastLimit {
+            claimed,
+            limit: certain.chip_end,
+        });
+    }
+    if claimed.intersection(ASSUMED).is_some() {
+        let arm = ASSUMED;
+        return Err(Refused::TakesAll { claimed, arm });
+    }
+    Ok(claimed)
 }
 
 fn check_limit(claimed: PhysRange, certain: &Certain) -> Result<(), Refused> {
@@ -208,146 +303,15 @@ const fn kernel_outside(certain: &Certain) -> Refused {
     }
 }
 
+/// The whole frames of each range.
+#[inline(never)]
+fn in_frames(ram: Ram) -> Ram {
+    ram.filter_map(whole_frames)
+}
+
 fn whole_frames(range: PhysRange) -> Option<PhysRange> {
     range.aligned_inward(PAGE_SIZE)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Certain, Decision, Differ, Refused, Source, ram_from};
-    use crate::addr::PhysAddr;
-    use crate::drivers::device_tree::Facts;
-    use crate::drivers::range::{PhysRange, range};
-
-    const LIMIT: usize = 0x3f00_0000;
-
-    fn certain() -> Certain {
-        Certain {
-            ram_limit: PhysAddr::new(LIMIT),
-            kernel: range(0, 2 << 20),
-        }
-    }
-
-    fn tree(memory: &[PhysRange]) -> Facts {
-        let mut facts = Facts::default();
-        for &range in memory {
-            facts.memory.push(range).expect("room");
-        }
-        facts
-    }
-
-    fn decide(memory: &[PhysRange], mailbox: Option<(u64, u64)>) -> Decision {
-        ram_from(Some(&tree(memory)), mailbox, &certain())
-    }
-
-    #[test]
-    fn where_both_agree_there_is_nothing_to_warn_about() {
-        let decision = decide(&[range(0, 0x3b40_0000)], Some((0, 0x3b40_0000)));
-        assert_eq!(*decision.ram, [range(0, 0x3b40_0000)]);
-        assert_eq!(decision.source, Source::Both);
-        assert_eq!(decision.differ, None);
-        assert_eq!(decision.device_tree_refused, None);
-        assert_eq!(decision.mailbox_refused, None);
-    }
-
-    #[test]
-    fn where_they_differ_only_what_both_grant_is_ram() {
-        let decision = decide(
-            &[range(0, 0x1000_0000), range(0x2000_0000, 0x1f00_0000)],
-            Some((0, 0x3c00_0000)),
-        );
-        assert_eq!(
-            *decision.ram,
-            [range(0, 0x1000_0000), range(0x2000_0000, 0x1c00_0000)]
-        );
-        assert_eq!(decision.source, Source::Both);
-        let differ = Differ {
-            device_tree_bytes: 0x2f00_0000,
-            mailbox_bytes: 0x3c00_0000,
-        };
-        assert_eq!(decision.differ, Some(differ));
-    }
-
-    #[test]
-    fn the_only_voice_is_believed() {
-        let decision = decide(&[range(0, 0x1000_0000)], None);
-        assert_eq!(*decision.ram, [range(0, 0x1000_0000)]);
-        assert_eq!(decision.source, Source::DeviceTree);
-        let decision = ram_from(None, Some((0, 0x3c00_0000)), &certain());
-        assert_eq!(*decision.ram, [range(0, 0x3c00_0000)]);
-        assert_eq!(decision.source, Source::Mailbox);
-    }
-
-    #[test]
-    fn with_no_voice_at_all_64_mib_are_ram() {
-        let decision = ram_from(None, None, &certain());
-        assert_eq!(*decision.ram, [range(0, 0x0400_0000)]);
-        assert_eq!(decision.source, Source::Assumed);
-    }
-
-    #[test]
-    fn a_false_mailbox_counts_as_absent_and_says_why() {
-        let kernel = range(0, 2 << 20);
-        for (answer, refused) in [
-            ((0, 0), Refused::NoRange { base: 0, size: 0 }),
-            (
-                (0x1000, u64::MAX),
-                Refused::NoRange {
-                    base: 0x1000,
-                    size: u64::MAX,
-                },
-            ),
-            (
-                (0, 0x3f00_0001),
-                Refused::PastLimit {
-                    claimed: range(0, 0x3f00_0001),
-                    limit: PhysAddr::new(LIMIT),
-                },
-            ),
-            ((0x1000, 0x1000_0000), Refused::KernelOutside { kernel }),
-            ((0, 0x10_0000), Refused::KernelOutside { kernel }),
-        ] {
-            let decision = ram_from(None, Some(answer), &certain());
-            assert_eq!(decision.mailbox_refused, Some(refused));
-            assert_eq!(decision.source, Source::Assumed);
-            let decision = decide(&[range(0, 0x1000_0000)], Some(answer));
-            assert_eq!(decision.mailbox_refused, Some(refused));
-            assert_eq!(decision.source, Source::DeviceTree);
-        }
-    }
-
-    #[test]
-    fn a_tree_that_was_not_made_for_this_board_counts_as_absent() {
-        let decision = decide(&[range(0, 0x4000_0000)], Some((0, 0x3c00_0000)));
-        assert_eq!(decision.source, Source::Mailbox);
-        assert_eq!(*decision.ram, [range(0, 0x3c00_0000)]);
-        assert!(matches!(
-            decision.device_tree_refused,
-            Some(Refused::PastLimit { .. })
-        ));
-        let decision = decide(&[range(0x1000_0000, 0x1000_0000)], None);
-        assert_eq!(decision.source, Source::Assumed);
-        assert!(matches!(
-            decision.device_tree_refused,
-            Some(Refused::KernelOutside { .. })
-        ));
-    }
-
-    #[test]
-    fn ram_is_whole_frames_sorted_and_without_overlap() {
-        let decision = decide(
-            &[
-                range(0x1000_0800, 0x2000),
-                range(0x0800_0000, 0x1000),
-                range(0x0000_1000, 0x0800_0000),
-                range(0, 0x1000),
-                range(0x2000_0001, 0xffe),
-            ],
-            None,
-        );
-        assert_eq!(
-            *decision.ram,
-            [range(0, 0x0800_1000), range(0x1000_1000, 0x1000)]
-        );
-    }
-}
+mod tests;

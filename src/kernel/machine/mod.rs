@@ -1,13 +1,18 @@
-//! What this machine is: asked of the device tree and of the mailbox, once.
+//! What this machine is: asked of the device tree and of the mailbox, at boot.
+//!
+//! What may change is asked again whenever somebody wants to know: `describe.rs`.
 
-use core::fmt::{self, Write};
+mod describe;
+mod firmware;
 
-use super::console::{self, registers};
+use core::fmt;
+
+use super::console;
 use super::record::boot_record;
-use super::time::{self, counter_hz};
-use crate::addr::{PhysAddr, VirtAddr};
-use crate::arch::aarch64::relax::{Mutex, Once};
-use crate::arch::aarch64::{cache, cpu};
+use super::time::counter_hz;
+use crate::addr::{PAGE_SIZE, PhysAddr};
+use crate::arch::aarch64::cpu;
+use crate::arch::aarch64::relax::Once;
 use crate::board::raspi3;
 use crate::board::revision::Revision;
 use crate::console::{Hertz, Size};
@@ -15,14 +20,18 @@ use crate::drivers::device_tree::{
     AtZero, DeviceTree, Facts, HEADER_BYTES, MAX_TREE_BYTES, PointerError, TreeError,
 };
 use crate::drivers::mailbox::{
-    ArmMemory, BoardRevision, BoardSerial, Clock, ClockRate, FirmwareRevision, Mailbox, MailboxEnv,
-    MailboxError, PropertyBuffer, SetClockRate, Tag,
+    ArmMemory, BoardMac, BoardRevision, BoardSerial, Clock, ClockRate, FirmwareRevision,
+    MacAddress, MailboxError, MemoryAnswer, SetClockRate, VideoCoreMemory,
 };
 use crate::drivers::pl011::{BaudError, Divisor};
-use crate::drivers::ram::{Certain, Decision, ram_from};
+use crate::drivers::ram::{Certain, Decision, MailboxClaims, Needed, Reserved, ram_from};
 use crate::drivers::range::PhysRange;
 use crate::log;
 use crate::mm::kernel_space::linear;
+use crate::mm::symbols;
+
+pub(super) use describe::describe;
+use firmware::ask;
 
 /// boot/start.S cleans as much of a tree as is believed here.
 const _: () = assert!(MAX_TREE_BYTES == raspi3::DEVICE_TREE_MAX_SIZE);
@@ -30,7 +39,7 @@ const _: () = assert!(MAX_TREE_BYTES == raspi3::DEVICE_TREE_MAX_SIZE);
 /// What is known about the machine.
 pub(super) struct Machine {
     /// The device tree, and where it is.
-    pub(super) tree: Result<(Facts, PhysRange), NoTree>,
+    pub(super) tree: &'static Tree,
     /// The board's revision code.
     pub(super) revision: Result<Revision, MailboxError>,
     /// The board's serial number.
@@ -39,9 +48,16 @@ pub(super) struct Machine {
     pub(super) firmware: Result<u32, MailboxError>,
     /// What runs the UART, in Hz, and how that is known.
     pub(super) uart_clock: UartClock,
-    /// What is RAM.
+    /// The board's Ethernet address.
+    pub(super) mac: Result<MacAddress, MailboxError>,
+    /// What is RAM, less what may not be mapped.
     pub(super) ram: Decision,
+    /// What of it the device tree reserves.
+    pub(super) reserved: Reserved,
 }
+
+/// A tree and where it is, or why there is none.
+pub(super) type Tree = Result<(Facts, PhysRange), NoTree>;
 
 /// Why there is no device tree.
 #[derive(Clone, Debug)]
@@ -84,6 +100,8 @@ impl fmt::Display for ClockProblem {
 }
 
 static MACHINE: Once<Machine> = Once::new();
+/// The tree's facts, apart from the rest: they are large, and the boot stack is not.
+static TREE: Once<Tree> = Once::new();
 
 /// What is known about the machine; nothing before [`discover`].
 pub(super) fn machine() -> Option<&'static Machine> {
@@ -92,33 +110,67 @@ pub(super) fn machine() -> Option<&'static Machine> {
 
 /// Asks for everything. The console works from the first log line in here on.
 pub(super) fn discover(dtb: u64) -> &'static Machine {
-    let mut firmware = Firmware::new();
-    let uart_clock = uart_clock(&mut firmware);
+    let uart_clock = uart_clock();
     console::init(uart_clock.divisor);
     greet();
     if let Some(problem) = uart_clock.problem {
         let hz = Hertz(uart_clock.hz.into());
         log!("uart", "clock unknown ({problem}): {hz} assumed");
     }
-    MACHINE.call_once(|| {
-        let tree = read_tree(dtb);
-        let memory = firmware.ask(ArmMemory);
-        if let Err(error) = memory {
-            log!("mailbox", "no answer about memory: {error}");
-        }
-        let mailbox = memory
-            .map(|answer| (u64::from(answer.base), u64::from(answer.size)))
-            .ok();
-        let facts = tree.as_ref().ok().map(|(facts, _)| facts);
-        Machine {
-            revision: firmware.ask(BoardRevision).map(Revision),
-            serial: firmware.ask(BoardSerial),
-            firmware: firmware.ask(FirmwareRevision),
-            ram: ram_from(facts, mailbox, &certain()),
-            tree,
-            uart_clock,
-        }
-    })
+    let tree = TREE.call_once(|| read_tree(dtb));
+    MACHINE.call_once(|| settle(tree, uart_clock))
+}
+
+/// Everything that follows from the tree and from the mailbox. Never inlined, as [`read_tree`]: the boot
+/// stack has room for what each of them needs, one after the other.
+#[inline(never)]
+fn settle(tree: &'static Tree, uart_clock: UartClock) -> Machine {
+    let facts = tree.as_ref().ok().map(|(facts, _)| facts);
+    let mut ram = ram_from(facts, claims(), &certain());
+    let asked = facts.map_or(&[][..], |facts| &facts.reservations);
+    let reserved = Reserved::judge(asked, &mut ram.ram, &needed());
+    Machine {
+        revision: ask(BoardRevision).map(Revision),
+        serial: ask(BoardSerial),
+        firmware: ask(FirmwareRevision),
+        mac: ask(BoardMac),
+        ram,
+        reserved,
+        tree,
+        uart_clock,
+    }
+}
+
+/// What the mailbox says about RAM; what it does not answer is logged.
+fn claims() -> MailboxClaims {
+    let arm = ask(ArmMemory);
+    if let Err(error) = arm {
+        log!("mailbox", "no answer about memory: {error}");
+    }
+    let videocore = ask(VideoCoreMemory);
+    if let Err(error) = videocore {
+        log!("mailbox", "no answer about the VideoCore's memory: {error}");
+    }
+    let pair = |answer: MemoryAnswer| (u64::from(answer.base), u64::from(answer.size));
+    MailboxClaims {
+        arm: arm.map(pair).ok(),
+        videocore: videocore.map(pair).ok(),
+    }
+}
+
+/// What no reservation takes from the kernel.
+fn needed() -> Needed {
+    let image = symbols::image();
+    let (Some(image), Some(firmware_page)) = (
+        PhysRange::between(image.park, image.end),
+        PhysRange::new(raspi3::FIRMWARE_PAGE, PAGE_SIZE),
+    ) else {
+        unreachable!("the image and a page are not empty");
+    };
+    Needed {
+        image,
+        firmware_page,
+    }
 }
 
 /// What must be RAM: the image, and what is above it in the first 2 MiB.
@@ -129,6 +181,7 @@ fn certain() -> Certain {
     };
     Certain {
         ram_limit: PhysAddr::new(raspi3::RAM_LIMIT),
+        chip_end: PhysAddr::new(raspi3::RAM_CHIP_SIZE),
         kernel,
     }
 }
@@ -156,30 +209,20 @@ fn greet() {
 
 /// Logs what was found.
 pub(super) fn report(machine: &Machine) {
-    match (&machine.tree, &machine.revision) {
+    match (machine.tree, &machine.revision) {
         (Ok((facts, _)), _) if !facts.model.as_str().is_empty() => {
             log!("model", "{}", facts.model.as_str());
         }
         (_, Ok(revision)) => log!("model", "{revision} ({:#x})", revision.0),
         (_, Err(error)) => log!("model", "unknown: {error}"),
     }
-    match &machine.tree {
+    match machine.tree {
         Ok((_, place)) => log!("tree", "device tree at {place}"),
         Err(reason) => log!("tree", "no device tree: {reason}"),
     }
-    let ram = &machine.ram;
-    for range in ram.ram.iter() {
-        let size = Size(range.size() as u64);
-        log!("ram", "{range} {size} ({})", ram.source);
-    }
-    if let Some(differ) = ram.differ {
-        log!("ram", "warning: {differ}");
-    }
-    if let Some(refused) = ram.device_tree_refused {
-        log!("ram", "warning: the device tree is not believed: {refused}");
-    }
-    if let Some(refused) = ram.mailbox_refused {
-        log!("ram", "warning: the mailbox is not believed: {refused}");
+    report_ram(&machine.ram);
+    for judged in machine.reserved.judged() {
+        log!("reserve", "{judged}");
     }
     log!(
         "uart",
@@ -189,8 +232,36 @@ pub(super) fn report(machine: &Machine) {
     );
 }
 
+/// Logs what is RAM, and what there is to warn about.
+fn report_ram(ram: &Decision) {
+    for range in ram.ram.iter() {
+        let size = Size(range.size() as u64);
+        log!("ram", "{range} {size} ({})", ram.source);
+    }
+    if let Some(share) = ram.videocore {
+        let size = Size(share.size() as u64);
+        log!("vc", "{share} {size} is the VideoCore's");
+    }
+    if let Some(differ) = ram.differ {
+        log!("ram", "warning: {differ}");
+    }
+    if let Some(overlap) = ram.overlap {
+        log!("ram", "warning: {overlap}");
+    }
+    for (who, refused) in [
+        ("device tree", ram.device_tree_refused),
+        ("mailbox", ram.mailbox_refused),
+        ("mailbox, about the VideoCore,", ram.videocore_refused),
+    ] {
+        if let Some(refused) = refused {
+            log!("ram", "warning: the {who} is not believed: {refused}");
+        }
+    }
+}
+
 /// The device tree that x0 points to.
-fn read_tree(x0: u64) -> Result<(Facts, PhysRange), NoTree> {
+#[inline(never)]
+fn read_tree(x0: u64) -> Tree {
     let limit = PhysAddr::new(raspi3::RAM_LIMIT);
     let tree = DeviceTree::validate_pointer(x0, limit, AtZero::Look).map_err(NoTree::Pointer)?;
     let header = linear(tree.base()).as_usize() as *const [u8; HEADER_BYTES];
@@ -209,18 +280,18 @@ fn read_tree(x0: u64) -> Result<(Facts, PhysRange), NoTree> {
 }
 
 /// The clock that the UART runs on, and the divisor for it.
-fn uart_clock(firmware: &mut Firmware) -> UartClock {
+fn uart_clock() -> UartClock {
     let baud = raspi3::CONSOLE_BAUD;
     let mut problem = None;
     for attempt in 0..2 {
         if attempt == 1 {
             // What it answers is what it was asked for; the rate is read again.
-            let _ = firmware.ask(SetClockRate {
+            let _ = ask(SetClockRate {
                 clock: Clock::Uart,
                 rate_hz: raspi3::UART_CLOCK_HZ,
             });
         }
-        let answer = firmware.ask(ClockRate(Clock::Uart));
+        let answer = ask(ClockRate(Clock::Uart));
         match answer.map(|hz| (hz, Divisor::for_baud(hz, baud))) {
             Ok((hz, Ok(divisor))) => {
                 let problem = None;
@@ -247,99 +318,3 @@ const ASSUMED_DIVISOR: Divisor =
         Ok(divisor) => divisor,
         Err(_) => panic!("the assumed clock gives the console's speed"),
     };
-
-/// The buffer that VideoCore reads and writes: whole cache lines, for ever.
-static BUFFER: Mutex<PropertyBuffer> = Mutex::new(PropertyBuffer::new());
-
-/// The VideoCore's firmware, asked by mailbox. Once it has been silent it is not asked again.
-struct Firmware {
-    mailbox: Mailbox,
-    silence: Option<MailboxError>,
-}
-
-impl Firmware {
-    fn new() -> Self {
-        Self {
-            mailbox: Mailbox::new(registers(raspi3::MAILBOX)),
-            silence: None,
-        }
-    }
-
-    fn ask<T: Tag>(&mut self, tag: T) -> Result<T::Answer, MailboxError> {
-        if let Some(silence) = self.silence {
-            return Err(silence);
-        }
-        let mut buffer = BUFFER.lock();
-        let va = VirtAddr::new((&raw const *buffer).addr());
-        let address = PhysAddr::new(va.as_usize() & !raspi3::KERNEL_VA_OFFSET);
-        // SAFETY: `address` is the buffer's: a static lies in the linear map. It is one for ever.
-        let answer = unsafe { self.mailbox.query(tag, &mut buffer, address, &mut Env) };
-        if let Err(error @ (MailboxError::NoAnswer { .. } | MailboxError::FullTimeout { .. })) =
-            answer
-        {
-            self.silence = Some(error);
-        }
-        answer
-    }
-}
-
-/// What the mailbox driver needs of the CPU.
-struct Env;
-
-impl MailboxEnv for Env {
-    fn now_us(&mut self) -> u64 {
-        time::now_us()
-    }
-
-    fn clean_invalidate(&mut self, buffer: &PropertyBuffer) {
-        let start = (&raw const *buffer).addr();
-        cache::clean_and_invalidate(start, start + size_of::<PropertyBuffer>());
-    }
-
-    fn invalidate(&mut self, buffer: &PropertyBuffer) {
-        let start = (&raw const *buffer).addr();
-        // SAFETY: the buffer fills its cache lines, and nothing was written to it since it was
-        // cleaned.
-        unsafe { cache::invalidate_to_coherency(start, start + size_of::<PropertyBuffer>()) };
-    }
-
-    fn barrier(&mut self) {
-        cache::barrier();
-    }
-}
-
-/// One line each about the machine, for the shell.
-pub(super) fn describe(out: &mut dyn Write) -> fmt::Result {
-    let Some(machine) = machine() else {
-        return Ok(());
-    };
-    match &machine.tree {
-        Ok((facts, place)) => {
-            writeln!(out, "model     {}", facts.model.as_str())?;
-            writeln!(out, "tree      device tree at {place}")?;
-            writeln!(out, "bootargs  {}", facts.bootargs.as_str())?;
-        }
-        Err(reason) => writeln!(out, "tree      no device tree: {reason}")?,
-    }
-    match &machine.revision {
-        Ok(revision) => writeln!(out, "board     {revision} ({:#x})", revision.0)?,
-        Err(error) => writeln!(out, "board     unknown: {error}")?,
-    }
-    match &machine.serial {
-        Ok(serial) => writeln!(out, "serial    {serial:#018x}")?,
-        Err(error) => writeln!(out, "serial    unknown: {error}")?,
-    }
-    match &machine.firmware {
-        Ok(revision) => writeln!(out, "firmware  {revision:#x}")?,
-        Err(error) => writeln!(out, "firmware  unknown: {error}")?,
-    }
-    let ram = &machine.ram;
-    let size = Size(ram.ram.total_size() as u64);
-    writeln!(out, "ram       {size} ({})", ram.source)?;
-    writeln!(
-        out,
-        "clocks    UART {}, counter {}",
-        Hertz(machine.uart_clock.hz.into()),
-        Hertz(counter_hz().into())
-    )
-}

@@ -1,0 +1,272 @@
+//! What becomes of the places that the device tree asks to be left alone.
+//!
+//! | a reservation that... | answer |
+//! |---|---|
+//! | lies in RAM | kept: its frames, whole ones, are nobody's |
+//! | overlaps another in part | both are kept, and it is reported |
+//! | reaches past RAM | its part in RAM is kept, and it is reported |
+//! | lies outside RAM | there is nothing to keep |
+//! | overlaps the image | the image is the kernel's; the rest is kept, and it is reported |
+//! | is empty, or reaches past the last address | ignored, and reported |
+//! | leaves the kernel too little RAM to run | ignored, and reported |
+//! | is `no-map` as well | left out of RAM as a whole: neither a frame nor mapped |
+//!
+//! One that equals another, or contains it, is no conflict: loaders put a place into the reservation
+//! block and into `/reserved-memory`. Nor is one over the device tree itself, which loaders reserve.
+//!
+//! # Decisions
+//! They are judged in their order, each beside those that were kept before: what is refused for lack of
+//! room is the one that takes the last of it, so that the others hold.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use super::Ram;
+use crate::addr::PAGE_SIZE;
+use crate::drivers::device_tree::{Mapping, RESERVED_RANGES, Reservation};
+use crate::drivers::range::PhysRange;
+
+/// Bytes in one piece behind the image that the kernel insists on: metadata of all frames (at most
+/// 1 MiB), page tables, stacks, the heap, and something to work with.
+pub const ROOM_BYTES: usize = 8 << 20;
+
+/// Places that a reservation cannot take from the kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Needed {
+    /// The image, whole frames.
+    pub image: PhysRange,
+    /// The frame in which cores wait: it stays mapped until they run.
+    pub firmware_page: PhysRange,
+}
+
+/// What became of a reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Left alone.
+    Kept,
+    /// Left alone; overlaps another in part.
+    Overlaps {
+        /// The other.
+        other: PhysRange,
+    },
+    /// Left alone as far as there is RAM.
+    PastRam {
+        /// That part.
+        kept: PhysRange,
+    },
+    /// Left alone but for the image.
+    Image {
+        /// The image.
+        image: PhysRange,
+    },
+    /// Left alone, but mapped in part.
+    FirmwarePage {
+        /// That part.
+        page: PhysRange,
+    },
+    /// There is no RAM.
+    OutsideRam,
+    /// Ignored: no byte.
+    Empty,
+    /// Ignored: reaches past the last address.
+    Wraps,
+    /// Ignored: the kernel could not run.
+    NoRoom {
+        /// What it would leave in one piece, in bytes.
+        bytes: usize,
+    },
+}
+
+impl Verdict {
+    /// Whether there is something wrong with the reservation.
+    #[must_use]
+    pub const fn is_conflict(&self) -> bool {
+        !matches!(self, Self::Kept | Self::OutsideRam)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kept => f.write_str("left alone"),
+            Self::Overlaps { other } => write!(f, "overlaps {other}: both are left alone"),
+            Self::PastRam { kept } => write!(f, "reaches past RAM: {kept} is left alone"),
+            Self::Image { image } => {
+                write!(f, "overlaps the kernel at {image}: the rest is left alone")
+            }
+            Self::FirmwarePage { page } => {
+                write!(f, "left alone, but {page} is mapped: cores wait there")
+            }
+            Self::OutsideRam => f.write_str("not in RAM"),
+            Self::Empty => f.write_str("no memory: ignored"),
+            Self::Wraps => f.write_str("reaches past the last address: ignored"),
+            Self::NoRoom { bytes } => {
+                write!(
+                    f,
+                    "leaves the kernel {bytes:#x} bytes in one piece: ignored"
+                )
+            }
+        }
+    }
+}
+
+/// A reservation, and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// As the tree has it.
+    pub reservation: Reservation,
+    /// The answer.
+    pub verdict: Verdict,
+}
+
+impl fmt::Display for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let warning = if self.verdict.is_conflict() {
+            "warning: "
+        } else {
+            ""
+        };
+        let no_map = match self.reservation.mapping {
+            Mapping::Allowed => "",
+            Mapping::Forbidden => " (no-map)",
+        };
+        write!(f, "{warning}{}{no_map} {}", self.reservation, self.verdict)
+    }
+}
+
+/// All reservations of a tree, judged.
+#[derive(Clone, Debug, Default)]
+pub struct Reserved {
+    /// Whole frames that are nobody's, merged: at most one more range than there are reservations,
+    /// for what lies below the image and what lies above it ends at its edges.
+    pub kept: Ram,
+    judged: [Option<Judged>; RESERVED_RANGES],
+}
+
+impl Reserved {
+    /// Judges what is `asked` of `ram`, and takes out of `ram` what may not be mapped:
+    /// [`RESERVED_RANGES`] at most, the rest is not looked at.
+    #[inline(never)]
+    #[must_use]
+    pub fn judge(asked: &[Reservation], ram: &mut Ram, needed: &Needed) -> Self {
+        let mut reserved = Self::default();
+        let mut unmapped = Ram::new();
+        for (index, &reservation) in asked.iter().take(RESERVED_RANGES).enumerate() {
+            let verdict = reserved.place(reservation, ram, needed, &mut unmapped);
+            reserved.judged[index] = Some(Judged {
+                reservation,
+                verdict,
+            });
+        }
+        for hole in unmapped.iter() {
+            let Ok(rest) = ram.without(*hole) else {
+                unreachable!("RAM has room for a split by every range that is kept");
+            };
+            *ram = rest;
+        }
+        reserved
+    }
+
+    /// Every reservation with its answer, in the order of the tree.
+    pub fn judged(&self) -> impl Iterator<Item = &Judged> {
+        self.judged.iter().flatten()
+    }
+
+    /// Judges one, and keeps what is to be kept of it.
+    #[inline(never)]
+    fn place(
+        &mut self,
+        reservation: Reservation,
+        ram: &Ram,
+        needed: &Needed,
+        unmapped: &mut Ram,
+    ) -> Verdict {
+        let Some(range) = reservation.range() else {
+            return match reservation.size {
+                0 => Verdict::Empty,
+                _ => Verdict::Wraps,
+            };
+        };
+        let Some(in_ram) = in_ram(range, ram) else {
+            return Verdict::OutsideRam;
+        };
+        let frames = in_ram.aligned_outward(PAGE_SIZE).unwrap_or(in_ram);
+        let mut kept = self.kept;
+        push_parts(&mut kept, frames, needed.image);
+        let bytes = room(ram, needed.image, &kept);
+        if bytes < ROOM_BYTES && bytes < room(ram, needed.image, &self.kept) {
+            return Verdict::NoRoom { bytes };
+        }
+        self.kept = kept;
+        let forbidden = reservation.mapping == Mapping::Forbidden;
+        if forbidden {
+            forbid(unmapped, frames, needed);
+        }
+        if range.intersection(needed.image).is_some() {
+            let image = needed.image;
+            return Verdict::Image { image };
+        }
+        match frames.intersection(needed.firmware_page) {
+            Some(page) if forbidden => Verdict::FirmwarePage { page },
+            _ => match self.overlapped(range) {
+                Some(other) => Verdict::Overlaps { other },
+                None if in_ram != range => Verdict::PastRam { kept: in_ram },
+                None => Verdict::Kept,
+            },
+        }
+    }
+
+    /// A reservation judged before that has a part in common with `range`, while neither contains the
+    /// other.
+    fn overlapped(&self, range: PhysRange) -> Option<PhysRange> {
+        let mut before = self.judged().filter(|judged| {
+            !matches!(judged.verdict, Verdict::OutsideRam | Verdict::NoRoom { .. })
+        });
+        before.find_map(|judged| {
+            let other = judged.reservation.range()?;
+            let common = other.intersection(range)?;
+            (common != other && common != range).then_some(other)
+        })
+    }
+}
+
+/// Adds `frames` to what is not mapped, but for what has to be.
+fn forbid(unmapped: &mut Ram, frames: PhysRange, needed: &Needed) {
+    for part in frames.without(needed.firmware_page).into_iter().flatten() {
+        push_parts(unmapped, part, needed.image);
+    }
+}
+
+/// What of `range` lies from the first byte of RAM to its last; `None` if it touches no RAM.
+fn in_ram(range: PhysRange, ram: &Ram) -> Option<PhysRange> {
+    ram.iter().find_map(|part| part.intersection(range))?;
+    let whole = PhysRange::between(ram.first()?.base(), ram.last()?.end())?;
+    whole.intersection(range)
+}
+
+/// Adds to `list` what `hole` leaves of `range`.
+#[inline(never)]
+fn push_parts(list: &mut Ram, range: PhysRange, hole: PhysRange) {
+    for part in range.without(hole).into_iter().flatten() {
+        let Ok(()) = list.push(part) else {
+            unreachable!("there is room for the parts of every reservation");
+        };
+    }
+    *list = list.merged();
+}
+
+/// Bytes of the largest piece of RAM behind the image that nothing in `kept`, sorted, touches.
+#[inline(never)]
+fn room(ram: &Ram, image: PhysRange, kept: &Ram) -> usize {
+    let mut most = 0;
+    for range in ram.iter() {
+        let mut start = range.base().max(image.end());
+        for hole in kept.iter().filter(|hole| hole.end() > range.base()) {
+            let end = range.end().min(hole.base());
+            most = most.max(end.checked_sub(start).unwrap_or(0));
+            start = start.max(hole.end());
+        }
+        most = most.max(range.end().checked_sub(start).unwrap_or(0));
+    }
+    most
+}

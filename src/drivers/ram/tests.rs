@@ -1,0 +1,486 @@
+//! Claims that agree, differ and lie; reservations that are in each other's way.
+
+use super::{
+    Certain, Decision, Differ, MailboxClaims, Needed, Overlap, ROOM_BYTES, Ram, Refused, Reserved,
+    Source, Verdict, ram_from,
+};
+use crate::addr::PhysAddr;
+use crate::drivers::device_tree::{Facts, Mapping, Reservation};
+use crate::drivers::range::{PhysRange, range};
+
+const LIMIT: usize = 0x3f00_0000;
+
+fn certain() -> Certain {
+    Certain {
+        ram_limit: PhysAddr::new(LIMIT),
+        chip_end: PhysAddr::new(0x4000_0000),
+        kernel: range(0, 2 << 20),
+    }
+}
+
+fn tree(memory: &[PhysRange]) -> Facts {
+    let mut facts = Facts::default();
+    for &range in memory {
+        facts.memory.push(range).expect("room");
+    }
+    facts
+}
+
+fn decide(memory: &[PhysRange], mailbox: Option<(u64, u64)>) -> Decision {
+    ram_from(Some(&tree(memory)), arm(mailbox), &certain())
+}
+
+fn arm(arm: Option<(u64, u64)>) -> MailboxClaims {
+    MailboxClaims {
+        arm,
+        videocore: None,
+    }
+}
+
+#[test]
+fn where_both_agree_there_is_nothing_to_warn_about() {
+    let decision = decide(&[range(0, 0x3b40_0000)], Some((0, 0x3b40_0000)));
+    assert_eq!(*decision.ram, [range(0, 0x3b40_0000)]);
+    assert_eq!(decision.source, Source::Both);
+    assert_eq!(decision.differ, None);
+    assert_eq!(decision.device_tree_refused, None);
+    assert_eq!(decision.mailbox_refused, None);
+}
+
+#[test]
+fn where_they_differ_only_what_both_grant_is_ram() {
+    let decision = decide(
+        &[range(0, 0x1000_0000), range(0x2000_0000, 0x1f00_0000)],
+        Some((0, 0x3c00_0000)),
+    );
+    assert_eq!(
+        *decision.ram,
+        [range(0, 0x1000_0000), range(0x2000_0000, 0x1c00_0000)]
+    );
+    assert_eq!(decision.source, Source::Both);
+    let differ = Differ {
+        device_tree_bytes: 0x2f00_0000,
+        mailbox_bytes: 0x3c00_0000,
+    };
+    assert_eq!(decision.differ, Some(differ));
+}
+
+#[test]
+fn the_only_voice_is_believed() {
+    let decision = decide(&[range(0, 0x1000_0000)], None);
+    assert_eq!(*decision.ram, [range(0, 0x1000_0000)]);
+    assert_eq!(decision.source, Source::DeviceTree);
+    let decision = ram_from(None, arm(Some((0, 0x3c00_0000))), &certain());
+    assert_eq!(*decision.ram, [range(0, 0x3c00_0000)]);
+    assert_eq!(decision.source, Source::Mailbox);
+}
+
+#[test]
+fn with_no_voice_at_all_64_mib_are_ram() {
+    let decision = ram_from(None, arm(None), &certain());
+    assert_eq!(*decision.ram, [range(0, 0x0400_0000)]);
+    assert_eq!(decision.source, Source::Assumed);
+}
+
+#[test]
+fn a_false_mailbox_counts_as_absent_and_says_why() {
+    let kernel = range(0, 2 << 20);
+    for (answer, refused) in [
+        ((0, 0), Refused::NoRange { base: 0, size: 0 }),
+        (
+            (0x1000, u64::MAX),
+            Refused::NoRange {
+                base: 0x1000,
+                size: u64::MAX,
+            },
+        ),
+        (
+            (0, 0x3f00_0001),
+            Refused::PastLimit {
+                claimed: range(0, 0x3f00_0001),
+                limit: PhysAddr::new(LIMIT),
+            },
+        ),
+        ((0x1000, 0x1000_0000), Refused::KernelOutside { kernel }),
+        ((0, 0x10_0000), Refused::KernelOutside { kernel }),
+    ] {
+        let decision = ram_from(None, arm(Some(answer)), &certain());
+        assert_eq!(decision.mailbox_refused, Some(refused));
+        assert_eq!(decision.source, Source::Assumed);
+        let decision = decide(&[range(0, 0x1000_0000)], Some(answer));
+        assert_eq!(decision.mailbox_refused, Some(refused));
+        assert_eq!(decision.source, Source::DeviceTree);
+    }
+}
+
+#[test]
+fn a_tree_that_was_not_made_for_this_board_counts_as_absent() {
+    let decision = decide(&[range(0, 0x4000_0000)], Some((0, 0x3c00_0000)));
+    assert_eq!(decision.source, Source::Mailbox);
+    assert_eq!(*decision.ram, [range(0, 0x3c00_0000)]);
+    assert!(matches!(
+        decision.device_tree_refused,
+        Some(Refused::PastLimit { .. })
+    ));
+    let decision = decide(&[range(0x1000_0000, 0x1000_0000)], None);
+    assert_eq!(decision.source, Source::Assumed);
+    assert!(matches!(
+        decision.device_tree_refused,
+        Some(Refused::KernelOutside { .. })
+    ));
+}
+
+#[test]
+fn ram_is_whole_frames_sorted_and_without_overlap() {
+    let decision = decide(
+        &[
+            range(0x1000_0800, 0x2000),
+            range(0x0800_0000, 0x1000),
+            range(0x0000_1000, 0x0800_0000),
+            range(0, 0x1000),
+            range(0x2000_0001, 0xffe),
+        ],
+        None,
+    );
+    assert_eq!(
+        *decision.ram,
+        [range(0, 0x0800_1000), range(0x1000_1000, 0x1000)]
+    );
+}
+
+/// The mailbox's answers alone.
+fn shares(arm: (u64, u64), videocore: (u64, u64)) -> Decision {
+    let claims = MailboxClaims {
+        arm: Some(arm),
+        videocore: Some(videocore),
+    };
+    ram_from(None, claims, &certain())
+}
+
+#[test]
+fn shares_that_touch_are_no_conflict() {
+    let decision = shares((0, 0x3c00_0000), (0x3c00_0000, 0x0400_0000));
+    assert_eq!(*decision.ram, [range(0, 0x3c00_0000)]);
+    assert_eq!(decision.videocore, Some(range(0x3c00_0000, 0x0400_0000)));
+    assert_eq!(decision.overlap, None);
+    assert_eq!(decision.videocore_refused, None);
+}
+
+#[test]
+fn what_the_videocore_has_is_not_ram_whoever_says_so() {
+    // 0x3b40_0000 is the VideoCore's: 0xc0_0000 bytes of what the mailbox itself calls the ARM's.
+    let videocore = range(0x3b40_0000, 0x04c0_0000);
+    let decision = shares((0, 0x3c00_0000), (0x3b40_0000, 0x04c0_0000));
+    assert_eq!(*decision.ram, [range(0, 0x3b40_0000)]);
+    let bytes = 0xc0_0000;
+    assert_eq!(decision.overlap, Some(Overlap { videocore, bytes }));
+
+    // In the middle of what the tree calls RAM, and in parts of frames.
+    let claims = MailboxClaims {
+        arm: None,
+        videocore: Some((0x1000_0800, 0x1000)),
+    };
+    let tree = tree(&[range(0, 0x2000_0000)]);
+    let decision = ram_from(Some(&tree), claims, &certain());
+    assert_eq!(
+        *decision.ram,
+        [range(0, 0x1000_0000), range(0x1000_2000, 0x0fff_e000)]
+    );
+    assert_eq!(decision.overlap.map(|overlap| overlap.bytes), Some(0x2000));
+}
+
+#[test]
+fn a_share_of_the_videocore_that_cannot_be_takes_nothing() {
+    let assumed = range(0, 0x0400_0000);
+    for (share, refused) in [
+        ((0, 0), Refused::NoRange { base: 0, size: 0 }),
+        (
+            (0x3c00_0000, 0x0400_0001),
+            Refused::PastLimit {
+                claimed: range(0x3c00_0000, 0x0400_0001),
+                limit: PhysAddr::new(0x4000_0000),
+            },
+        ),
+        (
+            (0x03ff_f000, 0x3000_0000),
+            Refused::TakesAll {
+                claimed: range(0x03ff_f000, 0x3000_0000),
+                arm: assumed,
+            },
+        ),
+    ] {
+        let decision = shares((0, 0x3c00_0000), share);
+        assert_eq!(decision.videocore_refused, Some(refused));
+        assert_eq!(decision.videocore, None);
+        assert_eq!(*decision.ram, [range(0, 0x3c00_0000)]);
+    }
+}
+
+const IMAGE: PhysRange = match PhysRange::new(PhysAddr::new(0x8_0000), 0x14_0000) {
+    Some(image) => image,
+    None => panic!("a range"),
+};
+
+fn needed() -> Needed {
+    Needed {
+        image: IMAGE,
+        firmware_page: range(0, 0x1000),
+    }
+}
+
+const fn asked(base: u64, size: u64) -> Reservation {
+    let mapping = Mapping::Allowed;
+    Reservation {
+        base,
+        size,
+        mapping,
+    }
+}
+
+const fn no_map(base: u64, size: u64) -> Reservation {
+    let mapping = Mapping::Forbidden;
+    Reservation {
+        base,
+        size,
+        mapping,
+    }
+}
+
+/// Judges reservations in 256 MiB of RAM.
+fn judge(asked: &[Reservation]) -> (Reserved, std::vec::Vec<Verdict>) {
+    let (reserved, _, verdicts) = judge_and_map(asked);
+    (reserved, verdicts)
+}
+
+/// The same, with what of the RAM may be mapped.
+fn judge_and_map(asked: &[Reservation]) -> (Reserved, Ram, std::vec::Vec<Verdict>) {
+    let mut ram = Ram::of(range(0, 0x1000_0000));
+    let reserved = Reserved::judge(asked, &mut ram, &needed());
+    let verdicts = reserved.judged().map(|judged| judged.verdict).collect();
+    (reserved, ram, verdicts)
+}
+
+#[test]
+fn what_is_reserved_in_ram_is_kept_in_whole_frames() {
+    let (reserved, verdicts) = judge(&[asked(0x0800_0000, 0x2000), asked(0x0900_0fff, 2)]);
+    assert_eq!(verdicts, [Verdict::Kept, Verdict::Kept]);
+    assert_eq!(
+        *reserved.kept,
+        [range(0x0800_0000, 0x2000), range(0x0900_0000, 0x2000)]
+    );
+}
+
+#[test]
+fn reservations_that_are_none_are_ignored_and_the_others_are_kept() {
+    let (reserved, verdicts) = judge(&[
+        asked(0x0800_0000, 0),
+        asked(0xffff_ffff_ffff_f000, 0x1000),
+        asked(u64::MAX, u64::MAX),
+        asked(0x2000_0000, 0x1000),
+        asked(0x0900_0000, 0x1000),
+    ]);
+    assert_eq!(
+        verdicts,
+        [
+            Verdict::Empty,
+            Verdict::Wraps,
+            Verdict::Wraps,
+            Verdict::OutsideRam,
+            Verdict::Kept
+        ]
+    );
+    assert_eq!(*reserved.kept, [range(0x0900_0000, 0x1000)]);
+}
+
+#[test]
+fn a_reservation_past_the_end_of_ram_is_kept_up_to_there() {
+    for size in [0x1001, 0x1000_0000, u64::MAX - 0x0fff_f000] {
+        let (reserved, verdicts) = judge(&[asked(0x0fff_f000, size)]);
+        let kept = range(0x0fff_f000, 0x1000);
+        assert_eq!(verdicts, [Verdict::PastRam { kept }], "{size:#x}");
+        assert_eq!(*reserved.kept, [kept]);
+    }
+    let (_, verdicts) = judge(&[asked(0x0fff_f000, 0x1000)]);
+    assert_eq!(verdicts, [Verdict::Kept]);
+}
+
+#[test]
+fn a_reservation_over_the_image_leaves_the_image_to_the_kernel() {
+    let image = IMAGE;
+    for (asked, kept) in [
+        (
+            asked(0x4_0000, 0x20_0000),
+            &[range(0x4_0000, 0x4_0000), range(0x1c_0000, 0x8_0000)][..],
+        ),
+        (asked(0x10_0000, 0x1000), &[]),
+        (asked(0, 0x8_0001), &[range(0, 0x8_0000)]),
+        (asked(0x1b_ffff, 2), &[range(0x1c_0000, 0x1000)]),
+    ] {
+        let (reserved, verdicts) = judge(&[asked]);
+        assert_eq!(verdicts, [Verdict::Image { image }], "{asked}");
+        assert_eq!(*reserved.kept, *kept, "{asked}");
+    }
+    // Beside it is not over it.
+    let (_, verdicts) = judge(&[asked(0, 0x8_0000), asked(0x1c_0000, 0x1000)]);
+    assert_eq!(verdicts, [Verdict::Kept, Verdict::Kept]);
+}
+
+#[test]
+fn reservations_that_overlap_in_part_are_both_kept_and_told() {
+    let first = asked(0x0800_0000, 0x3000);
+    let (reserved, verdicts) = judge(&[
+        first,
+        // The same again, a part of it, all of it and more: as loaders write them twice.
+        first,
+        asked(0x0800_1000, 0x1000),
+        asked(0x0800_0000, 0x4000),
+        asked(0x0800_2000, 0x4000),
+    ]);
+    let kept = Verdict::Kept;
+    let other = range(0x0800_0000, 0x3000);
+    assert_eq!(
+        verdicts,
+        [kept, kept, kept, kept, Verdict::Overlaps { other }]
+    );
+    assert_eq!(*reserved.kept, [range(0x0800_0000, 0x6000)]);
+}
+
+#[test]
+fn a_reservation_that_leaves_no_room_is_ignored_and_those_before_and_after_hold() {
+    let small = asked(0x0800_0000, 0x1000);
+    let (reserved, verdicts) = judge(&[
+        small,
+        asked(0, 0x1000_0000),
+        asked(0, u64::MAX),
+        asked(0x0900_0000, 0x1000),
+    ]);
+    let no_room = Verdict::NoRoom { bytes: 0 };
+    assert_eq!(verdicts, [Verdict::Kept, no_room, no_room, Verdict::Kept]);
+    assert_eq!(
+        *reserved.kept,
+        [range(0x0800_0000, 0x1000), range(0x0900_0000, 0x1000)]
+    );
+}
+
+#[test]
+fn the_last_bytes_that_the_kernel_needs_cannot_be_reserved() {
+    let room = ROOM_BYTES as u64;
+    let most = asked(0x20_0000 + room, 0x1000_0000 - 0x20_0000 - room);
+    let below = asked(0x1c_0000, 0x4_0000);
+    let (_, verdicts) = judge(&[below, most]);
+    assert_eq!(verdicts, [Verdict::Kept, Verdict::Kept]);
+    let (_, verdicts) = judge(&[below, asked(most.base - 0x1000, most.size + 0x1000)]);
+    let bytes = ROOM_BYTES - 0x1000;
+    assert_eq!(verdicts, [Verdict::Kept, Verdict::NoRoom { bytes }]);
+    // One that cuts what is left in two pieces takes the room as well.
+    let (_, verdicts) = judge(&[below, most, asked(0x20_0000 + room / 2, 0x1000)]);
+    let bytes = ROOM_BYTES / 2;
+    assert_eq!(verdicts[2], Verdict::NoRoom { bytes });
+    // What is not behind the image takes nothing of it.
+    let (_, verdicts) = judge(&[below, most, asked(0x1000, 0x1000)]);
+    assert_eq!(verdicts[2], Verdict::Kept);
+}
+
+#[test]
+fn what_may_not_be_mapped_is_no_ram() {
+    let (_, ram, verdicts) = judge_and_map(&[
+        no_map(0x0800_0800, 0x1000),
+        asked(0x0900_0000, 0x1000),
+        no_map(0x0fff_f000, 0x2000),
+    ]);
+    let kept = range(0x0fff_f000, 0x1000);
+    assert_eq!(
+        verdicts,
+        [Verdict::Kept, Verdict::Kept, Verdict::PastRam { kept }]
+    );
+    assert_eq!(
+        *ram,
+        [range(0, 0x0800_0000), range(0x0800_2000, 0x07ff_d000)]
+    );
+}
+
+#[test]
+fn image_and_firmware_page_stay_mapped_whatever_is_forbidden() {
+    let (_, ram, verdicts) = judge_and_map(&[no_map(0, 0x20_0000)]);
+    assert_eq!(verdicts, [Verdict::Image { image: IMAGE }]);
+    assert_eq!(
+        *ram,
+        [range(0, 0x1000), IMAGE, range(0x20_0000, 0x0fe0_0000)]
+    );
+    let (reserved, ram, verdicts) = judge_and_map(&[no_map(0, 0x2000)]);
+    let page = range(0, 0x1000);
+    assert_eq!(verdicts, [Verdict::FirmwarePage { page }]);
+    assert_eq!(*reserved.kept, [range(0, 0x2000)]);
+    assert_eq!(*ram, [range(0, 0x1000), range(0x2000, 0x0fff_e000)]);
+}
+
+/// Numbers that look random, and are the same in every run (Marsaglia, "Xorshift RNGs").
+struct Xorshift(u64);
+
+impl Xorshift {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+/// Every frame of a reservation that was not refused is kept, and no frame of the image is; none of
+/// `no-map` is RAM; there is room.
+#[test]
+fn whatever_is_asked_no_frame_is_both_reserved_and_given_away() {
+    const FRAME: usize = 0x1000;
+    let ram = {
+        let mut ram = Ram::of(range(0, 0x80_0000));
+        ram.push(range(0xc0_0000, 0x100_0000)).expect("room");
+        ram
+    };
+    let mut random = Xorshift(0x5717_1157_2026_0002);
+    for _ in 0..150 {
+        let asked: std::vec::Vec<Reservation> = (0..random.below(16))
+            .map(|_| {
+                let base = random.below(0x1e0_0000);
+                let bits = random.below(25);
+                let size = random.below(1 << bits);
+                let forbidden = random.below(2) == 0;
+                if forbidden {
+                    no_map(base, size)
+                } else {
+                    asked(base, size)
+                }
+            })
+            .collect();
+        let mut mappable = ram;
+        let reserved = Reserved::judge(&asked, &mut mappable, &needed());
+        let is_in = |list: &[PhysRange], frame: PhysRange| {
+            list.iter().any(|range| range.intersection(frame).is_some())
+        };
+        for frame in (0..0x1c0_0000).step_by(FRAME) {
+            let frame = range(frame, FRAME);
+            let asks = |judged: &&super::Judged| {
+                let range = judged.reservation.range();
+                !matches!(judged.verdict, Verdict::NoRoom { .. })
+                    && range.is_some_and(|range| range.intersection(frame).is_some())
+            };
+            let in_image = IMAGE.contains(frame);
+            let wanted = is_in(&ram, frame) && !in_image;
+            let kept = is_in(&reserved.kept, frame);
+            if wanted {
+                assert_eq!(
+                    kept,
+                    reserved.judged().any(|j| asks(&j)),
+                    "{frame} {asked:?}"
+                );
+            }
+            assert!(!(kept && in_image), "{frame} {asked:?}");
+            let unmapped = reserved
+                .judged()
+                .filter(asks)
+                .any(|judged| judged.reservation.mapping == Mapping::Forbidden);
+            let expected =
+                is_in(&ram, frame) && (in_image || frame.base().as_usize() == 0 || !unmapped);
+            assert_eq!(is_in(&mappable, frame), expected, "{frame} {asked:?}");
+        }
+    }
+}
