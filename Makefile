@@ -42,6 +42,7 @@ debug:
 test:
 	@scripts/setup.sh test
 	$(CARGO) xtask image
+	KERNEL_TARGET_DIR=target/kernel-debug $(KCARGO) build --package stilt --bin kernel8
 	$(CARGO) test --workspace
 	$(CARGO) test --package stilt --features qemu-tests --test '*'
 

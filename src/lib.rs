@@ -42,8 +42,10 @@
 //!   -> init_kernel_pt (boot::entry)   boot tables from mm::regions; MAIR, TCR, TTBRs
 //!   -> enable_mmu_and_enter_kernel    SCTLR, branch to the high half
 //!   -> kernel_main (kernel::init)     vectors, console, device tree and mailbox, frames,
-//!                                     final map by PageTable64, TTBR1 switched, heap, stack,
-//!                                     low half given up, boot memory freed, audit, shell
+//!                                     final map by PageTable64, TTBR1 switched, stack, heap,
+//!                                     interrupts, cores 1 to 3 called, low half given up, boot
+//!                                     memory freed, audit, shell
+//! spin table or park -> secondary_start (boot/park.S) -> kernel_secondary (kernel::smp)
 //! ```
 //!
 //! # Memory
@@ -53,8 +55,8 @@
 //!
 //! | physical | what | final map |
 //! |---|---|---|
-//! | 0x0000_0000, 4 KiB | spin table, firmware stub | RW, never executable |
-//! | 0x0008_0000 | `.init`, then the parking page | free frames; RO |
+//! | 0x0000_0000, 4 KiB | spin table, firmware stub | unmapped; RW as long as a core may come |
+//! | 0x0008_0000 | parking pages, `.init` | free frames; RO as long as a core may come |
 //! | | text, rodata, data and bss | RO executable; RO; RW |
 //! | RAM | up to what device tree and mailbox say | RW, largest leaves |
 //! | 0x3f00_0000 | peripherals | Device-nGnRE |

@@ -274,6 +274,37 @@ fn a_panic_is_reported() {
 }
 
 #[test]
+fn a_core_that_waits_for_itself_is_told_so() {
+    let report = is_final("deadlock", Ending::Panic);
+    assert!(
+        report.contains("deadlock: core 0 waits for lower (rank 70), which core 0 holds"),
+        "{report}"
+    );
+}
+
+/// The image as `cargo build` makes it, without `--release`.
+#[test]
+fn a_debug_build_notices_when_locks_are_taken_in_the_wrong_order() {
+    let elf = checkout::debug_elf();
+    let mut machine = Setup::bare().arg("-kernel").arg(elf).start();
+    machine.boot();
+    machine.send("fault lock-order\r");
+    machine.must_end(Ending::Panic);
+    machine.must_say(
+        &machine.transcript(),
+        &["order of locks violated: lower (rank 70) wanted while holding upper (rank 71)"],
+    );
+}
+
+#[test]
+fn a_release_build_does_not_look_at_the_order_of_locks() {
+    let mut machine = Setup::raw().start();
+    machine.boot();
+    let output = machine.command("fault lock-order");
+    machine.must_say(&output, &["nothing was caught"]);
+}
+
+#[test]
 fn a_failure_inside_the_report_does_not_recur() {
     let report = is_final("nested", Ending::Exception);
     assert_eq!(report.matches("inside the report").count(), 1, "{report}");

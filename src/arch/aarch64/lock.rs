@@ -95,10 +95,11 @@ impl<T, C: Class> Lock<T, C> {
             Some(inner) => inner,
             None => self.wait(),
         };
-        self.owned(inner, masks)
+        self.owned(inner, masks, Order::Noted)
     }
 
-    /// Takes the lock if it gets free within `attempts` looks: for reports, which wait for nobody.
+    /// Takes the lock if it gets free within `attempts` looks: for reports, which wait for nobody, and
+    /// so in any order.
     #[track_caller]
     pub fn try_lock(&self, attempts: usize) -> Option<Guard<'_, T, C>> {
         let masks = cpu::mask_interrupts();
@@ -111,12 +112,7 @@ impl<T, C: Class> Lock<T, C> {
             inner
         });
         match inner {
-            Some(inner) => {
-                if cfg!(debug_assertions) {
-                    note_acquired(C::CLASS);
-                }
-                Some(self.owned(inner, masks))
-            }
+            Some(inner) => Some(self.owned(inner, masks, Order::Any)),
             None => {
                 cpu::restore_interrupts(masks);
                 None
@@ -132,7 +128,7 @@ impl<T, C: Class> Lock<T, C> {
 
     #[track_caller]
     #[inline]
-    fn owned<'a>(&'a self, inner: Inner<'a, T>, masks: u64) -> Guard<'a, T, C> {
+    fn owned<'a>(&'a self, inner: Inner<'a, T>, masks: u64, order: Order) -> Guard<'a, T, C> {
         self.owner.store(cpu::number() + 1, Ordering::Relaxed);
         if cfg!(debug_assertions) {
             let place = core::ptr::from_ref(Location::caller());
@@ -143,6 +139,7 @@ impl<T, C: Class> Lock<T, C> {
             inner,
             _masks: Masks {
                 class: PhantomData,
+                order,
                 masks,
                 not_send: PhantomData,
             },
@@ -218,9 +215,17 @@ impl<T, C: Class> Drop for Guard<'_, T, C> {
     }
 }
 
+/// Whether the lock counts in the order of locks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Order {
+    Noted,
+    Any,
+}
+
 /// What was masked before a lock was taken.
 struct Masks<C: Class> {
     class: PhantomData<fn() -> C>,
+    order: Order,
     masks: u64,
     /// The masks are this core's.
     not_send: PhantomData<*const ()>,
@@ -229,7 +234,7 @@ struct Masks<C: Class> {
 impl<C: Class> Drop for Masks<C> {
     #[inline]
     fn drop(&mut self) {
-        if cfg!(debug_assertions) {
+        if cfg!(debug_assertions) && self.order == Order::Noted {
             note_released(C::CLASS);
         }
         cpu::restore_interrupts(self.masks);

@@ -1,4 +1,5 @@
 //! Claims that agree, differ and lie; reservations that are in each other's way.
+#![forbid(unsafe_code)]
 
 use super::{
     Certain, Decision, Differ, MailboxClaims, Needed, Overlap, ROOM_BYTES, Ram, Refused, Reserved,

@@ -9,9 +9,11 @@ use core::sync::atomic::Ordering;
 use super::{ChoiceText, CommandError};
 use crate::arch::aarch64::attempt::{Abandoned, Routine, attempt};
 use crate::arch::aarch64::cpu;
+use crate::arch::aarch64::lock::Lock;
 use crate::board::raspi3::{self, CORES};
 use crate::console::parse_u64;
 use crate::kernel::{cross, per_core, report};
+use crate::lock_class;
 use crate::mm::kernel_space::{self, READ_WRITE, linear};
 use crate::mm::layout::{self, Pages};
 use crate::paging::MappingFlags;
@@ -50,7 +52,7 @@ const fn ends(name: &'static str, routine: Routine) -> Kind {
     }
 }
 
-static KINDS: [Kind; 18] = [
+static KINDS: [Kind; 20] = [
     returns("null-read", null_read),
     returns("null-call", null_call),
     returns("write-text", write_text),
@@ -69,13 +71,16 @@ static KINDS: [Kind; 18] = [
     ends("nested", nested),
     ends("handler-overflow", handler_overflow),
     ends("emergency-overflow", emergency_overflow),
+    ends("deadlock", deadlock),
+    ends("lock-order", lock_order),
 ];
 
 /// The names of all kinds, for a refusal.
 const NAMES: &str = "null-read, null-call, write-text, write-rodata, exec-data, exec-device, \
     unaligned-device, guard-page, undefined, brk, svc, access-flag, non-canonical; \
     and, which end the run: stack-overflow, handler-overflow, \
-    emergency-overflow, panic, nested";
+    emergency-overflow, deadlock, lock-order \
+    (in debug builds), panic, nested";
 
 /// `fault KIND [CORE|all]`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
@@ -231,6 +236,25 @@ unsafe extern "C" fn svc(_: usize) {
 
 unsafe extern "C" fn panic(_: usize) {
     panic!("asked for by `fault panic`");
+}
+
+static LOWER: Lock<(), Lower> = Lock::new(());
+static UPPER: Lock<(), Upper> = Lock::new(());
+lock_class!(Lower = "lower", 70);
+lock_class!(Upper = "upper", 71);
+
+/// A core that waits for itself.
+unsafe extern "C" fn deadlock(_: usize) {
+    let held = LOWER.lock();
+    drop(LOWER.lock());
+    drop(held);
+}
+
+/// Locks in an order in which two cores could wait for each other.
+unsafe extern "C" fn lock_order(_: usize) {
+    let upper = UPPER.lock();
+    drop(LOWER.lock());
+    drop(upper);
 }
 
 unsafe extern "C" fn nested(_: usize) {

@@ -28,6 +28,18 @@ pub(crate) fn elf() -> PathBuf {
     built("kernel8.elf")
 }
 
+/// The ELF file of a debug build, which is made now; files of its own.
+pub(crate) fn debug_elf() -> PathBuf {
+    let folder = root().join("target/kernel-debug");
+    let mut command = Command::new(root().join("scripts/kcargo.sh"));
+    command
+        .current_dir(root())
+        .env("KERNEL_TARGET_DIR", &folder);
+    command.args(["build", "--package", "stilt", "--bin", "kernel8"]);
+    run(&mut command);
+    folder.join("aarch64-unknown-none-softfloat/debug/kernel8")
+}
+
 fn built(name: &str) -> PathBuf {
     let path = root().join(name);
     assert!(
