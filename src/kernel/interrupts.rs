@@ -41,6 +41,9 @@ static COUNTS: IrqCounts<CORES, { IrqNumber::COUNT }> = IrqCounts::new();
 #[unsafe(link_section = ".late.irq_storms")]
 static STORMS: StormGuard<CORES, { IrqNumber::COUNT }> = StormGuard::new();
 
+/// How long an interrupt that storms is masked.
+const STORM_PAUSE_NS: u64 = 1_000_000_000;
+
 /// The mailbox through which cores interrupt each other.
 pub(super) const CROSS_MAILBOX: IrqNumber = IrqNumber::MAILBOX_0;
 
@@ -207,9 +210,20 @@ fn calm(here: usize, number: IrqNumber, owner: &str) {
     mask(number);
     log!(
         "irq",
-        "{number} of {owner} storms on core {here}: masked at {} a second",
+        "{number} of {owner} storms on core {here}: masked at {} a second, for a second",
         1_000_000_000 / STORM_RATE.interval_ns
     );
+    let later = time::arm(STORM_PAUSE_NS, None, let_in_again, number.index());
+    if let Err(error) = later {
+        log!("irq", "{number} stays masked: {error}");
+    }
+}
+
+/// A storm is over, or comes again.
+fn let_in_again(index: usize) {
+    if let Some(number) = u8::try_from(index).ok().and_then(IrqNumber::new) {
+        release(number);
+    }
 }
 
 /// Lets an interrupt in again that was masked in a storm. Returns whether it was.

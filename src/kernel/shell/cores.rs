@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 use core::fmt::Write;
+use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::{CommandError, no_arguments};
+use super::{ChoiceText, CommandError, no_arguments};
+use crate::arch::aarch64::relax::relax;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::console::parse_u64;
@@ -88,11 +90,15 @@ pub(super) fn irq(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
 /// Lets an interrupt in again that was masked in a storm.
 fn release(number: u64, out: &mut dyn Write) -> Result<(), CommandError> {
     let limit = IrqNumber::COUNT as u64 - 1;
+    if number > limit {
+        let value = number;
+        return Err(CommandError::TooLarge { value, limit });
+    }
     let known = u8::try_from(number).ok().and_then(IrqNumber::new);
     let Some(number) = known else {
-        return Err(CommandError::TooLarge {
-            value: number,
-            limit,
+        return Err(CommandError::Choice {
+            given: ChoiceText::new("8"),
+            expected: "the numbers that `irq` shows: it stands for all from 32 on",
         });
     };
     let released = interrupts::release(number);
@@ -146,10 +152,25 @@ pub(super) fn sleep(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comma
 /// The most that `echo-test` takes, in bytes.
 const ECHO_MAX: u64 = 1 << 24;
 
-/// `echo-test N`
+/// What cores 1 to 3 do during `echo-test`.
+#[derive(Clone, Copy, PartialEq)]
+enum Others {
+    Idle,
+    Busy,
+}
+
+/// `echo-test N [busy]`
 pub(super) fn echo_test(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
-    let [word] = arguments else {
-        return Err(CommandError::Usage);
+    let (word, others) = match arguments {
+        [word] => (word, Others::Idle),
+        [word, "busy"] => (word, Others::Busy),
+        [_, other] => {
+            return Err(CommandError::Choice {
+                given: ChoiceText::new(other),
+                expected: "busy",
+            });
+        }
+        _ => return Err(CommandError::Usage),
     };
     let count = parse_u64(word)?;
     if count > ECHO_MAX {
@@ -158,6 +179,39 @@ pub(super) fn echo_test(arguments: &[&str], out: &mut dyn Write) -> Result<(), C
             limit: ECHO_MAX,
         });
     }
+    match others {
+        Others::Idle => take_in(count, out),
+        Others::Busy => while_others_are_busy(|| take_in(count, out)),
+    }
+}
+
+/// Whether the cores that are busy for [`while_others_are_busy`] may stop.
+static MAY_REST: AtomicBool = AtomicBool::new(false);
+
+/// Does `work` while every other core that runs is never idle.
+fn while_others_are_busy(
+    work: impl FnOnce() -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    let others = || (1..CORES).filter(|core| smp::state(*core) == smp::CoreState::Online);
+    MAY_REST.store(false, Ordering::Relaxed);
+    let begun = others().try_for_each(|core| smp::run_on(core, be_busy, 0));
+    let done = match begun {
+        Ok(()) => work(),
+        Err(error) => Err(error.into()),
+    };
+    MAY_REST.store(true, Ordering::Relaxed);
+    smp::wait_for_jobs();
+    done
+}
+
+fn be_busy(_: usize) {
+    while !MAY_REST.load(Ordering::Relaxed) {
+        relax();
+    }
+}
+
+/// Takes `count` bytes, and says what their CRC-32 is.
+fn take_in(count: u64, out: &mut dyn Write) -> Result<(), CommandError> {
     let before = console::counts();
     writeln!(out, "send {count} bytes")?;
     let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);

@@ -12,7 +12,8 @@ use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::lock::Lock;
 use crate::board::raspi3::{self, CORES};
 use crate::console::parse_u64;
-use crate::kernel::{cross, per_core, report};
+use crate::kernel::cross::{self, CallError};
+use crate::kernel::{per_core, report};
 use crate::lock_class;
 use crate::mm::kernel_space::{self, READ_WRITE, linear};
 use crate::mm::layout::{self, Pages};
@@ -89,7 +90,10 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         [name, "all"] => (name, 0..CORES),
         [name, core] => {
             let core = parse_u64(core)? as usize;
-            (name, core..core.saturating_add(1))
+            if core >= CORES {
+                return Err(CallError::Offline { core }.into());
+            }
+            (name, core..core + 1)
         }
         _ => return Err(CommandError::Usage),
     };

@@ -238,8 +238,8 @@ static COMMANDS: &[Command] = &[
     },
     Command {
         name: "echo-test",
-        arguments: "COUNT",
-        help: "take so many bytes, whatever they are; show their CRC-32",
+        arguments: "COUNT [busy]",
+        help: "take so many bytes, whatever they are; show their CRC-32; `busy`: cores 1 to 3 loop",
         run: cores::echo_test,
     },
     Command {
