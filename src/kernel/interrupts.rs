@@ -188,13 +188,13 @@ fn serve(here: usize, number: IrqNumber) {
         return refuse(here, number);
     };
     COUNTS.count_handled(here, number.index());
-    // What the cores ask of each other is as much as they ask.
+    (registration.handler)(number);
+    // Behind the handler, which is waited for. What the cores ask of each other is as much as they ask.
     if number != CROSS_MAILBOX
         && STORMS.arrived(STORM_RATE, here, number.index(), time::raw_ns()) != Verdict::Calm
     {
-        return calm(here, number, registration.owner);
+        calm(here, number, registration.owner);
     }
-    (registration.handler)(number);
 }
 
 #[cold]

@@ -3,13 +3,15 @@
 //! Built beside the boot map from the same list of regions, then switched to. Afterwards it is
 //! only added to: nothing that the kernel stands on is split or moved.
 
+use core::arch::asm;
+
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::arch::aarch64::lock::Lock;
+use crate::arch::aarch64::lock::{Guard, Lock};
 use crate::arch::aarch64::tlb::KernelTlb;
 use crate::arch::aarch64::zero::zero;
 use crate::board::raspi3::{self, KERNEL_VA_OFFSET};
 use crate::lock_class;
-use crate::mm::frames::{FrameAllocator, FrameCount, Statistics};
+use crate::mm::frames::{FrameAllocator, FrameCount, FrameError, Statistics};
 use crate::mm::layout::{self, Pages};
 use crate::mm::regions::{ImageLayout, Kind};
 use crate::paging::format::aarch64::{A64PageTable, A64TableView, HighHalf, LowHalf};
@@ -28,8 +30,22 @@ pub type KernelView = A64TableView<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
 pub type LowView = A64TableView<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
 
 /// The free frames, once RAM is known.
-static FRAMES: Lock<Option<FrameAllocator<'static>>, Frames> = Lock::new(None);
+static FRAMES: Lock<FrameAllocator<'static>, Frames> = Lock::new(FrameAllocator::empty());
 lock_class!(Frames = "frames", 30);
+
+/// [`FRAMES`], by an address that the compiler does not look through: all fields are reached from
+/// one register, which one instruction sets. It would make an address of its own for most of them.
+#[inline(always)]
+fn frames() -> &'static Lock<FrameAllocator<'static>, Frames> {
+    let frames: *const Lock<FrameAllocator<'static>, Frames>;
+    // SAFETY: computes an address. The image is smaller than the megabyte that ADR reaches.
+    unsafe {
+        asm!("adr {}, {}", out(reg) frames, sym FRAMES,
+            options(pure, nomem, nostack, preserves_flags));
+    }
+    // SAFETY: it is the static's.
+    unsafe { &*frames }
+}
 
 /// Rights that every kernel mapping has.
 const KERNEL: MappingFlags = MappingFlags::READ
@@ -56,15 +72,27 @@ pub struct KernelFrames;
 // SAFETY: the allocator gives a frame once until it is freed, and only RAM; the boot map and the
 // final map have all RAM at `linear`, Normal write-back.
 unsafe impl PagingHandler for KernelFrames {
+    // Inline: the call and its frame record would be an eighth of the work.
+    #[inline(always)]
     fn alloc_frame() -> Option<PhysAddr> {
-        FRAMES.lock().as_mut()?.allocate()
+        match frames().lock_if_free() {
+            Some(mut frames) => match frames.allocate_hot() {
+                Some(pa) => Some(pa),
+                None => allocate_cold(frames),
+            },
+            None => allocate_contended(),
+        }
     }
 
+    #[inline(always)]
     fn dealloc_frame(pa: PhysAddr) {
-        if let Some(frames) = FRAMES.lock().as_mut()
-            && let Err(error) = frames.free(pa)
-        {
-            panic!("{error}");
+        match frames().lock_if_free() {
+            Some(mut frames) => {
+                if !frames.free_hot(pa) {
+                    free_cold(pa, frames);
+                }
+            }
+            None => free_contended(pa),
         }
     }
 
@@ -79,32 +107,66 @@ unsafe impl PagingHandler for KernelFrames {
     }
 }
 
+// The ways that are taken seldom are functions of their own, called last and with the lock: so the
+// usual way keeps nothing across a call, and saves no register.
+
+type LockedFrames = Guard<'static, FrameAllocator<'static>, Frames>;
+
+#[cold]
+#[inline(never)]
+fn allocate_cold(mut frames: LockedFrames) -> Option<PhysAddr> {
+    frames.allocate_cold()
+}
+
+#[cold]
+#[inline(never)]
+fn allocate_contended() -> Option<PhysAddr> {
+    allocate_cold(FRAMES.lock())
+}
+
+#[cold]
+#[inline(never)]
+fn free_cold(pa: PhysAddr, mut frames: LockedFrames) {
+    if let Err(error) = frames.free_cold(pa) {
+        refused(error);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn free_contended(pa: PhysAddr) {
+    if let Err(error) = FRAMES.lock().free(pa) {
+        refused(error);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn refused(error: FrameError) -> ! {
+    panic!("{error}");
+}
+
 /// Hands the frames over.
 pub fn set_frames(frames: FrameAllocator<'static>) {
-    *FRAMES.lock() = Some(frames);
+    *FRAMES.lock() = frames;
 }
 
 /// How many frames there are and how many are free; nothing before RAM is known.
 #[must_use]
 pub fn frame_count() -> FrameCount {
-    FRAMES
-        .lock()
-        .as_ref()
-        .map_or(FrameCount { usable: 0, free: 0 }, FrameAllocator::count)
+    FRAMES.lock().count()
 }
 
 /// What the frame allocator counted; `None` before RAM is known.
 #[must_use]
 pub fn frame_statistics() -> Option<Statistics> {
-    FRAMES.lock().as_ref().map(FrameAllocator::statistics)
+    let frames = FRAMES.lock();
+    (frames.count().usable > 0).then(|| frames.statistics())
 }
 
 /// Adds `[start, end)` to the free frames. Returns how many frames that is.
 pub fn add_frames(start: PhysAddr, end: PhysAddr) -> usize {
-    FRAMES
-        .lock()
-        .as_mut()
-        .map_or(0, |frames| frames.add(start, end))
+    FRAMES.lock().add(start, end)
 }
 
 /// The final map of image, RAM and devices; nobody uses it yet. `ram` is sorted, whole frames.

@@ -1,4 +1,4 @@
-//! The limits that boot keeps: instructions and bytes, the same on every machine.
+//! The limits that boot and the most frequent steps keep: instructions and bytes, the same on every machine.
 
 use crate::harness::{Setup, checkout, report};
 
@@ -24,6 +24,15 @@ fn the_benchmark_counts_no_more_than_the_limits() {
     for (what, limits) in [
         ("_start to kernel_main", 1000..=TO_KERNEL_MAIN),
         ("_start to the prompt", TO_KERNEL_MAIN..=TO_PROMPT),
+        // An exception saves and restores 31 registers; a call has two interrupts' worth of that.
+        ("exception and back", 60..=200),
+        ("timer to its handler", 40..=150),
+        ("mailbox to its handler", 40..=150),
+        ("call of core 1", 150..=3_000),
+        ("frame pair", 20..=60),
+        // Nine halvings and nine mergers.
+        ("split and merge", 100..=400),
+        ("four cores online", 1..=10_000),
         ("kernel8.img", 64 << 10..=IMAGE),
     ] {
         let found = number(what);

@@ -1,12 +1,15 @@
-//! `cargo xtask bench`: what booting costs, in instructions.
+//! `cargo xtask bench`: what booting and the kernel's most frequent steps cost, in instructions.
 //!
-//! Counted from the emulator's own trace, one line an instruction, of core 0 alone: the same number on every
-//! machine and at every load. Under `-icount shift=0` the guest's time is a function of that number, so waiting
-//! loops do not blur it either.
+//! Counted from the emulator's own trace, one line an instruction: the same number on every machine and at every
+//! load. Under `-icount shift=0` the guest's time is a function of that number, so waiting loops do not blur it
+//! either. The boot is counted on core 0. The steps are those of the shell's command `numbers`, which puts each
+//! between two marks; what any core executes between them counts. The kernel measures them by its clock too, and
+//! both must agree.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
 
 use lexopt::{Arg, Parser};
 use object::{Object, ObjectSymbol};
@@ -16,14 +19,23 @@ use crate::error::Error;
 use crate::image;
 use crate::qemu;
 
-/// From the first instruction to the kernel in the high half.
-const TO_KERNEL_LIMIT: usize = 10_000;
-/// From the first instruction to the wait for the first key.
-const TO_PROMPT_LIMIT: usize = 2_000_000;
-/// Bytes of kernel8.img.
-const IMAGE_LIMIT: usize = 256 << 10;
-/// A kernel that is not at its prompt by then never will be.
-const GIVE_UP: usize = 50_000_000;
+/// A trace that is longer will never end.
+const GIVE_UP: u64 = 50_000_000;
+/// Cores of the machine.
+const CORES: usize = 4;
+/// What the kernel is told to measure, and to end with. Not together: more keys would interrupt it.
+const MEASURE: &[u8] = b"numbers 200\r";
+const END: &[u8] = b"halt\r";
+/// The steps that lie between marks, in their order.
+const STEPS: [&str; 5] = ["exception", "call", "pair", "split", "merge"];
+/// Each has three marks: two with nothing between, and one behind it.
+const MARKS: usize = 3 * STEPS.len();
+/// The vector of an interrupt in the kernel (DDI 0487 D1.3.1: current EL with SP_ELx, IRQ).
+const IRQ_VECTOR: u64 = 0x280;
+/// The kernel's clock and the trace may differ by so much, in percent and in instructions: the clock counts the
+/// loop around a step too.
+const TOLERANCE_PERCENT: u64 = 15;
+const TOLERANCE: u64 = 12;
 
 /// Where the counting begins and where it passes; virtual addresses of the ELF file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +43,44 @@ struct Milestones {
     start: u64,
     kernel: u64,
     prompt: u64,
+    mark: u64,
+    breakpoint: u64,
+    exception_return: u64,
+    irq: u64,
+    timer: u64,
+    mailbox: u64,
 }
 
-/// Instructions from the first one on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Instructions from one place to another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Counts {
-    to_kernel: usize,
-    to_prompt: usize,
+    to_kernel: u64,
+    to_prompt: u64,
+    /// From a breakpoint to the return to behind it; the most.
+    exception: u64,
+    /// From the vector to the first instruction of the handler; the most.
+    timer: u64,
+    mailbox: u64,
+    /// Between the marks, on all cores.
+    steps: [u64; STEPS.len()],
+}
+
+/// A line of the table.
+struct Row {
+    what: &'static str,
+    number: u64,
+    limit: u64,
+    unit: &'static str,
+}
+
+const fn instructions(what: &'static str, number: u64, limit: u64) -> Row {
+    let unit = "instructions";
+    Row {
+        what,
+        number,
+        limit,
+        unit,
+    }
 }
 
 /// The verb. Fails if a limit is passed.
@@ -51,70 +94,146 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
     }
     image::build_release()?;
     let elf = checkout::read(&checkout::elf())?;
-    let bytes = checkout::read(&checkout::image())?.len();
+    let bytes = checkout::read(&checkout::image())?.len() as u64;
     let milestones = Milestones::find(&elf).ok_or(Error::NoMilestones)?;
-    let counts = trace(&program, milestones)?;
-
+    let (counts, console) = trace(&program, milestones)?;
+    let [_, call, pair, split, merge] = counts.steps;
+    let cores_us = number_before(&console, "online after", " us").ok_or(Error::NoTrace)?;
     let rows = [
-        (
-            "_start to kernel_main",
-            counts.to_kernel,
-            TO_KERNEL_LIMIT,
-            "instructions",
-        ),
-        (
-            "_start to the prompt",
-            counts.to_prompt,
-            TO_PROMPT_LIMIT,
-            "instructions",
-        ),
-        ("kernel8.img", bytes, IMAGE_LIMIT, "bytes"),
+        instructions("_start to kernel_main", counts.to_kernel, 10_000),
+        instructions("_start to the prompt", counts.to_prompt, 2_000_000),
+        instructions("exception and back", counts.exception, 200),
+        instructions("timer to its handler", counts.timer, 150),
+        instructions("mailbox to its handler", counts.mailbox, 150),
+        instructions("call of core 1", call, 3_000),
+        instructions("frame pair", pair, 60),
+        instructions("split and merge", split + merge, 400),
+        Row {
+            what: "four cores online",
+            number: cores_us,
+            limit: 10_000,
+            unit: "us",
+        },
+        Row {
+            what: "kernel8.img",
+            number: bytes,
+            limit: 256 << 10,
+            unit: "bytes",
+        },
     ];
-    let mut code = ExitCode::SUCCESS;
-    for (what, number, limit, unit) in rows {
-        println!("{what:<24}{number:>10} {unit} (at most {limit})");
-        if number > limit {
-            eprintln!("error: {what} is past its limit");
-            code = ExitCode::FAILURE;
-        }
+    let mut good = true;
+    for row in rows {
+        good &= row.show();
     }
-    Ok(code)
+    for (what, traced) in [
+        ("exception and back", counts.steps[0]),
+        ("call of core 1", call),
+        ("frame pair", pair),
+        ("split and merge", split + merge),
+    ] {
+        good &= agrees(&console, what, traced);
+    }
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Row {
+    /// Prints it. Returns whether the limit is kept; nothing that is measured costs nothing.
+    fn show(&self) -> bool {
+        let Self {
+            what,
+            number,
+            limit,
+            unit,
+        } = self;
+        println!("{what:<24}{number:>10} {unit} (at most {limit})");
+        let good = (1..=*limit).contains(number);
+        if !good {
+            eprintln!("error: {what} is past its limit, or was not seen");
+        }
+        good
+    }
+}
+
+/// Whether what the kernel says of `what` by its clock is about what the trace says.
+fn agrees(console: &str, what: &str, traced: u64) -> bool {
+    let said = number_before(console, what, " ns");
+    let near = traced * TOLERANCE_PERCENT / 100 + TOLERANCE;
+    let good = said.is_some_and(|said| said.abs_diff(traced) <= near);
+    if !good {
+        eprintln!("error: {what}: {traced} by the trace, {said:?} by the kernel's clock");
+    }
+    good
+}
+
+/// The number between `what` and `unit` on a line of the console.
+fn number_before(console: &str, what: &str, unit: &str) -> Option<u64> {
+    console.lines().find_map(|line| {
+        let (_, rest) = line.split_once(what)?;
+        rest.split_once(unit)?.0.trim().parse().ok()
+    })
 }
 
 impl Milestones {
     fn find(elf: &[u8]) -> Option<Self> {
         let file = object::File::parse(elf).ok()?;
-        let address = |wanted: &str| {
-            let mut symbols = file.symbols();
-            let symbol = symbols.find(|symbol| {
+        let symbol = |wanted: &str| {
+            file.symbols().find(|symbol| {
                 symbol
                     .name()
                     .is_ok_and(|name| format!("{:#}", rustc_demangle::demangle(name)) == wanted)
-            });
-            symbol.map(|symbol| symbol.address())
+            })
         };
+        let address = |wanted: &str| symbol(wanted).map(|symbol| symbol.address());
+        let way_back = symbol("save_frame")?;
         Some(Self {
             start: address("__entry_physical")?,
             kernel: address("kernel_main")?,
             prompt: address("stilt::kernel::console::read_byte")?,
+            mark: address("stilt::kernel::shell::numbers::mark")?,
+            breakpoint: address("__probe_brk")?,
+            // Its last instruction is the ERET.
+            exception_return: (way_back.address() + way_back.size()).checked_sub(4)?,
+            irq: address("__vectors")? + IRQ_VECTOR,
+            timer: address("stilt::kernel::time::interrupt")?,
+            mailbox: address("stilt::kernel::cross::interrupt")?,
         })
     }
 }
 
-/// Boots the image under a trace and counts until the prompt.
-fn trace(program: &OsString, milestones: Milestones) -> Result<Counts, Error> {
+/// Boots the image under a trace and counts until it has measured and halted. Returns its console's output too.
+fn trace(program: &OsString, milestones: Milestones) -> Result<(Counts, String), Error> {
     let mut command = qemu::machine(program, &checkout::image());
-    command.args(["-serial", "null", "-monitor", "none"]);
+    command.args(["-serial", "stdio", "-monitor", "none"]);
     command.args(["-icount", "shift=0,sleep=off", "-d", "exec,nochain"]);
     command.args(one_instruction_a_block(program)?);
     let source = |source| Error::Run {
         program: program.into(),
         source,
     };
-    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.stderr(Stdio::piped());
     let mut machine = Running(command.spawn().map_err(source)?);
-    let stderr = machine.0.stderr.take().ok_or(Error::NoTrace)?;
-    count(BufReader::with_capacity(1 << 20, stderr), milestones)
+    let pipes = (
+        machine.0.stdin.take(),
+        machine.0.stdout.take(),
+        machine.0.stderr.take(),
+    );
+    let (Some(keys), Some(mut stdout), Some(stderr)) = pipes else {
+        return Err(Error::NoTrace);
+    };
+    let console = thread::spawn(move || {
+        let mut text = Vec::new();
+        let read = stdout.read_to_end(&mut text);
+        read.map(|_| String::from_utf8_lossy(&text).into_owned())
+    });
+    let counts = count(BufReader::with_capacity(1 << 20, stderr), milestones, keys)?;
+    drop(machine);
+    let console = console.join().map_err(|_| Error::NoTrace)?;
+    Ok((counts, console.map_err(Error::Trace)?))
 }
 
 /// QEMU, ended when it is not needed any more.
@@ -154,82 +273,216 @@ fn is_newer(version: &str) -> bool {
     (major, minor) >= (8, 1)
 }
 
-/// Counts the lines of core 0 between the milestones.
-fn count(trace: impl BufRead, milestones: Milestones) -> Result<Counts, Error> {
-    let mut executed: Option<usize> = None;
-    let mut to_kernel = None;
-    for line in trace.split(b'\n') {
-        let line = line.map_err(Error::Trace)?;
-        let Some(pc) = program_counter(&line) else {
-            continue;
-        };
-        match &mut executed {
-            None if pc == milestones.start => executed = Some(0),
-            None => continue,
-            Some(number) => *number += 1,
-        }
-        let Some(number) = executed else { continue };
-        if pc == milestones.kernel && to_kernel.is_none() {
-            to_kernel = Some(number);
-        }
-        if pc == milestones.prompt {
-            let to_kernel = to_kernel.ok_or(Error::NoTrace)?;
-            return Ok(Counts {
-                to_kernel,
-                to_prompt: number,
-            });
-        }
-        if number > GIVE_UP {
-            break;
-        }
-    }
-    Err(Error::NoTrace)
+/// Where the trace is.
+struct Counter {
+    milestones: Milestones,
+    counts: Counts,
+    /// Instructions of each core so far.
+    executed: [u64; CORES],
+    /// For each core: where its last breakpoint and its last interrupt were.
+    breakpoint: [Option<u64>; CORES],
+    irq: [Option<u64>; CORES],
+    /// What all cores had executed at each mark.
+    marks: Vec<u64>,
 }
 
-/// The address in a line `Trace 0: 0x7f.. [cs_base/pc/flags/cflags] symbol` of core 0.
-fn program_counter(line: &[u8]) -> Option<u64> {
-    let rest = line.strip_prefix(b"Trace 0: ")?;
+impl Counter {
+    /// One more instruction.
+    fn step(&mut self, core: usize, pc: u64) {
+        let Milestones {
+            breakpoint,
+            exception_return,
+            irq,
+            ..
+        } = self.milestones;
+        let now = self.executed[core];
+        self.executed[core] += 1;
+        if core == 0 && pc == self.milestones.kernel && self.counts.to_kernel == 0 {
+            self.counts.to_kernel = now;
+        }
+        if pc == breakpoint {
+            self.breakpoint[core] = Some(now);
+        } else if pc == exception_return {
+            // The breakpoint itself is not executed, the ERET is.
+            if let Some(then) = self.breakpoint[core].take() {
+                self.counts.exception = self.counts.exception.max(now - then);
+            }
+        } else if pc == irq {
+            self.irq[core] = Some(now);
+        } else if pc == self.milestones.timer {
+            let cost = self.irq[core].take().map_or(0, |then| now - then);
+            self.counts.timer = self.counts.timer.max(cost);
+        } else if pc == self.milestones.mailbox {
+            let cost = self.irq[core].take().map_or(0, |then| now - then);
+            self.counts.mailbox = self.counts.mailbox.max(cost);
+        } else if pc == self.milestones.mark {
+            self.marks.push(self.executed.iter().sum());
+        }
+    }
+
+    /// What lies between the marks, without what the marks themselves take.
+    fn finish(mut self) -> Result<Counts, Error> {
+        if self.marks.len() != MARKS || self.counts.to_prompt == 0 {
+            return Err(Error::NoTrace);
+        }
+        for (step, marks) in self.counts.steps.iter_mut().zip(self.marks.chunks_exact(3)) {
+            *step = (marks[2] - marks[1]).saturating_sub(marks[1] - marks[0]);
+        }
+        Ok(self.counts)
+    }
+}
+
+/// Counts the lines of the trace from the first milestone on, and types at each prompt what is to be done next.
+fn count(
+    trace: impl BufRead,
+    milestones: Milestones,
+    mut keys: impl Write,
+) -> Result<Counts, Error> {
+    let mut counter = Counter {
+        milestones,
+        counts: Counts::default(),
+        executed: [0; CORES],
+        breakpoint: [None; CORES],
+        irq: [None; CORES],
+        marks: Vec::new(),
+    };
+    let mut has_begun = false;
+    let mut has_ended = false;
+    for line in trace.split(b'\n') {
+        let line = line.map_err(Error::Trace)?;
+        let Some((core, pc)) = program_counter(&line) else {
+            continue;
+        };
+        has_begun |= core == 0 && pc == milestones.start;
+        if !has_begun {
+            continue;
+        }
+        counter.step(core, pc);
+        if counter.executed[0] > GIVE_UP {
+            break;
+        }
+        if core != 0 || pc != milestones.prompt {
+            continue;
+        }
+        if counter.counts.to_prompt == 0 {
+            // The first instruction has the number 0.
+            counter.counts.to_prompt = counter.executed[0] - 1;
+            keys.write_all(MEASURE).map_err(Error::Trace)?;
+            keys.flush().map_err(Error::Trace)?;
+        } else if counter.marks.len() == MARKS && !has_ended {
+            has_ended = true;
+            keys.write_all(END).map_err(Error::Trace)?;
+            keys.flush().map_err(Error::Trace)?;
+        }
+    }
+    counter.finish()
+}
+
+/// Core and address in a line `Trace 0: 0x7f.. [cs_base/pc/flags/cflags] symbol`.
+fn program_counter(line: &[u8]) -> Option<(usize, u64)> {
+    let rest = line.strip_prefix(b"Trace ")?;
+    let core = usize::from(rest.first()?.checked_sub(b'0')?);
     let open = rest.iter().position(|byte| *byte == b'[')?;
     let field = rest.get(open + 1..)?.split(|byte| *byte == b'/').nth(1)?;
-    u64::from_str_radix(std::str::from_utf8(field).ok()?, 16).ok()
+    let pc = u64::from_str_radix(std::str::from_utf8(field).ok()?, 16).ok()?;
+    (core < CORES).then_some((core, pc))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, Milestones, count, is_newer};
+    use std::fmt::Write;
 
-    const TRACE: &str = "\
-Trace 0: 0x7fcb80000100 [0000000000000000/0000000000000000/00000061/ff020201]
-Trace 0: 0x7fcb80000900 [0000000000000000/0000000000080000/00000061/ff020201] _start
-Trace 1: 0x7fcb80000900 [0000000000000000/0000000000000300/00000061/ff020201]
-Trace 0: 0x7fcb80000a00 [0000000000000000/0000000000080040/00000061/ff020201]
-some other line
-Trace 0: 0x7fcb80000b00 [0000000000004000/ffff000000090000/00000061/ff020201]
-Trace 0: 0x7fcb80000c00 [0000000000004000/ffff000000090004/00000061/ff020201]
-Trace 0: 0x7fcb80000d00 [0000000000004000/ffff0000000a0000/00000061/ff020201]
-";
+    use super::{Counts, Milestones, agrees, count, is_newer, number_before};
+
     const MILESTONES: Milestones = Milestones {
-        start: 0x8_0000,
-        kernel: 0xffff_0000_0009_0000,
-        prompt: 0xffff_0000_000a_0000,
+        start: 0x100,
+        kernel: 0x200,
+        prompt: 0x300,
+        mark: 0x400,
+        breakpoint: 0x500,
+        exception_return: 0x600,
+        irq: 0x700,
+        timer: 0x800,
+        mailbox: 0x900,
     };
 
+    /// Something that is no milestone.
+    const STEP: (usize, u64) = (0, 0x44);
+
+    fn text(steps: &[(usize, u64)]) -> String {
+        let mut text = String::from("some other line\n");
+        for (core, pc) in steps {
+            writeln!(
+                text,
+                "Trace {core}: 0x7f00 [0000000000004000/{pc:016x}/00000061/ff020201] name"
+            )
+            .expect("a string takes all");
+        }
+        text
+    }
+
+    /// A boot, an exception, two interrupts, and five marked steps of 1, 2, 3, 4 and 5 instructions.
+    fn run() -> Vec<(usize, u64)> {
+        let mut steps = vec![
+            STEP,
+            (0, 0x100),
+            STEP,
+            (0, 0x200),
+            (1, 0x44),
+            STEP,
+            (0, 0x300),
+        ];
+        steps.extend([
+            (1, 0x700),
+            (1, 0x44),
+            (0, 0x700),
+            STEP,
+            STEP,
+            (0, 0x800),
+            (1, 0x900),
+        ]);
+        steps.extend([(0, 0x500), STEP, STEP, (0, 0x600), (0, 0x600)]);
+        for length in 1..=5 {
+            steps.extend([(0, 0x400), STEP, (0, 0x400), STEP]);
+            steps.extend((0..length).map(|number| (number % 4, 0x44)));
+            steps.push((0, 0x400));
+        }
+        steps.push((0, 0x300));
+        steps
+    }
+
     #[test]
-    fn only_core_0_between_the_milestones_is_counted() {
-        let counts = count(TRACE.as_bytes(), MILESTONES).expect("both are reached");
-        assert_eq!(
-            counts,
-            Counts {
-                to_kernel: 2,
-                to_prompt: 4
-            }
-        );
+    fn each_count_is_from_its_first_place_to_its_second() {
+        let mut keys = Vec::new();
+        let counts = count(text(&run()).as_bytes(), MILESTONES, &mut keys).expect("all is there");
+        let expected = Counts {
+            to_kernel: 2,
+            to_prompt: 4,
+            exception: 3,
+            timer: 3,
+            mailbox: 2,
+            steps: [1, 2, 3, 4, 5],
+        };
+        assert_eq!(counts, expected);
+        assert_eq!(keys, b"numbers 200\rhalt\r");
     }
 
     #[test]
     fn a_trace_that_ends_early_is_an_error() {
-        let cut = &TRACE[..TRACE.len() - 90];
-        assert!(count(cut.as_bytes(), MILESTONES).is_err());
+        let run = run();
+        for cut in [4, 10, run.len() - 2] {
+            let trace = text(&run[..cut]);
+            assert!(count(trace.as_bytes(), MILESTONES, Vec::new()).is_err());
+        }
+    }
+
+    #[test]
+    fn the_kernels_own_number_must_be_near() {
+        let console = "noise\nframe pair                 64 ns\r\n";
+        assert_eq!(number_before(console, "frame pair", " ns"), Some(64));
+        assert!(agrees(console, "frame pair", 58));
+        assert!(!agrees(console, "frame pair", 0) && !agrees(console, "frame pair", 100));
+        assert!(!agrees(console, "call", 64), "it is not there");
     }
 
     #[test]

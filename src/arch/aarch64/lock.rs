@@ -13,7 +13,9 @@ use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::panic::Location;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
@@ -25,6 +27,8 @@ type Inner<'a, T> = SpinMutexGuard<'a, T, Yield>;
 
 /// Cores of a Cortex-A53 cluster at most (DDI 0500 2.1).
 const CORES: usize = 4;
+/// A core that so often finds itself to be the owner is.
+const LOOKS: usize = 1000;
 /// A lock that is held for longer than this is never released, in seconds.
 const PATIENCE_S: u64 = 5;
 
@@ -60,8 +64,9 @@ macro_rules! lock_class {
 /// A value that one core at a time may use.
 pub struct Lock<T, C> {
     class: PhantomData<fn() -> C>,
-    /// The holder's number plus one, or 0.
-    owner: AtomicUsize,
+    /// The MPIDR_EL1 of who holds it, or of who held it last. Written just behind taking: for a
+    /// moment the last one seems to hold it still.
+    owner: AtomicU64,
     /// Where the holder took it, in debug builds.
     place: AtomicPtr<Location<'static>>,
     inner: SpinMutex<T, Yield>,
@@ -73,7 +78,7 @@ impl<T, C: Class> Lock<T, C> {
     pub const fn new(value: T) -> Self {
         Self {
             class: PhantomData,
-            owner: AtomicUsize::new(0),
+            owner: AtomicU64::new(0),
             place: AtomicPtr::new(core::ptr::null_mut()),
             inner: SpinMutex::new(value),
         }
@@ -98,6 +103,21 @@ impl<T, C: Class> Lock<T, C> {
         self.owned(inner, masks, Order::Noted)
     }
 
+    /// Takes the lock if it is free; never waits, and calls nothing.
+    #[track_caller]
+    #[inline(always)]
+    pub fn lock_if_free(&self) -> Option<Guard<'_, T, C>> {
+        let masks = cpu::mask_interrupts();
+        let Some(inner) = self.inner.try_lock() else {
+            cpu::restore_interrupts(masks);
+            return None;
+        };
+        if cfg!(debug_assertions) {
+            note_acquired(C::CLASS);
+        }
+        Some(self.owned(inner, masks, Order::Noted))
+    }
+
     /// Takes the lock if it gets free within `attempts` looks: for reports, which wait for nobody, and
     /// so in any order.
     #[track_caller]
@@ -120,22 +140,22 @@ impl<T, C: Class> Lock<T, C> {
         }
     }
 
-    /// Whether the running core holds it.
+    /// Whether the running core holds it; if it held it last, for a moment also when another has
+    /// just taken it.
     #[must_use]
     pub fn is_mine(&self) -> bool {
-        self.owner.load(Ordering::Relaxed) == cpu::number() + 1
+        self.inner.is_locked() && self.owner.load(Ordering::Relaxed) == MPIDR_EL1.get()
     }
 
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     fn owned<'a>(&'a self, inner: Inner<'a, T>, masks: u64, order: Order) -> Guard<'a, T, C> {
-        self.owner.store(cpu::number() + 1, Ordering::Relaxed);
+        self.owner.store(MPIDR_EL1.get(), Ordering::Relaxed);
         if cfg!(debug_assertions) {
             let place = core::ptr::from_ref(Location::caller());
             self.place.store(place.cast_mut(), Ordering::Relaxed);
         }
         Guard {
-            owner: &self.owner,
             inner,
             _masks: Masks {
                 class: PhantomData,
@@ -149,13 +169,20 @@ impl<T, C: Class> Lock<T, C> {
     #[cold]
     #[track_caller]
     fn wait(&self) -> Inner<'_, T> {
+        let mut looks_like_mine = 0;
         let start = timer::counter();
         let limit = u64::from(timer::frequency_hz()) * PATIENCE_S;
         loop {
             if let Some(inner) = self.inner.try_lock() {
                 return inner;
             }
-            if self.is_mine() || timer::counter().saturating_sub(start) > limit {
+            looks_like_mine = if self.is_mine() {
+                looks_like_mine + 1
+            } else {
+                0
+            };
+            let is_over = timer::counter().saturating_sub(start) > limit;
+            if looks_like_mine > LOOKS || is_over {
                 self.report();
             }
             relax();
@@ -171,23 +198,21 @@ impl<T, C: Class> Lock<T, C> {
         // SAFETY: what is stored there is a location of the image, or null.
         let place = unsafe { place.as_ref() };
         match (self.owner.load(Ordering::Relaxed), place) {
-            (0, _) => panic!("deadlock: core {waiting} cannot get {class}, which nobody owns"),
             (owner, Some(place)) => panic!(
                 "deadlock: core {waiting} waits for {class}, which core {} took at {place}",
-                owner - 1
+                owner & 0xff
             ),
             (owner, None) => panic!(
                 "deadlock: core {waiting} waits for {class}, which core {} holds",
-                owner - 1
+                owner & 0xff
             ),
         }
     }
 }
 
-/// The right to use what is locked, until it is dropped: first nobody owns it, then it is free,
-/// then interrupts are as before.
+/// The right to use what is locked, until it is dropped: first it is free, then interrupts are as
+/// before.
 pub struct Guard<'a, T, C: Class> {
-    owner: &'a AtomicUsize,
     inner: Inner<'a, T>,
     _masks: Masks<C>,
 }
@@ -195,23 +220,16 @@ pub struct Guard<'a, T, C: Class> {
 impl<T, C: Class> Deref for Guard<'_, T, C> {
     type Target = T;
 
-    #[inline]
+    #[inline(always)]
     fn deref(&self) -> &T {
         &self.inner
     }
 }
 
 impl<T, C: Class> DerefMut for Guard<'_, T, C> {
-    #[inline]
+    #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.inner
-    }
-}
-
-impl<T, C: Class> Drop for Guard<'_, T, C> {
-    #[inline]
-    fn drop(&mut self) {
-        self.owner.store(0, Ordering::Relaxed);
     }
 }
 
@@ -232,7 +250,7 @@ struct Masks<C: Class> {
 }
 
 impl<C: Class> Drop for Masks<C> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if cfg!(debug_assertions) && self.order == Order::Noted {
             note_released(C::CLASS);

@@ -1,6 +1,6 @@
 //! Loads and stores that may fail: an abort becomes an error.
 //!
-//! The exception handler asks [`recover`] about every abort; if the instruction is one of those
+//! The exception handler asks [`recover`] about every synchronous exception; if the instruction is one of those
 //! below, the access ends with [`Aborted`]. Only the access itself is a single instruction here,
 //! so that the place is exact.
 
@@ -52,6 +52,7 @@ global_asm!(
     "probe __probe_write_2, \"strh w1, [x0]\"",
     "probe __probe_write_4, \"str w1, [x0]\"",
     "probe __probe_write_8, \"str x1, [x0]\"",
+    "probe __probe_brk, \"brk #0x5742\"",
     "__probe_end:",
 );
 
@@ -74,6 +75,7 @@ unsafe extern "C" {
     fn __probe_write_2(address: usize, value: u64) -> Outcome;
     fn __probe_write_4(address: usize, value: u64) -> Outcome;
     fn __probe_write_8(address: usize, value: u64) -> Outcome;
+    fn __probe_brk(address: usize, value: u64) -> Outcome;
 }
 
 /// Loads from `va`.
@@ -110,6 +112,15 @@ pub unsafe fn write(va: VirtAddr, width: Width, value: u64) -> Result<(), Aborte
     };
     // SAFETY: an abort is recovered from; the caller vouches for the rest.
     outcome(unsafe { routine(va.as_usize(), value) }).map(|_| ())
+}
+
+/// Takes a breakpoint's exception and comes back: the shortest way into the handler of exceptions.
+///
+/// # Errors
+/// [`Aborted`] with the breakpoint's syndrome, always: a breakpoint that is none returns 0.
+pub fn breakpoint() -> Result<u64, Aborted> {
+    // SAFETY: the exception is recovered from; nothing is accessed.
+    outcome(unsafe { __probe_brk(0, 0) })
 }
 
 fn outcome(outcome: Outcome) -> Result<u64, Aborted> {

@@ -16,6 +16,7 @@ use crate::paging::PagingError;
 mod cores;
 mod fault;
 mod memory;
+mod numbers;
 mod shootdown;
 mod soak;
 mod system;
@@ -70,6 +71,8 @@ enum CommandError {
     Call(CallError),
     /// What had to fail did not.
     NoFault,
+    /// A step that was measured did not do what it is for.
+    Step { name: &'static str },
     /// The console failed.
     Output,
 }
@@ -157,6 +160,7 @@ impl fmt::Display for CommandError {
             Self::Timer(error) => error.fmt(f),
             Self::Call(error) => error.fmt(f),
             Self::NoFault => f.write_str("nothing was caught"),
+            Self::Step { name } => write!(f, "{name}: not what it should do"),
             Self::Output => f.write_str("the console failed"),
         }
     }
@@ -253,6 +257,12 @@ static COMMANDS: &[Command] = &[
         arguments: "SECONDS",
         help: "all cores use everything at once; nothing may be lost",
         run: soak::run,
+    },
+    Command {
+        name: "numbers",
+        arguments: "[ROUNDS]",
+        help: "what exceptions, calls and frames cost (1000)",
+        run: numbers::run,
     },
     Command {
         name: "fault",

@@ -30,8 +30,10 @@ impl Block {
 #[derive(Debug)]
 pub(super) struct Buddies<'memory> {
     pub(super) states: &'memory mut [FrameState],
-    /// The first block of each list, or [`NIL`].
-    pub(super) lists: [u32; Order::COUNT],
+    /// The first block of each list that is not empty.
+    lists: [u32; Order::COUNT],
+    /// Bit k: the list of order k is not empty.
+    filled: usize,
     /// How many blocks a list has more than the one of the next smaller order. Splitting and
     /// merging change the lengths of neighbouring lists by one; so two numbers change here.
     rises: [i32; Order::COUNT + 1],
@@ -43,10 +45,11 @@ pub(super) struct Buddies<'memory> {
 
 impl<'memory> Buddies<'memory> {
     /// No block, over metadata that is all zero.
-    pub(super) fn new(states: &'memory mut [FrameState]) -> Self {
+    pub(super) const fn new(states: &'memory mut [FrameState]) -> Self {
         Self {
             states,
-            lists: [NIL; Order::COUNT],
+            lists: [0; Order::COUNT],
+            filled: 0,
             rises: [0; Order::COUNT + 1],
             splits: 0,
             merges: 0,
@@ -66,6 +69,14 @@ impl<'memory> Buddies<'memory> {
         rises.iter().sum::<i32>() as usize
     }
 
+    /// The first free block of that order, or [`NIL`].
+    pub(super) const fn first(&self, order: usize) -> u32 {
+        match self.filled >> order & 1 {
+            0 => NIL,
+            _ => self.lists[order],
+        }
+    }
+
     /// The block that has `frame`.
     pub(super) fn block_of(&self, frame: usize) -> Option<Block> {
         Order::all().find_map(|order| {
@@ -81,18 +92,28 @@ impl<'memory> Buddies<'memory> {
     #[inline]
     pub(super) fn take(&mut self, order: usize) -> Option<usize> {
         let states = &mut *self.states;
-        let lists = self.lists.get_mut(order..)?;
-        let above = lists.iter().position(|first| *first != NIL)?;
-        let frame = lists[above] as usize;
+        let above = match self.filled >> order {
+            0 => return None,
+            filled => filled.trailing_zeros() as usize,
+        };
+        let (list, lists) = self
+            .lists
+            .get_mut(order..=order + above)?
+            .split_last_mut()?;
+        let frame = *list as usize;
         let next = states[frame].next();
-        lists[above] = next;
-        if let Some(next) = states.get_mut(next as usize) {
-            next.set_previous(NIL);
+        let mut half = 1 << (order + above);
+        match states.get_mut(next as usize) {
+            Some(second) => {
+                second.set_previous(NIL);
+                *list = next;
+            }
+            None => self.filled ^= half,
         }
         // No list below the one found has a block.
-        let mut half = 1 << (order + above);
+        self.filled |= half - (1 << order);
         let mut alone = FrameState::alone(order + above);
-        for list in lists[..above].iter_mut().rev() {
+        for list in lists.iter_mut().rev() {
             half >>= 1;
             alone = alone.smaller();
             states[frame + half] = alone;
@@ -106,34 +127,53 @@ impl<'memory> Buddies<'memory> {
     }
 
     /// Makes a block free, merged with its buddy as often as that is free too.
-    #[inline]
+    #[inline(never)]
     pub(super) fn release(&mut self, frame: usize, order: usize) {
+        self.release_inline(frame, order);
+    }
+
+    /// The same, where the order is known at compile time.
+    #[inline(always)]
+    pub(super) fn release_inline(&mut self, frame: usize, order: usize) {
         self.states[frame] = FrameState::NONE;
-        let (mut first, mut merged) = (frame, order);
+        let (mut first, mut half) = (frame, 1 << order);
         let mut alone = FrameState::alone(order);
-        while merged < Order::MAX.index() {
-            let buddy = first ^ (1 << merged);
-            match self.states.get_mut(buddy) {
-                // The usual case when memory was split for this block alone.
-                Some(state) if *state == alone => {
-                    *state = FrameState::NONE;
-                    self.lists[merged] = NIL;
-                }
-                Some(state) if state.is_free(merged) => {
+        // The usual case when memory was split for this block alone: each buddy is alone on its list.
+        for _ in order..Order::MAX.index() {
+            match self.states.get_mut(first ^ half) {
+                Some(state) if *state == alone => *state = FrameState::NONE,
+                _ => break,
+            }
+            first &= !half;
+            half <<= 1;
+            alone = alone.larger();
+        }
+        let mut filled = self.filled & !(half - (1 << order));
+        while half < Order::MAX.frames() {
+            let list = half.trailing_zeros() as usize;
+            match self.states.get_mut(first ^ half) {
+                Some(state) if state.is_free(list) => {
                     let gone = core::mem::take(state);
-                    self.unlink(gone, merged);
+                    if self.unlink(gone, list) {
+                        filled &= !half;
+                    }
                 }
                 _ => break,
             }
-            first &= buddy;
-            merged += 1;
-            alone = alone.larger();
+            first &= !half;
+            half <<= 1;
         }
+        let merged = half.trailing_zeros() as usize;
         self.merges += (merged - order) as u64;
         self.rises[order] -= 1;
         self.rises[merged] += 2;
         self.rises[merged + 1] -= 1;
-        let next = core::mem::replace(&mut self.lists[merged], first as u32);
+        let next = match filled & half {
+            0 => NIL,
+            _ => self.lists[merged],
+        };
+        self.filled = filled | half;
+        self.lists[merged] = first as u32;
         self.states[first] = FrameState::first_free(merged, next);
         if let Some(next) = self.states.get_mut(next as usize) {
             next.set_previous(first as u32);
@@ -156,22 +196,35 @@ impl<'memory> Buddies<'memory> {
     pub(super) fn carve(&mut self, block: Block, part: Range<usize>) {
         let gone = core::mem::take(&mut self.states[block.first]);
         let order = block.order.index();
-        self.unlink(gone, order);
+        if self.unlink(gone, order) {
+            self.filled &= !(1 << order);
+        }
         self.rises[order] -= 1;
         self.rises[order + 1] += 1;
         self.release_range(block.first..part.start);
         self.release_range(part.end..block.end());
     }
 
-    /// Takes a block that had the state `gone` off its list. The length is the caller's to change.
+    /// Takes a block that had the state `gone` off its list. Returns whether the list is empty now;
+    /// to write that down, and the length, is the caller's.
     #[inline]
-    fn unlink(&mut self, gone: FrameState, order: usize) {
-        match self.states.get_mut(gone.previous() as usize) {
-            Some(previous) => previous.set_next(gone.next()),
-            None => self.lists[order] = gone.next(),
-        }
-        if let Some(next) = self.states.get_mut(gone.next() as usize) {
-            next.set_previous(gone.previous());
+    fn unlink(&mut self, gone: FrameState, order: usize) -> bool {
+        let is_first = match self.states.get_mut(gone.previous() as usize) {
+            Some(previous) => {
+                previous.set_next(gone.next());
+                false
+            }
+            None => {
+                self.lists[order] = gone.next();
+                true
+            }
+        };
+        match self.states.get_mut(gone.next() as usize) {
+            Some(next) => {
+                next.set_previous(gone.previous());
+                false
+            }
+            None => is_first,
         }
     }
 }

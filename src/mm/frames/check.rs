@@ -174,7 +174,7 @@ impl FrameAllocator<'_> {
 
     fn check_list(&self, order: Order) -> Result<(), Violation> {
         let kept = self.buddies.len(order);
-        let (mut previous, mut next) = (NIL, self.buddies.lists[order.index()]);
+        let (mut previous, mut next) = (NIL, self.buddies.first(order.index()));
         let mut found = 0;
         while next != NIL && found <= kept {
             let state = self.buddies.states.get(next as usize);

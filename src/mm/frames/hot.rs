@@ -12,22 +12,25 @@
 /// How many frames are kept.
 pub(super) const ROOM: usize = 16;
 
-/// Single frames in use and hot ones.
+/// Single frames in use and hot ones. What is used together lies together: a load fetches two.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Hot {
-    /// The hot frames are those of slots `in_use..drawn`, modulo the size.
-    slots: [u32; ROOM],
-    /// Single frames in use.
-    in_use: usize,
-    /// Single frames in use or hot: those drawn from the lists.
-    drawn: usize,
     /// Below this one more frame in use is neither a new peak nor more than were drawn: the
     /// smaller of `drawn` and `peak`.
     limit: usize,
-    /// With so many single frames in use, and the larger blocks of now, the peak is reached.
-    peak: usize,
+    /// Single frames in use.
+    in_use: usize,
+    /// With so many single frames in use or fewer the stack is full.
+    full: usize,
     /// Single frames freed so far.
     frees: u64,
+    /// Single frames in use or hot: those drawn from the lists.
+    drawn: usize,
+    /// With so many single frames in use, and the larger blocks of now, the peak is reached.
+    peak: usize,
+    /// The hot frames are those of slots `in_use..drawn`, modulo the size.
+    slots: [u32; ROOM],
 }
 
 impl Hot {
@@ -38,20 +41,24 @@ impl Hot {
             in_use: 0,
             drawn: 0,
             limit: 0,
+            full: 0,
             peak: 0,
             frees: 0,
         }
     }
 
-    /// Takes the frame that was freed last; `None` also where that makes a new peak.
-    #[inline]
-    pub(super) fn pop(&mut self) -> Option<usize> {
-        if self.in_use >= self.limit {
-            return None;
-        }
-        let frame = self.slots[self.in_use % ROOM];
+    /// The frame that was freed last, and whether it may be taken: not if none is hot, and not if
+    /// taking it makes a new peak.
+    #[inline(always)]
+    pub(super) const fn top(&self) -> (usize, bool) {
+        let frame = self.slots[self.in_use % ROOM] as usize;
+        (frame, self.in_use < self.limit)
+    }
+
+    /// Takes [`top`](Self::top), which there is.
+    #[inline(always)]
+    pub(super) fn pop(&mut self) {
         self.in_use += 1;
-        Some(frame as usize)
     }
 
     /// Takes the frame that was freed last.
@@ -61,7 +68,9 @@ impl Hot {
         }
         self.peak = self.peak.max(self.in_use + 1);
         self.settle();
-        self.pop()
+        let (frame, _) = self.top();
+        self.pop();
+        Some(frame)
     }
 
     /// Counts a frame that comes from the lists and goes into use; none is hot.
@@ -72,20 +81,28 @@ impl Hot {
         self.settle();
     }
 
+    /// Whether a frame can be kept without one that leaves.
+    #[inline(always)]
+    pub(super) const fn has_room(&self) -> bool {
+        self.in_use > self.full
+    }
+
+    /// Keeps a frame that goes out of use, where there is room.
+    #[inline(always)]
+    pub(super) fn push(&mut self, frame: usize) {
+        self.frees += 1;
+        self.in_use -= 1;
+        self.slots[self.in_use % ROOM] = frame as u32;
+    }
+
     /// Keeps a frame that goes out of use. Returns the one that leaves for it.
     #[inline]
-    pub(super) fn push(&mut self, frame: usize) -> Option<usize> {
-        self.frees += 1;
-        let full = self.drawn - self.in_use >= ROOM;
-        self.in_use -= 1;
-        let slot = &mut self.slots[self.in_use % ROOM];
-        let oldest = core::mem::replace(slot, frame as u32);
-        if !full {
-            return None;
-        }
+    pub(super) fn exchange(&mut self, frame: usize) -> usize {
         self.drawn -= 1;
+        let oldest = self.slots[self.drawn % ROOM] as usize;
+        self.push(frame);
         self.settle();
-        Some(oldest as usize)
+        oldest
     }
 
     /// Takes out the frame that was freed first.
@@ -137,5 +154,6 @@ impl Hot {
 
     fn settle(&mut self) {
         self.limit = self.drawn.min(self.peak);
+        self.full = self.drawn.saturating_sub(ROOM);
     }
 }

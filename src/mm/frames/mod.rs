@@ -84,6 +84,16 @@ impl<'memory> FrameAllocator<'memory> {
         Self {
             hull: covered..0,
             buddies: Buddies::new(metadata),
+            ..Self::empty()
+        }
+    }
+
+    /// An allocator that never has a frame, to begin with.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self {
+            hull: 0..0,
+            buddies: Buddies::new(&mut []),
             hot: Hot::new(),
             larger: [Larger {
                 in_use: 0,
@@ -139,12 +149,22 @@ impl<'memory> FrameAllocator<'memory> {
     }
 
     /// One free frame, the last one freed if it can be; its contents are unknown.
-    #[inline(always)]
+    #[inline]
     pub fn allocate(&mut self) -> Option<PhysAddr> {
-        let Some(frame) = self.hot.pop() else {
-            return self.allocate_cold();
-        };
+        self.allocate_hot().or_else(|| self.allocate_cold())
+    }
+
+    /// One free frame, if that is a few steps: [`allocate`](Self::allocate) may have one when this
+    /// has none. Calls nothing.
+    #[inline(always)]
+    pub fn allocate_hot(&mut self) -> Option<PhysAddr> {
+        let (frame, is_hot) = self.hot.top();
+        // One branch for both: the other is never taken.
+        if !is_hot | (frame >= self.buddies.states.len()) {
+            return None;
+        }
         self.buddies.states[frame] = FrameState::allocated(Order::FRAME);
+        self.hot.pop();
         Some(address(frame))
     }
 
@@ -171,8 +191,20 @@ impl<'memory> FrameAllocator<'memory> {
     ///
     /// # Errors
     /// [`FrameError`], with nothing changed: the frame is free, foreign, or part of a larger block.
-    #[inline(always)]
+    #[inline]
     pub fn free(&mut self, pa: PhysAddr) -> Result<(), FrameError> {
+        if self.free_hot(pa) {
+            return Ok(());
+        }
+        self.free_cold(pa)
+    }
+
+    /// What [`free`](Self::free) does where [`free_hot`](Self::free_hot) has done nothing.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn free_cold(&mut self, pa: PhysAddr) -> Result<(), FrameError> {
         let frame = frame_number(pa);
         match self.buddies.states.get_mut(frame) {
             Some(state) if *state == FrameState::allocated(Order::FRAME) => {
@@ -180,9 +212,25 @@ impl<'memory> FrameAllocator<'memory> {
             }
             _ => return self.refuse(pa, Order::FRAME),
         }
-        match self.hot.push(frame) {
-            Some(oldest) => self.cool(oldest),
-            None => Ok(()),
+        let oldest = self.hot.exchange(frame);
+        self.buddies.release_inline(oldest, Order::FRAME.index());
+        Ok(())
+    }
+
+    /// Takes a single frame back, if that is a few steps; [`free`](Self::free) says what there is
+    /// to do when it is not, with nothing changed yet. Calls nothing.
+    #[inline(always)]
+    pub fn free_hot(&mut self, pa: PhysAddr) -> bool {
+        let frame = frame_number(pa);
+        match self.buddies.states.get_mut(frame) {
+            Some(state)
+                if (*state == FrameState::allocated(Order::FRAME)) & self.hot.has_room() =>
+            {
+                *state = FrameState::HOT;
+                self.hot.push(frame);
+                true
+            }
+            _ => false,
         }
     }
 
@@ -216,10 +264,10 @@ impl<'memory> FrameAllocator<'memory> {
         }
     }
 
-    /// A single frame where none is hot, or where it makes a new peak.
-    #[cold]
-    #[inline(never)]
-    fn allocate_cold(&mut self) -> Option<PhysAddr> {
+    /// What [`allocate`](Self::allocate) does where [`allocate_hot`](Self::allocate_hot) has no
+    /// frame: none is hot, or it makes a new peak.
+    #[inline(always)]
+    pub fn allocate_cold(&mut self) -> Option<PhysAddr> {
         let frame = match self.hot.pop_to_new_peak() {
             Some(frame) => frame,
             None => {
@@ -230,14 +278,6 @@ impl<'memory> FrameAllocator<'memory> {
         };
         self.buddies.states[frame] = FrameState::allocated(Order::FRAME);
         Some(address(frame))
-    }
-
-    /// Puts a frame that was hot on the lists. The last call of its caller, with its result.
-    #[cold]
-    #[inline(never)]
-    fn cool(&mut self, frame: usize) -> Result<(), FrameError> {
-        self.buddies.release(frame, Order::FRAME.index());
-        Ok(())
     }
 
     /// Puts the hot frames back on the lists.

@@ -1,0 +1,237 @@
+//! `numbers`: what the kernel's most frequent steps cost.
+//!
+//! Each step is done once to warm up, once alone between two calls of [`mark`], and then many times by
+//! the clock. A trace of the instructions shows exactly what lies between two marks, and two marks
+//! with nothing between show what the marks themselves add. On an emulator whose clock counts
+//! instructions both ways give the same number; on the board the clock's is nanoseconds.
+
+use core::arch::asm;
+use core::fmt::Write;
+
+use super::CommandError;
+use crate::addr::PhysAddr;
+use crate::arch::aarch64::probe::{self, Aborted};
+use crate::console::parse_u64;
+use crate::exception::syndrome::{Class, Syndrome};
+use crate::kernel::{cross, time};
+use crate::mm::frames::Order;
+use crate::mm::kernel_space::{self, KernelFrames, linear};
+use crate::paging::{PagingError, PagingHandler};
+
+/// Rounds if none are given, and at most.
+const ROUNDS: u64 = 1000;
+const ROUNDS_MAX: u64 = 1_000_000;
+
+/// Frames that the allocator puts aside before one leaves, which is then merged.
+const PUT_ASIDE: usize = 16;
+/// A free block of the largest order is halved so often for a frame.
+const HALVINGS: u64 = Order::COUNT as u64 - 1;
+/// More small blocks than this are not worked through, in frames.
+const DRAIN_MAX: usize = 1 << 14;
+
+/// `numbers [ROUNDS]`
+pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+    let rounds = match arguments {
+        [] => ROUNDS,
+        [word] => parse_u64(word)?,
+        _ => return Err(CommandError::Usage),
+    };
+    if rounds == 0 || rounds > ROUNDS_MAX {
+        let (value, limit) = (rounds, ROUNDS_MAX);
+        return Err(CommandError::TooLarge { value, limit });
+    }
+    // For the trace: a timer's interrupt.
+    time::sleep_ns(1000)?;
+    let alone = breakpoint() && marked(breakpoint);
+    let exception = measure("exception", rounds, alone, breakpoint)?;
+    let mut calls = 0;
+    let alone = one_call(&mut calls) && marked(|| one_call(&mut calls));
+    let call = measure("call", rounds, alone, || one_call(&mut calls))?;
+    let alone = frame_pair() && marked(frame_pair);
+    let pair = measure("frames", rounds, alone, frame_pair)?;
+    let mut spare = Spare::drain()?;
+    let worst = spare.measure(rounds);
+    spare.release();
+    // A round of those has these pairs besides.
+    let worst = worst?.saturating_sub(pair * PUT_ASIDE as u64);
+    for (name, ns) in [
+        ("exception and back", exception),
+        ("call of core 1", call),
+        ("frame pair", pair),
+        ("split and merge", worst),
+    ] {
+        writeln!(out, "{name:<20} {ns:>8} ns")?;
+    }
+    Ok(())
+}
+
+/// Where a trace begins or ends to count.
+#[inline(never)]
+fn mark() {
+    // SAFETY: nothing, but it is not left out.
+    unsafe { asm!("nop", options(nomem, nostack, preserves_flags)) };
+}
+
+/// Does `step` between marks.
+#[inline(always)]
+fn marked<R>(step: impl FnOnce() -> R) -> R {
+    mark();
+    mark();
+    let result = step();
+    mark();
+    result
+}
+
+/// Nanoseconds that `step` takes, which says each time whether it did what it is for, as `alone`
+/// says of the times before.
+#[inline(always)]
+fn measure(
+    name: &'static str,
+    rounds: u64,
+    alone: bool,
+    mut step: impl FnMut() -> bool,
+) -> Result<u64, CommandError> {
+    let mut good = alone;
+    let start_ns = time::now_ns();
+    for _ in 0..rounds {
+        good &= step();
+    }
+    let took_ns = time::now_ns() - start_ns;
+    match good {
+        true => Ok(took_ns / rounds),
+        false => Err(CommandError::Step { name }),
+    }
+}
+
+/// Whether a breakpoint was taken and left again.
+fn breakpoint() -> bool {
+    match probe::breakpoint() {
+        Ok(_) => false,
+        Err(Aborted { syndrome }) => Syndrome::new(syndrome).class() == Class::Brk,
+    }
+}
+
+/// Whether core 1 was called, and has done its part as often as it was called.
+fn one_call(calls: &mut usize) -> bool {
+    let answer = cross::call(1, |calls| calls + 1, *calls);
+    *calls += 1;
+    answer == Ok(*calls)
+}
+
+/// Whether a frame was to be had.
+#[inline(always)]
+fn frame_pair() -> bool {
+    let Some(frame) = KernelFrames::alloc_frame() else {
+        return false;
+    };
+    KernelFrames::dealloc_frame(frame);
+    true
+}
+
+/// All frames of the allocator that are not in blocks of the largest order.
+struct Spare {
+    /// Those that lie ready.
+    ready: [PhysAddr; PUT_ASIDE],
+    /// The first of the others; each but the last has the address of the next in its first word.
+    first: Option<PhysAddr>,
+}
+
+impl Spare {
+    fn drain() -> Result<Self, CommandError> {
+        let mut spare = Self {
+            ready: [PhysAddr::new(0); PUT_ASIDE],
+            first: None,
+        };
+        for slot in &mut spare.ready {
+            *slot = KernelFrames::alloc_frame().ok_or(PagingError::NoMemory)?;
+        }
+        for _ in 0..DRAIN_MAX {
+            if !has_small_blocks() {
+                return Ok(spare);
+            }
+            let frame = KernelFrames::alloc_frame().ok_or(PagingError::NoMemory)?;
+            spare.keep(frame);
+        }
+        spare.release();
+        Err(CommandError::Step { name: "drain" })
+    }
+
+    fn keep(&mut self, frame: PhysAddr) {
+        let next = self.first.map_or(0, PhysAddr::as_usize);
+        // SAFETY: the frame is this function's; the linear map has all RAM.
+        unsafe { word(frame).write_volatile(next) };
+        self.first = Some(frame);
+    }
+
+    /// Nanoseconds of a round: the worst allocation, the worst free, and as many pairs as lie ready.
+    fn measure(&self, rounds: u64) -> Result<u64, CommandError> {
+        let before = halvings();
+        let mut good = self.round::<false>() && self.round::<true>();
+        let start_ns = time::now_ns();
+        for _ in 0..rounds {
+            good &= self.round::<false>();
+        }
+        let took_ns = time::now_ns() - start_ns;
+        let expected = (rounds + 2) * HALVINGS;
+        match good && halvings() == before + expected {
+            true => Ok(took_ns / rounds),
+            false => Err(CommandError::Step { name: "frames" }),
+        }
+    }
+
+    /// Halves a block of the largest order down to a frame, and lets that frame be merged up again:
+    /// it is the first to be put aside, and leaves for the last.
+    #[inline(always)]
+    fn round<const MARKED: bool>(&self) -> bool {
+        let Some(frame) = maybe_marked::<MARKED, _>(KernelFrames::alloc_frame) else {
+            return false;
+        };
+        KernelFrames::dealloc_frame(frame);
+        let [first, others @ ..] = &self.ready;
+        for frame in others {
+            KernelFrames::dealloc_frame(*frame);
+        }
+        maybe_marked::<MARKED, _>(|| KernelFrames::dealloc_frame(*first));
+        let mut again = self.ready.iter().rev();
+        again.all(|_| KernelFrames::alloc_frame().is_some())
+    }
+
+    /// Gives all back.
+    fn release(&mut self) {
+        for frame in self.ready {
+            KernelFrames::dealloc_frame(frame);
+        }
+        while let Some(frame) = self.first {
+            // SAFETY: `keep` has written it.
+            let next = unsafe { word(frame).read_volatile() };
+            self.first = (next != 0).then_some(PhysAddr::new(next));
+            KernelFrames::dealloc_frame(frame);
+        }
+    }
+}
+
+fn maybe_marked<const MARKED: bool, R>(step: impl FnOnce() -> R) -> R {
+    match MARKED {
+        true => marked(step),
+        false => step(),
+    }
+}
+
+/// The first word of a frame.
+fn word(frame: PhysAddr) -> *mut usize {
+    core::ptr::with_exposed_provenance_mut(linear(frame).as_usize())
+}
+
+/// Whether there is a free block below the largest order.
+fn has_small_blocks() -> bool {
+    let Some(statistics) = kernel_space::frame_statistics() else {
+        return false;
+    };
+    let orders = statistics.orders.iter().take(Order::MAX.index());
+    orders.map(|order| order.free).any(|free| free > 0)
+}
+
+/// How often blocks were halved so far.
+fn halvings() -> u64 {
+    kernel_space::frame_statistics().map_or(0, |statistics| statistics.splits)
+}
