@@ -52,7 +52,8 @@ secondary_start:
     dsb     sy
     adrp    x21, SECONDARY
     add     x21, x21, :lo12:SECONDARY
-    ldr     x2, [x21, #SECONDARY_ADMITTED]
+    add     x2, x21, #SECONDARY_ADMITTED
+    ldr     x2, [x2, x19, lsl #3]
     cbz     x2, stay_parked
     mov     x20, #1                     // no device tree
     mrs     x22, CurrentEL

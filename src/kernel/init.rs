@@ -2,6 +2,7 @@
 
 use super::live_audit::audit_live_tables;
 use super::machine::{self, Machine};
+use super::smp::BootMemory;
 use super::{console, interrupts, per_core, shell, smp};
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::arch::aarch64::zero::zero;
@@ -68,9 +69,9 @@ extern "C" fn finish_boot() -> ! {
     interrupts::init_core();
     console::start_interrupts();
     per_core::this().set_online();
-    let all_cores_run = mmu::low_root().is_some_and(smp::start);
+    let boot_memory = mmu::low_root().map_or(BootMemory::ParkingNeeded, smp::start);
     give_up_low_half();
-    reclaim_boot_memory(all_cores_run);
+    reclaim_boot_memory(boot_memory);
     report_map();
     audit_live_tables();
     shell::run()
@@ -176,13 +177,18 @@ fn enter_final_map(mut table: KernelTable) {
 }
 
 /// `.init`, the boot tables and the boot stack become free frames: no core needs them any more.
-/// The parking pages and page 0 stay as long as a core may stand there.
-fn reclaim_boot_memory(all_cores_run: bool) {
+/// The parking pages and page 0 stay as long as a core may stand there, and all of it as long as one
+/// is on its way.
+fn reclaim_boot_memory(boot_memory: BootMemory) {
     let image = symbols::image();
+    if boot_memory == BootMemory::Needed {
+        log!("boot", "nothing reclaimed: a core may come yet");
+        return;
+    }
     tlb::invalidate_every_core();
     let reclaimed = kernel_space::with_table(|table| {
         let mut frames = kernel_space::reclaim(table, image.init, image.text)?;
-        if all_cores_run {
+        if boot_memory == BootMemory::Free {
             frames += kernel_space::replace(table, image.park, image.init)?;
             kernel_space::unmap(table, raspi3::FIRMWARE_PAGE, PAGE_SIZE)?;
         }

@@ -27,7 +27,7 @@ use crate::mm::kernel_space::linear;
 use crate::mm::{layout, symbols};
 
 /// How long a core may take to claim: as long as a polling loop may sleep, and much more.
-const CLAIM_PATIENCE_US: u64 = 250_000;
+const CLAIM_PATIENCE_US: u64 = 500_000;
 /// How long a core that has claimed may take to be online.
 const ONLINE_PATIENCE_US: u64 = 2_000_000;
 
@@ -40,8 +40,8 @@ pub(crate) struct Handover {
     tcr: u64,
     /// Where it goes when its MMU is on.
     entry: u64,
-    /// Not 0 as long as cores may still come.
-    admitted: u64,
+    /// For each core: not 0 as long as it may still come.
+    admitted: [u64; CORES],
     /// The upper end of each core's main stack.
     stacks: [u64; CORES],
 }
@@ -71,7 +71,7 @@ static SECONDARY: Memory = Memory(UnsafeCell::new(Handover {
     mair: 0,
     tcr: 0,
     entry: 0,
-    admitted: 0,
+    admitted: [0; CORES],
     stacks: [0; CORES],
 }));
 
@@ -111,8 +111,8 @@ impl fmt::Display for CoreState {
 }
 
 /// Calls cores 1 to 3 and waits for those that come. `low_root` is the tree that identity-maps
-/// `.park` and `.init`. Returns whether every core runs.
-pub(super) fn start(low_root: PhysAddr) -> bool {
+/// `.park` and `.init`. Returns what may be given up afterwards.
+pub(super) fn start(low_root: PhysAddr) -> BootMemory {
     let began = time::now_us();
     prepare(low_root);
     for core in 1..CORES {
@@ -120,7 +120,9 @@ pub(super) fn start(low_root: PhysAddr) -> bool {
     }
     let claimed = |core: usize| has_claimed(core);
     wait_for(CLAIM_PATIENCE_US, || (1..CORES).all(claimed));
-    close_the_door();
+    for core in (1..CORES).filter(|core| !has_claimed(*core)) {
+        close_the_door(core);
+    }
     let ready = |core: usize| !has_claimed(core) || per_core::of(core).is_online();
     wait_for(ONLINE_PATIENCE_US, || (1..CORES).all(ready));
     let online = (0..CORES).filter(|core| state(*core) == CoreState::Online);
@@ -137,7 +139,31 @@ pub(super) fn start(low_root: PhysAddr) -> bool {
             CoreState::Absent => log!("cores", "core {core} does not come"),
         }
     }
-    count == CORES
+    (0..CORES)
+        .map(state)
+        .fold(BootMemory::Free, BootMemory::needed)
+}
+
+/// What of the memory that cores need on their way may be used for other things.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum BootMemory {
+    /// Everything: all cores run.
+    Free,
+    /// All but where a core may wait, or come to late.
+    ParkingNeeded,
+    /// Nothing: a core is on its way and may come yet.
+    Needed,
+}
+
+impl BootMemory {
+    fn needed(self, state: CoreState) -> Self {
+        match state {
+            CoreState::Online => self,
+            CoreState::Absent if self == Self::Free => Self::ParkingNeeded,
+            CoreState::Absent => self,
+            CoreState::Lost => Self::Needed,
+        }
+    }
 }
 
 /// What has become of core `core`.
@@ -187,7 +213,7 @@ fn prepare(low_root: PhysAddr) {
         mair: registers.mair,
         tcr: registers.tcr,
         entry: kernel_secondary as unsafe extern "C" fn(usize) -> ! as usize as u64,
-        admitted: 1,
+        admitted: [1; CORES],
         stacks,
     };
     // SAFETY: no core reads it before it is released.
@@ -229,11 +255,14 @@ fn has_claimed(core: usize) -> bool {
     claimed
 }
 
-/// From here on a core that has not claimed stays parked.
-fn close_the_door() {
+/// From here on core `core`, which has not claimed, stays parked. If it claims just now, it may have
+/// been admitted or not: then it is waited for, and nothing is given up if it does not get ready.
+fn close_the_door(core: usize) {
     let admitted = SECONDARY.0.get().cast::<u64>();
-    let admitted = admitted.wrapping_byte_add(Handover::ADMITTED);
-    // SAFETY: inside the handover; core 0 alone writes, the others read the word at most once.
+    let admitted = admitted
+        .wrapping_byte_add(Handover::ADMITTED)
+        .wrapping_add(core % CORES);
+    // SAFETY: inside the handover; core 0 alone writes, that core reads the word at most once.
     unsafe { admitted.write_volatile(0) };
     publish(&SECONDARY);
 }

@@ -5,6 +5,8 @@
 use std::env;
 use std::time::Duration;
 
+use stilt::mm::layout;
+
 use crate::harness::{Ending, Setup};
 
 /// How long, in seconds of the guest, unless `STILT_SOAK_SECONDS` says otherwise.
@@ -27,6 +29,14 @@ fn nothing_is_lost_and_nothing_grows_when_all_cores_use_everything_at_once() {
     let before = machine.expect("\nafter:  ");
     let after = machine.expect("\nsoak: ");
     assert_eq!(after, before);
+    let heap = before
+        .rsplit(' ')
+        .next()
+        .and_then(|bytes| bytes.parse::<usize>().ok());
+    assert!(
+        heap.is_some_and(|bytes| bytes > layout::HEAP_SIZE),
+        "the heap has not grown: {before}"
+    );
     assert_eq!(machine.expect(" errors"), "0");
     let output = machine.transcript();
     for core in 0..4 {

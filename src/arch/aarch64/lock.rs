@@ -1,8 +1,8 @@
 //! The kernel's lock: a spin lock that masks this core's interrupts as long as it is held.
 //!
-//! So an interrupt handler may take the same locks as everybody else. Who waits is told who holds
-//! it: a core that waits for itself, or for longer than any holder should take, panics with lock,
-//! owner and place. Debug builds also check the order in which a core takes its locks
+//! So an interrupt handler may take the same locks as everybody else. Who waits for longer than any
+//! holder should take, for another core or for itself, panics with lock, owner and place. Debug
+//! builds also check the order in which a core takes its locks
 //! ([`lock_order`](crate::arch::lock_order)).
 //!
 //! # Decisions
@@ -27,8 +27,6 @@ type Inner<'a, T> = SpinMutexGuard<'a, T, Yield>;
 
 /// Cores of a Cortex-A53 cluster at most (DDI 0500 2.1).
 const CORES: usize = 4;
-/// A core that so often finds itself to be the owner is.
-const LOOKS: usize = 1000;
 /// A lock that is held for longer than this is never released, in seconds.
 const PATIENCE_S: u64 = 5;
 
@@ -87,8 +85,8 @@ impl<T, C: Class> Lock<T, C> {
     /// Waits until the lock is free and takes it. Interrupts stay masked until it is released.
     ///
     /// # Panics
-    /// If this core holds it already, if another holds it for seconds, or, in debug builds, if the
-    /// order of locks is violated.
+    /// If it is held for seconds, by another core or by this one, or, in debug builds, if the order of
+    /// locks is violated.
     #[track_caller]
     #[inline]
     pub fn lock(&self) -> Guard<'_, T, C> {
@@ -169,20 +167,14 @@ impl<T, C: Class> Lock<T, C> {
     #[cold]
     #[track_caller]
     fn wait(&self) -> Inner<'_, T> {
-        let mut looks_like_mine = 0;
         let start = timer::counter();
         let limit = u64::from(timer::frequency_hz()) * PATIENCE_S;
         loop {
             if let Some(inner) = self.inner.try_lock() {
                 return inner;
             }
-            looks_like_mine = if self.is_mine() {
-                looks_like_mine + 1
-            } else {
-                0
-            };
             let is_over = timer::counter().saturating_sub(start) > limit;
-            if looks_like_mine > LOOKS || is_over {
+            if is_over {
                 self.report();
             }
             relax();
