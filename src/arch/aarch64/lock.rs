@@ -19,6 +19,7 @@ use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
+use super::cores::kernel_serve_in_lock;
 use super::relax::{Yield, relax};
 use super::{cpu, timer};
 use crate::arch::lock_order::{HeldLocks, LockClass};
@@ -29,11 +30,6 @@ type Inner<'a, T> = SpinMutexGuard<'a, T, Yield>;
 const CORES: usize = 4;
 /// A lock that is held for longer than this is never released, in seconds.
 const PATIENCE_S: u64 = 5;
-
-unsafe extern "C" {
-    /// In the room `kernel`: what must not wait for the lock is done meanwhile.
-    safe fn kernel_serve_in_lock();
-}
 
 /// What is known of a lock at compile time, so that a free lock is all zero and takes no room in the
 /// image.

@@ -7,6 +7,7 @@ use core::arch::asm;
 
 use aarch64_cpu::asm::barrier;
 
+use super::cores::{kernel_hold_others, kernel_let_others_go};
 use crate::addr::VirtAddr;
 use crate::paging::Maintenance;
 use crate::paging::format::aarch64_tlb::{A64Maintenance, Barrier, Instructions, Tlbi};
@@ -66,13 +67,6 @@ impl Instructions for Machine {
             kernel_let_others_go();
         });
     }
-}
-
-unsafe extern "C" {
-    /// In the room `kernel`, which knows the cores: they stand still when this returns.
-    safe fn kernel_hold_others();
-    /// They go on.
-    safe fn kernel_let_others_go();
 }
 
 /// Invalidates everything that any core holds, and waits.
