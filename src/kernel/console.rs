@@ -6,6 +6,7 @@
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::cross;
 use super::interrupts;
 use super::per_core;
 use super::time::delay_us;
@@ -71,6 +72,10 @@ impl Turn {
                 return turn;
             }
             relax();
+            // In a handler: who prints may stand still until this core does.
+            if cpu::interrupts_are_masked() {
+                cross::kernel_serve_in_lock();
+            }
         }
     }
 

@@ -241,16 +241,9 @@ fn answer(slot: &Slot) {
     slot.state.store(RUNNING, Ordering::Relaxed);
     let call = slot.call.get();
     // SAFETY: asked, so it is this core's, the callee's.
-    let Call {
-        routine, argument, ..
-    } = unsafe { call.read() };
-    let result = routine(argument);
-    let answered = Call {
-        routine,
-        argument,
-        result,
-    };
-    // SAFETY: as above.
+    let mut answered = unsafe { call.read() };
+    answered.result = (answered.routine)(answered.argument);
+    // SAFETY: as above; running, it still is.
     unsafe { call.write(answered) };
     slot.state.store(ANSWERED, Ordering::Release);
 }
@@ -302,10 +295,10 @@ extern "C" fn kernel_let_others_go() {
     CONDUCTOR.store(0, Ordering::Release);
 }
 
-/// Called by who waits for a lock, interrupts masked: stands still if that is asked, and leaves
-/// calls for later. What holds the lock may be waiting for just this core to stand.
+/// Called by who waits for a lock or for the console, interrupts masked: stands still if that is
+/// asked, and leaves calls for later. What holds the lock may be waiting for just this core to stand.
 #[unsafe(no_mangle)]
-extern "C" fn kernel_serve_in_lock() {
+pub(super) extern "C" fn kernel_serve_in_lock() {
     if CONDUCTOR.load(Ordering::Relaxed) == 0 {
         return;
     }

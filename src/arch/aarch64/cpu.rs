@@ -77,7 +77,7 @@ pub fn interrupts_are_masked() -> bool {
     DAIF.is_set(DAIF::I)
 }
 
-/// Waits until an interrupt is pending, masked or not, or a little less.
+/// Waits until an interrupt is pending, masked or not; the core may also go on without one.
 pub fn wait_for_interrupt() {
     barrier::dsb(barrier::SY);
     wfi();

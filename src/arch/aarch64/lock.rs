@@ -16,7 +16,6 @@ use core::panic::Location;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use aarch64_cpu::registers::{MPIDR_EL1, Readable};
-
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
 use super::cores::kernel_serve_in_lock;
@@ -30,6 +29,9 @@ type Inner<'a, T> = SpinMutexGuard<'a, T, Yield>;
 const CORES: usize = 4;
 /// A lock that is held for longer than this is never released, in seconds.
 const PATIENCE_S: u64 = 5;
+/// What the counter is taken to run at if CNTFRQ_EL0 says less: nobody may have set it, and then a
+/// wait of no time would be called a deadlock. The board's runs at 19.2 MHz.
+const COUNTER_MIN_HZ: u32 = 19_200_000;
 
 /// What is known of a lock at compile time, so that a free lock is all zero and takes no room in the
 /// image.
@@ -164,13 +166,12 @@ impl<T, C: Class> Lock<T, C> {
     #[track_caller]
     fn wait(&self) -> Inner<'_, T> {
         let start = timer::counter();
-        let limit = u64::from(timer::frequency_hz()) * PATIENCE_S;
+        let limit = u64::from(timer::frequency_hz().max(COUNTER_MIN_HZ)) * PATIENCE_S;
         loop {
             if let Some(inner) = self.inner.try_lock() {
                 return inner;
             }
-            let is_over = timer::counter().saturating_sub(start) > limit;
-            if is_over {
+            if timer::counter().saturating_sub(start) > limit {
                 self.report();
             }
             relax();

@@ -97,14 +97,11 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         }
         _ => return Err(CommandError::Usage),
     };
-    let Some(kind) = KINDS.iter().find(|kind| kind.name == *name) else {
+    let Some(index) = KINDS.iter().position(|kind| kind.name == *name) else {
         return Err(CommandError::Choice {
             given: ChoiceText::new(name),
             expected: NAMES,
         });
-    };
-    let Some(index) = KINDS.iter().position(|other| other.name == kind.name) else {
-        return Err(CommandError::Usage);
     };
     let untouched = READ_WRITE.difference(MappingFlags::ACCESSED);
     kernel_space::map_page(layout::SCRATCH, untouched)?;
