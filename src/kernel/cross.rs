@@ -39,6 +39,10 @@ pub(super) enum CallError {
     Busy { core: usize },
     /// It did not answer in time.
     NoAnswer { core: usize },
+    /// It has a job already.
+    Working { core: usize },
+    /// It was asked to end its job, and goes on.
+    Endless { core: usize },
 }
 
 impl fmt::Display for CallError {
@@ -47,6 +51,8 @@ impl fmt::Display for CallError {
             Self::Offline { core } => write!(f, "core {core} does not run"),
             Self::Busy { core } => write!(f, "a call to core {core} is under way"),
             Self::NoAnswer { core } => write!(f, "core {core} does not answer"),
+            Self::Working { core } => write!(f, "core {core} has a job already"),
+            Self::Endless { core } => write!(f, "core {core} does not end its job"),
         }
     }
 }

@@ -3,12 +3,13 @@
 //!
 //! Pure: the deadlines of a core ([`timers`]), counter ticks as nanoseconds ([`clock`]), who has
 //! which interrupt ([`irq_table`]) and which comes too often ([`irq_storm`]), the idle share
-//! ([`idle`]). The rest needs the machine.
+//! ([`idle`]), how long one waits for another ([`patience`]). The rest needs the machine.
 
 pub mod clock;
 pub mod idle;
 pub mod irq_storm;
 pub mod irq_table;
+pub mod patience;
 pub mod timers;
 
 #[cfg(target_os = "none")]
@@ -23,6 +24,8 @@ pub mod exit;
 mod init;
 #[cfg(target_os = "none")]
 mod interrupts;
+#[cfg(target_os = "none")]
+mod jobs;
 #[cfg(target_os = "none")]
 mod live_audit;
 #[cfg(target_os = "none")]

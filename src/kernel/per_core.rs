@@ -3,7 +3,6 @@
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::cross;
 use super::idle::{IdleClock, IdleShare};
 use super::time::now_ns;
 use crate::arch::aarch64::attempt::UnderWay;
@@ -17,9 +16,6 @@ const IDLE_WINDOW_NS: u64 = 1_000_000_000;
 
 lock_class!(IdleLock = "idle clock", 45);
 lock_class!(JobLock = "job", 35);
-
-/// The core that gives jobs and waits for them.
-const GIVER: usize = 0;
 
 /// What a core does, with interrupts let in.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +37,8 @@ pub(super) struct PerCore {
     /// Jobs that it was given, and jobs that it has done.
     jobs_given: AtomicUsize,
     jobs_done: AtomicUsize,
+    /// Whether its job is to end.
+    job_ends: AtomicBool,
     /// Whether it has come when it was called.
     claimed: AtomicBool,
     /// Whether it runs on the final map alone.
@@ -56,6 +54,7 @@ impl PerCore {
             job: Lock::new(None),
             jobs_given: AtomicUsize::new(0),
             jobs_done: AtomicUsize::new(0),
+            job_ends: AtomicBool::new(false),
             claimed: AtomicBool::new(false),
             online: AtomicBool::new(false),
         }
@@ -91,6 +90,7 @@ impl PerCore {
             return false;
         }
         *slot = Some(job);
+        self.job_ends.store(false, Ordering::Relaxed);
         self.jobs_given.fetch_add(1, Ordering::Relaxed);
         true
     }
@@ -98,6 +98,15 @@ impl PerCore {
     /// Whether it has a job that is not done.
     pub(super) fn is_busy(&self) -> bool {
         self.jobs_done.load(Ordering::Acquire) != self.jobs_given.load(Ordering::Relaxed)
+    }
+
+    /// Its job is to end.
+    pub(super) fn ask_to_end(&self) {
+        self.job_ends.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_asked_to_end(&self) -> bool {
+        self.job_ends.load(Ordering::Acquire)
     }
 
     /// Does jobs, and nothing in between, for ever.
@@ -108,7 +117,6 @@ impl PerCore {
                 Some(Job { routine, argument }) => {
                     routine(argument);
                     self.jobs_done.fetch_add(1, Ordering::Release);
-                    cross::wake(GIVER);
                 }
                 None => idle_unless(|| self.job.lock().is_some()),
             }

@@ -15,8 +15,6 @@ use core::fmt;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::cross::{self, CallError};
-use super::per_core::Job;
 use super::{interrupts, per_core, time};
 use crate::addr::PhysAddr;
 use crate::arch::aarch64::relax::relax;
@@ -130,7 +128,7 @@ pub(super) fn start(low_root: PhysAddr) -> BootMemory {
     log!(
         "cores",
         "{count} of {CORES} online after {} us",
-        time::now_us() - began
+        time::now_us().saturating_sub(began)
     );
     for core in 1..CORES {
         match state(core) {
@@ -174,29 +172,6 @@ pub(super) fn state(core: usize) -> CoreState {
         CoreState::Lost
     } else {
         CoreState::Absent
-    }
-}
-
-/// Lets core `core` do `routine` with `argument`, in its own time and with interrupts let in.
-///
-/// # Errors
-/// [`CallError::Offline`]; [`CallError::Busy`] as long as it has another.
-pub(super) fn run_on(core: usize, routine: fn(usize), argument: usize) -> Result<(), CallError> {
-    if core == 0 || core >= CORES || !per_core::of(core).is_online() {
-        return Err(CallError::Offline { core });
-    }
-    if !per_core::of(core).give(Job { routine, argument }) {
-        return Err(CallError::Busy { core });
-    }
-    cross::wake(core);
-    Ok(())
-}
-
-/// Waits until no core has a job any more. On core 0.
-pub(super) fn wait_for_jobs() {
-    let busy = || (1..CORES).any(|core| per_core::of(core).is_busy());
-    while busy() {
-        per_core::idle_unless(|| !busy());
     }
 }
 

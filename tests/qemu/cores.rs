@@ -240,3 +240,26 @@ fn where_core_0_is_alone_the_others_are_refused() {
     let output = machine.command("fault brk 0");
     assert_eq!(reporters(&output), [0]);
 }
+
+/// Three of four cores: what was begun on cores 1 and 2 ends when core 3 is not there.
+#[test]
+fn what_was_begun_ends_when_a_core_is_missing() {
+    let mut machine = Loader::at(Level::El3).on_cores(3).setup().start();
+    machine.boot();
+    for command in ["soak 1", "shootdown 10"] {
+        refused(&mut machine, &[(command, "core 3 does not run")]);
+    }
+    // A job that goes on would refuse the next one, and keep its core from being idle.
+    refused(&mut machine, &[("soak 1", "core 3 does not run")]);
+    machine.command("sleep 2000");
+    let output = machine.command("cpus");
+    let last_second = |row: &str| row.split_whitespace().nth(3).map(str::to_owned);
+    let idle: Vec<_> = output.lines().skip(1).filter_map(last_second).collect();
+    assert_eq!(idle.len(), 3, "{output}");
+    for share in idle {
+        let percent: u64 = share.trim_end_matches('%').parse().expect("a share");
+        assert!(percent > 50, "{output}");
+    }
+    let output = machine.command("echo-test 0 busy");
+    machine.must_say(&output, &["crc 00000000 of 0 bytes"]);
+}

@@ -2,13 +2,13 @@
 #![forbid(unsafe_code)]
 
 use core::fmt::Write;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::{ChoiceText, CommandError, no_arguments};
 use crate::arch::aarch64::relax::relax;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::console::parse_u64;
+use crate::kernel::jobs::{self, Jobs};
 use crate::kernel::{console, interrupts, per_core, smp, time};
 
 /// The longest that `sleep` takes, in milliseconds: nothing ends it early.
@@ -144,7 +144,7 @@ pub(super) fn sleep(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comma
     }
     let start_ns = time::now_ns();
     time::sleep_ns(duration_ms * 1_000_000)?;
-    let slept_us = (time::now_ns() - start_ns) / 1000;
+    let slept_us = time::now_ns().saturating_sub(start_ns) / 1000;
     writeln!(out, "slept {slept_us} us")?;
     Ok(())
 }
@@ -185,27 +185,20 @@ pub(super) fn echo_test(arguments: &[&str], out: &mut dyn Write) -> Result<(), C
     }
 }
 
-/// Whether the cores that are busy for [`while_others_are_busy`] may stop.
-static MAY_REST: AtomicBool = AtomicBool::new(false);
-
 /// Does `work` while every other core that runs is never idle.
 fn while_others_are_busy(
     work: impl FnOnce() -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
-    let others = || (1..CORES).filter(|core| smp::state(*core) == smp::CoreState::Online);
-    MAY_REST.store(false, Ordering::Relaxed);
-    let begun = others().try_for_each(|core| smp::run_on(core, be_busy, 0));
-    let done = match begun {
-        Ok(()) => work(),
-        Err(error) => Err(error.into()),
-    };
-    MAY_REST.store(true, Ordering::Relaxed);
-    smp::wait_for_jobs();
-    done
+    let mut jobs = Jobs::new();
+    for core in (1..CORES).filter(|core| smp::state(*core) == smp::CoreState::Online) {
+        jobs.begin(core, be_busy, 0)?;
+    }
+    work()?;
+    Ok(jobs.end()?)
 }
 
 fn be_busy(_: usize) {
-    while !MAY_REST.load(Ordering::Relaxed) {
+    while jobs::may_go_on() {
         relax();
     }
 }
@@ -224,7 +217,7 @@ fn take_in(count: u64, out: &mut dyn Write) -> Result<(), CommandError> {
         out,
         "crc {:08x} of {count} bytes, {} overruns",
         digest.finalize(),
-        after.overruns - before.overruns
+        after.overruns.saturating_sub(before.overruns)
     )?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! next one, whose call may be under way.
 
 use core::fmt::Write;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::CommandError;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
@@ -15,7 +15,8 @@ use crate::arch::aarch64::probe::{self, Width};
 use crate::arch::aarch64::relax::relax;
 use crate::board::raspi3::CORES;
 use crate::console::parse_u64;
-use crate::kernel::{smp, time};
+use crate::kernel::jobs::{self, Jobs};
+use crate::kernel::time;
 use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
 use crate::mm::layout;
 use crate::paging::{PageSize, PagingError, PagingHandler, PagingResult};
@@ -33,7 +34,6 @@ const UNMAPPED: u64 = 3;
 
 /// The state that the last call has left.
 static STATE: AtomicU64 = AtomicU64::new(UNMAPPED);
-static STOP: AtomicBool = AtomicBool::new(false);
 
 /// What each core found.
 struct Tally {
@@ -70,21 +70,17 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         let (value, limit) = (rounds, ROUNDS_MAX);
         return Err(CommandError::TooLarge { value, limit });
     }
-    STOP.store(false, Ordering::Relaxed);
     STATE.store(UNMAPPED, Ordering::SeqCst);
     for tally in &TALLIES {
         tally.looks.store(0, Ordering::Relaxed);
         tally.judged.store(0, Ordering::Relaxed);
         tally.wrong.store(0, Ordering::Relaxed);
     }
-    for core in 1..CORES {
-        smp::run_on(core, look, core)?;
-    }
+    let jobs = Jobs::on_all_others(look)?;
     let start_ns = time::now_ns();
     let changed = change(rounds);
-    let took_ms = (time::now_ns() - start_ns) / 1_000_000;
-    STOP.store(true, Ordering::Release);
-    smp::wait_for_jobs();
+    let took_ms = time::now_ns().saturating_sub(start_ns) / 1_000_000;
+    jobs.end()?;
     changed?;
     let mut wrong = 0;
     for (core, tally) in TALLIES.iter().enumerate().skip(1) {
@@ -99,23 +95,38 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
 
 /// Core 0: rounds of map, move, protect, unmap.
 fn change(rounds: u64) -> PagingResult {
-    let frames = [frame()?, frame()?];
-    let page = layout::SCRATCH;
-    let mut result = Ok(());
-    for round in 1..=rounds {
-        result = self::round(page, frames, round);
-        if result.is_err() {
-            break;
-        }
-    }
-    for frame in frames {
-        KernelFrames::dealloc_frame(frame);
-    }
-    result
+    let frames = [Frame::new()?, Frame::new()?];
+    let page = Page(layout::SCRATCH);
+    let [first, second] = frames.each_ref().map(|frame| frame.0);
+    (1..=rounds).try_for_each(|number| round(page.0, [first, second], number))
 }
 
-fn frame() -> PagingResult<PhysAddr> {
-    KernelFrames::alloc_frame().ok_or(PagingError::NoMemory)
+/// A frame, until it is dropped.
+struct Frame(PhysAddr);
+
+impl Frame {
+    fn new() -> PagingResult<Self> {
+        let frame = KernelFrames::alloc_frame().ok_or(PagingError::NoMemory)?;
+        Ok(Self(frame))
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        KernelFrames::dealloc_frame(self.0);
+    }
+}
+
+/// The page that is changed; unmapped when it is dropped, in the middle of a round too.
+struct Page(VirtAddr);
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        let _ = kernel_space::with_table(|table| {
+            let unmapped = table.unmap(self.0);
+            unmapped.map(|unmapped| unmapped.flush())
+        });
+    }
 }
 
 fn round(page: VirtAddr, [first, second]: [PhysAddr; 2], round: u64) -> PagingResult {
@@ -159,7 +170,7 @@ fn look(core: usize) {
     };
     // Where only this core writes.
     let own = VirtAddr::new(layout::SCRATCH.as_usize() + PAGE_SIZE / CORES * core);
-    while !STOP.load(Ordering::Acquire) {
+    while jobs::may_go_on() {
         relax();
         let before = STATE.load(Ordering::SeqCst);
         // SAFETY: an abort is an answer; the page is nobody else's.

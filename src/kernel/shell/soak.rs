@@ -16,7 +16,9 @@ use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::probe::{self, Width};
 use crate::board::raspi3::CORES;
 use crate::console::parse_u64;
-use crate::kernel::{console, cross, smp, time};
+use crate::kernel::jobs::{self, Jobs};
+use crate::kernel::timers::{TimerError, TimerId};
+use crate::kernel::{console, cross, time};
 use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
 use crate::mm::{heap, layout};
 use crate::paging::PagingHandler;
@@ -33,7 +35,8 @@ const PAGES: usize = 4;
 const TICK_NS: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();
 const PRINT_NS: u64 = 2_000_000_000;
 
-static STOP: AtomicBool = AtomicBool::new(false);
+/// Whether core 0 has worked for long enough; the others are asked to end then.
+static IS_OVER: AtomicBool = AtomicBool::new(false);
 
 /// What a core did.
 struct Tally {
@@ -128,20 +131,35 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     }
     let before = Memory::now();
     let missed = core::array::from_fn(time::missed);
-    STOP.store(false, Ordering::Release);
-    let start_ns = time::now_ns();
-    for core in 1..CORES {
-        smp::run_on(core, work, core)?;
-    }
-    let end_ns = start_ns.saturating_add(seconds * 1_000_000_000);
-    time::arm(seconds * 1_000_000_000, None, |_| stop(), 0)?;
+    let duration_ns = seconds * 1_000_000_000;
+    IS_OVER.store(false, Ordering::Relaxed);
+    let jobs = Jobs::on_all_others(work)?;
+    let end = Alarm::after(duration_ns, |_| IS_OVER.store(true, Ordering::Relaxed), 0)?;
     work(0);
-    smp::wait_for_jobs();
-    report(out, end_ns - start_ns, before, missed)
+    drop(end);
+    let ended = jobs.end();
+    report(out, duration_ns, before, missed)?;
+    Ok(ended?)
 }
 
-fn stop() {
-    STOP.store(true, Ordering::Release);
+/// A timer, until it is dropped.
+struct Alarm(TimerId);
+
+impl Alarm {
+    fn after(ns: u64, routine: fn(usize), argument: usize) -> Result<Self, TimerError> {
+        time::arm(ns, None, routine, argument).map(Self)
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        time::cancel(self.0);
+    }
+}
+
+/// Whether the running core is to work on.
+fn may_go_on() -> bool {
+    jobs::may_go_on() && !IS_OVER.load(Ordering::Relaxed)
 }
 
 /// Once as much heap at a time as all cores will have: afterwards it must not grow.
@@ -159,7 +177,7 @@ fn report(
     let mut errors = 0;
     let (mut asked, mut answered) = (0, 0);
     for ((core, tally), missed_before) in TALLIES.iter().enumerate().zip(missed_before) {
-        let missed = time::missed(core) - missed_before;
+        let missed = time::missed(core).saturating_sub(missed_before);
         let [actions, calls, answers, ticks, maps, wrong] =
             tally.counts().map(|count| count.load(Ordering::Relaxed));
         writeln!(
@@ -202,7 +220,7 @@ fn work(core: usize) {
     let mut random = Random(0x5717_0000_0000_0001 + core as u64);
     let mut frames = [None; FRAMES];
     let mut next_print_ns = time::now_ns() + PRINT_NS;
-    while !STOP.load(Ordering::Acquire) {
+    while may_go_on() {
         count(&tally.actions);
         let is_good = match random.below(8) {
             0..=2 => use_frame(&mut frames, random.below(FRAMES), core),

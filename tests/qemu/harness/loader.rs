@@ -134,8 +134,13 @@ impl Loader {
     }
 
     /// All four cores enter at once.
-    pub(crate) const fn on_all_cores(mut self) -> Self {
-        self.cores = CORES;
+    pub(crate) const fn on_all_cores(self) -> Self {
+        self.on_cores(CORES)
+    }
+
+    /// So many cores enter at once; the others never do.
+    pub(crate) const fn on_cores(mut self, cores: u64) -> Self {
+        self.cores = cores;
         self
     }
 

@@ -1,0 +1,106 @@
+//! Jobs: what cores 1 to 3 do with interrupts let in, begun and ended by core 0.
+//!
+//! 1. Core 0 begins jobs through a [`Jobs`], which remembers the cores.
+//! 2. A job's routine asks [`may_go_on`] in its loop, and returns when it says no.
+//! 3. However core 0 leaves, by `?` too, the [`Jobs`] is dropped, asks the jobs to end and waits.
+//!
+//! # Decisions
+//! The word that ends a job is its core's own, and is set anew only for a core that has no job: what
+//! was asked to end, and did not, cannot take a later run's word for its own.
+#![forbid(unsafe_code)]
+
+use super::cross::{self, CallError};
+use super::per_core::{self, Job};
+use super::{console, patience, time, watchdog};
+use crate::arch::aarch64::relax::relax;
+use crate::board::raspi3::CORES;
+
+/// The jobs that were begun together. They end when this is dropped.
+#[must_use]
+pub(super) struct Jobs {
+    /// Whether each core was given one.
+    begun: [bool; CORES],
+}
+
+impl Jobs {
+    /// None yet.
+    pub(super) const fn new() -> Self {
+        Self {
+            begun: [false; CORES],
+        }
+    }
+
+    /// Lets each of cores 1 to 3 do `routine` with its number.
+    ///
+    /// # Errors
+    /// Those of [`Jobs::begin`], with nothing begun.
+    pub(super) fn on_all_others(routine: fn(usize)) -> Result<Self, CallError> {
+        let mut jobs = Self::new();
+        for core in 1..CORES {
+            jobs.begin(core, routine, core)?;
+        }
+        Ok(jobs)
+    }
+
+    /// Lets core `core` do `routine` with `argument`.
+    ///
+    /// # Errors
+    /// [`CallError::Offline`]; [`CallError::Working`] as long as it has another.
+    pub(super) fn begin(
+        &mut self,
+        core: usize,
+        routine: fn(usize),
+        argument: usize,
+    ) -> Result<(), CallError> {
+        if core == 0 || core >= CORES || !per_core::of(core).is_online() {
+            return Err(CallError::Offline { core });
+        }
+        if !per_core::of(core).give(Job { routine, argument }) {
+            return Err(CallError::Working { core });
+        }
+        if let Some(begun) = self.begun.get_mut(core) {
+            *begun = true;
+        }
+        cross::wake(core);
+        Ok(())
+    }
+
+    /// Asks the jobs to end, and waits until they have.
+    ///
+    /// # Errors
+    /// [`CallError::Endless`], for the first core that goes on.
+    pub(super) fn end(mut self) -> Result<(), CallError> {
+        self.ask_and_wait()
+    }
+
+    fn ask_and_wait(&mut self) -> Result<(), CallError> {
+        let begun = core::mem::take(&mut self.begun);
+        let cores = || (0..CORES).filter(|core| begun.get(*core) == Some(&true));
+        for core in cores() {
+            per_core::of(core).ask_to_end();
+        }
+        let busy = || cores().find(|core| per_core::of(*core).is_busy());
+        let start_ns = time::now_ns();
+        while let Some(core) = busy() {
+            if time::now_ns().saturating_sub(start_ns) > patience::JOB_END_NS {
+                return Err(CallError::Endless { core });
+            }
+            watchdog::feed_if_armed();
+            relax();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        if let Err(error) = self.ask_and_wait() {
+            console::print(format_args!("{error}\n"));
+        }
+    }
+}
+
+/// Whether the running core's job was not yet asked to end.
+pub(super) fn may_go_on() -> bool {
+    !per_core::this().is_asked_to_end()
+}
