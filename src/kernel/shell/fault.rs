@@ -17,7 +17,7 @@ use crate::kernel::{per_core, report};
 use crate::lock_class;
 use crate::mm::kernel_space::{self, READ_WRITE, linear};
 use crate::mm::layout::{self, Pages};
-use crate::paging::MappingFlags;
+use crate::paging::{MappingFlags, PagingResult};
 
 /// What `help` shows.
 pub(super) const ARGUMENTS: &str = "KIND [CORE|all]";
@@ -103,11 +103,26 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
             expected: NAMES,
         });
     };
-    let untouched = READ_WRITE.difference(MappingFlags::ACCESSED);
-    kernel_space::map_page(layout::SCRATCH, untouched)?;
-    let caught = provoke_on(cores, index, out);
-    kernel_space::unmap_page(layout::SCRATCH)?;
-    caught
+    let _page = UntouchedPage::new()?;
+    provoke_on(cores, index, out)
+}
+
+/// The page at [`layout::SCRATCH`] without its access flag, until it is dropped.
+struct UntouchedPage;
+
+impl UntouchedPage {
+    fn new() -> PagingResult<Self> {
+        let untouched = READ_WRITE.difference(MappingFlags::ACCESSED);
+        kernel_space::map_page(layout::SCRATCH, untouched)?;
+        Ok(Self)
+    }
+}
+
+impl Drop for UntouchedPage {
+    fn drop(&mut self) {
+        // Only a page that is not mapped is refused, and then there is nothing to undo.
+        let _ = kernel_space::unmap_page(layout::SCRATCH);
+    }
 }
 
 /// Provokes the fault on all of `cores` at once, on this one last.

@@ -49,11 +49,12 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     let call = measure("call", rounds, alone, || one_call(&mut calls))?;
     let alone = frame_pair() && marked(frame_pair);
     let pair = measure("frames", rounds, alone, frame_pair)?;
-    let mut spare = Spare::drain()?;
-    let worst = spare.measure(rounds);
-    spare.release();
+    let spare = Spare::drain()?;
     // A round of those has these pairs besides.
-    let worst = worst?.saturating_sub(pair * PUT_ASIDE as u64);
+    let worst = spare
+        .measure(rounds)?
+        .saturating_sub(pair * PUT_ASIDE as u64);
+    drop(spare);
     for (name, ns) in [
         ("exception and back", exception),
         ("call of core 1", call),
@@ -96,7 +97,7 @@ fn measure(
     for _ in 0..rounds {
         good &= step();
     }
-    let took_ns = time::now_ns() - start_ns;
+    let took_ns = time::now_ns().saturating_sub(start_ns);
     match good {
         true => Ok(took_ns / rounds),
         false => Err(CommandError::Step { name }),
@@ -128,10 +129,11 @@ fn frame_pair() -> bool {
     true
 }
 
-/// All frames of the allocator that are not in blocks of the largest order.
+/// All frames of the allocator that are not in blocks of the largest order, until it is dropped.
 struct Spare {
-    /// Those that lie ready.
+    /// Those that lie ready, of which so many were taken.
     ready: [PhysAddr; PUT_ASIDE],
+    taken: usize,
     /// The first of the others; each but the last has the address of the next in its first word.
     first: Option<PhysAddr>,
 }
@@ -140,10 +142,12 @@ impl Spare {
     fn drain() -> Result<Self, CommandError> {
         let mut spare = Self {
             ready: [PhysAddr::new(0); PUT_ASIDE],
+            taken: 0,
             first: None,
         };
         for slot in &mut spare.ready {
             *slot = KernelFrames::alloc_frame().ok_or(PagingError::NoMemory)?;
+            spare.taken += 1;
         }
         for _ in 0..DRAIN_MAX {
             if !has_small_blocks() {
@@ -152,7 +156,6 @@ impl Spare {
             let frame = KernelFrames::alloc_frame().ok_or(PagingError::NoMemory)?;
             spare.keep(frame);
         }
-        spare.release();
         Err(CommandError::Step { name: "drain" })
     }
 
@@ -171,7 +174,7 @@ impl Spare {
         for _ in 0..rounds {
             good &= self.round::<false>();
         }
-        let took_ns = time::now_ns() - start_ns;
+        let took_ns = time::now_ns().saturating_sub(start_ns);
         let expected = (rounds + 2) * HALVINGS;
         match good && halvings() == before + expected {
             true => Ok(took_ns / rounds),
@@ -195,10 +198,12 @@ impl Spare {
         let mut again = self.ready.iter().rev();
         again.all(|_| KernelFrames::alloc_frame().is_some())
     }
+}
 
+impl Drop for Spare {
     /// Gives all back.
-    fn release(&mut self) {
-        for frame in self.ready {
+    fn drop(&mut self) {
+        for frame in self.ready.into_iter().take(self.taken) {
             KernelFrames::dealloc_frame(frame);
         }
         while let Some(frame) = self.first {
