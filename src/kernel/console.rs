@@ -165,11 +165,10 @@ impl Write for Queue {
     }
 }
 
-/// Connects the pins and sets the speed.
+/// Connects the pins and sets the speed. What was typed before is kept.
 pub fn init(divisor: Divisor) {
     Gpio::new(registers(raspi3::GPIO)).route_pl011(|| delay_us(PULL_SETUP_US));
-    device_barrier();
-    UART.init(divisor);
+    serial().init(divisor);
 }
 
 /// Lets the UART interrupt: from here on bytes come in whatever the core does.

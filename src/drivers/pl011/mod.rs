@@ -5,8 +5,9 @@
 //!
 //! - [`Pl011`] polls. Every method takes `&self` and none takes a lock: a panic can print through a
 //!   [`Pl011`] of its own, whatever state the console's lock and queues are in. Who wants whole
-//!   lines from several cores puts a lock around it; [`Pl011::init`] needs a sole caller.
-//! - [`Serial`] is driven by interrupts and has queues in memory before the device's.
+//!   lines from several cores puts a lock around it.
+//! - [`Serial`] sets the device up, is driven by interrupts, and has queues in memory before the
+//!   device's.
 //!
 //! # Decisions
 //!
@@ -26,7 +27,6 @@ mod tests;
 use core::fmt;
 
 use bitflags::bitflags;
-use tock_registers::interfaces::Writeable;
 
 pub use self::divisor::{BaudError, Divisor};
 pub use self::interrupts::{Interrupts, QUEUE_DEPTH, QueueLevel};
@@ -99,32 +99,35 @@ impl<P> Pl011<P> {
     }
 }
 
-impl Pl011 {
-    /// Sets the UART up from whatever state a loader left it in, after what is still being sent.
-    ///
-    /// All whole values: the reset values of these registers say nothing worth keeping. All
-    /// interrupts are masked afterwards; [`Serial::start`] is what unmasks some.
-    pub fn init(&self, divisor: Divisor) {
+/// The three steps in which [`Serial::init`] sets the UART up, in this order. All whole values: the reset
+/// values of these registers say nothing worth keeping.
+impl<P: Port> Pl011<P> {
+    /// Stops the line and masks all interrupts, after what is still being sent. What has come in so far
+    /// stays in the device's queue.
+    fn switch_off(&self) {
         self.wait_idle();
-        let registers = &self.port;
-        registers.cr.set(0);
+        self.port.write_imsc(0);
+        self.port.write_cr(0);
+    }
+
+    /// Empties the queues, forgets interrupts, and sets the speed; the format is lost. The UART is off.
+    fn reset(&self, divisor: Divisor) {
         // Switching the queues off empties them.
-        registers.lcr_h.set(0);
-        registers.icr.write(INTERRUPTS::ALL.val(0x7ff));
-        registers
-            .ibrd
-            .write(IBRD::BAUD_DIVINT.val(divisor.integer()));
-        registers
-            .fbrd
-            .write(FBRD::BAUD_DIVFRAC.val(divisor.fraction()));
-        // Last of the three: the three are one register inside, loaded by a write to this one.
-        registers
-            .lcr_h
-            .write(LCR_H::WLEN::EightBits + LCR_H::FEN::SET);
-        registers.imsc.set(0);
-        registers
-            .cr
-            .write(CR::UARTEN::SET + CR::TXE::SET + CR::RXE::SET);
+        self.port.write_lcr_h(0);
+        self.port.write_icr(INTERRUPTS::ALL.val(0x7ff).value);
+        self.port
+            .write_ibrd(IBRD::BAUD_DIVINT.val(divisor.integer()).value);
+        self.port
+            .write_fbrd(FBRD::BAUD_DIVFRAC.val(divisor.fraction()).value);
+    }
+
+    /// Sets the format, switches the queues on, and lets the line work, both ways.
+    fn switch_on(&self) {
+        // After the divisors: the three are one register inside, loaded by a write to this one.
+        let format = LCR_H::WLEN::EightBits + LCR_H::FEN::SET;
+        self.port.write_lcr_h(format.value);
+        let enable = CR::UARTEN::SET + CR::TXE::SET + CR::RXE::SET;
+        self.port.write_cr(enable.value);
     }
 }
 

@@ -1,7 +1,8 @@
 //! A model of the PL011's two queues and of its line, in bit times, to serve with the driver.
 //!
 //! Written from DDI 0183 and apart from the driver: bits are numbers here. Unlike an emulator's UART
-//! it has no back-pressure: a byte that finds the receive queue full is lost, as on the board.
+//! it has no back-pressure: a byte that finds the receive queue full is lost, as on the board. With
+//! [`Model::never_off`] it is an emulator's.
 #![forbid(unsafe_code)]
 
 use core::cell::RefCell;
@@ -20,6 +21,10 @@ const RX: u32 = 1 << 4;
 const TX: u32 = 1 << 5;
 const RT: u32 = 1 << 6;
 const OE: u32 = 1 << 10;
+
+/// LCR_H's bit for the queues, and CR's for UART and receiver.
+const FEN: u32 = 1 << 4;
+const RECEIVES: u32 = 1 << 0 | 1 << 9;
 
 /// Longer than any test takes: who waits for so long waits for ever.
 const PATIENCE_BITS: u32 = 2_000_000;
@@ -51,16 +56,38 @@ struct State {
     shifting: Option<u8>,
     shifted_bits: u32,
     sent: Vec<u8>,
+    cr: u32,
+    lcr_h: u32,
     ifls: u32,
     imsc: u32,
     ris: u32,
+    /// Whether the other side waits for room, and asks neither the clock nor CR.
+    waits_for_room: bool,
 }
 
 impl Model {
     /// A UART that was set up, with nothing in it.
     pub(super) fn new(access_bits: u32) -> Self {
+        let state = State {
+            cr: 0x301,
+            lcr_h: 0x70,
+            ..State::default()
+        };
         Self {
-            state: RefCell::default(),
+            state: RefCell::new(state),
+            access_bits,
+        }
+    }
+
+    /// A UART that was not set up, and whose line is an emulator's: a byte comes as soon as there is room
+    /// for it, on or off, and the next one when it is read.
+    pub(super) fn never_off(access_bits: u32) -> Self {
+        let state = State {
+            waits_for_room: true,
+            ..State::default()
+        };
+        Self {
+            state: RefCell::new(state),
             access_bits,
         }
     }
@@ -68,7 +95,9 @@ impl Model {
     /// Has the other side send `bytes`, after what it is already sending.
     pub(super) fn send_from_outside(&self, bytes: &[u8]) {
         let words = bytes.iter().copied().map(u16::from);
-        self.state.borrow_mut().incoming.extend(words);
+        let state = &mut *self.state.borrow_mut();
+        state.incoming.extend(words);
+        state.take_what_has_room();
     }
 
     /// The same for one byte that comes with bits 10:8 of DR set to `errors`.
@@ -123,8 +152,22 @@ impl Model {
 }
 
 impl State {
+    /// How many bytes the receive queue holds.
+    fn depth(&self) -> usize {
+        if self.lcr_h & FEN != 0 { DEPTH } else { 1 }
+    }
+
+    fn take_what_has_room(&mut self) {
+        while self.waits_for_room && self.receive.len() < self.depth() {
+            let Some(word) = self.incoming.pop_front() else {
+                return;
+            };
+            self.receive_word(word);
+        }
+    }
+
     fn tick_receiver(&mut self) {
-        if self.incoming.is_empty() {
+        if self.incoming.is_empty() || self.waits_for_room {
             self.silent_bits += 1;
             if self.silent_bits == TIMEOUT_BITS && !self.receive.is_empty() {
                 self.ris |= RT;
@@ -136,12 +179,14 @@ impl State {
         if self.incoming_bits == FRAME_BITS {
             self.incoming_bits = 0;
             let word = self.incoming.pop_front().expect("a byte is coming in");
-            self.receive_word(word);
+            if self.cr & RECEIVES == RECEIVES {
+                self.receive_word(word);
+            }
         }
     }
 
     fn receive_word(&mut self, word: u16) {
-        if self.receive.len() == DEPTH {
+        if self.receive.len() == self.depth() {
             self.ris |= OE;
             self.lost += 1;
             self.gaps += u64::from(!self.in_gap);
@@ -181,6 +226,11 @@ impl State {
         }
     }
 
+    /// DDI 0183 3.3.7: the line is not changed while it is in use.
+    fn must_be_off(&self) {
+        assert_eq!(self.cr & 1, 0, "a running UART is set up");
+    }
+
     fn transmit_level(&self) -> usize {
         LEVELS[self.ifls as usize & 7]
     }
@@ -196,6 +246,7 @@ impl Port for &Model {
         if state.receive.is_empty() {
             state.ris &= !RT;
         }
+        state.take_what_has_room();
         word.into()
     }
 
@@ -218,6 +269,28 @@ impl Port for &Model {
         let transmit_full = u32::from(state.transmit.len() == DEPTH) << 5;
         let busy = u32::from(state.shifting.is_some()) << 3;
         receive_empty | transmit_full | busy
+    }
+
+    fn write_ibrd(&self, _: u32) {
+        self.access().must_be_off();
+    }
+
+    fn write_fbrd(&self, _: u32) {
+        self.access().must_be_off();
+    }
+
+    fn write_lcr_h(&self, value: u32) {
+        let state = &mut *self.access();
+        state.must_be_off();
+        if (state.lcr_h ^ value) & FEN != 0 {
+            state.receive.clear();
+            state.transmit.clear();
+        }
+        state.lcr_h = value;
+    }
+
+    fn write_cr(&self, value: u32) {
+        self.access().cr = value;
     }
 
     fn write_ifls(&self, value: u32) {

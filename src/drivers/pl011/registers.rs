@@ -1,4 +1,4 @@
-//! The registers, and [`Port`]: those through which bytes and interrupts pass, as accesses.
+//! The registers, and [`Port`]: those that the driver uses, as accesses.
 //!
 //! Arm PrimeCell UART (PL011), DDI 0183, chapter 3: in this order and with these names.
 #![forbid(unsafe_code)]
@@ -80,7 +80,7 @@ register_structs! {
     }
 }
 
-/// The registers that a running UART is served through, one access a method.
+/// The registers that the UART is set up and served through, one access a method.
 ///
 /// Reading DR takes a byte out of a queue, which no array of registers does. So the service is
 /// written against this trait: the device is one implementation, a model of its queues another.
@@ -91,6 +91,14 @@ pub trait Port {
     fn write_dr(&self, value: u32);
     /// Reads FR.
     fn read_fr(&self) -> u32;
+    /// Writes IBRD.
+    fn write_ibrd(&self, value: u32);
+    /// Writes FBRD.
+    fn write_fbrd(&self, value: u32);
+    /// Writes LCR_H.
+    fn write_lcr_h(&self, value: u32);
+    /// Writes CR.
+    fn write_cr(&self, value: u32);
     /// Writes IFLS.
     fn write_ifls(&self, value: u32);
     /// Writes IMSC.
@@ -112,6 +120,22 @@ impl Port for Mmio<Registers> {
 
     fn read_fr(&self) -> u32 {
         self.fr.get()
+    }
+
+    fn write_ibrd(&self, value: u32) {
+        self.ibrd.set(value);
+    }
+
+    fn write_fbrd(&self, value: u32) {
+        self.fbrd.set(value);
+    }
+
+    fn write_lcr_h(&self, value: u32) {
+        self.lcr_h.set(value);
+    }
+
+    fn write_cr(&self, value: u32) {
+        self.cr.set(value);
     }
 
     fn write_ifls(&self, value: u32) {

@@ -33,7 +33,9 @@
 //! - What is unmasked is remembered here: the mask is written whole, and only when it changes.
 #![forbid(unsafe_code)]
 
-use super::{Interrupts, LineErrors, Pl011, Port, QUEUE_DEPTH, QueueLevel, ReceiveError, Transmit};
+use super::{
+    Divisor, Interrupts, LineErrors, Pl011, Port, QUEUE_DEPTH, QueueLevel, ReceiveError, Transmit,
+};
 use crate::drivers::ring::Ring;
 
 const RECEIVE_LEVEL: QueueLevel = QueueLevel::Half;
@@ -80,7 +82,7 @@ pub struct Serial<P, const RECEIVE: usize, const TRANSMIT: usize> {
 }
 
 impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TRANSMIT> {
-    /// Queues for `uart`, which has all its interrupts masked: it comes from [`Pl011::init`].
+    /// Queues for `uart`, which is not set up: [`Serial::init`] does that.
     #[must_use]
     pub const fn new(uart: Pl011<P>) -> Self {
         Self {
@@ -99,6 +101,22 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
                 pauses: 0,
             },
         }
+    }
+
+    /// Sets the UART up from whatever state a loader left it in, after what is still being sent: eight
+    /// bits, no parity, one stop bit, queues on, all interrupts masked. [`Serial::start`] is what unmasks
+    /// some. Needs a sole caller.
+    ///
+    /// What has come in is kept: somebody may have typed, or piped, since the loader set the line up.
+    /// The device's queue is read out before it is switched off, which empties it, and what an emulator's
+    /// line, which is never off, brings after that, before it is switched on.
+    pub fn init(&mut self, divisor: Divisor) {
+        self.uart.switch_off();
+        self.unmasked = Interrupts::empty();
+        self.take_in();
+        self.uart.reset(divisor);
+        self.take_in();
+        self.uart.switch_on();
     }
 
     /// Sets the levels, takes what has come so far, and lets the device interrupt.

@@ -1,6 +1,7 @@
 //! The polled driver, on registers that are an array.
 #![forbid(unsafe_code)]
 
+mod order;
 mod queues;
 
 use super::{Divisor, Interrupts, LineErrors, Pl011, QueueLevel, ReceiveError, Serial, Transmit};
@@ -23,7 +24,8 @@ fn init_leaves_the_documented_values_whatever_was_there() {
     for offset in (0x04..0x4c).step_by(4).filter(|offset| *offset != FR) {
         memory.set(offset, 0xffff_ffff);
     }
-    uart.init(Divisor::for_baud(48_000_000, 115_200).expect("a divisor"));
+    memory.set(FR, RXFE);
+    Serial::<_, 16, 16>::new(uart).init(Divisor::for_baud(48_000_000, 115_200).expect("a divisor"));
     assert_eq!(memory.get(0x24), 26, "IBRD");
     assert_eq!(memory.get(0x28), 3, "FBRD");
     assert_eq!(memory.get(0x2c), 0b111 << 4, "LCRH: FEN, WLEN = 8 bits");
@@ -35,8 +37,8 @@ fn init_leaves_the_documented_values_whatever_was_there() {
 #[test]
 fn a_transmitter_that_never_drains_does_not_stop_the_kernel() {
     let (memory, uart) = uart();
-    memory.set(FR, BUSY | TXFF);
-    uart.init(Divisor::for_baud(48_000_000, 115_200).expect("a divisor"));
+    memory.set(FR, BUSY | TXFF | RXFE);
+    Serial::<_, 16, 16>::new(uart).init(Divisor::for_baud(48_000_000, 115_200).expect("a divisor"));
     assert_eq!(memory.get(0x30), 0x301);
     assert_eq!(uart.write_blocking(b'x'), Transmit::Full);
     assert_eq!(memory.get(DR), 0);

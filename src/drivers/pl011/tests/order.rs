@@ -1,0 +1,156 @@
+//! The order in which the device is set up, on registers that remember every access.
+#![forbid(unsafe_code)]
+
+use core::cell::RefCell;
+use std::vec::Vec;
+
+use super::super::model::Model;
+use super::super::{Divisor, Pl011, Port, Serial};
+
+/// A write to one of the registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Write {
+    Dr(u32),
+    Ibrd(u32),
+    Fbrd(u32),
+    LcrH(u32),
+    Cr(u32),
+    Ifls(u32),
+    Imsc(u32),
+    Icr(u32),
+}
+
+/// An idle UART that remembers what was written, in order.
+#[derive(Default)]
+struct Recorder {
+    writes: RefCell<Vec<Write>>,
+}
+
+impl Recorder {
+    fn record(&self, write: Write) {
+        self.writes.borrow_mut().push(write);
+    }
+}
+
+/// Idle, and nothing received.
+const FR_IDLE: u32 = 1 << 7 | 1 << 4;
+
+impl Port for &Recorder {
+    fn read_dr(&self) -> u32 {
+        panic!("read of an empty queue");
+    }
+
+    fn write_dr(&self, value: u32) {
+        self.record(Write::Dr(value));
+    }
+
+    fn read_fr(&self) -> u32 {
+        FR_IDLE
+    }
+
+    fn write_ibrd(&self, value: u32) {
+        self.record(Write::Ibrd(value));
+    }
+
+    fn write_fbrd(&self, value: u32) {
+        self.record(Write::Fbrd(value));
+    }
+
+    fn write_lcr_h(&self, value: u32) {
+        self.record(Write::LcrH(value));
+    }
+
+    fn write_cr(&self, value: u32) {
+        self.record(Write::Cr(value));
+    }
+
+    fn write_ifls(&self, value: u32) {
+        self.record(Write::Ifls(value));
+    }
+
+    fn write_imsc(&self, value: u32) {
+        self.record(Write::Imsc(value));
+    }
+
+    fn read_mis(&self) -> u32 {
+        0
+    }
+
+    fn write_icr(&self, value: u32) {
+        self.record(Write::Icr(value));
+    }
+}
+
+fn divisor() -> Divisor {
+    Divisor::for_baud(48_000_000, 115_200).expect("a divisor")
+}
+
+/// DDI 0183 3.3.6 and 3.3.7: the divisors take effect with a write to LCR_H; 3.3.8: CR is not changed
+/// otherwise than with the UART off.
+#[test]
+fn the_uart_is_off_while_it_is_set_up_and_lcr_h_loads_the_divisors() {
+    let recorder = Recorder::default();
+    let mut serial = Serial::<_, 16, 16>::new(Pl011::new(&recorder));
+    serial.init(divisor());
+    let expected = [
+        Write::Imsc(0),
+        Write::Cr(0),
+        Write::LcrH(0),
+        Write::Icr(0x7ff),
+        Write::Ibrd(26),
+        Write::Fbrd(3),
+        Write::LcrH(0x70),
+        Write::Cr(0x301),
+    ];
+    assert_eq!(*recorder.writes.borrow(), expected);
+}
+
+#[test]
+fn interrupts_are_forgotten_before_any_is_let_in() {
+    let recorder = Recorder::default();
+    let mut serial = Serial::<_, 16, 16>::new(Pl011::new(&recorder));
+    serial.start();
+    let expected = [Write::Ifls(0x10), Write::Icr(0x7f0), Write::Imsc(0x450)];
+    assert_eq!(*recorder.writes.borrow(), expected);
+}
+
+#[test]
+fn what_came_before_the_uart_is_set_up_is_kept() {
+    for typed in [&b"u"[..], b"uptime\nhalt\n", b"0123456789abcdef"] {
+        let model = Model::new(0);
+        model.send_from_outside(typed);
+        model.tick(200);
+        let mut serial = Serial::<_, 256, 16>::new(Pl011::new(&model));
+        serial.init(divisor());
+        serial.start();
+        let kept: Vec<u8> = core::iter::from_fn(|| serial.read()).collect();
+        assert_eq!(kept, typed);
+        assert_eq!(serial.counts().received, typed.len() as u64);
+    }
+}
+
+/// An emulator's line does not know that the UART is off: it brings a byte as soon as there is room.
+#[test]
+fn what_comes_while_the_uart_is_set_up_is_kept_where_the_line_is_never_off() {
+    let typed = b"uptime\nhalt\n";
+    let model = Model::never_off(1);
+    model.send_from_outside(typed);
+    let mut serial = Serial::<_, 256, 16>::new(Pl011::new(&model));
+    serial.init(divisor());
+    serial.start();
+    let kept: Vec<u8> = core::iter::from_fn(|| serial.read()).collect();
+    assert_eq!(kept, typed);
+    assert!(model.receiver_is_done());
+}
+
+/// As many as fit; what a full ring leaves behind does not stop the set-up.
+#[test]
+fn a_line_that_never_rests_does_not_stop_the_set_up() {
+    let model = Model::never_off(0);
+    model.send_from_outside(&[b'y'; 1000]);
+    let mut serial = Serial::<_, 16, 16>::new(Pl011::new(&model));
+    serial.init(divisor());
+    serial.start();
+    let kept: Vec<u8> = core::iter::from_fn(|| serial.read()).take(16).collect();
+    assert_eq!(kept, [b'y'; 16]);
+}
