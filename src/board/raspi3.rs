@@ -66,6 +66,8 @@ pub const MAILBOX: PhysAddr = PhysAddr::new(0x3f00_b880);
 pub const GPIO: PhysAddr = PhysAddr::new(0x3f20_0000);
 /// PL011, the first UART.
 pub const UART0: PhysAddr = PhysAddr::new(0x3f20_1000);
+/// The auxiliary peripherals: mini-UART, and two SPI masters that are not used.
+pub const AUX: PhysAddr = PhysAddr::new(0x3f21_5000);
 
 /// The console's speed in bits a second.
 pub const CONSOLE_BAUD: u32 = 115_200;

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! mmio ring                        an address as a block of registers; a queue of bytes
-//! pl011 gpio watchdog mailbox      one device each
+//! pl011 mini_uart gpio watchdog mailbox  one device each
 //! local_interrupts gpu_interrupts  the two interrupt controllers
 //! interrupts                       both in one: what a core is interrupted by
 //! device_tree                      what the firmware says in its tree
@@ -20,6 +20,7 @@ pub mod gpu_interrupts;
 pub mod interrupts;
 pub mod local_interrupts;
 pub mod mailbox;
+pub mod mini_uart;
 pub mod mmio;
 pub mod pl011;
 pub mod ram;

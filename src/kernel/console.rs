@@ -18,6 +18,7 @@ use crate::arch::aarch64::relax::relax;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
 use crate::drivers::gpio::Gpio;
+use crate::drivers::mini_uart::MiniUart;
 use crate::drivers::mmio::Mmio;
 use crate::drivers::pl011::{Counts, Divisor, Pl011, Registers, Serial};
 use crate::lock_class;
@@ -165,10 +166,19 @@ impl Write for Queue {
     }
 }
 
+/// What a terminal at the wrong UART shows, instead of nothing.
+const WHERE_IT_IS: &str =
+    "stilt: the console is the PL011: QEMU's first -serial, GPIO14 and 15 of a board\r\n";
+
 /// Connects the pins and sets the speed. What was typed before is kept.
 pub fn init(divisor: Divisor) {
+    device_barrier();
     Gpio::new(registers(raspi3::GPIO)).route_pl011(|| delay_us(PULL_SETUP_US));
     serial().init(divisor);
+    device_barrier();
+    // Whether anybody hears it cannot be known.
+    let _ = MiniUart::new(registers(raspi3::AUX)).say(WHERE_IT_IS);
+    device_barrier();
 }
 
 /// Lets the UART interrupt: from here on bytes come in whatever the core does.
@@ -224,13 +234,14 @@ pub(super) fn counts() -> Counts {
 /// Waits until everything printed has left.
 pub fn flush() {
     match SERIAL.is_mine() {
-        true => UART.wait_idle(),
+        true => wait_idle(),
         false => serial().flush(),
     }
 }
 
 /// The same without the lock, of what is in the device.
 pub(super) fn wait_idle() {
+    device_barrier();
     UART.wait_idle();
 }
 
