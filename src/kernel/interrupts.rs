@@ -57,6 +57,7 @@ const REGISTRATIONS: [(IrqNumber, &str, Handler); 3] = [
 /// Brings the controllers to a known state and fills the table. Once, on core 0, before any core
 /// lets interrupts in.
 pub(super) fn init() {
+    cpu::device_barrier();
     LOCAL.init_shared(core(usize::from(GPU_CORE)));
     cpu::device_barrier();
     GPU.disable_all();
@@ -78,6 +79,7 @@ fn registrations() -> Result<Table, IrqError> {
 /// Lets this core's interrupts in.
 pub(super) fn init_core() {
     timer::init();
+    cpu::device_barrier();
     LOCAL.init_core(core(cpu::number()));
     unmask(IrqNumber::VIRTUAL_TIMER);
     unmask(CROSS_MAILBOX);
@@ -161,7 +163,11 @@ fn core(number: usize) -> Core {
 }
 
 /// An IRQ on this core: serves all that is pending.
+///
+/// The interrupted code may have a read of some device under way: the barrier comes before the first
+/// access here (BCM2835 ARM Peripherals, 1.3).
 pub(super) fn handle() {
+    cpu::device_barrier();
     let here = cpu::number();
     let pending = LOCAL.pending(core(here));
     let mut served = false;
