@@ -107,6 +107,8 @@ at_el1:
 at_el3:
     msr     vbar_el3, x1
     msr     vbar_el2, x1
+    mov     x1, #CPUECTLR_SMPEN         // before any cache or TLB maintenance (DDI 0500 4.3.67)
+    msr     s3_1_c15_c2_1, x1           // CPUECTLR_EL1
     isb
     mrs     x23, sctlr_el3
     bl      leave_caches
@@ -123,10 +125,11 @@ at_el3:
     mov     x1, #ACTLR_LOWER_ACCESS     // lower levels may write CPUACTLR, CPUECTLR, L2CTLR...
     msr     actlr_el3, x1
     msr     actlr_el2, x1
-    mov     x1, #CPUECTLR_SMPEN         // before any cache or broadcast TLBI is used
-    msr     s3_1_c15_c2_1, x1           // CPUECTLR_EL1
     cbnz    x24, 1f
-    mov     x1, #L2CTLR_LATENCY         // only before the L2 cache is used
+    mov     x1, #SCTLR_M_OR_C           // only while the L2 cache has not been used since reset
+    tst     x23, x1
+    b.ne    1f
+    mov     x1, #L2CTLR_LATENCY
     msr     s3_1_c11_c0_2, x1           // L2CTLR_EL1
 1:  ldr     w1, =SCTLR_EL2_MMU_OFF
     msr     sctlr_el2, x1
