@@ -205,6 +205,9 @@ el1_registers:
     msr     cntkctl_el1, xzr
     msr     tpidr_el1, xzr
     msr     contextidr_el1, xzr
+    adrp    x1, EMPTY_TABLE             // whatever a loader left there is no table of ours
+    msr     ttbr0_el1, x1
+    msr     ttbr1_el1, x1
     isb
     ret     x25
 .size leave_to_el1, . - leave_to_el1
@@ -349,6 +352,7 @@ switch_ttbr1:
     mrs     x2, vbar_el1
     adr     x3, __early_vectors
     msr     vbar_el1, x3
+    dsb     ishst                       // the new tree, before any walk of it
     isb
     msr     ttbr1_el1, x1
     isb

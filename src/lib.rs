@@ -62,7 +62,8 @@
 //! | 0x3f00_0000 | peripherals | Device-nGnRE |
 //! | 0x4000_0000 | local peripherals | Device-nGnRnE |
 //!
-//! Nothing is writable and executable, through one address or two; the low half is empty.
+//! Nothing is writable and executable, through one address or two; the low half is empty: TTBR0 names a
+//! table without entries on every core.
 #![no_std]
 
 #[cfg(feature = "kernel")]

@@ -81,7 +81,7 @@ extern "C" fn finish_boot() -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn give_up_low_half() {
     // SAFETY: code, stack, vectors and data of this core are all high by now.
-    unsafe { mmu::give_up_low_half() };
+    unsafe { mmu::give_up_low_half(kernel_space::empty_table()) };
 }
 
 /// Gives RAM to the frame allocator, less what is in use.
@@ -154,9 +154,6 @@ fn final_map(machine: &Machine) -> PagingResult<KernelTable> {
 
 /// Switches TTBR1 to the final map.
 fn enter_final_map(mut table: KernelTable) {
-    let Ok(empty) = KernelTable::try_new() else {
-        panic!("no frame left for the empty table");
-    };
     cpu::mask_exceptions();
     // SAFETY: the table maps the image (boot stack included), RAM and devices at the addresses
     // that the boot map has them at; its receipts were paid; `.init` is executable low; the other
@@ -165,7 +162,7 @@ fn enter_final_map(mut table: KernelTable) {
         mmu::switch_high_tree(
             symbols::switch_routine(),
             table.root_paddr(),
-            empty.root_paddr(),
+            kernel_space::empty_table(),
         );
     }
     cpu::unmask_errors();

@@ -21,7 +21,7 @@ use crate::arch::aarch64::relax::relax;
 use crate::arch::aarch64::{cache, cpu, exception, mmu};
 use crate::board::raspi3::{self, CORES};
 use crate::log;
-use crate::mm::kernel_space::linear;
+use crate::mm::kernel_space::{empty_table, linear};
 use crate::mm::{layout, symbols};
 
 /// How long a core may take to claim: as long as a polling loop may sleep, and much more.
@@ -258,7 +258,7 @@ unsafe extern "C" fn kernel_secondary(core: usize) -> ! {
     // SAFETY: this core's stacks are mapped and used by nobody else.
     unsafe { exception::install(stack.end()) };
     // SAFETY: code, stack, vectors and data of this core are all high.
-    unsafe { mmu::give_up_low_half() };
+    unsafe { mmu::give_up_low_half(empty_table()) };
     cpu::unmask_errors();
     interrupts::init_core();
     per_core::this().set_online();

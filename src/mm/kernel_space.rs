@@ -16,7 +16,7 @@ use crate::mm::layout::{self, Pages};
 use crate::mm::regions::{ImageLayout, Kind};
 use crate::paging::format::aarch64::{A64PageTable, A64TableView, HighHalf, LowHalf};
 use crate::paging::{
-    MappingFlags, PageSize, PagingError, PagingHandler, PagingResult, RegionOptions,
+    ENTRIES, MappingFlags, PageSize, PagingError, PagingHandler, PagingResult, RegionOptions,
 };
 
 /// Bits of a physical address on the Cortex-A53 (DDI 0500, ID_AA64MMFR0_EL1.PARange).
@@ -28,6 +28,21 @@ pub type KernelTable = A64PageTable<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
 pub type KernelView = A64TableView<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
 /// A look at the tree of the low half.
 pub type LowView = A64TableView<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
+
+/// A table without entries, for ever: what TTBR0 names on each core that has given up the low half, and
+/// TTBR1 while it is switched. In pages that nobody can write.
+#[repr(C, align(4096))]
+pub struct EmptyTable([u64; ENTRIES]);
+
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.empty_table")]
+static EMPTY_TABLE: EmptyTable = EmptyTable([0; ENTRIES]);
+
+/// The physical address of a table without entries.
+#[must_use]
+pub fn empty_table() -> PhysAddr {
+    PhysAddr::new((&raw const EMPTY_TABLE).addr() & !KERNEL_VA_OFFSET)
+}
 
 /// The free frames, once RAM is known.
 static FRAMES: Lock<FrameAllocator<'static>, Frames> = Lock::new(FrameAllocator::empty());

@@ -45,16 +45,17 @@ pub unsafe fn switch_high_tree(routine: PhysAddr, root: PhysAddr, empty: PhysAdd
     unsafe { switch(root.as_usize() as u64, empty.as_usize() as u64) };
 }
 
-/// Ends translation by TTBR0 on this core: from here on every low address faults.
+/// Ends translation by TTBR0 on this core: from here on every low address faults, by TCR_EL1.EPD0 and
+/// because the table at `empty` has no entries. One of the two would do: but who looks at TTBR0 alone,
+/// as debuggers do, takes what it names for a table.
 ///
 /// # Safety
-/// This core uses nothing at a low address.
-pub unsafe fn give_up_low_half() {
+/// This core uses nothing at a low address. The table at `empty` is never written.
+pub unsafe fn give_up_low_half(empty: PhysAddr) {
+    TTBR0_EL1.set(empty.as_usize() as u64);
     TCR_EL1.set(tcr_el1(ID_AA64MMFR0_EL1.get()) | TCR_EL1_EPD0);
     barrier::isb(barrier::SY);
     tlb::invalidate_this_core();
-    TTBR0_EL1.set(0);
-    barrier::isb(barrier::SY);
 }
 
 /// MAIR_EL1 and TCR_EL1.
@@ -86,7 +87,13 @@ pub fn high_root() -> PhysAddr {
 #[must_use]
 pub fn low_root() -> Option<PhysAddr> {
     let walks = TCR_EL1.get() & TCR_EL1_EPD0 == 0;
-    walks.then(|| PhysAddr::new(TTBR0_EL1.get_baddr() as usize))
+    walks.then(low_table)
+}
+
+/// The table that TTBR0_EL1 names, whether walks from it are on or off.
+#[must_use]
+pub fn low_table() -> PhysAddr {
+    PhysAddr::new(TTBR0_EL1.get_baddr() as usize)
 }
 
 /// How an address is to be used.
