@@ -1,9 +1,11 @@
 // What can be said before the kernel's own vectors and console exist: one line, then stop.
 //
 // Vectors for EL3, EL2 and EL1 from the first instruction until kernel_main sets its own, and
-// for the moment in which TTBR1 is switched. Runs at low addresses, MMU off or on; uses no stack
-// and no memory but the UART's registers. Sources: DDI 0487 D1.3 (vector table), DDI 0183
-// (PL011), Arm's semihosting specification (SYS_EXIT_EXTENDED).
+// for the moment in which TTBR1 is switched. EL3 and EL2 have no others, ever: these pages are never
+// given up. Runs at low addresses, MMU off or on; uses no stack and no memory but the UART's and the
+// pins' registers, and one word that says whether the kernel has set these up. Sources: DDI 0487 D1.3
+// (vector table), DDI 0183 (PL011), BCM2835 ARM Peripherals 6.1 (pins), Arm's semihosting specification
+// (SYS_EXIT_EXTENDED).
 
 .equ UART0,               {UART0}
 .equ UARTFR,              0x18
@@ -11,6 +13,8 @@
 .equ UARTFBRD,            0x28
 .equ UARTLCR_H,           0x2c
 .equ UARTCR,              0x30
+.equ UARTIMSC,            0x38
+.equ UARTFR_BUSY_BIT,     3
 .equ UARTFR_TXFF_BIT,     5
 .equ UARTLCR_8N1_FIFO,    0x70
 .equ UARTCR_TX_ENABLE,    0x101
@@ -18,16 +22,18 @@
 .equ UART_FBRD,           {UART_FBRD}
 .equ GPIO,                {GPIO}
 .equ GPFSEL1,             0x04
+.equ GPFSEL3,             0x0c
 .equ GPFSEL1_PIN14_LSB,   12
-.equ GPFSEL_ALT0,         0b100
+.equ GPFSEL3_PIN32_LSB,   6
+.equ GPFSEL_ALT0_ALT0,    0b100100
 .equ SYS_EXIT_EXTENDED,   0x20
 .equ SEMIHOSTING,         0xf000
 .equ TX_SPINS,            0x100000
 
-.section .park, "ax", @progbits
+.section .early, "ax", @progbits
 
 // Sixteen entries; x9 tells them apart.
-.balign 2048
+.balign {VECTOR_ALIGNMENT}
 .global __early_vectors
 .type __early_vectors, @object
 __early_vectors:
@@ -41,7 +47,7 @@ __early_vectors:
 .size __early_vectors, . - __early_vectors
 
 // After the report: whatever happens now, the core waits.
-.balign 2048
+.balign {VECTOR_ALIGNMENT}
 .global __stop_vectors
 .type __stop_vectors, @object
 __stop_vectors:
@@ -137,31 +143,48 @@ early_stop:
     b       5b
 .size early_stop, . - early_stop
 
-// Sets UART and pins up if nobody has: 115200 8N1 from the clock that config.txt asks for.
+// The UART on the header's pins, at 115200 8N1 from the clock that config.txt asks for: all of it,
+// because a loader may have set it up for something else (the firmware: at 3 Mbit/s towards the
+// Bluetooth chip, by GPIO32 and GPIO33). Unless the kernel has: then speed and pins are right, and a
+// queue may be in use.
+// Accesses to two devices are kept apart (BCM2835 ARM Peripherals, 1.3): whatever ran before may
+// have read another one.
 // Clobbers x14-x16.
 .type early_uart, @function
 early_uart:
-    ldr     w14, =UART0
-    ldr     w15, [x14, #UARTCR]
-    mov     w16, #UARTCR_TX_ENABLE
-    and     w15, w15, w16
-    cmp     w15, w16
-    b.eq    1f
+    dmb     sy
+    adr     x14, CONSOLE_IS_SET_UP
+    ldr     w15, [x14]
+    cbnz    w15, 3f
+    ldr     w14, =UART0                 // what a loader sends leaves first, if it ever does
+    mov     x16, #TX_SPINS
+1:  ldr     w15, [x14, #UARTFR]
+    tbz     w15, #UARTFR_BUSY_BIT, 2f
+    subs    x16, x16, #1
+    b.ne    1b
+2:  str     wzr, [x14, #UARTCR]
+    dmb     sy
     mov     x16, #GPIO                  // a pin's three bits among ten pins' bits
+    ldr     w15, [x16, #GPFSEL3]
+    bfi     w15, wzr, #GPFSEL3_PIN32_LSB, #6    // pins 32 and 33: inputs
+    str     w15, [x16, #GPFSEL3]
     ldr     w15, [x16, #GPFSEL1]
-    mov     w14, #GPFSEL_ALT0
-    bfi     w15, w14, #GPFSEL1_PIN14_LSB, #3
+    mov     w14, #GPFSEL_ALT0_ALT0
+    bfi     w15, w14, #GPFSEL1_PIN14_LSB, #6    // pins 14 and 15
     str     w15, [x16, #GPFSEL1]
+    dmb     sy
     ldr     w14, =UART0
+    str     wzr, [x14, #UARTLCR_H]      // empties the queues
+    str     wzr, [x14, #UARTIMSC]
     mov     w15, #UART_IBRD
     str     w15, [x14, #UARTIBRD]
     mov     w15, #UART_FBRD
     str     w15, [x14, #UARTFBRD]
-    mov     w15, #UARTLCR_8N1_FIFO
+    mov     w15, #UARTLCR_8N1_FIFO      // loads the divisors: last of the three
     str     w15, [x14, #UARTLCR_H]
     mov     w15, #UARTCR_TX_ENABLE
     str     w15, [x14, #UARTCR]
-1:  ret
+3:  ret
 .size early_uart, . - early_uart
 
 // Prints the text at x0, up to a zero byte.  Clobbers x0, x1, x14-x16, x17.

@@ -38,14 +38,15 @@
 
 // What the linker script compares its own numbers with, and needs of the tables' layout.
 .global __board_kernel_va_offset, __board_load_address
-.global __boot_cleared_size, __boot_exception_stacks_size
+.global __boot_cleared_size, __boot_exception_stacks_size, __vector_alignment
 .set __board_kernel_va_offset, KERNEL_VA_OFFSET
 .set __board_load_address, LOAD_ADDRESS
 .set __boot_cleared_size, {BOOT_CLEARED_SIZE}
 .set __boot_exception_stacks_size, {STACKS_SIZE}
+.set __vector_alignment, {VECTOR_ALIGNMENT}
 
 // The first pages: what every core executes that a loader releases here, however late. They are
-// kept unless every core has come.
+// kept unless every core has come. Vectors and reports are in .early, which is kept for good.
 .section .park.head, "ax", @progbits
 
 // The arm64 Image header (Linux, Documentation/arch/arm64/booting.rst): 64 bytes.

@@ -6,7 +6,7 @@
 //!
 //! | page | TTBR0 (non-global) | TTBR1 (global) |
 //! |---|---|---|
-//! | `.init`, park | read-only, executable at EL1 | read-only, execute-never |
+//! | park, `.init`, `.early` | read-only, executable at EL1 | read-only, execute-never |
 //! | text | read-only, execute-never | read-only, executable at EL1 |
 //! | rodata | read-only, execute-never | read-only, execute-never |
 //! | all else, devices | read-write, execute-never | read-write, execute-never |
@@ -256,6 +256,7 @@ mod tests {
         let layout = ImageLayout {
             park: PhysAddr::new(park),
             init: PhysAddr::new(init),
+            early: PhysAddr::new(text),
             text: PhysAddr::new(text),
             rodata: PhysAddr::new(rodata),
             data: PhysAddr::new(data),

@@ -6,7 +6,7 @@ use core::mem::{MaybeUninit, offset_of};
 
 use super::early_map::BootTables;
 use crate::addr::PhysAddr;
-use crate::arch::aarch64::exception::STACKS_SIZE;
+use crate::arch::aarch64::exception::{STACKS_SIZE, VECTOR_ALIGNMENT};
 use crate::arch::aarch64::{cache, mmu};
 use crate::board::raspi3;
 use crate::kernel::exit::ExitCode;
@@ -49,6 +49,7 @@ global_asm!(
     FDT_MAX_SIZE = const raspi3::DEVICE_TREE_MAX_SIZE,
     BOOT_CLEARED_SIZE = const BootTables::CLEARED_SIZE,
     STACKS_SIZE = const STACKS_SIZE,
+    VECTOR_ALIGNMENT = const VECTOR_ALIGNMENT,
     RECORD_X0 = const offset_of!(BootRecord, x0),
     RECORD_COUNTER = const offset_of!(BootRecord, counter),
     RECORD_LEVEL = const offset_of!(BootRecord, level),
@@ -57,6 +58,7 @@ global_asm!(
 
 global_asm!(
     include_str!("../../boot/early.S"),
+    VECTOR_ALIGNMENT = const VECTOR_ALIGNMENT,
     UART0 = const raspi3::UART0.as_usize(),
     GPIO = const raspi3::GPIO.as_usize(),
     // 48 MHz / (16 * 115200) = 26 + 3/64: see `raspi3::UART_CLOCK_HZ`.

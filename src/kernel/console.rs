@@ -4,7 +4,7 @@
 //! queue, with its interrupts as they were. [`Raw`] is for reports: it polls, and waits for nobody.
 
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use super::cross;
 use super::interrupts;
@@ -12,6 +12,7 @@ use super::per_core;
 use super::time::delay_us;
 use super::watchdog;
 use crate::addr::PhysAddr;
+use crate::arch::aarch64::cache;
 use crate::arch::aarch64::cpu::{self, device_barrier};
 use crate::arch::aarch64::lock::{Guard, Lock};
 use crate::arch::aarch64::relax::relax;
@@ -166,6 +167,16 @@ impl Write for Queue {
     }
 }
 
+/// Not 0 once pins and speed are set: boot/early.S, which reads it with the caches off, sets both
+/// otherwise. Loaded with the image, not cleared with `.bss`.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".data.console_is_set_up")]
+static CONSOLE_IS_SET_UP: SetUp = SetUp(AtomicU32::new(0));
+
+/// In a cache line of its own.
+#[repr(align(64))]
+struct SetUp(AtomicU32);
+
 /// What a terminal at the wrong UART shows, instead of nothing.
 const WHERE_IT_IS: &str =
     "stilt: the console is the PL011: QEMU's first -serial, GPIO14 and 15 of a board\r\n";
@@ -175,6 +186,9 @@ pub fn init(divisor: Divisor) {
     device_barrier();
     Gpio::new(registers(raspi3::GPIO)).route_pl011(|| delay_us(PULL_SETUP_US));
     serial().init(divisor);
+    CONSOLE_IS_SET_UP.0.store(1, Ordering::Relaxed);
+    let flag = (&raw const CONSOLE_IS_SET_UP).addr();
+    cache::clean_and_invalidate(flag, flag + size_of::<SetUp>());
     device_barrier();
     // Whether anybody hears it cannot be known.
     let _ = MiniUart::new(registers(raspi3::AUX)).say(WHERE_IT_IS);

@@ -184,7 +184,7 @@ fn reclaim_boot_memory(boot_memory: BootMemory) {
     }
     tlb::invalidate_every_core();
     let reclaimed = kernel_space::with_table(|table| {
-        let mut frames = kernel_space::reclaim(table, image.init, image.text)?;
+        let mut frames = kernel_space::reclaim(table, image.init, image.early)?;
         if boot_memory == BootMemory::Free {
             frames += kernel_space::replace(table, image.park, image.init)?;
             kernel_space::unmap(table, raspi3::FIRMWARE_PAGE, PAGE_SIZE)?;

@@ -187,7 +187,7 @@ pub fn add_frames(start: PhysAddr, end: PhysAddr) -> usize {
 /// The final map of image, RAM and devices; nobody uses it yet. `ram` is sorted, whole frames.
 ///
 /// `.init` is left out: it becomes free frames. The parking pages are read-only: cores may stand
-/// there with their caches off.
+/// there with their caches off. `.early` is read-only for good: EL2 and EL3 have their vectors there.
 ///
 /// # Errors
 /// [`PagingError::NoMemory`].
@@ -197,6 +197,7 @@ pub fn build(
 ) -> PagingResult<KernelTable> {
     let mut table = KernelTable::try_new()?;
     map_linear(&mut table, image.park, image.init, READ_ONLY)?;
+    map_linear(&mut table, image.early, image.text, READ_ONLY)?;
     for region in image.regions() {
         let flags = match region.kind {
             Kind::Init => continue,

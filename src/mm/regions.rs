@@ -9,7 +9,7 @@ use crate::addr::PhysAddr;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(usize)]
 pub enum Kind {
-    /// `.init` and the parking page: code for low addresses.
+    /// The parking pages, `.init` and `.early`: code for low addresses.
     Init,
     /// Code.
     Text,
@@ -38,8 +38,10 @@ pub type Regions = [ImageRegion; 4];
 pub struct ImageLayout {
     /// The entry and the parking place: the first page of all.
     pub park: PhysAddr,
-    /// `.init`, up to the text.
+    /// `.init`.
     pub init: PhysAddr,
+    /// `.early`, up to the text: vectors that EL2 and EL3 keep.
+    pub early: PhysAddr,
     /// Text.
     pub text: PhysAddr,
     /// Constants.

@@ -24,8 +24,9 @@ macro_rules! symbols {
 }
 
 symbols! {
-    init = __init_start;
     park = __park_start;
+    init = __init_start;
+    early = __early_start;
     text = __text_start;
     rodata = __rodata_start;
     data = __data_start;
@@ -49,6 +50,7 @@ pub fn image() -> ImageLayout {
     ImageLayout {
         park: park(),
         init: init(),
+        early: early(),
         text: text(),
         rodata: rodata(),
         data: data(),

@@ -33,7 +33,7 @@
     b       choose_stack
 .endm
 
-.balign 2048
+.balign {VECTOR_ALIGNMENT}
 .global __vectors
 .type __vectors, @object
 __vectors:
@@ -56,7 +56,7 @@ __vectors:
 .size __vectors, . - __vectors
 
 // After the last report: whatever happens, the core waits.
-.balign 2048
+.balign {VECTOR_ALIGNMENT}
 .global __stop_vectors_high
 .type __stop_vectors_high, @object
 __stop_vectors_high:

@@ -10,6 +10,9 @@ use core::mem::offset_of;
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{TPIDR_EL1, VBAR_EL1, Writeable};
 
+/// What the address of a vector table is a multiple of: VBAR_ELx bits 10:0 are RES0 (DDI 0487 D24.2).
+/// linker.ld asserts it of every table.
+pub const VECTOR_ALIGNMENT: usize = 2048;
 /// Bytes of an exception stack.
 pub const EXCEPTION_STACK_SIZE: usize = 0x4000;
 /// Bytes of an emergency stack.
@@ -45,6 +48,7 @@ pub struct TrapFrame {
 
 global_asm!(
     include_str!("exception.S"),
+    VECTOR_ALIGNMENT = const VECTOR_ALIGNMENT,
     EXCEPTION_SIZE = const EXCEPTION_STACK_SIZE,
     EMERGENCY_SIZE = const EMERGENCY_STACK_SIZE,
     GUARD_SIZE = const STACK_GUARD_SIZE,

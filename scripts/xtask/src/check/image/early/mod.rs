@@ -20,7 +20,7 @@ use super::program::{Function, Program};
 use crate::check::report::{Report, Violation};
 
 /// The sections that hold the assembly that runs at low addresses. All of them counts.
-const EARLY_SECTIONS: [&str; 2] = [".init", ".park"];
+const EARLY_SECTIONS: [&str; 3] = [".init", ".park", ".early"];
 
 /// Where control comes in, in `.init`.
 const ENTRY: &str = "_start";
