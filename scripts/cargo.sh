@@ -15,6 +15,13 @@ if ! pick_host "$program"; then
     exit 1
 fi
 
+# Cargo is quiet while it builds the tools.
+case ${1-} in xtask | test | clippy | qemu)
+    [ -e "${CARGO_TARGET_DIR:-target}/debug" ] ||
+        echo "The first build takes two to five minutes (a checkout's tools, core, the kernel); later ones take seconds." >&2
+    ;;
+esac
+
 # rustup with a target in rust-toolchain.toml and no connection would fail every call.
 export RUSTUP_AUTO_INSTALL=0
 export CARGO="$host_bin/cargo" RUSTC="$host_bin/rustc" RUSTDOC="$host_bin/rustdoc" RUSTFMT="$host_bin/rustfmt"

@@ -12,6 +12,15 @@ manager=$(package_manager)
 required=" $(needs qemu) $(needs test) "
 code=0
 
+# What the caller named for tool $1 and is not there.
+wrong_name_of() {
+    case $1 in
+    qemu) wrong_name QEMU ;;
+    gdb) wrong_name GDB ;;
+    *) return 1 ;;
+    esac
+}
+
 row() { printf '%-8s %-22s %s\n' "$1" "$2" "$3"; }
 
 for tool in $all_tools; do
@@ -23,6 +32,9 @@ for tool in $all_tools; do
     if path=$(find_tool "$tool"); then
         version=$(version_of "$tool" "$path")
         row found "$(label "$tool")" "$path${version:+  ($version)}"
+    elif wrong=$(wrong_name_of "$tool"); then
+        row MISSING "$(label "$tool")" "$wrong"
+        case $required in *" $tool "*) code=1 ;; esac
     else
         row MISSING "$(label "$tool")" "needed by: $(needed_by "$tool")"
         # shellcheck disable=SC2046  # a list of package names
@@ -49,5 +61,6 @@ printf '%s' "$toolchains" | while IFS=$tab read -r kind version bin; do
     fi
 done
 printf '%s' "$passed_over" | sed 's/^/Not by /'
+if wrong=$(wrong_folder FIRMWARE); then echo "$wrong"; fi
 if [ "$code" = 0 ]; then echo "\`make qemu\` and \`make test\` have all they need."; else echo "\`make setup\` installs what is missing, where it can."; fi
 exit "$code"

@@ -21,6 +21,8 @@ fi
 verb=$1
 shift
 KERNEL_TARGET_DIR=${KERNEL_TARGET_DIR:-${CARGO_TARGET_DIR:-target}/kernel}
+[ -e "$KERNEL_TARGET_DIR/$target" ] ||
+    echo "The first build for $target takes half a minute to two minutes; later ones take seconds." >&2
 clear_cargo_environment
 export CARGO="$kernel_bin/cargo" RUSTC="$kernel_bin/rustc" RUSTDOC="$kernel_bin/rustdoc"
 export CARGO_TARGET_DIR="$KERNEL_TARGET_DIR"

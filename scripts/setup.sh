@@ -9,11 +9,12 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 
 verb=${1:-all}
 if ! wanted=$(needs "$verb"); then
-    echo "usage: scripts/setup.sh [image|qemu|debug|test|test-mmu|check|bench|bench-host|sdcard|flash|all]" >&2
+    echo "usage: scripts/setup.sh [image|qemu|debug|console|test|test-mmu|check|bench|bench-host|fuzz|mutants|sdcard|flash|all]" >&2
     exit 2
 fi
 
 main() {
+    check_names
     look
     [ -n "$missing" ] || return 0
     ask_rustup
@@ -24,6 +25,13 @@ main() {
         look
     fi
     [ -z "$missing" ] || give_up
+}
+
+# What the caller names must be there, whichever verb it is for: nothing that is installed could take its place.
+check_names() {
+    if ! wrong=$(wrong_name QEMU || wrong_name GDB || wrong_folder FIRMWARE); then return 0; fi
+    echo "error: $wrong" >&2
+    exit 1
 }
 
 # Sets `missing` to the tools that are wanted and not there.
@@ -63,8 +71,18 @@ use_apt() {
     set -- $(missing_packages)
     echo "setup: apt installs $*"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 \
-        install -q -y --no-install-recommends "$@" || echo "setup: apt could not install them all" >&2
+        install -q -y --no-install-recommends --no-remove "$@" || explain_apt "$@"
     surveyed=
+}
+
+# Why apt did not install "$@": usually because another package would have to go, which is for its owner to decide.
+explain_apt() {
+    removed=$(apt-get -s install --no-install-recommends "$@" 2>/dev/null | sed -n 's/^Remv \([^ ]*\).*/\1/p' | tr '\n' ' ')
+    if [ -n "$removed" ]; then
+        echo "setup: apt would have to remove ${removed% }; that is for you to decide, and nothing was changed" >&2
+    else
+        echo "setup: apt could not install them all" >&2
+    fi
 }
 
 missing_packages() {

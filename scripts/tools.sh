@@ -19,11 +19,13 @@ needs() (
     case $1 in
     image | sdcard | flash) echo "$build" ;;
     qemu | bench) echo "$build qemu" ;;
+    console) echo 'host cc certs' ;;
     bench-host) echo 'host cc certs valgrind' ;;
     debug) echo "$build qemu gdb" ;;
     test) echo "$build qemu gdb mtools fsck dtc" ;;
     test-mmu) echo "$build targets qemu qemu-riscv64 qemu-x86_64 qemu-loongarch64" ;;
     check) echo "$build lints targets" ;;
+    fuzz | mutants) ;; # scripts/long.sh names theirs
     all) echo "$all_tools" ;;
     *) return 1 ;;
     esac
@@ -80,8 +82,25 @@ find_tool() {
     esac
 }
 
-# Debian keeps some programs in folders that only root has on the PATH.
-find_program() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1"; }
+# A program by its path, or by its name on the PATH and where Debian keeps what it thinks only root runs.
+find_program() {
+    case $1 in
+    */*) [ -f "$1" ] && [ -x "$1" ] && echo "$1" ;;
+    *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" ;;
+    esac
+}
+
+# What is wrong with the program that variable $1 names; fails if nothing is, or if it names none.
+wrong_name() (
+    eval "program=\${$1-}"
+    [ -n "$program" ] && ! find_program "$program" >/dev/null && echo "$1=$program: no such program"
+)
+
+# The same for a folder.
+wrong_folder() (
+    eval "folder=\${$1-}"
+    [ -n "$folder" ] && ! [ -d "$folder" ] && echo "$1=$folder: no such folder"
+)
 
 find_certificates() { [ -e /etc/ssl/certs/ca-certificates.crt ] && echo /etc/ssl/certs/ca-certificates.crt; }
 

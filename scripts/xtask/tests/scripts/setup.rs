@@ -78,6 +78,143 @@ fn apt_installs_what_the_verb_needs_and_no_more() {
     assert!(!log.contains("gdb") && !log.contains("rust"), "{log}");
 }
 
+/// Every verb of the Makefile that sets something up.
+const VERBS: [&str; 14] = [
+    "image",
+    "qemu",
+    "debug",
+    "console",
+    "test",
+    "test-mmu",
+    "check",
+    "bench",
+    "bench-host",
+    "fuzz",
+    "mutants",
+    "sdcard",
+    "flash",
+    "all",
+];
+
+#[test]
+fn a_program_or_folder_that_is_named_and_not_there_is_told_before_anything_is_installed() {
+    let machine = without_qemu();
+    add_apt(&machine, &[]);
+    fs::write(machine.path("text"), "no program").unwrap();
+    let (text_file, folder) = (machine.path("text"), machine.path("bin"));
+    for verb in VERBS {
+        for (name, value, message) in [
+            ("QEMU", "/nope", "QEMU=/nope: no such program"),
+            ("QEMU", "no-such-qemu", "QEMU=no-such-qemu: no such program"),
+            ("QEMU", text_file.to_str().unwrap(), "no such program"),
+            ("GDB", "/nope", "GDB=/nope: no such program"),
+            ("GDB", folder.to_str().unwrap(), "no such program"),
+            ("FIRMWARE", "/nope", "FIRMWARE=/nope: no such folder"),
+            ("FIRMWARE", text_file.to_str().unwrap(), "no such folder"),
+        ] {
+            let script = Sandbox::root().join("scripts/setup.sh");
+            let mut command = machine.command(&script, &["distro"]);
+            let output = command.arg(verb).env(name, value).output().unwrap();
+            let said = text(&output);
+            assert_eq!(output.status.code(), Some(1), "{verb} {name}: {said}");
+            assert!(said.contains(message), "{verb} {name}: {said}");
+            assert_eq!(said.lines().count(), 1, "{verb} {name}: {said}");
+        }
+    }
+    assert!(!machine.path("apt-log").exists());
+}
+
+#[test]
+fn what_is_named_and_there_is_taken() {
+    let machine = without_qemu();
+    machine.program("my-qemu");
+    let script = Sandbox::root().join("scripts/setup.sh");
+    for named in [
+        "my-qemu".to_owned(),
+        machine.path("bin/my-qemu").display().to_string(),
+    ] {
+        let mut command = machine.command(&script, &["distro"]);
+        command.arg("qemu").env("QEMU", &named);
+        command.env("GDB", "").env("FIRMWARE", machine.path("bin"));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{named}: {}", text(&output));
+        assert_eq!(text(&output), "");
+    }
+}
+
+#[test]
+fn doctor_says_which_named_program_is_not_there() {
+    let machine = without_qemu();
+    machine.program("dnf");
+    let script = Sandbox::root().join("scripts/doctor.sh");
+    let mut command = machine.command(&script, &["distro"]);
+    command.env("QEMU", "/nope").env("FIRMWARE", "/nowhere");
+    let output = command.output().unwrap();
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("QEMU=/nope: no such program"), "{said}");
+    assert!(said.contains("FIRMWARE=/nowhere: no such folder"), "{said}");
+    assert!(!said.contains("qemu-system-aarch64-core"), "{said}");
+}
+
+/// An apt for which another package is in the way of QEMU, as Debian's `qemu-utils` of another release is.
+#[test]
+fn apt_may_not_remove_a_package_and_the_command_is_told() {
+    let machine = without_qemu();
+    add_apt(&machine, &[]);
+    let removed = machine.path("removed");
+    let body = format!(
+        "case $* in\n*' -s install '* | '-s install '*) echo 'Remv qemu-utils [1:10.0.2]' ;;\n\
+         *--no-remove*) exit 100 ;;\n*install*) : >'{}' ;;\nesac",
+        removed.display()
+    );
+    machine.script("bin/apt-get", &body);
+    let output = run(&machine, "setup.sh", &["qemu"]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(!removed.exists(), "{said}");
+    assert!(said.contains("would have to remove qemu-utils;"), "{said}");
+    assert!(
+        said.contains("  sudo apt-get install qemu-system-arm\n"),
+        "{said}"
+    );
+}
+
+/// Without a word the user would look at an empty terminal for minutes.
+#[test]
+fn a_first_build_says_how_long_it_takes_and_a_later_one_does_not() {
+    let machine = without_qemu();
+    let built = machine.path("target");
+    for (script, args, folder) in [
+        ("cargo.sh", ["xtask", "image"], "debug".to_owned()),
+        (
+            "kcargo.sh",
+            ["build", "--release"],
+            format!("kernel/{TARGET}"),
+        ),
+    ] {
+        let said = || {
+            let script = Sandbox::root().join("scripts").join(script);
+            let mut command = machine.command(&script, &["distro"]);
+            text(
+                &command
+                    .args(args)
+                    .env("CARGO_TARGET_DIR", &built)
+                    .output()
+                    .unwrap(),
+            )
+        };
+        let first = said();
+        assert!(
+            first.contains("The first build") && first.contains("minutes"),
+            "{first}"
+        );
+        fs::create_dir_all(built.join(folder)).unwrap();
+        let second = said();
+        assert!(!second.contains("The first build"), "{second}");
+    }
+}
+
 #[test]
 fn the_programs_for_other_architectures_need_their_emulators() {
     for (manager, packages) in [
