@@ -1,7 +1,7 @@
 # Stilt's verbs. Only a list of what calls what: the work is done by scripts/*.sh, which need nothing but a shell,
-# and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, FIRMWARE, DEV.
+# and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, DEBUG, FIRMWARE, DEV.
 
-.PHONY: help image qemu debug test test-mmu check bench bench-host fuzz mutants soak sdcard flash doctor setup clean
+.PHONY: help image qemu debug console test test-mmu check bench bench-host fuzz mutants soak sdcard flash doctor setup clean
 .DEFAULT_GOAL := help
 # One verb at a time, whatever -j says: they share the image and the terminal.
 .NOTPARALLEL:
@@ -12,6 +12,8 @@ KCARGO := scripts/kcargo.sh
 help:
 	@echo 'make qemu     boot in QEMU with the console on this terminal (QEMU=/path for another one)'
 	@echo 'make debug    QEMU stopped at the first instruction, and GDB attached'
+	@echo 'make console  type into the console of the `make debug` that runs in another terminal'
+	@echo '              (qemu, debug, image: DEBUG=1 takes a debug build, which checks overflows and the order of locks)'
 	@echo 'make test     every test: host, QEMU, tools'
 	@echo 'make test-mmu page tables of every architecture, each on the MMU of its emulator'
 	@echo 'make check    formatting, lints, room edges, what may not run before the MMU is on, errata'
@@ -38,6 +40,10 @@ qemu:
 debug:
 	@scripts/setup.sh debug
 	@$(CARGO) xtask debug
+
+console:
+	@scripts/setup.sh console
+	@$(CARGO) xtask console
 
 test:
 	@scripts/setup.sh test
@@ -71,9 +77,11 @@ bench-host:
 	$(CARGO) xtask peers --host
 
 fuzz:
+	@scripts/setup.sh fuzz
 	@scripts/long.sh fuzz $(SECONDS)
 
 mutants:
+	@scripts/setup.sh mutants
 	@scripts/long.sh mutants $(ARGS)
 
 soak:
@@ -96,4 +104,4 @@ setup:
 	@scripts/setup.sh all
 
 clean:
-	rm -rf target kernel8.img kernel8.elf sdcard.img
+	rm -rf target kernel8.img kernel8.elf kernel8-debug.img kernel8-debug.elf sdcard.img

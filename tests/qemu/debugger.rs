@@ -1,7 +1,11 @@
 //! GDB across the switch of the MMU: breakpoints by name hold on both sides, tables and registers can be shown.
 
 use std::fs;
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::harness::symbols::{HIGH_HALF, Symbols};
 use crate::harness::{Setup, checkout};
@@ -123,4 +127,113 @@ fn the_verb_runs_a_script_and_leaves_no_emulator() {
         .flatten()
         .collect();
     assert_eq!(left.len(), 1, "{left:?}");
+}
+
+/// The commands of README.md for plain GDB, without this project's script: from the line on that begins with `start`.
+fn readme_command(start: &str) -> String {
+    let readme = fs::read_to_string(checkout::root().join("README.md")).expect("README.md");
+    let line = readme.lines().find(|line| line.starts_with(start));
+    line.unwrap_or_else(|| panic!("README.md has no {start}"))
+        .to_owned()
+}
+
+/// Runs README.md's command, with another socket than the port that it names, and `then` behind it. Returns where
+/// that stopped.
+#[track_caller]
+fn plain_gdb(start: &str, then: &[&str]) -> u64 {
+    let machine = Setup::raw().stopped().start();
+    let socket = machine.gdb_socket();
+    let tool = checkout::tool("gdb");
+    let command = readme_command(start)
+        .replacen(
+            "gdb-multiarch",
+            &format!("{} -nx -batch", tool.display()),
+            1,
+        )
+        .replace(":1234", &socket.display().to_string());
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{command} \"$@\"")).arg("sh");
+    shell.current_dir(checkout::root());
+    for line in then {
+        shell.args(["-ex", line]);
+    }
+    shell.args(["-ex", r#"printf "STOP %016lx\n", (unsigned long)$pc"#]);
+    let output = checkout::text(&checkout::run(&mut shell).stdout);
+    match stops(&output)[..] {
+        [stop] => stop,
+        _ => panic!("{command}: {output}"),
+    }
+}
+
+#[test]
+fn plain_gdb_stops_at_the_first_instruction_by_readmes_command() {
+    let start = plain_gdb(
+        "gdb-multiarch kernel8.elf -ex 'target remote",
+        &["continue", "set language c"],
+    );
+    assert_eq!(start, Symbols::read().address("_start") - HIGH_HALF);
+}
+
+#[test]
+fn plain_gdb_knows_both_addresses_by_readmes_command() {
+    let stop = plain_gdb(
+        "gdb-multiarch kernel8.elf -ex 'set confirm off'",
+        &["break init_kernel_pt", "continue", "set language c"],
+    );
+    let init = Symbols::read().address("init_kernel_pt") - HIGH_HALF;
+    assert!((init..init + 64).contains(&stop), "{stop:#x}");
+}
+
+/// A tool of our own, so that no other has to be there: what is typed while a debugger is attached.
+#[test]
+fn the_console_of_a_debugged_kernel_can_be_typed_into() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let session = folder.path().join("session.gdb");
+    // The kernel runs while this waits, and GDB ends it.
+    fs::write(
+        &session,
+        "set confirm off\nhbreak *0x80000\ncontinue\nshell touch $TMPDIR/ready\ncontinue\n",
+    )
+    .expect("a script");
+    let (sender, ended) = mpsc::channel();
+    let mut debug = checkout::xtask("debug");
+    debug
+        .env("TMPDIR", folder.path())
+        .arg("--batch")
+        .arg(&session);
+    let debugger = thread::spawn(move || {
+        // Not with success: for GDB the kernel's end is a lost connection.
+        let output = debug.output().expect("the verb");
+        sender.send(()).expect("the test waits");
+        checkout::text(&output.stdout)
+    });
+    let ready = folder.path().join("ready");
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !ready.exists() {
+        assert!(
+            Instant::now() < deadline && ended.try_recv().is_err(),
+            "the kernel did not start"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    let mut keyboard = checkout::xtask("console")
+        .env("TMPDIR", folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the verb");
+    // Once the prompt is there, whenever that is: the line ends the kernel, and with it GDB.
+    let mut keys = keyboard.stdin.take().expect("a pipe");
+    let mut output = None;
+    while output.is_none() && Instant::now() < deadline {
+        // Fails when the kernel has ended between the two.
+        drop(keys.write_all(b"\rhalt\r"));
+        output = ended.recv_timeout(Duration::from_secs(1)).ok();
+    }
+    assert!(output.is_some(), "what was typed did not reach the kernel");
+    drop(keys);
+    assert!(keyboard.wait().expect("an end").success());
+    let output = debugger.join().expect("GDB's output");
+    assert!(output.contains("halted"), "{output}");
 }

@@ -29,3 +29,4 @@ mod numbers;
 mod shell;
 mod soak;
 mod time;
+mod verbs;

@@ -16,6 +16,7 @@ use object::{Object, ObjectSymbol};
 
 use crate::checkout;
 use crate::error::Error;
+use crate::flat;
 use crate::image;
 use crate::qemu;
 
@@ -92,6 +93,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
             other => return Err(other.unexpected().into()),
         }
     }
+    qemu::check_program(&program)?;
     image::build_release()?;
     let elf = checkout::read(&checkout::elf())?;
     let bytes = checkout::read(&checkout::image())?.len() as u64;
@@ -117,7 +119,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
         Row {
             what: "kernel8.img",
             number: bytes,
-            limit: 256 << 10,
+            limit: flat::SIZE_LIMIT as u64,
             unit: "bytes",
         },
     ];

@@ -42,18 +42,21 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
             other => return Err(other.unexpected().into()),
         }
     }
+    qemu::check_program(&program)?;
     let gdb = find_gdb()?;
-    let symbols = elf.clone().unwrap_or_else(checkout::elf);
     let kernel = qemu::kernel_to_boot(elf)?;
     // GDB handles these itself; this process only has to outlive it.
     ctrlc::set_handler(|| {})?;
-    let machine = Machine::start(&program, &kernel)?;
+    let machine = Machine::start(&program, &kernel.image)?;
     if script.is_none() {
         eprintln!("The console's output appears here. To type into it, from another terminal:");
-        eprintln!("  socat -,rawer {}", machine.console().display());
+        eprintln!(
+            "  make console    (or: cargo xtask console {})",
+            machine.console().display()
+        );
         eprintln!("`help stilt` lists the commands for tables and registers.");
     }
-    let status = attach(&gdb, &symbols, &machine, script.as_deref())?;
+    let status = attach(&gdb, &kernel.elf, &machine, script.as_deref())?;
     Ok(ExitCode::from(
         status
             .code()

@@ -32,6 +32,14 @@ pub(crate) enum Error {
     Write { path: PathBuf, source: io::Error },
     #[error("cannot run {}: {source}; `make doctor` shows what is missing and what mends it", program.display())]
     Run { program: PathBuf, source: io::Error },
+    #[error("{}: no such program; `make setup` installs one, QEMU=/path names another", program.display())]
+    NoProgram { program: OsString },
+    #[error("DEBUG={}: expected 1 for a debug build, or nothing", value.display())]
+    DebugValue { value: OsString },
+    #[error("no `make debug` is running: there is no socket stilt-debug-*/console in {}", folder.display())]
+    NoConsole { folder: PathBuf },
+    #[error("the console at {}: {source}", socket.display())]
+    Console { socket: PathBuf, source: io::Error },
     #[error("the kernel's build failed ({status})")]
     Build { status: ExitStatus },
     #[error("the build of mmu-{name} failed ({status})")]
@@ -89,6 +97,7 @@ impl Error {
             Self::Arguments(_)
             | Self::UnknownVerb { .. }
             | Self::UnknownMachine { .. }
+            | Self::DebugValue { .. }
             | Self::NoDevice => 2,
             _ => 1,
         }

@@ -26,6 +26,17 @@ pub(crate) fn folder() -> Option<PathBuf> {
     })
 }
 
+/// Whether the folder that is named has what it must: told before anything is built.
+///
+/// # Errors
+/// Those of [`files`].
+pub(crate) fn check() -> Result<(), Error> {
+    match folder() {
+        Some(folder) => files(&folder).map(drop),
+        None => Ok(()),
+    }
+}
+
 /// The firmware's files in `folder`: all the required ones, and the optional ones that exist.
 ///
 /// # Errors

@@ -1,4 +1,5 @@
-//! `cargo xtask image`: builds the kernel and leaves `kernel8.img` and `kernel8.elf` at the top of the checkout.
+//! `cargo xtask image`: builds the kernel and leaves `kernel8.img` and `kernel8.elf` at the top of the checkout;
+//! with `DEBUG=1` a debug build, as `kernel8-debug.img` and `kernel8-debug.elf`.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,9 +17,20 @@ const TARGET: &str = "aarch64-unknown-none-softfloat";
 /// The profile of the image that people get, and the one whose size is limited.
 const RELEASE: &str = "release";
 
+/// What `DEBUG=1` builds: cargo's name for the profile with debug assertions.
+const DEBUG: &str = "dev";
+
+/// The files of a build.
+pub(crate) struct Files {
+    /// The flat image.
+    pub(crate) image: PathBuf,
+    /// The ELF file that it was made from.
+    pub(crate) elf: PathBuf,
+}
+
 /// The verb.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
-    let mut profile = RELEASE.to_owned();
+    let mut profile = wanted_profile()?.to_owned();
     while let Some(arg) = args.next()? {
         match arg {
             Arg::Long("profile") => profile = args.value()?.string()?,
@@ -29,12 +41,46 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the release image, which is what every other verb works on.
+/// Builds the release image, which is what most verbs work on.
 ///
 /// # Errors
 /// That of the build, or what is wrong with its result.
 pub(crate) fn build_release() -> Result<(), Error> {
     build(RELEASE).map(drop)
+}
+
+/// Builds the image that the environment asks for: the release, or with `DEBUG=1` the debug build.
+///
+/// # Errors
+/// Those of [`build_release`], and a `DEBUG` that is neither 0 nor 1.
+pub(crate) fn build_wanted() -> Result<Files, Error> {
+    let profile = wanted_profile()?;
+    build(profile)?;
+    Ok(files(profile))
+}
+
+fn wanted_profile() -> Result<&'static str, Error> {
+    let value = env::var_os("DEBUG").unwrap_or_default();
+    match value.to_str() {
+        Some("" | "0") => Ok(RELEASE),
+        Some("1") => Ok(DEBUG),
+        _ => Err(Error::DebugValue { value }),
+    }
+}
+
+/// Each kind of build has its own files: what tests and cards are made of is never a debug build.
+fn files(profile: &str) -> Files {
+    if profile == DEBUG {
+        let [image, elf] = ["kernel8-debug.img", "kernel8-debug.elf"];
+        return Files {
+            image: checkout::root().join(image),
+            elf: checkout::root().join(elf),
+        };
+    }
+    Files {
+        image: checkout::image(),
+        elf: checkout::elf(),
+    }
 }
 
 fn build(profile: &str) -> Result<Summary, Error> {
@@ -53,8 +99,9 @@ fn build(profile: &str) -> Result<Summary, Error> {
     if profile == RELEASE {
         image.check_size().map_err(wrong)?;
     }
-    checkout::write(&checkout::elf(), &bytes)?;
-    checkout::write(&checkout::image(), &image.bytes)?;
+    let files = files(profile);
+    checkout::write(&files.elf, &bytes)?;
+    checkout::write(&files.image, &image.bytes)?;
     Ok(summary)
 }
 
@@ -74,7 +121,7 @@ fn compile(profile: &str) -> Result<PathBuf, Error> {
         return Err(Error::Build { status });
     }
     // Cargo's one exception: the profile `dev` goes to a folder of another name.
-    let folder = if profile == "dev" { "debug" } else { profile };
+    let folder = if profile == DEBUG { "debug" } else { profile };
     Ok(target_dir.join(TARGET).join(folder).join("kernel8"))
 }
 

@@ -9,6 +9,7 @@ mod bench;
 mod card;
 mod check;
 mod checkout;
+mod console;
 mod debug;
 mod error;
 mod firmware;
@@ -30,11 +31,13 @@ use lexopt::{Arg, Parser};
 const USAGE: &str = "\
 usage: cargo xtask VERB [OPTION...]
 
-  image  [--profile NAME]                  build kernel8.img and kernel8.elf
+  image  [--profile NAME]                  build kernel8.img and kernel8.elf; DEBUG=1, here and in qemu and
+                                           debug, builds kernel8-debug.img and .elf with debug assertions
   qemu   [--elf FILE] [--qemu PROGRAM] [-- QEMU-OPTION...]
                                            build, then boot in QEMU on this terminal
   debug  [--elf FILE] [--qemu PROGRAM] [--batch SCRIPT]
                                            build, then QEMU stopped at the first instruction, under GDB
+  console [SOCKET]                         type into the console of a running `debug`
   check  [--root FOLDER] [--elf FILE] [--allow-835769]
                                            the rules of sources and image that no compiler enforces
   bench  [--qemu PROGRAM]                  what booting costs, in instructions
@@ -70,6 +73,7 @@ fn dispatch(mut args: Parser) -> Result<ExitCode, Error> {
             check::run(args)?;
             Ok(ExitCode::SUCCESS)
         }
+        Some("console") => console::run(args),
         Some("debug") => debug::run(args),
         Some("flash") => flash::run(args),
         Some("image") => image::run(args),

@@ -3,6 +3,7 @@
 //! Builds the programs in `tests/mmu` with the kernel's toolchain, each for its own target, and runs them. A
 //! program says by its emulator's exit code whether all was right, and by its last line.
 
+use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -14,6 +15,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use crate::checkout;
 use crate::error::Error;
 use crate::image;
+use crate::qemu;
 
 /// A run takes two seconds; a machine with much else to do gets this much.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -111,6 +113,14 @@ fn machine(name: &str) -> Option<Machine> {
 }
 
 impl Machine {
+    /// The emulator: the one for the kernel's architecture can be another, as with every verb.
+    fn program(&self) -> OsString {
+        match self.name {
+            "aarch64" => qemu::default_program(),
+            _ => self.emulator.into(),
+        }
+    }
+
     fn package(&self) -> String {
         format!("mmu-{}", self.name)
     }
@@ -129,6 +139,7 @@ impl Machine {
 
     /// Whether everything was as it had to be: one line if so, else all that the program printed.
     fn build_and_run(&self) -> Result<bool, Error> {
+        qemu::check_program(&self.program())?;
         self.cargo("build", &["--release", "--package", &self.package()])?;
         let elf = image::kernel_target_dir()
             .join(self.target)
@@ -170,10 +181,10 @@ impl Machine {
     /// Runs the program until it ends or the time is up.
     fn emulate(&self, elf: &PathBuf) -> Result<End, Error> {
         let failed = |source| Error::Run {
-            program: self.emulator.into(),
+            program: self.program().into(),
             source,
         };
-        let mut command = Command::new(self.emulator);
+        let mut command = Command::new(self.program());
         command.args(self.arguments.split(' '));
         command.arg("-kernel").arg(elf);
         command.args(["-display", "none", "-monitor", "none", "-no-reboot"]);

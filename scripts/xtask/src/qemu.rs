@@ -1,16 +1,17 @@
 //! `cargo xtask qemu`: the kernel in QEMU, with its console on this terminal.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use lexopt::{Arg, Parser};
 
-use crate::checkout;
 use crate::error::Error;
-use crate::image;
+use crate::image::{self, Files};
 
 /// The verb. Becomes QEMU, so that its exit code is that of the kernel: 0 after `halt`, another after a panic.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
@@ -25,7 +26,8 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let kernel = kernel_to_boot(elf)?;
+    check_program(&program)?;
+    let kernel = kernel_to_boot(elf)?.image;
     eprintln!("Booting {} in QEMU. Ctrl-A X quits.", kernel.display());
     let mut command = machine(&program, &kernel);
     command.args(["-serial", "mon:stdio"]).args(more);
@@ -42,17 +44,41 @@ pub(crate) fn default_program() -> OsString {
         .unwrap_or_else(|| "qemu-system-aarch64".into())
 }
 
-/// The ELF file that was asked for, or else `kernel8.img`, built now. QEMU enters an ELF file at EL3 with four
-/// cores, the image at EL2 with one.
+/// Whether an emulator is there: told before anything is built for it.
+///
+/// # Errors
+/// [`Error::NoProgram`].
+pub(crate) fn check_program(program: &OsStr) -> Result<(), Error> {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let is_there = match program.as_encoded_bytes().contains(&b'/') {
+        true => is_program(Path::new(program)),
+        false => env::split_paths(&folders).any(|folder| is_program(&folder.join(program))),
+    };
+    match is_there {
+        true => Ok(()),
+        false => Err(Error::NoProgram {
+            program: program.to_owned(),
+        }),
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+/// The ELF file that was asked for, or else what the environment asks for, built now: `kernel8.img`, or
+/// `kernel8-debug.img`. QEMU enters an ELF file at EL3 with four cores, an image at EL2 with one.
 ///
 /// # Errors
 /// Those of the build.
-pub(crate) fn kernel_to_boot(elf: Option<PathBuf>) -> Result<PathBuf, Error> {
-    if let Some(elf) = elf {
-        return Ok(elf);
+pub(crate) fn kernel_to_boot(elf: Option<PathBuf>) -> Result<Files, Error> {
+    match elf {
+        Some(elf) => Ok(Files {
+            image: elf.clone(),
+            elf,
+        }),
+        None => image::build_wanted(),
     }
-    image::build_release()?;
-    Ok(checkout::image())
 }
 
 /// QEMU as a Raspberry Pi 3 without a screen. With semihosting the kernel can end it and give the exit code.
@@ -62,4 +88,23 @@ pub(crate) fn machine(program: &OsString, kernel: &Path) -> Command {
     command.args(["-semihosting-config", "enable=on,target=native"]);
     command.arg("-kernel").arg(kernel);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emulator_is_a_program_by_its_path_or_on_the_path() {
+        for there in ["sh", "/bin/sh"] {
+            check_program(OsStr::new(there)).unwrap();
+        }
+        let here = env!("CARGO_MANIFEST_DIR");
+        let (text, folder) = (format!("{here}/Cargo.toml"), format!("{here}/src"));
+        for not_there in ["/nope", "no-such-qemu", &text, &folder] {
+            let error = check_program(OsStr::new(not_there)).unwrap_err();
+            let begin = format!("{not_there}: no such program; ");
+            assert!(error.to_string().starts_with(&begin), "{error}");
+        }
+    }
 }

@@ -32,6 +32,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
     if let Some(arg) = args.next()? {
         return Err(arg.unexpected().into());
     }
+    firmware::check()?;
     image::build_release()?;
     make()?;
     Ok(ExitCode::SUCCESS)

@@ -15,7 +15,7 @@ use lexopt::{Arg, Parser};
 
 use crate::checkout;
 use crate::error::Error;
-use crate::{image, sdcard};
+use crate::{firmware, image, sdcard};
 use disk::Disk;
 pub(crate) use judge::Refusal;
 
@@ -40,6 +40,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
     let device = device
         .filter(|path| !path.as_os_str().is_empty())
         .ok_or(Error::NoDevice)?;
+    firmware::check()?;
     if cfg!(target_os = "macos") {
         image::build_release()?;
         sdcard::make()?;

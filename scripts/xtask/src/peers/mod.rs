@@ -166,6 +166,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
     if on_host {
         host::run()
     } else {
+        qemu::check_program(&program)?;
         machine::run(&program)
     }
 }
