@@ -16,7 +16,8 @@
 //!   acquisition on any path is found, whatever ran before. A kernel with a dozen locks can name
 //!   their order.
 //! - Equal ranks are a violation too: two locks of one class have no order among themselves.
-//! - Releasing in another order than acquiring cannot make a circle, and is allowed.
+//! - Releasing in another order than acquiring cannot make a circle, and is allowed. What it must not
+//!   do is to let interrupts in while another lock is held, whose holder a handler would wait for.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -54,6 +55,11 @@ pub enum OrderViolation {
         /// The wanted one.
         wanted: &'static LockClass,
     },
+    /// Interrupts are let in while a lock is held.
+    LetIn {
+        /// The held one with the highest rank.
+        held: &'static LockClass,
+    },
     /// A lock was released that the core does not hold.
     NotHeld {
         /// The released one.
@@ -68,6 +74,7 @@ impl fmt::Display for OrderViolation {
             Self::TooMany { wanted } => {
                 write!(f, "{wanted} wanted while holding {MAX_HELD} locks")
             }
+            Self::LetIn { held } => write!(f, "interrupts let in while holding {held}"),
             Self::NotHeld { released } => write!(f, "{released} released and not held"),
         }
     }
@@ -128,6 +135,17 @@ impl HeldLocks {
         self.count -= 1;
         self.held[self.count] = None;
         Ok(())
+    }
+
+    /// To be called before the core lets interrupts in.
+    ///
+    /// # Errors
+    /// [`OrderViolation::LetIn`] if it holds a lock.
+    pub fn let_in(&self) -> Result<(), OrderViolation> {
+        match self.held().last() {
+            Some(held) => Err(OrderViolation::LetIn { held }),
+            None => Ok(()),
+        }
     }
 
     /// What is held, from the lowest rank to the highest.
@@ -202,6 +220,23 @@ mod tests {
         assert_eq!(locks.release(&MAP), Ok(()));
         let not_held = Err(OrderViolation::NotHeld { released: &MAP });
         assert_eq!(locks.release(&MAP), not_held);
+    }
+
+    #[test]
+    fn who_holds_a_lock_lets_no_interrupt_in() {
+        let mut locks = HeldLocks::new();
+        assert_eq!(locks.let_in(), Ok(()));
+        locks.acquire(&MAP).expect("in order");
+        locks.acquire(&FRAMES).expect("in order");
+        locks.release(&MAP).expect("held");
+        let violation = OrderViolation::LetIn { held: &FRAMES };
+        assert_eq!(locks.let_in(), Err(violation));
+        assert_eq!(
+            violation.to_string(),
+            "interrupts let in while holding frames (rank 30)"
+        );
+        locks.release(&FRAMES).expect("held");
+        assert_eq!(locks.let_in(), Ok(()));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the maintenance that [`paging`](crate::paging) asks for.
 
 pub mod lock_order;
+pub mod mask_depth;
 pub mod remote;
 
 #[cfg(all(target_os = "none", target_arch = "aarch64"))]

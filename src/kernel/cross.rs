@@ -13,8 +13,8 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::{interrupts, per_core, time};
-use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::relax::relax;
+use crate::arch::aarch64::{cpu, masks};
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 
@@ -128,11 +128,8 @@ pub(super) fn begin_call(
     routine: Routine,
     argument: usize,
 ) -> Result<Pending, CallError> {
-    let masks = cpu::mask_interrupts();
-    let here = cpu::number();
-    let begun = ask(here, core, routine, argument);
-    cpu::restore_interrupts(masks);
-    begun
+    let _masked = masks::mask();
+    ask(cpu::number(), core, routine, argument)
 }
 
 fn ask(here: usize, core: usize, routine: Routine, argument: usize) -> Result<Pending, CallError> {

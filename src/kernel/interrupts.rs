@@ -7,9 +7,8 @@ use super::irq_storm::{STORM_RATE, StormGuard, Verdict};
 use super::irq_table::{IrqCounts, IrqError, IrqTable, Unhandled};
 use super::{console, cross, time};
 use crate::addr::PhysAddr;
-use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::relax::Once;
-use crate::arch::aarch64::timer;
+use crate::arch::aarch64::{cpu, masks, timer};
 use crate::board::interrupts::{IrqKind, IrqNumber};
 use crate::board::raspi3::{self, CORES};
 use crate::drivers::gpu_interrupts::{GpuInterrupts, GpuLine};
@@ -88,14 +87,13 @@ pub(super) fn init_core() {
 
 /// Whether the GPU's peripherals can interrupt at all.
 pub(super) fn gpu_interrupts_work() -> bool {
-    let masks = cpu::mask_interrupts();
+    let _masked = masks::mask();
     cpu::device_barrier();
     let obeys = match IrqNumber::UART0.kind() {
         IrqKind::Gpu { source } => GpuLine::gpu(source).is_some_and(|line| GPU.obeys(line)),
         _ => false,
     };
     cpu::device_barrier();
-    cpu::restore_interrupts(masks);
     obeys
 }
 
@@ -114,7 +112,7 @@ fn change_mask(
     local: fn(&LocalInterrupts, Core, LocalSource),
     gpu: fn(&GpuInterrupts, GpuLine),
 ) {
-    let masks = cpu::mask_interrupts();
+    let _masked = masks::mask();
     cpu::device_barrier();
     match number.kind() {
         IrqKind::Local { source } => {
@@ -134,7 +132,6 @@ fn change_mask(
         }
     }
     cpu::device_barrier();
-    cpu::restore_interrupts(masks);
 }
 
 /// Interrupts core `number`: adds `bits` to its mailbox, once all that was written is visible.

@@ -6,8 +6,8 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::idle::{IdleClock, IdleShare};
 use super::time::now_ns;
 use crate::arch::aarch64::attempt::UnderWay;
-use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::lock::Lock;
+use crate::arch::aarch64::{cpu, masks};
 use crate::board::raspi3;
 use crate::lock_class;
 
@@ -145,12 +145,11 @@ pub(super) fn of(core: usize) -> &'static PerCore {
 pub(super) fn idle_unless(done: impl FnOnce() -> bool) {
     // Masked, so that what makes it done cannot come between the look and the wait: a pending
     // interrupt ends the wait all the same.
-    let masks = cpu::mask_interrupts();
+    let _masked = masks::mask();
     if !done() {
         let idle = &this().idle;
         idle.lock().enter(now_ns());
         cpu::wait_for_interrupt();
         idle.lock().leave(now_ns());
     }
-    cpu::restore_interrupts(masks);
 }

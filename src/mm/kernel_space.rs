@@ -6,7 +6,7 @@
 use core::arch::asm;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::arch::aarch64::lock::{Guard, Lock};
+use crate::arch::aarch64::lock::{Brief, Guard, Lock};
 use crate::arch::aarch64::tlb::KernelTlb;
 use crate::arch::aarch64::zero::zero;
 use crate::board::raspi3::{self, KERNEL_VA_OFFSET};
@@ -125,7 +125,7 @@ unsafe impl PagingHandler for KernelFrames {
 // The ways that are taken seldom are functions of their own, called last and with the lock: so the
 // usual way keeps nothing across a call, and saves no register.
 
-type LockedFrames = Guard<'static, FrameAllocator<'static>, Frames>;
+type LockedFrames = Guard<'static, FrameAllocator<'static>, Frames, Brief>;
 
 #[cold]
 #[inline(never)]
@@ -136,7 +136,7 @@ fn allocate_cold(mut frames: LockedFrames) -> Option<PhysAddr> {
 #[cold]
 #[inline(never)]
 fn allocate_contended() -> Option<PhysAddr> {
-    allocate_cold(FRAMES.lock())
+    FRAMES.lock().allocate()
 }
 
 #[cold]

@@ -5,6 +5,8 @@ use core::arch::asm;
 use aarch64_cpu::asm::{barrier, sev, wfe, wfi};
 use aarch64_cpu::registers::{DAIF, MIDR_EL1, MPIDR_EL1, Readable, Writeable};
 
+use crate::arch::mask_depth::Interrupts;
+
 /// This core's number, 0 to 3 (MPIDR_EL1.Aff0).
 #[must_use]
 pub fn number() -> usize {
@@ -55,19 +57,39 @@ pub fn mask_exceptions() {
     unsafe { asm!("msr daifset, #0b1111", options(nostack, preserves_flags)) };
 }
 
-/// Masks IRQs. Returns the masks as they were, for [`restore_interrupts`].
+/// Masks IRQs. Returns what they were. Who must put that back uses [`masks`](super::masks), which
+/// counts.
 #[inline(always)]
-pub fn mask_interrupts() -> u64 {
+pub fn mask_interrupts() -> Interrupts {
     let masks = DAIF.get();
     // SAFETY: masking breaks nothing; what comes in waits. No `nomem`: what follows stays behind.
+    unsafe { asm!("msr daifset, #0b0010", options(nostack, preserves_flags)) };
+    match let_interrupts_in(masks) {
+        true => Interrupts::LetIn,
+        false => Interrupts::Masked,
+    }
+}
+
+/// Whether `masks`, a value of DAIF, lets IRQs in.
+#[inline(always)]
+#[must_use]
+pub const fn let_interrupts_in(masks: u64) -> bool {
+    masks & 1 << 7 == 0
+}
+
+/// Masks IRQs. Returns all masks as they were, for [`restore_masks`].
+#[inline(always)]
+pub fn mask_briefly() -> u64 {
+    let masks = DAIF.get();
+    // SAFETY: as above.
     unsafe { asm!("msr daifset, #0b0010", options(nostack, preserves_flags)) };
     masks
 }
 
-/// Sets the masks as they were.
+/// Sets the masks as they were, whoever else has masked interrupts since: for who ends last.
 #[inline(always)]
-pub fn restore_interrupts(masks: u64) {
-    // SAFETY: `mask_interrupts` read this value. No `nomem`: what came before stays before.
+pub fn restore_masks(masks: u64) {
+    // SAFETY: `mask_briefly` read this value. No `nomem`: what came before stays before.
     unsafe { asm!("msr daif, {}", in(reg) masks, options(nostack, preserves_flags)) };
 }
 
@@ -94,8 +116,9 @@ pub fn synchronise() {
 }
 
 /// Lets IRQs in.
+#[inline(always)]
 pub fn unmask_interrupts() {
-    // SAFETY: the vectors handle them.
+    // SAFETY: the vectors handle them. No `nomem`: what came before stays before.
     unsafe { asm!("msr daifclr, #0b0010", options(nostack, preserves_flags)) };
 }
 

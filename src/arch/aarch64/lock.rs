@@ -19,6 +19,7 @@ use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
 use super::cores::kernel_serve_in_lock;
+use super::masks::{self, Masked};
 use super::relax::{Yield, relax};
 use super::{cpu, timer};
 use crate::arch::lock_order::{HeldLocks, LockClass};
@@ -88,7 +89,7 @@ impl<T, C: Class> Lock<T, C> {
     #[track_caller]
     #[inline]
     pub fn lock(&self) -> Guard<'_, T, C> {
-        let masks = cpu::mask_interrupts();
+        let masked = masks::mask();
         if cfg!(debug_assertions) {
             note_acquired(C::CLASS);
         }
@@ -96,29 +97,28 @@ impl<T, C: Class> Lock<T, C> {
             Some(inner) => inner,
             None => self.wait(),
         };
-        self.owned(inner, masks, Order::Noted)
+        self.owned(inner, Counted(masked))
     }
 
-    /// Takes the lock if it is free; never waits, and calls nothing.
+    /// Takes the lock if it is free; never waits, and calls nothing. For the shortest ways: the masks
+    /// are not counted but kept in the guard, which ends where it was taken, before any guard that was
+    /// there and behind any that came. Debug builds refuse another order.
     #[track_caller]
     #[inline(always)]
-    pub fn lock_if_free(&self) -> Option<Guard<'_, T, C>> {
-        let masks = cpu::mask_interrupts();
-        let Some(inner) = self.inner.try_lock() else {
-            cpu::restore_interrupts(masks);
-            return None;
-        };
+    pub fn lock_if_free(&self) -> Option<Guard<'_, T, C, Brief>> {
+        let hold = Brief(cpu::mask_briefly());
+        let inner = self.inner.try_lock()?;
         if cfg!(debug_assertions) {
             note_acquired(C::CLASS);
         }
-        Some(self.owned(inner, masks, Order::Noted))
+        Some(self.owned(inner, hold))
     }
 
     /// Takes the lock if it gets free within `attempts` looks: for reports, which wait for nobody, and
     /// so in any order.
     #[track_caller]
-    pub fn try_lock(&self, attempts: usize) -> Option<Guard<'_, T, C>> {
-        let masks = cpu::mask_interrupts();
+    pub fn try_lock(&self, attempts: usize) -> Option<Guard<'_, T, C, Unordered>> {
+        let masked = masks::mask();
         let mut looks = 0..attempts;
         let inner = looks.find_map(|_| {
             let inner = self.inner.try_lock();
@@ -126,14 +126,8 @@ impl<T, C: Class> Lock<T, C> {
                 relax();
             }
             inner
-        });
-        match inner {
-            Some(inner) => Some(self.owned(inner, masks, Order::Any)),
-            None => {
-                cpu::restore_interrupts(masks);
-                None
-            }
-        }
+        })?;
+        Some(self.owned(inner, Unordered(masked)))
     }
 
     /// Whether the running core holds it; if it held it last, for a moment also when another has
@@ -145,7 +139,7 @@ impl<T, C: Class> Lock<T, C> {
 
     #[track_caller]
     #[inline(always)]
-    fn owned<'a>(&'a self, inner: Inner<'a, T>, masks: u64, order: Order) -> Guard<'a, T, C> {
+    fn owned<'a, H: Hold>(&'a self, inner: Inner<'a, T>, hold: H) -> Guard<'a, T, C, H> {
         self.owner.store(MPIDR_EL1.get(), Ordering::Relaxed);
         if cfg!(debug_assertions) {
             let place = core::ptr::from_ref(Location::caller());
@@ -153,10 +147,9 @@ impl<T, C: Class> Lock<T, C> {
         }
         Guard {
             inner,
-            _masks: Masks {
+            _noted: Noted {
                 class: PhantomData,
-                order,
-                masks,
+                _hold: hold,
                 not_send: PhantomData,
             },
         }
@@ -199,14 +192,14 @@ impl<T, C: Class> Lock<T, C> {
     }
 }
 
-/// The right to use what is locked, until it is dropped: first it is free, then interrupts are as
-/// before.
-pub struct Guard<'a, T, C: Class> {
+/// The right to use what is locked, until it is dropped: first it is free, then interrupts come back,
+/// if nothing else masks them.
+pub struct Guard<'a, T, C: Class, H: Hold = Counted> {
     inner: Inner<'a, T>,
-    _masks: Masks<C>,
+    _noted: Noted<C, H>,
 }
 
-impl<T, C: Class> Deref for Guard<'_, T, C> {
+impl<T, C: Class, H: Hold> Deref for Guard<'_, T, C, H> {
     type Target = T;
 
     #[inline(always)]
@@ -215,36 +208,68 @@ impl<T, C: Class> Deref for Guard<'_, T, C> {
     }
 }
 
-impl<T, C: Class> DerefMut for Guard<'_, T, C> {
+impl<T, C: Class, H: Hold> DerefMut for Guard<'_, T, C, H> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.inner
     }
 }
 
-/// Whether the lock counts in the order of locks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Order {
-    Noted,
-    Any,
-}
-
-/// What was masked before a lock was taken.
-struct Masks<C: Class> {
+/// A lock's place in the order, and what keeps interrupts masked meanwhile.
+struct Noted<C: Class, H: Hold> {
     class: PhantomData<fn() -> C>,
-    order: Order,
-    masks: u64,
+    /// Dropped behind what `drop` below does.
+    _hold: H,
     /// The masks are this core's.
     not_send: PhantomData<*const ()>,
 }
 
-impl<C: Class> Drop for Masks<C> {
+impl<C: Class, H: Hold> Drop for Noted<C, H> {
     #[inline(always)]
     fn drop(&mut self) {
-        if cfg!(debug_assertions) && self.order == Order::Noted {
+        if cfg!(debug_assertions) && H::IN_ORDER {
             note_released(C::CLASS);
         }
-        cpu::restore_interrupts(self.masks);
+    }
+}
+
+/// What keeps interrupts masked as long as a lock is held.
+pub trait Hold {
+    /// Whether the lock counts in the order of locks.
+    const IN_ORDER: bool;
+}
+
+/// Counted with all else that masks them.
+#[derive(Debug)]
+pub struct Counted(Masked);
+
+impl Hold for Counted {
+    const IN_ORDER: bool = true;
+}
+
+/// Counted, for a lock that was taken in any order.
+#[derive(Debug)]
+pub struct Unordered(Masked);
+
+impl Hold for Unordered {
+    const IN_ORDER: bool = false;
+}
+
+/// Not counted: all masks as they were, which come back.
+#[derive(Debug)]
+pub struct Brief(u64);
+
+impl Hold for Brief {
+    const IN_ORDER: bool = true;
+}
+
+impl Drop for Brief {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if cfg!(debug_assertions) && cpu::let_interrupts_in(self.0) {
+            note_let_in();
+        }
+        cpu::restore_masks(self.0);
     }
 }
 
@@ -265,6 +290,14 @@ fn with_held<R>(work: impl FnOnce(&mut HeldLocks) -> R) -> R {
 #[track_caller]
 fn note_acquired(class: &'static LockClass) {
     if let Err(violation) = with_held(|held| held.acquire(class)) {
+        panic!("order of locks violated: {violation}");
+    }
+}
+
+/// This core is about to let interrupts in: it must hold no lock.
+#[track_caller]
+pub(super) fn note_let_in() {
+    if let Err(violation) = with_held(|held| held.let_in()) {
         panic!("order of locks violated: {violation}");
     }
 }

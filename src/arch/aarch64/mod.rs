@@ -7,6 +7,7 @@ pub mod cache;
 pub mod cpu;
 pub mod exception;
 pub mod lock;
+pub mod masks;
 pub mod mmu;
 #[cfg(feature = "kernel")]
 mod others;
