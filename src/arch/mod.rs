@@ -3,6 +3,7 @@
 //! The kernel runs on AArch64. Of the others there is what a kernel needs to use the page tables:
 //! the maintenance that [`paging`](crate::paging) asks for.
 
+pub mod counter;
 pub mod lock_order;
 pub mod mask_depth;
 pub mod remote;

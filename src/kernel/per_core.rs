@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::idle::{IdleClock, IdleShare};
-use super::time::now_ns;
+use super::time::{self, now_ns};
 use crate::arch::aarch64::attempt::UnderWay;
 use crate::arch::aarch64::lock::Lock;
 use crate::arch::aarch64::{cpu, masks};
@@ -149,6 +149,7 @@ pub(super) fn idle_unless(done: impl FnOnce() -> bool) {
     if !done() {
         let idle = &this().idle;
         idle.lock().enter(now_ns());
+        time::set_again();
         cpu::wait_for_interrupt();
         idle.lock().leave(now_ns());
     }

@@ -260,6 +260,7 @@ unsafe extern "C" fn kernel_secondary(core: usize) -> ! {
     // SAFETY: code, stack, vectors and data of this core are all high.
     unsafe { mmu::give_up_low_half(empty_table()) };
     cpu::unmask_errors();
+    time::join();
     interrupts::init_core();
     per_core::this().set_online();
     per_core::this().work()

@@ -2,6 +2,14 @@
 //!
 //! Each core has its own timers, which interrupt it when something is due and at no other time. A
 //! deadline costs a few steps in a heap ([`timers`](super::timers)); nothing ticks.
+//!
+//! # Decisions
+//! - All time is since `_start`: ticks of the counter since the boot record's, which is a number
+//!   that means nothing alone ([`counter`](crate::arch::counter)).
+//! - The offset of what a core reads (CNTVOFF_EL2) is a register of each core. A core that a loader
+//!   dropped to EL1 and one that came from EL2, where the kernel cleared it, may read numbers that
+//!   have nothing to do with each other. So each core has an origin of its own, which [`join`]
+//!   moves if it must.
 
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -14,10 +22,11 @@ use super::watchdog;
 use crate::arch::aarch64::lock::Lock;
 use crate::arch::aarch64::relax::{Once, relax};
 use crate::arch::aarch64::{cpu, timer};
+use crate::arch::counter;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
 use crate::console::Timestamp;
-use crate::lock_class;
+use crate::{lock_class, log};
 
 /// Timers that a core can have armed.
 const CAPACITY: usize = 32;
@@ -52,9 +61,47 @@ impl CoreTimers {
     /// Sets the hardware to the next deadline.
     fn program(&self) {
         match self.0.next_deadline() {
-            Some(deadline_ns) => timer::interrupt_at(scale().ticks_from_ns(deadline_ns)),
+            Some(deadline_ns) => {
+                let deadline = scale().ticks_from_ns(deadline_ns);
+                timer::interrupt_at(origin(cpu::number()), deadline);
+            }
             None => timer::stop(),
         }
+    }
+}
+
+/// What a core's counter is ahead of core 0's.
+static AHEAD: [AtomicU64; raspi3::CORES] = [const { AtomicU64::new(0) }; raspi3::CORES];
+
+/// What the counter of core `core` was, or would have been, at `_start`.
+fn origin(core: usize) -> u64 {
+    let ahead = AHEAD[core % raspi3::CORES].load(Ordering::Relaxed);
+    boot_record().counter.wrapping_add(ahead)
+}
+
+/// Ticks since `_start` by this core's counter.
+#[inline]
+fn ticks() -> u64 {
+    timer::ticks_since(origin(cpu::number()))
+}
+
+/// A counter that differs by more than this was set to another number; less is a core that came late.
+const JOIN_TOLERANCE_NS: u64 = 60_000_000_000;
+
+/// Takes this core, which has just come, into the common time. Before its first look at the time.
+pub(super) fn join() {
+    let latest_ns = MONOTONIC.latest_ns();
+    let here = cpu::number();
+    let raw = timer::counter();
+    let own_ns = scale().ns_from_ticks(counter::ticks_since(origin(here), raw));
+    if own_ns.abs_diff(latest_ns) > JOIN_TOLERANCE_NS {
+        let began = raw.wrapping_sub(scale().ticks_from_ns(latest_ns));
+        let ahead = began.wrapping_sub(boot_record().counter);
+        AHEAD[here % raspi3::CORES].store(ahead, Ordering::Relaxed);
+        log!(
+            "time",
+            "the counter of core {here} has another offset: set right"
+        );
     }
 }
 
@@ -77,16 +124,16 @@ fn scale() -> Scale {
     })
 }
 
-/// Nanoseconds since the counter began; never less than on any core before.
+/// Nanoseconds since `_start`; never less than on any core before.
 pub(super) fn now_ns() -> u64 {
     let scale = scale();
-    MONOTONIC.now_ns(cpu::number(), || scale.ns_from_ticks(timer::counter()))
+    MONOTONIC.now_ns(cpu::number(), || scale.ns_from_ticks(ticks()))
 }
 
 /// Nanoseconds of the counter, which may jump back: for what counts in passing.
 #[inline]
 pub(super) fn raw_ns() -> u64 {
-    scale().ns_from_ticks(timer::counter())
+    scale().ns_from_ticks(ticks())
 }
 
 /// How often the counter of core `core` was seen to go back.
@@ -94,22 +141,17 @@ pub(super) fn jumps(core: usize) -> Jumps {
     MONOTONIC.jumps(core)
 }
 
-/// Microseconds since the counter began.
+/// Microseconds since `_start`.
 pub(super) fn now_us() -> u64 {
     now_ns() / 1000
 }
 
-/// The time since `_start`.
+/// The time since `_start`, for the log.
 pub(super) fn since_start() -> Timestamp {
     Timestamp {
-        ticks: timer::counter().saturating_sub(boot_record().counter),
+        ticks: ticks(),
         hz: counter_hz(),
     }
-}
-
-/// Nanoseconds since `_start`.
-pub(super) fn uptime_ns() -> u64 {
-    now_ns().saturating_sub(scale().ns_from_ticks(boot_record().counter))
 }
 
 /// Returns after at least `duration_us` microseconds, without giving the core up.
@@ -181,6 +223,15 @@ fn missed_by(core: usize) -> &'static AtomicU64 {
 /// Periods of core `core`'s timers that had passed before the one before them was served.
 pub(super) fn missed(core: usize) -> u64 {
     missed_by(core).load(Ordering::Relaxed)
+}
+
+/// Sets this core's timer again, if one is armed: what it was set to may have been lost, as where the
+/// counter comes round. With interrupts masked, before a wait for one.
+pub(super) fn set_again() {
+    let timers = timers_of(cpu::number()).lock();
+    if timers.0.armed() > 0 {
+        timers.program();
+    }
 }
 
 /// How many timers core `core` has armed.

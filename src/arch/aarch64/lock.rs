@@ -164,7 +164,7 @@ impl<T, C: Class> Lock<T, C> {
             if let Some(inner) = self.inner.try_lock() {
                 return inner;
             }
-            if timer::counter().saturating_sub(start) > limit {
+            if timer::ticks_since(start) > limit {
                 self.report();
             }
             relax();

@@ -1,20 +1,30 @@
-//! The generic timer: the counter, and the virtual timer that interrupts when it reaches a value.
-//! Source: DDI 0487 D12.
+//! The generic timer: the counter, the virtual timer that interrupts when it reaches a value, and the
+//! physical timer, for what must not depend on the virtual one. Source: DDI 0487 D12.
 #![forbid(unsafe_code)]
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{
-    CNTFRQ_EL0, CNTP_CTL_EL0, CNTV_CTL_EL0, CNTV_CVAL_EL0, CNTVCT_EL0, Readable, Writeable,
+    CNTFRQ_EL0, CNTP_CTL_EL0, CNTP_CVAL_EL0, CNTPCT_EL0, CNTV_CTL_EL0, CNTV_CVAL_EL0, CNTVCT_EL0,
+    Readable, Writeable,
 };
 
-/// CNTV_CTL_EL0.ENABLE; IMASK is clear.
+use crate::arch::counter;
+
+/// CNTV_CTL_EL0.ENABLE and CNTP_CTL_EL0's; IMASK is clear.
 const ENABLE: u64 = 1;
 
-/// The counter; CNTVOFF_EL2 is 0 unless the kernel was entered at EL1.
+/// The counter. CNTVOFF_EL2 is 0 unless the kernel was entered at EL1; then it is unknown, and a
+/// reading means something only beside another one of this core.
 #[must_use]
 pub fn counter() -> u64 {
     barrier::isb(barrier::SY);
     CNTVCT_EL0.get()
+}
+
+/// Ticks since this core's counter was at `start`; 0 if it is before that.
+#[must_use]
+pub fn ticks_since(start: u64) -> u64 {
+    counter::ticks_since(start, counter())
 }
 
 /// What the counter runs at, in Hz; 0 if nobody has set it.
@@ -30,9 +40,11 @@ pub fn init() {
     barrier::isb(barrier::SY);
 }
 
-/// Interrupts this core from the moment on at which the counter is at `ticks`.
-pub fn interrupt_at(ticks: u64) {
-    CNTV_CVAL_EL0.set(ticks);
+/// Interrupts this core as soon as its counter is `deadline` ticks behind the reading `origin`. May
+/// interrupt early: whoever takes the interrupt looks at the time, and sets it again.
+pub fn interrupt_at(origin: u64, deadline: u64) {
+    let passed = ticks_since(origin);
+    CNTV_CVAL_EL0.set(counter::compare_value(origin, passed, deadline));
     CNTV_CTL_EL0.set(ENABLE);
     barrier::isb(barrier::SY);
 }
@@ -40,5 +52,20 @@ pub fn interrupt_at(ticks: u64) {
 /// Interrupts no more.
 pub fn stop() {
     CNTV_CTL_EL0.set(0);
+    barrier::isb(barrier::SY);
+}
+
+/// Interrupts this core by its physical timer in `ticks` from now, or earlier.
+pub fn physical_interrupt_in(ticks: u64) {
+    barrier::isb(barrier::SY);
+    let now = CNTPCT_EL0.get();
+    CNTP_CVAL_EL0.set(counter::compare_value(now, 0, ticks));
+    CNTP_CTL_EL0.set(ENABLE);
+    barrier::isb(barrier::SY);
+}
+
+/// The physical timer interrupts no more.
+pub fn physical_stop() {
+    CNTP_CTL_EL0.set(0);
     barrier::isb(barrier::SY);
 }

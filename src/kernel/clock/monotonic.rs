@@ -15,6 +15,8 @@
 //!   quite: a core may read the counter while the load is still on its way. [`JUMP_NS`] is more
 //!   than that takes, and less is corrected without being counted.
 //! - A jump forward is believed: it cannot be told from time that has passed.
+//! - What a core has seen is counted with exclusives: an interrupt of this core may come between a
+//!   load and a store, and look at the clock itself.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -39,7 +41,7 @@ pub struct Monotonic<const CORES: usize> {
     cores: [Watch; CORES],
 }
 
-/// What one core has seen; only that core writes it.
+/// What one core has seen; only that core and its interrupts write it.
 #[derive(Debug)]
 struct Watch {
     /// Whether the counter has jumped back and not caught up.
@@ -78,6 +80,12 @@ impl<const CORES: usize> Monotonic<CORES> {
             .max(read_ns)
     }
 
+    /// The latest time that any core was told.
+    #[must_use]
+    pub fn latest_ns(&self) -> u64 {
+        self.latest_ns.load(Ordering::Acquire)
+    }
+
     /// How often the counter of `core` went back.
     ///
     /// # Panics
@@ -110,12 +118,9 @@ impl Watch {
 
     #[cold]
     fn saw_jump(&self, behind_ns: u64) {
-        let largest_ns = self.largest_ns.load(Ordering::Relaxed).max(behind_ns);
-        self.largest_ns.store(largest_ns, Ordering::Relaxed);
-        if !self.behind.load(Ordering::Relaxed) {
-            self.behind.store(true, Ordering::Relaxed);
-            let count = self.count.load(Ordering::Relaxed);
-            self.count.store(count + 1, Ordering::Relaxed);
+        self.largest_ns.fetch_max(behind_ns, Ordering::Relaxed);
+        if !self.behind.swap(true, Ordering::Relaxed) {
+            self.count.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -124,7 +129,7 @@ impl Watch {
 mod tests {
     use super::{JUMP_NS, Jumps, Monotonic};
     use crate::kernel::random::Random;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     use std::thread;
 
     const CORES: usize = 4;
@@ -219,6 +224,44 @@ mod tests {
             }
         });
         assert!((0..CORES).any(|core| clock.jumps(core).count > 0));
+    }
+
+    /// An interrupt of the core between a load and a store of its own, as a second thread has it.
+    #[test]
+    fn no_jump_is_lost_when_an_interrupt_counts_too() {
+        let watch = super::Watch {
+            behind: AtomicBool::new(false),
+            count: AtomicU64::new(0),
+            largest_ns: AtomicU64::new(0),
+        };
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let observer = scope.spawn(|| {
+                let (mut count, mut largest_ns) = (0, 0);
+                while !done.load(Ordering::SeqCst) {
+                    let now = watch.count.load(Ordering::SeqCst);
+                    assert!(now >= count, "{count} jumps, then {now}");
+                    count = now;
+                    let now_ns = watch.largest_ns.load(Ordering::SeqCst);
+                    assert!(now_ns >= largest_ns, "{largest_ns} ns, then {now_ns}");
+                    largest_ns = now_ns;
+                }
+            });
+            let writers: [_; 2] = std::array::from_fn(|writer| {
+                let watch = &watch;
+                scope.spawn(move || {
+                    for jump in 0..500_000 {
+                        watch.saw_jump(JUMP_NS + 1 + 2 * jump + writer as u64);
+                        watch.saw(0);
+                    }
+                })
+            });
+            for writer in writers {
+                writer.join().expect("no writer fails");
+            }
+            done.store(true, Ordering::SeqCst);
+            observer.join().expect("what was counted stays counted");
+        });
     }
 
     #[test]

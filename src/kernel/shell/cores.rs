@@ -124,7 +124,7 @@ impl core::fmt::Display for CoreName {
 /// `uptime`
 pub(super) fn uptime(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
-    let ns = time::uptime_ns();
+    let ns = time::now_ns();
     let (seconds, rest) = (ns / 1_000_000_000, ns % 1_000_000_000);
     writeln!(out, "{seconds}.{rest:09} s since the first instruction")?;
     Ok(())
