@@ -60,6 +60,8 @@ impl IrqNumber {
     /// The size of a table that is indexed by interrupt number.
     pub const COUNT: usize = 104;
 
+    /// The physical timer of a core (CNTPNSIRQ).
+    pub const PHYSICAL_TIMER: Self = Self(1);
     /// The virtual timer of a core (CNTVIRQ).
     pub const VIRTUAL_TIMER: Self = Self(3);
     /// Mailbox 0 of a core.

@@ -2,10 +2,16 @@
 //!
 //! One table for all cores, filled before the first interrupt is let in. What nobody has registered,
 //! and what comes too often, is masked and reported; what had no cause is counted.
+//!
+//! # Decisions
+//! - What stormed is let in again by a timer that did not: the physical timer serves nothing else, so
+//!   that a storm of the timers' own interrupt ends too; and the timers let the physical one in.
+//! - Masks and storms are each core's own. Who lets an interrupt in for another core asks that core.
 
+use super::cross::{self, CallError};
 use super::irq_storm::{STORM_RATE, StormGuard, Verdict};
 use super::irq_table::{IrqCounts, IrqError, IrqTable, Unhandled};
-use super::{console, cross, time};
+use super::{console, time};
 use crate::addr::PhysAddr;
 use crate::arch::aarch64::relax::Once;
 use crate::arch::aarch64::{cpu, masks, timer};
@@ -40,14 +46,18 @@ static COUNTS: IrqCounts<CORES, { IrqNumber::COUNT }> = IrqCounts::new();
 #[unsafe(link_section = ".late.irq_storms")]
 static STORMS: StormGuard<CORES, { IrqNumber::COUNT }> = StormGuard::new();
 
-/// How long an interrupt that storms is masked.
+/// How long an interrupt that storms is masked at most: less if another one storms already.
 const STORM_PAUSE_NS: u64 = 1_000_000_000;
 
 /// The mailbox through which cores interrupt each other.
 pub(super) const CROSS_MAILBOX: IrqNumber = IrqNumber::MAILBOX_0;
 
+/// What lets in again what stormed.
+const RELIEF: IrqNumber = IrqNumber::PHYSICAL_TIMER;
+
 /// Everything that this kernel serves, with its owner.
-const REGISTRATIONS: [(IrqNumber, &str, Handler); 3] = [
+const REGISTRATIONS: [(IrqNumber, &str, Handler); 4] = [
+    (RELIEF, "storms", relieve),
     (IrqNumber::VIRTUAL_TIMER, "timers", time::interrupt),
     (CROSS_MAILBOX, "cross calls", cross::interrupt),
     (IrqNumber::UART0, "console", console::interrupt),
@@ -80,6 +90,7 @@ pub(super) fn init_core() {
     timer::init();
     cpu::device_barrier();
     LOCAL.init_core(core(cpu::number()));
+    unmask(RELIEF);
     unmask(IrqNumber::VIRTUAL_TIMER);
     unmask(CROSS_MAILBOX);
     cpu::unmask_interrupts();
@@ -203,7 +214,19 @@ fn serve(here: usize, number: IrqNumber) {
 fn refuse(here: usize, number: IrqNumber) {
     mask(number);
     if COUNTS.count_unhandled(here, number.index()) == Unhandled::First {
-        log!("irq", "{number} on core {here} belongs to nobody: masked");
+        let how = match has_mask(number) {
+            true => "masked",
+            false => "there is no mask for it",
+        };
+        log!("irq", "{number} on core {here} belongs to nobody: {how}");
+    }
+}
+
+/// Whether anything keeps `number` out.
+const fn has_mask(number: IrqNumber) -> bool {
+    match number.kind() {
+        IrqKind::Local { source } => LocalSource::at_bit(source).is_some(),
+        IrqKind::Gpu { .. } | IrqKind::Basic { .. } => true,
     }
 }
 
@@ -215,28 +238,62 @@ fn calm(here: usize, number: IrqNumber, owner: &str) {
         "{number} of {owner} storms on core {here}: masked at {} a second, for a second",
         1_000_000_000 / STORM_RATE.interval_ns
     );
-    let later = time::arm(STORM_PAUSE_NS, None, let_in_again, number.index());
+    if number != RELIEF {
+        return timer::physical_interrupt_in(time::ticks_in(STORM_PAUSE_NS));
+    }
+    let later = time::arm(STORM_PAUSE_NS, None, |_| let_all_in_again(), 0);
     if let Err(error) = later {
         log!("irq", "{number} stays masked: {error}");
     }
 }
 
-/// A storm is over, or comes again.
-fn let_in_again(index: usize) {
-    if let Some(number) = u8::try_from(index).ok().and_then(IrqNumber::new) {
-        release(number);
+/// The physical timer's interrupt: the storms on this core are over, or come again.
+fn relieve(_: IrqNumber) {
+    timer::physical_stop();
+    let_all_in_again();
+}
+
+fn let_all_in_again() {
+    for number in numbers() {
+        release_here(number);
     }
 }
 
-/// Lets an interrupt in again that was masked in a storm. Returns whether it was.
-pub(super) fn release(number: IrqNumber) -> bool {
+/// Lets `number` in again on this core if a storm masked it. Returns whether one had.
+fn release_here(number: IrqNumber) -> bool {
+    let _masked = masks::mask();
     let here = cpu::number();
-    let was_masked = STORMS.is_masked(here, number.index());
-    if was_masked {
+    let stormed = STORMS.is_masked(here, number.index());
+    if stormed {
         STORMS.release(here, number.index());
         unmask(number);
     }
-    was_masked
+    stormed
+}
+
+/// Lets an interrupt in again on every core on which a storm masked it. Returns for which cores.
+///
+/// # Errors
+/// Those of a call to such a core.
+pub(super) fn release(number: IrqNumber) -> Result<[bool; CORES], CallError> {
+    let mut released = [false; CORES];
+    for (core, released) in released.iter_mut().enumerate() {
+        if STORMS.is_masked(core, number.index()) {
+            *released = cross::call(core, release_called, number.index())? != 0;
+        }
+    }
+    Ok(released)
+}
+
+/// [`release_here`], as a call has it.
+fn release_called(index: usize) -> usize {
+    let number = u8::try_from(index).ok().and_then(IrqNumber::new);
+    usize::from(number.is_some_and(release_here))
+}
+
+/// Every interrupt that there is.
+fn numbers() -> impl Iterator<Item = IrqNumber> {
+    (0..IrqNumber::COUNT).filter_map(|number| IrqNumber::new(number as u8))
 }
 
 /// What an interrupt did so far.
@@ -253,8 +310,7 @@ pub(super) struct IrqReport {
 
 /// Every interrupt that somebody registered or that came.
 pub(super) fn reports() -> impl Iterator<Item = IrqReport> {
-    let numbers = (0..IrqNumber::COUNT).filter_map(|number| IrqNumber::new(number as u8));
-    numbers.filter_map(|number| {
+    numbers().filter_map(|number| {
         let index = number.index();
         let owner = TABLE.get().and_then(|table| table.get(index));
         let counts = core::array::from_fn(|core| COUNTS.handled(core, index));

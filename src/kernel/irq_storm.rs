@@ -11,8 +11,12 @@
 //!
 //! - An allowance that fills up, not a count that starts anew with each window: two bursts on both
 //!   sides of a window's edge would hide from that, or half the rate would have to be refused. A
-//!   window that slides needs the time of every arrival; this needs one word.
-//! - The word is when the allowance will be full again. Time that passes changes nothing in it.
+//!   window that slides needs the time of every arrival; this needs two words.
+//! - What is kept is how much of the allowance is used, in nanoseconds, and the last reading of the
+//!   clock: only the distance from one reading to the next counts. A reading that is ahead fills the
+//!   allowance up, and the right one behind it, which goes back, is no time: neither makes a storm.
+//!   (To keep when the allowance is full again, in one word, would take each arrival behind a
+//!   reading that was 10 ms ahead for one too many.)
 //! - Like the counts, the state of a core is written by that core alone, without exclusives.
 //! - If the clock stands still, nothing fills up, and `burst` more arrivals look like a storm. That
 //!   is the safe side: what is masked is reported and can be released.
@@ -58,8 +62,10 @@ pub struct StormGuard<const CORES: usize, const N: usize> {
 
 #[derive(Debug)]
 struct Watch {
-    /// When the allowance is full again, in nanoseconds.
-    full_at_ns: AtomicU64,
+    /// The last reading of the clock, in nanoseconds.
+    last_ns: AtomicU64,
+    /// How much of the allowance was used then: how long it takes to fill up again.
+    used_ns: AtomicU64,
     masked: AtomicBool,
 }
 
@@ -71,7 +77,8 @@ impl<const CORES: usize, const N: usize> StormGuard<CORES, N> {
             watches: [const {
                 [const {
                     Watch {
-                        full_at_ns: AtomicU64::new(0),
+                        last_ns: AtomicU64::new(0),
+                        used_ns: AtomicU64::new(0),
                         masked: AtomicBool::new(false),
                     }
                 }; N]
@@ -87,10 +94,12 @@ impl<const CORES: usize, const N: usize> StormGuard<CORES, N> {
         if watch.masked.load(Ordering::Relaxed) {
             return Verdict::Masked;
         }
-        let full_at_ns = watch.full_at_ns.load(Ordering::Relaxed).max(now_ns);
-        let full_at_ns = full_at_ns.saturating_add(u64::from(rate.interval_ns));
-        watch.full_at_ns.store(full_at_ns, Ordering::Relaxed);
-        if full_at_ns - now_ns <= rate.allowance_ns() {
+        let passed_ns = now_ns.saturating_sub(watch.last_ns.load(Ordering::Relaxed));
+        watch.last_ns.store(now_ns, Ordering::Relaxed);
+        let used_ns = watch.used_ns.load(Ordering::Relaxed);
+        let used_ns = used_ns.saturating_sub(passed_ns) + u64::from(rate.interval_ns);
+        watch.used_ns.store(used_ns, Ordering::Relaxed);
+        if used_ns <= rate.allowance_ns() {
             return Verdict::Calm;
         }
         watch.masked.store(true, Ordering::Relaxed);
@@ -106,7 +115,7 @@ impl<const CORES: usize, const N: usize> StormGuard<CORES, N> {
     /// Gives `number` its whole allowance back; the caller unmasks it afterwards.
     pub fn release(&self, core: usize, number: usize) {
         let watch = &self.watches[core][number];
-        watch.full_at_ns.store(0, Ordering::Relaxed);
+        watch.used_ns.store(0, Ordering::Relaxed);
         watch.masked.store(false, Ordering::Relaxed);
     }
 }
@@ -244,6 +253,26 @@ mod tests {
             assert_eq!(guard.arrived(1, 2, 500), Verdict::Calm);
         }
         assert_eq!(guard.arrived(1, 2, 500), Verdict::Storm);
+    }
+
+    #[test]
+    fn a_reading_that_is_ahead_or_behind_makes_no_storm_and_hides_none() {
+        for wrong_by_ns in [1_000_000, 10_000_000, 11_000_000, 1 << 40, i64::MAX >> 1] {
+            for wrong_by_ns in [wrong_by_ns, -wrong_by_ns] {
+                let guard: Rated<1, 1> = Rated::new(STORM_RATE);
+                let right_ns = |count: u64| (1 << 62) + count * 20_000;
+                for count in 0..50_000 {
+                    let is_wrong = count % 10_000 == 5_000;
+                    let wrong_ns = if is_wrong { wrong_by_ns } else { 0 };
+                    let now_ns = right_ns(count).saturating_add_signed(wrong_ns);
+                    let verdict = guard.arrived(0, 0, now_ns);
+                    assert_eq!(verdict, Verdict::Calm, "{count}, wrong by {wrong_by_ns} ns");
+                }
+                let now_ns = right_ns(50_000);
+                let mut burst = (0..1_002).map(|_| guard.arrived(0, 0, now_ns));
+                assert!(burst.any(|verdict| verdict == Verdict::Storm));
+            }
+        }
     }
 
     #[test]

@@ -141,6 +141,11 @@ pub(super) fn jumps(core: usize) -> Jumps {
     MONOTONIC.jumps(core)
 }
 
+/// The ticks of the counter in `duration_ns`.
+pub(super) fn ticks_in(duration_ns: u64) -> u64 {
+    scale().ticks_from_ns(duration_ns)
+}
+
 /// Microseconds since `_start`.
 pub(super) fn now_us() -> u64 {
     now_ns() / 1000

@@ -101,13 +101,18 @@ fn release(number: u64, out: &mut dyn Write) -> Result<(), CommandError> {
             expected: "the numbers that `irq` shows: it stands for all from 32 on",
         });
     };
-    let released = interrupts::release(number);
-    let what = if released {
-        "let in again"
-    } else {
-        "was not masked"
-    };
-    writeln!(out, "{number} {what}")?;
+    let released = interrupts::release(number)?;
+    if !released.contains(&true) {
+        writeln!(out, "{number} was not masked")?;
+        return Ok(());
+    }
+    write!(out, "{number} let in again on core")?;
+    for (core, released) in released.into_iter().enumerate() {
+        if released {
+            write!(out, " {core}")?;
+        }
+    }
+    writeln!(out)?;
     Ok(())
 }
 

@@ -13,7 +13,7 @@
 //! The timer and mailbox control registers have no set and clear twins, so that
 //! [`LocalInterrupts::init_core`], [`LocalInterrupts::mask`] and [`LocalInterrupts::unmask`] read,
 //! modify and write. Each core has registers of its own; only that core calls these for itself, and
-//! with interrupts masked. [`LocalInterrupts::init_shared`] needs a sole caller. The rest are single
+//! with interrupts masked. What all cores share is written whole. [`LocalInterrupts::init_shared`] needs a sole caller. The rest are single
 //! accesses, or touch bits that nobody else clears, and need none.
 //!
 //! # Decisions
@@ -27,6 +27,9 @@ use tock_registers::{register_bitfields, register_structs};
 
 use super::mmio::Mmio;
 
+#[cfg(test)]
+mod tests;
+
 register_bitfields! { u32,
     /// GPU interrupts routing (4.4).
     GPU_ROUTING [
@@ -39,6 +42,9 @@ register_bitfields! { u32,
         FIQ OFFSET(4) NUMBITS(4) [],
     ],
 }
+
+/// Local timer write flags (4.11): the interrupt flag is cleared by a 1.
+const CLEAR_TIMER_FLAG: u32 = 1 << 31;
 
 register_structs! {
     /// The local peripherals' registers.
@@ -123,7 +129,7 @@ pub enum CoreTimer {
     Virtual = 3,
 }
 
-/// What can be masked here.
+/// What can be kept from a core here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LocalSource {
     /// A timer.
@@ -132,11 +138,24 @@ pub enum LocalSource {
     Mailbox(CoreMailbox),
     /// The performance counters.
     Pmu,
+    /// A device of the block's own, which all cores share.
+    Device(LocalDevice),
+}
+
+/// A device of the local peripherals that interrupts. There is no mask between it and its core: it is
+/// kept silent in its own control register.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LocalDevice {
+    /// The counter of outstanding AXI transactions (4.9), which interrupts core 0.
+    AxiOutstanding,
+    /// The local timer (4.11), which interrupts the core that its routing register names.
+    Timer,
 }
 
 impl LocalSource {
     /// What shows at bit `source` of a core's source register (4.10), or `None` if that is nothing
-    /// with a mask for each core: the GPU's interrupts, the AXI counter, the local timer, nothing.
+    /// that can be masked: the GPU's interrupts, which are masked at their controller, and bits
+    /// that the manual reserves.
     #[must_use]
     pub const fn at_bit(source: u8) -> Option<Self> {
         Some(match source {
@@ -146,6 +165,8 @@ impl LocalSource {
             3 => Self::Timer(CoreTimer::Virtual),
             4..=7 => Self::Mailbox(CoreMailbox(source - 4)),
             9 => Self::Pmu,
+            10 => Self::Device(LocalDevice::AxiOutstanding),
+            11 => Self::Device(LocalDevice::Timer),
             _ => return None,
         })
     }
@@ -207,8 +228,8 @@ impl LocalInterrupts {
         self.registers
             .gpu_interrupts_routing
             .write(GPU_ROUTING::IRQ_CORE.val(core) + GPU_ROUTING::FIQ_CORE.val(core));
-        self.registers.axi_outstanding_irq.set(0);
-        self.registers.local_timer_control.set(0);
+        self.stop(LocalDevice::AxiOutstanding);
+        self.stop(LocalDevice::Timer);
     }
 
     /// Masks everything of `core` and empties its mailboxes: a loader, or a kernel before this one,
@@ -225,9 +246,10 @@ impl LocalInterrupts {
         }
     }
 
-    /// Lets `core` hear `source`.
+    /// Lets `core` hear `source`. A device of the block's own stays as whoever has it set it up.
     pub fn unmask(&self, core: Core, source: LocalSource) {
         match self.control(core, source) {
+            Control::Device(_) => {}
             Control::Bit { register, bit } => register.set(register.get() | bit),
             Control::Pmu { irq } => self
                 .registers
@@ -236,14 +258,27 @@ impl LocalInterrupts {
         }
     }
 
-    /// Lets `core` no longer hear `source`.
+    /// Lets `core` no longer hear `source`. A device of the block's own is stopped, for all cores.
     pub fn mask(&self, core: Core, source: LocalSource) {
         match self.control(core, source) {
+            Control::Device(device) => self.stop(device),
             Control::Bit { register, bit } => register.set(register.get() & !bit),
             Control::Pmu { irq } => self
                 .registers
                 .pmu_routing_clear
                 .write(PMU_ROUTING::IRQ.val(irq)),
+        }
+    }
+
+    /// Stops a device of the block's own, and what it interrupts for. Whole values: nobody here uses
+    /// them, and a timer that is off must not show the interrupt of before.
+    fn stop(&self, device: LocalDevice) {
+        match device {
+            LocalDevice::AxiOutstanding => self.registers.axi_outstanding_irq.set(0),
+            LocalDevice::Timer => {
+                self.registers.local_timer_control.set(0);
+                self.registers.local_timer_write_flags.set(CLEAR_TIMER_FLAG);
+            }
         }
     }
 
@@ -286,6 +321,7 @@ impl LocalInterrupts {
                 bit: 1 << mailbox.0,
             },
             LocalSource::Pmu => Control::Pmu { irq: 1 << index },
+            LocalSource::Device(device) => Control::Device(device),
         }
     }
 }
@@ -299,173 +335,6 @@ enum Control<'a> {
     },
     /// A bit of the registers that set and clear.
     Pmu { irq: u32 },
-}
-
-#[cfg(test)]
-mod tests {
-    use std::vec::Vec;
-
-    use super::{Core, CoreMailbox, CoreTimer, LocalInterrupts, LocalPending, LocalSource};
-    use crate::drivers::mmio::fake::FakeRegisters;
-
-    const VIRTUAL_TIMER: LocalSource = LocalSource::Timer(CoreTimer::Virtual);
-
-    fn controller() -> (&'static FakeRegisters<64>, LocalInterrupts) {
-        let memory = FakeRegisters::leak();
-        (memory, LocalInterrupts::new(memory.view()))
-    }
-
-    fn core(number: u8) -> Core {
-        Core::new(number).expect("a core")
-    }
-
-    fn mailbox(number: u8) -> CoreMailbox {
-        CoreMailbox::new(number).expect("a mailbox")
-    }
-
-    /// The registers that differ from `before`, with their values.
-    fn changes(memory: &FakeRegisters<64>, before: u32) -> Vec<(usize, u32)> {
-        (0..0x100)
-            .step_by(4)
-            .map(|offset| (offset, memory.get(offset)))
-            .filter(|(_, value)| *value != before)
-            .collect()
-    }
-
-    #[test]
-    fn there_are_four_cores_and_four_mailboxes() {
-        assert!(Core::new(3).is_some() && CoreMailbox::new(3).is_some());
-        assert_eq!((Core::new(4), CoreMailbox::new(4)), (None, None));
-    }
-
-    #[test]
-    fn the_shared_state_sends_all_to_one_core_and_leaves_the_clock() {
-        let (memory, controller) = controller();
-        for offset in (0..0x100).step_by(4) {
-            memory.set(offset, 0x5555_5555);
-        }
-        controller.init_shared(core(2));
-        // QA7 4.4: bits 1:0 the IRQ's core, bits 3:2 the FIQ's.
-        assert_eq!(
-            changes(memory, 0x5555_5555),
-            [(0x0c, 0b1010), (0x30, 0), (0x34, 0)]
-        );
-    }
-
-    #[test]
-    fn a_core_begins_deaf_and_with_empty_mailboxes_whatever_was_left() {
-        let (memory, controller) = controller();
-        for offset in (0..0x100).step_by(4) {
-            memory.set(offset, 0x5555_5555);
-        }
-        controller.init_core(core(1));
-        let clear = 0xffff_ffff;
-        assert_eq!(
-            changes(memory, 0x5555_5555),
-            [
-                (0x14, 0x22),
-                (0x44, 0),
-                (0x54, 0),
-                (0xd0, clear),
-                (0xd4, clear),
-                (0xd8, clear),
-                (0xdc, clear),
-            ]
-        );
-    }
-
-    #[test]
-    fn unmasking_a_timer_sets_its_bit_of_its_core_only() {
-        let (memory, controller) = controller();
-        memory.set(0x4c, 0b0010);
-        controller.unmask(core(3), VIRTUAL_TIMER);
-        assert_eq!(changes(memory, 0), [(0x4c, 0b1010)]);
-        controller.mask(core(3), VIRTUAL_TIMER);
-        assert_eq!(changes(memory, 0), [(0x4c, 0b0010)]);
-        controller.unmask(core(0), LocalSource::Timer(CoreTimer::Hypervisor));
-        assert_eq!(memory.get(0x40), 0b0100);
-    }
-
-    #[test]
-    fn unmasking_a_mailbox_sets_its_bit_of_its_core_only() {
-        let (memory, controller) = controller();
-        memory.set(0x58, 0b0001);
-        controller.unmask(core(2), LocalSource::Mailbox(mailbox(3)));
-        assert_eq!(changes(memory, 0), [(0x58, 0b1001)]);
-        controller.mask(core(2), LocalSource::Mailbox(mailbox(0)));
-        assert_eq!(changes(memory, 0), [(0x58, 0b1000)]);
-    }
-
-    #[test]
-    fn the_pmu_has_registers_to_set_and_to_clear() {
-        let (memory, controller) = controller();
-        controller.unmask(core(3), LocalSource::Pmu);
-        assert_eq!(changes(memory, 0), [(0x10, 0b1000)]);
-        controller.mask(core(1), LocalSource::Pmu);
-        assert_eq!(changes(memory, 0), [(0x10, 0b1000), (0x14, 0b0010)]);
-    }
-
-    #[test]
-    fn each_core_and_mailbox_has_its_own_words() {
-        for (to, number, send_at, take_at) in [
-            (0, 0, 0x80, 0xc0),
-            (0, 3, 0x8c, 0xcc),
-            (1, 0, 0x90, 0xd0),
-            (2, 1, 0xa4, 0xe4),
-            (3, 3, 0xbc, 0xfc),
-        ] {
-            let (memory, controller) = controller();
-            controller.send(core(to), mailbox(number), 0x8000_0001);
-            assert_eq!(changes(memory, 0), [(send_at, 0x8000_0001)]);
-            memory.set(send_at, 0);
-            memory.set(take_at, 0x0000_00f0);
-            assert_eq!(controller.take(core(to), mailbox(number)), 0xf0);
-            assert_eq!(
-                memory.get(take_at),
-                0xf0,
-                "writes what it read, and no more"
-            );
-        }
-    }
-
-    #[test]
-    fn a_core_sees_its_own_source_register() {
-        let (memory, controller) = controller();
-        for (number, offset) in [(0, 0x60), (1, 0x64), (2, 0x68), (3, 0x6c)] {
-            memory.set(offset, 1 << number);
-            let bits: Vec<u8> = controller.pending(core(number)).collect();
-            assert_eq!(bits, [number]);
-        }
-    }
-
-    #[test]
-    fn pending_bits_come_once_and_in_order_without_the_cascade() {
-        let mut pending = LocalPending::from_bits(0x8000_0b98);
-        assert!(pending.has_gpu());
-        let bits: Vec<u8> = pending.by_ref().collect();
-        assert_eq!(bits, [3, 4, 7, 9, 11, 31]);
-        assert!(pending.has_gpu(), "the cascade is left for who asks");
-        assert!(!LocalPending::from_bits(0xffff_feff).has_gpu());
-    }
-
-    #[test]
-    fn source_bits_mean_what_the_manual_says() {
-        let maskable = |bit| LocalSource::at_bit(bit);
-        assert_eq!(
-            maskable(1),
-            Some(LocalSource::Timer(CoreTimer::PhysicalNonSecure))
-        );
-        assert_eq!(maskable(3), Some(VIRTUAL_TIMER));
-        assert_eq!(maskable(4), Some(LocalSource::Mailbox(mailbox(0))));
-        assert_eq!(maskable(7), Some(LocalSource::Mailbox(mailbox(3))));
-        assert_eq!(maskable(9), Some(LocalSource::Pmu));
-        for bit in [8, 10, 11, 12, 31, 255] {
-            assert_eq!(maskable(bit), None);
-        }
-        for bit in 0..4 {
-            let (memory, controller) = controller();
-            controller.unmask(core(0), maskable(bit).expect("a timer"));
-            assert_eq!(memory.get(0x40), 1 << bit);
-        }
-    }
+    /// The device's own control register.
+    Device(LocalDevice),
 }
