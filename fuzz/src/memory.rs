@@ -74,7 +74,8 @@ unsafe impl PagingHandler for Frames {
 /// Maintenance of a machine that never looks.
 pub struct Idle;
 
-impl Maintenance for Idle {
+// SAFETY: no hardware walks these tables.
+unsafe impl Maintenance for Idle {
     fn order_table() {}
     fn publish() {}
     fn begin_invalidation() {}

@@ -4,7 +4,6 @@
 //! Arm broadcasts its invalidations. RISC-V, x86 and LoongArch have instructions for the executing
 //! core alone ([`OneCore`]); the others must be interrupted and execute theirs. How is the kernel's
 //! business: it implements [`OtherCores`] and names it as the parameter of the maintenance backend.
-#![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
 
@@ -28,7 +27,12 @@ pub enum Invalidation {
 }
 
 /// The instructions of an architecture, which reach the executing core alone.
-pub trait OneCore: Send + Sync + 'static {
+///
+/// # Safety
+/// Each method does at least what it says: whoever frees a table or a frame relies on it.
+/// [`OneCore::TO_PUBLISH`] is `None` only where walks find what [`OneCore::complete_stores`] made
+/// visible.
+pub unsafe trait OneCore: Send + Sync + 'static {
     /// What a core executes to be sure to find entries that were invalid. `None`: nothing.
     const TO_PUBLISH: Option<Invalidation> = None;
 
@@ -48,7 +52,11 @@ pub trait OneCore: Send + Sync + 'static {
 }
 
 /// How a kernel reaches its other cores.
-pub trait OtherCores: Send + Sync + 'static {
+///
+/// # Safety
+/// When [`OtherCores::wait`] returns, every other core that may hold translations of the tables
+/// has executed each [`Invalidation`] that was asked for before.
+pub unsafe trait OtherCores: Send + Sync + 'static {
     /// Asks every other core that may use the tables to execute `invalidation`, by the `execute` of
     /// the backend. What was stored before must be visible to it first. Need not wait.
     fn ask(invalidation: Invalidation);
@@ -57,10 +65,12 @@ pub trait OtherCores: Send + Sync + 'static {
     fn wait();
 }
 
-/// There are no other cores, or none that shares the tables.
+/// There are no other cores, or none that uses the tables: whoever names this says so.
 pub struct NoOthers;
 
-impl OtherCores for NoOthers {
+// SAFETY: there is nobody to ask. A core that is brought up later, and uses the tables, is let
+// onto them by code that is unsafe and has to know.
+unsafe impl OtherCores for NoOthers {
     #[inline(always)]
     fn ask(_: Invalidation) {}
 
@@ -80,7 +90,8 @@ impl<C: OneCore, O: OtherCores> EveryCore<C, O> {
     }
 }
 
-impl<C: OneCore, O: OtherCores> Maintenance for EveryCore<C, O> {
+// SAFETY: what `C` does for this core, as it promises, `O` has done by the others.
+unsafe impl<C: OneCore, O: OtherCores> Maintenance for EveryCore<C, O> {
     #[inline(always)]
     fn order_table() {
         C::order_stores();

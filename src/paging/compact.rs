@@ -6,14 +6,14 @@
 
 use super::debt::Due;
 use super::geometry::{Rows, Span, entries, level_bytes, level_of_size, size_of_level};
+use super::metadata::while_broken;
 use super::mutants::{Mutant, planted};
 use super::region::Change;
 use super::share::Sharing;
 use super::slots::Table;
 use super::view::is_table;
 use super::{
-    GenericPTE, Maintenance, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
-    TlbFlushAll,
+    GenericPTE, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult, TlbFlushAll,
 };
 use crate::addr::{PAGE_SIZE, VirtAddr};
 
@@ -130,7 +130,7 @@ where
         let end = merges().last().map_or(0, |last| last.offset + bytes);
         let hull = end - first.offset;
         let start = M::vaddr_at(first.offset);
-        M::Maintenance::while_broken(start, hull, || {
+        while_broken::<M>(start, hull, || {
             if !planted(Mutant::NoBreakForAMerge) {
                 for merge in merges() {
                     let entry = merge.parent.load(merge.index);

@@ -1,5 +1,4 @@
 //! [`GenericPTE`]: what a format says about an entry. [`PageSize`]: what sizes of leaf there are.
-#![forbid(unsafe_code)]
 
 use core::fmt;
 
@@ -59,7 +58,20 @@ impl fmt::Display for PageSize {
 ///
 /// No frame or table with a valid address makes an entry that is unused: what names frame 0 has
 /// other bits set.
-pub trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'static {
+///
+/// # Safety
+/// Entries say which memory is a table, and when it may be freed. All of it depends on the entry
+/// alone, and of every entry that these functions make:
+/// * [`GenericPTE::from_bits`] and [`GenericPTE::bits`] are each other's inverse; the entry with
+///   no bits set is neither present nor anything else.
+/// * [`GenericPTE::new_table`] makes an entry that is present and not huge, with or without a
+///   count, and no other function does, for a level above the last. It names the table, also when
+///   it is broken.
+/// * What is not present the hardware does not follow, at any level. What it may hold on to is a
+///   leaf or table that was present; of leaves, [`GenericPTE::flags`] tells global from non-global.
+/// * [`GenericPTE::needs_break`] is true wherever the architecture asks for it, and a
+///   [`GenericPTE::count`] is what was put in.
+pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'static {
     /// Whether a table's entry has room for the number of used entries in the table.
     const COUNTS: bool;
 

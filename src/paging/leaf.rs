@@ -6,6 +6,7 @@ use core::ops::Range;
 use super::debt::Due;
 use super::geometry::{Span, check_frame, leaf_bytes, level_of_size, offset_of, table_index};
 use super::maintenance::Removed;
+use super::metadata::while_broken;
 use super::mutants::{Mutant, planted};
 use super::place::{Place, first_mapped, link};
 use super::region::Change;
@@ -13,8 +14,8 @@ use super::share::Sharing;
 use super::slots::{Slot, Table};
 use super::view::is_table;
 use super::{
-    GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingHandler,
-    PagingMetaData, PagingResult, TlbFlush, Unmapped,
+    GenericPTE, MappingFlags, PageSize, PageTable64, PagingError, PagingHandler, PagingMetaData,
+    PagingResult, TlbFlush, Unmapped,
 };
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
@@ -236,7 +237,7 @@ where
         match (old.is_present(), new.is_present()) {
             (true, true) if needs_break(old, new) => {
                 let debt = &mut self.debt;
-                M::Maintenance::while_broken(va, leaf_bytes::<M>(size), || {
+                while_broken::<M>(va, leaf_bytes::<M>(size), || {
                     put(old.broken());
                     debt.owe_invalidation(va, size, old);
                     debt.invalidate_broken();

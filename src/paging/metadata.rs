@@ -11,7 +11,16 @@ use crate::addr::{PhysAddr, VirtAddr};
 /// The tree translates `2^VA_MAX_BITS` bytes: offset `n` of them is at
 /// [`PagingMetaData::vaddr_at`]`(n)`, which for two canonical halves in one tree jumps in the
 /// middle.
-pub trait PagingMetaData: Send + Sync + 'static {
+///
+/// # Safety
+/// Which memory is taken for tables, what is invalidated and when a table is freed follows from
+/// this. The constants are those of the tree that the hardware walks, within the limits that each
+/// names; [`PagingMetaData::CACHES_INVALID`] is false only where no walker remembers that an entry
+/// was invalid. [`PagingMetaData::vaddr_at`] gives each offset an address of its own that
+/// [`PagingMetaData::vaddr_is_valid`] accepts, with the offset in its low
+/// [`PagingMetaData::VA_MAX_BITS`] bits; nothing else is accepted. All of it depends on the
+/// arguments alone.
+pub unsafe trait PagingMetaData: Send + Sync + 'static {
     /// Levels of the tree: 3 or 4. `12 + LEVELS * INDEX_BITS` is [`PagingMetaData::VA_MAX_BITS`].
     const LEVELS: usize;
     /// Bits of a virtual address that index one table.
@@ -79,7 +88,28 @@ pub enum InvalidateScope {
 /// The only code that stores a descriptor, issues a barrier or an invalidation.
 ///
 /// Invalidations reach every core that shares the tables.
-pub trait Maintenance: Send + Sync + 'static {
+///
+/// # Safety
+/// When a table or a frame is given to its next owner, no walker finds the old way to it: that rests
+/// on each method here having done what it says when it returns. A machine on which nothing walks
+/// the tables, as in a test, has nothing to do.
+///
+/// Safe code cannot promise that:
+///
+/// ```compile_fail,E0200
+/// # use stilt::addr::VirtAddr;
+/// # use stilt::paging::{AddressSpace, InvalidateScope, Maintenance};
+/// struct Nothing;
+/// impl Maintenance for Nothing {
+///     fn order_table() {}
+///     fn publish() {}
+///     fn begin_invalidation() {}
+///     fn invalidate(_: VirtAddr, _: AddressSpace, _: InvalidateScope) {}
+///     fn invalidate_all(_: AddressSpace) {}
+///     fn end_invalidation() {}
+/// }
+/// ```
+pub unsafe trait Maintenance: Send + Sync + 'static {
     /// Stores a descriptor: one 64-bit single-copy-atomic store.
     #[inline(always)]
     fn store(slot: &AtomicU64, bits: u64) {
@@ -105,16 +135,25 @@ pub trait Maintenance: Send + Sync + 'static {
     /// Waits until the invalidations have completed on every core.
     fn end_invalidation();
 
-    /// Runs `work`, which makes `bytes` from `start` invalid for a moment (break-before-make).
+    /// Keeps others off `bytes` from `start` on, which are invalid for a moment (break-before-make),
+    /// until what this returns is dropped.
     ///
-    /// A kernel whose other cores or interrupt handlers may use the range keeps them off it here;
-    /// with nobody else, the work can just be done. It must be done exactly once. When it returns,
-    /// what was made in the place of the old is published: whoever is let in again finds it.
+    /// A kernel whose other cores or interrupt handlers may use the range stops them here. With
+    /// nobody else there is nothing to do. When they are let in again, what was made in the place
+    /// of the old has been published: they find it.
     #[inline(always)]
-    fn while_broken(start: VirtAddr, bytes: usize, work: impl FnOnce()) {
+    fn hold_others(start: VirtAddr, bytes: usize) -> impl Sized {
         let _ = (start, bytes);
-        work();
     }
+}
+
+/// Does `work`, which makes `bytes` from `start` invalid for a moment, with others kept off.
+///
+/// The work is done here, not by the implementor, which cannot leave it out or do it twice.
+#[inline(always)]
+pub(super) fn while_broken<M: PagingMetaData>(start: VirtAddr, bytes: usize, work: impl FnOnce()) {
+    let _held = M::Maintenance::hold_others(start, bytes);
+    work();
 }
 
 /// Where tables live.

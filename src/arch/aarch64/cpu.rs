@@ -122,13 +122,29 @@ pub fn unmask_interrupts() {
     unsafe { asm!("msr daifclr, #0b0010", options(nostack, preserves_flags)) };
 }
 
-/// Does `work` with debug exceptions, SError, IRQ and FIQ masked; afterwards they are as before.
-#[inline(always)]
-pub fn with_exceptions_masked(work: impl FnOnce()) {
-    let masks = DAIF.get();
-    mask_exceptions();
-    work();
-    DAIF.set(masks);
+/// Debug exceptions, SError, IRQ and FIQ are masked on this core until this is dropped; then they
+/// are as before.
+#[must_use]
+pub(super) struct ExceptionsMasked {
+    /// DAIF as it was.
+    masks: u64,
+}
+
+impl ExceptionsMasked {
+    /// Masks them.
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        let masks = DAIF.get();
+        mask_exceptions();
+        Self { masks }
+    }
+}
+
+impl Drop for ExceptionsMasked {
+    #[inline(always)]
+    fn drop(&mut self) {
+        DAIF.set(self.masks);
+    }
 }
 
 /// Lets SError and debug exceptions in, so that a failed write to a device is reported.

@@ -8,6 +8,7 @@ use core::arch::asm;
 use aarch64_cpu::asm::barrier;
 
 use super::cores::{kernel_hold_others, kernel_let_others_go};
+use super::cpu::ExceptionsMasked;
 use crate::addr::VirtAddr;
 use crate::paging::Maintenance;
 use crate::paging::format::aarch64_tlb::{A64Maintenance, Barrier, Instructions, Tlbi};
@@ -32,7 +33,31 @@ macro_rules! tlbi {
     (@discard $operand:expr) => { "" };
 }
 
-impl Instructions for Machine {
+/// The other cores stand still, and nothing interrupts this one, until this is dropped.
+struct OthersHeld {
+    _masked: ExceptionsMasked,
+}
+
+impl OthersHeld {
+    #[inline]
+    fn new() -> Self {
+        let _masked = ExceptionsMasked::new();
+        kernel_hold_others();
+        Self { _masked }
+    }
+}
+
+impl Drop for OthersHeld {
+    /// Lets the others go first: the masks are restored when the fields are dropped.
+    #[inline]
+    fn drop(&mut self) {
+        kernel_let_others_go();
+    }
+}
+
+// SAFETY: each barrier and each invalidation is the instruction of that name, and no other core and
+// no handler runs before what `hold_others` returns is dropped.
+unsafe impl Instructions for Machine {
     #[inline(always)]
     fn barrier(barrier: Barrier) {
         match barrier {
@@ -60,12 +85,8 @@ impl Instructions for Machine {
     /// Other cores may use the range at any moment, and so may an interrupt: all wait until it is
     /// whole again.
     #[inline]
-    fn while_broken(_: VirtAddr, _: usize, work: impl FnOnce()) {
-        super::cpu::with_exceptions_masked(|| {
-            kernel_hold_others();
-            work();
-            kernel_let_others_go();
-        });
+    fn hold_others(_: VirtAddr, _: usize) -> impl Sized {
+        OthersHeld::new()
     }
 }
 

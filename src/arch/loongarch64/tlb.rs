@@ -41,7 +41,9 @@ pub type Tlb<O = NoOthers> = EveryCore<Instructions, O>;
 /// The instructions of the executing core.
 pub struct Instructions;
 
-impl OneCore for Instructions {
+// SAFETY: `dbar` completes stores, and `execute` reaches at least what the table above says; what the
+// TLB holds of invalid entries is why those formats ask for an invalidation.
+unsafe impl OneCore for Instructions {
     #[inline(always)]
     fn order_stores() {
         barrier::<ORDER_STORES>();

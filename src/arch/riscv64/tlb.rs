@@ -29,7 +29,9 @@ pub type Tlb<O = NoOthers> = EveryCore<Instructions, O>;
 /// The fences of the executing hart.
 pub struct Instructions;
 
-impl OneCore for Instructions {
+// SAFETY: the fences order stores before walks and before other fences, and `execute` fences what the
+// table above says; publishing is a fence, too.
+unsafe impl OneCore for Instructions {
     const TO_PUBLISH: Option<Invalidation> = Some(Invalidation::Everything(AddressSpace::All));
 
     #[inline(always)]

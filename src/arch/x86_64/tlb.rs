@@ -40,7 +40,9 @@ pub type Tlb<O = NoOthers> = EveryCore<Instructions, O>;
 /// The instructions of the executing core.
 pub struct Instructions;
 
-impl OneCore for Instructions {
+// SAFETY: stores are seen in order, by walkers too, and an entry that was invalid is never
+// remembered; `execute` reaches at least what the table above says.
+unsafe impl OneCore for Instructions {
     #[inline(always)]
     fn order_stores() {
         compiler_fence(Ordering::Release);

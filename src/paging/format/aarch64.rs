@@ -11,7 +11,6 @@
 //! * A retained leaf has bit 0 clear, and bit 55 (reserved for software) set: a retained page of
 //!   frame 0 is not all zero.
 //! * `DEVICE` is nGnRE and `DEVICE | UNCACHED` nGnRnE.
-#![forbid(unsafe_code)]
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -281,7 +280,10 @@ const fn memory_type(bits: u64) -> MappingFlags {
     }
 }
 
-impl GenericPTE for A64PTE {
+// SAFETY: a valid descriptor with bit 1 set is a table above the last level, and only `new_table`
+// makes one there: blocks have it clear. Without bit 0 no walker follows it. D8.17.1's list is in
+// `needs_break`; what was put in is read back by shifts and masks.
+unsafe impl GenericPTE for A64PTE {
     /// In the bits 11:2 of a table descriptor, which the hardware ignores (DDI 0487 D8.3.1).
     const COUNTS: bool = true;
 
@@ -410,8 +412,13 @@ impl GenericPTE for A64PTE {
     }
 }
 
+mod sealed {
+    /// There are two halves.
+    pub trait Sealed {}
+}
+
 /// Which half of the address space a tree translates.
-pub trait Half: Send + Sync + 'static {
+pub trait Half: sealed::Sealed + Send + Sync + 'static {
     /// The first address.
     const BASE: usize;
 }
@@ -422,9 +429,13 @@ pub struct LowHalf;
 /// TTBR1's: from 0xffff_0000_0000_0000.
 pub struct HighHalf;
 
+impl sealed::Sealed for LowHalf {}
+
 impl Half for LowHalf {
     const BASE: usize = 0;
 }
+
+impl sealed::Sealed for HighHalf {}
 
 impl Half for HighHalf {
     const BASE: usize = 0xffff_0000_0000_0000;
@@ -434,7 +445,11 @@ impl Half for HighHalf {
 /// address: 40 on a Cortex-A53.
 pub struct A64MetaData<S, T, const PA_BITS: usize = 48>(PhantomData<fn() -> (S, T)>);
 
-impl<S: Half, T: Maintenance, const PA_BITS: usize> PagingMetaData for A64MetaData<S, T, PA_BITS> {
+// SAFETY: 4 levels of 9 bits, which a granule of 4 KiB with 48 bits has; a half is told by the bits
+// above, which `Half` fixes; invalid descriptors are never cached (D8.16.1).
+unsafe impl<S: Half, T: Maintenance, const PA_BITS: usize> PagingMetaData
+    for A64MetaData<S, T, PA_BITS>
+{
     const LEVELS: usize = 4;
     const PA_MAX_BITS: usize = {
         assert!(PA_BITS <= 48, "a descriptor has 48 bits of address");

@@ -2,7 +2,6 @@
 //!
 //! Pure: an [`Instructions`] executes them, on a machine or into a test's record. Sources: DDI
 //! 0487 C5.5 (TLBI operands), D8.16 (TLB maintenance), B2.3 (ordering of walks).
-#![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
 
@@ -45,7 +44,12 @@ pub enum Barrier {
 }
 
 /// Who executes barriers and invalidations.
-pub trait Instructions: Send + Sync + 'static {
+///
+/// # Safety
+/// [`Instructions::barrier`] and [`Instructions::tlbi`] execute the instruction of that name, in the
+/// order in which they are called, on a machine whose cores walk the tables; the rest is as in
+/// [`Maintenance`].
+pub unsafe trait Instructions: Send + Sync + 'static {
     /// Executes a barrier.
     fn barrier(barrier: Barrier);
     /// Executes an invalidation; `operand` counts for those that have one.
@@ -55,11 +59,10 @@ pub trait Instructions: Send + Sync + 'static {
     fn store(slot: &core::sync::atomic::AtomicU64, bits: u64) {
         slot.store(bits, core::sync::atomic::Ordering::Relaxed);
     }
-    /// See [`Maintenance::while_broken`].
+    /// See [`Maintenance::hold_others`].
     #[inline(always)]
-    fn while_broken(start: VirtAddr, bytes: usize, work: impl FnOnce()) {
+    fn hold_others(start: VirtAddr, bytes: usize) -> impl Sized {
         let _ = (start, bytes);
-        work();
     }
 }
 
@@ -85,7 +88,8 @@ fn operand(va: VirtAddr, asid: u16) -> u64 {
     tlbi_operand(va, asid)
 }
 
-impl<I: Instructions> Maintenance for A64Maintenance<I> {
+// SAFETY: the sequences of DDI 0487 D8.16 and B2.3, of instructions that `I` executes as it promises.
+unsafe impl<I: Instructions> Maintenance for A64Maintenance<I> {
     #[inline(always)]
     fn store(slot: &core::sync::atomic::AtomicU64, bits: u64) {
         I::store(slot, bits);
@@ -171,7 +175,7 @@ impl<I: Instructions> Maintenance for A64Maintenance<I> {
     }
 
     #[inline(always)]
-    fn while_broken(start: VirtAddr, bytes: usize, work: impl FnOnce()) {
-        I::while_broken(start, bytes, work);
+    fn hold_others(start: VirtAddr, bytes: usize) -> impl Sized {
+        I::hold_others(start, bytes)
     }
 }

@@ -24,7 +24,6 @@
 //! * A broken table's entry reads as a huge page with V = 0, so LDDIR does not follow it. Its
 //!   address is moved up by 12 bits, because LDPTE takes bits 14:12 of a huge entry for a level
 //!   and G. In a table of the last level it reads as a global page with V = 0.
-#![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
 
@@ -100,7 +99,10 @@ impl LA64PTE {
     }
 }
 
-impl GenericPTE for LA64PTE {
+// SAFETY: a directory's entry without H is a table, and only `new_table` makes one that counts as
+// present: a leaf above the last level has H. What is not present has V clear and H where LDDIR
+// could follow it. What was put in is read back by shifts and masks.
+unsafe impl GenericPTE for LA64PTE {
     const COUNTS: bool = false;
 
     #[inline]
@@ -260,7 +262,9 @@ const fn memory_type(flags: MappingFlags) -> u64 {
 /// The direct-mapped windows (CSR.DMW) are not among these addresses.
 pub struct LA64MetaData<T>(PhantomData<T>);
 
-impl<T: Maintenance> PagingMetaData for LA64MetaData<T> {
+// SAFETY: `PWCL` and `PWCH` are made for this: 4 levels of 9 bits, canonical; the TLB keeps what was
+// filled in as invalid.
+unsafe impl<T: Maintenance> PagingMetaData for LA64MetaData<T> {
     const LEVELS: usize = 4;
     const PA_MAX_BITS: usize = 48;
     const CACHES_INVALID: bool = true;

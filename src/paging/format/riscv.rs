@@ -14,7 +14,6 @@
 //!   in a present leaf. Bit 8 (reserved for software) says that the entry is not unused, also in
 //!   frame 0. Its size is, as for a present leaf, the level at which it stands.
 //! * A table's entry has all of D, A, U, G, R, W and X clear, as the manual asks for.
-#![forbid(unsafe_code)]
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -96,7 +95,9 @@ impl<E: MemoryTypes> Rv64Entry<E> {
     }
 }
 
-impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
+// SAFETY: a valid entry without R, W and X is a table, and only `new_table` makes one: a present leaf
+// has a right. Without V no walker follows it. What was put in is read back by shifts and masks.
+unsafe impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
     const COUNTS: bool = false;
 
     #[inline]
@@ -229,7 +230,9 @@ fn frame_number(pa: PhysAddr, size: PageSize) -> PagingResult<u64> {
 /// Sv39: 3 levels of 4 KiB tables over both halves of 39-bit addresses.
 pub struct Sv39MetaData<T>(PhantomData<T>);
 
-impl<T: Maintenance> PagingMetaData for Sv39MetaData<T> {
+// SAFETY: as the manual has the mode: levels of 9 bits, canonical; that an entry was invalid may be
+// remembered.
+unsafe impl<T: Maintenance> PagingMetaData for Sv39MetaData<T> {
     const LEVELS: usize = 3;
     const PA_MAX_BITS: usize = PA_BITS as usize;
     const CACHES_INVALID: bool = true;
@@ -239,7 +242,9 @@ impl<T: Maintenance> PagingMetaData for Sv39MetaData<T> {
 /// Sv48: 4 levels of 4 KiB tables over both halves of 48-bit addresses.
 pub struct Sv48MetaData<T>(PhantomData<T>);
 
-impl<T: Maintenance> PagingMetaData for Sv48MetaData<T> {
+// SAFETY: as the manual has the mode: levels of 9 bits, canonical; that an entry was invalid may be
+// remembered.
+unsafe impl<T: Maintenance> PagingMetaData for Sv48MetaData<T> {
     const LEVELS: usize = 4;
     const PA_MAX_BITS: usize = PA_BITS as usize;
     const CACHES_INVALID: bool = true;

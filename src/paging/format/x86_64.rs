@@ -19,7 +19,6 @@
 //! * What is not present has bit 0 clear, and bit 9 (ignored) set: it is not zero in frame 0. It
 //!   keeps its frame in clear text: on a CPU with the L1 terminal fault, whoever could use the page
 //!   may still read by speculation what the L1 cache holds of it.
-#![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
 
@@ -60,7 +59,9 @@ const MEMORY_TYPE: u64 = CACHE_DISABLE | WRITE_THROUGH;
 #[repr(transparent)]
 pub struct X64PTE(u64);
 
-impl GenericPTE for X64PTE {
+// SAFETY: a present entry without PS is a table above the last level, and only `new_table` makes one
+// there. Without P no walker follows it. What was put in is read back by shifts and masks.
+unsafe impl GenericPTE for X64PTE {
     const COUNTS: bool = true;
 
     #[inline]
@@ -203,7 +204,8 @@ const fn memory_type(flags: MappingFlags) -> u64 {
 /// 0x8000_0008, EAX bits 7:0), and then faults on entries with more.
 pub struct X64MetaData<T>(PhantomData<T>);
 
-impl<T: Maintenance> PagingMetaData for X64MetaData<T> {
+// SAFETY: 4-level paging: 48 bits, canonical. Entries that are not present are never cached.
+unsafe impl<T: Maintenance> PagingMetaData for X64MetaData<T> {
     const LEVELS: usize = 4;
     const PA_MAX_BITS: usize = 52;
     type Maintenance = T;

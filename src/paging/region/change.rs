@@ -11,14 +11,14 @@ use super::super::geometry::{
     Rows, Span, entries, leaf_bytes, level_bytes, level_shift, size_of_level,
 };
 use super::super::leaf::needs_break;
+use super::super::metadata::while_broken;
 use super::super::mutants::{Mutant, planted};
 use super::super::place::{Home, Parent};
 use super::super::share::Sharing;
 use super::super::slots::Table;
 use super::super::view::is_table;
 use super::super::{
-    GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData,
-    PagingResult,
+    GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
 };
 use super::Change;
 use crate::addr::{PAGE_SIZE, PhysAddr};
@@ -146,7 +146,7 @@ where
             return;
         };
         let rest = Span { start, ..span };
-        M::Maintenance::while_broken(M::vaddr_at(start), rest.bytes(), || {
+        while_broken::<M>(M::vaddr_at(start), rest.bytes(), || {
             let _ = self.rewrite(table, level, base, rest, (leaves, Step::Break));
             self.debt.invalidate_broken();
             let _ = self.rewrite(table, level, base, rest, (leaves, Step::Make));

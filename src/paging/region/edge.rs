@@ -5,13 +5,14 @@ use super::super::debt::FrameChain;
 use super::super::geometry::{
     Rows, Span, entries, leaf_bytes, level_bytes, level_shift, offset_index, size_of_level,
 };
+use super::super::metadata::while_broken;
 use super::super::mutants::{Mutant, planted};
 use super::super::place::link;
 use super::super::share::Sharing;
 use super::super::slots::Table;
 use super::super::view::is_table;
 use super::super::{
-    GenericPTE, Maintenance, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
+    GenericPTE, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
 };
 use super::Change;
 use crate::addr::PhysAddr;
@@ -230,7 +231,7 @@ where
             return;
         };
         if edges.iter().flatten().any(|edge| edge.leaf.is_present()) {
-            M::Maintenance::while_broken(M::vaddr_at(hull.start), hull.bytes(), || {
+            while_broken::<M>(M::vaddr_at(hull.start), hull.bytes(), || {
                 self.break_edges(edges);
                 self.make_edges(edges, span, change);
                 self.debt.pay();

@@ -218,17 +218,28 @@ fn store(slot: &AtomicU64, bits: u64) {
     slot.store(bits, Ordering::Relaxed);
 }
 
-fn while_broken(start: VirtAddr, bytes: usize, work: impl FnOnce()) {
-    let start = start.as_usize();
-    record(|| Event::BeginBreak { start, bytes });
-    work();
-    record(|| Event::EndBreak);
+/// Notes when others are let in again.
+struct Held;
+
+impl Held {
+    fn new(start: VirtAddr, bytes: usize) -> Self {
+        let start = start.as_usize();
+        record(|| Event::BeginBreak { start, bytes });
+        Self
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        record(|| Event::EndBreak);
+    }
 }
 
 /// Executes, that is notes, the instructions of A64.
 pub(super) struct Recorder;
 
-impl Instructions for Recorder {
+// SAFETY: no hardware walks these tables; what would be executed is noted.
+unsafe impl Instructions for Recorder {
     fn barrier(barrier: Barrier) {
         record(|| Event::Barrier(barrier));
     }
@@ -242,15 +253,16 @@ impl Instructions for Recorder {
         store(slot, bits);
     }
 
-    fn while_broken(start: VirtAddr, bytes: usize, work: impl FnOnce()) {
-        while_broken(start, bytes, work);
+    fn hold_others(start: VirtAddr, bytes: usize) -> impl Sized {
+        Held::new(start, bytes)
     }
 }
 
 /// The maintenance of the other formats: notes what it is asked for.
 pub(super) struct PlainRecorder;
 
-impl Maintenance for PlainRecorder {
+// SAFETY: as above.
+unsafe impl Maintenance for PlainRecorder {
     #[inline]
     fn store(slot: &AtomicU64, bits: u64) {
         store(slot, bits);
@@ -280,8 +292,8 @@ impl Maintenance for PlainRecorder {
         record(|| Event::End);
     }
 
-    fn while_broken(start: VirtAddr, bytes: usize, work: impl FnOnce()) {
-        while_broken(start, bytes, work);
+    fn hold_others(start: VirtAddr, bytes: usize) -> impl Sized {
+        Held::new(start, bytes)
     }
 }
 

@@ -46,7 +46,11 @@ fn gather<const BITS: usize>(pa: PhysAddr) -> PhysAddr {
     PhysAddr::new(move_digits(pa.as_usize() / K4, 9, BITS) * K4)
 }
 
-impl<P: GenericPTE, const BITS: usize, const GROUP: usize> GenericPTE for Spread<P, BITS, GROUP> {
+// SAFETY: an entry is one of `P`; spreading and gathering are each other's inverse on the frames of a
+// tiny memory.
+unsafe impl<P: GenericPTE, const BITS: usize, const GROUP: usize> GenericPTE
+    for Spread<P, BITS, GROUP>
+{
     const COUNTS: bool = P::COUNTS;
     const CONTIGUOUS: usize = GROUP;
 
@@ -134,7 +138,8 @@ impl<P: GenericPTE, const BITS: usize, const GROUP: usize> GenericPTE for Spread
 /// The tiny geometry with `BITS` of index; all else is as in `F`.
 pub(super) struct TinyMetaData<F, const BITS: usize>(core::marker::PhantomData<fn() -> F>);
 
-impl<F: Format, const BITS: usize> PagingMetaData for TinyMetaData<F, BITS> {
+// SAFETY: no hardware walks these trees; offsets are addresses.
+unsafe impl<F: Format, const BITS: usize> PagingMetaData for TinyMetaData<F, BITS> {
     const LEVELS: usize = LEVELS;
     const INDEX_BITS: usize = BITS;
     const PA_MAX_BITS: usize = 24;

@@ -35,7 +35,8 @@ impl Counted {
     }
 }
 
-impl Maintenance for Counted {
+// SAFETY: no hardware walks these tables.
+unsafe impl Maintenance for Counted {
     fn order_table() {
         Self::barrier();
     }
