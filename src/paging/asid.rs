@@ -34,20 +34,29 @@ impl Asid {
     }
 }
 
-/// An ASID together with the generation that it was given out in: what a space keeps.
+/// An ASID together with the generation that it was given out in.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct AsidTag {
+struct Issue {
     /// 0: none yet.
     generation: u64,
     number: u16,
 }
 
-impl AsidTag {
-    /// That of a space that never ran.
-    pub const NONE: Self = Self {
+impl Issue {
+    const NONE: Self = Self {
         generation: 0,
         number: 0,
     };
+}
+
+/// What a space keeps: its ASID, and when it was given out. It cannot be copied, so that no second
+/// space comes to the same ASID: to move it is to move the space's name.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct AsidTag(Issue);
+
+impl AsidTag {
+    /// That of a space that never ran.
+    pub const NONE: Self = Self(Issue::NONE);
 }
 
 /// What a core must do to use a space.
@@ -61,6 +70,9 @@ pub struct Activation {
 }
 
 /// The ASIDs of a machine with `CORES` cores. One lock of the caller's guards it.
+///
+/// There is one for all cores whose TLBs an invalidation reaches: two would give the same numbers
+/// out. Tags are good for the one that filled them in.
 #[derive(Debug)]
 pub struct AsidAllocator<const CORES: usize> {
     /// How many there are, the kernel's included.
@@ -69,9 +81,9 @@ pub struct AsidAllocator<const CORES: usize> {
     /// The next that was not given out in this generation.
     next: u32,
     /// What each core runs with.
-    active: [AsidTag; CORES],
+    active: [Issue; CORES],
     /// What each core went on with when the generation began, renewed with its space.
-    reserved: [AsidTag; CORES],
+    reserved: [Issue; CORES],
     /// The cores that have not invalidated since the generation began.
     stale: [bool; CORES],
 }
@@ -90,8 +102,8 @@ impl<const CORES: usize> AsidAllocator<CORES> {
             limit: 1 << bits,
             generation: 1,
             next: 1,
-            active: [AsidTag::NONE; CORES],
-            reserved: [AsidTag::NONE; CORES],
+            active: [Issue::NONE; CORES],
+            reserved: [Issue::NONE; CORES],
             stale: [false; CORES],
         })
     }
@@ -99,9 +111,10 @@ impl<const CORES: usize> AsidAllocator<CORES> {
     /// The ASID under which some core may hold translations of the space that keeps `tag`: what an
     /// invalidation for that space must name. `None` if no core does that could use them.
     #[must_use]
-    pub fn current(&self, tag: AsidTag) -> Option<Asid> {
-        let used = tag.generation == self.generation || self.keeps(tag);
-        used.then_some(Asid(tag.number))
+    pub fn current(&self, tag: &AsidTag) -> Option<Asid> {
+        let AsidTag(issue) = *tag;
+        let used = issue.generation == self.generation || self.keeps(issue);
+        used.then_some(Asid(issue.number))
     }
 
     /// Core `core` is about to run the space that keeps `tag`, which gets an ASID if it has none.
@@ -111,20 +124,21 @@ impl<const CORES: usize> AsidAllocator<CORES> {
         if core >= CORES {
             return None;
         }
-        if tag.generation != self.generation {
-            *tag = self.renew(*tag);
+        let AsidTag(issue) = tag;
+        if issue.generation != self.generation {
+            *issue = self.renew(*issue);
         }
-        *self.active.get_mut(core)? = *tag;
+        *self.active.get_mut(core)? = *issue;
         let stale = self.stale.get_mut(core)?;
         let invalidate = core::mem::take(stale);
         Some(Activation {
-            asid: Asid(tag.number),
+            asid: Asid(issue.number),
             invalidate,
         })
     }
 
-    /// The tag of a space whose own is of an older generation.
-    fn renew(&mut self, old: AsidTag) -> AsidTag {
+    /// What a space gets whose own is of an older generation.
+    fn renew(&mut self, old: Issue) -> Issue {
         loop {
             if self.keeps(old) {
                 return self.keep(old);
@@ -135,28 +149,28 @@ impl<const CORES: usize> AsidAllocator<CORES> {
             }
             let number = self.next as u16;
             self.next += 1;
-            if self.reserved.iter().all(|tag| tag.number != number) {
-                return self.tag(number);
+            if self.reserved.iter().all(|kept| kept.number != number) {
+                return self.issue(number);
             }
         }
     }
 
     /// Whether `old`, of an older generation, is what some core goes on with.
-    fn keeps(&self, old: AsidTag) -> bool {
-        old != AsidTag::NONE && self.reserved.contains(&old)
+    fn keeps(&self, old: Issue) -> bool {
+        old != Issue::NONE && self.reserved.contains(&old)
     }
 
     /// Takes `old` over into this generation.
-    fn keep(&mut self, old: AsidTag) -> AsidTag {
-        let new = self.tag(old.number);
-        for tag in self.reserved.iter_mut().filter(|tag| **tag == old) {
-            *tag = new;
+    fn keep(&mut self, old: Issue) -> Issue {
+        let new = self.issue(old.number);
+        for kept in self.reserved.iter_mut().filter(|kept| **kept == old) {
+            *kept = new;
         }
         new
     }
 
-    const fn tag(&self, number: u16) -> AsidTag {
-        AsidTag {
+    const fn issue(&self, number: u16) -> Issue {
+        Issue {
             generation: self.generation,
             number,
         }

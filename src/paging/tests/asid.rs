@@ -79,7 +79,7 @@ impl<const CORES: usize> Machine<CORES> {
     /// The space is changed, and what is cached of it invalidated as the allocator says.
     fn change(&mut self, space: usize) {
         self.versions[space] += 1;
-        if let Some(asid) = self.allocator.current(self.tags[space]) {
+        if let Some(asid) = self.allocator.current(&self.tags[space]) {
             for tlb in &mut self.tlbs {
                 tlb.retain(|cached| cached.asid != asid);
             }
@@ -127,8 +127,8 @@ fn a_space_that_runs_when_the_numbers_are_used_up_keeps_its_own() {
     let mut late = AsidTag::NONE;
     let next = allocator.activate(1, &mut late).unwrap();
     assert_eq!((next.asid, next.invalidate), (Asid::new(2), true));
-    assert_eq!(allocator.current(kept), Some(asid));
-    assert_eq!(allocator.current(first), None);
+    assert_eq!(allocator.current(&kept), Some(asid));
+    assert_eq!(allocator.current(&first), None);
     let again = allocator.activate(0, &mut kept).unwrap();
     assert_eq!((again.asid, again.invalidate), (asid, true));
     assert!(!allocator.activate(0, &mut kept).unwrap().invalidate);
@@ -144,6 +144,30 @@ fn there_are_more_asids_than_cores_or_no_allocator() {
     let mut allocator = AsidAllocator::<2>::new(8).unwrap();
     let mut tag = AsidTag::NONE;
     assert!(allocator.activate(2, &mut tag).is_none());
-    assert_eq!((tag, allocator.current(tag)), (AsidTag::NONE, None));
+    assert_eq!(allocator.current(&tag), None);
+    assert_eq!(tag, AsidTag::NONE);
     assert_eq!((Asid::KERNEL.as_u16(), Asid::new(7).as_u16()), (0, 7));
+}
+
+/// Two answers to one question, of which the second is there for what can be copied alone.
+trait Question<A> {
+    fn answer() {}
+}
+
+impl<T> Question<()> for T {}
+impl<T: Clone> Question<u8> for T {}
+
+/// With a tag that could be copied, two spaces would run under one ASID.
+#[test]
+fn a_tag_cannot_be_copied() {
+    // Would not compile if both answers were there.
+    <AsidTag as Question<_>>::answer();
+    let mut allocator = AsidAllocator::<2>::new(8).unwrap();
+    let mut tag = AsidTag::NONE;
+    let asid = allocator.activate(0, &mut tag).unwrap().asid;
+    // Whoever takes the tag away leaves a space without a name, which gets another.
+    let taken = core::mem::take(&mut tag);
+    let other = allocator.activate(1, &mut tag).unwrap().asid;
+    assert_ne!(asid, other);
+    assert_eq!(allocator.current(&taken), Some(asid));
 }
