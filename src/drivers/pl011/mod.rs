@@ -85,6 +85,15 @@ pub enum Transmit {
     Full,
 }
 
+/// What the device does with bytes on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Queues {
+    /// Keeps [`QUEUE_DEPTH`] of them each way.
+    On,
+    /// Keeps one each way.
+    Off,
+}
+
 /// A PL011, polled. `P` is the device, or a test's model of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Pl011<P = Mmio<Registers>> {
@@ -103,11 +112,15 @@ impl<P> Pl011<P> {
 /// values of these registers say nothing worth keeping.
 impl<P: Port> Pl011<P> {
     /// Stops the line and masks all interrupts, after what is still being sent. What has come in so far
-    /// stays in the device's queue.
-    fn switch_off(&self) {
+    /// stays in the device; returns how many bytes it has room for.
+    fn switch_off(&self) -> usize {
         self.wait_idle();
         self.port.write_imsc(0);
         self.port.write_cr(0);
+        match LCR_H::FEN.is_set(self.port.read_lcr_h()) {
+            true => QUEUE_DEPTH as usize,
+            false => 1,
+        }
     }
 
     /// Empties the queues, forgets interrupts, and sets the speed; the format is lost. The UART is off.
@@ -121,11 +134,14 @@ impl<P: Port> Pl011<P> {
             .write_fbrd(FBRD::BAUD_DIVFRAC.val(divisor.fraction()).value);
     }
 
-    /// Sets the format, switches the queues on, and lets the line work, both ways.
-    fn switch_on(&self) {
+    /// Sets the format and the queues, and lets the line work, both ways.
+    fn switch_on(&self, queues: Queues) {
+        let fen = match queues {
+            Queues::On => LCR_H::FEN::SET,
+            Queues::Off => LCR_H::FEN::CLEAR,
+        };
         // After the divisors: the three are one register inside, loaded by a write to this one.
-        let format = LCR_H::WLEN::EightBits + LCR_H::FEN::SET;
-        self.port.write_lcr_h(format.value);
+        self.port.write_lcr_h((LCR_H::WLEN::EightBits + fen).value);
         let enable = CR::UARTEN::SET + CR::TXE::SET + CR::RXE::SET;
         self.port.write_cr(enable.value);
     }

@@ -61,8 +61,8 @@ struct State {
     ifls: u32,
     imsc: u32,
     ris: u32,
-    /// Whether the other side waits for room, and asks neither the clock nor CR.
-    waits_for_room: bool,
+    /// If the other side waits for room, and asks neither the clock nor CR: for how long there must be.
+    delay_bits: Option<u32>,
 }
 
 impl Model {
@@ -79,11 +79,11 @@ impl Model {
         }
     }
 
-    /// A UART that was not set up, and whose line is an emulator's: a byte comes as soon as there is room
-    /// for it, on or off, and the next one when it is read.
-    pub(super) fn never_off(access_bits: u32) -> Self {
+    /// A UART that was not set up, and whose line is an emulator's: a byte comes as soon as there has been
+    /// room for it for `delay_bits`, on or off.
+    pub(super) fn never_off(access_bits: u32, delay_bits: u32) -> Self {
         let state = State {
-            waits_for_room: true,
+            delay_bits: Some(delay_bits),
             ..State::default()
         };
         Self {
@@ -157,17 +157,33 @@ impl State {
         if self.lcr_h & FEN != 0 { DEPTH } else { 1 }
     }
 
+    /// How many bytes raise the receive interrupt. An emulator's comes with each, and has no timeout.
+    fn receive_level(&self) -> usize {
+        match self.delay_bits {
+            Some(_) => 1,
+            None => LEVELS[(self.ifls >> 3) as usize & 7].min(self.depth()),
+        }
+    }
+
     fn take_what_has_room(&mut self) {
-        while self.waits_for_room && self.receive.len() < self.depth() {
-            let Some(word) = self.incoming.pop_front() else {
-                return;
-            };
+        while self
+            .delay_bits
+            .is_some_and(|delay| self.silent_bits >= delay)
+            && self.receive.len() < self.depth()
+            && let Some(word) = self.incoming.pop_front()
+        {
+            self.silent_bits = 0;
             self.receive_word(word);
         }
     }
 
     fn tick_receiver(&mut self) {
-        if self.incoming.is_empty() || self.waits_for_room {
+        if self.delay_bits.is_some() {
+            self.silent_bits += 1;
+            self.take_what_has_room();
+            return;
+        }
+        if self.incoming.is_empty() {
             self.silent_bits += 1;
             if self.silent_bits == TIMEOUT_BITS && !self.receive.is_empty() {
                 self.ris |= RT;
@@ -196,7 +212,7 @@ impl State {
         let overrun = u16::from(self.in_gap) << 11;
         self.in_gap = false;
         self.receive.push_back(word | overrun);
-        if self.receive.len() == LEVELS[(self.ifls >> 3) as usize & 7] {
+        if self.receive.len() == self.receive_level() {
             self.ris |= RX;
         }
     }
@@ -240,11 +256,14 @@ impl Port for &Model {
     fn read_dr(&self) -> u32 {
         let state = &mut *self.access();
         let word = state.receive.pop_front().expect("read of an empty queue");
-        if state.receive.len() < LEVELS[(state.ifls >> 3) as usize & 7] {
+        if state.receive.len() < state.receive_level() {
             state.ris &= !RX;
         }
         if state.receive.is_empty() {
             state.ris &= !RT;
+        }
+        if state.delay_bits.is_some() {
+            state.silent_bits = 0;
         }
         state.take_what_has_room();
         word.into()
@@ -277,6 +296,10 @@ impl Port for &Model {
 
     fn write_fbrd(&self, _: u32) {
         self.access().must_be_off();
+    }
+
+    fn read_lcr_h(&self) -> u32 {
+        self.access().lcr_h
     }
 
     fn write_lcr_h(&self, value: u32) {

@@ -95,6 +95,8 @@ pub trait Port {
     fn write_ibrd(&self, value: u32);
     /// Writes FBRD.
     fn write_fbrd(&self, value: u32);
+    /// Reads LCR_H.
+    fn read_lcr_h(&self) -> u32;
     /// Writes LCR_H.
     fn write_lcr_h(&self, value: u32);
     /// Writes CR.
@@ -128,6 +130,10 @@ impl Port for Mmio<Registers> {
 
     fn write_fbrd(&self, value: u32) {
         self.fbrd.set(value);
+    }
+
+    fn read_lcr_h(&self) -> u32 {
+        self.lcr_h.get()
     }
 
     fn write_lcr_h(&self, value: u32) {

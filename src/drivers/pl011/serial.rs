@@ -34,12 +34,16 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    Divisor, Interrupts, LineErrors, Pl011, Port, QUEUE_DEPTH, QueueLevel, ReceiveError, Transmit,
+    Divisor, Interrupts, LineErrors, Pl011, Port, QUEUE_DEPTH, QueueLevel, Queues, ReceiveError,
+    Transmit,
 };
 use crate::drivers::ring::Ring;
 
 const RECEIVE_LEVEL: QueueLevel = QueueLevel::Half;
 const TRANSMIT_LEVEL: QueueLevel = QueueLevel::Eighth;
+
+/// How often the set-up looks for another byte of somebody who is sending: some 100 us, a frame's time.
+const QUIET_LOOKS: u32 = 500;
 
 /// The interrupts that bring bytes.
 const RECEIVING: Interrupts = Interrupts::RECEIVE.union(Interrupts::RECEIVE_TIMEOUT);
@@ -104,19 +108,38 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
     }
 
     /// Sets the UART up from whatever state a loader left it in, after what is still being sent: eight
-    /// bits, no parity, one stop bit, queues on, all interrupts masked. [`Serial::start`] is what unmasks
-    /// some. Needs a sole caller.
+    /// bits, no parity, one stop bit, all interrupts masked. [`Serial::start`] is what unmasks some. Needs
+    /// a sole caller.
     ///
     /// What has come in is kept: somebody may have typed, or piped, since the loader set the line up.
-    /// The device's queue is read out before it is switched off, which empties it, and what an emulator's
-    /// line, which is never off, brings after that, before it is switched on.
+    ///
+    /// 1. The line is stopped, and the device's queue read out, before it is switched off: that empties it.
+    /// 2. What comes after that is read out before the queue is switched on, which empties it, too. On a
+    ///    board that is the byte that was on its way, at the most.
+    /// 3. An emulator's line is never off, and its other side waits for room: so more comes than the device
+    ///    can hold, one byte for each that is read. Such a line needs no queue, and would lose the byte that
+    ///    comes just when it is switched on: it stays off.
     pub fn init(&mut self, divisor: Divisor) {
-        self.uart.switch_off();
+        let room = self.uart.switch_off();
         self.unmasked = Interrupts::empty();
-        self.take_in();
+        let waiting = self.take_in();
         self.uart.reset(divisor);
-        self.take_in();
-        self.uart.switch_on();
+        let late = self.take_in_late(waiting);
+        let never_off = waiting > room + 1 || late > 1;
+        self.uart
+            .switch_on(if never_off { Queues::Off } else { Queues::On });
+    }
+
+    /// Takes what comes although the line is stopped, and says how much, or that it is more than one byte.
+    /// If nothing came before, nobody is sending, and nothing is waited for.
+    fn take_in_late(&mut self, waiting: usize) -> usize {
+        let mut late = self.take_in();
+        let mut looks = if waiting + late > 0 { QUIET_LOOKS } else { 0 };
+        while late <= 1 && looks > 0 {
+            looks -= 1;
+            late += self.take_in();
+        }
+        late
     }
 
     /// Sets the levels, takes what has come so far, and lets the device interrupt.
@@ -206,13 +229,15 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         counts
     }
 
-    /// Empties the device's receive queue, as far as there is room.
-    fn take_in(&mut self) {
+    /// Empties the device's receive queue, as far as there is room. Returns how many bytes it had.
+    fn take_in(&mut self) -> usize {
+        let mut taken = 0;
         while self.received.room() > 0 {
             let Some(byte) = self.uart.try_read() else {
                 self.paused = false;
-                return;
+                return taken;
             };
+            taken += 1;
             match byte {
                 Ok(byte) => self.accept(byte),
                 Err(error) => self.take_marked(error),
@@ -222,6 +247,7 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
             self.paused = true;
             self.counts.pauses += 1;
         }
+        taken
     }
 
     /// Stores a good byte, for which there is room.

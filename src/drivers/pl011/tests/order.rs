@@ -24,6 +24,7 @@ enum Write {
 #[derive(Default)]
 struct Recorder {
     writes: RefCell<Vec<Write>>,
+    lcr_h: u32,
 }
 
 impl Recorder {
@@ -54,6 +55,10 @@ impl Port for &Recorder {
 
     fn write_fbrd(&self, value: u32) {
         self.record(Write::Fbrd(value));
+    }
+
+    fn read_lcr_h(&self) -> u32 {
+        self.lcr_h
     }
 
     fn write_lcr_h(&self, value: u32) {
@@ -129,28 +134,52 @@ fn what_came_before_the_uart_is_set_up_is_kept() {
     }
 }
 
-/// An emulator's line does not know that the UART is off: it brings a byte as soon as there is room.
+/// An emulator's line does not know that the UART is off: it brings a byte when there has been room for it
+/// for a while, whatever moment of the set-up that is.
 #[test]
 fn what_comes_while_the_uart_is_set_up_is_kept_where_the_line_is_never_off() {
-    let typed = b"uptime\nhalt\n";
-    let model = Model::never_off(1);
-    model.send_from_outside(typed);
-    let mut serial = Serial::<_, 256, 16>::new(Pl011::new(&model));
-    serial.init(divisor());
-    serial.start();
-    let kept: Vec<u8> = core::iter::from_fn(|| serial.read()).collect();
-    assert_eq!(kept, typed);
-    assert!(model.receiver_is_done());
+    let typed: Vec<u8> = (0..200).collect();
+    for length in [1, 2, 3, 12, 33, 200] {
+        for delay_bits in 0..40 {
+            let model = Model::never_off(1, delay_bits);
+            model.send_from_outside(&typed[..length]);
+            model.tick(50);
+            let mut serial = Serial::<_, 64, 16>::new(Pl011::new(&model));
+            serial.init(divisor());
+            serial.start();
+            let mut kept = Vec::new();
+            while !model.receiver_is_done() {
+                model.tick(1);
+                serial.service();
+                kept.extend(core::iter::from_fn(|| serial.read()));
+            }
+            kept.extend(core::iter::from_fn(|| serial.read()));
+            assert_eq!(kept, typed[..length], "after {delay_bits}");
+        }
+    }
 }
 
 /// As many as fit; what a full ring leaves behind does not stop the set-up.
 #[test]
 fn a_line_that_never_rests_does_not_stop_the_set_up() {
-    let model = Model::never_off(0);
+    let model = Model::never_off(0, 0);
     model.send_from_outside(&[b'y'; 1000]);
     let mut serial = Serial::<_, 16, 16>::new(Pl011::new(&model));
     serial.init(divisor());
     serial.start();
-    let kept: Vec<u8> = core::iter::from_fn(|| serial.read()).take(16).collect();
-    assert_eq!(kept, [b'y'; 16]);
+    let kept: Vec<u8> = core::iter::from_fn(|| serial.read()).collect();
+    assert_eq!(kept, [b'y'; 1000]);
+}
+
+/// On a board a byte may be on its way when the line is stopped, and 16 lie in the queue: it is not taken
+/// for an emulator.
+#[test]
+fn a_full_queue_and_a_byte_on_its_way_leave_the_queues_on() {
+    let model = Model::new(0);
+    model.send_from_outside(b"0123456789abcdef");
+    model.tick(200);
+    let mut serial = Serial::<_, 64, 16>::new(Pl011::new(&model));
+    serial.init(divisor());
+    assert_eq!((&model).read_lcr_h(), 0x70);
+    assert_eq!(serial.counts().received, 16);
 }
