@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::core_audit;
 use super::exit::ExitCode;
 use super::report::Report;
 use crate::arch::aarch64::mmu;
@@ -18,6 +19,9 @@ use crate::paging::Run;
 pub(super) extern "C" fn audit_live_tables() {
     if let Some(va) = low_half_mapping() {
         refuse(&Violation::LowHalfMapped { va });
+    }
+    if let Err(violation) = core_audit::check() {
+        refuse(&violation);
     }
     let Some(mut runs) = live_runs() else {
         panic!("no heap left to audit the live tables");
@@ -45,7 +49,7 @@ fn live_runs() -> Option<Vec<Run>> {
     Some(runs)
 }
 
-fn refuse(violation: &Violation) -> ! {
+fn refuse(violation: &dyn core::error::Error) -> ! {
     let title = "unsound live page tables";
     Report::begin(ExitCode::Audit, title, violation).end()
 }

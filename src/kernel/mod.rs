@@ -15,6 +15,8 @@ pub mod timers;
 #[cfg(target_os = "none")]
 pub mod console;
 #[cfg(target_os = "none")]
+mod core_audit;
+#[cfg(target_os = "none")]
 mod cross;
 #[cfg(target_os = "none")]
 mod exceptions;

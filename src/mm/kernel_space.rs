@@ -179,6 +179,23 @@ pub fn frame_statistics() -> Option<Statistics> {
     (frames.count().usable > 0).then(|| frames.statistics())
 }
 
+/// Whether the frame at `pa` is one of the allocator's: free, or with a user.
+#[must_use]
+pub fn is_allocatable(pa: PhysAddr) -> bool {
+    FRAMES.lock().has(pa)
+}
+
+/// The first entry of the empty table that is not empty: its index, and what it holds.
+#[must_use]
+pub fn empty_table_entry() -> Option<(usize, u64)> {
+    let first = (&raw const EMPTY_TABLE).cast::<u64>();
+    (0..ENTRIES).find_map(|index| {
+        // SAFETY: inside the static. Volatile: it is looked at because somebody may have written there.
+        let entry = unsafe { first.wrapping_add(index).read_volatile() };
+        (entry != 0).then_some((index, entry))
+    })
+}
+
 /// Adds `[start, end)` to the free frames. Returns how many frames that is.
 pub fn add_frames(start: PhysAddr, end: PhysAddr) -> usize {
     FRAMES.lock().add(start, end)

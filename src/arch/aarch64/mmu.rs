@@ -7,12 +7,15 @@ use core::arch::asm;
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{
-    ID_AA64MMFR0_EL1, MAIR_EL1, PAR_EL1, Readable, TCR_EL1, TTBR0_EL1, TTBR1_EL1, Writeable,
+    ID_AA64MMFR0_EL1, MAIR_EL1, PAR_EL1, Readable, SCTLR_EL1, TCR_EL1, TTBR0_EL1, TTBR1_EL1,
+    Writeable,
 };
 
 use super::tlb;
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::paging::format::aarch64_registers::{MAIR_EL1 as MAIR, TCR_EL1_EPD0, tcr_el1};
+use crate::paging::format::aarch64_registers::{
+    MAIR_EL1 as MAIR, SCTLR_EL1_MMU_OFF as SCTLR_EL1_RES1, SCTLR_EL1_MMU_ON, TCR_EL1_EPD0, tcr_el1,
+};
 
 /// The routine that switches TTBR1 (boot/start.S), at its low address.
 pub type SwitchRoutine = unsafe extern "C" fn(root: u64, empty: u64);
@@ -94,6 +97,63 @@ pub fn low_root() -> Option<PhysAddr> {
 #[must_use]
 pub fn low_table() -> PhysAddr {
     PhysAddr::new(TTBR0_EL1.get_baddr() as usize)
+}
+
+/// A register that decides what addresses mean to a core.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Register {
+    /// SCTLR_EL1 without its RES1 bits: what a core reads there is not said.
+    Sctlr,
+    /// TCR_EL1.
+    Tcr,
+    /// MAIR_EL1.
+    Mair,
+    /// TTBR0_EL1.
+    Ttbr0,
+    /// TTBR1_EL1.
+    Ttbr1,
+}
+
+impl Register {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Sctlr, Self::Tcr, Self::Mair, Self::Ttbr0, Self::Ttbr1];
+
+    /// As Arm's manual calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sctlr => "SCTLR_EL1",
+            Self::Tcr => "TCR_EL1",
+            Self::Mair => "MAIR_EL1",
+            Self::Ttbr0 => "TTBR0_EL1",
+            Self::Ttbr1 => "TTBR1_EL1",
+        }
+    }
+
+    /// This core's.
+    #[must_use]
+    pub fn read(self) -> u64 {
+        match self {
+            Self::Sctlr => SCTLR_EL1.get() & !SCTLR_EL1_RES1,
+            Self::Tcr => TCR_EL1.get(),
+            Self::Mair => MAIR_EL1.get(),
+            Self::Ttbr0 => TTBR0_EL1.get(),
+            Self::Ttbr1 => TTBR1_EL1.get(),
+        }
+    }
+
+    /// What it holds on every core that has given up the low half, with the tree at `high`.
+    #[must_use]
+    pub fn settled(self, empty: PhysAddr, high: PhysAddr) -> u64 {
+        let TranslationRegisters { mair, tcr } = translation_registers();
+        match self {
+            Self::Sctlr => SCTLR_EL1_MMU_ON & !SCTLR_EL1_RES1,
+            Self::Tcr => tcr | TCR_EL1_EPD0,
+            Self::Mair => mair,
+            Self::Ttbr0 => empty.as_usize() as u64,
+            Self::Ttbr1 => high.as_usize() as u64,
+        }
+    }
 }
 
 /// How an address is to be used.

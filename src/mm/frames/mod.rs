@@ -264,6 +264,12 @@ impl<'memory> FrameAllocator<'memory> {
         }
     }
 
+    /// Whether the frame at `pa` is one of these: free, or with a user. A reserved one is not.
+    #[must_use]
+    pub fn has(&self, pa: PhysAddr) -> bool {
+        self.buddies.block_of(frame_number(pa)).is_some()
+    }
+
     /// What [`allocate`](Self::allocate) does where [`allocate_hot`](Self::allocate_hot) has no
     /// frame: none is hot, or it makes a new peak.
     #[inline(always)]

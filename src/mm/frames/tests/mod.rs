@@ -41,6 +41,23 @@ fn an_order_is_a_power_of_two_of_frames() {
 }
 
 #[test]
+fn a_frame_is_ours_if_it_is_free_or_with_a_user_and_not_if_it_is_reserved() {
+    let mut metadata = metadata(1024);
+    let mut frames = FrameAllocator::new(&mut metadata);
+    frames.add(frame(1), frame(700));
+    frames.reserve(frame(5), frame(7));
+    let ours = |frames: &FrameAllocator, number: usize| frames.has(frame(number));
+    for (number, expected) in [(0, false), (1, true), (4, true), (5, false), (6, false)] {
+        assert_eq!(ours(&frames, number), expected, "frame {number}");
+    }
+    assert!(ours(&frames, 699) && !ours(&frames, 700) && !ours(&frames, 5000));
+    let user = frames.allocate().expect("a frame is free");
+    assert!(frames.has(user));
+    frames.free(user).expect("it was allocated");
+    assert!(frames.has(user), "it is hot");
+}
+
+#[test]
 fn without_ram_there_is_no_frame() {
     for covered in [0, 1, 1024] {
         let mut metadata = metadata(covered);

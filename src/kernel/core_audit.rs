@@ -1,0 +1,136 @@
+//! The audit of what each core stands on beside its tables: the registers that decide what its addresses
+//! mean, the table without entries that TTBR0 names, and the pages that a core may still come to.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use super::cross;
+use super::smp::{self, CoreState};
+use crate::addr::{PAGE_SIZE, PhysAddr};
+use crate::arch::aarch64::mmu::{self, Register};
+use crate::board::raspi3::{self, CORES};
+use crate::log;
+use crate::mm::{kernel_space, symbols};
+
+/// What must not be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Violation {
+    /// A core's register is not what it is on every core.
+    Register {
+        core: usize,
+        name: &'static str,
+        value: u64,
+        expected: u64,
+    },
+    /// The table without entries has one.
+    NotEmpty { index: usize, entry: u64 },
+    /// A frame that somebody else needs can be given out, or was.
+    GivenOut { pa: PhysAddr, what: &'static str },
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Register {
+                core,
+                name,
+                value,
+                expected,
+            } => write!(
+                f,
+                "{name} of core {core} is {value:#018x} instead of {expected:#018x}"
+            ),
+            Self::NotEmpty { index, entry } => {
+                let table = kernel_space::empty_table();
+                write!(
+                    f,
+                    "entry {index} of the empty table at {table} is {entry:#x}"
+                )
+            }
+            Self::GivenOut { pa, what } => {
+                write!(f, "the frame at {pa} can be given out: {what}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Violation {}
+
+/// Checks all of it, on every core that runs.
+///
+/// # Errors
+/// The first [`Violation`].
+pub(super) fn check() -> Result<(), Violation> {
+    if let Some((index, entry)) = kernel_space::empty_table_entry() {
+        return Err(Violation::NotEmpty { index, entry });
+    }
+    let running = (0..CORES).filter(|core| smp::state(*core) == CoreState::Online);
+    running.into_iter().try_for_each(check_registers)?;
+    check_frames()
+}
+
+fn check_registers(core: usize) -> Result<(), Violation> {
+    let (empty, high) = (kernel_space::empty_table(), mmu::high_root());
+    for (index, register) in Register::ALL.into_iter().enumerate() {
+        let value = match cross::call(core, read_register, index) {
+            Ok(value) => value as u64,
+            Err(error) => {
+                log!(
+                    "audit",
+                    "warning: the registers of core {core} are not known: {error}"
+                );
+                return Ok(());
+            }
+        };
+        let expected = register.settled(empty, high);
+        if value != expected {
+            let name = register.name();
+            return Err(Violation::Register {
+                core,
+                name,
+                value,
+                expected,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// On the core whose it is.
+fn read_register(index: usize) -> usize {
+    Register::ALL
+        .get(index)
+        .map_or(0, |register| register.read()) as usize
+}
+
+/// Page 0 is the board's; the vectors of EL2 and EL3 are kept for good, and the parking pages as long as a
+/// core may come to them.
+fn check_frames() -> Result<(), Violation> {
+    let image = symbols::image();
+    let parked = match (0..CORES).any(|core| smp::state(core) == CoreState::Absent) {
+        true => image.init,
+        false => image.park,
+    };
+    let first = raspi3::FIRMWARE_PAGE;
+    let page_0_end = PhysAddr::new(first.as_usize() + PAGE_SIZE);
+    for (start, end, what) in [
+        (first, page_0_end, "page 0 is the board's"),
+        (
+            image.park,
+            parked,
+            "an absent core may come to the parking pages",
+        ),
+        (
+            image.early,
+            image.text,
+            "EL2 and EL3 have their vectors there",
+        ),
+    ] {
+        let mut frames = (start.as_usize()..end.as_usize()).step_by(PAGE_SIZE);
+        if let Some(pa) = frames.find(|pa| kernel_space::is_allocatable(PhysAddr::new(*pa))) {
+            let pa = PhysAddr::new(pa);
+            return Err(Violation::GivenOut { pa, what });
+        }
+    }
+    Ok(())
+}
