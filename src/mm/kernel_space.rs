@@ -22,6 +22,9 @@ use crate::paging::{
 /// Bits of a physical address on the Cortex-A53 (DDI 0500, ID_AA64MMFR0_EL1.PARange).
 pub const PA_BITS: usize = 40;
 
+/// [`build`] leaves it out of RAM as what is below all of it.
+const _: () = assert!(raspi3::FIRMWARE_PAGE.as_usize() == 0);
+
 /// The kernel's page table.
 pub type KernelTable = A64PageTable<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
 /// A look at the tree of the high half.
@@ -203,8 +206,10 @@ pub fn add_frames(start: PhysAddr, end: PhysAddr) -> usize {
 
 /// The final map of image, RAM and devices; nobody uses it yet. `ram` is sorted, whole frames.
 ///
-/// `.init` is left out: it becomes free frames. The parking pages are read-only: cores may stand
-/// there with their caches off. `.early` is read-only for good: EL2 and EL3 have their vectors there.
+/// The image and the firmware's page are mapped whether `ram` has them or not: the kernel stands on
+/// the one, and calls the other cores through the other. `.init` is left out: it becomes free
+/// frames. The parking pages are read-only: cores may stand there with their caches off. `.early` is
+/// read-only for good: EL2 and EL3 have their vectors there.
 ///
 /// # Errors
 /// [`PagingError::NoMemory`].
@@ -224,8 +229,10 @@ pub fn build(
         };
         map_linear(&mut table, region.start, region.end, flags)?;
     }
+    let firmware_end = PhysAddr::new(raspi3::FIRMWARE_PAGE.as_usize() + PAGE_SIZE);
+    map_linear(&mut table, raspi3::FIRMWARE_PAGE, firmware_end, READ_WRITE)?;
     for (start, end) in ram {
-        let below = (start, end.min(image.park));
+        let below = (start.max(firmware_end), end.min(image.park));
         let above = (start.max(image.end), end);
         for (start, end) in [below, above] {
             map_linear(&mut table, start, end, READ_WRITE)?;
