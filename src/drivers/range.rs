@@ -194,24 +194,9 @@ impl<const N: usize> RangeList<N> {
         }
     }
 
-    /// The same ranges in a list with more room.
-    #[must_use]
-    pub fn widened<const M: usize>(&self) -> RangeList<M> {
-        const { assert!(N <= M) };
-        let mut ranges = [RangeList::<M>::UNUSED; M];
-        for (wide, range) in ranges.iter_mut().zip(self.iter()) {
-            *wide = *range;
-        }
-        RangeList {
-            ranges,
-            len: self.len,
-        }
-    }
-
-    /// The same addresses, sorted, and ranges that overlap or touch made one.
+    /// Sorts the ranges, and makes those that overlap or touch one.
     #[inline(never)]
-    #[must_use]
-    pub fn merged(mut self) -> Self {
+    pub fn merge(&mut self) {
         // By insertion: the lists are short, and `core`'s sort takes more code than all of this
         // file.
         for sorted in 1..self.len {
@@ -233,12 +218,10 @@ impl<const N: usize> RangeList<N> {
             }
         }
         self.len = kept;
-        self
     }
 
-    /// What `part` leaves of each range, in the same order.
-    #[must_use]
-    pub fn filter_map(mut self, part: impl Fn(PhysRange) -> Option<PhysRange>) -> Self {
+    /// Leaves of each range what `part` does, in the same order.
+    pub fn filter_map(&mut self, part: impl Fn(PhysRange) -> Option<PhysRange>) {
         let mut kept: usize = 0;
         for index in 0..self.len {
             if let Some(range) = part(self.ranges[index]) {
@@ -247,23 +230,32 @@ impl<const N: usize> RangeList<N> {
             }
         }
         self.len = kept;
-        self
     }
 
-    /// What `hole` leaves of each range, in the same order.
+    /// Leaves of each range what lies outside `hole`; the part above it goes to the end of the list if there
+    /// is one below it, too.
     ///
     /// # Errors
     ///
-    /// [`Full`], if parts fall in two and there is no room for them.
+    /// [`Full`], if parts fall in two and there is no room for them: those above the hole are left out.
     #[inline(never)]
-    pub fn without(&self, hole: PhysRange) -> Result<Self, Full> {
-        let mut rest = Self::new();
-        for range in self.iter() {
-            for part in range.without(hole).into_iter().flatten() {
-                rest.push(part)?;
+    pub fn remove(&mut self, hole: PhysRange) -> Result<(), Full> {
+        let mut result = Ok(());
+        // From the end on: what is pushed was looked at.
+        for index in (0..self.len).rev() {
+            match self.ranges[index].without(hole) {
+                [None, None] => {
+                    self.ranges.copy_within(index + 1..self.len, index);
+                    self.len -= 1;
+                }
+                [Some(part), None] | [None, Some(part)] => self.ranges[index] = part,
+                [Some(below), Some(above)] => {
+                    self.ranges[index] = below;
+                    result = result.and(self.push(above));
+                }
             }
         }
-        Ok(rest)
+        result
     }
 
     /// Bytes in all ranges together, as many as an address can count.
@@ -364,10 +356,29 @@ mod tests {
 
     #[test]
     fn a_hole_in_a_full_list_is_refused_only_if_it_splits() {
-        let list = RangeList::<1>::of(range(0, 8));
-        assert_eq!(list.without(range(0, 4)), Ok(RangeList::of(range(4, 4))));
-        assert_eq!(list.without(range(2, 4)), Err(Full { capacity: 1 }));
-        assert_eq!(list.without(range(0, 8)), Ok(RangeList::new()));
+        let less = |hole| {
+            let mut list = RangeList::<1>::of(range(0, 8));
+            (list.remove(hole), list)
+        };
+        assert_eq!(less(range(0, 4)), (Ok(()), RangeList::of(range(4, 4))));
+        assert_eq!(less(range(0, 8)), (Ok(()), RangeList::new()));
+        // Then less is left, never more.
+        let full = Err(Full { capacity: 1 });
+        assert_eq!(less(range(2, 4)), (full, RangeList::of(range(0, 2))));
+    }
+
+    #[test]
+    fn a_hole_leaves_what_each_range_has_outside_it() {
+        let mut list = RangeList::<5>::new();
+        for range in [range(0, 4), range(8, 2), range(10, 10), range(30, 5)] {
+            list.push(range).expect("room");
+        }
+        assert_eq!(list.remove(range(2, 10)), Ok(()));
+        assert_eq!(*list, [range(0, 2), range(12, 8), range(30, 5)]);
+        assert_eq!(list.remove(range(14, 2)), Ok(()));
+        list.merge();
+        let rest = [range(0, 2), range(12, 2), range(16, 4), range(30, 5)];
+        assert_eq!(*list, rest);
     }
 
     #[test]
@@ -405,7 +416,8 @@ mod tests {
                 let part = parts[(rotation + index * 2) % parts.len()];
                 assert_eq!(list.push(part), Ok(()));
             }
-            assert_eq!(*list.merged(), [range(0, 3), range(4, 6)]);
+            list.merge();
+            assert_eq!(*list, [range(0, 3), range(4, 6)]);
         }
     }
 }

@@ -4,12 +4,11 @@ use super::live_audit::audit_live_tables;
 use super::machine::{self, Machine};
 use super::smp::BootMemory;
 use super::{console, interrupts, per_core, shell, smp};
-use crate::addr::{PAGE_SIZE, PhysAddr};
+use crate::addr::PAGE_SIZE;
 use crate::arch::aarch64::zero::zero;
 use crate::arch::aarch64::{cpu, exception, mmu, tlb};
 use crate::board::raspi3;
 use crate::console::Size;
-use crate::drivers::range::PhysRange;
 use crate::log;
 use crate::mm::frames::{FrameAllocator, FrameState};
 use crate::mm::kernel_space::{self, KernelTable, linear, live_view};
@@ -86,19 +85,18 @@ extern "C" fn give_up_low_half() {
 
 /// Gives RAM to the frame allocator, less what is in use.
 fn take_frames(machine: &Machine) {
-    let image = symbols::image();
-    let ram = &machine.ram.ram;
+    let ram = &machine.reserved.mapped;
     let Some(last) = ram.last() else {
         panic!("no RAM: not even that in which the kernel lies");
     };
-    let tree_place = machine.tree.as_ref().ok().map(|(_, place)| place);
     let entries = FrameAllocator::metadata_for(last.end().as_usize());
-    let in_use = || machine.reserved.kept.iter().chain(tree_place);
-    let place = free_place(image.end, entries * size_of::<FrameState>(), ram, in_use);
+    let bytes = entries * size_of::<FrameState>();
+    let Some(place) = machine.reserved.free_place(bytes) else {
+        panic!("no {bytes:#x} bytes of RAM in one piece for frame metadata");
+    };
 
     let first = linear(place.base()).as_usize() as *mut FrameState;
-    // SAFETY: the place is whole frames of RAM behind the image that nobody else uses, mapped
-    // read-write.
+    // SAFETY: the place is whole frames of RAM that nobody else uses, mapped read-write.
     unsafe { zero(first.cast(), place.size()) };
     // SAFETY: as above; all zero is a state, and `entries` entries fit; it is reserved below.
     let metadata = unsafe { core::slice::from_raw_parts_mut(first, entries) };
@@ -106,43 +104,15 @@ fn take_frames(machine: &Machine) {
     for range in ram.iter() {
         frames.add(range.base(), range.end());
     }
-    frames.reserve(
-        raspi3::FIRMWARE_PAGE,
-        PhysAddr::new(raspi3::FIRMWARE_PAGE.as_usize() + PAGE_SIZE),
-    );
-    frames.reserve(image.park, image.end);
-    frames.reserve(place.base(), place.end());
-    for range in in_use() {
+    for range in machine.reserved.in_use().chain([place]) {
         frames.reserve(range.base(), range.end());
     }
     kernel_space::set_frames(frames);
 }
 
-/// The first `bytes` bytes of RAM from `from` on, whole frames, that touch nothing in use.
-fn free_place<'a, I: Iterator<Item = &'a PhysRange>>(
-    from: PhysAddr,
-    bytes: usize,
-    ram: &[PhysRange],
-    in_use: impl Fn() -> I,
-) -> PhysRange {
-    let size = bytes.next_multiple_of(PAGE_SIZE);
-    let mut start = from.as_usize().next_multiple_of(PAGE_SIZE);
-    loop {
-        let place = PhysRange::new(PhysAddr::new(start), size);
-        let Some(place) = place.filter(|place| ram.iter().any(|range| range.contains(*place)))
-        else {
-            panic!("no RAM behind the image for {bytes:#x} bytes of frame metadata");
-        };
-        match in_use().find(|range| range.intersection(place).is_some()) {
-            Some(range) => start = range.end().as_usize().next_multiple_of(PAGE_SIZE),
-            None => return place,
-        }
-    }
-}
-
 /// The final map: image, RAM, devices; every core's stacks and the heap in the kernel window.
 fn final_map(machine: &Machine) -> PagingResult<KernelTable> {
-    let ram = machine.ram.ram.iter();
+    let ram = machine.reserved.mapped.iter();
     let ram = ram.map(|range| (range.base(), range.end()));
     let mut table = kernel_space::build(&symbols::image(), ram)?;
     for pages in (0..raspi3::CORES).flat_map(layout::stacks) {

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod reserved;
+mod room;
 
 use core::fmt;
 
@@ -212,14 +213,18 @@ pub fn ram_from(tree: Option<&Facts>, claims: MailboxClaims, certain: &Certain) 
                     mailbox_bytes: mailbox.size(),
                 });
             }
-            let both = tree.filter_map(|range| range.intersection(mailbox));
+            let mut both = tree;
+            both.filter_map(|range| range.intersection(mailbox));
             (both, Source::Both)
         }
         (Some(tree), None) => (tree, Source::DeviceTree),
         (None, Some(mailbox)) => (Ram::of(mailbox), Source::Mailbox),
         (None, None) => (Ram::of(ASSUMED), Source::Assumed),
     };
-    let ram = videocore.map_or(named, |share| less(&named, share));
+    let mut ram = named;
+    if let Some(share) = videocore {
+        remove(&mut ram, share);
+    }
     let taken = named.total_size() - ram.total_size();
     Decision {
         ram,
@@ -236,12 +241,13 @@ pub fn ram_from(tree: Option<&Facts>, claims: MailboxClaims, certain: &Certain) 
     }
 }
 
-/// What the VideoCore's `share` leaves of RAM, in whole frames.
-fn less(ram: &Ram, share: PhysRange) -> Ram {
-    match ram.without(share) {
-        Ok(rest) => in_frames(rest),
-        Err(full) => unreachable!("{full}: RAM has room for a split by the VideoCore"),
-    }
+/// Leaves of RAM what lies outside the VideoCore's `share`, in whole frames.
+fn remove(ram: &mut Ram, share: PhysRange) {
+    let Ok(()) = ram.remove(share) else {
+        unreachable!("RAM has room for a split by the VideoCore");
+    };
+    ram.merge();
+    ram.filter_map(whole_frames);
 }
 
 fn split<T, E>(claim: Option<Result<T, E>>) -> (Option<T>, Option<E>) {
@@ -256,7 +262,14 @@ fn from_tree(facts: &Facts, certain: &Certain) -> Result<Ram, Refused> {
     for &claimed in facts.memory.iter() {
         check_limit(claimed, certain)?;
     }
-    let ram = in_frames(facts.memory.widened().merged());
+    let mut ram = Ram::new();
+    for &claimed in facts.memory.iter() {
+        let Ok(()) = ram.push(claimed) else {
+            unreachable!("RAM has room for every range that a tree can name");
+        };
+    }
+    ram.merge();
+    ram.filter_map(whole_frames);
     if ram.iter().any(|range| range.contains(certain.kernel)) {
         Ok(ram)
     } else {
@@ -301,12 +314,6 @@ const fn kernel_outside(certain: &Certain) -> Refused {
     Refused::KernelOutside {
         kernel: certain.kernel,
     }
-}
-
-/// The whole frames of each range.
-#[inline(never)]
-fn in_frames(ram: Ram) -> Ram {
-    ram.filter_map(whole_frames)
 }
 
 fn whole_frames(range: PhysRange) -> Option<PhysRange> {

@@ -8,7 +8,7 @@
 //! | lies outside RAM | there is nothing to keep |
 //! | overlaps the image | the image is the kernel's; the rest is kept, and it is reported |
 //! | is empty, or reaches past the last address | ignored, and reported |
-//! | leaves the kernel too little RAM to run | ignored, and reported |
+//! | leaves the kernel no [`ROOM_BYTES`] in one piece | ignored, and reported |
 //! | is `no-map` as well | left out of RAM as a whole: neither a frame nor mapped |
 //!
 //! One that equals another, or contains it, is no conflict: loaders put a place into the reservation
@@ -22,21 +22,33 @@
 use core::fmt;
 
 use super::Ram;
+use super::room::Pieces;
 use crate::addr::PAGE_SIZE;
 use crate::drivers::device_tree::{Mapping, RESERVED_RANGES, Reservation};
 use crate::drivers::range::PhysRange;
 
-/// Bytes in one piece behind the image that the kernel insists on: metadata of all frames (at most
-/// 1 MiB), page tables, stacks, the heap, and something to work with.
+/// Bytes of free RAM in one piece that the kernel insists on: metadata of its frames, page tables,
+/// stacks, the heap, and something to work with. The kernel, which knows their sizes, checks that it
+/// is enough.
 pub const ROOM_BYTES: usize = 8 << 20;
 
-/// Places that a reservation cannot take from the kernel.
+/// What is in use before any reservation is looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Needed {
-    /// The image, whole frames.
+    /// The image, whole frames: it is the kernel's, whatever is reserved.
     pub image: PhysRange,
     /// The frame in which cores wait: it stays mapped until they run.
     pub firmware_page: PhysRange,
+    /// The device tree.
+    pub tree: Option<PhysRange>,
+}
+
+impl Needed {
+    fn all(&self) -> impl Iterator<Item = PhysRange> {
+        [Some(self.image), Some(self.firmware_page), self.tree]
+            .into_iter()
+            .flatten()
+    }
 }
 
 /// What became of a reservation.
@@ -134,37 +146,50 @@ impl fmt::Display for Judged {
     }
 }
 
-/// All reservations of a tree, judged.
-#[derive(Clone, Debug, Default)]
+/// All reservations, judged.
+#[derive(Clone, Debug)]
 pub struct Reserved {
     /// Whole frames that are nobody's, merged: at most one more range than there are reservations,
     /// for what lies below the image and what lies above it ends at its edges.
     pub kept: Ram,
+    /// RAM less what may not be mapped.
+    pub mapped: Ram,
+    needed: Needed,
     judged: [Option<Judged>; RESERVED_RANGES],
 }
 
 impl Reserved {
-    /// Judges what is `asked` of `ram`, and takes out of `ram` what may not be mapped:
-    /// [`RESERVED_RANGES`] at most, the rest is not looked at.
+    /// Judges what is `asked` of `ram`: [`RESERVED_RANGES`] at most, the rest is not looked at.
     #[inline(never)]
     #[must_use]
-    pub fn judge(asked: &[Reservation], ram: &mut Ram, needed: &Needed) -> Self {
-        let mut reserved = Self::default();
-        let mut unmapped = Ram::new();
+    pub fn judge(asked: &[Reservation], ram: &Ram, needed: Needed) -> Self {
+        let mut reserved = Self {
+            kept: Ram::new(),
+            mapped: *ram,
+            needed,
+            judged: [None; RESERVED_RANGES],
+        };
         for (index, &reservation) in asked.iter().take(RESERVED_RANGES).enumerate() {
-            let verdict = reserved.place(reservation, ram, needed, &mut unmapped);
+            let verdict = reserved.place(reservation, ram);
             reserved.judged[index] = Some(Judged {
                 reservation,
                 verdict,
             });
         }
-        for hole in unmapped.iter() {
-            let Ok(rest) = ram.without(*hole) else {
-                unreachable!("RAM has room for a split by every range that is kept");
-            };
-            *ram = rest;
-        }
+        reserved.mapped.merge();
         reserved
+    }
+
+    /// Everything that is not free: what the kernel needs, and what is kept.
+    pub fn in_use(&self) -> impl Iterator<Item = PhysRange> {
+        self.needed.all().chain(self.kept.iter().copied())
+    }
+
+    /// `bytes` bytes in one piece that nobody has, whole frames: there are at least [`ROOM_BYTES`],
+    /// unless RAM never had so many.
+    #[must_use]
+    pub fn free_place(&self, bytes: usize) -> Option<PhysRange> {
+        Pieces::new(&self.mapped, || self.in_use()).place(bytes, self.needed.image)
     }
 
     /// Every reservation with its answer, in the order of the tree.
@@ -174,13 +199,7 @@ impl Reserved {
 
     /// Judges one, and keeps what is to be kept of it.
     #[inline(never)]
-    fn place(
-        &mut self,
-        reservation: Reservation,
-        ram: &Ram,
-        needed: &Needed,
-        unmapped: &mut Ram,
-    ) -> Verdict {
+    fn place(&mut self, reservation: Reservation, ram: &Ram) -> Verdict {
         let Some(range) = reservation.range() else {
             return match reservation.size {
                 0 => Verdict::Empty,
@@ -191,22 +210,24 @@ impl Reserved {
             return Verdict::OutsideRam;
         };
         let frames = in_ram.aligned_outward(PAGE_SIZE).unwrap_or(in_ram);
-        let mut kept = self.kept;
-        push_parts(&mut kept, frames, needed.image);
-        let bytes = room(ram, needed.image, &kept);
-        if bytes < ROOM_BYTES && bytes < room(ram, needed.image, &self.kept) {
+        let bytes = Pieces::new(ram, || self.in_use().chain([frames])).largest();
+        if bytes < ROOM_BYTES && bytes < Pieces::new(ram, || self.in_use()).largest() {
             return Verdict::NoRoom { bytes };
         }
-        self.kept = kept;
+        let Needed {
+            image,
+            firmware_page,
+            ..
+        } = self.needed;
+        push_parts(&mut self.kept, frames, image);
         let forbidden = reservation.mapping == Mapping::Forbidden;
         if forbidden {
-            forbid(unmapped, frames, needed);
+            forbid(&mut self.mapped, frames, &self.needed);
         }
-        if range.intersection(needed.image).is_some() {
-            let image = needed.image;
+        if range.intersection(image).is_some() {
             return Verdict::Image { image };
         }
-        match frames.intersection(needed.firmware_page) {
+        match frames.intersection(firmware_page) {
             Some(page) if forbidden => Verdict::FirmwarePage { page },
             _ => match self.overlapped(range) {
                 Some(other) => Verdict::Overlaps { other },
@@ -230,10 +251,15 @@ impl Reserved {
     }
 }
 
-/// Adds `frames` to what is not mapped, but for what has to be.
-fn forbid(unmapped: &mut Ram, frames: PhysRange, needed: &Needed) {
+/// Takes `frames` out of what is mapped, but for what has to be.
+#[inline(never)]
+fn forbid(mapped: &mut Ram, frames: PhysRange, needed: &Needed) {
     for part in frames.without(needed.firmware_page).into_iter().flatten() {
-        push_parts(unmapped, part, needed.image);
+        for part in part.without(needed.image).into_iter().flatten() {
+            let Ok(()) = mapped.remove(part) else {
+                unreachable!("RAM has room for a split by every range that is kept");
+            };
+        }
     }
 }
 
@@ -252,21 +278,5 @@ fn push_parts(list: &mut Ram, range: PhysRange, hole: PhysRange) {
             unreachable!("there is room for the parts of every reservation");
         };
     }
-    *list = list.merged();
-}
-
-/// Bytes of the largest piece of RAM behind the image that nothing in `kept`, sorted, touches.
-#[inline(never)]
-fn room(ram: &Ram, image: PhysRange, kept: &Ram) -> usize {
-    let mut most = 0;
-    for range in ram.iter() {
-        let mut start = range.base().max(image.end());
-        for hole in kept.iter().filter(|hole| hole.end() > range.base()) {
-            let end = range.end().min(hole.base());
-            most = most.max(end.checked_sub(start).unwrap_or(0));
-            start = start.max(hole.end());
-        }
-        most = most.max(range.end().checked_sub(start).unwrap_or(0));
-    }
-    most
+    list.merge();
 }

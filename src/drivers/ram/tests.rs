@@ -226,6 +226,7 @@ fn needed() -> Needed {
     Needed {
         image: IMAGE,
         firmware_page: range(0, 0x1000),
+        tree: None,
     }
 }
 
@@ -255,10 +256,11 @@ fn judge(asked: &[Reservation]) -> (Reserved, std::vec::Vec<Verdict>) {
 
 /// The same, with what of the RAM may be mapped.
 fn judge_and_map(asked: &[Reservation]) -> (Reserved, Ram, std::vec::Vec<Verdict>) {
-    let mut ram = Ram::of(range(0, 0x1000_0000));
-    let reserved = Reserved::judge(asked, &mut ram, &needed());
+    let ram = Ram::of(range(0, 0x1000_0000));
+    let reserved = Reserved::judge(asked, &ram, needed());
     let verdicts = reserved.judged().map(|judged| judged.verdict).collect();
-    (reserved, ram, verdicts)
+    let mapped = reserved.mapped;
+    (reserved, mapped, verdicts)
 }
 
 #[test]
@@ -452,8 +454,8 @@ fn whatever_is_asked_no_frame_is_both_reserved_and_given_away() {
                 }
             })
             .collect();
-        let mut mappable = ram;
-        let reserved = Reserved::judge(&asked, &mut mappable, &needed());
+        let reserved = Reserved::judge(&asked, &ram, needed());
+        let mappable = reserved.mapped;
         let is_in = |list: &[PhysRange], frame: PhysRange| {
             list.iter().any(|range| range.intersection(frame).is_some())
         };

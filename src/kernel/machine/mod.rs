@@ -24,11 +24,14 @@ use crate::drivers::mailbox::{
     MacAddress, MailboxError, MemoryAnswer, SetClockRate, VideoCoreMemory,
 };
 use crate::drivers::pl011::{BaudError, Divisor};
-use crate::drivers::ram::{Certain, Decision, MailboxClaims, Needed, Reserved, ram_from};
+use crate::drivers::ram::{
+    Certain, Decision, MailboxClaims, Needed, ROOM_BYTES, Reserved, ram_from,
+};
 use crate::drivers::range::PhysRange;
 use crate::log;
+use crate::mm::frames::{FrameAllocator, FrameState};
 use crate::mm::kernel_space::linear;
-use crate::mm::symbols;
+use crate::mm::{layout, symbols};
 
 pub(super) use describe::describe;
 use firmware::ask;
@@ -50,9 +53,9 @@ pub(super) struct Machine {
     pub(super) uart_clock: UartClock,
     /// The board's Ethernet address.
     pub(super) mac: Result<MacAddress, MailboxError>,
-    /// What is RAM, less what may not be mapped.
+    /// What is RAM.
     pub(super) ram: Decision,
-    /// What of it the device tree reserves.
+    /// What of it is reserved, and what may be mapped.
     pub(super) reserved: Reserved,
 }
 
@@ -126,9 +129,10 @@ pub(super) fn discover(dtb: u64) -> &'static Machine {
 #[inline(never)]
 fn settle(tree: &'static Tree, uart_clock: UartClock) -> Machine {
     let facts = tree.as_ref().ok().map(|(facts, _)| facts);
-    let mut ram = ram_from(facts, claims(), &certain());
+    let ram = ram_from(facts, claims(), &certain());
     let asked = facts.map_or(&[][..], |facts| &facts.reservations);
-    let reserved = Reserved::judge(asked, &mut ram.ram, &needed());
+    let place = tree.as_ref().ok().map(|(_, place)| *place);
+    let reserved = Reserved::judge(asked, &ram.ram, needed(place));
     Machine {
         revision: ask(BoardRevision).map(Revision),
         serial: ask(BoardSerial),
@@ -158,33 +162,45 @@ fn claims() -> MailboxClaims {
     }
 }
 
-/// What no reservation takes from the kernel.
-fn needed() -> Needed {
+/// The image, whole frames.
+fn image() -> PhysRange {
     let image = symbols::image();
-    let (Some(image), Some(firmware_page)) = (
-        PhysRange::between(image.park, image.end),
-        PhysRange::new(raspi3::FIRMWARE_PAGE, PAGE_SIZE),
-    ) else {
-        unreachable!("the image and a page are not empty");
+    let Some(image) = PhysRange::between(image.park, image.end) else {
+        unreachable!("the image is not empty");
+    };
+    image
+}
+
+/// What is in use before any reservation is looked at.
+fn needed(tree: Option<PhysRange>) -> Needed {
+    let Some(firmware_page) = PhysRange::new(raspi3::FIRMWARE_PAGE, PAGE_SIZE) else {
+        unreachable!("a page is not empty");
     };
     Needed {
-        image,
+        image: image(),
         firmware_page,
+        tree,
     }
 }
 
-/// What must be RAM: the image, and what is above it in the first 2 MiB.
+/// What must be RAM: the image.
 fn certain() -> Certain {
-    let first_block = PhysAddr::new(2 << 20);
-    let Some(kernel) = PhysRange::between(raspi3::LOAD_ADDRESS, first_block) else {
-        unreachable!("the image begins in the first 2 MiB");
-    };
     Certain {
         ram_limit: PhysAddr::new(raspi3::RAM_LIMIT),
         chip_end: PhysAddr::new(raspi3::RAM_CHIP_SIZE),
-        kernel,
+        kernel: image(),
     }
 }
+
+/// What the kernel takes before anything works fits into the room that reservations leave it,
+/// several times: the rest is to work with.
+const _: () = {
+    let metadata = FrameAllocator::metadata_for(raspi3::RAM_LIMIT) * size_of::<FrameState>();
+    let stacks = layout::stacks(0);
+    let [emergency, exception, main] = [stacks[0].size, stacks[1].size, stacks[2].size];
+    let stacks = raspi3::CORES * (emergency + exception + main);
+    assert!(2 * (metadata + stacks + layout::HEAP_SIZE) <= ROOM_BYTES);
+};
 
 /// The lines that need nothing of the firmware.
 fn greet() {
