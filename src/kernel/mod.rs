@@ -3,13 +3,15 @@
 //!
 //! Pure: the deadlines of a core ([`timers`]), counter ticks as nanoseconds ([`clock`]), who has
 //! which interrupt ([`irq_table`]) and which comes too often ([`irq_storm`]), the idle share
-//! ([`idle`]), how long one waits for another ([`patience`]). The rest needs the machine.
+//! ([`idle`]), how long one core waits for another ([`patience`]), how cores agree ([`protocol`]).
+//! The rest needs the machine.
 
 pub mod clock;
 pub mod idle;
 pub mod irq_storm;
 pub mod irq_table;
 pub mod patience;
+pub mod protocol;
 pub mod timers;
 
 #[cfg(target_os = "none")]

@@ -7,9 +7,45 @@
 /// A second.
 const S: u64 = 1_000_000_000;
 
+/// The UART takes no byte: its interrupt is gone, and it is polled from then on. Its queue of 16 empties
+/// in 1.4 ms at 115200 baud.
+pub const UART_NS: u64 = S / 50;
+/// The console's turn, for who prints and for who reports. The text before leaves its queue of 4 KiB in
+/// 0.36 s at 115200 baud.
+pub const CONSOLE_TURN_NS: u64 = S;
+/// The turn to report. Whoever has it may wait for the console's turn, and prints some 2 KiB.
+pub const REPORT_TURN_NS: u64 = 3 * S;
+/// The reports of other cores, before one ends the machine; as much longer does everybody wait while
+/// somebody reports.
+pub const REPORTS_NS: u64 = 4 * S;
+/// That the others stop.
+pub const STOP_NS: u64 = S;
+/// That the others stand still. One of them may be printing a report.
+pub const STAND_NS: u64 = 2 * S;
+/// Being held. The conductor may be waiting for another core.
+pub const HELD_NS: u64 = 2 * STAND_NS;
+/// The right to hold others.
+pub const CONDUCTOR_NS: u64 = HELD_NS + S;
+/// A lock. Its holder may be holding other cores.
+pub const LOCK_NS: u64 = 5 * S;
 /// The answer to a call.
 pub const ANSWER_NS: u64 = 3 * S;
+/// A sign of life, for `cpus`.
+pub const SIGN_NS: u64 = S;
+/// An answer, or a sign, of a core that is known to be silent.
+pub const SILENT_NS: u64 = S / 10;
+/// That such a core stands still.
+pub const SILENT_STAND_NS: u64 = S / 1000;
 /// The end of a job that was asked to end. A job may be waiting for an answer.
 pub const JOB_END_NS: u64 = 5 * S;
+/// The firmware's other questions, each of which it may leave unanswered for a second.
+pub const FIRMWARE_NS: u64 = 2 * S;
 
-const _: () = assert!(JOB_END_NS > ANSWER_NS);
+const _: () = {
+    assert!(CONSOLE_TURN_NS > UART_NS);
+    assert!(REPORT_TURN_NS > CONSOLE_TURN_NS);
+    assert!(REPORTS_NS > REPORT_TURN_NS);
+    assert!(HELD_NS > STAND_NS);
+    assert!(LOCK_NS > HELD_NS);
+    assert!(JOB_END_NS > ANSWER_NS);
+};
