@@ -25,6 +25,10 @@ use core::fmt;
 /// More locks than this are never held by one core.
 pub const MAX_HELD: usize = 16;
 
+/// Locks have this rank or a higher one. Below are things that a core has for longer, with its interrupts
+/// as they were: who has one may take locks.
+pub const FIRST_LOCK: u8 = 10;
+
 /// What locks have in common: a name for reports and a place in the order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LockClass {
@@ -65,6 +69,14 @@ pub enum OrderViolation {
         /// The released one.
         released: &'static LockClass,
     },
+    /// The core was about to wait for another core, or an interrupt, with something in its hands that
+    /// the other may need.
+    Waits {
+        /// The held one with the highest rank.
+        held: &'static LockClass,
+        /// What it was about to wait for.
+        what: &'static str,
+    },
 }
 
 impl fmt::Display for OrderViolation {
@@ -76,6 +88,7 @@ impl fmt::Display for OrderViolation {
             }
             Self::LetIn { held } => write!(f, "interrupts let in while holding {held}"),
             Self::NotHeld { released } => write!(f, "{released} released and not held"),
+            Self::Waits { held, what } => write!(f, "wait for {what} while holding {held}"),
         }
     }
 }
@@ -140,10 +153,22 @@ impl HeldLocks {
     /// To be called before the core lets interrupts in.
     ///
     /// # Errors
-    /// [`OrderViolation::LetIn`] if it holds a lock.
+    /// [`OrderViolation::LetIn`] if it holds a lock: anything from rank [`FIRST_LOCK`] on.
     pub fn let_in(&self) -> Result<(), OrderViolation> {
         match self.held().last() {
-            Some(held) => Err(OrderViolation::LetIn { held }),
+            Some(held) if held.rank >= FIRST_LOCK => Err(OrderViolation::LetIn { held }),
+            _ => Ok(()),
+        }
+    }
+
+    /// To be called before the core waits for `what`, which is no lock: another core's answer, an
+    /// interrupt.
+    ///
+    /// # Errors
+    /// [`OrderViolation::Waits`] if it holds anything.
+    pub fn wait(&self, what: &'static str) -> Result<(), OrderViolation> {
+        match self.held().last() {
+            Some(held) => Err(OrderViolation::Waits { held, what }),
             None => Ok(()),
         }
     }
@@ -253,6 +278,20 @@ mod tests {
     }
 
     #[test]
+    fn who_holds_anything_waits_for_nobody() {
+        let mut locks = HeldLocks::new();
+        assert_eq!(locks.wait("an answer"), Ok(()));
+        for class in [&MAP, &FRAMES] {
+            locks.acquire(class).expect("in order");
+            let (held, what) = (class, "an answer");
+            assert_eq!(locks.wait(what), Err(OrderViolation::Waits { held, what }));
+        }
+        locks.release(&MAP).expect("held");
+        locks.release(&FRAMES).expect("held");
+        assert_eq!(locks.wait("an answer"), Ok(()));
+    }
+
+    #[test]
     fn reports_name_both_locks() {
         let texts = [
             OrderViolation::Inverted {
@@ -261,6 +300,10 @@ mod tests {
             },
             OrderViolation::TooMany { wanted: &MAP },
             OrderViolation::NotHeld { released: &MAP },
+            OrderViolation::Waits {
+                held: &MAP,
+                what: "an answer",
+            },
         ]
         .map(|violation| violation.to_string());
         assert_eq!(
@@ -269,6 +312,7 @@ mod tests {
                 "map (rank 20) wanted while holding frames (rank 30)",
                 "map (rank 20) wanted while holding 16 locks",
                 "map (rank 20) released and not held",
+                "wait for an answer while holding map (rank 20)",
             ]
         );
     }
