@@ -3,6 +3,7 @@
 use core::cell::UnsafeCell;
 use core::fmt::{self, Write};
 use core::mem::MaybeUninit;
+use core::ops::Range;
 
 use super::console;
 use super::time;
@@ -11,6 +12,9 @@ use crate::lock_class;
 
 /// Bytes of log that are kept: the oldest go first.
 const CAPACITY: usize = 16 << 10;
+
+/// Bytes that are copied at a time while the log is shown.
+const PART: usize = 128;
 
 /// The kept bytes, in memory that is not cleared.
 struct Memory(UnsafeCell<MaybeUninit<[u8; CAPACITY]>>);
@@ -35,6 +39,20 @@ impl Ring {
     fn slot(index: usize) -> *mut u8 {
         MEMORY.0.get().cast::<u8>().wrapping_add(index % CAPACITY)
     }
+
+    /// Copies what is still kept of the bytes `wanted` to `part`, from the first on, as far as it goes.
+    /// Returns the number of the first, and how many were copied.
+    fn copy(&self, wanted: Range<usize>, part: &mut [u8]) -> (usize, usize) {
+        let first = wanted.start.max(self.written.saturating_sub(CAPACITY));
+        let kept = first..wanted.end.min(self.written);
+        let mut count = 0;
+        for (byte, index) in part.iter_mut().zip(kept) {
+            // SAFETY: the slot was written, by the invariant, and `self` is the lock's.
+            *byte = unsafe { Self::slot(index).read() };
+            count += 1;
+        }
+        (first, count)
+    }
 }
 
 impl Write for Ring {
@@ -55,21 +73,26 @@ pub fn line(text: fmt::Arguments<'_>) {
     console::print(format_args!("{stamp} {text}\n"));
 }
 
-/// Writes what is kept to `out`, from the first whole line on.
+/// Writes what is kept to `out`, from the first whole line on, as far as it was kept when this began.
+/// Nothing is printed with the lock held: that would keep interrupts out for as long as the line takes.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn replay(out: &mut dyn Write) -> fmt::Result {
-    let ring = RING.lock();
-    let first = ring.written.saturating_sub(CAPACITY);
-    let mut whole = first == 0;
-    for index in first..ring.written {
-        // SAFETY: the slot was written, by the invariant, and `ring` is the lock's.
-        let byte = unsafe { Ring::slot(index).read() };
-        if whole {
-            out.write_char(char::from(byte))?;
+    let end = RING.lock().written;
+    let (mut next, mut whole) = (0, true);
+    while next < end {
+        let mut part = [0; PART];
+        let (first, count) = RING.lock().copy(next..end, &mut part);
+        // What went, or goes while this prints, leaves the rest of a line.
+        whole &= first == next;
+        for byte in part.into_iter().take(count) {
+            if whole {
+                out.write_char(char::from(byte))?;
+            }
+            whole |= byte == b'\n';
         }
-        whole |= byte == b'\n';
+        next = first + count;
     }
     Ok(())
 }
