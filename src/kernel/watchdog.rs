@@ -4,9 +4,9 @@
 //! panics, or a fault ends it, the board resets after the time that was asked for.
 //!
 //! # Decisions
-//! No lock: [`feed_if_armed`] is called where no lock may be waited for. The one word says whether the
-//! watchdog is armed, and that one core is writing to its registers now. Who feeds while another
-//! writes returns at once. So a core that feeds late can not arm what was disarmed meanwhile.
+//! [`feed_if_armed`] waits for nobody: who feeds while another writes to the registers returns at once.
+//! Whether the watchdog is armed is looked at again with the lock held: so a core that feeds late
+//! cannot arm what was disarmed meanwhile.
 #![forbid(unsafe_code)]
 
 use core::num::NonZeroU64;
@@ -15,19 +15,20 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use super::console::registers;
 use super::time;
 use crate::arch::aarch64::cpu;
-use crate::arch::aarch64::relax::relax;
+use crate::arch::aarch64::lock::Lock;
 use crate::board::raspi3;
 use crate::drivers::watchdog::{BadTime, Ticks, Watchdog};
-use crate::log;
+use crate::{lock_class, log};
 
-/// The time to the reset in ticks, or [`OFF`]; with [`WRITING`], somebody is at the registers.
+/// The time to the reset in ticks, or [`OFF`]; written with [`REGISTERS`] held.
 static STATE: AtomicU32 = AtomicU32::new(OFF);
+/// The right to write to the registers.
+static REGISTERS: Lock<(), WatchdogLock> = Lock::new(());
+lock_class!(WatchdogLock = "watchdog", 62);
 /// Not armed.
 const OFF: u32 = 0;
 /// How often an idle shell feeds: half of the shortest time to a reset.
 const WAKE_NS: NonZeroU64 = NonZeroU64::new(500_000_000).unwrap();
-/// More than any time.
-const WRITING: u32 = 1 << 31;
 
 /// What the watchdog is set to.
 #[derive(Clone, Copy, Debug)]
@@ -50,10 +51,12 @@ pub(super) fn device() -> Watchdog {
 /// [`BadTime`], with nothing changed.
 pub(super) fn arm(seconds: u64) -> Result<(), BadTime> {
     let ticks = Ticks::from_seconds(seconds)?;
-    claim();
-    device().arm(ticks);
-    cpu::device_barrier();
-    STATE.store(ticks.count(), Ordering::Release);
+    {
+        let _registers = REGISTERS.lock();
+        device().arm(ticks);
+        cpu::device_barrier();
+        STATE.store(ticks.count(), Ordering::Relaxed);
+    }
     wake_the_shell();
     Ok(())
 }
@@ -72,15 +75,15 @@ fn wake_the_shell() {
 
 /// Never resets the board any more. Not for interrupt handlers.
 pub(super) fn disarm() {
-    claim();
+    let _registers = REGISTERS.lock();
     device().disarm();
     cpu::device_barrier();
-    STATE.store(OFF, Ordering::Release);
+    STATE.store(OFF, Ordering::Relaxed);
 }
 
 /// What the watchdog is set to; `None` if it is off.
 pub(super) fn state() -> Option<Armed> {
-    match STATE.load(Ordering::Acquire) & !WRITING {
+    match STATE.load(Ordering::Relaxed) {
         OFF => None,
         ticks => Some(Armed {
             period: Ticks::saturating(ticks),
@@ -91,31 +94,15 @@ pub(super) fn state() -> Option<Armed> {
 
 /// Begins the time anew if the watchdog is armed. Costs one load if it is not.
 pub(crate) fn feed_if_armed() {
-    let ticks = STATE.load(Ordering::Relaxed);
-    if ticks == OFF || ticks & WRITING != 0 {
+    if STATE.load(Ordering::Relaxed) == OFF {
         return;
     }
-    let claimed =
-        STATE.compare_exchange(ticks, ticks | WRITING, Ordering::Acquire, Ordering::Relaxed);
-    if claimed.is_ok() {
+    let Some(_registers) = REGISTERS.lock_if_free() else {
+        return;
+    };
+    let ticks = STATE.load(Ordering::Relaxed);
+    if ticks != OFF {
         device().arm(Ticks::saturating(ticks));
         cpu::device_barrier();
-        STATE.store(ticks, Ordering::Release);
-    }
-}
-
-/// Waits until nobody is at the registers, and keeps others away.
-fn claim() {
-    loop {
-        let state = STATE.load(Ordering::Relaxed);
-        let free = state & WRITING == 0;
-        let claimed = free
-            && STATE
-                .compare_exchange_weak(state, state | WRITING, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok();
-        if claimed {
-            return;
-        }
-        relax();
     }
 }
