@@ -163,15 +163,20 @@ impl GpuInterrupts {
     /// afterwards. A hypervisor may have put memory in its place.
     #[must_use]
     pub fn obeys(&self, line: GpuLine) -> bool {
+        self.enable(line);
+        let was_enabled = self.is_enabled(line);
+        self.disable(line);
+        was_enabled && !self.is_enabled(line)
+    }
+
+    /// Whether `line` is let through.
+    #[must_use]
+    pub fn is_enabled(&self, line: GpuLine) -> bool {
         let (index, bit) = line.place();
-        let enabled = || match self.registers.enable_irqs.get(index) {
+        match self.registers.enable_irqs.get(index) {
             Some(register) => register.get() & bit != 0,
             None => self.registers.enable_basic_irqs.get() & bit != 0,
-        };
-        self.enable(line);
-        let was_enabled = enabled();
-        self.disable(line);
-        was_enabled && !enabled()
+        }
     }
 
     /// What is pending and let through. One read, and one more for each of the two halves of the

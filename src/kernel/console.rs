@@ -4,18 +4,18 @@
 //! queue, with its interrupts as they were. [`Raw`] is for reports: it polls, and waits for nobody.
 
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::cross;
+use super::exclusive::{Exclusive, Owned};
 use super::interrupts;
 use super::per_core;
 use super::time::delay_us;
 use super::watchdog;
+use super::{patience, wait};
 use crate::addr::PhysAddr;
 use crate::arch::aarch64::cache;
 use crate::arch::aarch64::cpu::{self, device_barrier};
 use crate::arch::aarch64::lock::{Guard, Lock};
-use crate::arch::aarch64::relax::relax;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
 use crate::drivers::gpio::Gpio;
@@ -57,61 +57,62 @@ fn serial() -> Guard<'static, Port, ConsoleLock> {
     serial
 }
 
-/// The core that prints, plus one; 0 if none does.
-static PRINTER: AtomicUsize = AtomicUsize::new(0);
+/// The right to print. Below the rank of every lock: who holds one does not print, for its interrupts
+/// are masked for as long.
+static TURN: Exclusive<TurnClass> = Exclusive::new();
+lock_class!(TurnClass = "console turn", 2);
 
 /// The right to print a text as a whole.
 pub(super) struct Turn {
-    /// Whether there was one to wait for: a core may be interrupted while it prints.
-    taken: bool,
+    /// `None` if this core has it already: it may be interrupted while it prints.
+    _owned: Option<Owned<TurnClass>>,
 }
 
 impl Turn {
-    /// Waits for it, if it is not this core that has it already.
+    /// Waits for it. A core that does not give it back in time loses it.
+    #[track_caller]
     fn take() -> Self {
-        loop {
-            if let Some(turn) = Self::look() {
-                return turn;
+        let here = cpu::number();
+        let _owned = match TURN.take(patience::CONSOLE_TURN_NS) {
+            Ok(owned) => Some(owned),
+            Err(core) if core == here => None,
+            Err(core) => {
+                let owned = TURN.seize();
+                let lost = format_args!("\nconsole: core {core} does not give its turn back\n");
+                let _ = Queue.write_fmt(lost);
+                Some(owned)
             }
-            relax();
-            // In a handler: who prints may stand still until this core does.
-            if cpu::interrupts_are_masked() {
-                cross::kernel_serve_in_lock();
-            }
-        }
+        };
+        Self { _owned }
     }
 
-    fn look() -> Option<Self> {
-        let here = cpu::number() + 1;
-        match PRINTER.compare_exchange(0, here, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => Some(Self { taken: true }),
-            Err(owner) => (owner == here).then_some(Self { taken: false }),
-        }
-    }
-
-    /// For a report: looks for a while, then goes on without. What was printed before leaves first.
-    pub(super) fn for_report() -> Option<Self> {
-        const LOOKS: usize = 100_000;
-        let turn = (0..LOOKS).find_map(|_| {
-            relax();
-            Self::look()
-        });
-        if !SERIAL.is_mine()
-            && let Some(mut serial) = SERIAL.try_lock(LOOKS)
-        {
-            device_barrier();
-            serial.flush();
-        }
-        turn
+    /// For a report: waits as long, and says nothing. What was printed before leaves first.
+    pub(super) fn for_report() -> Self {
+        let _owned = match TURN.owner() == Some(cpu::number()) {
+            true => None,
+            false => Some(TURN.take_or_seize(patience::CONSOLE_TURN_NS)),
+        };
+        push_out();
+        Self { _owned }
     }
 }
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if self.taken {
-            PRINTER.store(0, Ordering::Release);
-        }
+/// Lets what was printed leave, if nobody is in the middle of the queue.
+fn push_out() {
+    const LOOKS: usize = 100_000;
+    if !SERIAL.is_mine()
+        && let Some(mut serial) = SERIAL.try_lock(LOOKS)
+    {
+        device_barrier();
+        serial.flush();
     }
+}
+
+/// For the end of the machine, the other cores stopped: what they had printed leaves, and what they were
+/// printing is cut off.
+pub(super) fn cut_off() {
+    core::mem::forget(TURN.seize());
+    push_out();
 }
 
 /// The console without a lock: for reports from panics and exceptions.
@@ -135,19 +136,47 @@ struct Queue;
 
 impl Queue {
     /// Queues `bytes`, when there is room. The lock, and with it the mask, is held for a part at a
-    /// time: bytes that come in do not wait for those that leave.
+    /// time: bytes that come in do not wait for those that leave. A UART that does not send at all
+    /// loses the text.
     fn send(mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let taken = {
+            let (taken, unsent) = {
                 let mut serial = serial();
-                let taken = serial.write(bytes);
-                if !INTERRUPTS.load(Ordering::Relaxed) {
-                    serial.flush();
-                }
-                taken
+                (serial.write(bytes), serial.unsent())
             };
             bytes = bytes.get(taken..).unwrap_or_default();
-            relax();
+            let moves = match INTERRUPTS.load(Ordering::Relaxed) {
+                _ if unsent == 0 => true,
+                false => push_by_polling(),
+                true if bytes.is_empty() => true,
+                true => wait::until(patience::UART_NS, has_room) || push_by_polling(),
+            };
+            if !moves {
+                return;
+            }
+        }
+    }
+}
+
+fn has_room() -> bool {
+    serial().unsent() < TRANSMIT_QUEUE
+}
+
+/// Moves what is queued to the device until the queue is empty: the UART does not interrupt. Returns
+/// whether it takes bytes at all.
+fn push_by_polling() -> bool {
+    let push = || {
+        let mut serial = serial();
+        let _ = serial.service();
+        serial.push()
+    };
+    loop {
+        let unsent = push();
+        if unsent == 0 {
+            return true;
+        }
+        if !wait::until(patience::UART_NS, || push() < unsent) {
+            return false;
         }
     }
 }
@@ -232,12 +261,18 @@ pub fn read_byte() -> u8 {
             return byte;
         }
         watchdog::feed_if_armed();
-        if INTERRUPTS.load(Ordering::Relaxed) {
+        if interrupts_come() {
             per_core::idle_unless(|| SERIAL.lock().has_received());
         } else {
             let _ = serial().service();
+            push_by_polling();
         }
     }
+}
+
+/// Whether the UART's interrupt wakes who waits for it: it may have been masked, in a storm or by hand.
+fn interrupts_come() -> bool {
+    INTERRUPTS.load(Ordering::Relaxed) && interrupts::is_let_in(IrqNumber::UART0)
 }
 
 /// What came of the line so far.

@@ -3,7 +3,7 @@
 use super::live_audit::audit_live_tables;
 use super::machine::{self, Machine};
 use super::smp::BootMemory;
-use super::{console, interrupts, per_core, shell, smp};
+use super::{console, interrupts, per_core, shell, smp, wait};
 use crate::addr::PAGE_SIZE;
 use crate::arch::aarch64::zero::zero;
 use crate::arch::aarch64::{cpu, exception, mmu, tlb};
@@ -64,6 +64,7 @@ extern "C" fn finish_boot() -> ! {
     unsafe { exception::install(stack.end()) };
     // SAFETY: mapped by `final_map`, and handed over here once.
     unsafe { heap::init(layout::heap()) };
+    wait::set_live(BOOT_CORE);
     interrupts::init();
     interrupts::init_core();
     console::start_interrupts();

@@ -108,6 +108,18 @@ pub(super) fn gpu_interrupts_work() -> bool {
     obeys
 }
 
+/// Whether `number`, one of the GPU's, is let in.
+pub(super) fn is_let_in(number: IrqNumber) -> bool {
+    let _masked = masks::mask();
+    cpu::device_barrier();
+    let is_enabled = match number.kind() {
+        IrqKind::Gpu { source } => GpuLine::gpu(source).is_some_and(|line| GPU.is_enabled(line)),
+        _ => false,
+    };
+    cpu::device_barrier();
+    is_enabled
+}
+
 /// Lets `number` in: for this core if it is one of its own, else for the core that hears it.
 pub(super) fn unmask(number: IrqNumber) {
     change_mask(number, LocalInterrupts::unmask, GpuInterrupts::enable);
@@ -151,11 +163,10 @@ pub(super) fn send(number: usize, bits: u32) {
     LOCAL.send(core(number), CROSS, bits);
 }
 
-/// Takes the bits out of this core's mailbox.
-pub(super) fn take() -> u32 {
-    let bits = LOCAL.take(core(cpu::number()), CROSS);
+/// Empties this core's mailbox: what was asked is looked for after this.
+pub(super) fn take() {
+    let _ = LOCAL.take(core(cpu::number()), CROSS);
     cpu::wait_for_stores();
-    bits
 }
 
 const CROSS: CoreMailbox = match CoreMailbox::new(0) {

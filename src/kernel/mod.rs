@@ -21,7 +21,11 @@ mod core_audit;
 #[cfg(target_os = "none")]
 mod cross;
 #[cfg(target_os = "none")]
+mod ending;
+#[cfg(target_os = "none")]
 mod exceptions;
+#[cfg(target_os = "none")]
+mod exclusive;
 #[cfg(target_os = "none")]
 pub mod exit;
 #[cfg(target_os = "none")]
@@ -49,7 +53,11 @@ mod shell;
 #[cfg(target_os = "none")]
 pub(crate) mod smp;
 #[cfg(target_os = "none")]
+mod stand;
+#[cfg(target_os = "none")]
 mod time;
+#[cfg(target_os = "none")]
+mod wait;
 #[cfg(target_os = "none")]
 mod watchdog;
 

@@ -1,12 +1,12 @@
 //! What each core has for itself.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::idle::{IdleClock, IdleShare};
 use super::time::{self, now_ns};
 use crate::arch::aarch64::attempt::UnderWay;
-use crate::arch::aarch64::lock::Lock;
+use crate::arch::aarch64::lock::{Lock, assert_may_wait};
 use crate::arch::aarch64::{cpu, masks};
 use crate::board::raspi3;
 use crate::lock_class;
@@ -39,6 +39,8 @@ pub(super) struct PerCore {
     jobs_done: AtomicUsize,
     /// Whether its job is to end.
     job_ends: AtomicBool,
+    /// Since when it has not done what it was asked, in nanoseconds; 0 if it has.
+    silent_since_ns: AtomicU64,
     /// Whether it has come when it was called.
     claimed: AtomicBool,
     /// Whether it runs on the final map alone.
@@ -55,6 +57,7 @@ impl PerCore {
             jobs_given: AtomicUsize::new(0),
             jobs_done: AtomicUsize::new(0),
             job_ends: AtomicBool::new(false),
+            silent_since_ns: AtomicU64::new(0),
             claimed: AtomicBool::new(false),
             online: AtomicBool::new(false),
         }
@@ -78,9 +81,32 @@ impl PerCore {
         self.online.store(true, Ordering::Release);
     }
 
-    /// It answers nobody any more.
-    pub(super) fn set_stopped(&self) {
-        self.online.store(false, Ordering::Release);
+    /// It was asked something at `asked_ns`, and did not do it in time.
+    pub(super) fn set_silent(&self, asked_ns: u64) {
+        let since_ns = asked_ns.max(1);
+        // Only the first question that it left open counts.
+        let _ = self.silent_since_ns.compare_exchange(
+            0,
+            since_ns,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+    }
+
+    /// It looks what it was asked.
+    pub(super) fn give_a_sign(&self) {
+        // A store only where something changes: the line is looked at by others.
+        if self.silent_since_ns.load(Ordering::Relaxed) != 0 {
+            self.silent_since_ns.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// How long it has left something open that it was asked, in nanoseconds.
+    pub(super) fn silent_for_ns(&self) -> Option<u64> {
+        match self.silent_since_ns.load(Ordering::Relaxed) {
+            0 => None,
+            since_ns => Some(now_ns().saturating_sub(since_ns)),
+        }
     }
 
     /// Gives it a job, if it has none.
@@ -141,10 +167,18 @@ pub(super) fn of(core: usize) -> &'static PerCore {
     &ALL[core % raspi3::CORES]
 }
 
+/// The cores that left open what they were asked: a bit each.
+pub(super) fn silent() -> usize {
+    let silent = |core: &usize| of(*core).silent_for_ns().is_some();
+    let cores = (0..raspi3::CORES).filter(silent);
+    cores.fold(0, |cores, core| cores | 1 << core)
+}
+
 /// Waits for an interrupt, unless `done`; serves it before it returns.
 pub(super) fn idle_unless(done: impl FnOnce() -> bool) {
     // Masked, so that what makes it done cannot come between the look and the wait: a pending
     // interrupt ends the wait all the same.
+    assert_may_wait("an interrupt");
     let _masked = masks::mask();
     if !done() {
         let idle = &this().idle;

@@ -15,7 +15,7 @@ use core::fmt;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::{interrupts, per_core, time};
+use super::{interrupts, per_core, time, wait};
 use crate::addr::PhysAddr;
 use crate::arch::aarch64::relax::relax;
 use crate::arch::aarch64::{cache, cpu, exception, mmu};
@@ -262,6 +262,7 @@ unsafe extern "C" fn kernel_secondary(core: usize) -> ! {
     cpu::unmask_errors();
     time::join();
     interrupts::init_core();
+    wait::set_live(core);
     per_core::this().set_online();
     per_core::this().work()
 }

@@ -125,7 +125,7 @@ pub fn unmask_interrupts() {
 /// Debug exceptions, SError, IRQ and FIQ are masked on this core until this is dropped; then they
 /// are as before.
 #[must_use]
-pub(super) struct ExceptionsMasked {
+pub struct ExceptionsMasked {
     /// DAIF as it was.
     masks: u64,
 }
@@ -133,7 +133,7 @@ pub(super) struct ExceptionsMasked {
 impl ExceptionsMasked {
     /// Masks them.
     #[inline(always)]
-    pub(super) fn new() -> Self {
+    pub fn begin() -> Self {
         let masks = DAIF.get();
         mask_exceptions();
         Self { masks }

@@ -18,7 +18,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
-use super::cores::kernel_serve_in_lock;
+use super::cores::kernel_hear;
 use super::masks::{self, Masked};
 use super::relax::{Yield, relax};
 use super::{cpu, timer};
@@ -28,8 +28,6 @@ type Inner<'a, T> = SpinMutexGuard<'a, T, Yield>;
 
 /// Cores of a Cortex-A53 cluster at most (DDI 0500 2.1).
 const CORES: usize = 4;
-/// A lock that is held for longer than this is never released, in seconds.
-const PATIENCE_S: u64 = 5;
 /// What the counter is taken to run at if CNTFRQ_EL0 says less: nobody may have set it, and then a
 /// wait of no time would be called a deadlock. The board's runs at 19.2 MHz.
 const COUNTER_MIN_HZ: u32 = 19_200_000;
@@ -159,16 +157,16 @@ impl<T, C: Class> Lock<T, C> {
     #[track_caller]
     fn wait(&self) -> Inner<'_, T> {
         let start = timer::counter();
-        let limit = u64::from(timer::frequency_hz().max(COUNTER_MIN_HZ)) * PATIENCE_S;
+        let khz = u64::from(timer::frequency_hz().max(COUNTER_MIN_HZ)) / 1000;
         loop {
             if let Some(inner) = self.inner.try_lock() {
                 return inner;
             }
-            if timer::ticks_since(start) > limit {
+            relax();
+            let patience_ms = kernel_hear() / 1_000_000;
+            if timer::ticks_since(start) > patience_ms * khz {
                 self.report();
             }
-            relax();
-            kernel_serve_in_lock();
         }
     }
 
@@ -287,8 +285,13 @@ fn with_held<R>(work: impl FnOnce(&mut HeldLocks) -> R) -> R {
     work(unsafe { &mut *held })
 }
 
+/// Notes that the running core waits for something of `class`, or has it: for what is exclusive without
+/// being a [`Lock`]. In debug builds; interrupts are masked.
+///
+/// # Panics
+/// If that violates the order of locks.
 #[track_caller]
-fn note_acquired(class: &'static LockClass) {
+pub fn note_acquired(class: &'static LockClass) {
     if let Err(violation) = with_held(|held| held.acquire(class)) {
         panic!("order of locks violated: {violation}");
     }
@@ -302,9 +305,37 @@ pub(super) fn note_let_in() {
     }
 }
 
+/// The running core does not have that any more. In debug builds; interrupts are masked.
+///
+/// # Panics
+/// If it was not noted.
 #[track_caller]
-fn note_released(class: &'static LockClass) {
+pub fn note_released(class: &'static LockClass) {
     if let Err(violation) = with_held(|held| held.release(class)) {
         panic!("order of locks violated: {violation}");
+    }
+}
+
+/// How many exclusive things the running core has, in debug builds; interrupts are masked.
+#[must_use]
+#[inline]
+pub fn held_count() -> usize {
+    match cfg!(debug_assertions) {
+        true => with_held(|held| held.held().count()),
+        false => 0,
+    }
+}
+
+/// Panics in debug builds if the running core has anything exclusive: it is about to wait for `what`,
+/// and whoever brings that may need just this.
+#[track_caller]
+#[inline]
+pub fn assert_may_wait(what: &'static str) {
+    if cfg!(debug_assertions) {
+        let _masked = masks::mask();
+        let allowed = with_held(|held| held.wait(what));
+        if let Err(violation) = allowed {
+            panic!("order of locks violated: {violation}");
+        }
     }
 }

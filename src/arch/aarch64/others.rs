@@ -5,6 +5,7 @@ unsafe extern "C" {
     pub(super) safe fn kernel_hold_others();
     /// They go on.
     pub(super) safe fn kernel_let_others_go();
-    /// What a core does while it waits for a lock: what must not wait for the lock.
-    pub(super) safe fn kernel_serve_in_lock();
+    /// What a core does while it waits for a lock: it hears what must not wait for the lock. Returns how
+    /// long a lock may be held, in nanoseconds.
+    pub(super) safe fn kernel_hear() -> u64;
 }

@@ -33,7 +33,8 @@ macro_rules! tlbi {
     (@discard $operand:expr) => { "" };
 }
 
-/// The other cores stand still, and nothing interrupts this one, until this is dropped.
+/// The other cores stand still, and nothing interrupts this one, until this is dropped. A core that has
+/// not looked up for seconds is not waited for: should it go on just now, it finds the range invalid.
 struct OthersHeld {
     _masked: ExceptionsMasked,
 }
@@ -41,7 +42,7 @@ struct OthersHeld {
 impl OthersHeld {
     #[inline]
     fn new() -> Self {
-        let _masked = ExceptionsMasked::new();
+        let _masked = ExceptionsMasked::begin();
         kernel_hold_others();
         Self { _masked }
     }

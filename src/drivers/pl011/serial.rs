@@ -202,6 +202,13 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         taken
     }
 
+    /// Fills the device's queue from memory, without its interrupt. Returns what is left.
+    pub fn push(&mut self) -> usize {
+        self.send_on();
+        self.update_mask();
+        self.unsent()
+    }
+
     /// Sends all that was written, by polling, and waits until it has left, or until it is clear
     /// that it never will: [`Serial::unsent`] says so.
     pub fn flush(&mut self) {

@@ -1,8 +1,9 @@
 //! The VideoCore's firmware, asked by mailbox: at boot, and whenever the shell wants to know.
 //!
 //! # Decisions
-//! - One question at a time, behind a lock: an answer is taken by whoever waits. A question takes
-//!   microseconds if it is answered, and at most a second ([`TIMEOUT_US`]) if not.
+//! - One question at a time: an answer is taken by whoever waits. A question takes microseconds if it
+//!   is answered, and at most a second ([`TIMEOUT_US`]) if not; so it is no lock, which would keep
+//!   interrupts out for as long.
 //! - Once the firmware has been silent it is not asked again: it would cost a second each time, and the
 //!   buffer is still its to write to.
 //!
@@ -14,7 +15,9 @@ use crate::arch::aarch64::relax::Mutex;
 use crate::board::raspi3;
 use crate::drivers::mailbox::{Mailbox, MailboxEnv, MailboxError, PropertyBuffer, Question, Tag};
 use crate::kernel::console::registers;
-use crate::kernel::time;
+use crate::kernel::exclusive::Exclusive;
+use crate::kernel::{patience, time};
+use crate::lock_class;
 
 /// # Invariants
 /// One for ever, in a static: the VideoCore may write to the buffer at any time after a silence.
@@ -23,12 +26,17 @@ struct Firmware {
     silence: Option<MailboxError>,
 }
 
+/// The right to ask.
+static TURN: Exclusive<FirmwareClass> = Exclusive::new();
+lock_class!(FirmwareClass = "firmware", 1);
+
+/// Whoever has the turn finds it free.
 static FIRMWARE: Mutex<Firmware> = Mutex::new(Firmware {
     buffer: PropertyBuffer::new(),
     silence: None,
 });
 
-/// Asks for one thing. Not for interrupt handlers: it takes a lock and waits.
+/// Asks for one thing. Not for interrupt handlers, nor with a lock held: it waits.
 ///
 /// # Errors
 /// [`MailboxError`]; after a silence that same one, without asking.
@@ -39,7 +47,12 @@ pub(super) fn ask<T: Tag>(tag: T) -> Result<T::Answer, MailboxError> {
 /// The same for every tag: it would be large in each.
 #[inline(never)]
 fn ask_question(question: &Question) -> Result<[u32; 3], MailboxError> {
-    let mut firmware = FIRMWARE.lock();
+    let unasked = || {
+        let waited_us = patience::FIRMWARE_NS / 1000;
+        MailboxError::FullTimeout { waited_us }
+    };
+    let _turn = TURN.take(patience::FIRMWARE_NS).map_err(|_| unasked())?;
+    let mut firmware = FIRMWARE.try_lock().ok_or_else(unasked)?;
     if let Some(silence) = firmware.silence {
         return Err(silence);
     }

@@ -118,10 +118,7 @@ impl Rendezvous {
         assert!(hold.stand(1));
         assert_eq!(hold.missing(first), 0);
         let broken = Shared::new();
-        Self {
-            hold,
-            broken,
-        }
+        Self { hold, broken }
     }
 
     fn conductor(&self) {

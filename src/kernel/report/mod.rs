@@ -11,9 +11,10 @@ use core::fmt::{self, Display, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::console::{self, Raw};
-use super::cross;
-use super::exit::{ExitCode, stop};
+use super::ending::{End, end, end_silently};
+use super::exit::ExitCode;
 use super::per_core;
+use super::wait::{self, ENDING};
 use crate::addr::VirtAddr;
 use crate::arch::aarch64::attempt;
 use crate::arch::aarch64::cpu;
@@ -35,11 +36,14 @@ use turn::Turn;
 /// Whether the next report fails on purpose, for `fault nested`.
 pub(super) static FAIL_INSIDE: AtomicBool = AtomicBool::new(false);
 
+/// What the machine says last when it has failed.
+const LAST_LINE: &str = "stilt: stopped";
+
 /// A report under way on this core.
 pub(super) struct Report {
     turn: Turn,
     /// What others print waits meanwhile.
-    console: Option<console::Turn>,
+    console: console::Turn,
     code: ExitCode,
 }
 
@@ -55,11 +59,15 @@ impl Report {
             0 => {}
             1 => {
                 let core = cpu::number();
+                if ENDING.is_over(core) {
+                    wait::stop();
+                }
                 let _ = writeln!(Raw, "\nstilt: {title} inside the report on core {core}");
                 let _ = writeln!(Raw, "  what   {detail}");
-                Self::conclude(code);
+                Turn::give_up();
+                end(End::Failure(code), LAST_LINE);
             }
-            _ => stop(code),
+            _ => end_silently(code),
         }
         let turn = Turn::take();
         let console = console::Turn::for_report();
@@ -82,22 +90,9 @@ impl Report {
 
     /// Ends the machine, when the reports of other cores are out.
     pub(super) fn end(self) -> ! {
-        let Self {
-            turn,
-            console,
-            code,
-        } = self;
-        turn.pass_on_and_wait();
-        cross::stop_others();
-        // What others began to print is cut off.
-        core::mem::forget(console);
-        Self::conclude(code)
-    }
-
-    fn conclude(code: ExitCode) -> ! {
-        let _ = writeln!(Raw, "stilt: stopped");
-        console::wait_idle();
-        stop(code)
+        drop(self.console);
+        self.turn.pass_on();
+        end(End::Failure(self.code), LAST_LINE)
     }
 }
 

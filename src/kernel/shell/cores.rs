@@ -9,14 +9,26 @@ use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::console::parse_u64;
 use crate::kernel::jobs::{self, Jobs};
-use crate::kernel::{console, interrupts, per_core, smp, time};
+use crate::kernel::{console, cross, interrupts, per_core, smp, stand, time};
+use crate::log;
 
 /// The longest that `sleep` takes, in milliseconds: nothing ends it early.
 const SLEEP_MAX_MS: u64 = 600_000;
 
+/// Says which cores did not do what the map's maintenance asked of them.
+pub(super) fn tell_of_silence() {
+    for core in stand::take_missed() {
+        log!(
+            "cores",
+            "core {core} did not stand still: the map was changed without waiting for it"
+        );
+    }
+}
+
 /// `cpus`
 pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
+    cross::ask_for_signs();
     writeln!(
         out,
         "core  state   idle  last s  interrupts  timers  clock jumps"
@@ -25,6 +37,11 @@ pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
         let state = smp::state(core);
         if state != smp::CoreState::Online {
             writeln!(out, "{core:>4}  {state}")?;
+            continue;
+        }
+        if let Some(silent_ns) = per_core::of(core).silent_for_ns() {
+            let (seconds, tenths) = (silent_ns / 1_000_000_000, silent_ns / 100_000_000 % 10);
+            writeln!(out, "{core:>4}  silent for {seconds}.{tenths} s")?;
             continue;
         }
         let share = per_core::of(core).idle_share();

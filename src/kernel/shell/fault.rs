@@ -129,6 +129,9 @@ impl Drop for UntouchedPage {
 fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<(), CommandError> {
     let here = cpu::number();
     let mut calls = [const { None }; CORES];
+    if let Some(core) = cores.clone().find(|core| !per_core::of(*core).is_online()) {
+        return Err(CallError::Offline { core }.into());
+    }
     for core in cores.clone().filter(|core| *core != here) {
         let call = cross::begin_call(core, provoke, index)?;
         if let Some(slot) = calls.get_mut(core) {
@@ -138,7 +141,7 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
     let mut all_caught = !cores.contains(&here) || provoke(index) == CAUGHT;
     for (core, call) in calls.into_iter().enumerate() {
         if let Some(call) = call
-            && cross::finish_call(call)? != CAUGHT
+            && call.finish()? != CAUGHT
         {
             writeln!(out, "core {core} caught nothing")?;
             all_caught = false;

@@ -308,7 +308,10 @@ pub(super) fn run() -> ! {
         let byte = console::read_byte();
         match editor.feed(byte, &names, &mut Out) {
             Event::Pending => continue,
-            Event::Line => execute(editor.line()),
+            Event::Line => {
+                execute(editor.line());
+                cores::tell_of_silence();
+            }
             Event::Interrupt => {}
         }
         editor.start(PROMPT, &mut Out);

@@ -4,10 +4,10 @@
 use core::fmt::Write;
 
 use super::{CommandError, no_arguments};
-use crate::arch::aarch64::cpu;
 use crate::board::raspi3;
 use crate::console::parse_u64;
 use crate::drivers::watchdog::Ticks;
+use crate::kernel::ending::{End, end};
 use crate::kernel::record::boot_record;
 use crate::kernel::watchdog::{self, Armed};
 use crate::kernel::{console, log as boot_log, machine, smp};
@@ -75,19 +75,13 @@ fn watchdog_state(out: &mut dyn Write) -> Result<(), CommandError> {
 }
 
 /// `reboot`
-pub(super) fn reboot(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+pub(super) fn reboot(arguments: &[&str], _: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
-    writeln!(out, "rebooting")?;
-    console::flush();
-    watchdog::device().reset(Ticks::SOON);
-    cpu::stop()
+    end(End::Reset, "rebooting")
 }
 
 /// `halt`
-pub(super) fn halt(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+pub(super) fn halt(arguments: &[&str], _: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
-    writeln!(out, "halted")?;
-    console::flush();
-    watchdog::device().halt();
-    cpu::stop()
+    end(End::Halt, "halted")
 }

@@ -1,0 +1,69 @@
+//! The one end of the machine: panics, exceptions, failed audits, `halt` and `reboot` all come here.
+//!
+//! 1. One core [claims](super::protocol::Ending) the end; every other that comes here stops.
+//! 2. It waits for the reports that other cores had begun, and stops all cores.
+//! 3. What was printed leaves, then the last line; nobody prints after it.
+//! 4. The machine halts, resets, or ends the emulator with a code.
+
+use core::fmt::Write;
+
+use super::console::{self, Raw};
+use super::exit::{self, ExitCode};
+use super::patience;
+use super::wait::{self, ENDING, live_others, numbers, ring};
+use super::watchdog;
+use crate::arch::aarch64::cpu;
+use crate::drivers::watchdog::Ticks;
+
+/// How the machine ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum End {
+    /// Something failed: an emulator that listens ends with this code.
+    Failure(ExitCode),
+    /// The board is switched off, as far as it can be.
+    Halt,
+    /// The board starts anew.
+    Reset,
+}
+
+/// Ends the machine with `last_line`.
+pub(super) fn end(how: End, last_line: &str) -> ! {
+    cpu::mask_exceptions();
+    let here = cpu::number();
+    ENDING.leave(here);
+    if !ENDING.claim(here) {
+        wait::for_the_end();
+    }
+    wait::until(patience::REPORTS_NS, || !ENDING.others_report(here));
+    let others = live_others();
+    ENDING.close();
+    ring(others);
+    wait::until(patience::STOP_NS, || ENDING.running(others) == 0);
+    console::cut_off();
+    for core in numbers(ENDING.running(others)) {
+        let _ = writeln!(Raw, "stilt: core {core} does not stop");
+    }
+    let _ = writeln!(Raw, "{last_line}");
+    console::wait_idle();
+    leave(how)
+}
+
+/// Ends the machine without a word: even that has failed.
+pub(super) fn end_silently(code: ExitCode) -> ! {
+    cpu::mask_exceptions();
+    if !ENDING.claim(cpu::number()) {
+        wait::for_the_end();
+    }
+    ENDING.close();
+    ring(live_others());
+    exit::stop(code)
+}
+
+fn leave(how: End) -> ! {
+    match how {
+        End::Failure(code) => exit::stop(code),
+        End::Halt => watchdog::device().halt(),
+        End::Reset => watchdog::device().reset(Ticks::SOON),
+    }
+    cpu::stop()
+}

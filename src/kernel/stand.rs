@@ -1,0 +1,78 @@
+//! The conductor: it makes the others stand still while the live map is broken and made anew.
+//!
+//! # Decisions
+//! * A core that does not come to a stand is left alone after a while, and named at the prompt. What a
+//!   core stands on is never broken (it is pinned), and nothing is made before the broken entry was
+//!   invalidated on all cores: what such a core risks, if it comes back in these microseconds and uses
+//!   this very range, is a translation fault. To end the machine for that would be worse.
+//! * The set of cores is one word, taken once, and no core is added to it meanwhile: that needs the
+//!   kernel map's lock, which the conductor has.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use super::wait::{self, HOLD, live_others, numbers, ring};
+use super::{patience, per_core, time};
+use crate::arch::aarch64::cpu;
+use crate::arch::aarch64::lock::{Class, note_acquired, note_released};
+use crate::lock_class;
+
+/// Who makes the others stand still, plus one; 0 if nobody does.
+static CONDUCTOR: AtomicUsize = AtomicUsize::new(0);
+lock_class!(ConductorClass = "conductor", 25);
+
+/// Cores that did not stand when they were asked last, and that nobody was told of.
+static MISSED: AtomicUsize = AtomicUsize::new(0);
+
+/// Who conducts; some core if nobody does.
+pub(super) fn conductor() -> usize {
+    CONDUCTOR.load(Ordering::Relaxed).saturating_sub(1)
+}
+
+/// Makes every other core on the live map stand still with its interrupts masked, in code and on
+/// stacks that are pinned, until [`kernel_let_others_go`]. Called by the maintenance of the kernel's
+/// tables (arch/aarch64/tlb.rs) with this core's exceptions masked.
+///
+/// # Panics
+/// If another core holds the others, and does not let them go.
+#[unsafe(no_mangle)]
+extern "C" fn kernel_hold_others() {
+    if cfg!(debug_assertions) {
+        note_acquired(ConductorClass::CLASS);
+    }
+    let me = cpu::number() + 1;
+    let mine = || {
+        let taken = CONDUCTOR.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed);
+        taken.is_ok()
+    };
+    assert!(
+        wait::until(patience::CONDUCTOR_NS, mine),
+        "core {} does not let the others go",
+        conductor()
+    );
+    let others = live_others();
+    let held = HOLD.begin(others);
+    ring(others);
+    let asked_ns = time::now_ns();
+    let silent = per_core::silent();
+    wait::until(patience::STAND_NS, || HOLD.missing(held) & !silent == 0);
+    wait::until(patience::SILENT_STAND_NS, || HOLD.missing(held) == 0);
+    for core in numbers(HOLD.missing(held)) {
+        per_core::of(core).set_silent(asked_ns);
+        MISSED.fetch_or(1 << core, Ordering::Relaxed);
+    }
+}
+
+/// Lets them go on; each of them synchronises its context first.
+#[unsafe(no_mangle)]
+extern "C" fn kernel_let_others_go() {
+    HOLD.end();
+    CONDUCTOR.store(0, Ordering::Release);
+    if cfg!(debug_assertions) {
+        note_released(ConductorClass::CLASS);
+    }
+}
+
+/// The cores that did not stand still since this was asked last: the map was changed without them.
+pub(super) fn take_missed() -> impl Iterator<Item = usize> {
+    numbers(MISSED.swap(0, Ordering::Relaxed))
+}

@@ -1,0 +1,147 @@
+//! The one wait for another core, and what a core hears while it waits.
+//!
+//! Whoever waits, for a lock, the console, an answer, its turn to report, looks at two words in each
+//! round: is the machine ending, and must this core stand still? So nobody waits in vain for what a
+//! stopped core has, and no core that waits with its interrupts masked keeps another waiting. Calls are
+//! left for the interrupt: a routine may take the very lock that is waited for.
+//!
+//! # Decisions
+//! What is asked lies in memory, and the mailbox's interrupt says only that something was asked. A
+//! look costs two loads of lines that seldom change, and not a device's register.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use super::protocol::{Ending, Hold};
+use super::{interrupts, patience, per_core, stand, time};
+use crate::arch::aarch64::cpu::{self, ExceptionsMasked};
+use crate::arch::aarch64::relax::relax;
+use crate::board::raspi3::CORES;
+
+/// A word in a line of its own.
+const fn word() -> AtomicUsize {
+    AtomicUsize::new(0)
+}
+
+/// Who ends the machine.
+pub(super) static ENDING: Ending<AtomicUsize> = Ending::new(word(), word(), word(), word());
+/// Who stands still.
+pub(super) static HOLD: Hold<AtomicUsize, CORES> = Hold::new(word(), [const { word() }; CORES]);
+/// Cores whose MMU is on, or is about to be, with the live map: a bit each.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Core `core` uses the live map from now on. For a core that is on its way: with the kernel map's
+/// lock held, before it is let in.
+pub(super) fn set_live(core: usize) {
+    LIVE.fetch_or(1 << core, Ordering::SeqCst);
+}
+
+/// The cores but this one that use the live map: a bit each.
+pub(super) fn live_others() -> usize {
+    LIVE.load(Ordering::SeqCst) & !(1 << cpu::number())
+}
+
+/// The numbers of the cores in a set.
+pub(super) fn numbers(cores: usize) -> impl Iterator<Item = usize> {
+    (0..CORES).filter(move |core| cores & 1 << core != 0)
+}
+
+/// Interrupts each of `cores`, so that it looks what was asked.
+pub(super) fn ring(cores: usize) {
+    for core in numbers(cores) {
+        interrupts::send(core, 1);
+    }
+}
+
+/// Waits until `done`, for `patience_ns` at most, and longer while somebody reports. Returns whether it
+/// was done in time.
+pub(super) fn until(patience_ns: u64, mut done: impl FnMut() -> bool) -> bool {
+    let mut looks = 0_u32;
+    let mut start_ns = None;
+    while !done() {
+        hear();
+        relax();
+        // The clock costs more than a look.
+        looks = looks.wrapping_add(1);
+        if looks.is_multiple_of(64) {
+            let now_ns = time::now_ns();
+            let start_ns = *start_ns.get_or_insert(now_ns);
+            if is_over(now_ns.saturating_sub(start_ns), patience_ns) {
+                return done();
+            }
+        }
+    }
+    true
+}
+
+/// Whether a wait of `waited_ns` has lasted long enough.
+fn is_over(waited_ns: u64, patience_ns: u64) -> bool {
+    let more_ns = match ENDING.somebody_reports() {
+        true => patience::REPORTS_NS,
+        false => 0,
+    };
+    waited_ns > patience_ns.saturating_add(more_ns)
+}
+
+/// Stops if the machine ends, and stands still if that is asked: in a wait, and in the mailbox's
+/// interrupt.
+#[inline]
+pub(super) fn hear() {
+    let here = cpu::number();
+    if ENDING.is_over(here) {
+        stop();
+    }
+    // Who ends the machine does not wait for who holds the others: that one stops.
+    if HOLD.is_asked(here) && !ENDING.is_ender(here) {
+        let _masked = ExceptionsMasked::begin();
+        stand_still();
+    }
+}
+
+/// What a core does while it waits for a lock: hears. Returns how long it may wait in all, in
+/// nanoseconds.
+#[unsafe(no_mangle)]
+extern "C" fn kernel_hear() -> u64 {
+    hear();
+    match ENDING.somebody_reports() {
+        true => patience::LOCK_NS + patience::REPORTS_NS,
+        false => patience::LOCK_NS,
+    }
+}
+
+/// Stands until this core is let go. All that it did before is done when it says that it stands, and
+/// what was changed meanwhile counts for the first instruction behind.
+fn stand_still() {
+    let here = cpu::number();
+    let start_ns = time::now_ns();
+    cpu::wait_for_stores();
+    while HOLD.stand(here) {
+        if ENDING.is_over(here) {
+            stop();
+        }
+        relax();
+        let waited_ns = time::now_ns().saturating_sub(start_ns);
+        assert!(
+            !is_over(waited_ns, patience::HELD_NS),
+            "core {} does not let the others go",
+            stand::conductor()
+        );
+    }
+    cpu::synchronise();
+    per_core::this().give_a_sign();
+}
+
+/// Another core ends the machine: waits until it stops this one.
+pub(super) fn for_the_end() -> ! {
+    while !ENDING.is_over(cpu::number()) {
+        hear();
+        relax();
+    }
+    stop()
+}
+
+/// This core does nothing any more.
+pub(super) fn stop() -> ! {
+    cpu::mask_exceptions();
+    ENDING.stop(cpu::number());
+    cpu::stop()
+}
