@@ -35,7 +35,7 @@ park:
 // "spin-table"). Low address, any exception level, MMU and caches off unless it was parked with
 // them on. Everything that it reads was cleaned to memory before.
 //   Out: in SECONDARY_ENTRY, on its main stack, x0 = its number, MMU on with the final tree in
-//        TTBR1 and the boot's identity map in TTBR0.
+//        TTBR1 and the door's identity map in TTBR0 (src/mm/door_map.rs).
 .global secondary_start
 .type secondary_start, @function
 secondary_start:
@@ -44,17 +44,20 @@ secondary_start:
     and     x19, x19, #0xff
     cmp     x19, #{CORES}
     b.hs    stay_parked
-    // First it says that it comes, then it asks whether it still may: core 0 asks and says in the
-    // opposite order, so that one of them sees the other.
+    // It says that it comes, and waits until it is let in: from then on it is counted among the cores
+    // that use the live map, whose root it loads below, and not earlier.
     adr     x1, CLAIMED
     mov     x2, #1
     str     x2, [x1, x19, lsl #3]
     dsb     sy
     adrp    x21, SECONDARY
     add     x21, x21, :lo12:SECONDARY
-    add     x2, x21, #SECONDARY_ADMITTED
-    ldr     x2, [x2, x19, lsl #3]
-    cbz     x2, stay_parked
+    add     x1, x21, #SECONDARY_ADMITTED
+1:  ldr     x2, [x1, x19, lsl #3]
+    cbnz    x2, 2f
+    wfe
+    b       1b
+2:  dsb     sy                          // the rest of SECONDARY is older than the word
     mov     x20, #1                     // no device tree
     mrs     x22, CurrentEL
     lsr     x22, x22, #2
@@ -89,7 +92,7 @@ secondary_enters_high_half:
     br      x3
 .size secondary_start, . - secondary_start
 
-// Too late, or a core that this board does not have.
+// A core that this board does not have.
 .type stay_parked, @function
 stay_parked:
     wfe

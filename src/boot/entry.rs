@@ -9,9 +9,9 @@ use crate::addr::PhysAddr;
 use crate::arch::aarch64::exception::{STACKS_SIZE, VECTOR_ALIGNMENT};
 use crate::arch::aarch64::{cache, mmu};
 use crate::board::raspi3;
+use crate::kernel::door::Handover;
 use crate::kernel::exit::ExitCode;
 use crate::kernel::record::{BootRecord, SCTLR_M_OR_C};
-use crate::kernel::smp::Handover;
 use crate::mm::symbols;
 use crate::paging::format::aarch64_registers::{SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON};
 

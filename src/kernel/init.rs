@@ -2,7 +2,6 @@
 
 use super::live_audit::audit_live_tables;
 use super::machine::{self, Machine};
-use super::smp::BootMemory;
 use super::{console, interrupts, per_core, shell, smp, wait};
 use crate::addr::PAGE_SIZE;
 use crate::arch::aarch64::zero::zero;
@@ -13,7 +12,7 @@ use crate::log;
 use crate::mm::frames::{FrameAllocator, FrameState};
 use crate::mm::kernel_space::{self, KernelTable, linear, live_view};
 use crate::mm::{heap, layout, symbols};
-use crate::paging::{PagingError, PagingResult};
+use crate::paging::PagingResult;
 
 /// The vectors find the emergency stack by its distance from the exception stack.
 const _: () = {
@@ -69,9 +68,9 @@ extern "C" fn finish_boot() -> ! {
     interrupts::init_core();
     console::start_interrupts();
     per_core::this().set_online();
-    let boot_memory = mmu::low_root().map_or(BootMemory::ParkingNeeded, smp::start);
+    smp::start();
     give_up_low_half();
-    reclaim_boot_memory(boot_memory);
+    reclaim_boot_memory();
     report_map();
     audit_live_tables();
     shell::run()
@@ -144,28 +143,21 @@ fn enter_final_map(mut table: KernelTable) {
     kernel_space::set_table(table);
 }
 
-/// `.init`, the boot tables and the boot stack become free frames: no core needs them any more.
-/// The parking pages and page 0 stay as long as a core may stand there, and all of it as long as one
-/// is on its way.
-fn reclaim_boot_memory(boot_memory: BootMemory) {
+/// `.init`, the boot tables and the boot stack become free frames: no core needs them any more. Nor does
+/// any need the parking pages and page 0, if all have come.
+fn reclaim_boot_memory() {
     let image = symbols::image();
-    if boot_memory == BootMemory::Needed {
-        log!("boot", "nothing reclaimed: a core may come yet");
-        return;
-    }
     tlb::invalidate_every_core();
-    let reclaimed = kernel_space::with_table(|table| {
-        let mut frames = kernel_space::reclaim(table, image.init, image.early)?;
-        if boot_memory == BootMemory::Free {
-            frames += kernel_space::replace(table, image.park, image.init)?;
-            kernel_space::unmap(table, raspi3::FIRMWARE_PAGE, PAGE_SIZE)?;
+    let reclaimed =
+        kernel_space::with_table(|table| kernel_space::reclaim(table, image.init, image.early));
+    let frames = match (reclaimed, smp::close_the_door()) {
+        (Some(Ok(frames)), Ok(more)) => {
+            frames + more + kernel_space::add_frames(image.scratch, image.end)
         }
-        Ok::<_, PagingError>(frames)
-    });
-    let frames = match reclaimed {
-        Some(Ok(frames)) => frames + kernel_space::add_frames(image.scratch, image.end),
-        Some(Err(error)) => panic!("boot memory cannot be reclaimed: {error}"),
-        None => panic!("boot memory cannot be reclaimed: no live table"),
+        (Some(Err(error)), _) | (_, Err(error)) => {
+            panic!("boot memory cannot be reclaimed: {error}")
+        }
+        (None, _) => panic!("boot memory cannot be reclaimed: no live table"),
     };
     log!(
         "boot",

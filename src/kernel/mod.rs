@@ -21,6 +21,8 @@ mod core_audit;
 #[cfg(target_os = "none")]
 mod cross;
 #[cfg(target_os = "none")]
+pub(crate) mod door;
+#[cfg(target_os = "none")]
 mod ending;
 #[cfg(target_os = "none")]
 mod exceptions;
@@ -51,7 +53,7 @@ mod report;
 #[cfg(target_os = "none")]
 mod shell;
 #[cfg(target_os = "none")]
-pub(crate) mod smp;
+mod smp;
 #[cfg(target_os = "none")]
 mod stand;
 #[cfg(target_os = "none")]

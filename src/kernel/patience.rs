@@ -7,6 +7,12 @@
 /// A second.
 const S: u64 = 1_000_000_000;
 
+/// That a first core comes, at boot: nobody waits for longer where there is one core alone.
+pub const FIRST_CLAIM_NS: u64 = S;
+/// That a core comes, when others have.
+pub const CLAIM_NS: u64 = 3 * S;
+/// That a core that was let in is online.
+pub const ONLINE_NS: u64 = 3 * S;
 /// The UART takes no byte: its interrupt is gone, and it is polled from then on. Its queue of 16 empties
 /// in 1.4 ms at 115200 baud.
 pub const UART_NS: u64 = S / 50;

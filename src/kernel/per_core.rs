@@ -41,8 +41,6 @@ pub(super) struct PerCore {
     job_ends: AtomicBool,
     /// Since when it has not done what it was asked, in nanoseconds; 0 if it has.
     silent_since_ns: AtomicU64,
-    /// Whether it has come when it was called.
-    claimed: AtomicBool,
     /// Whether it runs on the final map alone.
     online: AtomicBool,
 }
@@ -58,17 +56,8 @@ impl PerCore {
             jobs_done: AtomicUsize::new(0),
             job_ends: AtomicBool::new(false),
             silent_since_ns: AtomicU64::new(0),
-            claimed: AtomicBool::new(false),
             online: AtomicBool::new(false),
         }
-    }
-
-    pub(super) fn was_claimed(&self) -> bool {
-        self.claimed.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_claimed(&self) {
-        self.claimed.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_online(&self) -> bool {

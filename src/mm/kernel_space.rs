@@ -75,7 +75,8 @@ pub const CODE: MappingFlags = KERNEL.union(MappingFlags::EXECUTE);
 pub const READ_ONLY: MappingFlags = KERNEL;
 /// Data, stacks, free frames.
 pub const READ_WRITE: MappingFlags = KERNEL.union(MappingFlags::WRITE);
-const DEVICE: MappingFlags = READ_WRITE.union(MappingFlags::DEVICE);
+/// Device registers.
+pub const DEVICE: MappingFlags = READ_WRITE.union(MappingFlags::DEVICE);
 const LOCAL_DEVICE: MappingFlags = DEVICE.union(MappingFlags::UNCACHED);
 
 /// Where the linear map has `pa`.

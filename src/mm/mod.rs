@@ -9,6 +9,8 @@ pub mod layout;
 pub mod regions;
 
 #[cfg(all(target_os = "none", feature = "kernel"))]
+pub mod door_map;
+#[cfg(all(target_os = "none", feature = "kernel"))]
 pub mod heap;
 #[cfg(all(target_os = "none", feature = "kernel"))]
 pub mod kernel_space;

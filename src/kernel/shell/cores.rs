@@ -25,9 +25,19 @@ pub(super) fn tell_of_silence() {
     }
 }
 
-/// `cpus`
+/// `cpus [call CORE]`
 pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
-    no_arguments(arguments)?;
+    match arguments {
+        [] => {}
+        ["call", word] => return call(parse_u64(word)?, out),
+        ["call"] => return Err(CommandError::Usage),
+        [other, ..] => {
+            return Err(CommandError::Choice {
+                given: ChoiceText::new(other),
+                expected: "call",
+            });
+        }
+    }
     cross::ask_for_signs();
     writeln!(
         out,
@@ -55,6 +65,19 @@ pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
             time::armed(core),
             time::jumps(core).count,
         )?;
+    }
+    Ok(())
+}
+
+/// Calls a core again that did not come at boot.
+fn call(core: u64, out: &mut dyn Write) -> Result<(), CommandError> {
+    let frames = smp::call(core)?;
+    writeln!(out, "core {core} runs")?;
+    if frames > 0 {
+        log!(
+            "cores",
+            "all cores run: {frames} frames that they needed on their way given up"
+        );
     }
     Ok(())
 }

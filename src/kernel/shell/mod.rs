@@ -7,6 +7,7 @@ use core::fmt::{self, Write};
 
 use super::console::{self, Out};
 use super::cross::CallError;
+use super::smp::ComeError;
 use super::timers::TimerError;
 use crate::addr::VirtAddr;
 use crate::console::{Event, LineEditor, NumberError, parse_u64};
@@ -69,6 +70,8 @@ enum CommandError {
     Timer(TimerError),
     /// Another core was asked in vain.
     Call(CallError),
+    /// A core that did not come at boot cannot be called.
+    Come(ComeError),
     /// What had to fail did not.
     NoFault,
     /// A step that was measured did not do what it is for.
@@ -133,6 +136,12 @@ impl From<CallError> for CommandError {
     }
 }
 
+impl From<ComeError> for CommandError {
+    fn from(error: ComeError) -> Self {
+        Self::Come(error)
+    }
+}
+
 impl From<PagingError> for CommandError {
     fn from(error: PagingError) -> Self {
         Self::Paging(error)
@@ -159,6 +168,7 @@ impl fmt::Display for CommandError {
             Self::TooLarge { value, limit } => write!(f, "{value} is more than {limit}"),
             Self::Timer(error) => error.fmt(f),
             Self::Call(error) => error.fmt(f),
+            Self::Come(error) => error.fmt(f),
             Self::NoFault => f.write_str("nothing was caught"),
             Self::Step { name } => write!(f, "{name}: not what it should do"),
             Self::Output => f.write_str("the console failed"),
@@ -218,8 +228,8 @@ static COMMANDS: &[Command] = &[
     },
     Command {
         name: "cpus",
-        arguments: "",
-        help: "each core: state, idle share, interrupts",
+        arguments: "[call CORE]",
+        help: "each core: state, idle share, interrupts; call a core that did not come",
         run: cores::cpus,
     },
     Command {
