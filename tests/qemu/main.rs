@@ -27,6 +27,7 @@ mod interrupts;
 mod machine;
 mod numbers;
 mod shell;
+mod silence;
 mod soak;
 mod time;
 mod verbs;

@@ -13,7 +13,7 @@ use crate::arch::aarch64::lock::Lock;
 use crate::board::raspi3::{self, CORES};
 use crate::console::parse_u64;
 use crate::kernel::cross::{self, CallError};
-use crate::kernel::{per_core, report};
+use crate::kernel::{console, per_core, report};
 use crate::lock_class;
 use crate::mm::kernel_space::{self, READ_WRITE, linear};
 use crate::mm::layout::{self, Pages};
@@ -53,7 +53,7 @@ const fn ends(name: &'static str, routine: Routine) -> Kind {
     }
 }
 
-static KINDS: [Kind; 20] = [
+static KINDS: [Kind; 22] = [
     returns("null-read", null_read),
     returns("null-call", null_call),
     returns("write-text", write_text),
@@ -74,14 +74,16 @@ static KINDS: [Kind; 20] = [
     ends("emergency-overflow", emergency_overflow),
     ends("deadlock", deadlock),
     ends("lock-order", lock_order),
+    ends("locked-print", locked_print),
+    ends("locked-call", locked_call),
 ];
 
 /// The names of all kinds, for a refusal.
 const NAMES: &str = "null-read, null-call, write-text, write-rodata, exec-data, exec-device, \
     unaligned-device, guard-page, undefined, brk, svc, access-flag, non-canonical; \
     and, which end the run: stack-overflow, handler-overflow, \
-    emergency-overflow, deadlock, lock-order \
-    (in debug builds), panic, nested";
+    emergency-overflow, deadlock, locked-call, panic, nested, \
+    and in debug builds lock-order, locked-print";
 
 /// `fault KIND [CORE|all]`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
@@ -274,6 +276,21 @@ unsafe extern "C" fn lock_order(_: usize) {
     let upper = UPPER.lock();
     drop(LOWER.lock());
     drop(upper);
+}
+
+/// Prints with a lock held, and so with interrupts kept out for as long as the line takes.
+unsafe extern "C" fn locked_print(_: usize) {
+    let held = LOWER.lock();
+    console::print(format_args!("printed with a lock held\n"));
+    drop(held);
+}
+
+/// Waits for another core, which may be waiting for this lock.
+unsafe extern "C" fn locked_call(_: usize) {
+    let held = LOWER.lock();
+    let other = usize::from(cpu::number() == 0);
+    let _ = cross::call(other, |argument| argument, 0);
+    drop(held);
 }
 
 unsafe extern "C" fn nested(_: usize) {

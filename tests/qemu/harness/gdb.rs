@@ -11,9 +11,13 @@ use std::time::{Duration, Instant};
 /// The longest that a packet may take to come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// x30 and the program counter, as the protocol numbers them for AArch64.
+/// x30, the program counter and the processor state, as the protocol numbers them for AArch64.
 const LINK_REGISTER: u32 = 30;
 const PROGRAM_COUNTER: u32 = 32;
+const PROCESSOR_STATE: u32 = 33;
+
+/// The cores of the machine.
+const CORES: usize = 4;
 
 /// A connection to a stopped machine.
 pub(crate) struct Gdb {
@@ -48,6 +52,56 @@ impl Gdb {
         self.must(&format!("z1,{address:x},4"));
         let stopped = self.register(PROGRAM_COUNTER);
         assert_eq!(stopped, address, "stopped at {stopped:#x}");
+    }
+
+    /// Continues until some core is about to execute `address`, which `provoke` leads to. Returns its
+    /// number.
+    #[track_caller]
+    pub(crate) fn run_some_core_to(&mut self, address: u64, provoke: impl FnOnce()) -> usize {
+        self.must(&format!("Z1,{address:x},4"));
+        self.packet("c");
+        provoke();
+        let stop = self.answer();
+        self.must(&format!("z1,{address:x},4"));
+        let thread = stop
+            .split_once("thread:")
+            .and_then(|(_, rest)| rest.split(';').next())
+            .and_then(|number| usize::from_str_radix(number, 16).ok());
+        match thread {
+            Some(thread @ 1..=CORES) => thread - 1,
+            _ => panic!("the debugger was told {stop:?}"),
+        }
+    }
+
+    /// Lets all cores go on but `held`, which stands where it is.
+    pub(crate) fn resume_all_but(&mut self, held: usize) {
+        let others = (0..CORES).filter(|core| *core != held);
+        let actions: String = others.map(|core| format!(";c:{:x}", core + 1)).collect();
+        self.packet(&format!("vCont{actions}"));
+    }
+
+    /// Lets all cores go on.
+    pub(crate) fn resume_all(&mut self) {
+        self.packet("c");
+    }
+
+    /// Stops all cores that were let go.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) {
+        self.send("\x03");
+        let stop = self.answer();
+        assert!(stop.starts_with('T'), "the debugger was told {stop:?}");
+    }
+
+    /// The program counter and the processor state of a core.
+    pub(crate) fn place_of(&mut self, core: usize) -> (u64, u64) {
+        self.must(&format!("Hg{:x}", core + 1));
+        let place = self.register(PROGRAM_COUNTER);
+        let state = self.ask(&format!("p{PROCESSOR_STATE:x}"));
+        self.must("Hg1");
+        // 4 bytes, in memory order.
+        let state = u64::from_str_radix(&state, 16).map(|state| state.swap_bytes() >> 32);
+        (place, state.expect("the processor state"))
     }
 
     /// Continues, for good.

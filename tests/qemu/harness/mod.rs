@@ -3,7 +3,7 @@
 mod assembler;
 pub(crate) mod checkout;
 mod ending;
-mod gdb;
+pub(crate) mod gdb;
 pub(crate) mod loader;
 mod machine;
 pub(crate) mod report;
