@@ -31,6 +31,10 @@ pub const CORES: usize = 4;
 /// Page 0 holds the spin table, the firmware's stub in which cores 1 to 3 wait, and ATAGs.
 pub const FIRMWARE_PAGE: PhysAddr = PhysAddr::new(0);
 
+/// Where loaders leave a list of ATAGs if they have no device tree to hand over (QEMU names the place
+/// in x0, older firmware does not).
+pub const ATAGS: PhysAddr = PhysAddr::new(FIRMWARE_PAGE.as_usize() + 0x100);
+
 /// Where core `core` waits for an address to jump to (the firmware's armstub8.S; QEMU's the same).
 #[must_use]
 pub const fn spin_table(core: usize) -> PhysAddr {

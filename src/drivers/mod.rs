@@ -10,11 +10,13 @@
 //! pl011 mini_uart gpio watchdog mailbox  one device each
 //! local_interrupts gpu_interrupts  the two interrupt controllers
 //! interrupts                       both in one: what a core is interrupted by
-//! device_tree                      what the firmware says in its tree
+//! facts device_tree atags          what a loader hands over; the two ways in which it says so
 //! range ram                        physical ranges; which of them are this kernel's RAM
 //! ```
 
+pub mod atags;
 pub mod device_tree;
+pub mod facts;
 pub mod gpio;
 pub mod gpu_interrupts;
 pub mod interrupts;

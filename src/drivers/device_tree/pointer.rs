@@ -1,5 +1,9 @@
-//! Whether there is a device tree where x0 points: decided from the number and from the first 40
-//! bytes there, before anything of the size that the header claims is touched.
+//! Whether there is a device tree where x0 points, and how much of it can be looked at: decided from
+//! the number and from the first 40 bytes there, before anything of the size that the header claims is
+//! touched.
+//!
+//! What begins as a tree does is one: a size that cannot be is cut to what can, and said, so that the
+//! reservations in it are not lost.
 //!
 //! Firmware puts a tree's address into x0. QEMU puts 0x100 there, where it has left ATAGs, or 0 for
 //! an ELF image, with a tree at address 0 if one was asked for. Another loader leaves anything.
@@ -8,15 +12,20 @@
 use core::fmt;
 
 use crate::addr::PhysAddr;
+use crate::drivers::facts::Oddity;
+use crate::drivers::range::PhysRange;
 
-/// Bytes of the header.
+/// Bytes of the header, and in version 16 four more than it has.
 pub const HEADER_BYTES: usize = 40;
 /// The largest tree that is believed: that of a board has some 30 KiB.
 pub const MAX_TREE_BYTES: usize = 2 << 20;
 
 /// The first word of a tree.
 const MAGIC: u32 = 0xd00d_feed;
-/// The version that is understood, or that a newer one must be compatible with.
+/// What is understood: the versions from this one on...
+const OLDEST_VERSION: u32 = 16;
+/// ...that are compatible with this one. All that it adds is the structure's size, which nobody asks
+/// for here.
 const VERSION: u32 = 17;
 /// The first tag of a list of ATAGs, in its second word.
 const ATAG_CORE: u32 = 0x5441_0001;
@@ -42,12 +51,10 @@ pub enum PointerError {
         /// As in x0.
         x0: u64,
     },
-    /// The header, or the tree with the size that it claims, would reach past RAM.
+    /// The header would reach past RAM.
     PastRam {
         /// As in x0.
         x0: u64,
-        /// Bytes from there on.
-        size: usize,
     },
     /// ATAGs, which is what came before device trees.
     Atags,
@@ -56,18 +63,6 @@ pub enum PointerError {
         /// The first word.
         magic: u32,
     },
-    /// A size that no tree has.
-    WrongSize {
-        /// Bytes, as claimed.
-        size: u32,
-    },
-    /// A version that is not understood.
-    WrongVersion {
-        /// Its version.
-        version: u32,
-        /// The oldest version that it is compatible with.
-        last_compatible: u32,
-    },
 }
 
 impl fmt::Display for PointerError {
@@ -75,22 +70,11 @@ impl fmt::Display for PointerError {
         match self {
             Self::Null => f.write_str("none given"),
             Self::Unaligned { x0 } => write!(f, "x0 = {x0:#x} is not a multiple of 8"),
-            Self::PastRam { x0, size } => {
-                write!(f, "{size:#x} bytes at x0 = {x0:#x} are not in RAM")
+            Self::PastRam { x0 } => {
+                write!(f, "{HEADER_BYTES:#x} bytes at x0 = {x0:#x} are not in RAM")
             }
             Self::Atags => f.write_str("ATAGs instead"),
             Self::WrongMagic { magic } => write!(f, "magic {magic:#010x} instead of {MAGIC:#x}"),
-            Self::WrongSize { size } => write!(
-                f,
-                "size {size:#x} is not from {HEADER_BYTES:#x} to {MAX_TREE_BYTES:#x}"
-            ),
-            Self::WrongVersion {
-                version,
-                last_compatible,
-            } => write!(
-                f,
-                "version {version}, compatible with {last_compatible}, instead of {VERSION}"
-            ),
         }
     }
 }
@@ -123,8 +107,7 @@ impl DeviceTree {
         if x0 == 0 && at_zero == AtZero::NoTree {
             return Err(PointerError::Null);
         }
-        let size = HEADER_BYTES;
-        let past_ram = PointerError::PastRam { x0, size };
+        let past_ram = PointerError::PastRam { x0 };
         let base = usize::try_from(x0)
             .map(PhysAddr::new)
             .map_err(|_| past_ram)?;
@@ -132,67 +115,93 @@ impl DeviceTree {
             return Err(PointerError::Unaligned { x0 });
         }
         let tree = Self { base, ram_limit };
-        if tree.fits(size) {
-            Ok(tree)
-        } else {
-            Err(past_ram)
+        match tree.bytes_of_ram() {
+            HEADER_BYTES.. => Ok(tree),
+            _ => Err(past_ram),
         }
     }
 
-    /// Where the header is, and the tree after [`DeviceTree::validate_header`].
+    /// Where the header is, and the tree if there is one.
     #[must_use]
     pub const fn base(self) -> PhysAddr {
         self.base
     }
 
-    /// The tree's size in bytes, with its header, from the 40 bytes at [`DeviceTree::base`].
+    /// What of memory can be looked at as a tree, from the 40 bytes at [`DeviceTree::base`].
     ///
     /// # Errors
     ///
-    /// [`PointerError`], any but those of the pointer itself.
-    pub fn validate_header(self, header: &[u8; HEADER_BYTES]) -> Result<usize, PointerError> {
-        let (words, _) = header.as_chunks();
-        let word = |index: usize| words.get(index).copied().unwrap_or_default();
-        let magic = u32::from_be_bytes(word(0));
+    /// [`PointerError::Atags`], [`PointerError::WrongMagic`].
+    pub fn validate_header(self, header: &[u8; HEADER_BYTES]) -> Result<Extent, PointerError> {
+        let [first, second, ..] = *header.as_chunks().0 else {
+            unreachable!("a header has ten words");
+        };
+        let magic = u32::from_be_bytes(first);
         if magic != MAGIC {
-            return Err(if u32::from_le_bytes(word(1)) == ATAG_CORE {
+            return Err(if u32::from_le_bytes(second) == ATAG_CORE {
                 PointerError::Atags
             } else {
                 PointerError::WrongMagic { magic }
             });
         }
-        let claimed = u32::from_be_bytes(word(1));
-        let wrong_size = PointerError::WrongSize { size: claimed };
-        let size = usize::try_from(claimed).map_err(|_| wrong_size)?;
-        if !(HEADER_BYTES..=MAX_TREE_BYTES).contains(&size) {
-            return Err(wrong_size);
-        }
-        let version = u32::from_be_bytes(word(5));
-        let last_compatible = u32::from_be_bytes(word(6));
-        if !(last_compatible..=version).contains(&VERSION) {
-            return Err(PointerError::WrongVersion {
-                version,
-                last_compatible,
-            });
-        }
-        if !self.fits(size) {
-            let x0 = self.base.as_usize() as u64;
-            return Err(PointerError::PastRam { x0, size });
-        }
-        Ok(size)
+        let claimed = u32::from_be_bytes(second);
+        let limit = self.bytes_of_ram().min(MAX_TREE_BYTES);
+        let read = (claimed as usize).clamp(HEADER_BYTES, limit);
+        let Some(place) = PhysRange::new(self.base, read) else {
+            unreachable!("a header at least, and below the end of RAM");
+        };
+        let oddity = (read != claimed as usize).then_some(Oddity::Size { claimed, read });
+        Ok(Extent { place, oddity })
     }
 
-    fn fits(self, size: usize) -> bool {
-        self.base
-            .checked_add(size)
-            .is_some_and(|end| end <= self.ram_limit)
+    fn bytes_of_ram(self) -> usize {
+        self.ram_limit.checked_sub(self.base).unwrap_or(0)
+    }
+}
+
+/// The memory that is looked at as a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// In RAM, and [`HEADER_BYTES`] at least.
+    pub place: PhysRange,
+    /// Why it is not what the header says, if so.
+    pub oddity: Option<Oddity>,
+}
+
+/// The numbers in a header (Devicetree Specification 5.2) that are asked for.
+pub(super) struct Header {
+    pub(super) structure: usize,
+    pub(super) strings: usize,
+    pub(super) reservations: usize,
+    pub(super) version: u32,
+    pub(super) last_compatible: u32,
+}
+
+impl Header {
+    pub(super) fn parse(header: &[u8; HEADER_BYTES]) -> Self {
+        let (words, _) = header.as_chunks();
+        let word = |index: usize| u32::from_be_bytes(words.get(index).copied().unwrap_or_default());
+        Self {
+            structure: word(2) as usize,
+            strings: word(3) as usize,
+            reservations: word(4) as usize,
+            version: word(5),
+            last_compatible: word(6),
+        }
+    }
+
+    /// Whether the rest of the tree is as it is known here.
+    pub(super) const fn is_understood(&self) -> bool {
+        self.version >= OLDEST_VERSION && self.last_compatible <= VERSION
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AtZero, DeviceTree, HEADER_BYTES, PointerError};
+    use super::{AtZero, DeviceTree, Extent, HEADER_BYTES, Header, PointerError};
     use crate::addr::PhysAddr;
+    use crate::drivers::facts::Oddity;
+    use crate::drivers::range::range;
 
     const LIMIT: PhysAddr = PhysAddr::new(0x3f00_0000);
 
@@ -210,12 +219,11 @@ mod tests {
 
     const GOOD: [u32; 10] = [0xd00d_feed, 0x1000, 0x38, 0x800, 0x28, 17, 16, 0, 0, 0];
 
-    fn size(change: impl FnOnce(&mut [u32; 10])) -> Result<usize, PointerError> {
+    fn extent(base: u64, claimed: u32) -> Extent {
         let mut words = GOOD;
-        change(&mut words);
-        at(0x0800_0000)
-            .expect("a pointer")
-            .validate_header(&header(words))
+        words[1] = claimed;
+        let tree = at(base).expect("a pointer");
+        tree.validate_header(&header(words)).expect("a tree")
     }
 
     #[test]
@@ -234,8 +242,7 @@ mod tests {
             assert_eq!(at(x0), Err(PointerError::Unaligned { x0 }));
         }
         for x0 in [0x3eff_ffe0, 0x3f00_0000, 0x4000_0000, 0xffff_ffff_ffff_fff8] {
-            let size = HEADER_BYTES;
-            assert_eq!(at(x0), Err(PointerError::PastRam { x0, size }));
+            assert_eq!(at(x0), Err(PointerError::PastRam { x0 }));
         }
     }
 
@@ -267,40 +274,44 @@ mod tests {
     #[test]
     fn a_size_is_believed_between_a_header_and_two_mebibytes() {
         for good in [40, 0x1000, 0x20_0000] {
-            assert_eq!(size(|words| words[1] = good), Ok(good as usize));
+            let place = range(0x0800_0000, good as usize);
+            let oddity = None;
+            assert_eq!(extent(0x0800_0000, good), Extent { place, oddity });
         }
-        for bad in [0, 39, 0x20_0001, 0x8000_0000, u32::MAX] {
-            assert_eq!(
-                size(|words| words[1] = bad),
-                Err(PointerError::WrongSize { size: bad })
-            );
+        for (claimed, read) in [
+            (0, 40),
+            (39, 40),
+            (0x20_0001, 0x20_0000),
+            (u32::MAX, 0x20_0000),
+        ] {
+            let place = range(0x0800_0000, read);
+            let oddity = Some(Oddity::Size { claimed, read });
+            assert_eq!(extent(0x0800_0000, claimed), Extent { place, oddity });
         }
     }
 
     #[test]
-    fn a_tree_that_claims_to_reach_past_ram_is_refused() {
-        let tree = at(0x3eff_f000).expect("a pointer");
-        assert_eq!(tree.validate_header(&header(GOOD)), Ok(0x1000));
-        let mut words = GOOD;
-        words[1] = 0x1008;
-        let past = PointerError::PastRam {
-            x0: 0x3eff_f000,
-            size: 0x1008,
+    fn of_a_tree_that_claims_to_reach_past_ram_only_ram_is_looked_at() {
+        let place = range(0x3eff_f000, 0x1000);
+        let oddity = None;
+        assert_eq!(extent(0x3eff_f000, 0x1000), Extent { place, oddity });
+        let (claimed, read) = (0x1008, 0x1000);
+        let oddity = Some(Oddity::Size { claimed, read });
+        assert_eq!(extent(0x3eff_f000, claimed), Extent { place, oddity });
+    }
+
+    #[test]
+    fn versions_16_and_17_are_understood_and_what_is_compatible_with_them() {
+        let understood = |version: u32, last_compatible: u32| {
+            let mut words = GOOD;
+            [words[5], words[6]] = [version, last_compatible];
+            Header::parse(&header(words)).is_understood()
         };
-        assert_eq!(tree.validate_header(&header(words)), Err(past));
-    }
-
-    #[test]
-    fn a_version_counts_if_it_is_compatible_with_17() {
-        assert!(size(|words| words[5] = 18).is_ok());
-        assert!(size(|words| words[6] = 17).is_ok());
-        for (version, last_compatible) in [(16, 16), (18, 18), (0, 0), (16, 17)] {
-            let result = size(|words| [words[5], words[6]] = [version, last_compatible]);
-            let wrong = PointerError::WrongVersion {
-                version,
-                last_compatible,
-            };
-            assert_eq!(result, Err(wrong));
+        for (version, last_compatible) in [(16, 16), (17, 16), (17, 17), (18, 17), (18, 16)] {
+            assert!(understood(version, last_compatible), "{version}");
+        }
+        for (version, last_compatible) in [(18, 18), (0, 0), (3, 2), (15, 15), (15, 16)] {
+            assert!(!understood(version, last_compatible), "{version}");
         }
     }
 }

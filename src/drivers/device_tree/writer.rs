@@ -14,12 +14,20 @@ pub(super) struct Writer {
     reservations: Vec<u8>,
     structure: Vec<u8>,
     strings: Vec<u8>,
+    /// Version and last compatible one, if not 17 and 16.
+    version: Option<[usize; 2]>,
 }
 
 impl Writer {
     /// A tree with its root opened.
     pub(super) fn new() -> Self {
         Self::default().node("")
+    }
+
+    /// Makes it of this version. Before 17, a header does not have the structure's size.
+    pub(super) fn version(mut self, version: usize, last_compatible: usize) -> Self {
+        self.version = Some([version, last_compatible]);
+        self
     }
 
     /// Adds to the reservation block.
@@ -76,6 +84,7 @@ impl Writer {
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.word(END_NODE);
         self.word(END);
+        let [version, last_compatible] = self.version.unwrap_or([17, 16]);
         let reservations_at = 40;
         let structure_at = reservations_at + self.reservations.len() + 16;
         let strings_at = structure_at + self.structure.len();
@@ -86,11 +95,16 @@ impl Writer {
             structure_at,
             strings_at,
             reservations_at,
-            17,
-            16,
+            version,
+            last_compatible,
             0,
             self.strings.len(),
-            self.structure.len(),
+            // Behind the header of version 16 anything may stand.
+            if version < 17 {
+                0x5a5a
+            } else {
+                self.structure.len()
+            },
         ];
         let mut tree: Vec<u8> = header
             .iter()

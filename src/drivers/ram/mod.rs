@@ -1,16 +1,20 @@
-//! Which physical memory the ARM may use: a decision from what the device tree and the mailbox say.
+//! Which physical memory the ARM may use: a decision from what the loader (by a device tree, or by
+//! ATAGs) and the mailbox say.
 //!
-//! Both speak for the firmware, and both may be absent, wrong, or at odds. A frame that belongs to
-//! the VideoCore must never be handed out, so where they differ only what both grant is RAM, and
-//! what the mailbox calls the VideoCore's is not, whoever else calls it RAM. What the tree reserves
-//! in it is judged in `reserved.rs`.
+//! Both may be absent, wrong, or at odds. A frame that belongs to the VideoCore must never be handed
+//! out, so where they differ only what both grant is RAM, and what the mailbox calls the VideoCore's
+//! is not, whoever else calls it RAM. What the loader reserves in it is judged in `reserved.rs`;
+//! `room.rs` finds what nobody has.
 //!
 //! # Decisions
 //!
-//! A claim is believed as a whole or not at all. One that leaves out the memory in which the kernel
-//! runs is false. One that names the peripherals as RAM was never adapted to this board by its
-//! firmware (the trees that come with Linux name 1 GiB, which the firmware replaces and other
-//! loaders do not), so it cannot know what the VideoCore has taken.
+//! - In doubt less is handed out. A range that reaches past the end of RAM is not used at all: it was
+//!   never adapted to this board by its firmware (the trees that come with Linux name 1 GiB, which
+//!   the firmware replaces and other loaders do not), so it cannot know what the VideoCore has taken
+//!   of it. A share of the VideoCore's that cannot be right takes what it can of the rest.
+//! - Memory that leaves out the kernel is false: then the loader's memory is not believed. What it
+//!   reserves is, in any case.
+//! - If there may be reservations that could not be read, only [`UNRESERVED`] is used.
 #![forbid(unsafe_code)]
 
 mod reserved;
@@ -19,7 +23,7 @@ mod room;
 use core::fmt;
 
 pub use self::reserved::{Judged, Needed, ROOM_BYTES, Reserved, Verdict};
-use super::device_tree::{Facts, MEMORY_RANGES, RESERVED_RANGES};
+use super::facts::{Facts, MEMORY_RANGES, Oddity, RESERVED_RANGES};
 use super::range::{PhysRange, RangeList};
 use crate::addr::{PAGE_SIZE, PhysAddr};
 
@@ -27,6 +31,13 @@ use crate::addr::{PAGE_SIZE, PhysAddr};
 const ASSUMED: PhysRange = match PhysRange::new(PhysAddr::new(0), 64 << 20) {
     Some(range) => range,
     None => panic!("64 MiB are a range"),
+};
+
+/// Where nobody puts anything for the kernel to leave alone: U-Boot loads what it hands over from
+/// 36 MiB on, QEMU from 128 MiB on, and the firmware at the end of RAM.
+pub const UNRESERVED: PhysRange = match PhysRange::new(PhysAddr::new(0), 32 << 20) {
+    Some(range) => range,
+    None => panic!("32 MiB are a range"),
 };
 
 /// What is certain without asking.
@@ -40,13 +51,31 @@ pub struct Certain {
     pub kernel: PhysRange,
 }
 
+/// How the loader says what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// In a device tree.
+    DeviceTree,
+    /// In ATAGs.
+    Atags,
+}
+
+impl fmt::Display for Voice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DeviceTree => "device tree",
+            Self::Atags => "ATAGs",
+        })
+    }
+}
+
 /// Who named the RAM that is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The device tree and the mailbox; [`Decision::differ`] if each said something else.
-    Both,
-    /// The device tree alone.
-    DeviceTree,
+    /// The loader and the mailbox; [`Decision::differ`] if each said something else.
+    Both(Voice),
+    /// The loader alone.
+    Loader(Voice),
     /// The mailbox alone.
     Mailbox,
     /// Nobody: 64 MiB from 0 are assumed.
@@ -55,18 +84,22 @@ pub enum Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Both => "device tree and mailbox",
-            Self::DeviceTree => "device tree",
-            Self::Mailbox => "mailbox",
-            Self::Assumed => "assumed",
-        })
+        match self {
+            Self::Both(voice) => write!(f, "{voice} and mailbox"),
+            Self::Loader(voice) => voice.fmt(f),
+            Self::Mailbox => f.write_str("mailbox"),
+            Self::Assumed => f.write_str("assumed"),
+        }
     }
 }
 
 /// Why a claim is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
+    /// Nothing describes memory.
+    Unsaid,
+    /// What describes memory names none.
+    Empty,
     /// No memory, or memory past the last address.
     NoRange {
         /// As claimed.
@@ -98,6 +131,8 @@ pub enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unsaid => f.write_str("it has none"),
+            Self::Empty => f.write_str("it is not filled in"),
             Self::NoRange { base, size } => write!(f, "{size:#x} bytes at {base:#x} are no memory"),
             Self::PastLimit { claimed, limit } => {
                 write!(f, "{claimed} reaches past the end of RAM at {limit}")
@@ -114,11 +149,13 @@ impl fmt::Display for Refused {
 
 impl core::error::Error for Refused {}
 
-/// The device tree and the mailbox name different memory.
+/// The loader and the mailbox name different memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Differ {
-    /// Bytes that the device tree names, below the limit of RAM.
-    pub device_tree_bytes: usize,
+    /// How the loader names it.
+    pub voice: Voice,
+    /// Bytes that the loader names, below the limit of RAM.
+    pub loader_bytes: usize,
     /// Bytes that the mailbox names.
     pub mailbox_bytes: usize,
 }
@@ -127,8 +164,8 @@ impl fmt::Display for Differ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "device tree: {:#x} bytes, mailbox: {:#x} bytes; only what both name is used",
-            self.device_tree_bytes, self.mailbox_bytes
+            "{}: {:#x} bytes, mailbox: {:#x} bytes; only what both name is used",
+            self.voice, self.loader_bytes, self.mailbox_bytes
         )
     }
 }
@@ -152,7 +189,7 @@ impl fmt::Display for Overlap {
     }
 }
 
-/// Ranges of RAM: as many as the tree can name, one more for the VideoCore's hole, and one for each
+/// Ranges of RAM: as many as a loader can name, one more for the VideoCore's hole, and one for each
 /// reservation and the image.
 const RAM_RANGES: usize = MEMORY_RANGES + 1 + RESERVED_RANGES + 2;
 
@@ -171,14 +208,16 @@ pub struct MailboxClaims {
 /// What is RAM, who says so, and what there is to warn about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// What the kernel may use; it contains [`Certain::kernel`].
+    /// What the kernel may use.
     pub ram: Ram,
     /// Who named it.
     pub source: Source,
     /// Both were believed, and said different things.
     pub differ: Option<Differ>,
-    /// There was a device tree, and its memory is not believed.
-    pub device_tree_refused: Option<Refused>,
+    /// Ranges of the loader's that reach past the end of RAM: not used.
+    pub past_limit: RangeList<MEMORY_RANGES>,
+    /// The loader speaks, and its memory is not believed.
+    pub loader_refused: Option<Refused>,
     /// There was an answer from the mailbox, and it is not believed.
     pub mailbox_refused: Option<Refused>,
     /// The VideoCore's share, if the mailbox named one that is believed.
@@ -187,99 +226,151 @@ pub struct Decision {
     pub overlap: Option<Overlap>,
     /// There was an answer about the VideoCore's share, and it is not believed.
     pub videocore_refused: Option<Refused>,
+    /// Why there may be reservations that could not be read: only [`UNRESERVED`] is used.
+    pub doubt: Option<Oddity>,
 }
 
 /// Decides what is RAM.
 #[inline(never)]
 #[must_use]
-pub fn ram_from(tree: Option<&Facts>, claims: MailboxClaims, certain: &Certain) -> Decision {
-    let (tree, device_tree_refused) = split(tree.map(|facts| from_tree(facts, certain)));
-    let (mailbox, mailbox_refused) = split(
-        claims
-            .arm
-            .map(|(base, size)| from_mailbox(base, size, certain)),
-    );
-    let (videocore, videocore_refused) = split(
-        claims
-            .videocore
-            .map(|(base, size)| videocore_from(base, size, certain)),
-    );
-    let mut differ = None;
-    let (named, source) = match (tree, mailbox) {
-        (Some(tree), Some(mailbox)) => {
-            if *tree != [mailbox] {
-                differ = Some(Differ {
-                    device_tree_bytes: tree.total_size(),
-                    mailbox_bytes: mailbox.size(),
-                });
-            }
-            let mut both = tree;
-            both.filter_map(|range| range.intersection(mailbox));
-            (both, Source::Both)
+pub fn ram_from(
+    loader: Option<(Voice, &Facts)>,
+    claims: MailboxClaims,
+    certain: &Certain,
+) -> Decision {
+    let mut decision = Decision {
+        ram: Ram::of(ASSUMED),
+        source: Source::Assumed,
+        differ: None,
+        past_limit: RangeList::new(),
+        loader_refused: None,
+        mailbox_refused: None,
+        videocore: None,
+        overlap: None,
+        videocore_refused: None,
+        doubt: loader.and_then(|(_, facts)| facts.doubt()),
+    };
+    if let Some((voice, facts)) = loader {
+        decision.take_loader(voice, facts, certain);
+    }
+    if let Some((base, size)) = claims.arm {
+        decision.take_mailbox(base, size, certain);
+    }
+    if let Some((base, size)) = claims.videocore {
+        decision.take_videocore(base, size, certain);
+    }
+    if decision.doubt.is_some() {
+        decision
+            .ram
+            .filter_map(|range| range.intersection(UNRESERVED));
+    }
+    decision
+}
+
+impl Decision {
+    /// What the loader says.
+    fn take_loader(&mut self, voice: Voice, facts: &Facts, certain: &Certain) {
+        let mut ram = Ram::new();
+        for &claimed in facts.memory.iter() {
+            let pushed = if claimed.end() <= certain.ram_limit {
+                ram.push(claimed)
+            } else {
+                self.past_limit.push(claimed)
+            };
+            let Ok(()) = pushed else {
+                unreachable!("there is room for every range that a loader can name");
+            };
         }
-        (Some(tree), None) => (tree, Source::DeviceTree),
-        (None, Some(mailbox)) => (Ram::of(mailbox), Source::Mailbox),
-        (None, None) => (Ram::of(ASSUMED), Source::Assumed),
-    };
-    let mut ram = named;
-    if let Some(share) = videocore {
-        remove(&mut ram, share);
-    }
-    let taken = named.total_size() - ram.total_size();
-    Decision {
-        ram,
-        source,
-        differ,
-        device_tree_refused,
-        mailbox_refused,
-        videocore,
-        overlap: videocore.filter(|_| taken > 0).map(|videocore| Overlap {
-            videocore,
-            bytes: taken,
-        }),
-        videocore_refused,
-    }
-}
-
-/// Leaves of RAM what lies outside the VideoCore's `share`, in whole frames.
-fn remove(ram: &mut Ram, share: PhysRange) {
-    let Ok(()) = ram.remove(share) else {
-        unreachable!("RAM has room for a split by the VideoCore");
-    };
-    ram.merge();
-    ram.filter_map(whole_frames);
-}
-
-fn split<T, E>(claim: Option<Result<T, E>>) -> (Option<T>, Option<E>) {
-    match claim {
-        None => (None, None),
-        Some(Ok(claim)) => (Some(claim), None),
-        Some(Err(refused)) => (None, Some(refused)),
-    }
-}
-
-fn from_tree(facts: &Facts, certain: &Certain) -> Result<Ram, Refused> {
-    for &claimed in facts.memory.iter() {
-        check_limit(claimed, certain)?;
-    }
-    let mut ram = Ram::new();
-    for &claimed in facts.memory.iter() {
-        let Ok(()) = ram.push(claimed) else {
-            unreachable!("RAM has room for every range that a tree can name");
+        ram.merge();
+        ram.filter_map(whole_frames);
+        if ram.iter().any(|range| range.contains(certain.kernel)) {
+            self.ram = ram;
+            self.source = Source::Loader(voice);
+            return;
+        }
+        let over_kernel = |range: &&PhysRange| range.contains(certain.kernel);
+        self.loader_refused = match (facts.memory_places, facts.memory.is_empty()) {
+            // A list without a tag for memory is complete; a tree is not.
+            (0, _) if voice == Voice::Atags => None,
+            (0, _) => Some(Refused::Unsaid),
+            (_, true) => Some(Refused::Empty),
+            (_, false) => Some(match self.past_limit.iter().find(over_kernel) {
+                Some(&claimed) => Refused::PastLimit {
+                    claimed,
+                    limit: certain.ram_limit,
+                },
+                None => kernel_outside(certain),
+            }),
         };
     }
-    ram.merge();
-    ram.filter_map(whole_frames);
-    if ram.iter().any(|range| range.contains(certain.kernel)) {
-        Ok(ram)
-    } else {
-        Err(kernel_outside(certain))
+
+    /// What the mailbox calls the ARM's.
+    fn take_mailbox(&mut self, base: u64, size: u64, certain: &Certain) {
+        let mailbox = match from_mailbox(base, size, certain) {
+            Ok(mailbox) => mailbox,
+            Err(refused) => {
+                self.mailbox_refused = Some(refused);
+                return;
+            }
+        };
+        let Source::Loader(voice) = self.source else {
+            self.ram = Ram::of(mailbox);
+            self.source = Source::Mailbox;
+            return;
+        };
+        if *self.ram != [mailbox] {
+            self.differ = Some(Differ {
+                voice,
+                loader_bytes: self.ram.total_size(),
+                mailbox_bytes: mailbox.size(),
+            });
+        }
+        self.ram.filter_map(|range| range.intersection(mailbox));
+        self.source = Source::Both(voice);
+    }
+
+    /// What the mailbox calls the VideoCore's.
+    fn take_videocore(&mut self, base: u64, size: u64, certain: &Certain) {
+        let before = self.ram.total_size();
+        match videocore_from(base, size, certain) {
+            Ok(share) => {
+                self.videocore = Some(share);
+                self.remove(share);
+                let bytes = before - self.ram.total_size();
+                self.overlap = (bytes > 0).then_some(Overlap {
+                    videocore: share,
+                    bytes,
+                });
+            }
+            Err(refused) => {
+                self.videocore_refused = Some(refused);
+                let claimed = PhysRange::from_raw(base, size);
+                let parts = claimed.map(|claimed| claimed.without(ASSUMED));
+                for part in parts.into_iter().flatten().flatten() {
+                    self.remove(part);
+                }
+            }
+        }
+    }
+
+    /// Leaves of RAM what lies outside `share`, in whole frames.
+    fn remove(&mut self, share: PhysRange) {
+        let Ok(()) = self.ram.remove(share) else {
+            unreachable!("RAM has room for a split by the VideoCore");
+        };
+        self.ram.merge();
+        self.ram.filter_map(whole_frames);
     }
 }
 
 fn from_mailbox(base: u64, size: u64, certain: &Certain) -> Result<PhysRange, Refused> {
     let claimed = PhysRange::from_raw(base, size).ok_or(Refused::NoRange { base, size })?;
-    check_limit(claimed, certain)?;
+    if claimed.end() > certain.ram_limit {
+        return Err(Refused::PastLimit {
+            claimed,
+            limit: certain.ram_limit,
+        });
+    }
     whole_frames(claimed)
         .filter(|ram| ram.contains(certain.kernel))
         .ok_or(kernel_outside(certain))
@@ -298,16 +389,6 @@ fn videocore_from(base: u64, size: u64, certain: &Certain) -> Result<PhysRange, 
         return Err(Refused::TakesAll { claimed, arm });
     }
     Ok(claimed)
-}
-
-fn check_limit(claimed: PhysRange, certain: &Certain) -> Result<(), Refused> {
-    if claimed.end() > certain.ram_limit {
-        return Err(Refused::PastLimit {
-            claimed,
-            limit: certain.ram_limit,
-        });
-    }
-    Ok(())
 }
 
 const fn kernel_outside(certain: &Certain) -> Refused {

@@ -1,4 +1,4 @@
-//! What becomes of the places that the device tree asks to be left alone.
+//! What becomes of the places that a loader asks to be left alone.
 //!
 //! | a reservation that... | answer |
 //! |---|---|
@@ -10,6 +10,7 @@
 //! | is empty, or reaches past the last address | ignored, and reported |
 //! | leaves the kernel no [`ROOM_BYTES`] in one piece | ignored, and reported |
 //! | is `no-map` as well | left out of RAM as a whole: neither a frame nor mapped |
+//! | is switched off (`status`) | kept all the same: in doubt it is somebody's |
 //!
 //! One that equals another, or contains it, is no conflict: loaders put a place into the reservation
 //! block and into `/reserved-memory`. Nor is one over the device tree itself, which loaders reserve.
@@ -24,7 +25,7 @@ use core::fmt;
 use super::Ram;
 use super::room::Pieces;
 use crate::addr::PAGE_SIZE;
-use crate::drivers::device_tree::{Mapping, RESERVED_RANGES, Reservation};
+use crate::drivers::facts::{Mapping, Origin, RESERVED_RANGES, Reservation};
 use crate::drivers::range::PhysRange;
 
 /// Bytes of free RAM in one piece that the kernel insists on: metadata of its frames, page tables,
@@ -90,6 +91,19 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the place is left alone, or a part of it.
+    #[must_use]
+    pub const fn is_kept(&self) -> bool {
+        match self {
+            Self::Kept
+            | Self::Overlaps { .. }
+            | Self::PastRam { .. }
+            | Self::Image { .. }
+            | Self::FirmwarePage { .. } => true,
+            Self::OutsideRam | Self::Empty | Self::Wraps | Self::NoRoom { .. } => false,
+        }
+    }
+
     /// Whether there is something wrong with the reservation.
     #[must_use]
     pub const fn is_conflict(&self) -> bool {
@@ -125,7 +139,7 @@ impl fmt::Display for Verdict {
 /// A reservation, and what became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judged {
-    /// As the tree has it.
+    /// As the loader has it.
     pub reservation: Reservation,
     /// The answer.
     pub verdict: Verdict,
@@ -142,42 +156,53 @@ impl fmt::Display for Judged {
             Mapping::Allowed => "",
             Mapping::Forbidden => " (no-map)",
         };
-        write!(f, "{warning}{}{no_map} {}", self.reservation, self.verdict)
+        let why = match self.reservation.origin {
+            Origin::DisabledPlace if self.verdict.is_kept() => "; disabled, but perhaps in use",
+            Origin::Several => "; several, with what lies between",
+            _ => "",
+        };
+        let Self {
+            reservation,
+            verdict,
+        } = self;
+        write!(f, "{warning}{reservation}{no_map} {verdict}{why}")
     }
 }
 
 /// All reservations, judged.
 #[derive(Clone, Debug)]
-pub struct Reserved {
+pub struct Reserved<'a> {
     /// Whole frames that are nobody's, merged: at most one more range than there are reservations,
     /// for what lies below the image and what lies above it ends at its edges.
     pub kept: Ram,
     /// RAM less what may not be mapped.
     pub mapped: Ram,
     needed: Needed,
-    judged: [Option<Judged>; RESERVED_RANGES],
+    asked: &'a [Reservation],
+    /// Of each that is asked for.
+    verdicts: [Option<Verdict>; RESERVED_RANGES],
 }
 
-impl Reserved {
-    /// Judges what is `asked` of `ram`: [`RESERVED_RANGES`] at most, the rest is not looked at.
-    #[inline(never)]
+impl<'a> Reserved<'a> {
+    /// What is `asked` of `ram`, not judged yet: [`RESERVED_RANGES`] at most, the rest is not looked at.
     #[must_use]
-    pub fn judge(asked: &[Reservation], ram: &Ram, needed: Needed) -> Self {
-        let mut reserved = Self {
+    pub const fn new(asked: &'a [Reservation], ram: &Ram, needed: Needed) -> Self {
+        Self {
             kept: Ram::new(),
             mapped: *ram,
             needed,
-            judged: [None; RESERVED_RANGES],
-        };
-        for (index, &reservation) in asked.iter().take(RESERVED_RANGES).enumerate() {
-            let verdict = reserved.place(reservation, ram);
-            reserved.judged[index] = Some(Judged {
-                reservation,
-                verdict,
-            });
+            asked,
+            verdicts: [None; RESERVED_RANGES],
         }
-        reserved.mapped.merge();
-        reserved
+    }
+
+    /// Judges all that is asked of `ram`. In place: it is large.
+    #[inline(never)]
+    pub fn judge(&mut self, ram: &Ram) {
+        for (index, &reservation) in self.asked.iter().take(RESERVED_RANGES).enumerate() {
+            self.verdicts[index] = Some(self.place(reservation, ram));
+        }
+        self.mapped.merge();
     }
 
     /// Everything that is not free: what the kernel needs, and what is kept.
@@ -192,9 +217,13 @@ impl Reserved {
         Pieces::new(&self.mapped, || self.in_use()).place(bytes, self.needed.image)
     }
 
-    /// Every reservation with its answer, in the order of the tree.
-    pub fn judged(&self) -> impl Iterator<Item = &Judged> {
-        self.judged.iter().flatten()
+    /// Every reservation with its answer, in the loader's order.
+    pub fn judged(&self) -> impl Iterator<Item = Judged> {
+        let judged = self.asked.iter().zip(self.verdicts.iter().flatten());
+        judged.map(|(&reservation, &verdict)| Judged {
+            reservation,
+            verdict,
+        })
     }
 
     /// Judges one, and keeps what is to be kept of it.

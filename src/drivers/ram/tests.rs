@@ -3,10 +3,10 @@
 
 use super::{
     Certain, Decision, Differ, MailboxClaims, Needed, Overlap, ROOM_BYTES, Ram, Refused, Reserved,
-    Source, Verdict, ram_from,
+    Source, UNRESERVED, Verdict, Voice, ram_from,
 };
 use crate::addr::PhysAddr;
-use crate::drivers::device_tree::{Facts, Mapping, Reservation};
+use crate::drivers::facts::{Facts, Mapping, Oddity, Origin, Reservation};
 use crate::drivers::range::{PhysRange, range};
 
 const LIMIT: usize = 0x3f00_0000;
@@ -20,15 +20,24 @@ fn certain() -> Certain {
 }
 
 fn tree(memory: &[PhysRange]) -> Facts {
-    let mut facts = Facts::default();
+    let mut facts = Facts {
+        memory_places: 1,
+        ..Facts::default()
+    };
     for &range in memory {
         facts.memory.push(range).expect("room");
     }
     facts
 }
 
+const TREE: Voice = Voice::DeviceTree;
+
+fn from_facts(facts: &Facts, mailbox: Option<(u64, u64)>) -> Decision {
+    ram_from(Some((TREE, facts)), arm(mailbox), &certain())
+}
+
 fn decide(memory: &[PhysRange], mailbox: Option<(u64, u64)>) -> Decision {
-    ram_from(Some(&tree(memory)), arm(mailbox), &certain())
+    from_facts(&tree(memory), mailbox)
 }
 
 fn arm(arm: Option<(u64, u64)>) -> MailboxClaims {
@@ -42,9 +51,9 @@ fn arm(arm: Option<(u64, u64)>) -> MailboxClaims {
 fn where_both_agree_there_is_nothing_to_warn_about() {
     let decision = decide(&[range(0, 0x3b40_0000)], Some((0, 0x3b40_0000)));
     assert_eq!(*decision.ram, [range(0, 0x3b40_0000)]);
-    assert_eq!(decision.source, Source::Both);
+    assert_eq!(decision.source, Source::Both(TREE));
     assert_eq!(decision.differ, None);
-    assert_eq!(decision.device_tree_refused, None);
+    assert_eq!(decision.loader_refused, None);
     assert_eq!(decision.mailbox_refused, None);
 }
 
@@ -58,9 +67,10 @@ fn where_they_differ_only_what_both_grant_is_ram() {
         *decision.ram,
         [range(0, 0x1000_0000), range(0x2000_0000, 0x1c00_0000)]
     );
-    assert_eq!(decision.source, Source::Both);
+    assert_eq!(decision.source, Source::Both(TREE));
     let differ = Differ {
-        device_tree_bytes: 0x2f00_0000,
+        voice: TREE,
+        loader_bytes: 0x2f00_0000,
         mailbox_bytes: 0x3c00_0000,
     };
     assert_eq!(decision.differ, Some(differ));
@@ -70,7 +80,7 @@ fn where_they_differ_only_what_both_grant_is_ram() {
 fn the_only_voice_is_believed() {
     let decision = decide(&[range(0, 0x1000_0000)], None);
     assert_eq!(*decision.ram, [range(0, 0x1000_0000)]);
-    assert_eq!(decision.source, Source::DeviceTree);
+    assert_eq!(decision.source, Source::Loader(TREE));
     let decision = ram_from(None, arm(Some((0, 0x3c00_0000))), &certain());
     assert_eq!(*decision.ram, [range(0, 0x3c00_0000)]);
     assert_eq!(decision.source, Source::Mailbox);
@@ -110,7 +120,7 @@ fn a_false_mailbox_counts_as_absent_and_says_why() {
         assert_eq!(decision.source, Source::Assumed);
         let decision = decide(&[range(0, 0x1000_0000)], Some(answer));
         assert_eq!(decision.mailbox_refused, Some(refused));
-        assert_eq!(decision.source, Source::DeviceTree);
+        assert_eq!(decision.source, Source::Loader(TREE));
     }
 }
 
@@ -120,13 +130,13 @@ fn a_tree_that_was_not_made_for_this_board_counts_as_absent() {
     assert_eq!(decision.source, Source::Mailbox);
     assert_eq!(*decision.ram, [range(0, 0x3c00_0000)]);
     assert!(matches!(
-        decision.device_tree_refused,
+        decision.loader_refused,
         Some(Refused::PastLimit { .. })
     ));
     let decision = decide(&[range(0x1000_0000, 0x1000_0000)], None);
     assert_eq!(decision.source, Source::Assumed);
     assert!(matches!(
-        decision.device_tree_refused,
+        decision.loader_refused,
         Some(Refused::KernelOutside { .. })
     ));
 }
@@ -182,7 +192,7 @@ fn what_the_videocore_has_is_not_ram_whoever_says_so() {
         videocore: Some((0x1000_0800, 0x1000)),
     };
     let tree = tree(&[range(0, 0x2000_0000)]);
-    let decision = ram_from(Some(&tree), claims, &certain());
+    let decision = ram_from(Some((TREE, &tree)), claims, &certain());
     assert_eq!(
         *decision.ram,
         [range(0, 0x1000_0000), range(0x1000_2000, 0x0fff_e000)]
@@ -191,16 +201,18 @@ fn what_the_videocore_has_is_not_ram_whoever_says_so() {
 }
 
 #[test]
-fn a_share_of_the_videocore_that_cannot_be_takes_nothing() {
+fn a_share_of_the_videocore_that_cannot_be_takes_what_is_not_the_arms_for_certain() {
     let assumed = range(0, 0x0400_0000);
-    for (share, refused) in [
-        ((0, 0), Refused::NoRange { base: 0, size: 0 }),
+    let all = &[range(0, 0x3c00_0000)][..];
+    for (share, refused, left) in [
+        ((0, 0), Refused::NoRange { base: 0, size: 0 }, all),
         (
             (0x3c00_0000, 0x0400_0001),
             Refused::PastLimit {
                 claimed: range(0x3c00_0000, 0x0400_0001),
                 limit: PhysAddr::new(0x4000_0000),
             },
+            all,
         ),
         (
             (0x03ff_f000, 0x3000_0000),
@@ -208,12 +220,79 @@ fn a_share_of_the_videocore_that_cannot_be_takes_nothing() {
                 claimed: range(0x03ff_f000, 0x3000_0000),
                 arm: assumed,
             },
+            &[assumed, range(0x33ff_f000, 0x0800_1000)],
         ),
     ] {
         let decision = shares((0, 0x3c00_0000), share);
         assert_eq!(decision.videocore_refused, Some(refused));
         assert_eq!(decision.videocore, None);
-        assert_eq!(*decision.ram, [range(0, 0x3c00_0000)]);
+        assert_eq!(*decision.ram, *left);
+    }
+}
+
+#[test]
+fn a_range_past_the_end_of_ram_is_left_out_and_the_others_are_used() {
+    let past = range(0x4000_0000, 0x4000_0000);
+    for more in [past, range(0x3000_0000, 0x2000_0000)] {
+        let decision = decide(&[range(0, 0x1000_0000), more], Some((0, 0x3c00_0000)));
+        assert_eq!(*decision.ram, [range(0, 0x1000_0000)]);
+        assert_eq!(decision.source, Source::Both(TREE));
+        assert_eq!(*decision.past_limit, [more]);
+        assert_eq!(decision.loader_refused, None);
+    }
+}
+
+#[test]
+fn ram_need_not_begin_at_0_nor_go_on_behind_the_image() {
+    let certain = Certain {
+        kernel: IMAGE,
+        ..certain()
+    };
+    let image_alone = [range(0x8_0000, 0x14_0000), range(0x1000_0000, 0x1000_0000)];
+    for memory in [
+        &[range(0x1000, 0x3b00_0000)][..],
+        &[range(0x8_0000, 0x3000_0000)],
+        &[range(0, 0x20_0000), range(0x100_0000, 0x3a00_0000)],
+        &image_alone,
+    ] {
+        let facts = tree(memory);
+        let decision = ram_from(Some((TREE, &facts)), MailboxClaims::default(), &certain);
+        assert_eq!(decision.source, Source::Loader(TREE));
+        assert_eq!(*decision.ram, *memory);
+    }
+    // Parts of frames are none.
+    let facts = tree(&[range(0x123, 0x3b3f_fff1)]);
+    let decision = ram_from(Some((TREE, &facts)), MailboxClaims::default(), &certain);
+    assert_eq!(*decision.ram, [range(0x1000, 0x3b3f_f000)]);
+}
+
+#[test]
+fn a_tree_without_memory_says_why_it_is_not_believed_and_atags_need_none() {
+    let mut facts = tree(&[]);
+    let mailbox = Some((0, 0x3c00_0000));
+    let decision = from_facts(&facts, mailbox);
+    assert_eq!(decision.loader_refused, Some(Refused::Empty));
+    assert_eq!(decision.source, Source::Mailbox);
+    facts.memory_places = 0;
+    assert_eq!(
+        from_facts(&facts, mailbox).loader_refused,
+        Some(Refused::Unsaid)
+    );
+    let decision = ram_from(Some((Voice::Atags, &facts)), arm(mailbox), &certain());
+    assert_eq!(decision.loader_refused, None);
+    assert_eq!(decision.source, Source::Mailbox);
+}
+
+#[test]
+fn in_doubt_of_reservations_only_what_nobody_reserves_is_used() {
+    for memory in [&[range(0, 0x3c00_0000)][..], &[]] {
+        for mailbox in [Some((0, 0x3b00_0000)), None] {
+            let mut facts = tree(memory);
+            facts.oddities.note_doubt(Oddity::InitrdHalf);
+            let decision = from_facts(&facts, mailbox);
+            assert_eq!(decision.doubt, Some(Oddity::InitrdHalf));
+            assert_eq!(*decision.ram, [UNRESERVED]);
+        }
     }
 }
 
@@ -236,6 +315,7 @@ const fn asked(base: u64, size: u64) -> Reservation {
         base,
         size,
         mapping,
+        origin: Origin::Block,
     }
 }
 
@@ -245,19 +325,27 @@ const fn no_map(base: u64, size: u64) -> Reservation {
         base,
         size,
         mapping,
+        origin: Origin::Place,
     }
 }
 
+fn judged<'a>(asked: &'a [Reservation], ram: &Ram, needed: Needed) -> Reserved<'a> {
+    let mut reserved = Reserved::new(asked, ram, needed);
+    reserved.judge(ram);
+    reserved
+}
+
 /// Judges reservations in 256 MiB of RAM.
-fn judge(asked: &[Reservation]) -> (Reserved, std::vec::Vec<Verdict>) {
+fn judge(asked: &[Reservation]) -> (Reserved<'static>, std::vec::Vec<Verdict>) {
     let (reserved, _, verdicts) = judge_and_map(asked);
     (reserved, verdicts)
 }
 
 /// The same, with what of the RAM may be mapped.
-fn judge_and_map(asked: &[Reservation]) -> (Reserved, Ram, std::vec::Vec<Verdict>) {
+fn judge_and_map(asked: &[Reservation]) -> (Reserved<'static>, Ram, std::vec::Vec<Verdict>) {
     let ram = Ram::of(range(0, 0x1000_0000));
-    let reserved = Reserved::judge(asked, &ram, needed());
+    // The kernel, too, keeps what is asked for ever.
+    let reserved = judged(asked.to_vec().leak(), &ram, needed());
     let verdicts = reserved.judged().map(|judged| judged.verdict).collect();
     let mapped = reserved.mapped;
     (reserved, mapped, verdicts)
@@ -417,6 +505,76 @@ fn image_and_firmware_page_stay_mapped_whatever_is_forbidden() {
     assert_eq!(*ram, [range(0, 0x1000), range(0x2000, 0x0fff_e000)]);
 }
 
+#[test]
+fn room_is_wherever_it_is() {
+    let room = ROOM_BYTES;
+    // Nothing behind the image in its own range; all in another one.
+    let mut ram = Ram::of(range(0, 0x1c_0000));
+    ram.push(range(0x100_0000, 2 * room)).expect("room");
+    let judge = |asked: Reservation| judged(std::vec![asked].leak(), &ram, needed());
+    let reserved = judge(asked(0x100_0000, room as u64));
+    assert_eq!(
+        reserved.judged().next().map(|judged| judged.verdict),
+        Some(Verdict::Kept)
+    );
+    assert_eq!(
+        reserved.free_place(room),
+        Some(range(0x100_0000 + room, room))
+    );
+    assert_eq!(reserved.free_place(room + 1), None);
+    // Over the image's end and far beyond it.
+    let reserved = judge(no_map(0x1b_0000, 0x100_0000));
+    let image = IMAGE;
+    assert_eq!(
+        reserved.judged().next().map(|judged| judged.verdict),
+        Some(Verdict::Image { image })
+    );
+    assert_eq!(reserved.free_place(room), Some(range(0x11b_0000, room)));
+    // A little fits below the image, too.
+    let reserved = judged(&[], &Ram::of(range(0x1000, 0x1b_f000)), needed());
+    assert_eq!(reserved.free_place(0x2001), Some(range(0x1000, 0x3000)));
+    assert_eq!(reserved.free_place(0x8_0000), None);
+}
+
+#[test]
+fn no_room_is_found_where_the_tree_lies() {
+    let tree = Some(range(0x20_0800, 0x2000));
+    let needed = Needed { tree, ..needed() };
+    let reserved = judged(&[], &Ram::of(range(0, 0x1000_0000)), needed);
+    assert_eq!(
+        reserved.free_place(0x4_0000),
+        Some(range(0x1c_0000, 0x4_0000))
+    );
+    assert_eq!(
+        reserved.free_place(0x4_1000),
+        Some(range(0x20_3000, 0x4_1000))
+    );
+    let in_use: std::vec::Vec<_> = reserved.in_use().collect();
+    assert_eq!(in_use, [IMAGE, range(0, 0x1000), range(0x20_0800, 0x2000)]);
+}
+
+#[test]
+fn what_is_switched_off_is_kept_and_says_why() {
+    let disabled = |base, size| Reservation {
+        origin: Origin::DisabledPlace,
+        ..asked(base, size)
+    };
+    let (reserved, verdicts) = judge(&[disabled(0x0800_0000, 0x1000), disabled(0x2000_0000, 1)]);
+    assert_eq!(verdicts, [Verdict::Kept, Verdict::OutsideRam]);
+    assert_eq!(*reserved.kept, [range(0x0800_0000, 0x1000)]);
+    let said: std::vec::Vec<_> = reserved
+        .judged()
+        .map(|judged| std::format!("{judged}"))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "0x8000000..0x8001000 left alone; disabled, but perhaps in use",
+            "0x20000000..0x20000001 not in RAM"
+        ]
+    );
+}
+
 /// Numbers that look random, and are the same in every run (Marsaglia, "Xorshift RNGs").
 struct Xorshift(u64);
 
@@ -454,14 +612,14 @@ fn whatever_is_asked_no_frame_is_both_reserved_and_given_away() {
                 }
             })
             .collect();
-        let reserved = Reserved::judge(&asked, &ram, needed());
+        let reserved = judged(&asked, &ram, needed());
         let mappable = reserved.mapped;
         let is_in = |list: &[PhysRange], frame: PhysRange| {
             list.iter().any(|range| range.intersection(frame).is_some())
         };
         for frame in (0..0x1c0_0000).step_by(FRAME) {
             let frame = range(frame, FRAME);
-            let asks = |judged: &&super::Judged| {
+            let asks = |judged: &super::Judged| {
                 let range = judged.reservation.range();
                 !matches!(judged.verdict, Verdict::NoRoom { .. })
                     && range.is_some_and(|range| range.intersection(frame).is_some())

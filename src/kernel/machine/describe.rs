@@ -4,8 +4,11 @@
 use core::fmt::{self, Display, Write};
 
 use super::firmware::ask;
-use super::{Machine, machine};
+use super::handed::Handed;
+use super::report::Disk;
+use super::{Cores, Machine, machine};
 use crate::console::{Hertz, Size};
+use crate::drivers::facts::Origin;
 use crate::drivers::mailbox::{
     Clock, ClockRate, MailboxError, MaxClockRate, MaxTemperature, MeasuredClockRate, Supply, Tag,
     Temperature, Throttled, Voltage,
@@ -30,14 +33,7 @@ pub(in crate::kernel) fn describe(out: &mut dyn Write) -> fmt::Result {
 
 /// What was found out at boot, and does not change.
 fn identity(machine: &Machine, out: &mut dyn Write) -> fmt::Result {
-    match machine.tree {
-        Ok((facts, place)) => {
-            writeln!(out, "model     {}", facts.model)?;
-            writeln!(out, "tree      device tree at {place}")?;
-            writeln!(out, "bootargs  {}", facts.bootargs)?;
-        }
-        Err(reason) => writeln!(out, "tree      no device tree: {reason}")?,
-    }
+    handed(machine, out)?;
     let board = machine
         .revision
         .map(|revision| (revision, revision.0))
@@ -52,9 +48,26 @@ fn identity(machine: &Machine, out: &mut dyn Write) -> fmt::Result {
     )
 }
 
+/// What the loader handed over.
+fn handed(machine: &Machine, out: &mut dyn Write) -> fmt::Result {
+    let Handed { what, facts } = machine.handed;
+    if !facts.model.as_str().is_empty() {
+        writeln!(out, "model     {}", facts.model)?;
+    }
+    writeln!(out, "tree      {what}{}", Cores(facts.cores))?;
+    if machine.handed.voice().is_some() {
+        writeln!(out, "bootargs  {}", facts.bootargs)?;
+    }
+    for oddity in facts.oddities.iter() {
+        let warning = if oddity.is_wrong() { "warning: " } else { "" };
+        writeln!(out, "tree      {warning}{oddity}")?;
+    }
+    Ok(())
+}
+
 /// Who has which part of memory.
 fn memory(machine: &Machine, out: &mut dyn Write) -> fmt::Result {
-    let ram = &machine.ram;
+    let ram = machine.ram;
     let size = Size(ram.ram.total_size() as u64);
     writeln!(out, "ram       {size} ({})", ram.source)?;
     match ram.videocore {
@@ -62,7 +75,10 @@ fn memory(machine: &Machine, out: &mut dyn Write) -> fmt::Result {
         None => writeln!(out, "videocore unknown")?,
     }
     for judged in machine.reserved.judged() {
-        writeln!(out, "reserved  {judged}")?;
+        match judged.reservation.origin {
+            Origin::Initrd => writeln!(out, "initrd    {}", Disk(judged))?,
+            _ => writeln!(out, "reserved  {judged}")?,
+        }
     }
     Ok(())
 }

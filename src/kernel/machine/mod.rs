@@ -4,21 +4,23 @@
 
 mod describe;
 mod firmware;
+mod handed;
+mod report;
 
 use core::fmt;
+use core::mem::MaybeUninit;
+
+use spin::mutex::MutexGuard;
 
 use super::console;
 use super::record::boot_record;
 use super::time::counter_hz;
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::arch::aarch64::cpu;
-use crate::arch::aarch64::relax::Once;
+use crate::arch::aarch64::relax::{Mutex, Once};
 use crate::board::raspi3;
 use crate::board::revision::Revision;
-use crate::console::{Hertz, Size};
-use crate::drivers::device_tree::{
-    AtZero, DeviceTree, Facts, HEADER_BYTES, MAX_TREE_BYTES, PointerError, TreeError,
-};
+use crate::console::Hertz;
 use crate::drivers::mailbox::{
     ArmMemory, BoardMac, BoardRevision, BoardSerial, Clock, ClockRate, FirmwareRevision,
     MacAddress, MailboxError, MemoryAnswer, SetClockRate, VideoCoreMemory,
@@ -30,19 +32,17 @@ use crate::drivers::ram::{
 use crate::drivers::range::PhysRange;
 use crate::log;
 use crate::mm::frames::{FrameAllocator, FrameState};
-use crate::mm::kernel_space::linear;
 use crate::mm::{layout, symbols};
 
 pub(super) use describe::describe;
 use firmware::ask;
-
-/// boot/start.S cleans as much of a tree as is believed here.
-const _: () = assert!(MAX_TREE_BYTES == raspi3::DEVICE_TREE_MAX_SIZE);
+use handed::Handed;
+pub(super) use report::report;
 
 /// What is known about the machine.
 pub(super) struct Machine {
-    /// The device tree, and where it is.
-    pub(super) tree: &'static Tree,
+    /// What the loader handed over.
+    handed: &'static Handed,
     /// The board's revision code.
     pub(super) revision: Result<Revision, MailboxError>,
     /// The board's serial number.
@@ -54,28 +54,9 @@ pub(super) struct Machine {
     /// The board's Ethernet address.
     pub(super) mac: Result<MacAddress, MailboxError>,
     /// What is RAM.
-    pub(super) ram: Decision,
+    pub(super) ram: &'static Decision,
     /// What of it is reserved, and what may be mapped.
-    pub(super) reserved: Reserved,
-}
-
-/// A tree and where it is, or why there is none.
-pub(super) type Tree = Result<(Facts, PhysRange), NoTree>;
-
-/// Why there is no device tree.
-#[derive(Clone, Debug)]
-pub(super) enum NoTree {
-    Pointer(PointerError),
-    Contents(TreeError),
-}
-
-impl fmt::Display for NoTree {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pointer(error) => error.fmt(f),
-            Self::Contents(error) => write!(f, "not believed: {error}"),
-        }
-    }
+    pub(super) reserved: &'static Reserved<'static>,
 }
 
 /// The UART's clock.
@@ -103,8 +84,29 @@ impl fmt::Display for ClockProblem {
 }
 
 static MACHINE: Once<Machine> = Once::new();
-/// The tree's facts, apart from the rest: they are large, and the boot stack is not.
-static TREE: Once<Tree> = Once::new();
+
+/// A place that is filled once, and belongs to whoever filled it. What is large is made where it stays:
+/// the boot stack is small.
+type Place<T> = Mutex<MaybeUninit<T>>;
+
+// SAFETY: cleared by `kernel_main`; a lock that is free is all zero, and nobody asks before.
+#[unsafe(link_section = ".late.handed")]
+static HANDED: Place<Handed> = Mutex::new(MaybeUninit::uninit());
+// SAFETY: as above.
+#[unsafe(link_section = ".late.ram")]
+static RAM: Place<Decision> = Mutex::new(MaybeUninit::uninit());
+// SAFETY: as above.
+#[unsafe(link_section = ".late.reserved")]
+static RESERVED: Place<Reserved<'static>> = Mutex::new(MaybeUninit::uninit());
+
+/// Fills a place, once.
+#[inline(never)]
+fn fill<T>(place: &'static Place<T>, make: impl FnOnce() -> T) -> &'static mut T {
+    let Some(place) = place.try_lock() else {
+        unreachable!("the machine is discovered once");
+    };
+    MutexGuard::leak(place).write(make())
+}
 
 /// What is known about the machine; nothing before [`discover`].
 pub(super) fn machine() -> Option<&'static Machine> {
@@ -112,6 +114,7 @@ pub(super) fn machine() -> Option<&'static Machine> {
 }
 
 /// Asks for everything. The console works from the first log line in here on.
+#[inline(never)]
 pub(super) fn discover(dtb: u64) -> &'static Machine {
     let uart_clock = uart_clock();
     console::init(uart_clock.divisor);
@@ -120,29 +123,24 @@ pub(super) fn discover(dtb: u64) -> &'static Machine {
         let hz = Hertz(uart_clock.hz.into());
         log!("uart", "clock unknown ({problem}): {hz} assumed");
     }
-    let tree = TREE.call_once(|| read_tree(dtb));
-    MACHINE.call_once(|| settle(tree, uart_clock))
-}
-
-/// Everything that follows from the tree and from the mailbox. Never inlined, as [`read_tree`]: the boot
-/// stack has room for what each of them needs, one after the other.
-#[inline(never)]
-fn settle(tree: &'static Tree, uart_clock: UartClock) -> Machine {
-    let facts = tree.as_ref().ok().map(|(facts, _)| facts);
-    let ram = ram_from(facts, claims(), &certain());
-    let asked = facts.map_or(&[][..], |facts| &facts.reservations);
-    let place = tree.as_ref().ok().map(|(_, place)| *place);
-    let reserved = Reserved::judge(asked, &ram.ram, needed(place));
-    Machine {
+    let handed = fill(&HANDED, Handed::nothing);
+    handed.find(dtb);
+    let (handed, claims) = (&*handed, claims());
+    let ram = &*fill(&RAM, || ram_from(handed.voice(), claims, &certain()));
+    let asked = &*handed.facts.reservations;
+    let needed = needed(handed.tree());
+    let reserved = fill(&RESERVED, || Reserved::new(asked, &ram.ram, needed));
+    reserved.judge(&ram.ram);
+    MACHINE.call_once(|| Machine {
+        handed,
         revision: ask(BoardRevision).map(Revision),
         serial: ask(BoardSerial),
         firmware: ask(FirmwareRevision),
+        uart_clock,
         mac: ask(BoardMac),
         ram,
         reserved,
-        tree,
-        uart_clock,
-    }
+    })
 }
 
 /// What the mailbox says about RAM; what it does not answer is logged.
@@ -223,76 +221,17 @@ fn greet() {
     );
 }
 
-/// Logs what was found.
-pub(super) fn report(machine: &Machine) {
-    match (machine.tree, &machine.revision) {
-        (Ok((facts, _)), _) if !facts.model.as_str().is_empty() => {
-            log!("model", "{}", facts.model.as_str());
-        }
-        (_, Ok(revision)) => log!("model", "{revision} ({:#x})", revision.0),
-        (_, Err(error)) => log!("model", "unknown: {error}"),
-    }
-    match machine.tree {
-        Ok((_, place)) => log!("tree", "device tree at {place}"),
-        Err(reason) => log!("tree", "no device tree: {reason}"),
-    }
-    report_ram(&machine.ram);
-    for judged in machine.reserved.judged() {
-        log!("reserve", "{judged}");
-    }
-    log!(
-        "uart",
-        "{} baud from a clock of {}",
-        raspi3::CONSOLE_BAUD,
-        Hertz(machine.uart_clock.hz.into())
-    );
-}
+/// How many cores the loader names; nothing if it names none.
+struct Cores(usize);
 
-/// Logs what is RAM, and what there is to warn about.
-fn report_ram(ram: &Decision) {
-    for range in ram.ram.iter() {
-        let size = Size(range.size() as u64);
-        log!("ram", "{range} {size} ({})", ram.source);
-    }
-    if let Some(share) = ram.videocore {
-        let size = Size(share.size() as u64);
-        log!("vc", "{share} {size} is the VideoCore's");
-    }
-    if let Some(differ) = ram.differ {
-        log!("ram", "warning: {differ}");
-    }
-    if let Some(overlap) = ram.overlap {
-        log!("ram", "warning: {overlap}");
-    }
-    for (who, refused) in [
-        ("device tree", ram.device_tree_refused),
-        ("mailbox", ram.mailbox_refused),
-        ("mailbox, about the VideoCore,", ram.videocore_refused),
-    ] {
-        if let Some(refused) = refused {
-            log!("ram", "warning: the {who} is not believed: {refused}");
+impl fmt::Display for Cores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str(", 1 core"),
+            cores => write!(f, ", {cores} cores"),
         }
     }
-}
-
-/// The device tree that x0 points to.
-#[inline(never)]
-fn read_tree(x0: u64) -> Tree {
-    let limit = PhysAddr::new(raspi3::RAM_LIMIT);
-    let tree = DeviceTree::validate_pointer(x0, limit, AtZero::Look).map_err(NoTree::Pointer)?;
-    let header = linear(tree.base()).as_usize() as *const [u8; HEADER_BYTES];
-    // SAFETY: the pointer was validated: the header lies below the limit of RAM, all of which the
-    // boot map has; nobody writes there yet.
-    let header = unsafe { header.read() };
-    let size = tree.validate_header(&header).map_err(NoTree::Pointer)?;
-    let first = linear(tree.base()).as_usize() as *const u8;
-    // SAFETY: `validate_header` saw that `size` bytes lie below the limit; as above.
-    let blob = unsafe { core::slice::from_raw_parts(first, size) };
-    let facts =
-        Facts::read(blob, PhysAddr::new(raspi3::RAM_CHIP_SIZE)).map_err(NoTree::Contents)?;
-    let place = PhysRange::new(tree.base(), size)
-        .ok_or(NoTree::Pointer(PointerError::PastRam { x0, size }))?;
-    Ok((facts, place))
 }
 
 /// The clock that the UART runs on, and the divisor for it.

@@ -19,18 +19,25 @@ impl<const N: usize> Text<N> {
     /// Copies what is before the first NUL, with `?` for what does not print.
     #[must_use]
     pub fn new(value: &[u8]) -> Self {
+        let mut text = Self {
+            bytes: [0; N],
+            len: 0,
+            truncated: false,
+        };
+        text.set(value);
+        text
+    }
+
+    /// Becomes [`Text::new`], in its place.
+    pub fn set(&mut self, value: &[u8]) {
         let end = value.iter().position(|byte| *byte == 0);
         let value = value.get(..end.unwrap_or(value.len())).unwrap_or(value);
-        let mut bytes = [0; N];
-        for (kept, byte) in bytes.iter_mut().zip(value) {
+        for (kept, byte) in self.bytes.iter_mut().zip(value) {
             let prints = matches!(byte, b' '..=b'~');
             *kept = if prints { *byte } else { b'?' };
         }
-        Self {
-            bytes,
-            len: value.len().min(N),
-            truncated: value.len() > N,
-        }
+        self.len = value.len().min(N);
+        self.truncated = value.len() > N;
     }
 
     /// The text.

@@ -1,0 +1,89 @@
+//! What a loader hands over, whatever it hands it over in: a device tree (`device_tree`) or ATAGs
+//! (`atags`).
+//!
+//! Everything is of fixed size, so that the memory in which it was found can be given away.
+//!
+//! # Decisions
+//! - What is wrong in one place takes nothing away that stands in another: it is noted as an
+//!   [`Oddity`], and reading goes on. What is said to be reserved stays reserved.
+//! - Where that is not enough, because something could be reserved that could not be read, the facts
+//!   say so ([`Facts::doubt`]): then only the memory that is certain may be used.
+#![forbid(unsafe_code)]
+
+mod oddity;
+mod reservation;
+mod text;
+
+pub use self::oddity::{Damage, Oddities, Oddity, Owner};
+pub use self::reservation::{Mapping, Origin, Reservation, Reservations};
+pub use self::text::Text;
+use super::range::{PhysRange, RangeList};
+
+/// Ranges of RAM that are kept.
+pub const MEMORY_RANGES: usize = 8;
+/// Reserved ranges that are kept apart: where there are more, those that are nearest to each other
+/// are made one.
+pub const RESERVED_RANGES: usize = 64;
+
+/// What a loader says. A text that it does not have is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The board's name.
+    pub model: Text<64>,
+    /// The first, most exact entry of the root's `compatible`.
+    pub compatible: Text<64>,
+    /// The kernel's command line.
+    pub bootargs: Text<1024>,
+    /// How many cores are named; 0 if none is.
+    pub cores: usize,
+    /// How many places describe memory, whether they name some or not.
+    pub memory_places: usize,
+    /// RAM, as named: in any order, perhaps overlapping or where there can be none, but not empty.
+    pub memory: RangeList<MEMORY_RANGES>,
+    /// What must be left alone, as named. Not judged here: [`Reserved`](super::ram::Reserved) says
+    /// what becomes of each.
+    pub reservations: Reservations,
+    /// What is wrong, or worth a word.
+    pub oddities: Oddities,
+}
+
+impl Facts {
+    /// Why there may be reservations that are not among [`Facts::reservations`], if so.
+    #[must_use]
+    pub fn doubt(&self) -> Option<Oddity> {
+        self.oddities.doubt()
+    }
+
+    /// Adds RAM.
+    pub(super) fn add_memory(&mut self, base: u64, size: u64) {
+        if size == 0 {
+            // A place that firmware fills in is empty before that.
+            return;
+        }
+        match PhysRange::from_raw(base, size).map(|range| self.memory.push(range)) {
+            Some(Ok(())) => {}
+            Some(Err(_)) => self.oddities.note(Oddity::MemoryLeftOut { base, size }),
+            None => self.oddities.note(Oddity::MemoryWraps { base, size }),
+        }
+    }
+
+    /// Adds what is to be left alone.
+    pub(super) fn reserve(&mut self, reservation: Reservation) {
+        if self.reservations.push(reservation).is_err() {
+            self.oddities.note(Oddity::ManyReservations);
+        }
+    }
+
+    /// Adds the initial RAM disk that is said to lie from `start` up to `end`.
+    pub(super) fn add_initrd(&mut self, start: u64, end: u64) {
+        match end.checked_sub(start) {
+            None | Some(0) => self.oddities.note(Oddity::InitrdEmpty { start, end }),
+            Some(size) => self.reserve(Reservation {
+                base: start,
+                size,
+                mapping: Mapping::Allowed,
+                origin: Origin::Initrd,
+            }),
+        }
+    }
+}

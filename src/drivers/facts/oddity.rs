@@ -1,0 +1,277 @@
+//! What is odd in what a loader hands over: each said in a line, and whether it hides reservations.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use super::{RESERVED_RANGES, Text};
+
+/// How many are kept; of the others the number is.
+const KEPT: usize = 12;
+
+/// Where a device tree's structure cannot be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// It ends inside something.
+    CutOff,
+    /// There is a word that begins nothing.
+    Token(u32),
+    /// It says that it ends, while nodes are open.
+    Unclosed,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CutOff => f.write_str("is cut off"),
+            Self::Token(token) => write!(f, "has no token but {token:#x}"),
+            Self::Unclosed => f.write_str("ends in the middle of a node"),
+        }
+    }
+}
+
+/// Whose property is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The root.
+    Root,
+    /// A memory node.
+    Memory,
+    /// `/reserved-memory`.
+    ReservedMemory,
+    /// `/chosen`.
+    Chosen,
+    /// A place in `/reserved-memory`.
+    Place(Text<24>),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str("/"),
+            Self::Memory => f.write_str("/memory"),
+            Self::ReservedMemory => f.write_str("/reserved-memory"),
+            Self::Chosen => f.write_str("/chosen"),
+            Self::Place(name) => name.fmt(f),
+        }
+    }
+}
+
+/// Something that is wrong, or unusual enough to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oddity {
+    /// A tree of a size that no tree has.
+    Size {
+        /// Bytes, as claimed.
+        claimed: u32,
+        /// Bytes that are looked at.
+        read: usize,
+    },
+    /// A tree of a version that is not understood.
+    Version {
+        /// Its version.
+        version: u32,
+        /// The oldest version that it is compatible with.
+        last_compatible: u32,
+    },
+    /// The tree's structure cannot be read to its end.
+    Structure {
+        /// What is wrong.
+        damage: Damage,
+        /// Where, from the tree's first byte on.
+        at: usize,
+    },
+    /// The reservation block does not lie in the tree, or has no end in it.
+    ReservationBlock {
+        /// Where it begins.
+        at: usize,
+    },
+    /// Properties whose names are not in the tree.
+    Unnamed(Owner),
+    /// It does not say how its children write addresses and sizes.
+    NoCells(Owner),
+    /// It says so with something else than 1 or 2.
+    BadCells(Owner),
+    /// A `reg` that does not consist of whole pairs of address and size.
+    RegLength {
+        /// Whose.
+        owner: Owner,
+        /// Its length.
+        bytes: usize,
+    },
+    /// A memory node that is switched off.
+    MemoryDisabled,
+    /// Memory that reaches past the last address there is.
+    MemoryWraps {
+        /// As named.
+        base: u64,
+        /// As named, in bytes.
+        size: u64,
+    },
+    /// One range of memory more than are kept.
+    MemoryLeftOut {
+        /// As named.
+        base: u64,
+        /// As named, in bytes.
+        size: u64,
+    },
+    /// A reserved place that does not say where it is.
+    Nowhere(Owner),
+    /// A reserved place that the kernel may choose.
+    Anywhere {
+        /// Which.
+        owner: Owner,
+        /// How large.
+        size: u64,
+    },
+    /// Nodes in a place, deeper than is looked.
+    Nested(Owner),
+    /// More reservations than are kept apart.
+    ManyReservations,
+    /// An initial RAM disk without a byte.
+    InitrdEmpty {
+        /// As named.
+        start: u64,
+        /// As named.
+        end: u64,
+    },
+    /// Only one end of the initial RAM disk can be read.
+    InitrdHalf,
+    /// The list of ATAGs cannot be read to its end.
+    Atags {
+        /// Where, from its first byte on.
+        at: usize,
+        /// The tag.
+        tag: u32,
+    },
+}
+
+impl Oddity {
+    /// Whether it is wrong, not only worth a word.
+    #[must_use]
+    pub const fn is_wrong(&self) -> bool {
+        !matches!(self, Self::Anywhere { .. })
+    }
+}
+
+impl fmt::Display for Oddity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size { claimed, read } => {
+                write!(f, "a size of {claimed:#x}: {read:#x} bytes are looked at")
+            }
+            Self::Version {
+                version,
+                last_compatible,
+            } => write!(f, "version {version}, compatible with {last_compatible}"),
+            Self::Structure { damage, at } => write!(f, "the structure {damage} at {at:#x}"),
+            Self::ReservationBlock { at } => {
+                write!(f, "the reservation block at {at:#x} has no end")
+            }
+            Self::Unnamed(owner) => write!(f, "{owner}: a property without a name"),
+            Self::NoCells(owner) => write!(f, "{owner}: no cells, the root's are taken"),
+            Self::BadCells(owner) => write!(f, "{owner}: numbers of cells other than 1 or 2"),
+            Self::RegLength { owner, bytes } => {
+                write!(f, "{owner}: reg of {bytes} bytes, no whole pairs")
+            }
+            Self::MemoryDisabled => f.write_str("/memory: switched off, not used"),
+            Self::MemoryWraps { base, size } => {
+                write!(f, "{size:#x} bytes of memory at {base:#x} wrap: not used")
+            }
+            Self::MemoryLeftOut { base, size } => {
+                write!(
+                    f,
+                    "{size:#x} bytes of memory at {base:#x} too many: not used"
+                )
+            }
+            Self::Nowhere(owner) => write!(f, "{owner}: reserved, and nothing says where"),
+            Self::Anywhere { owner, size } => {
+                write!(f, "{owner}: {size:#x} bytes anywhere, none taken")
+            }
+            Self::Nested(owner) => write!(f, "{owner}: nodes too deep in it"),
+            Self::ManyReservations => write!(
+                f,
+                "over {RESERVED_RANGES} reservations: near ones are made one"
+            ),
+            Self::InitrdEmpty { start, end } => {
+                write!(f, "initrd from {start:#x} to {end:#x}: nothing")
+            }
+            Self::InitrdHalf => f.write_str("initrd: only one end can be read"),
+            Self::Atags { at, tag } => write!(f, "ATAG {tag:#x} at +{at:#x} does not fit"),
+        }
+    }
+}
+
+/// The first oddities, in the order in which they were seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Oddities {
+    all: [Option<Oddity>; KEPT],
+    seen: usize,
+    doubt: Option<Oddity>,
+}
+
+impl Oddities {
+    /// Those that are kept.
+    pub fn iter(&self) -> impl Iterator<Item = &Oddity> {
+        self.all.iter().flatten()
+    }
+
+    /// How many more there were.
+    #[must_use]
+    pub const fn left_out(&self) -> usize {
+        self.seen.saturating_sub(KEPT)
+    }
+
+    /// The first that may hide reservations.
+    #[must_use]
+    pub const fn doubt(&self) -> Option<Oddity> {
+        self.doubt
+    }
+
+    /// Adds one, if it is not there already.
+    pub fn note(&mut self, oddity: Oddity) {
+        if self.iter().any(|known| *known == oddity) {
+            return;
+        }
+        if let Some(free) = self.all.get_mut(self.seen) {
+            *free = Some(oddity);
+        }
+        self.seen += 1;
+    }
+
+    /// Adds one that may hide reservations.
+    pub(in crate::drivers) fn note_doubt(&mut self, oddity: Oddity) {
+        self.note(oddity);
+        self.doubt.get_or_insert(oddity);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEPT, Oddities, Oddity};
+    use std::vec::Vec;
+
+    #[test]
+    fn the_first_ones_are_kept_once_and_the_others_counted() {
+        let mut oddities = Oddities::default();
+        let numbered = |at| Oddity::ReservationBlock { at };
+        for at in 0..KEPT + 5 {
+            oddities.note(numbered(at));
+            oddities.note(numbered(0));
+        }
+        let kept: Vec<Oddity> = oddities.iter().copied().collect();
+        assert_eq!(kept, (0..KEPT).map(numbered).collect::<Vec<_>>());
+        assert_eq!(oddities.left_out(), 5);
+        assert_eq!(oddities.doubt(), None);
+    }
+
+    #[test]
+    fn a_doubt_stays_when_there_is_no_room_for_it() {
+        let mut oddities = Oddities::default();
+        for at in 0..KEPT {
+            oddities.note(Oddity::ReservationBlock { at });
+        }
+        oddities.note_doubt(Oddity::InitrdHalf);
+        oddities.note_doubt(Oddity::MemoryDisabled);
+        assert_eq!(oddities.doubt(), Some(Oddity::InitrdHalf));
+    }
+}
