@@ -75,76 +75,76 @@ fn an_x0_that_points_to_something_else_is_refused() {
 
 #[test]
 fn atags_are_recognised_and_not_taken_for_a_tree() {
-    no_tree(Setup::raw(), &["ATAGs"]);
+    let ram: &[&str] = &["0x0..0x3c000000", "(ATAGs and mailbox)"];
+    let tree: &[&str] = &["no device tree: ATAGs instead"];
+    goes_on(Setup::raw(), &[("tree", tree), ("ram", ram)]);
+}
+
+/// What the tree says is used, and this is told about it.
+#[track_caller]
+fn is_read(setup: Setup, warning: &str) {
+    let tree = ["device tree at 0x", "warning: ", warning];
+    let ram = ["0x0..0x3b400000", "(device tree and mailbox)"];
+    let model = [tree::MODEL];
+    goes_on(setup, &[("tree", &tree), ("ram", &ram), ("model", &model)]);
 }
 
 #[test]
-fn a_tree_that_claims_to_be_too_large_is_refused() {
-    no_tree(
-        with_tree(&with_header(TOTAL_SIZE, 0x40_0000)),
-        &["size 0x400000"],
-    );
-    no_tree(
-        with_tree(&with_header(TOTAL_SIZE, u32::MAX)),
-        &["size 0xffffffff"],
-    );
+fn a_tree_that_claims_to_be_too_large_is_read_as_far_as_one_can_be() {
+    for size in [0x40_0000, u32::MAX] {
+        let tree = with_header(TOTAL_SIZE, size);
+        let warning = format!("a size of {size:#x}: 0x200000 bytes are looked at");
+        is_read(with_tree(&tree), &warning);
+    }
 }
 
 #[test]
-fn a_tree_that_claims_to_be_too_large_is_refused_with_the_mmu_on() {
+fn a_tree_that_claims_to_be_too_large_is_read_with_the_mmu_on() {
     let tree = with_header(TOTAL_SIZE, u32::MAX);
     let setup = x0(TREE).with_mmu().setup();
-    no_tree(setup.memory("tree", TREE, &tree), &["size 0xffffffff"]);
+    is_read(setup.memory("tree", TREE, &tree), "a size of 0xffffffff");
 }
 
 #[test]
-fn a_tree_that_reaches_past_ram_is_refused() {
+fn a_tree_that_claims_to_reach_past_ram_is_read_up_to_there() {
     const LAST_PAGE: u64 = 0x3eff_f000;
     let tree = with_header(TOTAL_SIZE, 0x2000);
     let setup = x0(LAST_PAGE).setup().memory("tree", LAST_PAGE, &tree);
-    no_tree(setup, &["0x2000 bytes at x0 = 0x3efff000 are not in RAM"]);
-}
-
-#[test]
-fn a_tree_that_was_cut_off_is_refused() {
-    let tree = tree::board();
-    for part in [1, 2, 3] {
-        no_tree(with_tree(&tree[..tree.len() * part / 4]), &[]);
-    }
+    is_read(setup, "a size of 0x2000: 0x1000 bytes are looked at");
 }
 
 #[test]
 fn a_tree_without_memory_leaves_the_mailbox_to_tell() {
     let tree = tree::compile("", "");
-    let ram: &[&str] = &["0x0..0x3c000000", "mailbox"];
-    goes_on(with_tree(&tree), &[("model", &[tree::MODEL]), ("ram", ram)]);
+    let ram: &[&str] = &["0x0..0x3c000000", "(mailbox)"];
+    let said: &[&str] = &["its memory is not believed: it has none"];
+    let said = [("model", &[tree::MODEL][..]), ("ram", ram), ("tree", said)];
+    goes_on(with_tree(&tree), &said);
 }
 
+/// The second as in the trees that come with Linux, which firmware corrects and other loaders do not.
 #[test]
-fn a_tree_with_more_memory_than_the_board_can_have_is_not_believed() {
-    let tree = tree::compile(
-        "memory@0 { device_type = \"memory\"; reg = <0x0 0x80000000>; };",
-        "",
-    );
-    no_tree(
-        with_tree(&tree),
-        &["not believed", "0x80000000 bytes of memory at 0x0"],
-    );
-}
-
-/// As in the trees that come with Linux, which firmware corrects and other loaders do not.
-#[test]
-fn a_tree_whose_memory_covers_the_devices_is_not_believed() {
-    let tree = tree::compile(
-        "memory@0 { device_type = \"memory\"; reg = <0x0 0x40000000>; };",
-        "",
-    );
-    let ram: &[&str] = &[
-        "0x0..0x3c000000",
-        "(mailbox)",
-        "the device tree is not believed",
-    ];
-    goes_on(with_tree(&tree), &[("model", &[tree::MODEL]), ("ram", ram)]);
+fn memory_that_covers_the_devices_is_not_believed_and_the_reservations_are() {
+    for size in ["0x80000000", "0x40000000"] {
+        let memory = format!("memory@0 {{ device_type = \"memory\"; reg = <0x0 {size}>; }};");
+        let tree = tree::compile(&memory, "/memreserve/ 0x10000000 0x1000;");
+        let ram: &[&str] = &["0x0..0x3c000000", "(mailbox)"];
+        let past = format!("memory 0x0..{size} past the end of RAM: not used");
+        let said: &[&str] = &[
+            &past,
+            "its memory is not believed: ",
+            "its reservations are kept",
+        ];
+        let reserve: &[&str] = &["0x10000000..0x10001000 left alone"];
+        let model: &[&str] = &[tree::MODEL];
+        let said = [
+            ("model", model),
+            ("ram", ram),
+            ("tree", said),
+            ("reserve", reserve),
+        ];
+        goes_on(with_tree(&tree), &said);
+    }
 }
 
 #[test]

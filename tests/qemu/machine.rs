@@ -70,7 +70,7 @@ fn info_shows_each_topic_in_its_units() {
     let is_byte = |digits: &&str| digits.len() == 2 && u8::from_str_radix(digits, 16).is_ok();
     assert!(mac.len() == 6 && mac.iter().all(is_byte), "{mac:?}");
     assert!(is_hex(line("firmware")), "{output}");
-    assert_eq!(line("ram"), "960 MiB (mailbox)");
+    assert_eq!(line("ram"), "960 MiB (ATAGs and mailbox)");
     assert_eq!(line("videocore"), "0x3c000000..0x40000000 64 MiB");
     for label in ["clocks", "maximum"] {
         let clocks = entries(line(label));

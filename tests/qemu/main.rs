@@ -10,6 +10,7 @@
 //! - What a test compares is what matters to a user (addresses, codes, the words of a fault), not whole lines.
 #![forbid(unsafe_code)]
 
+mod atags;
 mod audit;
 mod bad_input;
 mod boot;
@@ -30,4 +31,5 @@ mod shell;
 mod silence;
 mod soak;
 mod time;
+mod trees;
 mod verbs;

@@ -11,15 +11,52 @@ pub(crate) const MODEL: &str = "Raspberry Pi 3 Model B";
 pub(crate) const BOARD_MEMORY: &str =
     "memory@0 { device_type = \"memory\"; reg = <0x0 0x3b400000>; };";
 
-/// A tree of a Raspberry Pi 3 with these nodes and reservations (`/memreserve/` lines).
+/// The source of a tree of a Raspberry Pi 3.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    /// Nodes of the root.
+    pub(crate) nodes: &'a str,
+    /// Properties of `/chosen`, beside a command line.
+    pub(crate) chosen: &'a str,
+    /// `/memreserve/` lines.
+    pub(crate) reservations: &'a str,
+    /// Of the format.
+    pub(crate) version: u32,
+}
+
+/// A tree with these nodes and reservations.
 pub(crate) fn compile(nodes: &str, reservations: &str) -> Vec<u8> {
-    let source = format!(
-        "/dts-v1/; {reservations} / {{ #address-cells = <1>; #size-cells = <1>; \
-         compatible = \"raspberrypi,3-model-b\", \"brcm,bcm2837\"; model = \"{MODEL}\"; \
-         chosen {{ bootargs = \"from the device tree\"; }}; {nodes} }};"
-    );
+    let source = Source {
+        nodes,
+        chosen: "",
+        reservations,
+        version: 17,
+    };
+    source.compile()
+}
+
+impl Source<'_> {
+    pub(crate) fn compile(self) -> Vec<u8> {
+        let Self {
+            nodes,
+            chosen,
+            reservations,
+            version,
+        } = self;
+        run(
+            &format!(
+                "/dts-v1/; {reservations} / {{ #address-cells = <1>; #size-cells = <1>; \
+                 compatible = \"raspberrypi,3-model-b\", \"brcm,bcm2837\"; model = \"{MODEL}\"; \
+                 chosen {{ bootargs = \"from the device tree\"; {chosen} }}; {nodes} }};"
+            ),
+            version,
+        )
+    }
+}
+
+fn run(source: &str, version: u32) -> Vec<u8> {
     let mut dtc = Command::new(checkout::tool("dtc"))
-        .args(["-q", "-I", "dts", "-O", "dtb"])
+        .args(["-q", "-I", "dts", "-O", "dtb", "-V", &version.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
