@@ -149,6 +149,10 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
     /// still names its frame. Never equal to an unused entry.
     fn broken(self) -> Self;
 
+    /// Whether [`GenericPTE::broken`] made the entry, or a leaf like it: software that reads the tree
+    /// at that moment finds nothing mapped, no retained leaf.
+    fn is_broken(self) -> bool;
+
     /// A table's entry with another count, at most the number of entries in a table. What the
     /// hardware does with the entry is the same.
     fn with_count(self, count: usize) -> Self {

@@ -377,6 +377,11 @@ unsafe impl GenericPTE for A64PTE {
     }
 
     #[inline(always)]
+    fn is_broken(self) -> bool {
+        self.0 & (VALID | RETAINED) == 0 && self.0 != 0
+    }
+
+    #[inline(always)]
     fn with_count(self, count: usize) -> Self {
         Self(self.0 & !COUNT | (count as u64) << COUNT_SHIFT)
     }

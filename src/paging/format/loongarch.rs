@@ -68,6 +68,8 @@ const INVALID: u64 = 1 << 10;
 const MOVED: u64 = 1 << 11;
 /// In a huge page's entry: global.
 const HUGE_GLOBAL: u64 = 1 << 12;
+/// Software: a leaf that is not present for a moment.
+const BROKEN: u64 = 1 << 58;
 /// Software: a retained leaf is to have V when it is present again.
 const RETAINED_ACCESSED: u64 = 1 << 59;
 /// Software: a table's entry.
@@ -201,7 +203,13 @@ unsafe impl GenericPTE for LA64PTE {
         if self.is_table() {
             return Self((self.0 & ADDRESS) << MOVED_BY | MOVED | INVALID | HUGE);
         }
-        Self(self.0 & !(PRESENT | VALID) | INVALID)
+        Self(self.0 & !(PRESENT | VALID) | INVALID | BROKEN)
+    }
+
+    #[inline]
+    fn is_broken(self) -> bool {
+        // Where an address is moved up, bits 59:24 are its own.
+        self.0 & MOVED != 0 || self.0 & BROKEN != 0
     }
 }
 

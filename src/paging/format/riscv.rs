@@ -12,7 +12,7 @@
 //!   the entry. Without `ACCESSED` the first use faults, or the hardware sets the bit (Svadu).
 //! * A retained leaf has V = 0, which leaves all other bits to software; they stay where they are
 //!   in a present leaf. Bit 8 (reserved for software) says that the entry is not unused, also in
-//!   frame 0. Its size is, as for a present leaf, the level at which it stands.
+//!   frame 0; bit 9 is set as well in one that is broken. Its size is, as for a present leaf, the level at which it stands.
 //! * A table's entry has all of D, A, U, G, R, W and X clear, as the manual asks for.
 
 use core::fmt;
@@ -35,6 +35,8 @@ const ACCESSED: u64 = 1 << 6;
 const DIRTY: u64 = 1 << 7;
 /// Software: not valid, but not unused.
 const INVALID: u64 = 1 << 8;
+/// Software: not valid for a moment.
+const BROKEN: u64 = 1 << 9;
 /// What a valid leaf has at least one of, and a table's entry none.
 const LEAF: u64 = READ | WRITE | EXECUTE;
 /// The frame's number, bits 53:10.
@@ -185,7 +187,12 @@ unsafe impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
 
     #[inline]
     fn broken(self) -> Self {
-        Self::new(self.0 & !VALID | INVALID)
+        Self::new(self.0 & !VALID | INVALID | BROKEN)
+    }
+
+    #[inline]
+    fn is_broken(self) -> bool {
+        self.0 & BROKEN != 0
     }
 }
 

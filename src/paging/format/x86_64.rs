@@ -16,8 +16,8 @@
 //!   no type forbids an early acknowledgement. The PAT bit stays clear; it is bit 7 of a page and
 //!   bit 12 of a block, so nothing here could read it back.
 //! * An occupancy count is in bits 61:52 of a table's entry, which are ignored there.
-//! * What is not present has bit 0 clear, and bit 9 (ignored) set: it is not zero in frame 0. It
-//!   keeps its frame in clear text: on a CPU with the L1 terminal fault, whoever could use the page
+//! * What is not present has bit 0 clear, and bit 9 (ignored) set: it is not zero in frame 0; bit 10
+//!   is set as well in what is broken. It keeps its frame in clear text: on a CPU with the L1 terminal fault, whoever could use the page
 //!   may still read by speculation what the L1 cache holds of it.
 
 use core::marker::PhantomData;
@@ -45,6 +45,8 @@ const PAGE_SIZE: u64 = 1 << 7;
 const GLOBAL: u64 = 1 << 8;
 /// Software: not present, but not unused.
 const INVALID: u64 = 1 << 9;
+/// Software: not present for a moment.
+const BROKEN: u64 = 1 << 10;
 const EXECUTE_DISABLE: u64 = 1 << 63;
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 const COUNT_SHIFT: u32 = 52;
@@ -147,7 +149,12 @@ unsafe impl GenericPTE for X64PTE {
 
     #[inline]
     fn broken(self) -> Self {
-        Self(self.0 & !PRESENT | INVALID)
+        Self(self.0 & !PRESENT | INVALID | BROKEN)
+    }
+
+    #[inline]
+    fn is_broken(self) -> bool {
+        self.0 & BROKEN != 0
     }
 
     #[inline]

@@ -308,6 +308,7 @@ pub(super) fn a_broken_entry_is_invalid_and_names_its_frame<F: Format>() {
         }
         assert!(!broken.is_present());
         assert!(!broken.is_unused());
+        assert!(broken.is_broken() && !entry.is_broken());
         assert_eq!(broken.paddr(), entry.paddr());
     };
     for frame in frames::<F>(PageSize::Size4K) {

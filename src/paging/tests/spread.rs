@@ -114,6 +114,10 @@ unsafe impl<P: GenericPTE, const BITS: usize, const GROUP: usize> GenericPTE
         Self(self.0.broken())
     }
 
+    fn is_broken(self) -> bool {
+        self.0.is_broken()
+    }
+
     fn with_count(self, count: usize) -> Self {
         Self(self.0.with_count(count))
     }
