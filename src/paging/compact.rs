@@ -50,7 +50,7 @@ where
         &mut self,
         va: VirtAddr,
         size: usize,
-    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H>> {
+    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
         let span = self.own_span(va, size)?;
         self.debt.pages = 0;
         if !self.pins.is_empty() && !span.is_empty() {

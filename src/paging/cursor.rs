@@ -4,15 +4,15 @@
 
 use core::fmt;
 use core::iter::FusedIterator;
-use core::marker::PhantomData;
 use core::ops::{Bound, RangeBounds};
 
 use super::geometry::{
     Span, check_address, entries, leaf_bytes, level_bytes, level_shift, offset_index, offset_of,
     size_of_level,
 };
+use super::share::{Alone, Sharing};
 use super::slots::Table;
-use super::view::is_table;
+use super::view::{is_nothing, is_table};
 use super::{
     GenericPTE, Leaf, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult,
     TableView,
@@ -23,13 +23,17 @@ use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 const MAX_LEVELS: usize = 4;
 
 /// A place in a tree, with the tables on the way to it: moving within a table costs no walk.
-pub struct Cursor<'view, M, PTE, H> {
+///
+/// Where others may change the tree, each step is a walk of its own, from the root, and between two
+/// steps the cursor keeps no table alive.
+pub struct Cursor<'view, M, PTE, H, S = Alone> {
     /// The tables on the way to `offset`, the root first.
     tables: [Table<M, PTE, H>; MAX_LEVELS],
     /// The level of the last of them.
     level: usize,
     offset: usize,
-    view: PhantomData<&'view TableView<M, PTE, H>>,
+    view: &'view TableView<M, PTE, H>,
+    sharing: &'view S,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
@@ -38,20 +42,13 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     /// # Errors
     /// [`PagingError::InvalidVirtAddr`](super::PagingError::InvalidVirtAddr).
     pub fn cursor(&self, va: VirtAddr) -> PagingResult<Cursor<'_, M, PTE, H>> {
-        check_address::<M>(va)?;
-        let mut cursor = Cursor::at_start(self);
-        cursor.go(offset_of::<M>(va));
-        Ok(cursor)
+        Cursor::new(self, va, &Alone)
     }
 
     /// The runs of leaves in `range`, from both ends; leaves that lie across an end of it are
     /// cut. Addresses outside the tree count as its nearest ones.
     pub fn iter(&self, range: impl RangeBounds<VirtAddr>) -> Runs<'_, M, PTE, H> {
-        Runs {
-            front: Cursor::at_start(self),
-            back: Cursor::at_start(self),
-            rest: clamp::<M>(&range),
-        }
+        Runs::new(self, range, &Alone)
     }
 }
 
@@ -90,13 +87,31 @@ fn clamp<M: PagingMetaData>(range: &impl RangeBounds<VirtAddr>) -> Span {
     }
 }
 
-impl<'view, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Cursor<'view, M, PTE, H> {
-    const fn at_start(view: &'view TableView<M, PTE, H>) -> Self {
+impl<'view, M, PTE, H, S> Cursor<'view, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    /// A cursor at `va` of `view`, which is shared as `sharing` says.
+    pub(super) fn new(
+        view: &'view TableView<M, PTE, H>,
+        va: VirtAddr,
+        sharing: &'view S,
+    ) -> PagingResult<Self> {
+        let mut cursor = Self::at_start(view, sharing);
+        cursor.seek(va)?;
+        Ok(cursor)
+    }
+
+    const fn at_start(view: &'view TableView<M, PTE, H>, sharing: &'view S) -> Self {
         Self {
             tables: [view.root(); MAX_LEVELS],
             level: 0,
             offset: 0,
-            view: PhantomData,
+            view,
+            sharing,
         }
     }
 
@@ -112,6 +127,7 @@ impl<'view, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Cursor<'view, 
     /// [`PagingError::InvalidVirtAddr`](super::PagingError::InvalidVirtAddr); the cursor stays.
     pub fn seek(&mut self, va: VirtAddr) -> PagingResult {
         check_address::<M>(va)?;
+        let _walk = self.sharing.walk();
         self.go(offset_of::<M>(va));
         Ok(())
     }
@@ -119,9 +135,20 @@ impl<'view, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Cursor<'view, 
     /// The leaf, present or retained, that covers the cursor.
     #[must_use]
     pub fn leaf(&self) -> Option<Leaf<PTE>> {
+        let _walk = self.sharing.walk();
+        if !self.view.others_write {
+            return self.leaf_here();
+        }
+        let mut fresh = Self::at_start(self.view, self.sharing);
+        fresh.go(self.offset);
+        fresh.leaf_here()
+    }
+
+    /// The leaf that the cursor stands in, as the last step has found it.
+    fn leaf_here(&self) -> Option<Leaf<PTE>> {
         let size = size_of_level::<M>(self.level)?;
         let entry = self.table().load(self.index());
-        if entry.is_unused() || is_table::<M, PTE>(entry, self.level) {
+        if is_nothing(entry) || is_table::<M, PTE>(entry, self.level) {
             return None;
         }
         let va = M::vaddr_at(self.entry_span().start);
@@ -131,6 +158,7 @@ impl<'view, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Cursor<'view, 
     /// Moves to the first leaf that begins behind what the cursor's entry translates, and returns
     /// it. With none, the cursor stays.
     pub fn next_leaf(&mut self) -> Option<Leaf<PTE>> {
+        let _walk = self.sharing.walk();
         let from = self.entry_span().end;
         self.find_from(from)
     }
@@ -138,6 +166,7 @@ impl<'view, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Cursor<'view, 
     /// Moves to the last leaf that ends before what the cursor's entry translates, and returns
     /// it. With none, the cursor stays.
     pub fn previous_leaf(&mut self) -> Option<Leaf<PTE>> {
+        let _walk = self.sharing.walk();
         let end = self.entry_span().start;
         self.find_before(end)
     }
@@ -158,13 +187,17 @@ impl<'view, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Cursor<'view, 
         Span::of_entry::<M>(self.offset, self.level)
     }
 
-    /// Moves to `offset`: up to the table that holds both places, and down from there.
+    /// Moves to `offset`: up to the table that holds both places, and down from there. Where others
+    /// write, the tables on the way may be gone: all the way up.
     #[expect(
         clippy::indexing_slicing,
         reason = "a level is below the four that the array has room for"
     )]
     fn go(&mut self, offset: usize) {
         let differs = (self.offset ^ offset) as u64;
+        if self.view.others_write {
+            self.level = 0;
+        }
         while self.level > 0 && differs >> level_shift::<M>(self.level - 1) != 0 {
             self.level -= 1;
         }
@@ -184,17 +217,15 @@ impl<'view, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Cursor<'view, 
         let start = self.offset;
         while offset < 1 << M::VA_MAX_BITS {
             self.go(offset);
-            let leaf = self.leaf();
+            let leaf = self.leaf_here();
             if leaf.is_some() {
                 return leaf;
             }
-            let index = self.index();
-            let next = self.table().first_used(index, entries::<M>() - index);
-            let bytes = level_bytes::<M>(self.level);
-            offset = match next {
-                Some(next) => self.entry_span().start + (next - index) * bytes,
-                None => self.entry_span().start + (entries::<M>() - index) * bytes,
-            };
+            // What has no leaf now is not looked at again, whatever becomes of it meanwhile.
+            let next = self.index() + 1;
+            let used = self.table().first_used(next, entries::<M>() - next);
+            let entries = used.map_or(entries::<M>() - next, |used| used - next);
+            offset = self.entry_span().end + entries * level_bytes::<M>(self.level);
         }
         self.go(start);
         None
@@ -205,7 +236,7 @@ impl<'view, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Cursor<'view, 
         let start = self.offset;
         while end > 0 {
             self.go(end - 1);
-            let leaf = self.leaf();
+            let leaf = self.leaf_here();
             if leaf.is_some() {
                 return leaf;
             }
@@ -267,11 +298,32 @@ impl fmt::Display for Run {
 }
 
 /// The runs of leaves in a range, the longest there are: see [`TableView::iter`].
-pub struct Runs<'view, M, PTE, H> {
-    front: Cursor<'view, M, PTE, H>,
-    back: Cursor<'view, M, PTE, H>,
+pub struct Runs<'view, M, PTE, H, S = Alone> {
+    front: Cursor<'view, M, PTE, H, S>,
+    back: Cursor<'view, M, PTE, H, S>,
     /// What was not returned yet.
     rest: Span,
+}
+
+impl<'view, M, PTE, H, S> Runs<'view, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    /// The runs in `range` of `view`, which is shared as `sharing` says.
+    pub(super) fn new(
+        view: &'view TableView<M, PTE, H>,
+        range: impl RangeBounds<VirtAddr>,
+        sharing: &'view S,
+    ) -> Self {
+        Self {
+            front: Cursor::at_start(view, sharing),
+            back: Cursor::at_start(view, sharing),
+            rest: clamp::<M>(&range),
+        }
+    }
 }
 
 /// `leaf` as a run, as far as it lies in `part`.
@@ -292,10 +344,17 @@ fn cut<M: PagingMetaData, PTE: GenericPTE>(leaf: &Leaf<PTE>, part: Span) -> (Run
     (run, span)
 }
 
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Iterator for Runs<'_, M, PTE, H> {
+impl<M, PTE, H, S> Iterator for Runs<'_, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
     type Item = Run;
 
     fn next(&mut self) -> Option<Run> {
+        let _walk = self.front.sharing.walk();
         let mut run: Option<Run> = None;
         while !self.rest.is_empty() {
             let leaf = self.front.find_from(self.rest.start);
@@ -315,10 +374,15 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Iterator for Runs<'_,
     }
 }
 
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> DoubleEndedIterator
-    for Runs<'_, M, PTE, H>
+impl<M, PTE, H, S> DoubleEndedIterator for Runs<'_, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
 {
     fn next_back(&mut self) -> Option<Run> {
+        let _walk = self.back.sharing.walk();
         let mut run: Option<Run> = None;
         while !self.rest.is_empty() {
             let leaf = self.back.find_before(self.rest.end);
@@ -343,4 +407,11 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> DoubleEndedIterator
     }
 }
 
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FusedIterator for Runs<'_, M, PTE, H> {}
+impl<M, PTE, H, S> FusedIterator for Runs<'_, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+}

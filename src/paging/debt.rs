@@ -9,6 +9,7 @@ use core::mem;
 
 use super::geometry::leaf_bytes;
 use super::mutants::{Mutant, planted};
+use super::share::Sharing;
 use super::slots::{Format, Table};
 use super::{
     AddressSpace, GenericPTE, InvalidateScope, Maintenance, MappingFlags, PageSize, PagingError,
@@ -25,7 +26,7 @@ pub(super) const BY_ADDRESS_LIMIT: usize = 32;
 ///
 /// It is a table's entry, broken: a walker that still holds a pointer to an unlinked table finds
 /// nothing there.
-pub(super) struct FrameChain<M, PTE, H> {
+pub struct FrameChain<M, PTE, H> {
     /// What names the first frame; unused if there is none.
     head: PTE,
     format: Format<M, PTE, H>,
@@ -37,6 +38,30 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FrameChain<M, PTE, H>
             head: PTE::from_bits(0),
             format: PhantomData,
         }
+    }
+
+    /// The list that [`FrameChain::into_bits`] was.
+    pub(super) fn from_bits(bits: u64) -> Self {
+        Self {
+            head: PTE::from_bits(bits),
+            format: PhantomData,
+        }
+    }
+
+    /// The list as one word; 0 if it is empty.
+    pub(super) fn into_bits(self) -> u64 {
+        self.head.bits()
+    }
+
+    /// How many frames there are.
+    pub(super) fn len(&self) -> usize {
+        let next = |link: &PTE| Some(Table::<M, PTE, H>::at(link.paddr()).load(0));
+        let links = core::iter::successors(Some(self.head), next);
+        links.take_while(|link| !link.is_unused()).count()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.head.is_unused()
     }
 
     /// Takes `count` frames from the handler, or none.
@@ -161,7 +186,7 @@ const PAGE: usize = 1 << 8;
 const FLAGS: usize = PAGE_SIZE - 1;
 
 /// What is owed.
-pub(super) struct Debt<M, PTE, H> {
+pub(super) struct Debt<M, PTE, H, S> {
     /// The ranges to invalidate.
     owed: [Owed; BY_ADDRESS_LIMIT],
     /// [`TABLES`], [`EVERY_SPACE`], [`PAGE`], and how many ranges there are to invalidate; past the
@@ -178,10 +203,19 @@ pub(super) struct Debt<M, PTE, H> {
     freed: FrameChain<M, PTE, H>,
     /// 4 KiB pages that the last region operation changed.
     pub(super) pages: usize,
+    /// Who else has the tables: says what every address space is concerned with, and where tables go
+    /// that are free.
+    pub(super) sharing: S,
 }
 
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
-    pub(super) fn new() -> Self {
+impl<M, PTE, H, S> Debt<M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    pub(super) fn new(sharing: S) -> Self {
         Self {
             owed: [Owed(0); BY_ADDRESS_LIMIT],
             state: 0,
@@ -190,6 +224,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
             care: Care::None,
             freed: FrameChain::new(),
             pages: 0,
+            sharing,
         }
     }
 
@@ -481,7 +516,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
             false => self.space,
         };
         self.invalidate(state & COUNT, space, scope);
-        self.freed.release();
+        self.release_freed();
     }
 
     /// Invalidates the first `count` ranges and waits.
@@ -511,13 +546,21 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Debt<M, PTE, H> {
 
     /// Gives the table at `pa` back, which was unlinked and invalidated already.
     pub(super) fn release(&mut self, pa: PhysAddr) {
-        H::dealloc_frame(pa);
+        self.freed.push(pa);
+        self.release_freed();
+    }
+
+    /// Gives the unlinked tables back, when no reader of shared tables stands in one.
+    fn release_freed(&mut self) {
+        if !self.freed.is_empty() {
+            self.sharing.release(&mut self.freed);
+        }
     }
 
     /// Forgets the barriers and invalidations; the tables are given back.
     pub(super) fn forgive(&mut self) {
         self.forget();
-        self.freed.release();
+        self.release_freed();
     }
 
     const fn forget(&mut self) {

@@ -5,11 +5,21 @@ use core::fmt;
 use core::ops::ControlFlow;
 
 use super::geometry::{entries, level_bytes};
+use super::share::{Alone, Sharing};
 use super::view::is_table;
 use super::{GenericPTE, PagingHandler, PagingMetaData, TableView, Visit};
 
 /// A tree as text: its tables, indented by level, and between them the runs of leaves.
-pub struct Dump<'view, M, PTE, H>(&'view TableView<M, PTE, H>);
+pub struct Dump<'view, M, PTE, H, S = Alone> {
+    view: &'view TableView<M, PTE, H>,
+    sharing: &'view S,
+}
+
+impl<'view, M, PTE, H, S> Dump<'view, M, PTE, H, S> {
+    pub(super) const fn new(view: &'view TableView<M, PTE, H>, sharing: &'view S) -> Self {
+        Self { view, sharing }
+    }
+}
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
     /// The tree as text, one line a table and one a run of leaves:
@@ -21,13 +31,20 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     /// ```
     #[must_use]
     pub const fn dump(&self) -> Dump<'_, M, PTE, H> {
-        Dump(self)
+        Dump::new(self, &Alone)
     }
 }
 
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> fmt::Display for Dump<'_, M, PTE, H> {
+impl<M, PTE, H, S> fmt::Display for Dump<'_, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let view = self.0;
+        let view = self.view;
+        let _walk = self.sharing.walk();
         writeln!(f, "table {}, level 0", view.root_paddr())?;
         // The leaves of a table are shown as runs when the first of them is met.
         let mut shown = None;

@@ -32,7 +32,7 @@ where
         pa: PhysAddr,
         size: PageSize,
         flags: MappingFlags,
-    ) -> PagingResult<TlbFlush<'_, M, PTE, H>> {
+    ) -> PagingResult<TlbFlush<'_, M, PTE, H, S>> {
         let bytes = leaf_bytes::<M>(size);
         let pa = pa.align_down(bytes);
         self.check_own(va.align_down(bytes))?;
@@ -135,7 +135,7 @@ where
     /// Unmaps one leaf. What nearly every unmapping is, a page of a table that stays in use, comes
     /// first.
     #[inline]
-    pub(super) fn unmap_leaf(&mut self, va: VirtAddr) -> PagingResult<Unmapped<'_, M, PTE, H>> {
+    pub(super) fn unmap_leaf(&mut self, va: VirtAddr) -> PagingResult<Unmapped<'_, M, PTE, H, S>> {
         self.check_own(va)?;
         let place = self.descend(va, M::LEVELS - 1);
         if place.level == M::LEVELS - 1

@@ -20,16 +20,26 @@ macro_rules! receipt {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[must_use = "a change holds only when its receipt is paid: call `flush`"]
-        pub struct $name<'table, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> {
-            debt: &'table mut Debt<M, PTE, H>,
+        pub struct $name<'table, M, PTE, H, S = Alone>
+        where
+            M: PagingMetaData,
+            PTE: GenericPTE,
+            H: PagingHandler,
+            S: Sharing<M, PTE, H>,
+        {
+            debt: &'table mut Debt<M, PTE, H, S>,
             due: Due,
         }
 
-        impl<'table, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>
-            $name<'table, M, PTE, H>
+        impl<'table, M, PTE, H, S> $name<'table, M, PTE, H, S>
+        where
+            M: PagingMetaData,
+            PTE: GenericPTE,
+            H: PagingHandler,
+            S: Sharing<M, PTE, H>,
         {
             #[inline(always)]
-            pub(super) const fn new(debt: &'table mut Debt<M, PTE, H>, due: Due) -> Self {
+            pub(super) const fn new(debt: &'table mut Debt<M, PTE, H, S>, due: Due) -> Self {
                 Self { debt, due }
             }
 
@@ -51,8 +61,12 @@ macro_rules! receipt {
             }
         }
 
-        impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop
-            for $name<'_, M, PTE, H>
+        impl<M, PTE, H, S> Drop for $name<'_, M, PTE, H, S>
+        where
+            M: PagingMetaData,
+            PTE: GenericPTE,
+            H: PagingHandler,
+            S: Sharing<M, PTE, H>,
         {
             #[inline(always)]
             fn drop(&mut self) {
@@ -72,7 +86,13 @@ receipt! {
     TlbFlushAll
 }
 
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TlbFlush<'_, M, PTE, H> {
+impl<M, PTE, H, S> TlbFlush<'_, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
     /// Leaves what is owed with the table.
     fn defer(self) {
         self.debt.defer(self.due);
@@ -80,7 +100,13 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TlbFlush<'_, M, PTE, 
     }
 }
 
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TlbFlushAll<'_, M, PTE, H> {
+impl<M, PTE, H, S> TlbFlushAll<'_, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
     /// How many 4 KiB pages the operation mapped, unmapped or looked at to change them; holes do
     /// not count.
     #[must_use]
@@ -99,14 +125,26 @@ pub(super) struct Removed {
 
 /// What was unmapped. The frame comes out only when the invalidation has completed.
 #[must_use = "a frame is free only when its receipt is paid: call `flush`"]
-pub struct Unmapped<'table, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> {
-    receipt: TlbFlush<'table, M, PTE, H>,
+pub struct Unmapped<'table, M, PTE, H, S = Alone>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    receipt: TlbFlush<'table, M, PTE, H, S>,
     leaf: Removed,
 }
 
-impl<'table, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Unmapped<'table, M, PTE, H> {
+impl<'table, M, PTE, H, S> Unmapped<'table, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
     #[inline(always)]
-    pub(super) const fn new(receipt: TlbFlush<'table, M, PTE, H>, leaf: Removed) -> Self {
+    pub(super) const fn new(receipt: TlbFlush<'table, M, PTE, H, S>, leaf: Removed) -> Self {
         Self { receipt, leaf }
     }
 

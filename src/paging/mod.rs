@@ -93,6 +93,7 @@ mod table;
 )]
 mod tests;
 mod view;
+mod walkers;
 
 pub use asid::{Activation, Asid, AsidAllocator, AsidTag};
 pub use check::{Summary, Unsound};
@@ -104,7 +105,7 @@ pub use flags::MappingFlags;
 pub use maintenance::{Batch, BatchUnmapped, Paid, TlbFlush, TlbFlushAll, Unmapped};
 pub use metadata::{AddressSpace, InvalidateScope, Maintenance, PagingHandler, PagingMetaData};
 pub use region::RegionOptions;
-pub use share::{Alone, SharedReader, SharedTop, SharedWriter, Sharing};
+pub use share::{Alone, SharedReader, SharedTop, SharedView, SharedWriter, Sharing};
 pub use table::PageTable64;
 pub use view::{Leaf, TableView, Visit};
 

@@ -108,6 +108,12 @@ mutants! {
     OneOfAContiguousGroup,
     /// Contiguous groups are not aligned.
     UnalignedContiguousGroup,
+    /// A reader of shared tables walks and is not counted.
+    WalkerNotCounted,
+    /// A shared table goes back although readers walk.
+    FreedBesideWalkers,
+    /// Shared tables go back although a tree that holds them was leaked.
+    FreedUnderALeakedTree,
     /// A descriptor is stored in two steps.
     StoredInTwoSteps,
 }

@@ -74,8 +74,8 @@ where
     #[inline]
     pub(super) fn check_own(&self, va: VirtAddr) -> PagingResult {
         check_address::<M>(va)?;
-        let shared = self.sharing.shared();
-        if !self.sharing.writes() && shared.contains(&table_index::<M>(va, 0)) {
+        let shared = self.sharing().shared();
+        if !self.sharing().writes() && shared.contains(&table_index::<M>(va, 0)) {
             return Err(PagingError::Shared { va });
         }
         Ok(())
@@ -194,7 +194,7 @@ where
     pub(super) fn is_lent(&self, level: usize, offset: usize) -> bool {
         level == 1
             && self
-                .sharing
+                .sharing()
                 .shared()
                 .contains(&(offset >> level_shift::<M>(0)))
     }

@@ -5,6 +5,14 @@
 //! replaced: so the copies in the users' roots do not grow stale, whatever is mapped below them.
 //! The borrow checker sees to it that the owner outlives every tree that holds them.
 //!
+//! Readers read beside the writer, from any thread and in any context: neither waits for the other.
+//! What they find is the tree at some moment of the walk, and what the writer is changing just then
+//! reads as not mapped: an answer can be outdated when it is given, so whoever goes on to *use* a
+//! frame needs a promise of its owner that it stays mapped. A table that the writer unlinks goes
+//! back when no walk can stand in it (`walkers`). A walk lasts as long as a call, or as a
+//! [`SharedView`]; cursors and iterators walk anew at each step, so that between two steps they
+//! keep nothing, and find what is there at the second.
+//!
 //! ```text
 //! let top = SharedTop::try_new(kernel_half, half_size)?;      // owns the tables
 //! let mut kernel = PageTable64::copy_from(top.writer()?)?;   // the one tree that changes them
@@ -12,40 +20,69 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use core::ops::Range;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::ops::{Deref, Range};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::debt::FrameChain;
 use super::geometry::{Span, entries, level_bytes, level_shift};
+use super::mutants::{Mutant, planted};
 use super::slots::Table;
 use super::table::free_entries;
+use super::walkers::{Walk, Walkers};
 use super::{
     GenericPTE, Maintenance, PageTable64, PagingError, PagingHandler, PagingMetaData, PagingResult,
+    TableView,
 };
 use crate::addr::{PhysAddr, VirtAddr};
 
 mod sealed {
-    /// Only this room knows what sharing means.
-    pub trait Sealed {}
+    use super::{FrameChain, GenericPTE, PagingHandler, PagingMetaData, Range, TableView};
+    use core::ops::Deref;
+
+    /// Which of a tree's top-level entries belong to somebody else, and what follows from that. Only
+    /// this room knows what sharing means.
+    pub trait Sealed<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> {
+        /// What is read of the tree by many steps.
+        type View<'tree>: Deref<Target = TableView<M, PTE, H>>
+        where
+            Self: 'tree;
+        /// As long as there is one, no table is freed that a walk which began later can come to.
+        type Walk;
+
+        /// The indices of these entries in the root.
+        fn shared(&self) -> Range<usize>;
+        /// Whether this tree may change what they lead to.
+        fn writes(&self) -> bool;
+        /// Whether somebody else may, while this tree is read.
+        fn others_write(&self) -> bool;
+        /// The entries themselves.
+        fn lent(&self) -> impl Iterator<Item = (usize, PTE)>;
+        /// Begins to walk.
+        fn walk(&self) -> Self::Walk;
+        /// The tree `view`, which has these entries, to be read.
+        fn view<'tree>(&'tree self, view: &'tree TableView<M, PTE, H>) -> Self::View<'tree>;
+        /// Gives tables back that were unlinked and invalidated.
+        fn release(&self, freed: &mut FrameChain<M, PTE, H>);
+    }
 }
 
-/// Which of a tree's top-level entries belong to somebody else.
-pub trait Sharing<M, PTE, H>: sealed::Sealed {
-    /// Their indices in the root.
-    fn shared(&self) -> Range<usize>;
-    /// Whether this tree may change what they lead to.
-    fn writes(&self) -> bool;
-    /// The entries themselves.
-    fn lent(&self) -> impl Iterator<Item = (usize, PTE)>;
+/// Which of a tree's top-level tables belong to somebody else: [`Alone`], [`SharedReader`],
+/// [`SharedWriter`].
+pub trait Sharing<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>:
+    sealed::Sealed<M, PTE, H>
+{
 }
 
 /// None: the tree is all its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Alone;
 
-impl sealed::Sealed for Alone {}
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Sharing<M, PTE, H> for Alone {}
 
-impl<M, PTE, H> Sharing<M, PTE, H> for Alone {
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE, H> for Alone {
+    type View<'tree> = &'tree TableView<M, PTE, H>;
+    type Walk = ();
+
     #[inline(always)]
     fn shared(&self) -> Range<usize> {
         0..0
@@ -56,8 +93,26 @@ impl<M, PTE, H> Sharing<M, PTE, H> for Alone {
         true
     }
 
+    #[inline(always)]
+    fn others_write(&self) -> bool {
+        false
+    }
+
     fn lent(&self) -> impl Iterator<Item = (usize, PTE)> {
         core::iter::empty()
+    }
+
+    #[inline(always)]
+    fn walk(&self) {}
+
+    #[inline(always)]
+    fn view<'tree>(&'tree self, view: &'tree TableView<M, PTE, H>) -> Self::View<'tree> {
+        view
+    }
+
+    #[inline(always)]
+    fn release(&self, freed: &mut FrameChain<M, PTE, H>) {
+        freed.release();
     }
 }
 
@@ -66,11 +121,17 @@ impl<M, PTE, H> Sharing<M, PTE, H> for Alone {
 /// # Invariants
 /// `root` is the table in `frame`. Each entry in `range` of it leads to a table that came from `H` and belongs to
 /// this value alone; `root` itself is never walked by the hardware.
+///
+/// A tree, or a right to make one, that is leaked keeps them allocated for ever: its root may be in
+/// a register.
 pub struct SharedTop<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> {
     frame: PhysAddr,
     root: Table<M, PTE, H>,
     range: Range<usize>,
     written: AtomicBool,
+    /// Trees, and rights to make one, that were not dropped.
+    leases: AtomicUsize,
+    walkers: Walkers,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> {
@@ -105,13 +166,15 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> 
             root,
             range,
             written: AtomicBool::new(false),
+            leases: AtomicUsize::new(0),
+            walkers: Walkers::new(),
         })
     }
 
     /// For a tree that uses the tables and does not change them.
     #[must_use]
-    pub const fn reader(&self) -> SharedReader<'_, M, PTE, H> {
-        SharedReader(self)
+    pub fn reader(&self) -> SharedReader<'_, M, PTE, H> {
+        SharedReader(Lease::new(self))
     }
 
     /// For the tree that changes what is below the tables; there is one at a time.
@@ -122,7 +185,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> 
         if self.written.swap(true, Ordering::Acquire) {
             return Err(PagingError::Busy);
         }
-        Ok(SharedWriter(self))
+        Ok(SharedWriter(Lease::new(self)))
     }
 
     fn lent(&self) -> impl Iterator<Item = (usize, PTE)> {
@@ -134,54 +197,173 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> 
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for SharedTop<M, PTE, H> {
     fn drop(&mut self) {
+        // Nobody walks any more by software: whoever could borrows this.
+        self.walkers.release_all::<M, PTE, H>();
+        if *self.leases.get_mut() > 0 && !planted(Mutant::FreedUnderALeakedTree) {
+            return;
+        }
         free_entries(self.root, 0, |index| index < entries::<M>());
         H::dealloc_frame(self.frame);
     }
 }
 
+/// What a tree has borrowed, counted: a tree that is leaked goes on to name the tables in its root,
+/// which the hardware may go on to use, after the borrow has ended.
+struct Lease<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    &'top SharedTop<M, PTE, H>,
+);
+
+impl<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Lease<'top, M, PTE, H> {
+    fn new(top: &'top SharedTop<M, PTE, H>) -> Self {
+        top.leases.fetch_add(1, Ordering::Relaxed);
+        Self(top)
+    }
+}
+
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for Lease<'_, M, PTE, H> {
+    fn drop(&mut self) {
+        self.0.leases.fetch_sub(1, Ordering::Release);
+    }
+}
+
 /// The right to use the tables of a [`SharedTop`].
 pub struct SharedReader<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    &'top SharedTop<M, PTE, H>,
+    Lease<'top, M, PTE, H>,
 );
 
 /// The right to use the tables of a [`SharedTop`] and to change what is below them.
 pub struct SharedWriter<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    &'top SharedTop<M, PTE, H>,
+    Lease<'top, M, PTE, H>,
 );
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for SharedWriter<'_, M, PTE, H> {
     fn drop(&mut self) {
-        self.0.written.store(false, Ordering::Release);
+        let Lease(top) = self.0;
+        top.walkers.retire(&mut FrameChain::<M, PTE, H>::new());
+        top.written.store(false, Ordering::Release);
     }
 }
 
-macro_rules! sharing {
-    ($name:ident, $writes:literal) => {
-        impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed
-            for $name<'_, M, PTE, H>
-        {
-        }
-
-        impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Sharing<M, PTE, H>
-            for $name<'_, M, PTE, H>
-        {
-            fn shared(&self) -> Range<usize> {
-                self.0.range.clone()
-            }
-
-            fn writes(&self) -> bool {
-                $writes
-            }
-
-            fn lent(&self) -> impl Iterator<Item = (usize, PTE)> {
-                self.0.lent()
-            }
-        }
-    };
+/// A reader's tree, to be read by many steps. As long as it is there, it keeps every table that they
+/// can come to: those that the writer unlinks meanwhile wait.
+pub struct SharedView<'tree, M, PTE, H> {
+    view: &'tree TableView<M, PTE, H>,
+    _walk: Walk<'tree>,
 }
 
-sharing!(SharedReader, false);
-sharing!(SharedWriter, true);
+impl<M, PTE, H> Deref for SharedView<'_, M, PTE, H> {
+    type Target = TableView<M, PTE, H>;
+
+    fn deref(&self) -> &TableView<M, PTE, H> {
+        self.view
+    }
+}
+
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Sharing<M, PTE, H>
+    for SharedReader<'_, M, PTE, H>
+{
+}
+
+impl<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE, H>
+    for SharedReader<'top, M, PTE, H>
+{
+    type View<'tree>
+        = SharedView<'tree, M, PTE, H>
+    where
+        Self: 'tree;
+    type Walk = Walk<'top>;
+
+    fn shared(&self) -> Range<usize> {
+        self.0.0.range.clone()
+    }
+
+    fn writes(&self) -> bool {
+        false
+    }
+
+    fn others_write(&self) -> bool {
+        true
+    }
+
+    fn lent(&self) -> impl Iterator<Item = (usize, PTE)> {
+        self.0.0.lent()
+    }
+
+    fn walk(&self) -> Walk<'top> {
+        self.0.0.walkers.enter()
+    }
+
+    fn view<'tree>(&'tree self, view: &'tree TableView<M, PTE, H>) -> Self::View<'tree> {
+        let _walk = self.walk();
+        SharedView { view, _walk }
+    }
+
+    /// They are this tree's own, and whoever could walk them borrows it.
+    fn release(&self, freed: &mut FrameChain<M, PTE, H>) {
+        freed.release();
+    }
+}
+
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Sharing<M, PTE, H>
+    for SharedWriter<'_, M, PTE, H>
+{
+}
+
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE, H>
+    for SharedWriter<'_, M, PTE, H>
+{
+    type View<'tree>
+        = &'tree TableView<M, PTE, H>
+    where
+        Self: 'tree;
+    type Walk = ();
+
+    fn shared(&self) -> Range<usize> {
+        self.0.0.range.clone()
+    }
+
+    fn writes(&self) -> bool {
+        true
+    }
+
+    /// There is one writer, and it is borrowed to be read.
+    fn others_write(&self) -> bool {
+        false
+    }
+
+    fn lent(&self) -> impl Iterator<Item = (usize, PTE)> {
+        self.0.0.lent()
+    }
+
+    fn walk(&self) {}
+
+    fn view<'tree>(&'tree self, view: &'tree TableView<M, PTE, H>) -> Self::View<'tree> {
+        view
+    }
+
+    /// Not before the readers have left them.
+    fn release(&self, freed: &mut FrameChain<M, PTE, H>) {
+        self.0.0.walkers.retire(freed);
+    }
+}
+
+impl<M, PTE, H> PageTable64<M, PTE, H, SharedWriter<'_, M, PTE, H>>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+{
+    /// Gives those unlinked tables back that readers have left since. Returns how many still wait
+    /// for one.
+    ///
+    /// Every operation that frees a table does so as well, and so does the end of the writer: this
+    /// is for a writer that has nothing to free, and wants the frames.
+    pub fn reclaim(&mut self) -> usize {
+        let Lease(top) = self.sharing().0;
+        top.walkers.retire(&mut FrameChain::<M, PTE, H>::new());
+        top.walkers.waiting::<M, PTE, H>()
+    }
+}
 
 impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
 where

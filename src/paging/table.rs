@@ -35,10 +35,9 @@ where
 {
     /// First, so that a receipt, which points to it, points to where the table begins: the compiler
     /// then sees that they are one, and mapping and unmapping a page takes six instructions less.
-    pub(super) debt: Debt<M, PTE, H>,
+    pub(super) debt: Debt<M, PTE, H, S>,
     view: TableView<M, PTE, H>,
     pub(super) pins: Pins,
-    pub(super) sharing: S,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H> {
@@ -67,10 +66,9 @@ where
         }
         M::Maintenance::order_table();
         Ok(Self {
-            view: TableView::owned(root),
-            debt: Debt::new(),
+            view: TableView::owned(root, sharing.others_write()),
+            debt: Debt::new(sharing),
             pins: Pins::new(),
-            sharing,
         })
     }
 
@@ -81,9 +79,19 @@ where
     }
 
     /// The tree, to be read as long as it is not changed.
+    ///
+    /// Shared tables may be changed by their writer meanwhile: a [`SharedView`](super::SharedView)
+    /// keeps those alive that it can come to.
     #[must_use]
-    pub const fn view(&self) -> &TableView<M, PTE, H> {
-        &self.view
+    #[inline(always)]
+    pub fn view(&self) -> S::View<'_> {
+        self.sharing().view(&self.view)
+    }
+
+    /// Who else has the tables.
+    #[inline(always)]
+    pub(super) const fn sharing(&self) -> &S {
+        &self.debt.sharing
     }
 
     /// The root table.
@@ -91,8 +99,8 @@ where
         self.view.root()
     }
 
-    /// Says under which ASID the hardware uses this tree, so that invalidations of what is not
-    /// global spare other spaces; `None` reaches all. To be changed only together with the
+    /// Says under which ASID the hardware uses this tree, so that invalidations of what is its own,
+    /// and not global, spare other spaces; `None` reaches all. To be changed only together with the
     /// register, when nothing of the tree is cached under another ASID that the hardware uses.
     pub fn set_asid(&mut self, asid: Option<Asid>) {
         self.debt.pay();
@@ -136,7 +144,7 @@ where
     /// As [`TableView::query`].
     #[inline]
     pub fn query(&self, va: VirtAddr) -> PagingResult<(PhysAddr, MappingFlags, PageSize)> {
-        self.view.query(va)
+        self.view().query(va)
     }
 
     /// As [`TableView::walk`].
@@ -146,32 +154,32 @@ where
         pre: impl FnMut(&Visit<PTE>) -> ControlFlow<B>,
         post: impl FnMut(&Visit<PTE>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        self.view.walk(limit, pre, post)
+        self.view().walk(limit, pre, post)
     }
 
     /// As [`TableView::leaves`].
     #[inline]
     pub fn leaves<B>(&self, visit: impl FnMut(Leaf<PTE>) -> ControlFlow<B>) -> ControlFlow<B> {
-        self.view.leaves(visit)
+        self.view().leaves(visit)
     }
 
     /// As [`TableView::iter`].
-    pub fn iter(&self, range: impl RangeBounds<VirtAddr>) -> Runs<'_, M, PTE, H> {
-        self.view.iter(range)
+    pub fn iter(&self, range: impl RangeBounds<VirtAddr>) -> Runs<'_, M, PTE, H, S> {
+        Runs::new(&self.view, range, self.sharing())
     }
 
     /// As [`TableView::cursor`].
     ///
     /// # Errors
     /// As [`TableView::cursor`].
-    pub fn cursor(&self, va: VirtAddr) -> PagingResult<Cursor<'_, M, PTE, H>> {
-        self.view.cursor(va)
+    pub fn cursor(&self, va: VirtAddr) -> PagingResult<Cursor<'_, M, PTE, H, S>> {
+        Cursor::new(&self.view, va, self.sharing())
     }
 
     /// As [`TableView::dump`].
     #[must_use]
-    pub const fn dump(&self) -> Dump<'_, M, PTE, H> {
-        self.view.dump()
+    pub const fn dump(&self) -> Dump<'_, M, PTE, H, S> {
+        Dump::new(&self.view, self.sharing())
     }
 
     /// Checks the whole tree, as [`TableView::check`]; shared tables may be empty.
@@ -179,7 +187,7 @@ where
     /// # Errors
     /// As [`TableView::check`].
     pub fn check(&self) -> Result<Summary, Unsound> {
-        self.view.check(self.sharing.shared())
+        self.view().check(self.sharing().shared())
     }
 
     /// Maps the page or block of `size` at `va` to the frame at `pa`. Both are aligned down.
@@ -194,7 +202,7 @@ where
         pa: PhysAddr,
         size: PageSize,
         flags: MappingFlags,
-    ) -> PagingResult<TlbFlush<'_, M, PTE, H>> {
+    ) -> PagingResult<TlbFlush<'_, M, PTE, H, S>> {
         self.map_leaf(va, pa, size, flags)
     }
 
@@ -204,7 +212,7 @@ where
     /// [`PagingError::NotMapped`], [`PagingError::InvalidVirtAddr`], [`PagingError::Pinned`],
     /// [`PagingError::Shared`].
     #[inline]
-    pub fn unmap(&mut self, va: VirtAddr) -> PagingResult<Unmapped<'_, M, PTE, H>> {
+    pub fn unmap(&mut self, va: VirtAddr) -> PagingResult<Unmapped<'_, M, PTE, H, S>> {
         self.unmap_leaf(va)
     }
 
@@ -225,7 +233,7 @@ where
         va: VirtAddr,
         pa: Option<PhysAddr>,
         flags: Option<MappingFlags>,
-    ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H>)> {
+    ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H, S>)> {
         let size = self.update_leaf(va, pa, flags)?;
         Ok((size, TlbFlush::new(&mut self.debt, Due::AsOwed)))
     }
@@ -238,7 +246,7 @@ where
         &mut self,
         va: VirtAddr,
         flags: MappingFlags,
-    ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H>)> {
+    ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H, S>)> {
         self.update(va, None, Some(flags))
     }
 
@@ -251,7 +259,7 @@ where
         va: VirtAddr,
         pa: PhysAddr,
         flags: MappingFlags,
-    ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H>)> {
+    ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H, S>)> {
         self.update(va, Some(pa), Some(flags))
     }
 }
@@ -265,7 +273,7 @@ where
 {
     fn drop(&mut self) {
         self.debt.pay();
-        let shared = self.sharing.shared();
+        let shared = self.sharing().shared();
         free_entries(self.root(), 0, |index| !shared.contains(&index));
         H::dealloc_frame(self.root_paddr());
     }

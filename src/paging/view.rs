@@ -63,6 +63,9 @@ pub struct Visit<PTE> {
 pub struct TableView<M, PTE, H> {
     root: PhysAddr,
     table: Table<M, PTE, H>,
+    /// Whether others may change the tree while it is read: what was read before then says nothing
+    /// about what is there now.
+    pub(super) others_write: bool,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
@@ -73,14 +76,15 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     /// stay tables as long as the view is used.
     #[must_use]
     pub unsafe fn new(root: PhysAddr) -> Self {
-        Self::owned(root)
+        Self::owned(root, true)
     }
 
     /// The tree at `root`, which this room builds and keeps a tree.
-    pub(super) fn owned(root: PhysAddr) -> Self {
+    pub(super) fn owned(root: PhysAddr, others_write: bool) -> Self {
         Self {
             root,
             table: Table::at(root),
+            others_write,
         }
     }
 
@@ -136,7 +140,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
                 continue;
             }
             if let Some(size) = size_of_level::<M>(level)
-                && !entry.is_unused()
+                && !is_nothing(entry)
             {
                 let va = va.align_down(leaf_bytes::<M>(size));
                 return Ok(Leaf { va, entry, size });
@@ -185,7 +189,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     /// [`TableView::iter`], which merges runs and can go both ways.
     #[inline]
     pub fn leaves<B>(&self, mut visit: impl FnMut(Leaf<PTE>) -> ControlFlow<B>) -> ControlFlow<B> {
-        leaves_of(self.root(), 0, 0, None, &mut visit)
+        let trusts_counts = !self.others_write;
+        leaves_of(self.root(), 0, 0, (None, trusts_counts), &mut visit)
     }
 
     /// The tables of the tree, the root included.
@@ -216,7 +221,14 @@ pub(super) fn is_table<M: PagingMetaData, PTE: GenericPTE>(entry: PTE, level: us
     level + 1 < M::LEVELS && entry.is_present() && !entry.is_huge()
 }
 
-/// The same in a sound tree: at a level that has no leaves, whatever is present points to a table.
+/// Whether nothing is mapped by `entry`: also for a moment, while it is broken.
+#[inline(always)]
+pub(super) fn is_nothing<PTE: GenericPTE>(entry: PTE) -> bool {
+    entry.is_unused() || entry.is_broken()
+}
+
+/// Whether `entry` points to a table, in a sound tree: at a level that has no leaves, whatever is
+/// present does.
 #[inline(always)]
 pub(super) fn leads_on<M: PagingMetaData, PTE: GenericPTE>(entry: PTE, level: usize) -> bool {
     if size_of_level::<M>(level).is_none() {
@@ -243,6 +255,10 @@ fn walk_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, B>(
         };
         let entry = table.load(index);
         from = index + 1;
+        // Others may have changed it since it was found.
+        if is_nothing(entry) {
+            continue;
+        }
         let offset = base | index << level_shift::<M>(level);
         let visit = Visit {
             level,
@@ -260,16 +276,17 @@ fn walk_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, B>(
     ControlFlow::Continue(())
 }
 
-/// Shows `visit` every leaf below `table`, to which `parent` leads unless it is the root.
+/// Shows `visit` every leaf below `table`, to which `parent` leads unless it is the root. A count of
+/// used entries is good as long as nobody else changes the table.
 fn leaves_of<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, B>(
     table: Table<M, PTE, H>,
     level: usize,
     base: usize,
-    parent: Option<PTE>,
+    (parent, trusts_counts): (Option<PTE>, bool),
     visit: &mut impl FnMut(Leaf<PTE>) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
     if level + 1 == M::LEVELS {
-        let full = parent.is_some_and(|parent| parent.count() == entries::<M>());
+        let full = trusts_counts && parent.is_some_and(|parent| parent.count() == entries::<M>());
         return pages_of(table, M::vaddr_at(base), full, visit);
     }
     let mut from = 0;
@@ -282,11 +299,11 @@ fn leaves_of<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, B>(
                 Table::at(entry.paddr()),
                 level + 1,
                 offset,
-                Some(entry),
+                (Some(entry), trusts_counts),
                 visit,
             )?;
         } else if let Some(size) = size_of_level::<M>(level)
-            && !entry.is_unused()
+            && !is_nothing(entry)
         {
             let va = M::vaddr_at(offset);
             visit(Leaf { va, entry, size })?;
@@ -308,7 +325,7 @@ fn pages_of<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, B>(
     if full {
         return table.each(va, show);
     }
-    table.each(va, |va, entry: PTE| match entry.is_unused() {
+    table.each(va, |va, entry: PTE| match is_nothing(entry) {
         true => ControlFlow::Continue(()),
         false => show(va, entry),
     })

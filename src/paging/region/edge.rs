@@ -161,6 +161,8 @@ where
 
     /// The edges of `span`, and how many tables they need.
     fn edges(&self, span: Span, change: Change) -> (Edges<M, PTE, H>, usize) {
+        // The end of a reader's own part is where the shared one may begin.
+        let _walk = self.sharing().walk();
         let start = self.edge_at(span.start, span, change);
         let both = start.as_ref().is_some_and(|edge| span.end <= edge.span.end);
         let end = if both || span.end == 1 << M::VA_MAX_BITS {

@@ -82,7 +82,7 @@ where
             return Ok(Due::AsOwed);
         }
         check_frame::<M>(pa, size)?;
-        let (shared, bytes) = (self.sharing.shared(), level_bytes::<M>(0));
+        let (shared, bytes) = (self.sharing().shared(), level_bytes::<M>(0));
         let meets = shared.start * bytes < span.end && span.start < shared.end * bytes;
         let mapping = Mapping {
             span,

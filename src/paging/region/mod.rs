@@ -64,7 +64,7 @@ where
         size: usize,
         flags: MappingFlags,
         options: RegionOptions,
-    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H>> {
+    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
         let due = self.map_pages(va, pa, size, flags, options)?;
         Ok(TlbFlushAll::new(&mut self.debt, due))
     }
@@ -79,7 +79,7 @@ where
         &mut self,
         va: VirtAddr,
         size: usize,
-    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H>> {
+    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
         self.unmap_pages(va, size)?;
         Ok(TlbFlushAll::new(&mut self.debt, Due::AsOwed))
     }
@@ -94,7 +94,7 @@ where
         va: VirtAddr,
         size: usize,
         flags: MappingFlags,
-    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H>> {
+    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
         self.protect_pages(va, size, flags)?;
         Ok(TlbFlushAll::new(&mut self.debt, Due::AsOwed))
     }
@@ -118,8 +118,8 @@ where
     /// The span of a region that this tree may change.
     pub(super) fn own_span(&self, va: VirtAddr, size: usize) -> PagingResult<Span> {
         let span = Span::new::<M>(va, size)?;
-        let shared = self.sharing.shared();
-        if self.sharing.writes() || shared.is_empty() || span.is_empty() {
+        let shared = self.sharing().shared();
+        if self.sharing().writes() || shared.is_empty() || span.is_empty() {
             return Ok(span);
         }
         let bytes = super::geometry::level_bytes::<M>(0);

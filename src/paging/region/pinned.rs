@@ -22,6 +22,8 @@ where
     /// table of the way is written, without the translation that it has.
     #[cold]
     pub(in super::super) fn check_pins(&self, span: Span, change: Change) -> PagingResult {
+        // What a reader stands on, and where it reaches its own tables, may be in shared ones.
+        let _walk = self.sharing().walk();
         for pin in self.pins.spans() {
             self.check_pin(*pin, MappingFlags::RIGHTS, (span, change))?;
         }

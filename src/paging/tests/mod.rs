@@ -30,6 +30,7 @@ mod regressions;
 mod sequences;
 mod share;
 mod share_random;
+mod share_walks;
 mod spread;
 mod thrift;
 mod told;

@@ -9,14 +9,14 @@ use crate::paging::{
     PageSize, PageTable64, PagingError, RegionOptions, SharedReader, SharedTop, SharedWriter,
 };
 
-type Top<F> = SharedTop<<F as Format>::M, <F as Format>::PTE, Frames>;
-type Reader<'top, F> = PageTable64<
+pub(super) type Top<F> = SharedTop<<F as Format>::M, <F as Format>::PTE, Frames>;
+pub(super) type Reader<'top, F> = PageTable64<
     <F as Format>::M,
     <F as Format>::PTE,
     Frames,
     SharedReader<'top, <F as Format>::M, <F as Format>::PTE, Frames>,
 >;
-type Writer<'top, F> = PageTable64<
+pub(super) type Writer<'top, F> = PageTable64<
     <F as Format>::M,
     <F as Format>::PTE,
     Frames,
@@ -31,20 +31,20 @@ fn root_entry<F: Format>() -> usize {
 }
 
 /// Where the shared part starts: the upper half.
-fn start<F: Format>() -> usize {
+pub(super) fn start<F: Format>() -> usize {
     F::space() / 2
 }
 
 /// Two shared tables.
-fn top<F: Format>() -> Top<F> {
+pub(super) fn top<F: Format>() -> Top<F> {
     Top::<F>::try_new(F::va(start::<F>()), 2 * root_entry::<F>()).unwrap()
 }
 
-fn writer<F: Format>(top: &Top<F>) -> Writer<'_, F> {
+pub(super) fn writer<F: Format>(top: &Top<F>) -> Writer<'_, F> {
     Writer::<F>::copy_from(top.writer().unwrap()).unwrap()
 }
 
-fn reader<F: Format>(top: &Top<F>) -> Reader<'_, F> {
+pub(super) fn reader<F: Format>(top: &Top<F>) -> Reader<'_, F> {
     Reader::<F>::copy_from(top.reader()).unwrap()
 }
 

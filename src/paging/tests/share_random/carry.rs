@@ -52,7 +52,7 @@ pub(super) fn step<F: Format, S: Sharing<F::M, F::PTE, Frames>>(
     (operation, budget): (Operation, usize),
     tally: &mut Tally,
 ) {
-    let judgement = judge(own, part, operation, tree.view());
+    let judgement = judge(own, part, operation, &tree.view());
     let available = free_frames().min(budget);
     begin_operation(budget);
     let result = execute::<F, S>(tree, operation);
@@ -90,7 +90,7 @@ pub(super) fn attempt<F: Format>(
     tally: &mut Tally,
 ) {
     // Nothing is mapped for it, so all that is wrong is what it asks for.
-    let judgement = Judge::<F>::new().judge(operation, tree.view());
+    let judgement = Judge::<F>::new().judge(operation, &tree.view());
     let faults = judgement.err().unwrap_or_default();
     let (result, log) = record_all(|| execute::<F, _>(tree, operation));
     let error = result.expect_err("it is shared");

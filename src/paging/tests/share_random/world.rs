@@ -1,24 +1,41 @@
 //! [`World`]: shared tables, all trees that hold them, and the models that say what is in which.
 #![forbid(unsafe_code)]
 
-use core::ops::Range;
+use core::ops::{Deref, Range};
 use std::vec::Vec;
 
 use super::super::formats::{Format, View};
 use super::super::judge::Judge;
-use super::super::memory::{begin_operation, live_frames};
+use super::super::memory::{Frames, begin_operation, live_frames};
 use super::super::operation::{Operation, Operations, Random};
 use super::super::{G1, K4, R, RW, W, X, pa, va};
 use super::carry::{attempt, step};
 use super::part::{Part, pages};
 use super::{Reader, Tally, Top, Writer};
-use crate::paging::{PagingError, RegionOptions};
+use crate::paging::{PagingError, RegionOptions, SharedView};
 
 /// Readers at a time.
 const READERS: usize = 3;
 
 /// A tree and what is its own in it; in the writer's also what is shared.
 type Judged<T, F> = (T, Judge<F>);
+
+/// A tree to look at, whoever's.
+pub(super) enum Seen<'tree, F: Format> {
+    Reader(SharedView<'tree, F::M, F::PTE, Frames>),
+    Writer(&'tree View<F>),
+}
+
+impl<F: Format> Deref for Seen<'_, F> {
+    type Target = View<F>;
+
+    fn deref(&self) -> &View<F> {
+        match self {
+            Self::Reader(view) => view,
+            Self::Writer(view) => view,
+        }
+    }
+}
 
 /// A [`SharedTop`], and all trees that hold its tables.
 pub(super) struct World<'top, F: Format> {
@@ -147,9 +164,11 @@ impl<'top, F: Format> World<'top, F> {
     }
 
     /// Every tree, and what is its own.
-    pub(super) fn trees(&self) -> impl Iterator<Item = (&View<F>, &Judge<F>)> {
-        let readers = self.readers.iter().map(|(tree, own)| (tree.view(), own));
-        let writer = self.writer.as_ref().map(|tree| (tree.view(), &self.kernel));
+    pub(super) fn trees(&self) -> impl Iterator<Item = (Seen<'_, F>, &Judge<F>)> {
+        let readers = self.readers.iter();
+        let readers = readers.map(|(tree, own)| (Seen::Reader(tree.view()), own));
+        let writer = self.writer.as_ref();
+        let writer = writer.map(|tree| (Seen::Writer(tree.view()), &self.kernel));
         readers.chain(writer)
     }
 
@@ -173,9 +192,9 @@ impl<'top, F: Format> World<'top, F> {
         let last = F::space() / K4;
         let end = page.saturating_add(bytes.div_ceil(K4) + 1).min(last);
         for (view, own) in self.trees() {
-            self.check_pages(view, own, page.saturating_sub(1)..end);
+            self.check_pages(&view, own, page.saturating_sub(1)..end);
             for page in [page, end - 1] {
-                self.check_page(view, own, page);
+                self.check_page(&view, own, page);
             }
         }
     }
@@ -233,7 +252,7 @@ impl<'top, F: Format> World<'top, F> {
             assert_eq!(tables, self.kernel.model.count_tables() + empty);
         }
         for (view, own) in self.trees() {
-            self.check_pages(view, own, 0..F::space() / K4);
+            self.check_pages(&view, own, 0..F::space() / K4);
         }
     }
 }
