@@ -280,15 +280,14 @@ pub(super) fn counts() -> Counts {
     SERIAL.lock().counts()
 }
 
-/// Waits until everything printed has left.
+/// Waits until everything printed has left. The lock is held for a look at a time: bytes that come in
+/// do not wait for those that leave.
 pub fn flush() {
-    match SERIAL.is_mine() {
-        true => wait_idle(),
-        false => serial().flush(),
-    }
+    push_by_polling();
+    wait_idle();
 }
 
-/// The same without the lock, of what is in the device.
+/// Waits until everything has left that is in the device.
 pub(super) fn wait_idle() {
     device_barrier();
     UART.wait_idle();

@@ -4,6 +4,7 @@
 //! 2. It waits for the reports that other cores had begun, and stops all cores.
 //! 3. What was printed leaves, then the last line; nobody prints after it.
 //! 4. The machine halts, resets, or ends the emulator with a code.
+#![forbid(unsafe_code)]
 
 use core::fmt::Write;
 

@@ -2,6 +2,7 @@
 //!
 //! Such a thing has a rank below every lock: who has it may take locks, and who holds a lock may not
 //! wait for it. An interrupt handler may find that its own core has it.
+#![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};

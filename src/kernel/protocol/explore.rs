@@ -5,6 +5,7 @@
 //! that has an alternative changed, until none has one.
 //!
 //! Accesses come in one order for all: what a core's memory may do beyond that is not shown here.
+#![forbid(unsafe_code)]
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering as Host};

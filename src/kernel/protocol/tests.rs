@@ -1,4 +1,5 @@
 //! The protocols in every schedule of small scenes.
+#![forbid(unsafe_code)]
 
 use std::sync::Mutex;
 use std::vec::Vec;
