@@ -110,6 +110,9 @@ extern "C" fn kernel_hear() -> u64 {
 
 /// Stands until this core is let go. All that it did before is done when it says that it stands, and
 /// what was changed meanwhile counts for the first instruction behind.
+///
+/// Never inlined: a debugger stops a core here.
+#[inline(never)]
 fn stand_still() {
     let here = cpu::number();
     let start_ns = time::now_ns();
@@ -122,7 +125,7 @@ fn stand_still() {
         let waited_ns = time::now_ns().saturating_sub(start_ns);
         assert!(
             !is_over(waited_ns, patience::HELD_NS),
-            "core {} does not let the others go",
+            "core {} does not let core {here} go",
             stand::conductor()
         );
     }

@@ -324,6 +324,30 @@ pub fn protect(va: VirtAddr, bytes: usize, flags: MappingFlags) -> PagingResult 
     protected.unwrap_or(Err(PagingError::NotMapped { va }))
 }
 
+/// Gives the page at `va` of the live map a fresh frame, and frees the one that it had: the other cores
+/// stand still for it.
+///
+/// # Errors
+/// [`PagingError::NoMemory`]; those of a change of frame.
+pub fn renew_page(va: VirtAddr, flags: MappingFlags) -> PagingResult {
+    let fresh = KernelFrames::alloc_frame().ok_or(PagingError::NoMemory)?;
+    let renewed = with_table(|table| {
+        let (old, ..) = table.query(va)?;
+        table.remap(va, fresh, flags)?.1.flush();
+        Ok(old)
+    });
+    match renewed.unwrap_or(Err(PagingError::NotMapped { va })) {
+        Ok(old) => {
+            KernelFrames::dealloc_frame(old);
+            Ok(())
+        }
+        Err(error) => {
+            KernelFrames::dealloc_frame(fresh);
+            Err(error)
+        }
+    }
+}
+
 /// Unmaps the page at `va` of the live map, and frees its frame.
 ///
 /// # Errors

@@ -93,6 +93,51 @@ fn the_map_changes_although_a_core_does_not_stand_still() {
     says(&mut machine, "shootdown 3", &["3 rounds in ", ", 0 stale"]);
 }
 
+/// Core 0 hangs while the others stand still for it.
+#[test]
+fn who_stands_still_does_not_stand_for_ever() {
+    let (mut machine, mut gdb) = at_the_prompt(Setup::raw());
+    gdb.stop();
+    let stands = Symbols::read().item(&["kernel", "wait", "stand_still"]);
+    let core = gdb.run_some_core_to(stands.start, || machine.send("shootdown 5\r"));
+    assert_ne!(core, 0);
+    gdb.resume_all_but(0);
+    machine.must_end(Ending::Panic);
+    let output = machine.transcript();
+    machine.must_say(
+        &output,
+        &[
+            "core 0 does not let core ",
+            "stilt: core 0 does not stop\nstilt: stopped\n",
+        ],
+    );
+}
+
+/// A core counts among those that use the live map before it runs on it.
+#[test]
+fn a_core_that_is_not_yet_online_is_held_as_well() {
+    let symbols = Symbols::read();
+    let mut machine = Setup::raw().stopped().limit(LIMIT).start();
+    let mut gdb = machine.debugger();
+    let entry = symbols.item(&["kernel", "smp", "kernel_secondary"]);
+    let core = gdb.run_some_core_to(entry.start, || ());
+    let live = symbols.item(&["kernel", "wait", "LIVE"]);
+    let live = gdb.read(live.start - HIGH_HALF);
+    assert_eq!(
+        live & 1 << core,
+        1 << core,
+        "core {core} is not in {live:#b}"
+    );
+    gdb.resume_all_but(core);
+    let log = machine.boot();
+    let lost = format!("core {core} came, but is not ready");
+    machine.must_say(&log, &["3 of 4 online", &lost]);
+    release(&mut gdb);
+    thread::sleep(Duration::from_secs(1));
+    says(&mut machine, "cpus", &[&format!("   {core}  runs")]);
+    says(&mut machine, "shootdown 20", &["0 stale"]);
+}
+
 #[test]
 fn a_call_that_is_answered_late_leaves_nothing_behind() {
     let (mut machine, mut gdb) = at_the_prompt(Setup::raw());

@@ -1,6 +1,6 @@
 //! `soak`: all cores use everything at once, for as long as one likes.
 //!
-//! Each core, at random: takes and frees frames, takes and frees heap, maps, protects and unmaps
+//! Each core, at random: takes and frees frames, takes and frees heap, maps, moves, protects and unmaps
 //! pages of its own, asks other cores, prints; a timer interrupts it a thousand times a second.
 //! What is taken is filled with a pattern and checked before it is given back. In the end nothing
 //! may be lost, and nothing may have grown.
@@ -32,6 +32,8 @@ const HEAP_BYTES: usize = 16 << 10;
 const AREA: usize = 2 << 20;
 /// Pages that a core maps at once, at most.
 const PAGES: usize = 4;
+/// One in so many times a page is moved, for which all cores stand still.
+const MOVES: usize = 8;
 const TICK_NS: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();
 const PRINT_NS: u64 = 2_000_000_000;
 
@@ -225,7 +227,7 @@ fn work(core: usize) {
         let is_good = match random.below(8) {
             0..=2 => use_frame(&mut frames, random.below(FRAMES), core),
             3 | 4 => use_heap(1 + random.below(HEAP_BYTES), core as u8),
-            5 => use_pages(1 + random.below(PAGES), core),
+            5 => use_pages(1 + random.below(PAGES), random.below(MOVES) == 0, core),
             _ => ask(random.below(CORES), core),
         };
         if !is_good {
@@ -289,9 +291,9 @@ fn use_heap(bytes: usize, pattern: u8) -> bool {
     block.iter().all(|byte| *byte == pattern)
 }
 
-/// Maps pages of this core's own, writes, protects them, finds that they cannot be written, unmaps
-/// them, and finds that they cannot be read.
-fn use_pages(pages: usize, core: usize) -> bool {
+/// Maps pages of this core's own, moves the first to another frame if `moves`, writes, protects them,
+/// finds that they cannot be written, unmaps them, and finds that they cannot be read.
+fn use_pages(pages: usize, moves: bool, core: usize) -> bool {
     let area = layout::SCRATCH.as_usize() + AREA * (1 + core);
     let page = |index: usize| VirtAddr::new(area + index * PAGE_SIZE);
     let write = |index: usize| {
@@ -304,7 +306,8 @@ fn use_pages(pages: usize, core: usize) -> bool {
     let mapped =
         (0..pages).take_while(|index| kernel_space::map_page(page(*index), READ_WRITE).is_ok());
     let mapped = mapped.count();
-    let mut is_good = mapped == pages && (0..mapped).all(write);
+    let moved = !moves || kernel_space::renew_page(page(0), READ_WRITE).is_ok();
+    let mut is_good = mapped == pages && moved && (0..mapped).all(write);
     let bytes = mapped * PAGE_SIZE;
     is_good &= kernel_space::protect(page(0), bytes, READ_ONLY).is_ok();
     is_good &= (0..mapped).all(|index| !write(index) && read(index) == Some(index as u64));
