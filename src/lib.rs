@@ -56,7 +56,8 @@
 //! | physical | what | final map |
 //! |---|---|---|
 //! | 0x0000_0000, 4 KiB | spin table, firmware stub | unmapped; RW as long as a core may come |
-//! | 0x0008_0000 | parking pages, `.init` | free frames; RO as long as a core may come |
+//! | 0x0008_0000 | parking pages | free frames; RO as long as a core may come |
+//! | | `.init` | free frames |
 //! | | `.early`: vectors of EL2 and EL3 | RO |
 //! | | text, rodata, data and bss | RO executable; RO; RW |
 //! | RAM | up to what device tree and mailbox say | RW, largest leaves |
