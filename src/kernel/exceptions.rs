@@ -2,23 +2,46 @@
 //! reported.
 
 use super::exit::ExitCode;
-use super::interrupts;
 use super::report::{self, Report};
+use super::{interrupts, per_core};
 use crate::arch::aarch64::exception::TrapFrame;
-use crate::arch::aarch64::probe;
+use crate::arch::aarch64::{attempt, cpu, probe};
 use crate::exception::vector::{Kind, Vector};
+use crate::mm::layout;
 
 /// Called by the vectors (arch/aarch64/exception.S) on the exception stack. Returning resumes.
 #[unsafe(no_mangle)]
 extern "C" fn kernel_exception(frame: &mut TrapFrame, vector: u64) {
-    let vector = Vector(vector);
-    if vector == Vector::KERNEL_IRQ {
-        return interrupts::handle();
+    let nesting = &per_core::this().nesting;
+    nesting.enter();
+    match Vector(vector) {
+        Vector::KERNEL_IRQ => interrupts::handle(),
+        vector => other(frame, vector),
     }
+    nesting.leave();
+}
+
+#[inline(never)]
+fn other(frame: &mut TrapFrame, vector: Vector) {
     if vector.kind() == Kind::Synchronous && probe::recover(frame) {
         return;
     }
     report::exception(frame, vector);
+}
+
+/// Makes the interrupted code of `frame` end its attempt, if the exception is the attempt's own: what
+/// a handler does that interrupted it is not, and an error that is told late may be anybody's. Called
+/// in the handler of that exception. Returns whether it was one.
+pub(super) fn abandon_attempt(frame: &mut TrapFrame, vector: Vector) -> bool {
+    let core = per_core::this();
+    let stacks = layout::stacks(cpu::number());
+    let stack = |sp: usize| {
+        let mut stacks = stacks.iter();
+        let stack = stacks.find(|stack| (stack.start.as_usize()..stack.end()).contains(&sp));
+        stack.map(|stack| stack.start.as_usize())
+    };
+    vector.kind() == Kind::Synchronous
+        && attempt::abandon(&core.attempt, core.nesting.depth(), stack, frame)
 }
 
 /// Called by the vectors when an exception finds the emergency stack used up.

@@ -174,6 +174,7 @@ const CROSS: CoreMailbox = match CoreMailbox::new(0) {
     None => unreachable!(),
 };
 
+#[inline]
 fn core(number: usize) -> Core {
     match Core::new(number as u8) {
         Some(core) => core,

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod idle;
 pub mod irq_storm;
 pub mod irq_table;
+pub mod nesting;
 pub mod patience;
 pub mod protocol;
 pub mod timers;

@@ -4,6 +4,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::idle::{IdleClock, IdleShare};
+use super::nesting::Nesting;
 use super::time::{self, now_ns};
 use crate::arch::aarch64::attempt::UnderWay;
 use crate::arch::aarch64::lock::{Lock, assert_may_wait};
@@ -27,6 +28,8 @@ pub(super) struct Job {
 /// A core's own data, in cache lines of its own.
 #[repr(align(64))]
 pub(super) struct PerCore {
+    /// The exceptions that are under way here.
+    pub(super) nesting: Nesting,
     /// The call that an exception may end.
     pub(super) attempt: UnderWay,
     /// Reports under way: more than one is a failure inside a report.
@@ -48,6 +51,7 @@ pub(super) struct PerCore {
 impl PerCore {
     const fn new() -> Self {
         Self {
+            nesting: Nesting::new(),
             attempt: UnderWay::new(),
             reports: AtomicUsize::new(0),
             idle: Lock::new(IdleClock::new(0, IDLE_WINDOW_NS)),

@@ -304,6 +304,30 @@ fn a_release_build_does_not_look_at_the_order_of_locks() {
     machine.must_say(&output, &["nothing was caught"]);
 }
 
+/// A handler's exception is not that of the attempt which the handler interrupted.
+#[test]
+fn an_exception_in_an_interrupt_handler_ends_no_attempt() {
+    let report = is_final("handler-brk", Ending::Exception);
+    assert!(!report.contains("continues"), "{report}");
+}
+
+/// Interrupts come back with the second of two locks, in whatever order they are released.
+#[test]
+fn guards_that_end_in_another_order_let_interrupts_in_with_the_last() {
+    let elf = checkout::debug_elf();
+    for setup in [Setup::raw(), Setup::bare().arg("-kernel").arg(elf)] {
+        let mut machine = setup.start();
+        machine.boot();
+        for core in 0..2 {
+            let output = machine.command(&format!("fault guard-order {core}"));
+            machine.must_say(&output, &["nothing was caught"]);
+        }
+        machine.command("sleep 1");
+        machine.send("halt\r");
+        machine.must_end(Ending::Exit(0));
+    }
+}
+
 #[test]
 fn a_failure_inside_the_report_does_not_recur() {
     let report = is_final("nested", Ending::Exception);

@@ -3,9 +3,13 @@
 //! [`attempt`] keeps the registers that a call preserves (AAPCS64) on its stack and remembers where
 //! in a word of this core's. [`abandon`] makes the interrupted code return there. What the called
 //! code had on the stack is lost, and none of it is dropped: it must own nothing.
+//!
+//! An interrupt's handler that comes meanwhile is not the called code. It owns what it pleases, locks
+//! among them, and its exceptions end no attempt: they are taken one exception deeper than the
+//! attempt was begun, or on another stack.
 
 use core::arch::global_asm;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::exception::TrapFrame;
 
@@ -58,15 +62,23 @@ unsafe extern "C" {
     static __attempt_abandoned: [u8; 0];
 }
 
-/// Where a core remembers its innermost attempt: the stack pointer, or 0.
+/// Where a core remembers its innermost attempt.
 #[derive(Debug)]
-pub struct UnderWay(AtomicUsize);
+pub struct UnderWay {
+    /// The stack pointer, or 0 if there is none.
+    sp: AtomicUsize,
+    /// How many exceptions were under way when it began.
+    depth: AtomicU32,
+}
 
 impl UnderWay {
     /// No attempt.
     #[must_use]
     pub const fn new() -> Self {
-        Self(AtomicUsize::new(0))
+        Self {
+            sp: AtomicUsize::new(0),
+            depth: AtomicU32::new(0),
+        }
     }
 }
 
@@ -76,7 +88,7 @@ impl Default for UnderWay {
     }
 }
 
-/// Calls `routine` with `argument`.
+/// Calls `routine` with `argument`; `depth` exceptions are under way on this core.
 ///
 /// # Errors
 /// [`Abandoned`] if it took an exception that was reported.
@@ -86,22 +98,39 @@ impl Default for UnderWay {
 /// others rely on.
 pub unsafe fn attempt(
     under_way: &'static UnderWay,
+    depth: u32,
     routine: Routine,
     argument: usize,
 ) -> Result<(), Abandoned> {
+    let outer = under_way.depth.load(Ordering::Relaxed);
+    under_way.depth.store(depth, Ordering::Relaxed);
     // SAFETY: the routine behaves as it must, and the word is this core's, by the caller's promise.
-    match unsafe { __attempt(routine, argument, &raw const under_way.0) } {
+    let ended = unsafe { __attempt(routine, argument, &raw const under_way.sp) };
+    under_way.depth.store(outer, Ordering::Relaxed);
+    match ended {
         0 => Ok(()),
         _ => Err(Abandoned),
     }
 }
 
-/// Makes the interrupted code of `frame` end its attempt. Returns whether it was one.
-pub fn abandon(under_way: &UnderWay, frame: &mut TrapFrame) -> bool {
-    let sp = under_way.0.load(Ordering::Relaxed);
-    if sp != 0 {
+/// Makes the interrupted code of `frame` end its attempt, if it is the attempt's own: `depth`
+/// exceptions are under way, this one included, one more than when the attempt began; and the stack
+/// pointer is in the attempt's stack, of which `bottom` has the first address. Returns whether it was.
+pub fn abandon(
+    under_way: &UnderWay,
+    depth: u32,
+    bottom: impl FnOnce(usize) -> Option<usize>,
+    frame: &mut TrapFrame,
+) -> bool {
+    let sp = under_way.sp.load(Ordering::Relaxed);
+    let own_depth = under_way.depth.load(Ordering::Relaxed).wrapping_add(1);
+    if sp == 0 || depth != own_depth {
+        return false;
+    }
+    let own_stack = bottom(sp).is_some_and(|bottom| (bottom..=sp).contains(&(frame.sp as usize)));
+    if own_stack {
         frame.sp = sp as u64;
         frame.elr = (&raw const __attempt_abandoned).addr() as u64;
     }
-    sp != 0
+    own_stack
 }

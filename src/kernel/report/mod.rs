@@ -12,11 +12,11 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::console::{self, Raw};
 use super::ending::{End, end, end_silently};
+use super::exceptions;
 use super::exit::ExitCode;
 use super::per_core;
 use super::wait::{self, ENDING};
 use crate::addr::VirtAddr;
-use crate::arch::aarch64::attempt;
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::exception::TrapFrame;
 use crate::exception::state::ProcessorState;
@@ -96,14 +96,14 @@ impl Report {
     }
 }
 
-/// Reports an exception. If it ended an [`attempt`](attempt::attempt), that is abandoned;
+/// Reports an exception. If it ended an [`attempt`](crate::arch::aarch64::attempt::attempt), that is abandoned;
 /// otherwise the machine ends.
 pub(super) fn exception(frame: &mut TrapFrame, vector: Vector) {
     let code = ExitCode::Exception;
     let detail = Detail::of(frame, vector);
     let report = Report::begin(code, vector, &detail);
     let _ = describe(&mut Raw, frame, detail.syndrome);
-    if attempt::abandon(&per_core::this().attempt, frame) {
+    if exceptions::abandon_attempt(frame, vector) {
         report.resume();
     } else {
         report.end();

@@ -13,7 +13,7 @@ use crate::arch::aarch64::lock::Lock;
 use crate::board::raspi3::{self, CORES};
 use crate::console::parse_u64;
 use crate::kernel::cross::{self, CallError};
-use crate::kernel::{console, per_core, report};
+use crate::kernel::{console, per_core, report, time};
 use crate::lock_class;
 use crate::mm::kernel_space::{self, READ_WRITE, linear};
 use crate::mm::layout::{self, Pages};
@@ -53,7 +53,7 @@ const fn ends(name: &'static str, routine: Routine) -> Kind {
     }
 }
 
-static KINDS: [Kind; 22] = [
+static KINDS: [Kind; 25] = [
     returns("null-read", null_read),
     returns("null-call", null_call),
     returns("write-text", write_text),
@@ -70,18 +70,22 @@ static KINDS: [Kind; 22] = [
     returns("non-canonical", non_canonical),
     ends("panic", panic),
     ends("nested", nested),
+    ends("handler-brk", handler_brk),
     ends("handler-overflow", handler_overflow),
     ends("emergency-overflow", emergency_overflow),
     ends("deadlock", deadlock),
     ends("lock-order", lock_order),
     ends("locked-print", locked_print),
     ends("locked-call", locked_call),
+    returns("guard-order", guard_order),
+    returns("timer-storm", timer_storm),
 ];
 
 /// The names of all kinds, for a refusal.
 const NAMES: &str = "null-read, null-call, write-text, write-rodata, exec-data, exec-device, \
     unaligned-device, guard-page, undefined, brk, svc, access-flag, non-canonical; \
-    and, which end the run: stack-overflow, handler-overflow, \
+    guard-order, timer-storm, after which nothing must be left; \
+    and, which end the run: stack-overflow, handler-brk, handler-overflow, \
     emergency-overflow, deadlock, locked-call, panic, nested, \
     and in debug builds lock-order, locked-print";
 
@@ -168,9 +172,10 @@ fn provoke(index: usize) -> usize {
         unsafe { (kind.routine)(page) };
         return 0;
     }
-    let under_way = &per_core::this().attempt;
+    let core = per_core::this();
+    let depth = core.nesting.depth();
     // SAFETY: the word is this core's; the routines own nothing.
-    match unsafe { attempt(under_way, kind.routine, page) } {
+    match unsafe { attempt(&core.attempt, depth, kind.routine, page) } {
         Ok(()) => 0,
         Err(Abandoned) => CAUGHT,
     }
@@ -291,6 +296,56 @@ unsafe extern "C" fn locked_call(_: usize) {
     let other = usize::from(cpu::number() == 0);
     let _ = cross::call(other, |argument| argument, 0);
     drop(held);
+}
+
+/// Ends the guards of two locks in the order in which they began: interrupts come back with the second.
+unsafe extern "C" fn guard_order(_: usize) {
+    let before = cpu::interrupts_are_masked();
+    let (lower, upper) = (LOWER.lock(), UPPER.lock());
+    drop(lower);
+    assert!(
+        cpu::interrupts_are_masked(),
+        "interrupts are let in while a lock is held"
+    );
+    drop(upper);
+    assert!(
+        cpu::interrupts_are_masked() == before,
+        "interrupts stay masked behind the last lock"
+    );
+}
+
+/// The core's timer interrupts it twice as often as is allowed, for 30 ms.
+unsafe extern "C" fn timer_storm(_: usize) {
+    let end_us = time::now_us() + 30_000;
+    storm_on(end_us as usize);
+}
+
+fn storm_on(end_us: usize) {
+    if time::now_us() < end_us as u64 {
+        // Who can arm no timer has no storm, which is the end of this one too.
+        let _ = time::arm(STORM_INTERVAL_NS, None, storm_on, end_us);
+    }
+}
+
+const STORM_INTERVAL_NS: u64 = 5_000;
+
+/// A breakpoint in an interrupt's handler, which interrupts an attempt: not the attempt's.
+unsafe extern "C" fn handler_brk(_: usize) {
+    // SAFETY: not safe, and meant so.
+    let armed = time::arm(HANDLER_BRK_NS, None, |_| unsafe { brk(0) }, 0);
+    if armed.is_ok() {
+        let core = per_core::this();
+        // SAFETY: the word is this core's; waiting owns nothing.
+        let _ = unsafe { attempt(&core.attempt, core.nesting.depth(), wait, 0) };
+    }
+}
+
+/// Long enough for the attempt to begin.
+const HANDLER_BRK_NS: u64 = 1_000_000;
+
+/// Waits for what [`handler_brk`] has armed, and some more.
+unsafe extern "C" fn wait(_: usize) {
+    time::delay_us(10 * HANDLER_BRK_NS / 1_000);
 }
 
 unsafe extern "C" fn nested(_: usize) {
