@@ -1,9 +1,9 @@
-//! What becomes of an exception: an interrupt is served, a failed probe goes on, everything else is
-//! reported.
+//! What becomes of an exception: an interrupt is served, a fault that is none is done again, a failed
+//! probe goes on, everything else is reported.
 
 use super::exit::ExitCode;
 use super::report::{self, Report};
-use super::{interrupts, per_core};
+use super::{interrupts, look_again, per_core};
 use crate::arch::aarch64::exception::TrapFrame;
 use crate::arch::aarch64::{attempt, cpu, probe};
 use crate::exception::vector::{Kind, Vector};
@@ -23,7 +23,9 @@ extern "C" fn kernel_exception(frame: &mut TrapFrame, vector: u64) {
 
 #[inline(never)]
 fn other(frame: &mut TrapFrame, vector: Vector) {
-    if vector.kind() == Kind::Synchronous && probe::recover(frame) {
+    if vector.kind() == Kind::Synchronous
+        && (look_again::is_good_now(frame) || probe::recover(frame))
+    {
         return;
     }
     report::exception(frame, vector);

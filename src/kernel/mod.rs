@@ -42,6 +42,8 @@ mod live_audit;
 #[cfg(target_os = "none")]
 pub mod log;
 #[cfg(target_os = "none")]
+mod look_again;
+#[cfg(target_os = "none")]
 mod machine;
 #[cfg(target_os = "none")]
 mod panic;

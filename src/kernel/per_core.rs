@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::idle::{IdleClock, IdleShare};
-use super::nesting::Nesting;
+use super::nesting::{Nesting, SecondLooks};
 use super::time::{self, now_ns};
 use crate::arch::aarch64::attempt::UnderWay;
 use crate::arch::aarch64::lock::{Lock, assert_may_wait};
@@ -30,6 +30,8 @@ pub(super) struct Job {
 pub(super) struct PerCore {
     /// The exceptions that are under way here.
     pub(super) nesting: Nesting,
+    /// The faults that were none.
+    pub(super) second_looks: SecondLooks,
     /// The call that an exception may end.
     pub(super) attempt: UnderWay,
     /// Reports under way: more than one is a failure inside a report.
@@ -52,6 +54,7 @@ impl PerCore {
     const fn new() -> Self {
         Self {
             nesting: Nesting::new(),
+            second_looks: SecondLooks::new(),
             attempt: UnderWay::new(),
             reports: AtomicUsize::new(0),
             idle: Lock::new(IdleClock::new(0, IDLE_WINDOW_NS)),

@@ -25,6 +25,7 @@ mod faults;
 mod firmware;
 mod harness;
 mod interrupts;
+mod look_again;
 mod machine;
 mod numbers;
 mod shell;

@@ -188,3 +188,13 @@ pub fn address_translate(va: VirtAddr, access: Access) -> u64 {
     barrier::isb(barrier::SY);
     PAR_EL1.get()
 }
+
+/// Whether the MMU allows `access` to `va` now. PAR_EL1 stays as it was.
+#[must_use]
+pub fn translates(va: VirtAddr, access: Access) -> bool {
+    const PAR_F: u64 = 1;
+    let before = PAR_EL1.get();
+    let par = address_translate(va, access);
+    PAR_EL1.set(before);
+    par & PAR_F == 0
+}

@@ -32,6 +32,7 @@ mod walk;
 use trace::At;
 pub(super) use trace::from_here as trace_from_here;
 use turn::Turn;
+pub(super) use walk::map_allows;
 
 /// Whether the next report fails on purpose, for `fault nested`.
 pub(super) static FAIL_INSIDE: AtomicBool = AtomicBool::new(false);

@@ -50,6 +50,22 @@ pub(super) fn explain(
     }
 }
 
+/// Whether the live tables allow `attempt` to use `va` in the high half.
+pub(in crate::kernel) fn map_allows(va: VirtAddr, attempt: Attempt) -> bool {
+    let in_high_half = (va.as_usize() as u64) >> VA_BITS == 0xffff;
+    let walked = steps(&mut Silent, mmu::high_root(), va, attempt);
+    in_high_half && matches!(walked, Ok((_, None)))
+}
+
+/// Prints nothing.
+struct Silent;
+
+impl Write for Silent {
+    fn write_str(&mut self, _: &str) -> fmt::Result {
+        Ok(())
+    }
+}
+
 /// Prints each descriptor on the way. Returns the last level, and what is refused.
 fn steps(
     out: &mut impl Write,

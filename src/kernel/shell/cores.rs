@@ -115,17 +115,27 @@ pub(super) fn irq(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
             }
         )?;
     }
-    for (index, name) in ["spurious", "unhandled"].into_iter().enumerate() {
+    for (name, count) in CORE_COUNTS {
         write!(out, "     {name:<29}")?;
         for core in 0..CORES {
-            let (spurious, unhandled) = interrupts::vain(core);
-            let count = if index == 0 { spurious } else { unhandled };
-            write!(out, " {count:>9}")?;
+            write!(out, " {:>9}", count(core))?;
         }
         writeln!(out)?;
     }
     Ok(())
 }
+
+/// What is counted for a core, with its name in the table.
+type CoreCount = (&'static str, fn(usize) -> u64);
+
+/// The rows of `irq` that belong to no number.
+const CORE_COUNTS: [CoreCount; 3] = [
+    ("spurious", |core| interrupts::vain(core).0),
+    ("unhandled", |core| interrupts::vain(core).1),
+    ("faults good at a second look", |core| {
+        per_core::of(core).second_looks.counted()
+    }),
+];
 
 /// Lets an interrupt in again that was masked in a storm.
 fn release(number: u64, out: &mut dyn Write) -> Result<(), CommandError> {

@@ -104,6 +104,55 @@ impl Gdb {
         (place, state.expect("the processor state"))
     }
 
+    /// Stops whoever is about to execute `address`, until [`Gdb::clear_breakpoint`].
+    #[track_caller]
+    pub(crate) fn set_breakpoint(&mut self, address: u64) {
+        self.must(&format!("Z1,{address:x},4"));
+    }
+
+    /// Stops nobody there any more.
+    #[track_caller]
+    pub(crate) fn clear_breakpoint(&mut self, address: u64) {
+        self.must(&format!("z1,{address:x},4"));
+    }
+
+    /// Continues; [`Gdb::has_stopped_within`] says when it has stopped again.
+    pub(crate) fn go_on(&mut self) {
+        self.packet("c");
+    }
+
+    /// Whether the machine stops within `patience`, or has stopped.
+    pub(crate) fn has_stopped_within(&mut self, patience: Duration) -> bool {
+        let limited = self.stream.set_read_timeout(Some(patience));
+        limited.expect("a socket can have a time limit");
+        // The acknowledgement of what was sent, or the beginning of the answer.
+        let mut byte = [0];
+        let found = loop {
+            match self.stream.read(&mut byte) {
+                Ok(1) if byte == *b"$" => break true,
+                Ok(1) => {}
+                _ => break false,
+            }
+        };
+        let limited = self.stream.set_read_timeout(Some(PATIENCE));
+        limited.expect("a socket can have a time limit");
+        if found {
+            let stop = self.rest_of_answer();
+            assert!(stop.starts_with('T'), "the debugger was told {stop:?}");
+        }
+        found
+    }
+
+    /// Where the core that stopped is.
+    pub(crate) fn program_counter(&mut self) -> u64 {
+        self.register(PROGRAM_COUNTER)
+    }
+
+    /// x0 to x30.
+    pub(crate) fn x(&mut self, number: u32) -> u64 {
+        self.register(number)
+    }
+
     /// Continues, for good.
     pub(crate) fn resume(mut self) {
         self.packet("c");
@@ -115,7 +164,7 @@ impl Gdb {
     }
 
     /// Changes a register.
-    fn set_register(&mut self, number: u32, value: u64) {
+    pub(crate) fn set_register(&mut self, number: u32, value: u64) {
         self.must(&format!("P{number:x}={}", hex(value)));
     }
 
@@ -198,6 +247,11 @@ impl Gdb {
     /// The contents of the next packet.
     fn answer(&mut self) -> String {
         while self.byte() != b'$' {}
+        self.rest_of_answer()
+    }
+
+    /// What follows the `$`.
+    fn rest_of_answer(&mut self) -> String {
         let mut text = Vec::new();
         loop {
             match self.byte() {
