@@ -64,6 +64,8 @@ pub const POWER_MANAGEMENT: PhysAddr = PhysAddr::new(0x3f10_0000);
 /// The BCM2835's interrupt controller: its first register, IRQ basic pending. (The local controller
 /// is in [`LOCAL_PERIPHERALS`].)
 pub const INTERRUPT_CONTROLLER: PhysAddr = PhysAddr::new(0x3f00_b200);
+/// The system timer: microseconds.
+pub const SYSTEM_TIMER: PhysAddr = PhysAddr::new(0x3f00_3000);
 /// VideoCore mailbox 0 and 1.
 pub const MAILBOX: PhysAddr = PhysAddr::new(0x3f00_b880);
 /// General-purpose input and output.

@@ -28,4 +28,5 @@ pub mod pl011;
 pub mod ram;
 pub mod range;
 pub mod ring;
+pub mod system_timer;
 pub mod watchdog;

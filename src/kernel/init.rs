@@ -2,7 +2,7 @@
 
 use super::live_audit::audit_live_tables;
 use super::machine::{self, Machine};
-use super::{console, interrupts, per_core, shell, smp, wait};
+use super::{console, interrupts, per_core, rate_check, shell, smp, wait};
 use crate::addr::PAGE_SIZE;
 use crate::arch::aarch64::zero::zero;
 use crate::arch::aarch64::{cpu, exception, mmu, tlb};
@@ -35,6 +35,7 @@ unsafe extern "C" fn kernel_main(dtb: u64) -> ! {
     clear_late_memory();
     // SAFETY: the linker reserves the stack, and nobody else uses it.
     unsafe { exception::install(symbols::boot_exception_stack_top()) };
+    rate_check::begin();
     let machine = machine::discover(dtb);
     cpu::unmask_errors();
     machine::report(machine);
@@ -73,6 +74,7 @@ extern "C" fn finish_boot() -> ! {
     reclaim_boot_memory();
     report_map();
     audit_live_tables();
+    rate_check::finish();
     shell::run()
 }
 

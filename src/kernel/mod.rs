@@ -50,6 +50,8 @@ mod panic;
 #[cfg(target_os = "none")]
 mod per_core;
 #[cfg(target_os = "none")]
+mod rate_check;
+#[cfg(target_os = "none")]
 pub mod record;
 #[cfg(target_os = "none")]
 mod report;

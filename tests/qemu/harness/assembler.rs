@@ -18,6 +18,7 @@ impl Sys {
     pub(crate) const VTTBR_EL2: Self = Self(3, 4, 2, 1, 0);
     pub(crate) const VTCR_EL2: Self = Self(3, 4, 2, 1, 2);
     pub(crate) const MAIR_EL2: Self = Self(3, 4, 10, 2, 0);
+    pub(crate) const CNTFRQ_EL0: Self = Self(3, 3, 14, 0, 0);
     pub(crate) const CNTVOFF_EL2: Self = Self(3, 4, 14, 0, 3);
     pub(crate) const CNTHCTL_EL2: Self = Self(3, 4, 14, 1, 0);
     pub(crate) const SCR_EL3: Self = Self(3, 6, 1, 1, 0);

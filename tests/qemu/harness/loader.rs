@@ -79,6 +79,10 @@ pub(crate) struct Loader {
     x0: u64,
     kernel_at: u64,
     cores: u64,
+    /// CNTVOFF_EL2 of each core, for an entry at EL1.
+    counter_offsets: [u64; CORES as usize],
+    /// CNTFRQ_EL0, if the loader sets it.
+    counter_hz: Option<u32>,
 }
 
 impl Loader {
@@ -91,7 +95,22 @@ impl Loader {
             x0: 0,
             kernel_at: LOAD_ADDRESS,
             cores: 1,
+            counter_offsets: [0; CORES as usize],
+            counter_hz: None,
         }
+    }
+
+    /// With EL1's counters at `readings` about when the machine starts, a reading a core.
+    pub(crate) fn with_counters_at(mut self, readings: [u64; CORES as usize]) -> Self {
+        assert!(self.level == Level::El1);
+        self.counter_offsets = readings.map(u64::wrapping_neg);
+        self
+    }
+
+    /// With `hz` in CNTFRQ_EL0, whatever the counter runs at.
+    pub(crate) const fn with_counter_hz(mut self, hz: u32) -> Self {
+        self.counter_hz = Some(hz);
+        self
     }
 
     /// With the MMU and the caches of that level on, and an identity map.
@@ -149,7 +168,7 @@ impl Loader {
         let mut setup = Setup::bare().memory_from(&checkout::image(), self.kernel_at);
         for core in 0..CORES {
             let code = if core < self.cores {
-                self.enter()
+                self.enter(core as usize)
             } else {
                 Code::new().wait()
             };
@@ -165,12 +184,15 @@ impl Loader {
         }
     }
 
-    fn enter(self) -> Code {
-        let code = Code::new();
+    fn enter(self, core: usize) -> Code {
+        let code = match self.counter_hz {
+            Some(hz) => Code::new().write(Sys::CNTFRQ_EL0, hz.into()),
+            None => Code::new(),
+        };
         let code = match self.level {
             Level::El3 => return code.set(0, self.x0).jump(self.kernel_at),
             Level::El2 => self.prepare_el2(code).write(Sys::SPSR_EL3, 0x3c9),
-            Level::El1 => self.prepare_el1(code).write(Sys::SPSR_EL3, 0x3c5),
+            Level::El1 => self.prepare_el1(code, core).write(Sys::SPSR_EL3, 0x3c5),
         };
         // RW, HCE, SMD, RES1, NS: the lower levels are non-secure and AArch64.
         code.write(Sys::SCR_EL3, 0x5b1)
@@ -191,10 +213,10 @@ impl Loader {
             .write(Sys::SCTLR_EL2, SCTLR_EL2_OFF | SCTLR_ON)
     }
 
-    fn prepare_el1(self, code: Code) -> Code {
+    fn prepare_el1(self, code: Code, core: usize) -> Code {
         let code = code
             .write(Sys::CNTHCTL_EL2, 0b11)
-            .write(Sys::CNTVOFF_EL2, 0);
+            .write(Sys::CNTVOFF_EL2, self.counter_offsets[core]);
         let off = |code: Code| code.write(Sys::SCTLR_EL1, SCTLR_EL1_OFF);
         match self.regime {
             // RW: EL1 is AArch64.

@@ -1,0 +1,69 @@
+//! CNTFRQ_EL0 cross-checked with the system timer, once: it is what a loader wrote, not a measurement.
+//!
+//! Boot takes the first reading early and the second when it is done, so that the check costs no time
+//! of its own. All that the kernel counts in seconds goes by CNTFRQ_EL0 all the same: which of the two
+//! is wrong nobody knows here, and who reads the line does.
+
+use super::clock::rate::{Rate, Reading, judge};
+use super::{console, time};
+use crate::arch::aarch64::relax::Once;
+use crate::arch::aarch64::{cpu, timer};
+use crate::board::raspi3;
+use crate::console::Hertz;
+use crate::drivers::system_timer::SystemTimer;
+use crate::log;
+
+static FIRST: Once<Reading> = Once::new();
+/// A reading that took longer is taken anew, a few times.
+const SHORT_US: u64 = 10;
+const TRIES: usize = 4;
+
+/// The first reading.
+pub(super) fn begin() {
+    FIRST.call_once(read);
+}
+
+/// The second reading, and what both say.
+pub(super) fn finish() {
+    let Some(first) = FIRST.get() else {
+        return;
+    };
+    let hz = time::counter_hz();
+    match judge(hz, *first, read()) {
+        Rate::Agrees => {}
+        Rate::Differs { measured_hz } => log!(
+            "time",
+            "warning: the counter runs at {measured_hz} Hz by the system timer, not at {}: times are wrong",
+            Hertz(hz.into())
+        ),
+        Rate::NoMicroseconds => {
+            log!(
+                "time",
+                "the system timer stands still: the counter's rate is not checked"
+            );
+        }
+    }
+}
+
+fn read() -> Reading {
+    let timer = SystemTimer::new(console::registers(raspi3::SYSTEM_TIMER));
+    let short = u64::from(time::counter_hz()) * SHORT_US / 1_000_000;
+    let mut reading = read_once(timer);
+    for _ in 1..TRIES {
+        if reading.after.wrapping_sub(reading.before) <= short {
+            break;
+        }
+        reading = read_once(timer);
+    }
+    reading
+}
+
+fn read_once(system_timer: SystemTimer) -> Reading {
+    cpu::device_barrier();
+    let before = timer::counter();
+    let us = system_timer.count_us();
+    // The load is done when its value is used, or a barrier waits for it.
+    cpu::wait_for_stores();
+    let after = timer::counter();
+    Reading { before, us, after }
+}
