@@ -22,7 +22,7 @@ use super::watchdog;
 use crate::arch::aarch64::lock::Lock;
 use crate::arch::aarch64::relax::{Once, relax};
 use crate::arch::aarch64::{cpu, timer};
-use crate::arch::counter;
+use crate::arch::counter::ticks_since as ticks_between;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
 use crate::console::Timestamp;
@@ -90,19 +90,46 @@ const JOIN_TOLERANCE_NS: u64 = 60_000_000_000;
 
 /// Takes this core, which has just come, into the common time. Before its first look at the time.
 pub(super) fn join() {
-    let latest_ns = MONOTONIC.latest_ns();
     let here = cpu::number();
-    let raw = timer::counter();
-    let own_ns = scale().ns_from_ticks(counter::ticks_since(origin(here), raw));
-    if own_ns.abs_diff(latest_ns) > JOIN_TOLERANCE_NS {
-        let began = raw.wrapping_sub(scale().ticks_from_ns(latest_ns));
-        let ahead = began.wrapping_sub(boot_record().counter);
+    let first = ahead_of(MONOTONIC.latest_ns());
+    if first.min(first.wrapping_neg()) > ticks_in(JOIN_TOLERANCE_NS) {
+        let ahead = first.wrapping_sub(lateness(first));
         AHEAD[here % raspi3::CORES].store(ahead, Ordering::Relaxed);
         log!(
             "time",
             "the counter of core {here} has another offset: set right"
         );
     }
+}
+
+/// What this core's counter stands ahead of core 0's, modulo 2^64, if `latest_ns` is the time just now;
+/// more by as much as it is over.
+fn ahead_of(latest_ns: u64) -> u64 {
+    let began = timer::counter().wrapping_sub(ticks_in(latest_ns));
+    began.wrapping_sub(boot_record().counter)
+}
+
+/// How many ticks a value of [`ahead_of`] is too large. Core 0 looks at the time again and again while
+/// it waits for this core: of the times that this core sees appear, one is the youngest.
+fn lateness(first: u64) -> u64 {
+    const TIMES: usize = 64;
+    const LOOKS: usize = 1 << 16;
+    let mut seen_ns = MONOTONIC.latest_ns();
+    let mut times = 0;
+    let mut late = 0;
+    for _ in 0..LOOKS {
+        let latest_ns = MONOTONIC.latest_ns();
+        if latest_ns != seen_ns {
+            seen_ns = latest_ns;
+            late = late.max(ticks_between(ahead_of(latest_ns), first));
+            times += 1;
+        }
+        if times == TIMES {
+            break;
+        }
+        relax();
+    }
+    late
 }
 
 static MONOTONIC: Monotonic<{ raspi3::CORES }> = Monotonic::new();
