@@ -58,13 +58,14 @@ fn every_registered_interrupt_has_its_owner() {
     let mut machine = Setup::raw().start();
     machine.boot();
     let table = Table::read(&mut machine);
+    table.of(IrqNumber::PHYSICAL_TIMER, "storms");
     table.timers();
     table.of(IrqNumber::MAILBOX_0, "cross calls");
     table.of(IrqNumber::UART0, "console");
     assert_eq!(table.counts("spurious "), [0; 4], "{}", table.0);
     assert_eq!(table.counts("unhandled "), [0; 4], "{}", table.0);
     let rows = table.0.lines().count();
-    assert_eq!(rows, 1 + 3 + 2, "a row that nobody asked for: {}", table.0);
+    assert_eq!(rows, 1 + 4 + 3, "a row that nobody asked for: {}", table.0);
 }
 
 /// Core 0 hears the line, and no other core does.
@@ -165,6 +166,28 @@ fn an_interrupt_that_nobody_registered_is_masked_reported_and_counted_once() {
     let table = Table::read(&mut machine);
     assert_eq!(table.counts("unhandled "), [2, 0, 0, 0], "{}", table.0);
     assert_eq!(peek(&mut machine, enabled) & LINE, 0);
+    assert_eq!(machine.transcript().matches(words).count(), 1);
+    machine.send("halt\r");
+    machine.must_end(Ending::Exit(0));
+}
+
+/// The local timer has no mask between it and the core: it is stopped at its own register, and told.
+#[test]
+fn an_interrupt_without_a_mask_is_stopped_at_its_device() {
+    const ENABLED: u64 = 1 << 29 | 1 << 28;
+    let control = register(raspi3::LOCAL_PERIPHERALS, 0x34);
+    let mut machine = counted().start();
+    machine.boot();
+    for round in 1..=2 {
+        // Every 26 us, from a clock of 38.4 MHz.
+        poke(&mut machine, control, ENABLED | 1_000);
+        machine.command("sleep 50");
+        assert_eq!(peek(&mut machine, control) & ENABLED, 0, "it is stopped");
+        let table = Table::read(&mut machine);
+        let counts = table.counts("unhandled ");
+        assert_eq!(counts, [round, 0, 0, 0], "{}", table.0);
+    }
+    let words = "local timer on core 0 belongs to nobody: masked";
     assert_eq!(machine.transcript().matches(words).count(), 1);
     machine.send("halt\r");
     machine.must_end(Ending::Exit(0));

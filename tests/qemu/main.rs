@@ -31,6 +31,7 @@ mod numbers;
 mod shell;
 mod silence;
 mod soak;
+mod storms;
 mod time;
 mod trees;
 mod verbs;

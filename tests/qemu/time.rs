@@ -4,6 +4,7 @@
 //! - Exact lengths are those of a clock that counts instructions, which no load on the host can stretch. On the
 //!   host's clock only the order and lower limits hold.
 
+use crate::harness::loader::{Level, Loader};
 use crate::harness::{Machine, Setup};
 
 /// What `uptime` says, in nanoseconds.
@@ -104,5 +105,122 @@ fn a_sleep_that_is_no_number_or_too_long_is_refused() {
         let output = machine.command(line);
         machine.must_say(&output, &[words]);
         assert!(!output.contains("slept"), "{output}");
+    }
+}
+
+/// Where EL1's counter stands when the machine starts: at the edges of signed and unsigned numbers, and a tenth of a
+/// second (6,250,000 ticks) before them.
+const EDGES: [u64; 7] = [
+    12_345_678_901_234_567,
+    (1 << 63) - 6_250_000,
+    (1 << 63) - 1,
+    1 << 63,
+    u64::MAX - 6_250_000,
+    u64::MAX - 62_500,
+    u64::MAX,
+];
+
+/// Entered at EL1, with whatever CNTVOFF_EL2 the loader has left.
+#[test]
+fn time_begins_with_the_boot_wherever_the_counter_stands() {
+    for edge in EDGES {
+        // All cores, so that none is waited for.
+        let loader = Loader::at(Level::El1)
+            .with_counters_at([edge; 4])
+            .on_all_cores();
+        let icount = ["-icount", "shift=0,sleep=off"];
+        let setup = icount.into_iter().fold(loader.setup(), Setup::arg);
+        let mut machine = setup.start();
+        let log = crate::harness::report::log(&machine.boot());
+        let Some(last) = log.last() else {
+            machine.fail("no log");
+        };
+        assert!(last.microseconds < 1_000_000, "{edge:#x}: {last:?}");
+        let before_ns = uptime_ns(&mut machine);
+        assert!(before_ns < 1_000_000_000, "{edge:#x}: {before_ns}");
+        for milliseconds in [1, 50, 200, 1_000] {
+            let slept_us = sleep_us(&mut machine, milliseconds);
+            let asked_us = milliseconds * 1000;
+            assert!(
+                (asked_us..asked_us + 1_000).contains(&slept_us),
+                "{edge:#x}: {slept_us} us of {asked_us}"
+            );
+        }
+        let passed_ns = uptime_ns(&mut machine) - before_ns;
+        assert!(
+            (1_251_000_000..1_300_000_000).contains(&passed_ns),
+            "{edge:#x}: {passed_ns}"
+        );
+        let output = machine.command("cpus");
+        let jumps = output
+            .lines()
+            .nth(1)
+            .and_then(|row| row.split_whitespace().last());
+        assert_eq!(jumps, Some("0"), "{edge:#x}: {output}");
+    }
+}
+
+/// CNTVOFF_EL2 is each core's own.
+#[test]
+fn cores_whose_counters_stand_elsewhere_have_one_time() {
+    let readings = [1 << 63, 0, u64::MAX - 6_250_000, 1 << 40];
+    let loader = Loader::at(Level::El1)
+        .with_counters_at(readings)
+        .on_all_cores();
+    let mut machine = loader.setup().start();
+    let log = machine.boot();
+    for core in 1..4 {
+        let words = format!("the counter of core {core} has another offset: set right");
+        machine.must_say(&log, &[&words]);
+    }
+    for core in 0..4 {
+        machine.command(&format!("fault timer-storm {core}"));
+    }
+    sleep_us(&mut machine, 1_500);
+    let output = machine.command("cpus");
+    for row in output.lines().skip(1) {
+        let timers = row.split_whitespace().nth(5);
+        assert_eq!(timers, Some("0"), "not served in time: {output}");
+    }
+    assert!(uptime_ns(&mut machine) < 60_000_000_000, "one time for all");
+}
+
+const WRONG_RATE: &str = "warning: the counter runs at ";
+
+#[test]
+fn a_rate_that_the_system_timer_contradicts_is_told() {
+    for (hz, is_told) in [
+        (62_500_000, false),
+        (62_000_000, false),
+        (61_000_000, true),
+        (19_200_000, true),
+        (100_000_000, true),
+    ] {
+        for level in [Level::El2, Level::El1] {
+            let mut machine = Loader::at(level).with_counter_hz(hz).setup().start();
+            let log = machine.boot();
+            assert_eq!(log.contains(WRONG_RATE), is_told, "{hz}: {log}");
+            if is_told {
+                let measured = log
+                    .split_once(WRONG_RATE)
+                    .and_then(|(_, rest)| rest.split_once(" Hz"));
+                let measured = measured.and_then(|(number, _)| number.parse::<u64>().ok());
+                let off = measured.map(|measured| measured.abs_diff(62_500_000));
+                assert!(off.is_some_and(|off| off < 625_000), "{hz}: {measured:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_boot_whose_counters_agree_says_nothing_of_them() {
+    for setup in [
+        Setup::raw(),
+        Setup::elf(),
+        Setup::raw().arg("-icount").arg("shift=0,sleep=off"),
+    ] {
+        let log = setup.start().boot();
+        assert!(!log.contains(WRONG_RATE), "{log}");
+        assert!(!log.contains("stands still"), "{log}");
     }
 }
