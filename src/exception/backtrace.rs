@@ -18,8 +18,9 @@
 
 use core::fmt;
 
-/// How many steps are made at most.
-pub const STEPS_MAX: usize = 32;
+/// How many steps are made at most: as many frame records as fit on all stacks of a core, and more. A frame
+/// pointer that is wrong may lead through all of memory, one record behind the other.
+pub const STEPS_MAX: usize = 8192;
 
 /// What a frame record must be aligned to, as the stack pointer is.
 const ALIGNMENT: u64 = 16;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backtrace;
+pub mod folded;
 pub mod names;
 pub mod state;
 pub mod syndrome;

@@ -7,6 +7,7 @@ use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::exception::TrapFrame;
 use crate::arch::aarch64::probe::{self, Width};
 use crate::exception::backtrace::{Backtrace, Step};
+use crate::exception::folded::{Folded, Line};
 use crate::exception::names::Names;
 use crate::mm::symbols;
 
@@ -51,18 +52,37 @@ fn print(out: &mut impl Write, pc: u64, link: Option<u64>, fp: u64) -> fmt::Resu
             "  names  none: `cargo xtask image` puts them into the image"
         )?;
     }
-    let mut trace = Backtrace::new(pc, link, fp, read);
+    let mut lines = Folded::new(Backtrace::new(pc, link, fp, read));
+    // Walked twice: memory for what is at the outer end there is none.
+    let count = lines.clone().count();
+    let left_out = match count > INNERMOST + OUTERMOST {
+        true => INNERMOST..count - OUTERMOST,
+        false => 0..0,
+    };
     let mut label = "trace";
-    for step in trace.by_ref() {
-        let at = At(Step::instruction(step));
-        writeln!(out, "  {label:<6} {:#018x}{at}", step.address())?;
+    for (index, line) in lines.by_ref().enumerate() {
+        match line {
+            _ if index == left_out.start && !left_out.is_empty() => {
+                writeln!(out, "         ... {} lines left out", left_out.len())?;
+            }
+            _ if left_out.contains(&index) => {}
+            Line::Step(step) => {
+                let at = At(Step::instruction(step));
+                writeln!(out, "  {label:<6} {:#018x}{at}", step.address())?;
+            }
+            Line::Again(again) => writeln!(out, "         {again}")?,
+        }
         label = "";
     }
-    match trace.end() {
+    match lines.end() {
         Some(end) => writeln!(out, "         {end}"),
         None => Ok(()),
     }
 }
+
+/// Lines of a trace that are shown at either end.
+const INNERMOST: usize = 24;
+const OUTERMOST: usize = 12;
 
 /// A word of a stack.
 fn read(address: u64) -> Option<u64> {
