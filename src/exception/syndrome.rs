@@ -105,20 +105,7 @@ impl Syndrome {
         if !matches!(self.class(), Class::InstructionAbort | Class::DataAbort) {
             return None;
         }
-        let status = (self.0 & 0x3f) as u8;
-        let level = status & 0b11;
-        Some(match status {
-            0b00_0000..=0b00_0011 => Fault::AddressSize(level),
-            0b00_0100..=0b00_0111 => Fault::Translation(level),
-            0b00_1001..=0b00_1011 => Fault::AccessFlag(level),
-            0b00_1101..=0b00_1111 => Fault::Permission(level),
-            0b01_0000 => Fault::External,
-            0b01_0100..=0b01_0111 => Fault::ExternalOnWalk(level),
-            0b10_0001 => Fault::Alignment,
-            0b11_0000 => Fault::TlbConflict,
-            0b11_0101 => Fault::UnsupportedExclusive,
-            other => Fault::Other(other),
-        })
+        Some(Fault::from_status((self.0 & 0x3f) as u8))
     }
 
     /// Of a data abort: whether the access was a store (ISS.WnR), cache maintenance included.
@@ -156,6 +143,26 @@ impl Syndrome {
     #[must_use]
     pub const fn immediate(self) -> u16 {
         (self.0 & 0xffff) as u16
+    }
+}
+
+impl Fault {
+    /// What DFSC, IFSC or PAR_EL1.FST, six bits, says.
+    #[must_use]
+    pub const fn from_status(status: u8) -> Self {
+        let level = status & 0b11;
+        match status {
+            0b00_0000..=0b00_0011 => Self::AddressSize(level),
+            0b00_0100..=0b00_0111 => Self::Translation(level),
+            0b00_1001..=0b00_1011 => Self::AccessFlag(level),
+            0b00_1101..=0b00_1111 => Self::Permission(level),
+            0b01_0000 => Self::External,
+            0b01_0100..=0b01_0111 => Self::ExternalOnWalk(level),
+            0b10_0001 => Self::Alignment,
+            0b11_0000 => Self::TlbConflict,
+            0b11_0101 => Self::UnsupportedExclusive,
+            other => Self::Other(other),
+        }
     }
 }
 

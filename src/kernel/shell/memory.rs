@@ -7,6 +7,7 @@ use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::aarch64::mmu::{self, Access, address_translate};
 use crate::arch::aarch64::probe::{self, Width};
 use crate::console::{Size, parse_u64};
+use crate::exception::syndrome::Fault;
 use crate::mm::frames::Statistics;
 use crate::mm::heap;
 use crate::mm::kernel_space::{LowView, frame_count, frame_statistics, live_view};
@@ -127,9 +128,12 @@ pub(super) fn translate(arguments: &[&str], out: &mut dyn Write) -> Result<(), C
             Some(frame) => {
                 let pa = frame.as_usize() | va.as_usize() & (PAGE_SIZE - 1);
                 let attributes = result.attributes();
-                writeln!(out, "{name}   {pa:#018x} attributes {attributes:#04x}")?;
+                writeln!(out, "{name}   {pa:#018x} {attributes}")?;
             }
-            None => writeln!(out, "{name}   {result}")?,
+            None => {
+                let fault = Fault::from_status(result.fault_status());
+                writeln!(out, "{name}   fault: {fault}")?;
+            }
         }
     }
     Ok(())

@@ -59,7 +59,7 @@ fn a_translation_of_the_hardware_is_told_with_its_frame_or_its_fault() {
     for (value, text) in [
         (
             0xff00_0000_0008_0b80,
-            "frame 0x0000000000080000, attributes 0xff",
+            "frame 0x0000000000080000, Normal write-back",
         ),
         (0x80f, "fault, status 0x07"),
     ] {
