@@ -1,5 +1,6 @@
 //! `kernel_main`: the order of everything, one line a step.
 
+use super::address_map;
 use super::live_audit::audit_live_tables;
 use super::machine::{self, Machine};
 use super::{console, interrupts, per_core, rate_check, shell, smp, wait};
@@ -170,9 +171,7 @@ fn reclaim_boot_memory() {
 /// One line a region of the live map, and what it costs.
 fn report_map() {
     let view = live_view();
-    for run in view.iter(..) {
-        log!("map", "{run} {}", Size(run.bytes as u64));
-    }
+    address_map::each_summary(|line| log!("map", "{line}"));
     let count = kernel_space::frame_count();
     log!("tables", "{} frames", view.count_tables());
     log!(

@@ -27,7 +27,20 @@ pub(super) extern "C" fn audit_live_tables() {
         panic!("no heap left to audit the live tables");
     };
     match check(&mut runs, &layout::guards()) {
-        Ok(counts) => log!("audit", "{counts}, low half empty"),
+        Ok(counts) => {
+            // As long as a line of a terminal is, each.
+            let (leaves, runs) = (counts.leaves, counts.runs);
+            let executable = counts.executable_pages;
+            log!(
+                "audit",
+                "{leaves} leaves in {runs} runs, {executable} pages executable"
+            );
+            let (aliases, guards) = (counts.aliases, counts.guards);
+            log!(
+                "audit",
+                "{aliases} aliases, {guards} guards unmapped, low half empty"
+            );
+        }
         Err(violation) => refuse(&violation),
     }
 }

@@ -16,6 +16,8 @@ pub mod protocol;
 pub mod timers;
 
 #[cfg(target_os = "none")]
+mod address_map;
+#[cfg(target_os = "none")]
 pub mod console;
 #[cfg(target_os = "none")]
 mod core_audit;

@@ -1,8 +1,10 @@
 //! This kernel's memory: which regions there are, who owns which frame, where things are mapped.
 //!
-//! Pure: [`regions`] (the image), [`layout`] (the kernel window), [`frames`], [`audit`]. With the
+//! Pure: [`regions`] (the image), [`layout`] (the kernel window), [`areas`] (names of both), [`frames`],
+//! [`audit`]. With the
 //! machine: the linker's symbols, the kernel's page table, the heap.
 
+pub mod areas;
 pub mod audit;
 pub mod frames;
 pub mod layout;

@@ -50,30 +50,47 @@ impl MappingFlags {
     }
 }
 
-impl fmt::Display for MappingFlags {
-    /// `rwx k nGnRE  ga`, fifteen columns: rights, user or kernel, memory type (write-back,
-    /// non-cacheable, or Arm's name of the device type), global, accessed. A capital `X` is an
-    /// exception to W^X.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letter = |flag, letter| if self.contains(flag) { letter } else { '-' };
-        let memory = match self.intersection(Self::MEMORY_TYPE) {
-            Self::DEVICE => "nGnRE ",
-            Self::UNCACHED => "nc    ",
+impl MappingFlags {
+    /// `r`, `w` and `x`, or `-` for a right that is not given. A capital `X` is an exception to W^X.
+    #[must_use]
+    pub const fn right_letters(self) -> [char; 3] {
+        let execute = match self.contains(Self::EXECUTE_ANYWAY) {
+            true => 'X',
+            false => 'x',
+        };
+        [
+            if self.contains(Self::READ) { 'r' } else { '-' },
+            if self.contains(Self::WRITE) { 'w' } else { '-' },
+            if self.contains(Self::EXECUTE) {
+                execute
+            } else {
+                '-'
+            },
+        ]
+    }
+
+    /// The memory type: write-back, non-cacheable, or Arm's name of the device type.
+    #[must_use]
+    pub const fn memory_type(self) -> &'static str {
+        match self.intersection(Self::MEMORY_TYPE) {
+            Self::DEVICE => "nGnRE",
+            Self::UNCACHED => "nc",
             Self::MEMORY_TYPE => "nGnRnE",
-            _ => "wb    ",
-        };
-        let execute = if self.contains(Self::EXECUTE_ANYWAY) {
-            'X'
-        } else {
-            'x'
-        };
+            _ => "wb",
+        }
+    }
+}
+
+impl fmt::Display for MappingFlags {
+    /// `rwx k nGnRE  ga`, fifteen columns: rights, user or kernel, memory type, global, accessed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [read, write, execute] = self.right_letters();
+        let letter = |flag, letter| if self.contains(flag) { letter } else { '-' };
         write!(
             f,
-            "{}{}{} {} {memory} {}{}",
-            letter(Self::READ, 'r'),
-            letter(Self::WRITE, 'w'),
-            letter(Self::EXECUTE, execute),
+            "{read}{write}{execute} {} {:<6} {}{}",
             if self.contains(Self::USER) { 'u' } else { 'k' },
+            self.memory_type(),
             letter(Self::GLOBAL, 'g'),
             letter(Self::ACCESSED, 'a'),
         )

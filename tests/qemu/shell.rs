@@ -147,7 +147,7 @@ fn the_map_ends_at_the_memory_of_the_arm_and_has_devices_as_devices() {
     let runs = live_map(&mut machine);
     let rights = |pa: u64| {
         let run = runs.iter().find(|run| run.contains(HIGH_HALF + pa));
-        run.map(|run| format!("{} {}", run.rights, run.attributes[1]))
+        run.map(|run| format!("{} {}", run.rights, run.attributes[0]))
     };
     assert_eq!(rights(0x3bff_f000).as_deref(), Some("rw- wb"));
     assert_eq!(rights(0x3c00_0000), None, "VideoCore's memory");

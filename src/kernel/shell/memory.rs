@@ -8,6 +8,7 @@ use crate::arch::aarch64::mmu::{self, Access, address_translate};
 use crate::arch::aarch64::probe::{self, Width};
 use crate::console::{Size, parse_u64};
 use crate::exception::syndrome::Fault;
+use crate::kernel::address_map;
 use crate::mm::frames::Statistics;
 use crate::mm::heap;
 use crate::mm::kernel_space::{LowView, frame_count, frame_statistics, live_view};
@@ -65,9 +66,7 @@ fn blocks(statistics: &Statistics, out: &mut dyn Write) -> Result<(), CommandErr
 /// `map`
 pub(super) fn map(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
-    for run in live_view().iter(..) {
-        writeln!(out, "{run} {}", Size(run.bytes as u64))?;
-    }
+    address_map::each_piece(|piece| writeln!(out, "{piece}"))?;
     Ok(())
 }
 

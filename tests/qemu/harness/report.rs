@@ -41,7 +41,7 @@ pub(crate) fn topic<'a>(log: &'a [Line], topic: &str) -> Vec<&'a str> {
     lines.map(|line| line.text.as_str()).collect()
 }
 
-/// A run of equal leaves: `FIRST - LAST -> FRAME rwx k TYPE scope LEAF SIZE`.
+/// A run of equal leaves with one use: `FIRST-LAST FRAME RIGHTS TYPE LEAF NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     /// The addresses; the end is one past the last.
@@ -50,34 +50,30 @@ pub(crate) struct Run {
     pub(crate) frame: u64,
     /// `rw-`, `r-x` and so on.
     pub(crate) rights: String,
-    /// User or kernel, memory type, scope, leaf size.
+    /// Memory type and leaf size.
     pub(crate) attributes: Vec<String>,
+    /// What it is for.
+    pub(crate) name: String,
 }
 
 impl Run {
-    fn parse(text: &str) -> Option<Self> {
+    /// A line of `map`; nothing if it is a guard's, which is not mapped.
+    fn parse(text: &str) -> Option<Option<Self>> {
         let number = |word: &str| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok();
         let words: Vec<&str> = text.split_whitespace().collect();
-        let [
-            first,
-            "-",
-            last,
-            "->",
-            frame,
-            rights,
-            ref attributes @ ..,
-            _,
-            _,
-        ] = words[..]
-        else {
-            return None;
-        };
-        Some(Self {
-            addresses: number(first)?..number(last)? + 1,
-            frame: number(frame)?,
-            rights: rights.to_owned(),
-            attributes: attributes.iter().map(|word| (*word).to_owned()).collect(),
-        })
+        let (first, last) = words.first()?.split_once('-')?;
+        let addresses = number(first)?..number(last)? + 1;
+        match words[1..] {
+            ["-", "---", "guard"] => Some(None),
+            [frame, rights, memory, leaf, ref name @ ..] => Some(Some(Self {
+                addresses,
+                frame: number(frame)?,
+                rights: rights.to_owned(),
+                attributes: [memory, leaf].map(str::to_owned).into(),
+                name: name.join(" "),
+            })),
+            _ => None,
+        }
     }
 
     /// Whether `va` is in it.
@@ -91,7 +87,7 @@ impl Run {
 pub(crate) fn map(output: &str) -> Vec<Run> {
     let lines = output.lines();
     let run = |line: &str| Run::parse(line).unwrap_or_else(|| panic!("not a run: {line:?}"));
-    lines.map(run).collect()
+    lines.filter_map(run).collect()
 }
 
 /// Runs side by side with the same rights and attributes, as one: frames do not matter.
