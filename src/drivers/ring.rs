@@ -92,6 +92,31 @@ impl<const N: usize> Ring<N> {
         (!self.is_empty()).then(|| self.bytes[self.read % N])
     }
 
+    /// Whether `byte` is in it.
+    #[must_use]
+    pub fn contains(&self, byte: u8) -> bool {
+        (0..self.len()).any(|index| self.bytes[self.place(index)] == byte)
+    }
+
+    /// Takes the first `byte` out, whatever stands before it. Returns whether there was one.
+    pub fn remove_first(&mut self, byte: u8) -> bool {
+        let mut indexes = 0..self.len();
+        let Some(found) = indexes.find(|index| self.bytes[self.place(*index)] == byte) else {
+            return false;
+        };
+        // What stood before it moves up by one place.
+        for index in (0..found).rev() {
+            self.bytes[self.place(index + 1)] = self.bytes[self.place(index)];
+        }
+        self.read = self.read.wrapping_add(1);
+        true
+    }
+
+    /// Where the byte is that [`Ring::pop`] would give out after `index` others.
+    const fn place(&self, index: usize) -> usize {
+        self.read.wrapping_add(index) % N
+    }
+
     /// Gives out the byte that has been in it longest.
     pub fn pop(&mut self) -> Option<u8> {
         let byte = self.front()?;
@@ -140,6 +165,28 @@ mod tests {
         assert_eq!(ring.push_slice(b"fghijkl"), 6);
         let out: Vec<u8> = core::iter::from_fn(|| ring.pop()).collect();
         assert_eq!(out, b"defghijk");
+    }
+
+    #[test]
+    fn a_byte_is_taken_from_the_middle_and_the_others_keep_their_order() {
+        for start in [0, usize::MAX - 2] {
+            let mut ring = Ring::<8>::new();
+            (ring.written, ring.read) = (start, start);
+            assert_eq!(ring.push_slice(b"ab!cd!e"), 7);
+            assert!(ring.contains(b'!') && !ring.contains(b'x'));
+            assert!(!ring.remove_first(b'x'));
+            assert!(ring.remove_first(b'!'));
+            assert_eq!((ring.len(), ring.contains(b'!')), (6, true));
+            assert!(ring.remove_first(b'!'));
+            assert!(!ring.contains(b'!') && !ring.remove_first(b'!'));
+            let out: Vec<u8> = core::iter::from_fn(|| ring.pop()).collect();
+            assert_eq!(out, b"abcde");
+        }
+        // What was given out is not in it any more.
+        let mut ring = Ring::<4>::new();
+        assert_eq!(ring.push_slice(b"!a"), 2);
+        assert_eq!(ring.pop(), Some(b'!'));
+        assert!(!ring.contains(b'!') && !ring.remove_first(b'!'));
     }
 
     #[test]

@@ -185,6 +185,24 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         !self.received.is_empty()
     }
 
+    /// Whether `byte` is among those that wait in the receive ring. Behind a ring that is full nobody
+    /// looks.
+    #[must_use]
+    pub fn has_received_byte(&self, byte: u8) -> bool {
+        self.received.contains(byte)
+    }
+
+    /// Takes the first `byte` out of the receive ring, whatever waits before it. Returns whether there
+    /// was one.
+    pub fn remove_received(&mut self, byte: u8) -> bool {
+        let removed = self.received.remove_first(byte);
+        if removed && self.paused {
+            self.take_in();
+            self.update_mask();
+        }
+        removed
+    }
+
     /// Takes as many of `bytes` as fit, from the first on, says how many, and sees to it that they
     /// are sent. The others can be written once the transmit interrupt was served.
     #[must_use]
