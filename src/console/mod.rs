@@ -10,6 +10,6 @@ mod line_editor;
 mod number;
 mod size;
 
-pub use line_editor::{Event, HISTORY_LINES, LINE_CAPACITY, LineEditor};
+pub use line_editor::{Event, HISTORY_LINES, LINE_CAPACITY, LineEditor, Words};
 pub use number::{NumberError, parse_u64};
 pub use size::{Hertz, Size, Timestamp};

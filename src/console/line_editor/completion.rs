@@ -1,45 +1,58 @@
-//! What a half-typed command can become.
+//! What a half-typed word can become.
 
 #![forbid(unsafe_code)]
 
+/// Shows its last argument each word that may stand behind the words before, which are the first.
+pub type Words<'a> = &'a dyn Fn(&str, &mut dyn FnMut(&'static str));
+
 /// How a word goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Completion<'a> {
-    /// No command begins like this.
+pub(super) enum Completion {
+    /// No word begins like this.
     Nothing,
-    /// One command does, and this is missing (perhaps nothing).
-    Unique(&'a str),
+    /// One word does, and this is missing (perhaps nothing).
+    Unique(&'static str),
     /// Several do, and all go on with this.
-    Shared(&'a str),
+    Shared(&'static str),
     /// Several do, and part here.
     Ambiguous,
 }
 
-/// Looks `word` up among `commands`.
-pub(super) fn complete<'a>(word: &str, commands: &'a [&'a str]) -> Completion<'a> {
-    let mut candidates = candidates(word, commands);
-    let Some(first) = candidates.next() else {
-        return Completion::Nothing;
-    };
-    let Some(second) = candidates.next() else {
-        return Completion::Unique(&first[word.len()..]);
-    };
-    let shared = candidates.fold(common_prefix(first, second), common_prefix);
-    match &shared[word.len()..] {
-        "" => Completion::Ambiguous,
-        rest => Completion::Shared(rest),
+/// Looks `word` up among the words that may stand behind `before`.
+pub(super) fn complete(before: &str, word: &str, words: Words<'_>) -> Completion {
+    let mut count = 0;
+    let mut shared = "";
+    each_candidate(before, word, words, &mut |candidate| {
+        shared = match count {
+            0 => candidate,
+            _ => common_prefix(shared, candidate),
+        };
+        count += 1;
+    });
+    match (count, shared.get(word.len()..).unwrap_or_default()) {
+        (0, _) => Completion::Nothing,
+        (1, rest) => Completion::Unique(rest),
+        (_, "") => Completion::Ambiguous,
+        (_, rest) => Completion::Shared(rest),
     }
 }
 
-/// The commands that begin with `word`. One that could not be typed (anything but visible ASCII) is
-/// never among them.
-pub(super) fn candidates<'a>(word: &str, commands: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
-    commands.iter().copied().filter(move |command| {
-        command.starts_with(word) && command.bytes().all(|byte| byte.is_ascii_graphic())
-    })
+/// Shows `visit` the words behind `before` that begin with `word`. One that could not be typed (anything but
+/// visible ASCII) is never among them.
+pub(super) fn each_candidate(
+    before: &str,
+    word: &str,
+    words: Words<'_>,
+    visit: &mut dyn FnMut(&'static str),
+) {
+    words(before, &mut |candidate| {
+        if candidate.starts_with(word) && candidate.bytes().all(|byte| byte.is_ascii_graphic()) {
+            visit(candidate);
+        }
+    });
 }
 
-fn common_prefix<'a>(one: &'a str, other: &str) -> &'a str {
+fn common_prefix(one: &'static str, other: &str) -> &'static str {
     let equal = one
         .bytes()
         .zip(other.bytes())
@@ -53,8 +66,8 @@ mod tests {
     use super::{Completion, complete};
 
     #[test]
-    fn a_word_grows_as_far_as_the_commands_agree() {
-        let commands = ["halt", "help", "info", "map", "mapping", "mem", "größe"];
+    fn a_word_grows_as_far_as_the_words_agree() {
+        let words = ["halt", "help", "info", "map", "mapping", "mem", "größe"];
         let table = [
             ("x", Completion::Nothing),
             ("helpx", Completion::Nothing),
@@ -69,8 +82,20 @@ mod tests {
             ("", Completion::Ambiguous),
         ];
         for (word, completion) in table {
-            assert_eq!(complete(word, &commands), completion, "{word:?}");
+            let all =
+                |_: &str, each: &mut dyn FnMut(&'static str)| words.into_iter().for_each(each);
+            assert_eq!(complete("", word, &all), completion, "{word:?}");
         }
-        assert_eq!(complete("", &[]), Completion::Nothing);
+        assert_eq!(complete("", "", &|_, _| {}), Completion::Nothing);
+    }
+
+    #[test]
+    fn the_words_before_decide_which_may_follow() {
+        let behind = |before: &str, each: &mut dyn FnMut(&'static str)| match before {
+            "irq " => each("release"),
+            _ => each("irq"),
+        };
+        assert_eq!(complete("irq ", "r", &behind), Completion::Unique("elease"));
+        assert_eq!(complete("", "r", &behind), Completion::Nothing);
     }
 }

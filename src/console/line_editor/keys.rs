@@ -40,6 +40,8 @@ pub(super) enum Key {
     KillToEnd,
     KillWord,
     ClearScreen,
+    /// Not a key: the terminal's answer to a question where its cursor is. The column, from 1.
+    CursorAt(u16),
 }
 
 /// Where in a sequence of bytes the input stands.
@@ -61,8 +63,10 @@ pub(super) enum KeyDecoder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Parameter {
     Absent,
-    Number(u8),
-    /// Several parameters, intermediates, or a number that no key has.
+    Number(u16),
+    /// The second of two numbers.
+    Second(u16),
+    /// More parameters, intermediates, or a number that is too large.
     Other,
 }
 
@@ -91,18 +95,17 @@ impl KeyDecoder {
 
 impl Parameter {
     fn extend(self, byte: u8) -> Self {
-        let so_far = match self {
-            Self::Absent => 0,
-            Self::Number(number) => number,
-            Self::Other => return Self::Other,
+        let append = |number: u16| {
+            let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
+            number.checked_mul(10)?.checked_add(digit)
         };
-        if !byte.is_ascii_digit() {
-            return Self::Other;
+        match (self, byte) {
+            (Self::Number(_), b';') => Self::Second(0),
+            (Self::Absent, _) => append(0).map_or(Self::Other, Self::Number),
+            (Self::Number(number), _) => append(number).map_or(Self::Other, Self::Number),
+            (Self::Second(number), _) => append(number).map_or(Self::Other, Self::Second),
+            (Self::Other, _) => Self::Other,
         }
-        so_far
-            .checked_mul(10)
-            .and_then(|tens| tens.checked_add(byte - b'0'))
-            .map_or(Self::Other, Self::Number)
     }
 }
 
@@ -112,6 +115,7 @@ fn sequence_key(parameter: Parameter, last: u8) -> Option<Key> {
         (Parameter::Number(1 | 7), b'~') => Some(Key::Home),
         (Parameter::Number(3), b'~') => Some(Key::Delete),
         (Parameter::Number(4 | 8), b'~') => Some(Key::End),
+        (Parameter::Second(column), b'R') => Some(Key::CursorAt(column)),
         _ => None,
     }
 }
@@ -208,6 +212,23 @@ mod tests {
         for sequence in sequences {
             let bytes = [sequence, b"x"].concat();
             assert_eq!(keys(&bytes), [Key::Text('x')], "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn where_the_cursor_is_is_told_by_the_second_number() {
+        assert_eq!(keys(b"\x1b[24;80R"), [Key::CursorAt(80)]);
+        assert_eq!(keys(b"\x1b[1;65535R"), [Key::CursorAt(65535)]);
+        let none: [&[u8]; 6] = [
+            b"\x1b[R",
+            b"\x1b[80R",
+            b"\x1b[1;65536R",
+            b"\x1b[1;2;3R",
+            b"\x1b[;80R",
+            b"\x1b[1;8 R",
+        ];
+        for sequence in none {
+            assert_eq!(keys(sequence), [], "{}", sequence.escape_ascii());
         }
     }
 

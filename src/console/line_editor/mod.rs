@@ -1,18 +1,19 @@
 //! The line editor: bytes from a terminal in; echo and finished lines out.
 //!
-//! Owns the line being typed, the cursor, the history, and what the terminal's row shows. The
-//! invariant between calls, from [`LineEditor::start`] until a line is finished: the row holds the
+//! Owns the line being typed, the cursor, the history, and what the terminal's rows show. The
+//! invariant between calls, from [`LineEditor::start`] until a line is finished: the rows hold the
 //! prompt and the line, and the terminal's cursor stands at the editor's.
 //!
 //! # Decisions
 //!
 //! - Characters typed at the end of the line are echoed as they are, without any control sequence:
-//!   what listens on a serial line (a log, a test) sees prompt and command as plain text.
-//!   Everything else is drawn relative to the cursor.
-//! - The terminal's width is not known here and not asked for: a row is taken to be as wide as
-//!   prompt and line together. On a narrower terminal a long line wraps while it is typed, as it
-//!   should; moving the cursor back over the wrap looks wrong until Ctrl-L, and the line itself
-//!   stays right.
+//!   what listens on a serial line (a log, a test) sees prompt and command as plain text, also where
+//!   the terminal goes on in the next row. Everything else is drawn relative to the cursor.
+//! - The terminal is asked for its width, and nobody waits for the answer: it comes among the keys.
+//!   Until it does, and on a line without a terminal, a row has 80 columns.
+//! - `noline`, the maintained line editor without `std`, is not used: it asks the terminal before each line
+//!   and drops the line if anything but the answer comes, so piped input and a plain serial line do not get
+//!   through; it does not complete words. `embedded-cli` and `ushell` know no rows at all.
 //! - The echo ends rows with CR LF, so it needs no translation. A writer that adds a CR before each
 //!   LF does no harm.
 
@@ -27,16 +28,17 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use self::completion::Words;
 pub use self::history::HISTORY_LINES;
 pub use self::text::LINE_CAPACITY;
 
 use core::fmt::Write;
 use core::ops::Range;
 
-use self::completion::{Completion, candidates, complete};
+use self::completion::{Completion, complete, each_candidate};
 use self::history::History;
 use self::keys::{Key, KeyDecoder};
-use self::screen::Screen;
+use self::screen::{COLUMNS_MIN, IsAtEnd, Place, Screen};
 use self::text::Text;
 
 /// What a byte led to.
@@ -61,6 +63,8 @@ pub struct LineEditor {
     cursor: usize,
     history: History,
     phase: Phase,
+    width: Width,
+    place: Place,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +72,17 @@ enum Phase {
     Editing,
     /// An event has ended the line; the row with the prompt is to come.
     Ended,
+}
+
+/// What is known of the terminal's width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Width {
+    /// The terminal was never asked.
+    Unasked,
+    /// It was asked, and its answer has not come.
+    Asked,
+    /// It has answered the last question.
+    Told,
 }
 
 /// The key cannot do what it stands for, because there is no room or no match: the bell says so.
@@ -84,13 +99,25 @@ impl LineEditor {
             cursor: 0,
             history: History::EMPTY,
             phase: Phase::Editing,
+            width: Width::Unasked,
+            place: Place::START,
         }
     }
 
     /// Prints `prompt` (printable ASCII, at the start of a row) and begins an empty line.
     pub fn start(&mut self, prompt: &'static str, out: &mut dyn Write) {
         self.prompt = prompt;
-        self.begin(&mut Screen::new(out));
+        self.edit(out, |line, screen| line.begin(screen));
+    }
+
+    /// Asks the terminal for its width, unless the last question has no answer yet. At the start of a
+    /// row or behind the prompt, when no key waits to be read: whoever typed ahead, or is no terminal,
+    /// would take the answer for something else.
+    pub fn ask_for_width(&mut self, out: &mut dyn Write) {
+        if self.width != Width::Asked {
+            self.width = Width::Asked;
+            self.edit(out, |_, screen| screen.ask_for_columns());
+        }
     }
 
     /// The line: as far as it is typed, or after [`Event::Line`] the finished one, until the next
@@ -99,23 +126,53 @@ impl LineEditor {
         self.text.as_str()
     }
 
-    /// Takes one byte from the terminal and writes the echo to `out`. Tab completes the first word
-    /// from `commands` (visible ASCII).
+    /// Takes one byte from the terminal and writes the echo to `out`. Tab completes the word before
+    /// the cursor from `words`.
     ///
     /// Keys that come after [`Event::Line`] or [`Event::Interrupt`] without a [`Self::start`] begin
     /// a line with the same prompt.
-    pub fn feed(&mut self, byte: u8, commands: &[&str], out: &mut dyn Write) -> Event {
+    pub fn feed(&mut self, byte: u8, words: Words<'_>, out: &mut dyn Write) -> Event {
         let Some(key) = self.keys.decode(byte) else {
             return Event::Pending;
         };
-        let screen = &mut Screen::new(out);
-        if self.phase == Phase::Ended {
-            self.begin(screen);
+        if let Key::CursorAt(column) = key {
+            self.take_width(column);
+            return Event::Pending;
         }
-        self.press(key, commands, screen).unwrap_or_else(|Refused| {
-            screen.bell();
-            Event::Pending
+        self.edit(out, |line, screen| {
+            if line.phase == Phase::Ended {
+                line.begin(screen);
+            }
+            line.press(key, words, screen).unwrap_or_else(|Refused| {
+                screen.bell();
+                Event::Pending
+            })
         })
+    }
+
+    /// Does `work` with the terminal behind `out`.
+    fn edit<R>(
+        &mut self,
+        out: &mut dyn Write,
+        work: impl FnOnce(&mut Self, &mut Screen<'_>) -> R,
+    ) -> R {
+        let mut place = self.place;
+        let result = work(self, &mut Screen::new(out, &mut place));
+        self.place = place;
+        result
+    }
+
+    /// Takes the answer to [`Self::ask_for_width`]. One that was not asked for is a key that we do
+    /// not have.
+    fn take_width(&mut self, column: u16) {
+        if self.width == Width::Asked && column >= COLUMNS_MIN {
+            self.width = Width::Told;
+            let is_at_end = match self.cursor == self.text.len() {
+                true => IsAtEnd::Yes,
+                false => IsAtEnd::No,
+            };
+            self.place.set_columns(column, is_at_end);
+        }
     }
 
     fn begin(&mut self, screen: &mut Screen<'_>) {
@@ -123,22 +180,23 @@ impl LineEditor {
         self.cursor = 0;
         self.history.leave();
         self.phase = Phase::Editing;
+        screen.place().restart();
         screen.print(self.prompt);
     }
 
     fn press(
         &mut self,
         key: Key,
-        commands: &[&str],
+        words: Words<'_>,
         screen: &mut Screen<'_>,
     ) -> Result<Event, Refused> {
         let (cursor, end) = (self.cursor, self.text.len());
         match key {
             Key::Text(character) => self.insert(character.encode_utf8(&mut [0; 4]), screen)?,
-            Key::Foreign => return Err(Refused),
+            Key::Foreign | Key::CursorAt(_) => return Err(Refused),
             Key::Enter => return Ok(self.finish(screen)),
             Key::Interrupt => return Ok(self.interrupt(screen)),
-            Key::Complete => self.complete(commands, screen)?,
+            Key::Complete => self.complete(words, screen)?,
             Key::Backspace => self.remove(cursor.saturating_sub(1)..cursor, screen),
             Key::Delete => self.remove(cursor..end.min(cursor + 1), screen),
             Key::Left => self.move_to(cursor.saturating_sub(1), screen),
@@ -156,15 +214,14 @@ impl LineEditor {
     }
 
     fn finish(&mut self, screen: &mut Screen<'_>) -> Event {
-        screen.new_row();
+        screen.leave(self.rest());
         self.history.push(&self.text);
         self.phase = Phase::Ended;
         Event::Line
     }
 
     fn interrupt(&mut self, screen: &mut Screen<'_>) -> Event {
-        screen.print("^C");
-        screen.new_row();
+        screen.end_with("^C", self.rest());
         self.text = Text::EMPTY;
         self.cursor = 0;
         self.phase = Phase::Ended;
@@ -183,8 +240,8 @@ impl LineEditor {
             return;
         }
         self.move_to(range.start, screen);
+        screen.erase_rest(self.prompt.len() + self.text.len());
         self.text.remove(range);
-        screen.erase_to_end_of_row();
         self.draw_rest(screen);
     }
 
@@ -214,11 +271,14 @@ impl LineEditor {
     /// Going right means printing what is there already: no control sequence is needed.
     fn move_to(&mut self, position: usize, screen: &mut Screen<'_>) {
         if position < self.cursor {
-            screen.left(self.cursor - position);
+            screen.back_to(self.prompt.len() + position);
         } else {
             screen.print(&self.line()[self.cursor..position]);
         }
         self.cursor = position;
+        if position < self.text.len() {
+            screen.wrap();
+        }
     }
 
     /// Where the word before the cursor begins, across the spaces behind it.
@@ -227,16 +287,19 @@ impl LineEditor {
         before.rfind(' ').map_or(0, |space| space + 1)
     }
 
-    /// Completes the word before the cursor, if it is the first of the line.
-    fn complete(&mut self, commands: &[&str], screen: &mut Screen<'_>) -> Result<(), Refused> {
-        let word = self.line()[..self.cursor].trim_start_matches(' ');
-        if word.contains(' ') {
-            return Err(Refused);
-        }
-        match complete(word, commands) {
+    /// Completes the word before the cursor.
+    fn complete(&mut self, words: Words<'_>, screen: &mut Screen<'_>) -> Result<(), Refused> {
+        let typed = &self.line()[..self.cursor];
+        let (before, word) = typed.split_at(typed.rfind(' ').map_or(0, |space| space + 1));
+        match complete(before, word, words) {
             Completion::Nothing => return Err(Refused),
             Completion::Shared(rest) => self.insert(rest, screen)?,
-            Completion::Ambiguous => self.list(candidates(word, commands), screen),
+            Completion::Ambiguous => {
+                screen.leave(self.rest());
+                each_candidate(before, word, words, &mut |word| screen.list(word));
+                screen.new_row();
+                self.draw_row(screen);
+            }
             Completion::Unique(rest) => {
                 self.insert(rest, screen)?;
                 self.pass_space(screen)?;
@@ -247,25 +310,14 @@ impl LineEditor {
 
     /// Goes past the space after a word, and puts one there if there is none.
     fn pass_space(&mut self, screen: &mut Screen<'_>) -> Result<(), Refused> {
-        if self.line()[self.cursor..].starts_with(' ') {
+        if self.rest().starts_with(' ') {
             self.move_to(self.cursor + 1, screen);
             return Ok(());
         }
         self.insert(" ", screen)
     }
 
-    /// Shows `words` in a row of their own, and the line again below.
-    fn list<'a>(&self, words: impl Iterator<Item = &'a str>, screen: &mut Screen<'_>) {
-        screen.new_row();
-        for word in words {
-            screen.print(word);
-            screen.print("  ");
-        }
-        screen.new_row();
-        self.draw_row(screen);
-    }
-
-    /// Draws prompt and line into an empty row.
+    /// Draws prompt and line into empty rows.
     fn draw_row(&self, screen: &mut Screen<'_>) {
         screen.print(self.prompt);
         screen.print(&self.line()[..self.cursor]);
@@ -274,8 +326,13 @@ impl LineEditor {
 
     /// Draws what is behind the cursor, and comes back.
     fn draw_rest(&self, screen: &mut Screen<'_>) {
-        screen.print(&self.line()[self.cursor..]);
-        screen.left(self.text.len() - self.cursor);
+        screen.print(self.rest());
+        screen.back_to(self.prompt.len() + self.cursor);
+    }
+
+    /// What is behind the cursor.
+    fn rest(&self) -> &str {
+        &self.line()[self.cursor..]
     }
 }
 

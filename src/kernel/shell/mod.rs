@@ -308,15 +308,17 @@ static COMMANDS: &[Command] = &[
 
 /// Reads lines and runs them, for ever.
 pub(super) fn run() -> ! {
-    let mut names = [""; COMMANDS.len()];
-    for (name, command) in names.iter_mut().zip(COMMANDS) {
-        *name = command.name;
-    }
+    let words = |before: &str, each: &mut dyn FnMut(&'static str)| {
+        if before.trim_ascii().is_empty() {
+            COMMANDS.iter().for_each(|command| each(command.name));
+        }
+    };
     let mut editor = LineEditor::new();
+    editor.ask_for_width(&mut Out);
     editor.start(PROMPT, &mut Out);
     loop {
         let byte = console::read_byte();
-        match editor.feed(byte, &names, &mut Out) {
+        match editor.feed(byte, &words, &mut Out) {
             Event::Pending => continue,
             Event::Line => {
                 execute(editor.line());
