@@ -90,53 +90,99 @@ fn rates<T: Tag<Answer = u32>>(
     label: &str,
     tag: fn(Clock) -> T,
 ) -> fmt::Result {
-    list(out, label, &Clock::ALL, |clock, out| {
-        ask(tag(clock)).map(|hz| match hz {
-            0 => write!(out, "{clock} none"),
-            hz => write!(out, "{clock} {}", Hertz(hz.into())),
-        })
+    list(out, label, &Clock::ALL, |clock| {
+        let hz = ask(tag(clock))?;
+        let value = (hz != 0).then(|| Hertz(hz.into()));
+        Ok(Of { what: clock, value })
     })
 }
 
 fn voltages(out: &mut dyn Write) -> fmt::Result {
-    list(out, "voltage", &Supply::ALL, |supply, out| {
-        ask(Voltage(supply)).map(|voltage| match voltage {
-            None => write!(out, "{supply} none"),
-            Some(voltage) => write!(out, "{supply} {voltage}"),
+    list(out, "voltage", &Supply::ALL, |supply| {
+        let value = ask(Voltage(supply))?;
+        Ok(Of {
+            what: supply,
+            value,
         })
     })
+}
+
+/// One of several things, and its value if it has one.
+struct Of<T, V> {
+    what: T,
+    value: Option<V>,
+}
+
+impl<T: Display, V: Display> Display for Of<T, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{} {value}", self.what),
+            None => write!(f, "{} none", self.what),
+        }
+    }
 }
 
 fn temperature(out: &mut dyn Write) -> fmt::Result {
     match (ask(Temperature), ask(MaxTemperature)) {
         (Ok(now), Ok(most)) => writeln!(out, "heat      {now} of at most {most}"),
-        (Ok(now), Err(error)) => writeln!(out, "heat      {now}; limit unknown: {error}"),
-        (Err(error), _) => writeln!(out, "heat      unknown: {error}"),
+        (Ok(now), Err(error)) => writeln!(out, "heat      {now}; its limit: {}", Unknown(&error)),
+        (Err(error), _) => writeln!(out, "heat      {}", Unknown(&error)),
     }
 }
 
-/// A line about several things. `write` writes one, or tells why it cannot; the first failure ends the
-/// line.
-fn list<T: Copy>(
+/// The width of a terminal.
+const COLUMNS: usize = 80;
+/// What every line begins with.
+const LABEL: usize = 9;
+
+/// A line about several things, or as many as it takes. `read` gives one, or tells why it cannot; the
+/// first failure ends the list.
+fn list<T: Copy, D: Display>(
     out: &mut dyn Write,
     label: &str,
     things: &[T],
-    write: impl Fn(T, &mut dyn Write) -> Result<fmt::Result, MailboxError>,
+    read: impl Fn(T) -> Result<D, MailboxError>,
 ) -> fmt::Result {
-    write!(out, "{label:<9}")?;
-    let mut separator = " ";
-    for &thing in things {
-        out.write_str(separator)?;
-        match write(thing, out) {
-            Ok(written) => written?,
+    write!(out, "{label:<LABEL$}")?;
+    let mut used = LABEL;
+    for (index, &thing) in things.iter().enumerate() {
+        let item = read(thing);
+        let width = match &item {
+            Ok(item) => width(item),
+            Err(error) => width(&Unknown(error)),
+        };
+        // A comma stands behind the one before, and perhaps behind this one.
+        if index > 0 {
+            write!(out, ",")?;
+        }
+        if used + 1 + width + 1 > COLUMNS {
+            write!(out, "\n{:LABEL$}", "")?;
+            used = LABEL;
+        }
+        used += 1 + width + 1;
+        match item {
+            Ok(item) => write!(out, " {item}")?,
             Err(error) => {
-                write!(out, "unknown: {error}")?;
+                write!(out, " {}", Unknown(&error))?;
                 break;
             }
         }
-        separator = ", ";
     }
     writeln!(out)
+}
+
+/// How many columns `item` takes.
+fn width(item: &impl Display) -> usize {
+    struct Width(usize);
+    impl Write for Width {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 += text.len();
+            Ok(())
+        }
+    }
+    let mut width = Width(0);
+    let _ = write!(width, "{item}");
+    width.0
 }
 
 /// A line with an answer, or with the reason why there is none.
@@ -147,7 +193,22 @@ fn line<T: Display>(
 ) -> fmt::Result {
     match answer {
         Ok(answer) => writeln!(out, "{label:<9} {answer}"),
-        Err(error) => writeln!(out, "{label:<9} unknown: {error}"),
+        Err(error) => writeln!(out, "{label:<9} {}", Unknown(error)),
+    }
+}
+
+/// Why something is not known.
+struct Unknown<'a>(&'a MailboxError);
+
+impl Display for Unknown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            // A firmware that does not know a tag leaves it as it was, or says that it has no answer.
+            MailboxError::TagNotAnswered { .. } | MailboxError::ShortAnswer { bytes: 0, .. } => {
+                f.write_str("not answered by this firmware")
+            }
+            error => write!(f, "unknown: {error}"),
+        }
     }
 }
 
