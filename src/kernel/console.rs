@@ -271,8 +271,35 @@ pub fn read_byte() -> u8 {
 }
 
 /// Whether the UART's interrupt wakes who waits for it: it may have been masked, in a storm or by hand.
-fn interrupts_come() -> bool {
+pub(super) fn interrupts_come() -> bool {
     INTERRUPTS.load(Ordering::Relaxed) && interrupts::is_let_in(IrqNumber::UART0)
+}
+
+/// What Ctrl-C sends.
+pub(super) const CTRL_C: u8 = 3;
+
+/// Whether a byte waits to be read.
+pub(super) fn has_received() -> bool {
+    received().has_received()
+}
+
+/// Whether Ctrl-C was typed and not read yet. What was typed before it waits to be read, as ever.
+pub(super) fn is_interrupted() -> bool {
+    received().has_received_byte(CTRL_C)
+}
+
+/// Takes the Ctrl-C away, for whom it ended. Returns whether there was one.
+pub(super) fn take_interrupt() -> bool {
+    received().remove_received(CTRL_C)
+}
+
+/// The UART, with what has come so far in its queue.
+fn received() -> Guard<'static, Port, ConsoleLock> {
+    let mut serial = serial();
+    if !interrupts_come() {
+        let _ = serial.service();
+    }
+    serial
 }
 
 /// What came of the line so far.

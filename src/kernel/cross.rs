@@ -176,6 +176,30 @@ fn ask(here: usize, core: usize, routine: Routine, argument: usize) -> Result<Pe
 }
 
 impl Pending {
+    /// How long its answer is waited for.
+    pub(super) fn patience_ns(&self) -> u64 {
+        match per_core::of(self.core).silent_for_ns() {
+            None => patience::ANSWER_NS,
+            Some(_) => patience::SILENT_NS,
+        }
+    }
+
+    /// Whether [`Pending::finish`] would return at once.
+    pub(super) fn is_answered(&self) -> bool {
+        match self.state {
+            PendingState::Done(_) => true,
+            PendingState::Asked(slot) => slot.state.is_answered(),
+        }
+    }
+
+    /// Takes the answer, if it is there.
+    ///
+    /// # Errors
+    /// [`CallError::NoAnswer`]: the call is abandoned.
+    pub(super) fn finish_now(self) -> Result<usize, CallError> {
+        self.finish_within(0)
+    }
+
     /// Waits for the answer.
     ///
     /// # Errors

@@ -199,11 +199,18 @@ pub(super) fn delay_us(duration_us: u64) {
 /// # Errors
 /// [`TimerError::Full`].
 pub(super) fn sleep_ns(duration_ns: u64) -> Result<(), TimerError> {
-    let deadline_ns = now_ns().saturating_add(duration_ns);
+    sleep_unless(now_ns().saturating_add(duration_ns), || false)
+}
+
+/// The same, to a point in time, or until an interrupt after which `done` says so.
+///
+/// # Errors
+/// [`TimerError::Full`].
+pub(super) fn sleep_unless(deadline_ns: u64, done: impl Fn() -> bool) -> Result<(), TimerError> {
     let wake = arm_at(deadline_ns, None, |_| {}, 0)?;
-    while now_ns() < deadline_ns {
+    while now_ns() < deadline_ns && !done() {
         watchdog::feed_if_armed();
-        per_core::idle_unless(|| now_ns() >= deadline_ns);
+        per_core::idle_unless(|| now_ns() >= deadline_ns || done());
     }
     cancel(wake);
     Ok(())

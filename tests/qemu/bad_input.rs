@@ -63,8 +63,13 @@ fn too_few_and_too_many_arguments_are_refused() {
         "poke",
         "poke 1",
         "poke 1 2 8 4",
-        "fault",
         "fault null-read 1 2",
+        "sleep",
+        "echo-test",
+        "soak",
+        "numbers 1 2",
+        "shootdown 1 2",
+        "watchdog 1 2",
         "peek 1 2 3 4 5 6 7 8 9 10",
     ];
     let table: Vec<(&str, &str)> = without
@@ -164,16 +169,25 @@ fn addresses_that_nothing_maps_are_refused() {
 
 #[test]
 fn low_and_non_canonical_addresses_are_refused() {
+    const LOW: &str = "the low half, which is off (TCR_EL1.EPD0)";
+    const NONE: &str = "is outside this address space";
     let mut table = Vec::new();
-    for address in ["0", "0x80000", "0x00ff000000000000", "0x8000000000000000"] {
-        for line in [format!("peek {address}"), format!("poke {address} 1")] {
-            table.push((line, "is outside this address space"));
+    for (address, words) in [
+        ("0", LOW),
+        ("0x80000", LOW),
+        ("0xfffffffffff8", LOW),
+        ("0x1000000000000", NONE),
+        ("0x00ff000000000000", NONE),
+        ("0x8000000000000000", NONE),
+    ] {
+        for line in [
+            "peek ADDRESS",
+            "poke ADDRESS 1",
+            "pt ADDRESS",
+            "translate ADDRESS",
+        ] {
+            table.push((line.replace("ADDRESS", address), words));
         }
-        table.push((format!("pt {address}"), "is not mapped"));
-        table.push((
-            format!("translate {address}"),
-            "is outside this address space",
-        ));
     }
     let table: Vec<(&str, &str)> = table
         .iter()

@@ -219,7 +219,7 @@ fn releasing_what_is_not_masked_or_does_not_exist_is_told() {
     machine.boot();
     for (line, words) in [
         ("irq release 89", "uart0 was not masked"),
-        ("irq release 104", "104 is more than 103"),
+        ("irq release 104", "104 is not from 0 to 103"),
         ("irq release x", "expected a decimal digit"),
         ("irq release", "usage: irq [release NUMBER]"),
         ("irq free 89", "usage: irq [release NUMBER]"),

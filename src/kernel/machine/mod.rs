@@ -200,6 +200,14 @@ const _: () = {
     assert!(2 * (metadata + stacks + layout::HEAP_SIZE) <= ROOM_BYTES);
 };
 
+/// What QEMU says when it is asked when its firmware was built.
+const QEMU_FIRMWARE: u32 = 0x5_48e1;
+
+/// Whether the machine is QEMU's: its firmware is none, and was built on a day in 1970.
+pub(super) fn is_qemu() -> bool {
+    machine().is_some_and(|machine| machine.firmware == Ok(QEMU_FIRMWARE))
+}
+
 /// The lines that need nothing of the firmware.
 fn greet() {
     let version = env!("CARGO_PKG_VERSION");

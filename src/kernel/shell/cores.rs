@@ -1,18 +1,20 @@
 //! Commands about cores, interrupts and time.
 #![forbid(unsafe_code)]
 
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
-use super::{ChoiceText, CommandError, no_arguments};
+use super::progress::Progress;
+use super::{ChoiceText, CommandError, no_arguments, number_from};
 use crate::arch::aarch64::relax::relax;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::console::parse_u64;
+use crate::kernel::console::{self, Out};
 use crate::kernel::jobs::{self, Jobs};
-use crate::kernel::{console, cross, interrupts, per_core, smp, stand, time};
+use crate::kernel::{cross, interrupts, per_core, smp, stand, time};
 use crate::log;
 
-/// The longest that `sleep` takes, in milliseconds: nothing ends it early.
+/// The longest that `sleep` takes, in milliseconds.
 const SLEEP_MAX_MS: u64 = 600_000;
 
 /// Says which cores did not do what the map's maintenance asked of them.
@@ -69,6 +71,15 @@ pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     Ok(())
 }
 
+/// What `help cpus` adds.
+pub(super) fn cpus_details(out: &mut dyn Write) -> fmt::Result {
+    let last = CORES - 1;
+    writeln!(
+        out,
+        "  `cpus call CORE` calls one again that did not come at boot: 1 to {last}."
+    )
+}
+
 /// Calls a core again that did not come at boot.
 fn call(core: u64, out: &mut dyn Write) -> Result<(), CommandError> {
     let frames = smp::call(core)?;
@@ -86,7 +97,7 @@ fn call(core: u64, out: &mut dyn Write) -> Result<(), CommandError> {
 pub(super) fn irq(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     match arguments {
         [] => {}
-        ["release", word] => return release(parse_u64(word)?, out),
+        ["release", word] => return release(word, out),
         _ => return Err(CommandError::Usage),
     }
     write!(out, "{:>3}  {:<16} {:<12}", "irq", "name", "owner")?;
@@ -137,18 +148,26 @@ const CORE_COUNTS: [CoreCount; 3] = [
     }),
 ];
 
+/// What `help irq` adds.
+pub(super) fn irq_details(out: &mut dyn Write) -> fmt::Result {
+    writeln!(
+        out,
+        "  `irq release NUMBER` lets one in again that was masked in a storm."
+    )?;
+    writeln!(out, "  NUMBER is one that `irq` shows, at most {IRQ_MAX}.")
+}
+
+/// The largest number of an interrupt.
+const IRQ_MAX: u64 = IrqNumber::COUNT as u64 - 1;
+
 /// Lets an interrupt in again that was masked in a storm.
-fn release(number: u64, out: &mut dyn Write) -> Result<(), CommandError> {
-    let limit = IrqNumber::COUNT as u64 - 1;
-    if number > limit {
-        let value = number;
-        return Err(CommandError::TooLarge { value, limit });
-    }
+fn release(word: &str, out: &mut dyn Write) -> Result<(), CommandError> {
+    let number = number_from(0, IRQ_MAX, word)?;
     let known = u8::try_from(number).ok().and_then(IrqNumber::new);
     let Some(number) = known else {
         return Err(CommandError::Choice {
-            given: ChoiceText::new("8"),
-            expected: "the numbers that `irq` shows: it stands for all from 32 on",
+            given: ChoiceText::new(word),
+            expected: "the numbers that `irq` shows; 32 to 103 come through it",
         });
     };
     let released = interrupts::release(number)?;
@@ -190,18 +209,29 @@ pub(super) fn sleep(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comma
     let [word] = arguments else {
         return Err(CommandError::Usage);
     };
-    let duration_ms = parse_u64(word)?;
-    if duration_ms > SLEEP_MAX_MS {
-        return Err(CommandError::TooLarge {
-            value: duration_ms,
-            limit: SLEEP_MAX_MS,
-        });
-    }
+    let duration_ms = number_from(1, SLEEP_MAX_MS, word)?;
     let start_ns = time::now_ns();
-    time::sleep_ns(duration_ms * 1_000_000)?;
-    let slept_us = time::now_ns().saturating_sub(start_ns) / 1000;
-    writeln!(out, "slept {slept_us} us")?;
-    Ok(())
+    let slept_ms = || time::now_ns().saturating_sub(start_ns) / 1_000_000;
+    let end_ns = start_ns.saturating_add(duration_ms * 1_000_000);
+    let mut progress = Progress::new("sleep", duration_ms, "ms");
+    loop {
+        progress.wait(end_ns, console::is_interrupted)?;
+        let now_ns = time::now_ns();
+        if now_ns >= end_ns {
+            let slept_us = now_ns.saturating_sub(start_ns) / 1000;
+            writeln!(out, "slept {slept_us} us")?;
+            return Ok(());
+        }
+        progress.at(slept_ms(), out)?;
+    }
+}
+
+/// What `help sleep` adds.
+pub(super) fn sleep_details(out: &mut dyn Write) -> fmt::Result {
+    writeln!(
+        out,
+        "  MILLISECONDS is from 1 to {SLEEP_MAX_MS}. Ctrl-C ends it."
+    )
 }
 
 /// The most that `echo-test` takes, in bytes.
@@ -214,8 +244,9 @@ enum Others {
     Busy,
 }
 
-/// `echo-test N [busy]`
-pub(super) fn echo_test(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+/// `echo-test N [busy]`. Writes past the shell's writer, which would take a Ctrl-C among the bytes for its
+/// own.
+pub(super) fn echo_test(arguments: &[&str], _: &mut dyn Write) -> Result<(), CommandError> {
     let (word, others) = match arguments {
         [word] => (word, Others::Idle),
         [word, "busy"] => (word, Others::Busy),
@@ -227,16 +258,10 @@ pub(super) fn echo_test(arguments: &[&str], out: &mut dyn Write) -> Result<(), C
         }
         _ => return Err(CommandError::Usage),
     };
-    let count = parse_u64(word)?;
-    if count > ECHO_MAX {
-        return Err(CommandError::TooLarge {
-            value: count,
-            limit: ECHO_MAX,
-        });
-    }
+    let count = number_from(1, ECHO_MAX, word)?;
     match others {
-        Others::Idle => take_in(count, out),
-        Others::Busy => while_others_are_busy(|| take_in(count, out)),
+        Others::Idle => take_in(count),
+        Others::Busy => while_others_are_busy(|| take_in(count)),
     }
 }
 
@@ -258,21 +283,60 @@ fn be_busy(_: usize) {
     }
 }
 
+/// How long nothing may follow a Ctrl-C that ends `echo-test`: a byte among others is one of them.
+const ECHO_SILENCE_NS: u64 = 1_000_000_000;
+
+/// What `help echo-test` adds.
+pub(super) fn echo_details(out: &mut dyn Write) -> fmt::Result {
+    writeln!(out, "  COUNT is from 1 to {ECHO_MAX}; the bytes are any.")?;
+    writeln!(out, "  Ctrl-C and then a second of silence end it.")?;
+    writeln!(out, "  busy: cores 1 to 3 loop meanwhile.")
+}
+
 /// Takes `count` bytes, and says what their CRC-32 is.
-fn take_in(count: u64, out: &mut dyn Write) -> Result<(), CommandError> {
+fn take_in(count: u64) -> Result<(), CommandError> {
     let before = console::counts();
-    writeln!(out, "send {count} bytes")?;
+    writeln!(Out, "send {count} bytes")?;
     let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
     let mut digest = crc.digest();
-    for _ in 0..count {
-        digest.update(&[console::read_byte()]);
+    let mut progress = Progress::new("echo-test", count, "bytes");
+    for taken in 0..count {
+        let byte = next_byte(taken, &mut progress)?;
+        digest.update(&[byte]);
+        let is_last = taken + 1 == count;
+        if byte == console::CTRL_C && !is_last && silence_follows(&progress)? {
+            let (done, unit) = (taken, "bytes");
+            return Err(CommandError::InterruptedAfter { done, unit });
+        }
     }
     let after = console::counts();
     writeln!(
-        out,
+        Out,
         "crc {:08x} of {count} bytes, {} overruns",
         digest.finalize(),
         after.overruns.saturating_sub(before.overruns)
     )?;
     Ok(())
+}
+
+/// The next byte, whatever it is, when `taken` have come.
+fn next_byte(taken: u64, progress: &mut Progress) -> Result<u8, CommandError> {
+    while !console::has_received() {
+        progress.wait(u64::MAX, console::has_received)?;
+        progress.tell(taken, &mut Out)?;
+    }
+    progress.tell(taken, &mut Out)?;
+    Ok(console::read_byte())
+}
+
+/// Whether no byte comes for [`ECHO_SILENCE_NS`].
+fn silence_follows(progress: &Progress) -> Result<bool, CommandError> {
+    let end_ns = time::now_ns().saturating_add(ECHO_SILENCE_NS);
+    while !console::has_received() {
+        if time::now_ns() >= end_ns {
+            return Ok(true);
+        }
+        progress.wait(end_ns, console::has_received)?;
+    }
+    Ok(false)
 }

@@ -1,112 +1,159 @@
 //! `fault`: provokes what the kernel must catch and explain.
 
 use core::arch::asm;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 use core::hint::black_box;
 use core::ops::Range;
 use core::sync::atomic::Ordering;
 
-use super::{ChoiceText, CommandError};
+use super::progress::Progress;
+use super::{ChoiceText, CommandError, number_from};
 use crate::arch::aarch64::attempt::{Abandoned, Routine, attempt};
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::lock::Lock;
+use crate::arch::aarch64::relax::relax;
 use crate::board::raspi3::{self, CORES};
-use crate::console::parse_u64;
-use crate::kernel::cross::{self, CallError};
+use crate::kernel::cross::{self, CallError, Pending};
 use crate::kernel::{console, per_core, report, time};
 use crate::lock_class;
 use crate::mm::kernel_space::{self, READ_WRITE, linear};
 use crate::mm::layout::{self, Pages};
 use crate::paging::{MappingFlags, PagingResult};
 
-/// What `help` shows.
-pub(super) const ARGUMENTS: &str = "KIND [CORE|all]";
-
 /// Whether the kernel goes on afterwards.
 #[derive(Clone, Copy, PartialEq)]
 enum Ending {
     Returns,
     Final,
+    /// Without the checks of a debug image nothing happens.
+    FinalInDebugImage,
 }
 
 struct Kind {
     name: &'static str,
+    /// What is done.
+    what: &'static str,
     routine: Routine,
     ending: Ending,
 }
 
-const fn returns(name: &'static str, routine: Routine) -> Kind {
-    let ending = Ending::Returns;
+const fn returns(name: &'static str, what: &'static str, routine: Routine) -> Kind {
     Kind {
         name,
+        what,
         routine,
-        ending,
+        ending: Ending::Returns,
     }
 }
 
-const fn ends(name: &'static str, routine: Routine) -> Kind {
-    let ending = Ending::Final;
+const fn ends(name: &'static str, what: &'static str, routine: Routine) -> Kind {
     Kind {
         name,
+        what,
         routine,
-        ending,
+        ending: Ending::Final,
     }
 }
 
+const fn ends_in_debug_image(name: &'static str, what: &'static str, routine: Routine) -> Kind {
+    let kind = ends(name, what, routine);
+    Kind {
+        ending: Ending::FinalInDebugImage,
+        ..kind
+    }
+}
+
+#[rustfmt::skip]
 static KINDS: [Kind; 25] = [
-    returns("null-read", null_read),
-    returns("null-call", null_call),
-    returns("write-text", write_text),
-    returns("write-rodata", write_rodata),
-    returns("exec-data", exec_data),
-    returns("exec-device", exec_device),
-    returns("unaligned-device", unaligned_device),
-    returns("guard-page", guard_page),
-    ends("stack-overflow", stack_overflow),
-    returns("undefined", undefined),
-    returns("brk", brk),
-    returns("svc", svc),
-    returns("access-flag", access_flag),
-    returns("non-canonical", non_canonical),
-    ends("panic", panic),
-    ends("nested", nested),
-    ends("handler-brk", handler_brk),
-    ends("handler-overflow", handler_overflow),
-    ends("emergency-overflow", emergency_overflow),
-    ends("deadlock", deadlock),
-    ends("lock-order", lock_order),
-    ends("locked-print", locked_print),
-    ends("locked-call", locked_call),
-    returns("guard-order", guard_order),
-    returns("timer-storm", timer_storm),
+    returns("null-read", "load from address 0", null_read),
+    returns("null-call", "call address 0", null_call),
+    returns("write-text", "store to code", write_text),
+    returns("write-rodata", "store to a constant", write_rodata),
+    returns("exec-data", "call a function in data", exec_data),
+    returns("exec-device", "call the UART's registers", exec_device),
+    returns("unaligned-device", "load across registers", unaligned_device),
+    returns("guard-page", "store below the stack", guard_page),
+    returns("undefined", "an undefined instruction", undefined),
+    returns("brk", "a breakpoint instruction", brk),
+    returns("svc", "a system call from EL1", svc),
+    returns("access-flag", "load from a page never accessed", access_flag),
+    returns("non-canonical", "load from 1 << 48", non_canonical),
+    returns("guard-order", "guards dropped in another order", guard_order),
+    returns("timer-storm", "a timer that is always due", timer_storm),
+    ends("stack-overflow", "recursion without end", stack_overflow),
+    ends("handler-brk", "a breakpoint in a handler", handler_brk),
+    ends("handler-overflow", "recursion in a handler", handler_overflow),
+    ends("emergency-overflow", "recursion on the emergency stack", emergency_overflow),
+    ends("panic", "a panic", panic),
+    ends("nested", "a fault inside the report", nested),
+    ends("deadlock", "wait for one's own lock", deadlock),
+    ends("locked-call", "call a core under a lock", locked_call),
+    ends_in_debug_image("lock-order", "locks out of order", lock_order),
+    ends_in_debug_image("locked-print", "print under a lock", locked_print),
 ];
 
 /// The names of all kinds, for a refusal.
-const NAMES: &str = "null-read, null-call, write-text, write-rodata, exec-data, exec-device, \
-    unaligned-device, guard-page, undefined, brk, svc, access-flag, non-canonical; \
-    guard-order, timer-storm, after which nothing must be left; \
-    and, which end the run: stack-overflow, handler-brk, handler-overflow, \
-    emergency-overflow, deadlock, locked-call, panic, nested, \
-    and in debug builds lock-order, locked-print";
+pub(super) struct Names;
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, kind) in KINDS.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{}", kind.name)?;
+        }
+        Ok(())
+    }
+}
+
+/// All kinds, one a line: what `fault` and `help fault` show.
+pub(super) fn list(out: &mut dyn Write) -> fmt::Result {
+    for kind in &KINDS {
+        let ending = match kind.ending {
+            Ending::Returns => "",
+            Ending::Final => "; ends the run",
+            Ending::FinalInDebugImage if HAS_CHECKS => "; ends the run",
+            Ending::FinalInDebugImage => "; needs a debug image: make qemu DEBUG=1",
+        };
+        writeln!(out, "  {:<19} {}{ending}", kind.name, kind.what)?;
+    }
+    let last = CORES - 1;
+    writeln!(
+        out,
+        "  CORE is from 0 to {last}, or `all` at once; without: core 0."
+    )
+}
+
+/// The words that Tab completes.
+pub(super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
+    match before {
+        [] => KINDS.iter().for_each(|kind| each(kind.name)),
+        [_] => ["0", "1", "2", "3", "all"].into_iter().for_each(each),
+        _ => {}
+    }
+}
+
+/// Whether this image has the checks of debug builds.
+const HAS_CHECKS: bool = cfg!(debug_assertions);
 
 /// `fault KIND [CORE|all]`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     let (name, cores) = match arguments {
+        [] => {
+            list(out)?;
+            writeln!(out, "usage: fault KIND [CORE|all]")?;
+            return Ok(());
+        }
         [name] => (name, 0..1),
         [name, "all"] => (name, 0..CORES),
         [name, core] => {
-            let core = parse_u64(core)? as usize;
-            if core >= CORES {
-                return Err(CallError::Offline { core }.into());
-            }
+            let core = number_from(0, CORES as u64 - 1, core)? as usize;
             (name, core..core + 1)
         }
         _ => return Err(CommandError::Usage),
     };
     let Some(index) = KINDS.iter().position(|kind| kind.name == *name) else {
-        return Err(CommandError::Choice {
+        return Err(CommandError::Kind {
             given: ChoiceText::new(name),
-            expected: NAMES,
         });
     };
     let _page = UntouchedPage::new()?;
@@ -147,16 +194,32 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
     let mut all_caught = !cores.contains(&here) || provoke(index) == CAUGHT;
     for (core, call) in calls.into_iter().enumerate() {
         if let Some(call) = call
-            && call.finish()? != CAUGHT
+            && answer_of(call, out)? != CAUGHT
         {
             writeln!(out, "core {core} caught nothing")?;
             all_caught = false;
         }
     }
-    match all_caught {
-        true => Ok(()),
-        false => Err(CommandError::NoFault),
+    match (all_caught, KINDS.get(index)) {
+        (true, _) => Ok(()),
+        (false, Some(kind)) if kind.ending == Ending::FinalInDebugImage => {
+            Err(CommandError::NeedsDebug { what: kind.name })
+        }
+        (false, _) => Err(CommandError::NoFault),
     }
+}
+
+/// What `call` returns. A core that hangs is waited for, but not with Ctrl-C.
+fn answer_of(call: Pending, out: &mut dyn Write) -> Result<usize, CommandError> {
+    let start_ns = time::now_ns();
+    let mut progress = Progress::new("fault", call.patience_ns() / 1_000_000, "ms of waiting");
+    let mut waited_ns = 0;
+    while !call.is_answered() && waited_ns < call.patience_ns() {
+        progress.at(waited_ns / 1_000_000, out)?;
+        relax();
+        waited_ns = time::now_ns().saturating_sub(start_ns);
+    }
+    Ok(call.finish_now()?)
 }
 
 const CAUGHT: usize = 1;
@@ -167,7 +230,7 @@ fn provoke(index: usize) -> usize {
         return 0;
     };
     let page = layout::SCRATCH.as_usize();
-    if kind.ending == Ending::Final {
+    if kind.ending != Ending::Returns {
         // SAFETY: not safe, and meant so: the kernel ends.
         unsafe { (kind.routine)(page) };
         return 0;

@@ -1,7 +1,8 @@
 //! Commands about memory: what there is, how it is mapped, what is in it.
 
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
+use super::error::LOW_HALF_IS_OFF;
 use super::{ChoiceText, CommandError, address, no_arguments};
 use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::aarch64::mmu::{self, Access, address_translate};
@@ -70,6 +71,26 @@ pub(super) fn map(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     Ok(())
 }
 
+/// What `help map` adds.
+pub(super) fn legend(out: &mut dyn Write) -> fmt::Result {
+    const LINES: [&str; 13] = [
+        "  A line: FIRST-LAST address, first frame, rights, memory type, leaf, name.",
+        "  rights  r read, w write, x execute, - not allowed; all of the kernel",
+        "  types   wb write-back, nc non-cacheable, nGnRE and nGnRnE device memory",
+        "  leaf    4K page, 2M or 1G block",
+        "  names   text, rodata, data       the image",
+        "          RAM                      memory, at its frame + 0xffff000000000000",
+        "          boot code, firmware page as long as a core may come",
+        "          peripherals              device registers; local: those of the cores",
+        "          stack of core N          where core N runs",
+        "          exception stack N        where it takes exceptions",
+        "          emergency stack N        where, if that is used up",
+        "          heap                     grows upwards",
+        "          guard                    never mapped, so that running over faults",
+    ];
+    LINES.iter().try_for_each(|line| writeln!(out, "{line}"))
+}
+
 /// `pt ADDRESS`
 pub(super) fn pt(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     let [word] = arguments else {
@@ -89,7 +110,7 @@ pub(super) fn pt(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandE
             .and_then(|()| writeln!(out, "L{level}[{index:3}] {:#018x} {words}", entry.bits()));
     };
     match live_view().trace(va, &mut show) {
-        Err(PagingError::InvalidVirtAddr { .. }) => pt_low(va, show)?,
+        Err(PagingError::InvalidVirtAddr { .. }) if is_low(va) => pt_low(va, show)?,
         result => result?,
     }
     written?;
@@ -99,12 +120,17 @@ pub(super) fn pt(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandE
 /// The walk in the low half, if there is one.
 fn pt_low(va: VirtAddr, show: impl FnMut(&Visit<A64PTE>)) -> Result<(), CommandError> {
     let Some(root) = mmu::low_root() else {
-        return Err(PagingError::NotMapped { va }.into());
+        return Err(CommandError::LowHalf { va });
     };
     // SAFETY: TTBR0 points to a tree while walks from it are on; the linear map has its tables.
     let view = unsafe { LowView::new(root) };
     view.trace(va, show)?;
     Ok(())
+}
+
+/// Whether an address is one of the low half, which TTBR0 translates.
+fn is_low(va: VirtAddr) -> bool {
+    va.as_usize() >> 48 == 0
 }
 
 /// `translate ADDRESS`
@@ -115,6 +141,9 @@ pub(super) fn translate(arguments: &[&str], out: &mut dyn Write) -> Result<(), C
     let va = address(word)?;
     match live_view().query(va) {
         Ok((pa, flags, size)) => writeln!(out, "walk       {pa} {flags} {size}")?,
+        Err(PagingError::InvalidVirtAddr { .. }) if is_low(va) && mmu::low_root().is_none() => {
+            writeln!(out, "walk       none in the low half, {LOW_HALF_IS_OFF}")?;
+        }
         Err(error) => writeln!(out, "walk       {error}")?,
     }
     for (name, access) in [
@@ -199,6 +228,9 @@ fn check_access(va: VirtAddr, width: Width, right: MappingFlags) -> Result<(), C
     let bytes = width as usize;
     if !va.is_aligned(bytes) {
         return Err(CommandError::Unaligned { va, bytes });
+    }
+    if is_low(va) && mmu::low_root().is_none() {
+        return Err(CommandError::LowHalf { va });
     }
     let (_, flags, _) = live_view().query(va)?;
     if flags.contains(right) {

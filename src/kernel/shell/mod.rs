@@ -1,26 +1,28 @@
 //! The shell: a prompt, a table of commands, and what they share.
 //!
 //! To add a command: write a function of type [`Run`] in one of the files here, and add a line to
-//! [`COMMANDS`]. `help`, completion and the check of the number of arguments follow from it.
+//! [`COMMANDS`]. `help` and completion follow from it. A command that can take over a second tells how
+//! far it is and can be ended: [`progress`].
 
 use core::fmt::{self, Write};
 
 use super::console::{self, Out};
-use super::cross::CallError;
-use super::smp::ComeError;
-use super::timers::TimerError;
 use crate::addr::VirtAddr;
-use crate::console::{Event, LineEditor, NumberError, parse_u64};
-use crate::drivers::watchdog::BadTime;
-use crate::paging::PagingError;
+use crate::console::{Event, LineEditor, parse_u64};
+
+use error::{ChoiceText, CommandError, number_from};
+use progress::Interruptible;
 
 mod cores;
+mod error;
 mod fault;
 mod memory;
 mod numbers;
+mod progress;
 mod shootdown;
 mod soak;
 mod system;
+mod words;
 
 /// What every line begins with.
 const PROMPT: &str = "stilt> ";
@@ -39,141 +41,24 @@ struct Command {
     /// One line: what it does.
     help: &'static str,
     run: Run,
+    /// The words that may stand behind the arguments before, which are the first: for Tab.
+    words: fn(&[&str], &mut dyn FnMut(&'static str)),
+    /// What `help COMMAND` shows besides.
+    details: fn(&mut dyn Write) -> fmt::Result,
 }
 
-/// Why a command was refused or failed.
-enum CommandError {
-    /// The arguments do not fit; the usage is shown.
-    Usage,
-    /// An argument is not a number.
-    Number(NumberError),
-    /// An argument is none of these words.
-    Choice {
-        given: ChoiceText,
-        expected: &'static str,
-    },
-    /// The watchdog cannot count that.
-    Time(BadTime),
-    /// The page tables refuse.
-    Paging(PagingError),
-    /// An address is not a multiple of the access's width.
-    Unaligned { va: VirtAddr, bytes: usize },
-    /// A value does not fit the access's width.
-    TooWide { value: u64, bits: usize },
-    /// The page is mapped without the right that is needed.
-    Forbidden { va: VirtAddr, right: &'static str },
-    /// The access was tried, and the memory system refused it.
-    Aborted { va: VirtAddr, syndrome: u64 },
-    /// A number is larger than the command takes.
-    TooLarge { value: u64, limit: u64 },
-    /// All timers are armed.
-    Timer(TimerError),
-    /// Another core was asked in vain.
-    Call(CallError),
-    /// A core that did not come at boot cannot be called.
-    Come(ComeError),
-    /// What had to fail did not.
-    NoFault,
-    /// A step that was measured did not do what it is for.
-    Step { name: &'static str },
-    /// The console failed.
-    Output,
-}
+/// A command that takes no words and has no more to say.
+const PLAIN: Command = Command {
+    name: "",
+    arguments: "",
+    help: "",
+    run: no_command,
+    words: |_, _| {},
+    details: |_| Ok(()),
+};
 
-/// The first bytes of a word that was typed.
-#[derive(Clone, Copy)]
-struct ChoiceText {
-    bytes: [u8; 16],
-    len: usize,
-}
-
-impl ChoiceText {
-    fn new(word: &str) -> Self {
-        let mut text = Self {
-            bytes: [0; 16],
-            len: 0,
-        };
-        for (slot, byte) in text.bytes.iter_mut().zip(word.bytes()) {
-            *slot = byte;
-            text.len += 1;
-        }
-        text
-    }
-
-    fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..self.len).unwrap_or_default();
-        core::str::from_utf8(bytes).unwrap_or_default()
-    }
-}
-
-impl From<fmt::Error> for CommandError {
-    fn from(_: fmt::Error) -> Self {
-        Self::Output
-    }
-}
-
-impl From<NumberError> for CommandError {
-    fn from(error: NumberError) -> Self {
-        Self::Number(error)
-    }
-}
-
-impl From<BadTime> for CommandError {
-    fn from(error: BadTime) -> Self {
-        Self::Time(error)
-    }
-}
-
-impl From<TimerError> for CommandError {
-    fn from(error: TimerError) -> Self {
-        Self::Timer(error)
-    }
-}
-
-impl From<CallError> for CommandError {
-    fn from(error: CallError) -> Self {
-        Self::Call(error)
-    }
-}
-
-impl From<ComeError> for CommandError {
-    fn from(error: ComeError) -> Self {
-        Self::Come(error)
-    }
-}
-
-impl From<PagingError> for CommandError {
-    fn from(error: PagingError) -> Self {
-        Self::Paging(error)
-    }
-}
-
-impl fmt::Display for CommandError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage => f.write_str("wrong number of arguments"),
-            Self::Number(error) => error.fmt(f),
-            Self::Choice { given, expected } => {
-                write!(f, "`{}` is not one of {expected}", given.as_str())
-            }
-            Self::Time(error) => error.fmt(f),
-            Self::Paging(error) => error.fmt(f),
-            Self::Unaligned { va, bytes } => write!(f, "{va} is not a multiple of {bytes}"),
-            Self::TooWide { value, bits } => write!(f, "{value:#x} does not fit {bits} bits"),
-            Self::Forbidden { va, right } => write!(f, "{va} is mapped, but not {right}"),
-            Self::Aborted { va, syndrome } => {
-                let syndrome = crate::exception::syndrome::Syndrome::new(*syndrome);
-                write!(f, "{va}: {syndrome}")
-            }
-            Self::TooLarge { value, limit } => write!(f, "{value} is more than {limit}"),
-            Self::Timer(error) => error.fmt(f),
-            Self::Call(error) => error.fmt(f),
-            Self::Come(error) => error.fmt(f),
-            Self::NoFault => f.write_str("nothing was caught"),
-            Self::Step { name } => write!(f, "{name}: not what it should do"),
-            Self::Output => f.write_str("the console failed"),
-        }
-    }
+fn no_command(_: &[&str], _: &mut dyn Write) -> Result<(), CommandError> {
+    Ok(())
 }
 
 /// All commands, as `help` lists them.
@@ -181,144 +66,167 @@ static COMMANDS: &[Command] = &[
     Command {
         name: "help",
         arguments: "[COMMAND]",
-        help: "list the commands, or show one",
+        help: "list the commands, or explain one",
         run: help,
+        words: words::commands,
+        ..PLAIN
     },
     Command {
         name: "info",
-        arguments: "",
         help: "the machine, the entry, the memory",
         run: system::info,
+        ..PLAIN
     },
     Command {
         name: "mem",
-        arguments: "",
         help: "frames and heap: how much is free",
         run: memory::mem,
+        ..PLAIN
     },
     Command {
         name: "map",
-        arguments: "",
-        help: "the live address space, in runs of equal pages",
+        help: "the live address space, with names",
         run: memory::map,
+        details: memory::legend,
+        ..PLAIN
     },
     Command {
         name: "pt",
         arguments: "ADDRESS",
         help: "walk the page tables, level by level",
         run: memory::pt,
+        ..PLAIN
     },
     Command {
         name: "translate",
         arguments: "ADDRESS",
-        help: "translate by walk and by the AT instruction",
+        help: "translate by walk and by AT instruction",
         run: memory::translate,
+        ..PLAIN
     },
     Command {
         name: "peek",
         arguments: "ADDRESS [8|16|32|64]",
-        help: "read memory or a device register (default 64 bits)",
+        help: "read memory or a device register",
         run: memory::peek,
+        words: words::width_behind_one,
+        details: |out| writeln!(out, "  Without a width 64 bits are read."),
     },
     Command {
         name: "poke",
         arguments: "ADDRESS VALUE [8|16|32|64]",
-        help: "write memory or a device register: can bring the kernel down",
+        help: "write: can bring the kernel down",
         run: memory::poke,
+        words: words::width_behind_two,
+        details: |out| writeln!(out, "  Without a width 64 bits are written."),
     },
     Command {
         name: "cpus",
         arguments: "[call CORE]",
-        help: "each core: state, idle share, interrupts; call a core that did not come",
+        help: "each core: state, idle share, interrupts",
         run: cores::cpus,
+        words: words::call,
+        details: cores::cpus_details,
     },
     Command {
         name: "irq",
         arguments: "[release NUMBER]",
-        help: "interrupts, their owners, and how often on each core",
+        help: "interrupts: owners, counts on each core",
         run: cores::irq,
+        words: words::release,
+        details: cores::irq_details,
     },
     Command {
         name: "uptime",
-        arguments: "",
         help: "the time since the first instruction",
         run: cores::uptime,
+        ..PLAIN
     },
     Command {
         name: "sleep",
         arguments: "MILLISECONDS",
         help: "wait, with the core idle",
         run: cores::sleep,
+        details: cores::sleep_details,
+        ..PLAIN
     },
     Command {
         name: "echo-test",
         arguments: "COUNT [busy]",
-        help: "take so many bytes, whatever they are; show their CRC-32; `busy`: cores 1 to 3 loop",
+        help: "take bytes, show their CRC-32",
         run: cores::echo_test,
+        words: words::busy,
+        details: cores::echo_details,
     },
     Command {
         name: "shootdown",
         arguments: "[ROUNDS]",
-        help: "cores 1 to 3 use a page while core 0 changes it (10000)",
+        help: "cores use a page while core 0 changes it",
         run: shootdown::run,
+        details: shootdown::details,
+        ..PLAIN
     },
     Command {
         name: "soak",
         arguments: "SECONDS",
-        help: "all cores use everything at once; nothing may be lost",
+        help: "all cores use everything at once",
         run: soak::run,
+        details: soak::details,
+        ..PLAIN
     },
     Command {
         name: "numbers",
         arguments: "[ROUNDS]",
-        help: "what exceptions, calls and frames cost (1000)",
+        help: "what exceptions, calls and frames cost",
         run: numbers::run,
+        details: numbers::details,
+        ..PLAIN
     },
     Command {
         name: "fault",
-        arguments: fault::ARGUMENTS,
+        arguments: "KIND [CORE|all]",
         help: "provoke a fault and see it explained",
         run: fault::run,
+        words: fault::words,
+        details: fault::list,
     },
     Command {
         name: "log",
-        arguments: "",
         help: "show the boot log again",
         run: system::log,
+        ..PLAIN
     },
     Command {
         name: "watchdog",
         arguments: "[SECONDS|off]",
-        help: "reset the board when the shell hangs for 1 to 15 s",
+        help: "reset the board when the shell hangs",
         run: system::watchdog,
+        words: words::off,
+        details: system::watchdog_details,
     },
     Command {
         name: "reboot",
-        arguments: "",
         help: "reset the board",
         run: system::reboot,
+        ..PLAIN
     },
     Command {
         name: "halt",
-        arguments: "",
         help: "stop the board; ends the emulator",
         run: system::halt,
+        ..PLAIN
     },
 ];
 
 /// Reads lines and runs them, for ever.
 pub(super) fn run() -> ! {
-    let words = |before: &str, each: &mut dyn FnMut(&'static str)| {
-        if before.trim_ascii().is_empty() {
-            COMMANDS.iter().for_each(|command| each(command.name));
-        }
-    };
     let mut editor = LineEditor::new();
-    editor.ask_for_width(&mut Out);
+    // Before the first prompt: what waits for it on the line finds nothing behind it.
+    ask_for_width(&mut editor);
     editor.start(PROMPT, &mut Out);
     loop {
         let byte = console::read_byte();
-        match editor.feed(byte, &words, &mut Out) {
+        match editor.feed(byte, &words::behind, &mut Out) {
             Event::Pending => continue,
             Event::Line => {
                 execute(editor.line());
@@ -327,6 +235,15 @@ pub(super) fn run() -> ! {
             Event::Interrupt => {}
         }
         editor.start(PROMPT, &mut Out);
+        ask_for_width(&mut editor);
+    }
+}
+
+/// Asks the terminal how wide it is, unless input waits: a command that was piped in ahead may be one
+/// that takes the answer for its own, and no terminal may be there to give one.
+fn ask_for_width(editor: &mut LineEditor) {
+    if !console::has_received() {
+        editor.ask_for_width(&mut Out);
     }
 }
 
@@ -350,14 +267,17 @@ fn execute(line: &str) {
         let _ = writeln!(Out, "{name}: no such command; `help` lists them");
         return;
     };
+    let mut out = Interruptible::new();
     let result = if count > MAX_WORDS {
         Err(CommandError::Usage)
     } else {
-        (command.run)(arguments, &mut Out)
+        (command.run)(arguments, &mut out)
     };
-    if let Err(error) = result {
+    if let Err(error) = result.map_err(|error| out.cause(error)) {
         let _ = writeln!(Out, "{name}: {error}");
-        let _ = writeln!(Out, "usage: {} {}", command.name, command.arguments);
+        if error.is_of_usage() {
+            let _ = writeln!(Out, "usage: {}", Synopsis(command));
+        }
     }
 }
 
@@ -370,14 +290,16 @@ fn help(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
         [] => {
             for command in COMMANDS {
                 let synopsis = Synopsis(command);
-                writeln!(out, "  {synopsis:<39}  {}", command.help)?;
+                writeln!(out, "  {synopsis:<32} {}", command.help)?;
             }
+            writeln!(out, "Tab completes words; Ctrl-C ends what takes long.")?;
             Ok(())
         }
         [name] => match find(name) {
             Some(command) => {
-                writeln!(out, "usage: {} {}", command.name, command.arguments)?;
+                writeln!(out, "usage: {}", Synopsis(command))?;
                 writeln!(out, "  {}", command.help)?;
+                (command.details)(out)?;
                 Ok(())
             }
             None => Err(CommandError::Choice {
@@ -397,8 +319,12 @@ impl fmt::Display for Synopsis {
         let Command {
             name, arguments, ..
         } = self.0;
-        write!(f, "{name} {arguments}")?;
-        let used = name.len() + 1 + arguments.len();
+        let mut used = name.len();
+        f.write_str(name)?;
+        if !arguments.is_empty() {
+            write!(f, " {arguments}")?;
+            used += 1 + arguments.len();
+        }
         for _ in used..f.width().unwrap_or(0) {
             f.write_char(' ')?;
         }

@@ -6,12 +6,12 @@
 //! instructions both ways give the same number; on the board the clock's is nanoseconds.
 
 use core::arch::asm;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
-use super::CommandError;
+use super::progress::Progress;
+use super::{CommandError, number_from};
 use crate::addr::PhysAddr;
 use crate::arch::aarch64::probe::{self, Aborted};
-use crate::console::parse_u64;
 use crate::exception::syndrome::{Class, Syndrome};
 use crate::kernel::{cross, time};
 use crate::mm::frames::Order;
@@ -21,6 +21,8 @@ use crate::paging::{PagingError, PagingHandler};
 /// Rounds if none are given, and at most.
 const ROUNDS: u64 = 1000;
 const ROUNDS_MAX: u64 = 1_000_000;
+/// Rounds that are timed without a look at anything else.
+const BATCH: u64 = 1000;
 
 /// Frames that the allocator puts aside before one leaves, which is then merged.
 const PUT_ASIDE: usize = 16;
@@ -29,32 +31,43 @@ const HALVINGS: u64 = Order::COUNT as u64 - 1;
 /// More small blocks than this are not worked through, in frames.
 const DRAIN_MAX: usize = 1 << 14;
 
+/// What `help numbers` adds.
+pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
+    writeln!(
+        out,
+        "  ROUNDS is from 1 to {ROUNDS_MAX}; without: {ROUNDS}. Ctrl-C ends it."
+    )
+}
+
 /// `numbers [ROUNDS]`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     let rounds = match arguments {
         [] => ROUNDS,
-        [word] => parse_u64(word)?,
+        [word] => number_from(1, ROUNDS_MAX, word)?,
         _ => return Err(CommandError::Usage),
     };
-    if rounds == 0 || rounds > ROUNDS_MAX {
-        let (value, limit) = (rounds, ROUNDS_MAX);
-        return Err(CommandError::TooLarge { value, limit });
-    }
     // For the trace: a timer's interrupt.
     time::sleep_ns(1000)?;
+    let mut bench = Bench {
+        rounds,
+        measured: 0,
+        progress: Progress::new("numbers", STEPS * rounds, "rounds"),
+        out,
+    };
     let alone = breakpoint() && marked(breakpoint);
-    let exception = measure("exception", rounds, alone, breakpoint)?;
+    let exception = bench.measure("exception", alone, breakpoint)?;
     let mut calls = 0;
     let alone = one_call(&mut calls) && marked(|| one_call(&mut calls));
-    let call = measure("call", rounds, alone, || one_call(&mut calls))?;
+    let call = bench.measure("call", alone, || one_call(&mut calls))?;
     let alone = frame_pair() && marked(frame_pair);
-    let pair = measure("frames", rounds, alone, frame_pair)?;
+    let pair = bench.measure("frames", alone, frame_pair)?;
     let spare = Spare::drain()?;
     // A round of those has these pairs besides.
     let worst = spare
-        .measure(rounds)?
+        .measure(&mut bench)?
         .saturating_sub(pair * PUT_ASIDE as u64);
     drop(spare);
+    let out = bench.out;
     for (name, ns) in [
         ("exception and back", exception),
         ("call of core 1", call),
@@ -83,24 +96,46 @@ fn marked<R>(step: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Nanoseconds that `step` takes, which says each time whether it did what it is for, as `alone`
-/// says of the times before.
-#[inline(always)]
-fn measure(
-    name: &'static str,
+/// Steps that are measured, each for all rounds.
+const STEPS: u64 = 4;
+
+/// What measures.
+struct Bench<'a> {
+    /// Of each step.
     rounds: u64,
-    alone: bool,
-    mut step: impl FnMut() -> bool,
-) -> Result<u64, CommandError> {
-    let mut good = alone;
-    let start_ns = time::now_ns();
-    for _ in 0..rounds {
-        good &= step();
-    }
-    let took_ns = time::now_ns().saturating_sub(start_ns);
-    match good {
-        true => Ok(took_ns / rounds),
-        false => Err(CommandError::Step { name }),
+    /// Of the steps before.
+    measured: u64,
+    progress: Progress,
+    out: &'a mut dyn Write,
+}
+
+impl Bench<'_> {
+    /// Nanoseconds that `step` takes, which says each time whether it did what it is for, as `alone`
+    /// says of the times before.
+    #[inline(always)]
+    fn measure(
+        &mut self,
+        name: &'static str,
+        alone: bool,
+        mut step: impl FnMut() -> bool,
+    ) -> Result<u64, CommandError> {
+        let mut good = alone;
+        let mut took_ns = 0;
+        let mut done = 0;
+        while good && done < self.rounds {
+            let batch = BATCH.min(self.rounds - done);
+            let start_ns = time::now_ns();
+            // The first that fails is the last: each may have waited for a core that is silent.
+            good = (0..batch).all(|_| step());
+            took_ns += time::now_ns().saturating_sub(start_ns);
+            done += batch;
+            self.progress.at(self.measured + done, self.out)?;
+        }
+        self.measured += done;
+        match good {
+            true => Ok(took_ns / self.rounds),
+            false => Err(CommandError::Step { name }),
+        }
     }
 }
 
@@ -167,17 +202,12 @@ impl Spare {
     }
 
     /// Nanoseconds of a round: the worst allocation, the worst free, and as many pairs as lie ready.
-    fn measure(&self, rounds: u64) -> Result<u64, CommandError> {
+    fn measure(&self, bench: &mut Bench<'_>) -> Result<u64, CommandError> {
         let before = halvings();
-        let mut good = self.round::<false>() && self.round::<true>();
-        let start_ns = time::now_ns();
-        for _ in 0..rounds {
-            good &= self.round::<false>();
-        }
-        let took_ns = time::now_ns().saturating_sub(start_ns);
-        let expected = (rounds + 2) * HALVINGS;
-        match good && halvings() == before + expected {
-            true => Ok(took_ns / rounds),
+        let good = self.round::<false>() && self.round::<true>();
+        let ns = bench.measure("frames", good, || self.round::<false>())?;
+        match halvings() == before + (bench.rounds + 2) * HALVINGS {
+            true => Ok(ns),
             false => Err(CommandError::Step { name: "frames" }),
         }
     }

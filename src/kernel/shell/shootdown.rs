@@ -6,24 +6,27 @@
 //! the state was the same before and after they looked: it must be that of the state, or of the
 //! next one, whose call may be under way.
 
-use core::fmt::Write;
+use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::CommandError;
+use super::progress::Progress;
+use super::{CommandError, number_from};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::aarch64::probe::{self, Width};
 use crate::arch::aarch64::relax::relax;
 use crate::board::raspi3::CORES;
-use crate::console::parse_u64;
 use crate::kernel::jobs::{self, Jobs};
 use crate::kernel::time;
 use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
 use crate::mm::layout;
 use crate::paging::{PageSize, PagingError, PagingHandler, PagingResult};
 
-/// Rounds if none are given, and at most.
-const ROUNDS: u64 = 10_000;
+/// The most rounds that one may ask for.
 const ROUNDS_MAX: u64 = 100_000_000;
+/// If none are asked for: so many rounds or so long, whichever ends first. On an emulator that runs its
+/// cores at once a round takes a tenth of a second, on the board some microseconds.
+const DEFAULT_ROUNDS: u64 = 10_000;
+const DEFAULT_NS: u64 = 5_000_000_000;
 
 /// What core 0 has made of the page: the round times [`STATES`], plus one of these.
 const STATES: u64 = 4;
@@ -59,17 +62,46 @@ const fn number(state: u64) -> u64 {
     }
 }
 
+/// When to stop.
+#[derive(Clone, Copy)]
+struct Limit {
+    rounds: u64,
+    ns: u64,
+}
+
+/// What core 0 has done, and why it stopped before its limit, if it did.
+struct Changes {
+    rounds: u64,
+    result: Result<(), CommandError>,
+}
+
+/// What `help shootdown` adds.
+pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
+    let seconds = DEFAULT_NS / 1_000_000_000;
+    writeln!(
+        out,
+        "  Core 0 maps, moves, protects and unmaps the page; cores 1 to 3 must never"
+    )?;
+    writeln!(out, "  see what it was. ROUNDS is from 1 to {ROUNDS_MAX}.")?;
+    writeln!(
+        out,
+        "  Without: {DEFAULT_ROUNDS} rounds or {seconds} s. Ctrl-C ends it."
+    )
+}
+
 /// `shootdown [ROUNDS]`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
-    let rounds = match arguments {
-        [] => ROUNDS,
-        [word] => parse_u64(word)?,
+    let limit = match arguments {
+        [] => Limit {
+            rounds: DEFAULT_ROUNDS,
+            ns: DEFAULT_NS,
+        },
+        [word] => Limit {
+            rounds: number_from(1, ROUNDS_MAX, word)?,
+            ns: u64::MAX,
+        },
         _ => return Err(CommandError::Usage),
     };
-    if rounds > ROUNDS_MAX {
-        let (value, limit) = (rounds, ROUNDS_MAX);
-        return Err(CommandError::TooLarge { value, limit });
-    }
     STATE.store(UNMAPPED, Ordering::SeqCst);
     for tally in &TALLIES {
         tally.looks.store(0, Ordering::Relaxed);
@@ -78,10 +110,9 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     }
     let jobs = Jobs::on_all_others(look)?;
     let start_ns = time::now_ns();
-    let changed = change(rounds);
+    let Changes { rounds, result } = change(limit, out)?;
     let took_ms = time::now_ns().saturating_sub(start_ns) / 1_000_000;
     jobs.end()?;
-    changed?;
     let mut wrong = 0;
     for (core, tally) in TALLIES.iter().enumerate().skip(1) {
         let [looks, judged] =
@@ -90,15 +121,37 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         wrong += tally.wrong.load(Ordering::Relaxed);
     }
     writeln!(out, "{rounds} rounds in {took_ms} ms, {wrong} stale")?;
-    Ok(())
+    if result.is_ok() && rounds < limit.rounds {
+        let (all, seconds) = (limit.rounds, limit.ns / 1_000_000_000);
+        writeln!(
+            out,
+            "ended after {seconds} s; `shootdown {all}` takes as long as it takes"
+        )?;
+    }
+    result
 }
 
 /// Core 0: rounds of map, move, protect, unmap.
-fn change(rounds: u64) -> PagingResult {
+fn change(limit: Limit, out: &mut dyn Write) -> PagingResult<Changes> {
     let frames = [Frame::new()?, Frame::new()?];
     let page = Page(layout::SCRATCH);
     let [first, second] = frames.each_ref().map(|frame| frame.0);
-    (1..=rounds).try_for_each(|number| round(page.0, [first, second], number))
+    let mut progress = Progress::new("shootdown", limit.rounds, "rounds");
+    let end_ns = time::now_ns().saturating_add(limit.ns);
+    for rounds in 0..limit.rounds {
+        let mut result = progress.at(rounds, out);
+        if result.is_ok() {
+            result = round(page.0, [first, second], rounds + 1).map_err(CommandError::from);
+        }
+        if result.is_err() || time::now_ns() >= end_ns {
+            let rounds = rounds + u64::from(result.is_ok());
+            return Ok(Changes { rounds, result });
+        }
+    }
+    Ok(Changes {
+        rounds: limit.rounds,
+        result: Ok(()),
+    })
 }
 
 /// A frame, until it is dropped.

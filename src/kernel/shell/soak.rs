@@ -8,21 +8,21 @@
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::num::NonZeroU64;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::CommandError;
+use super::progress::Progress;
+use super::{CommandError, number_from};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::probe::{self, Width};
 use crate::board::raspi3::CORES;
-use crate::console::parse_u64;
 use crate::kernel::jobs::{self, Jobs};
-use crate::kernel::timers::{TimerError, TimerId};
 use crate::kernel::{console, cross, time};
 use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
 use crate::mm::{heap, layout};
 use crate::paging::PagingHandler;
 
+/// Eleven days.
 const SECONDS_MAX: u64 = 1_000_000;
 /// Frames that a core holds at most.
 const FRAMES: usize = 16;
@@ -36,9 +36,6 @@ const PAGES: usize = 4;
 const MOVES: usize = 8;
 const TICK_NS: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();
 const PRINT_NS: u64 = 2_000_000_000;
-
-/// Whether core 0 has worked for long enough; the others are asked to end then.
-static IS_OVER: AtomicBool = AtomicBool::new(false);
 
 /// What a core did.
 struct Tally {
@@ -117,51 +114,53 @@ impl fmt::Display for Memory {
     }
 }
 
+/// What `help soak` adds.
+pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
+    writeln!(
+        out,
+        "  Timers, calls, frames, heap, the map and the console; nothing may be lost."
+    )?;
+    writeln!(
+        out,
+        "  SECONDS is from 1 to {SECONDS_MAX}. Ctrl-C ends it, with the same report."
+    )
+}
+
 /// `soak SECONDS`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     let [word] = arguments else {
         return Err(CommandError::Usage);
     };
-    let seconds = parse_u64(word)?;
-    if seconds > SECONDS_MAX {
-        let (value, limit) = (seconds, SECONDS_MAX);
-        return Err(CommandError::TooLarge { value, limit });
-    }
+    let seconds = number_from(1, SECONDS_MAX, word)?;
     grow_heap();
     for counter in TALLIES.iter().flat_map(Tally::counts) {
         counter.store(0, Ordering::Relaxed);
     }
     let before = Memory::now();
     let missed = core::array::from_fn(time::missed);
-    let duration_ns = seconds * 1_000_000_000;
-    IS_OVER.store(false, Ordering::Relaxed);
     let jobs = Jobs::on_all_others(work)?;
-    let end = Alarm::after(duration_ns, |_| IS_OVER.store(true, Ordering::Relaxed), 0)?;
-    work(0);
-    drop(end);
+    let start_ns = time::now_ns();
+    let interrupted = work_here(seconds, out);
+    let duration_ns = time::now_ns().saturating_sub(start_ns);
     let ended = jobs.end();
     report(out, duration_ns, before, missed)?;
-    Ok(ended?)
+    ended?;
+    interrupted
 }
 
-/// A timer, until it is dropped.
-struct Alarm(TimerId);
-
-impl Alarm {
-    fn after(ns: u64, routine: fn(usize), argument: usize) -> Result<Self, TimerError> {
-        time::arm(ns, None, routine, argument).map(Self)
-    }
-}
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        time::cancel(self.0);
-    }
-}
-
-/// Whether the running core is to work on.
-fn may_go_on() -> bool {
-    jobs::may_go_on() && !IS_OVER.load(Ordering::Relaxed)
+/// Core 0: works for so long, and says how long it has.
+fn work_here(seconds: u64, out: &mut dyn Write) -> Result<(), CommandError> {
+    let start_ns = time::now_ns();
+    let mut progress = Progress::new("soak", seconds, "s");
+    let mut result = Ok(());
+    work_while(0, || {
+        let done = time::now_ns().saturating_sub(start_ns) / 1_000_000_000;
+        if done < seconds {
+            result = progress.at(done, out);
+        }
+        done < seconds && result.is_ok()
+    });
+    result
 }
 
 /// Once as much heap at a time as all cores will have: afterwards it must not grow.
@@ -215,8 +214,13 @@ impl Random {
     }
 }
 
-/// What a core does until the end.
+/// What cores 1 to 3 do until they are asked to end.
 fn work(core: usize) {
+    work_while(core, jobs::may_go_on);
+}
+
+/// What a core does as long as `may_go_on` says so.
+fn work_while(core: usize, mut may_go_on: impl FnMut() -> bool) {
     let tally = tally(core);
     let tick = time::arm(TICK_NS.get(), Some(TICK_NS), tick, core);
     let mut random = Random(0x5717_0000_0000_0001 + core as u64);

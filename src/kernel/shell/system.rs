@@ -1,11 +1,10 @@
 //! Commands about the machine as a whole.
 #![forbid(unsafe_code)]
 
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
-use super::{CommandError, no_arguments};
+use super::{CommandError, no_arguments, number_from};
 use crate::board::raspi3;
-use crate::console::parse_u64;
 use crate::drivers::watchdog::Ticks;
 use crate::kernel::ending::{End, end};
 use crate::kernel::record::boot_record;
@@ -48,9 +47,11 @@ pub(super) fn watchdog(arguments: &[&str], out: &mut dyn Write) -> Result<(), Co
             writeln!(out, "off")?;
         }
         [word] => {
-            let seconds = parse_u64(word)?;
-            Ticks::from_seconds(seconds)?;
+            let seconds = number_from(1, Ticks::MAX_SECONDS.into(), word)?;
             writeln!(out, "armed: {seconds} s without the shell reset the board")?;
+            if machine::is_qemu() {
+                writeln!(out, "but this is QEMU, which does not count: it resets now")?;
+            }
             // An emulator may take the reset at once.
             console::flush();
             watchdog::arm(seconds)?;
@@ -58,6 +59,16 @@ pub(super) fn watchdog(arguments: &[&str], out: &mut dyn Write) -> Result<(), Co
         _ => return Err(CommandError::Usage),
     }
     Ok(())
+}
+
+/// What `help watchdog` adds.
+pub(super) fn watchdog_details(out: &mut dyn Write) -> fmt::Result {
+    let most = Ticks::MAX_SECONDS;
+    writeln!(
+        out,
+        "  SECONDS is from 1 to {most}. Without arguments: whether it is armed."
+    )?;
+    writeln!(out, "  QEMU's resets at once, whatever the time.")
 }
 
 fn watchdog_state(out: &mut dyn Write) -> Result<(), CommandError> {

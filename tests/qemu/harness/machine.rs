@@ -31,6 +31,8 @@ const TICK: Duration = Duration::from_millis(5);
 #[derive(Default)]
 struct Record {
     output: Vec<u8>,
+    /// The same with its carriage returns, for a terminal.
+    raw: Vec<u8>,
     complaints: Vec<u8>,
     /// Set once nothing more can come: QEMU's status, or none if the time limit ended it.
     ended: Option<Option<ExitStatus>>,
@@ -52,14 +54,13 @@ impl Shared {
 fn read_into(
     shared: &Arc<Shared>,
     mut pipe: impl Read + Send + 'static,
-    place: fn(&mut Record) -> &mut Vec<u8>,
+    keep: fn(&mut Record, &[u8]),
 ) -> JoinHandle<()> {
     let shared = Arc::clone(shared);
     thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-            let bytes = buffer[..count].iter().filter(|byte| **byte != b'\r');
-            place(&mut shared.record()).extend(bytes);
+            keep(&mut shared.record(), &buffer[..count]);
             shared.news.notify_all();
         }
     })
@@ -121,8 +122,14 @@ impl Machine {
         let complaints = child.stderr.take().expect("a pipe");
         let shared = Arc::new(Shared::default());
         let readers = [
-            read_into(&shared, output, |record| &mut record.output),
-            read_into(&shared, complaints, |record| &mut record.complaints),
+            read_into(&shared, output, |record, bytes| {
+                let kept = bytes.iter().filter(|byte| **byte != b'\r');
+                record.output.extend(kept);
+                record.raw.extend(bytes);
+            }),
+            read_into(&shared, complaints, |record, bytes| {
+                record.complaints.extend(bytes)
+            }),
         ];
         let watcher = watch(&shared, child, Instant::now() + limit, readers);
         Self {
@@ -220,6 +227,11 @@ impl Machine {
     /// Where a debugger connects.
     pub(crate) fn gdb_socket(&self) -> PathBuf {
         self.folder.path().join("gdb")
+    }
+
+    /// All that was sent, byte by byte.
+    pub(crate) fn raw(&self) -> Vec<u8> {
+        self.shared.record().raw.clone()
     }
 
     /// All that was printed.

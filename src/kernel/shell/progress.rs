@@ -1,0 +1,126 @@
+//! Commands that take their time: they tell once a second how far they are, and Ctrl-C ends them.
+//!
+//! 1. A command that loops calls [`Progress::at`] in its loop and leaves with its error: whatever it has
+//!    begun, taken or mapped is undone by guards on that way too.
+//! 2. A command that only prints ends by the error of its writer, [`Interruptible`], behind a whole line.
+//!
+//! # Decisions
+//! Ctrl-C stays among the bytes that were typed until a command acts on it: one that ends by itself
+//! leaves it to the prompt. What was typed ahead, before and behind it, waits for the prompt. A queue
+//! that is full takes no byte in, Ctrl-C neither: a kilobyte typed ahead makes a command deaf.
+#![forbid(unsafe_code)]
+
+use core::fmt::{self, Write};
+
+use super::CommandError;
+use crate::kernel::console::{self, Out};
+use crate::kernel::time;
+
+/// Between two reports.
+const REPORT_NS: u64 = 1_000_000_000;
+
+/// How often the console is looked at while it is polled.
+const POLL_NS: u64 = 20_000_000;
+
+/// How far a command is.
+pub(super) struct Progress {
+    name: &'static str,
+    /// How much there is to do.
+    total: u64,
+    unit: &'static str,
+    next_report_ns: u64,
+}
+
+impl Progress {
+    /// Of command `name`, which has `total` to do, counted in `unit`.
+    pub(super) fn new(name: &'static str, total: u64, unit: &'static str) -> Self {
+        Self {
+            name,
+            total,
+            unit,
+            next_report_ns: time::now_ns().saturating_add(REPORT_NS),
+        }
+    }
+
+    /// Says that so much is done, once a second.
+    ///
+    /// # Errors
+    /// [`CommandError::InterruptedAfter`] if Ctrl-C came.
+    pub(super) fn at(&mut self, done: u64, out: &mut dyn Write) -> Result<(), CommandError> {
+        let unit = self.unit;
+        if console::is_interrupted() && console::take_interrupt() {
+            return Err(CommandError::InterruptedAfter { done, unit });
+        }
+        let told = self.tell(done, out);
+        told.map_err(|_| CommandError::InterruptedAfter { done, unit })
+    }
+
+    /// Says that so much is done, once a second, and leaves Ctrl-C alone.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub(super) fn tell(&mut self, done: u64, out: &mut dyn Write) -> fmt::Result {
+        let Self {
+            name, total, unit, ..
+        } = *self;
+        let now_ns = time::now_ns();
+        if now_ns < self.next_report_ns {
+            return Ok(());
+        }
+        // As many seconds further as have passed.
+        let late_ns = now_ns.saturating_sub(self.next_report_ns);
+        self.next_report_ns = now_ns.saturating_add(REPORT_NS - late_ns % REPORT_NS);
+        writeln!(out, "{name}: {done} of {total} {unit}")
+    }
+
+    /// Waits with the core idle until `deadline_ns`, until the next report is due, or until `done` says
+    /// so after a byte came in. Returns early for Ctrl-C.
+    ///
+    /// # Errors
+    /// [`CommandError::Timer`].
+    pub(super) fn wait(
+        &self,
+        deadline_ns: u64,
+        done: impl Fn() -> bool,
+    ) -> Result<(), CommandError> {
+        let mut until_ns = deadline_ns.min(self.next_report_ns);
+        if !console::interrupts_come() {
+            until_ns = until_ns.min(time::now_ns().saturating_add(POLL_NS));
+        }
+        time::sleep_unless(until_ns, done)?;
+        Ok(())
+    }
+}
+
+/// The console, for one command: fails behind the line during which Ctrl-C came, once. What the command
+/// has to say about what it did goes through.
+pub(super) struct Interruptible {
+    is_interrupted: bool,
+}
+
+impl Interruptible {
+    pub(super) const fn new() -> Self {
+        Self {
+            is_interrupted: false,
+        }
+    }
+
+    /// What the command's `error` was, if it was this writer's.
+    pub(super) fn cause(&self, error: CommandError) -> CommandError {
+        match error {
+            CommandError::Output if self.is_interrupted => CommandError::Interrupted,
+            error => error,
+        }
+    }
+}
+
+impl Write for Interruptible {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        Out.write_str(text)?;
+        if text.ends_with('\n') && console::is_interrupted() && console::take_interrupt() {
+            self.is_interrupted = true;
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
+}
