@@ -56,14 +56,17 @@ global_asm!(
     RECORD_SCTLR = const offset_of!(BootRecord, sctlr),
 );
 
+/// The UART's divisor in 64ths, to the nearest (DDI 0183 3.3.6): 48 MHz / (16 * 115200) = 26 + 3/64.
+const UART_SIXTY_FOURTHS: u32 =
+    (4 * raspi3::UART_CLOCK_HZ + raspi3::CONSOLE_BAUD / 2) / raspi3::CONSOLE_BAUD;
+
 global_asm!(
     include_str!("../../boot/early.S"),
     VECTOR_ALIGNMENT = const VECTOR_ALIGNMENT,
     UART0 = const raspi3::UART0.as_usize(),
     GPIO = const raspi3::GPIO.as_usize(),
-    // 48 MHz / (16 * 115200) = 26 + 3/64: see `raspi3::UART_CLOCK_HZ`.
-    UART_IBRD = const raspi3::UART_CLOCK_HZ / (16 * raspi3::CONSOLE_BAUD),
-    UART_FBRD = const (raspi3::UART_CLOCK_HZ * 4 / raspi3::CONSOLE_BAUD) % 64,
+    UART_IBRD = const UART_SIXTY_FOURTHS / 64,
+    UART_FBRD = const UART_SIXTY_FOURTHS % 64,
     EXIT_EARLY = const ExitCode::EarlyException as u64,
 );
 

@@ -108,7 +108,7 @@ impl<P> Pl011<P> {
     }
 }
 
-/// The three steps in which [`Serial::init`] sets the UART up, in this order. All whole values: the reset
+/// The steps in which [`Serial::init`] sets the UART up, in this order. All whole values: the reset
 /// values of these registers say nothing worth keeping.
 impl<P: Port> Pl011<P> {
     /// Stops the line and masks all interrupts, after what is still being sent. What has come in so far
@@ -117,31 +117,44 @@ impl<P: Port> Pl011<P> {
         self.wait_idle();
         self.port.write_imsc(0);
         self.port.write_cr(0);
+        self.port.write_icr(INTERRUPTS::ALL.val(0x7ff).value);
         match LCR_H::FEN.is_set(self.port.read_lcr_h()) {
             true => QUEUE_DEPTH as usize,
             false => 1,
         }
     }
 
-    /// Empties the queues, forgets interrupts, and sets the speed; the format is lost. The UART is off.
+    /// Empties the queues and sets the speed; the format is lost. The UART is off.
     fn reset(&self, divisor: Divisor) {
         // Switching the queues off empties them.
         self.port.write_lcr_h(0);
-        self.port.write_icr(INTERRUPTS::ALL.val(0x7ff).value);
         self.port
             .write_ibrd(IBRD::BAUD_DIVINT.val(divisor.integer()).value);
         self.port
             .write_fbrd(FBRD::BAUD_DIVFRAC.val(divisor.fraction()).value);
     }
 
-    /// Sets the format and the queues, and lets the line work, both ways.
-    fn switch_on(&self, queues: Queues) {
+    /// The byte that came just when the queues were switched, if one did: it was emptied out, but its
+    /// interrupt stands, and DR shows it. So it is where the line is never off; a UART that is off as long
+    /// as this one has no such interrupt.
+    fn emptied_out(&self) -> Option<u8> {
+        let came = Interrupts::RECEIVE.bits() & self.port.read_ris() != 0;
+        let is_gone = FR::RXFE.is_set(self.port.read_fr());
+        (came && is_gone).then(|| DR::DATA.read(self.port.read_dr()) as u8)
+    }
+
+    /// Sets format and queues.
+    fn set_format(&self, queues: Queues) {
         let fen = match queues {
             Queues::On => LCR_H::FEN::SET,
             Queues::Off => LCR_H::FEN::CLEAR,
         };
         // After the divisors: the three are one register inside, loaded by a write to this one.
         self.port.write_lcr_h((LCR_H::WLEN::EightBits + fen).value);
+    }
+
+    /// Lets the line work, both ways.
+    fn switch_on(&self) {
         let enable = CR::UARTEN::SET + CR::TXE::SET + CR::RXE::SET;
         self.port.write_cr(enable.value);
     }

@@ -61,6 +61,8 @@ struct State {
     ifls: u32,
     imsc: u32,
     ris: u32,
+    /// What DR shows when the queue is empty: the byte that switching the queues has emptied out.
+    emptied_out: Option<u16>,
     /// If the other side waits for room, and asks neither the clock nor CR: for how long there must be.
     delay_bits: Option<u32>,
 }
@@ -255,7 +257,11 @@ impl State {
 impl Port for &Model {
     fn read_dr(&self) -> u32 {
         let state = &mut *self.access();
-        let word = state.receive.pop_front().expect("read of an empty queue");
+        let word = state
+            .receive
+            .pop_front()
+            .or_else(|| state.emptied_out.take());
+        let word = word.expect("read of an empty queue");
         if state.receive.len() < state.receive_level() {
             state.ris &= !RX;
         }
@@ -306,7 +312,7 @@ impl Port for &Model {
         let state = &mut *self.access();
         state.must_be_off();
         if (state.lcr_h ^ value) & FEN != 0 {
-            state.receive.clear();
+            state.emptied_out = state.receive.drain(..).next();
             state.transmit.clear();
         }
         state.lcr_h = value;
@@ -322,6 +328,10 @@ impl Port for &Model {
 
     fn write_imsc(&self, value: u32) {
         self.access().imsc = value;
+    }
+
+    fn read_ris(&self) -> u32 {
+        self.access().ris
     }
 
     fn read_mis(&self) -> u32 {

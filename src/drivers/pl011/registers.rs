@@ -72,7 +72,7 @@ register_structs! {
         (0x30 => pub(super) cr: ReadWrite<u32, CR::Register>),
         (0x34 => pub(super) ifls: ReadWrite<u32, IFLS::Register>),
         (0x38 => pub(super) imsc: ReadWrite<u32, INTERRUPTS::Register>),
-        (0x3c => ris: ReadOnly<u32, INTERRUPTS::Register>),
+        (0x3c => pub(super) ris: ReadOnly<u32, INTERRUPTS::Register>),
         (0x40 => pub(super) mis: ReadOnly<u32, INTERRUPTS::Register>),
         (0x44 => pub(super) icr: WriteOnly<u32, INTERRUPTS::Register>),
         (0x48 => dmacr: ReadWrite<u32>),
@@ -105,6 +105,8 @@ pub trait Port {
     fn write_ifls(&self, value: u32);
     /// Writes IMSC.
     fn write_imsc(&self, value: u32);
+    /// Reads RIS.
+    fn read_ris(&self) -> u32;
     /// Reads MIS.
     fn read_mis(&self) -> u32;
     /// Writes ICR.
@@ -150,6 +152,10 @@ impl Port for Mmio<Registers> {
 
     fn write_imsc(&self, value: u32) {
         self.imsc.set(value);
+    }
+
+    fn read_ris(&self) -> u32 {
+        self.ris.get()
     }
 
     fn read_mis(&self) -> u32 {

@@ -119,15 +119,28 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
     /// 3. An emulator's line is never off, and its other side waits for room: so more comes than the device
     ///    can hold, one byte for each that is read. Such a line needs no queue, and would lose the byte that
     ///    comes just when it is switched on: it stays off.
+    /// 4. If nothing came until just then, the first byte may: it is looked for where it was emptied out.
     pub fn init(&mut self, divisor: Divisor) {
         let room = self.uart.switch_off();
         self.unmasked = Interrupts::empty();
         let waiting = self.take_in();
         self.uart.reset(divisor);
+        self.take_emptied_out();
         let late = self.take_in_late(waiting);
         let never_off = waiting > room + 1 || late > 1;
         self.uart
-            .switch_on(if never_off { Queues::Off } else { Queues::On });
+            .set_format(if never_off { Queues::Off } else { Queues::On });
+        self.take_emptied_out();
+        self.uart.switch_on();
+    }
+
+    /// Takes the byte that the device lost when its queues were switched.
+    fn take_emptied_out(&mut self) {
+        if self.received.room() > 0
+            && let Some(byte) = self.uart.emptied_out()
+        {
+            self.accept(byte);
+        }
     }
 
     /// Takes what comes although the line is stopped, and says how much, or that it is more than one byte.
