@@ -184,10 +184,9 @@ fn core(number: usize) -> Core {
 
 /// An IRQ on this core: serves all that is pending.
 ///
-/// The interrupted code may have a read of some device under way: the barrier comes before the first
-/// access here (BCM2835 ARM Peripherals, 1.3).
+/// The barrier between what the interrupted code was reading and the first access here is in the
+/// vectors (arch/aarch64/exception.S).
 pub(super) fn handle() {
-    cpu::device_barrier();
     let here = cpu::number();
     let pending = LOCAL.pending(core(here));
     let mut served = false;

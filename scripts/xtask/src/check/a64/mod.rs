@@ -3,8 +3,8 @@
 //! Owns every mask that tells one class of instructions from another. The masks are worked out from
 //! the encoding tables of the Arm Architecture Reference Manual for A-profile (DDI 0487), section
 //! C4.1 "A64 instruction set encoding"; each function names the table (encoding class) it stands
-//! on. `memory` holds loads and stores, `flow` branches and PC-relative addresses, this file the
-//! rest.
+//! on. `memory` holds loads and stores, `flow` branches and PC-relative addresses, `system` barriers,
+//! system registers and maintenance, this file the rest.
 //!
 //! # Decisions
 //!
@@ -15,8 +15,10 @@
 
 mod flow;
 mod memory;
+mod system;
 
 pub(super) use flow::Flow;
+pub(super) use system::{System, SystemRegister};
 
 /// One A64 instruction word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ mod elf;
 mod errata;
 mod hints;
 mod linker;
+mod order;
 mod parts;
 mod program;
 #[cfg(test)]
@@ -42,6 +43,8 @@ pub(super) fn check(file: &[u8], policy: Policy835769) -> Result<Vec<Report>, El
     Ok(vec![
         early::check(&program),
         linker::check_thunks(&program),
+        order::check(&program),
+        order::check_places(&program),
         errata::check_843419(&program),
         multiply_accumulate,
         hints::check_isb(&program),

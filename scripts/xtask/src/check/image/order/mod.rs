@@ -1,0 +1,193 @@
+//! The order of barriers and maintenance: what an emulator, which has no stale line and no second core's view,
+//! never misses.
+//!
+//! Two kinds of rules. This file has those of an instruction, wherever it stands: a write to a translation
+//! register is synchronised before anything relies on it, maintenance is waited for, an event is sent after
+//! what it announces, a counter is not read early (DDI 0487 B2.3, D8.16, D12.1). `places` has those of certain
+//! places: how the MMU is turned on, what EL3 does first, which registers are written whole.
+//!
+//! # Decisions
+//!
+//! A rule follows every way that control can take, through calls and back to each caller. That a value is
+//! right, and a range whole, is not to be seen here: tests compare registers, and the driver's own tests the
+//! rest.
+
+#![forbid(unsafe_code)]
+
+mod places;
+mod walk;
+
+use super::program::Program;
+use crate::check::a64::{Instruction, System, SystemRegister};
+use crate::check::report::{Report, Violation};
+use walk::{AtTheEnd, Met, Walk};
+
+pub(in crate::check) use places::check as check_places;
+
+const SCTLR: [SystemRegister; 3] = [
+    SystemRegister::new(3, 0, 1, 0, 0),
+    SystemRegister::new(3, 4, 1, 0, 0),
+    SystemRegister::new(3, 6, 1, 0, 0),
+];
+/// TTBR0_EL1, TTBR1_EL1, TCR_EL1, MAIR_EL1.
+const TRANSLATION: [SystemRegister; 4] = [
+    SystemRegister::new(3, 0, 2, 0, 0),
+    SystemRegister::new(3, 0, 2, 0, 1),
+    SystemRegister::new(3, 0, 2, 0, 2),
+    SystemRegister::new(3, 0, 10, 2, 0),
+];
+/// CNTPCT_EL0, CNTVCT_EL0.
+const COUNTERS: [SystemRegister; 2] = [
+    SystemRegister::new(3, 3, 14, 0, 1),
+    SystemRegister::new(3, 3, 14, 0, 2),
+];
+
+/// The sections of assembly, in which every wait stands before a function's end. Functions of Rust may leave it to
+/// whoever calls them.
+const ASSEMBLY: [&str; 3] = [".park", ".init", ".early"];
+
+/// Who may invalidate for one core alone: who comes, and who gives something up that no other core has.
+const LOCAL_MAINTENANCE: [&str; 6] = [
+    "leave_to_el1",
+    "leave_caches",
+    "enable_mmu_and_enter_kernel",
+    "secondary_start",
+    "give_up_low_half",
+    "kernel_secondary",
+];
+
+/// How far before the read of a counter its ISB may stand.
+const COUNTER_DISTANCE: u64 = 6;
+
+/// Checks every instruction that has a rule of its own.
+pub(in crate::check) fn check(program: &Program) -> Report {
+    let walk = Walk::new(program);
+    let mut count = 0;
+    let mut violations = Vec::new();
+    for section in program.executable_sections() {
+        let at_the_end = match ASSEMBLY.contains(&section.name.as_str()) {
+            true => AtTheEnd::Forbidden,
+            false => AtTheEnd::Allowed,
+        };
+        for (address, word) in program.instructions(&section.range()) {
+            let Some(system) = word.system() else {
+                continue;
+            };
+            count += 1;
+            let rule = broken_rule(program, &walk, address, system, at_the_end);
+            violations.extend(rule.map(|rule| Violation {
+                place: program.describe(address),
+                rule,
+            }));
+        }
+    }
+    Report {
+        name: "order",
+        counted: format!("{count} system instructions"),
+        violations,
+    }
+}
+
+/// The rule that the instruction at `address` breaks.
+fn broken_rule(
+    program: &Program,
+    walk: &Walk<'_>,
+    address: u64,
+    system: System,
+    at_the_end: AtTheEnd,
+) -> Option<String> {
+    let from_here = |at_the_end, judge: fn(Instruction) -> Met| {
+        walk.first_forbidden(address + 4, at_the_end, judge)
+    };
+    let told = |rule: &str, place: u64| format!("{rule}: see {}", program.describe(place));
+    match system {
+        System::Write(register) if SCTLR.contains(&register) => {
+            let place = from_here(AtTheEnd::Forbidden, until_isb_at_once)?;
+            Some(told("SCTLR is written without an isb behind it", place))
+        }
+        System::Write(register) if TRANSLATION.contains(&register) => {
+            from_here(AtTheEnd::Forbidden, until_isb)
+                .map(|place| told("a translation register is written without an isb before what relies on it", place))
+        }
+        System::TlbiLocal | System::TlbiBroadcast | System::IcLocal | System::IcBroadcast => {
+            local_maintenance(program, address, system)
+                .or_else(|| {
+                    from_here(at_the_end, until_dsb)
+                        .map(|place| told("maintenance that no dsb waits for", place))
+                })
+                .or_else(|| (system == System::TlbiBroadcast).then(|| published(program, walk, address))?)
+        }
+        System::DcInvalidate | System::DcCleanInvalidate => from_here(AtTheEnd::Forbidden, until_dsb)
+            .map(|place| told("cache maintenance that no dsb waits for", place)),
+        System::DcClean => Some(
+            "`dc cvac` or `cvau` may lose what another core writes (Cortex-A53 erratum 855873): `dc civac`".into(),
+        ),
+        System::Sev => {
+            let before = program.instruction(address - 4);
+            let is_dsb = before.is_some_and(Instruction::is_dsb);
+            (!is_dsb).then(|| "an event without a dsb between it and what it announces".into())
+        }
+        System::Read(register) if COUNTERS.contains(&register) => {
+            let mut before = (1..=COUNTER_DISTANCE).map(|words| address - 4 * words);
+            let isb = before.any(|place| program.instruction(place).is_some_and(Instruction::is_isb));
+            (!isb).then(|| "a counter is read without an isb before it: it may be read early".into())
+        }
+        _ => None,
+    }
+}
+
+/// Until an ISB nothing relies on what was written: no invalidation, no MMU, no way out.
+fn until_isb(word: Instruction) -> Met {
+    match word.system() {
+        Some(System::Isb) => Met::Wanted,
+        Some(System::TlbiLocal | System::TlbiBroadcast) => Met::Forbidden,
+        Some(System::Write(register)) if SCTLR.contains(&register) => Met::Forbidden,
+        _ => Met::Nothing,
+    }
+}
+
+/// A level's own MMU or caches change: what follows may only prepare the way on.
+fn until_isb_at_once(word: Instruction) -> Met {
+    match until_isb(word) {
+        Met::Nothing if word.is_load_store() || word.is_branch() => Met::Forbidden,
+        met => met,
+    }
+}
+
+/// Until a DSB maintenance is not done: an ISB waits for nothing, and neither the MMU nor an event may come.
+fn until_dsb(word: Instruction) -> Met {
+    match word.system() {
+        Some(System::Dsb) => Met::Wanted,
+        Some(System::Isb | System::Sev) => Met::Forbidden,
+        Some(System::Write(register)) if SCTLR.contains(&register) => Met::Forbidden,
+        _ => Met::Nothing,
+    }
+}
+
+/// Invalidation for one core alone, where others may hold the same.
+fn local_maintenance(program: &Program, address: u64, system: System) -> Option<String> {
+    if !matches!(system, System::TlbiLocal | System::IcLocal) {
+        return None;
+    }
+    let function = program.function_at(address);
+    let name = function.map_or("", |function| function.name.as_str());
+    let may = LOCAL_MAINTENANCE
+        .iter()
+        .any(|allowed| name.ends_with(allowed));
+    (!may).then(|| "maintenance for this core alone: others may hold what it invalidates".into())
+}
+
+/// What is invalidated for all was written before: a DSB on every way from the function's start.
+fn published(program: &Program, walk: &Walk<'_>, address: u64) -> Option<String> {
+    let start = program.function_at(address)?.range.start;
+    let until = |word: Instruction| match word.system() {
+        Some(System::Dsb) => Met::Wanted,
+        Some(System::TlbiBroadcast) => Met::Forbidden,
+        _ => Met::Nothing,
+    };
+    let place = walk.first_forbidden(start, AtTheEnd::Allowed, until)?;
+    (place == address).then(|| "invalidated for all without a dsb after what was written".into())
+}
+
+#[cfg(test)]
+mod tests;

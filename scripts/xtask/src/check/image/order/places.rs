@@ -1,0 +1,273 @@
+//! What certain places of the boot and of the vectors must have, and in which order.
+//!
+//! Sources: DDI 0487 D8.2 (enabling the MMU), D24.2 (the registers that a reset leaves unknown); Cortex-A53
+//! DDI 0500 4.3.66 and 4.3.67 (ACTLR, CPUECTLR); BCM2835 ARM Peripherals 1.3 (two devices).
+
+#![forbid(unsafe_code)]
+
+use super::walk::{AtTheEnd, Met, Walk};
+use crate::check::a64::{Instruction, System, SystemRegister};
+use crate::check::image::program::{Function, Program};
+use crate::check::report::{Report, Violation};
+
+/// The labels behind which the high half is entered: before each the MMU is turned on.
+const HIGH_ENTRIES: [&str; 2] = ["enter_high_half", "secondary_enters_high_half"];
+/// Where the boot is left to EL1, from whatever level.
+const LEAVE: &str = "leave_to_el1";
+/// Where it begins at EL3.
+const AT_EL3: &str = "at_el3";
+/// Writes back what a loader's caches hold.
+const LEAVE_CACHES: &str = "leave_caches";
+/// Writes the tables with the caches off.
+const BOOT_TABLES: &str = "init_kernel_pt";
+/// Saves what an exception interrupted, and its handler.
+const SAVE_FRAME: &str = "save_frame";
+const HANDLER: &str = "kernel_exception";
+
+const SCTLR_EL1: SystemRegister = SystemRegister::new(3, 0, 1, 0, 0);
+const CPUECTLR_EL1: SystemRegister = SystemRegister::new(3, 1, 15, 2, 1);
+
+/// What is unknown after a reset, or a loader's, and is written whole on the way to EL1.
+const WRITTEN: [(SystemRegister, &str); 29] = [
+    (SystemRegister::new(3, 6, 12, 0, 0), "VBAR_EL3"),
+    (SystemRegister::new(3, 6, 1, 0, 0), "SCTLR_EL3"),
+    (SystemRegister::new(3, 6, 1, 1, 0), "SCR_EL3"),
+    (SystemRegister::new(3, 6, 1, 3, 1), "MDCR_EL3"),
+    (SystemRegister::new(3, 6, 1, 1, 2), "CPTR_EL3"),
+    (SystemRegister::new(3, 6, 1, 0, 1), "ACTLR_EL3"),
+    (SystemRegister::new(3, 6, 4, 0, 0), "SPSR_EL3"),
+    (SystemRegister::new(3, 6, 4, 0, 1), "ELR_EL3"),
+    (CPUECTLR_EL1, "CPUECTLR_EL1"),
+    (SystemRegister::new(3, 1, 11, 0, 2), "L2CTLR_EL1"),
+    (SystemRegister::new(3, 3, 14, 0, 0), "CNTFRQ_EL0"),
+    (SystemRegister::new(3, 4, 1, 0, 1), "ACTLR_EL2"),
+    (SystemRegister::new(3, 4, 12, 0, 0), "VBAR_EL2"),
+    (SystemRegister::new(3, 4, 1, 0, 0), "SCTLR_EL2"),
+    (SystemRegister::new(3, 4, 1, 1, 0), "HCR_EL2"),
+    (SystemRegister::new(3, 4, 14, 1, 0), "CNTHCTL_EL2"),
+    (SystemRegister::new(3, 4, 14, 0, 3), "CNTVOFF_EL2"),
+    (SystemRegister::new(3, 4, 1, 1, 2), "CPTR_EL2"),
+    (SystemRegister::new(3, 4, 1, 1, 3), "HSTR_EL2"),
+    (SystemRegister::new(3, 4, 2, 1, 0), "VTTBR_EL2"),
+    (SystemRegister::new(3, 4, 0, 0, 0), "VPIDR_EL2"),
+    (SystemRegister::new(3, 4, 0, 0, 5), "VMPIDR_EL2"),
+    (SystemRegister::new(3, 4, 1, 1, 1), "MDCR_EL2"),
+    (SCTLR_EL1, "SCTLR_EL1"),
+    (SystemRegister::new(3, 0, 12, 0, 0), "VBAR_EL1"),
+    (SystemRegister::new(3, 0, 1, 0, 2), "CPACR_EL1"),
+    (SystemRegister::new(2, 0, 0, 2, 2), "MDSCR_EL1"),
+    (SystemRegister::new(3, 0, 14, 1, 0), "CNTKCTL_EL1"),
+    (SystemRegister::new(3, 0, 2, 0, 0), "TTBR0_EL1"),
+];
+
+/// Those of them that are also read there: SCTLR_ELx says whether caches were on, CNTFRQ_EL0 is kept if it can be
+/// true.
+const ALSO_READ: [&str; 4] = ["SCTLR_EL3", "SCTLR_EL2", "SCTLR_EL1", "CNTFRQ_EL0"];
+
+/// Checks these places.
+pub(in crate::check) fn check(program: &Program) -> Report {
+    let mut places = Places {
+        program,
+        violations: Vec::new(),
+        count: 0,
+    };
+    for label in HIGH_ENTRIES {
+        places.turns_the_mmu_on(label);
+    }
+    places.sets_smpen_first();
+    places.writes_registers_whole();
+    places.writes_a_loaders_caches_back();
+    places.drops_stale_lines_of_the_tables();
+    places.keeps_devices_apart();
+    Report {
+        name: "places",
+        counted: format!("{} places", places.count),
+        violations: places.violations,
+    }
+}
+
+struct Places<'a> {
+    program: &'a Program,
+    violations: Vec<Violation>,
+    count: usize,
+}
+
+impl<'a> Places<'a> {
+    fn report(&mut self, place: String, rule: String) {
+        self.violations.push(Violation { place, rule });
+    }
+
+    /// The function that holds the symbol or label `name`, and its address. Without it the rule would find nothing,
+    /// in silence.
+    fn place(&mut self, name: &str) -> Option<(&'a Function, u64)> {
+        self.count += 1;
+        let address = self.program.address_of(name);
+        let found = address.and_then(|address| Some((self.program.function_at(address)?, address)));
+        if found.is_none() {
+            self.report(name.into(), "no such symbol".into());
+        }
+        found
+    }
+
+    fn system(&self, from: u64, to: u64) -> Vec<System> {
+        let range = from..to;
+        let words = self.program.instructions(&range);
+        words.filter_map(|(_, word)| word.system()).collect()
+    }
+
+    /// What was in the TLB and the instruction cache goes, and is seen to have gone, before SCTLR.M: a reset leaves
+    /// both unknown.
+    fn turns_the_mmu_on(&mut self, label: &str) {
+        let Some((function, address)) = self.place(label) else {
+            return;
+        };
+        let all = self.system(function.range.start, address);
+        let enable = all
+            .iter()
+            .rposition(|system| *system == System::Write(SCTLR_EL1));
+        let Some(before) = enable.map(|at| &all[..at]) else {
+            return self.report(label.into(), "SCTLR_EL1 is not written before it".into());
+        };
+        for (first, last) in [
+            (System::TlbiLocal, "tlbi vmalle1"),
+            (System::IcLocal, "ic iallu"),
+        ] {
+            let wanted = [System::Isb, first, System::Dsb, System::Isb];
+            if !has_in_order(before, &wanted) {
+                let rule =
+                    format!("isb, {last}, dsb, isb do not come in this order before the MMU is on");
+                self.report(label.into(), rule);
+            }
+        }
+    }
+
+    /// CPUECTLR_EL1.SMPEN comes before any maintenance at EL3.
+    fn sets_smpen_first(&mut self) {
+        let Some((_, address)) = self.place(AT_EL3) else {
+            return;
+        };
+        let until_smpen = |word: Instruction| match word.system() {
+            Some(System::Write(register)) if register == CPUECTLR_EL1 => Met::Wanted,
+            Some(
+                System::TlbiLocal
+                | System::TlbiBroadcast
+                | System::IcLocal
+                | System::IcBroadcast
+                | System::DcInvalidate
+                | System::DcCleanInvalidate
+                | System::DcClean,
+            ) => Met::Forbidden,
+            _ => Met::Nothing,
+        };
+        let walk = Walk::new(self.program);
+        if let Some(place) = walk.first_forbidden(address, AtTheEnd::Forbidden, until_smpen) {
+            let place = self.program.describe(place);
+            self.report(
+                place,
+                "maintenance at EL3 before CPUECTLR_EL1.SMPEN is set".into(),
+            );
+        }
+    }
+
+    /// Each register of [`WRITTEN`] is written, and none is read to be modified.
+    fn writes_registers_whole(&mut self) {
+        let Some((function, _)) = self.place(LEAVE) else {
+            return;
+        };
+        let all = self.system(function.range.start, function.range.end);
+        for (register, name) in WRITTEN {
+            if !all.contains(&System::Write(register)) {
+                self.report(LEAVE.into(), format!("{name} is not written"));
+            }
+            if all.contains(&System::Read(register)) && !ALSO_READ.contains(&name) {
+                self.report(
+                    LEAVE.into(),
+                    format!("{name} is read: it is unknown after a reset"),
+                );
+            }
+        }
+    }
+
+    /// A loader's dirty lines, and its instructions.
+    fn writes_a_loaders_caches_back(&mut self) {
+        let Some((function, address)) = self.place(LEAVE_CACHES) else {
+            return;
+        };
+        let all = self.system(address, function.range.end);
+        if !has_in_order(
+            &all,
+            &[System::Dsb, System::IcLocal, System::Dsb, System::Isb],
+        ) {
+            let rule = "dsb, ic iallu, dsb, isb do not come in this order after the cleaning";
+            self.report(LEAVE_CACHES.into(), rule.into());
+        }
+        let words = self.program.instructions(&function.range);
+        let calls: Vec<u64> = words
+            .filter(|(_, word)| word.is_call())
+            .filter_map(|(address, word)| word.branch_target(address))
+            .collect();
+        let cleans = calls.iter().any(|target| {
+            let callee = self.program.function_at(*target);
+            callee.is_some_and(|callee| {
+                self.system(callee.range.start, callee.range.end)
+                    .contains(&System::DcCleanInvalidate)
+            })
+        });
+        if !cleans {
+            self.report(
+                LEAVE_CACHES.into(),
+                "it calls nothing that has a `dc civac`".into(),
+            );
+        }
+    }
+
+    /// What was written with the caches off is fresh: stale lines over it are dropped, never written back.
+    fn drops_stale_lines_of_the_tables(&mut self) {
+        let Some((function, _)) = self.place(BOOT_TABLES) else {
+            return;
+        };
+        let all = self.system(function.range.start, function.range.end);
+        if !all.contains(&System::DcInvalidate) {
+            self.report(
+                BOOT_TABLES.into(),
+                "no `dc ivac` over the fresh tables".into(),
+            );
+        }
+        if all.contains(&System::DcCleanInvalidate) {
+            let rule = "`dc civac` would write a stale line over the fresh tables: `dc ivac`";
+            self.report(BOOT_TABLES.into(), rule.into());
+        }
+    }
+
+    /// The interrupted code may have a read of another device under way.
+    fn keeps_devices_apart(&mut self) {
+        let Some((function, _)) = self.place(SAVE_FRAME) else {
+            return;
+        };
+        let handler = self.program.address_of(HANDLER);
+        let mut words = self.program.instructions(&function.range);
+        let call = words.find(|(address, word)| {
+            word.is_branch() && word.branch_target(*address) == handler && handler.is_some()
+        });
+        let Some((call, _)) = call else {
+            return self.report(SAVE_FRAME.into(), format!("it does not call {HANDLER}"));
+        };
+        let before = self.system(function.range.start, call);
+        if !before
+            .iter()
+            .any(|system| matches!(system, System::Dmb | System::Dsb))
+        {
+            let rule = "no barrier between what the interrupted code reads and the handler";
+            self.report(SAVE_FRAME.into(), rule.into());
+        }
+    }
+}
+
+/// Whether `all` has what is wanted in this order, with anything in between.
+fn has_in_order(all: &[System], wanted: &[System]) -> bool {
+    let mut all = all.iter();
+    wanted.iter().all(|system| all.any(|found| found == system))
+}
+
+#[cfg(test)]
+mod tests;
