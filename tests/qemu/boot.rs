@@ -210,6 +210,27 @@ fn a_loader_enters_with_mmu_on_and_four_cores() {
     without_tree(loader.setup(), &["EL1", "MMU on"]);
 }
 
+#[test]
+fn a_loader_leaves_everything_dirty_at_el3() {
+    without_tree(Loader::at(Level::El3).dirty().setup(), &["EL3", "MMU off"]);
+    let loader = Loader::at(Level::El3).dirty().on_all_cores();
+    without_tree(loader.setup(), &["EL3", "MMU off"]);
+}
+
+#[test]
+fn a_loader_leaves_everything_dirty_at_el2() {
+    without_tree(Loader::at(Level::El2).dirty().setup(), &["EL2", "MMU off"]);
+    let loader = Loader::at(Level::El2).dirty().on_all_cores();
+    with_tree(loader_with_tree(loader), &["EL2", "MMU off"], "0x8000000");
+}
+
+#[test]
+fn a_loader_leaves_everything_dirty_at_el1() {
+    without_tree(Loader::at(Level::El1).dirty().setup(), &["EL1", "MMU off"]);
+    let loader = Loader::at(Level::El1).dirty().on_all_cores();
+    without_tree(loader.setup(), &["EL1", "MMU off"]);
+}
+
 /// Whatever core 1 to 3 waited in, and at whatever level.
 #[test]
 fn all_cores_run_if_the_loader_lets_them() {

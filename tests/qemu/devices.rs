@@ -24,6 +24,48 @@ const ALLOWED: [&str; 10] = [
     "bcm2836_control_write: Unsupported offset 0x30 value 0x0",
 ];
 
+/// At EL3 the counter is the board's: from the crystal, undivided (QA7 4.2, 4.3). QEMU says what it ignores.
+#[test]
+fn the_counters_source_and_prescaler_are_set_at_el3() {
+    let setup = Loader::at(Level::El3).dirty().setup();
+    let complaints = setup.path("complaints");
+    let mut machine = setup
+        .arg("-d")
+        .arg("unimp")
+        .arg("-D")
+        .arg(&complaints)
+        .start();
+    machine.boot();
+    let complaints = fs::read_to_string(complaints).expect("QEMU wrote its log");
+    for write in ["offset 0x0 value 0x0", "offset 0x8 value 0x80000000"] {
+        let is_there = complaints.contains(&format!("bcm2836_control_write: Unsupported {write}"));
+        assert!(is_there, "{write}: {complaints}");
+    }
+}
+
+/// `-serial null -serial stdio`, as many tutorials have it: that is the mini-UART.
+#[test]
+fn a_terminal_at_the_mini_uart_is_told_where_the_console_is() {
+    let mut machine = Setup::raw().with_the_mini_uart().start();
+    machine.expect("the console is the PL011: QEMU's first -serial, GPIO14 and 15 of a board\n");
+}
+
+/// Typed or piped before the kernel runs, let alone its UART: nothing is lost, the first byte neither.
+#[test]
+fn what_is_typed_before_the_console_is_set_up_is_not_lost() {
+    for setup in [Setup::raw(), Setup::elf(), Loader::at(Level::El1).setup()] {
+        let mut machine = setup.stopped().start();
+        machine.send("uptime\rhalt\r");
+        // As much time as QEMU takes to have the first byte in the UART.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        machine.debugger().resume();
+        machine.expect("stilt> uptime\n");
+        machine.expect("s since the first instruction\n");
+        machine.expect("stilt> halt\n");
+        machine.must_end(Ending::Exit(0));
+    }
+}
+
 /// Boots, uses the shell, halts: QEMU logs nothing but what is allowed.
 #[track_caller]
 fn uses_devices_as_told(setup: Setup) {

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use crate::harness::loader::{Level, Loader};
 use crate::harness::symbols::{HIGH_HALF, Symbols};
-use crate::harness::{Ending, Setup};
+use crate::harness::{Ending, Gdb, Setup, tables, trace};
 
 /// `udf #0`, twice.
 const UNDEFINED: u64 = 0;
 /// ESR of an undefined instruction: class 0, 32-bit instruction.
 const ESR: &str = "ESR 0000000002000000";
 const LIMIT: Duration = Duration::from_secs(20);
+const GPIO: u64 = 0x3f20_0000;
 
 /// Runs to `stop`, makes the instruction at `victim` undefined, and expects it in the report of `level`. Both
 /// addresses are the CPU's; what is high is planted where it is in memory.
@@ -69,9 +70,102 @@ fn an_exception_in_the_high_half_before_its_vectors_is_reported() {
     reported(Setup::raw(), 1, stop, symbols.address("kernel_main"));
 }
 
-/// While TTBR1 is empty: behind the six instructions that set the vectors and switch to the empty table.
+/// While TTBR1 is empty: behind the seven instructions that set the vectors and switch to the empty table.
 #[test]
 fn an_exception_while_ttbr1_is_switched_is_reported() {
     let routine = Symbols::read().address("switch_ttbr1") & !HIGH_HALF;
-    reported(Setup::raw(), 1, routine, routine + 6 * 4);
+    reported(Setup::raw(), 1, routine, routine + 7 * 4);
+}
+
+#[test]
+fn an_exception_is_reported_whatever_a_loader_left_in_registers_and_memory() {
+    for (level, number) in [(Level::El3, 3), (Level::El2, 2), (Level::El1, 1)] {
+        reported_at_entry(Loader::at(level).dirty().setup(), number);
+    }
+}
+
+/// PL011 registers, and what they get before a report: the order is DDI 0183's, 3.3.6 to 3.3.8; the divisors are
+/// those of 48 MHz.
+const EARLY_UART: [(u64, u64); 7] = [
+    (0x30, 0),
+    (0x2c, 0),
+    (0x38, 0),
+    (0x24, 26),
+    (0x28, 3),
+    (0x2c, 0x70),
+    (0x30, 0x101),
+];
+
+/// The firmware has the PL011 talk to the Bluetooth chip: a report takes it back, pins, speed and all.
+#[test]
+fn the_uart_of_a_report_is_set_up_whole_whoever_used_it() {
+    let symbols = Symbols::read();
+    let low = |name: &str| symbols.address(name) & !HIGH_HALF;
+    let setup = Loader::at(Level::El2).dirty().setup();
+    let (setup, trace) = trace::pl011_writes(setup);
+    let mut machine = setup.stopped().limit(LIMIT).start();
+    let mut gdb = machine.debugger();
+    gdb.run_to(low("leave_caches"));
+    gdb.write(low("leave_caches"), UNDEFINED);
+    gdb.run_to(low("early_stop"));
+    let pins = |gdb: &mut Gdb, pair: u64| gdb.read(GPIO + pair) >> 32;
+    assert_eq!(pins(&mut gdb, 0x00), 0b100_100 << 12, "GPIO14 and 15 ALT0");
+    assert_eq!(
+        pins(&mut gdb, 0x08),
+        0b100 << 24,
+        "GPIO32 and 33 inputs, 38 as it was"
+    );
+    gdb.resume();
+    machine.must_end(Ending::Early);
+    let writes = trace::read(&trace);
+    let loaders = writes.iter().position(|write| *write == (0x30, 0xf01));
+    let ours = &writes[loaders.expect("the loader has set it up") + 1..];
+    let (set_up, text) = ours.split_at(EARLY_UART.len());
+    assert_eq!(set_up, EARLY_UART);
+    assert!(text.iter().all(|(register, _)| *register == 0), "{text:x?}");
+}
+
+/// The kernel's own set-up, as the device sees it.
+#[test]
+fn the_kernel_sets_the_uart_up_in_the_manuals_order() {
+    let (setup, trace) = trace::pl011_writes(Loader::at(Level::El2).dirty().setup());
+    let mut machine = setup.start();
+    machine.boot();
+    machine.send("halt\r");
+    machine.must_end(Ending::Exit(0));
+    let writes = trace::read(&trace);
+    let loaders = writes.iter().position(|write| *write == (0x30, 0xf01));
+    let ours = &writes[loaders.expect("the loader has set it up") + 1..];
+    let registers: Vec<u64> = ours.iter().map(|(register, _)| *register).take(8).collect();
+    assert_eq!(registers, [0x38, 0x30, 0x44, 0x2c, 0x24, 0x28, 0x2c, 0x30]);
+    let values: Vec<u64> = ours.iter().map(|(_, value)| *value).take(8).collect();
+    assert_eq!(values[..4], [0, 0, 0x7ff, 0]);
+    assert_eq!(
+        (values[6], values[7]),
+        (0x70, 0x301),
+        "what cannot be typed needs the queues"
+    );
+}
+
+/// EL2 keeps the vectors of the boot: what they point to is not given up, and still reports.
+#[test]
+fn a_stray_hypervisor_call_is_reported_long_after_boot() {
+    const HVC: u64 = 0xd400_0002;
+    let symbols = Symbols::read();
+    let mut machine = Setup::raw().stopped().limit(LIMIT).start();
+    let mut gdb = machine.debugger();
+    let victim = symbols.address("audit_live_tables");
+    gdb.run_to(victim);
+    let vectors = gdb.system_registers(&["VBAR_EL2"])[0];
+    for page in [vectors, symbols.address("early_stop") & !HIGH_HALF] {
+        let leaf = tables::find(&mut gdb, HIGH_HALF + page);
+        assert_eq!(leaf.level, 3);
+        let rights = tables::READ_ONLY | tables::PRIVILEGED_EXECUTE_NEVER | tables::EXECUTE_NEVER;
+        assert_eq!(leaf.descriptor & rights, rights, "{leaf:x?}");
+    }
+    gdb.write(victim & !HIGH_HALF, HVC);
+    gdb.resume();
+    machine.must_end(Ending::Early);
+    let after = format!("ELR {:016x}", victim + 4);
+    machine.must_say(&machine.transcript(), &["EL 0000000000000002", &after]);
 }

@@ -30,6 +30,7 @@ mod look_again;
 mod machine;
 mod numbers;
 mod prompt;
+mod registers;
 mod shell;
 mod silence;
 mod soak;

@@ -21,9 +21,20 @@ impl Sys {
     pub(crate) const CNTFRQ_EL0: Self = Self(3, 3, 14, 0, 0);
     pub(crate) const CNTVOFF_EL2: Self = Self(3, 4, 14, 0, 3);
     pub(crate) const CNTHCTL_EL2: Self = Self(3, 4, 14, 1, 0);
+    pub(crate) const SCTLR_EL3: Self = Self(3, 6, 1, 0, 0);
     pub(crate) const SCR_EL3: Self = Self(3, 6, 1, 1, 0);
     pub(crate) const SPSR_EL3: Self = Self(3, 6, 4, 0, 0);
     pub(crate) const ELR_EL3: Self = Self(3, 6, 4, 0, 1);
+
+    /// A debug register by its fields; op0 is 2.
+    pub(crate) const fn debug(op1: u32, crn: u32, crm: u32, op2: u32) -> Self {
+        Self(2, op1, crn, crm, op2)
+    }
+
+    /// A register by its fields; op0 is 3.
+    pub(crate) const fn new(op1: u32, crn: u32, crm: u32, op2: u32) -> Self {
+        Self(3, op1, crn, crm, op2)
+    }
 
     /// The fields in an instruction, which has no room for op0's upper bit: 2 and 3 are registers.
     const fn bits(self) -> u32 {
@@ -33,6 +44,8 @@ impl Sys {
 
 /// What a register is loaded through.
 const SCRATCH: u32 = 30;
+/// What memory is addressed by.
+const ADDRESS: u32 = 29;
 
 /// Instructions, in order.
 #[derive(Debug, Default)]
@@ -61,6 +74,13 @@ impl Code {
     pub(crate) fn write(self, register: Sys, value: u64) -> Self {
         self.set(SCRATCH, value)
             .word(0xd510_0000 | register.bits() | SCRATCH)
+    }
+
+    /// Stores 32 bits, through x29 and x30.
+    pub(crate) fn store(self, address: u64, value: u32) -> Self {
+        self.set(ADDRESS, address)
+            .set(SCRATCH, value.into())
+            .word(0xb900_0000 | ADDRESS << 5 | SCRATCH)
     }
 
     /// `isb`.
@@ -116,6 +136,7 @@ fn instructions_are_encoded_as_an_assembler_does() {
     assert_eq!(words(Code::new().write(Sys::SCTLR_EL1, 0))[4], 0xd518_101e);
     assert_eq!(words(Code::new().write(Sys::VTCR_EL2, 0))[4], 0xd51c_215e);
     assert_eq!(words(Code::new().jump(0))[4], 0xd61f_03c0);
+    assert_eq!(words(Code::new().store(0, 0))[8], 0xb900_03be);
     assert_eq!(words(Code::new().wait()), [0xd503_207f, 0x17ff_ffff]);
     assert_eq!(words(Code::new().exit(0))[8], 0xd45e_0000);
 }

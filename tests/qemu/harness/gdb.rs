@@ -153,6 +153,38 @@ impl Gdb {
         self.register(number)
     }
 
+    /// Lets core `core` execute an instruction; the others stand.
+    #[track_caller]
+    pub(crate) fn step(&mut self, core: usize) {
+        let stop = self.ask(&format!("vCont;s:{:x}", core + 1));
+        assert!(stop.starts_with('T'), "the debugger was told {stop:?}");
+    }
+
+    /// Registers are those of core `core` from here on.
+    #[track_caller]
+    pub(crate) fn choose(&mut self, core: usize) {
+        self.must(&format!("Hg{:x}", core + 1));
+    }
+
+    /// System registers of the chosen core, by their names as QEMU has them.
+    pub(crate) fn system_registers(&mut self, names: &[&str]) -> Vec<u64> {
+        let registers = self.description("system-registers.xml");
+        let number = |name: &&str| {
+            let (_, rest) = registers.split_once(&format!("name=\"{name}\""))?;
+            let (_, rest) = rest.split_once("regnum=\"")?;
+            rest.split('"').next()?.parse().ok()
+        };
+        let numbers: Vec<Option<u32>> = names.iter().map(number).collect();
+        numbers
+            .into_iter()
+            .zip(names)
+            .map(|(number, name)| match number {
+                Some(number) => self.register(number),
+                None => panic!("QEMU describes no {name}"),
+            })
+            .collect()
+    }
+
     /// Continues, for good.
     pub(crate) fn resume(mut self) {
         self.packet("c");
@@ -176,23 +208,7 @@ impl Gdb {
 
     /// A system register by its name, as QEMU describes them.
     pub(crate) fn system_register(&mut self, name: &str) -> u64 {
-        let registers = self.description("system-registers.xml");
-        let entry = registers
-            .split('<')
-            .find(|entry| entry.contains(&format!("name=\"{name}\"")));
-        let number = entry.and_then(|entry| {
-            entry
-                .split("regnum=\"")
-                .nth(1)?
-                .split('"')
-                .next()?
-                .parse()
-                .ok()
-        });
-        match number {
-            Some(number) => self.register(number),
-            None => panic!("QEMU describes no {name}"),
-        }
+        self.system_registers(&[name])[0]
     }
 
     /// 8 bytes at a physical address.

@@ -1,6 +1,6 @@
 //! A loader that enters the image as boards, hypervisors and other loaders may: at any exception level, with
 //! the MMU and the caches on, with anything in x0, on one core or on all, from a wrong place, with a mailbox that
-//! never answers, and with a watchdog that does nothing but remember.
+//! never answers, with a watchdog that does nothing but remember, and with everything dirty that can be.
 //!
 //! QEMU starts every core in it at EL3. A core's code is a straight line that was made for the case at hand: it
 //! writes the registers of the level that is to be entered, whose MMU is off or on from its first instruction
@@ -8,9 +8,9 @@
 //!
 //! Sources: Arm DDI 0487 D8.3 (descriptors), D24.2 (registers).
 
-use super::checkout;
 use super::setup::Setup;
 use super::{Code, Sys};
+use super::{checkout, dirt};
 
 /// Where the image belongs.
 pub(crate) const LOAD_ADDRESS: u64 = 0x8_0000;
@@ -24,6 +24,8 @@ const LEVEL_2: u64 = TABLES + 0x1000;
 const LEVEL_3: u64 = TABLES + 0x2000;
 /// RAM in place of the mailbox.
 const SILENT_PAGE: u64 = TABLES + 0x3000;
+/// Up to here memory behind the image can be noisy: more than the kernel uses before it knows what is RAM.
+const NOISE_END: u64 = 0x80_0000;
 /// RAM in place of power management.
 const TAME_PAGE: u64 = TABLES + 0x4000;
 
@@ -37,6 +39,8 @@ const POWER_PAGE: u64 = 0x3f10_0000;
 const MAILBOX_0_STATUS: usize = 0x898;
 const STATUS_EMPTY: u32 = 1 << 30;
 
+/// RW, HCE, SMD, RES1, NS: the lower levels are non-secure and AArch64.
+const SCR_EL3: u64 = 0x5b1;
 /// SCTLR_EL1 and SCTLR_EL2 after a reset, and with M, C and I.
 const SCTLR_EL1_OFF: u64 = 0x30d0_0800;
 const SCTLR_EL2_OFF: u64 = 0x30c5_0830;
@@ -83,6 +87,16 @@ pub(crate) struct Loader {
     counter_offsets: [u64; CORES as usize],
     /// CNTFRQ_EL0, if the loader sets it.
     counter_hz: Option<u32>,
+    state: State,
+}
+
+/// What the image finds in registers and memory beside what it was promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// What is there after a reset of the emulator: mostly zeros.
+    Clean,
+    /// Every register that can be, and RAM behind the image and below it.
+    Dirty,
 }
 
 impl Loader {
@@ -97,6 +111,7 @@ impl Loader {
             cores: 1,
             counter_offsets: [0; CORES as usize],
             counter_hz: None,
+            state: State::Clean,
         }
     }
 
@@ -110,6 +125,15 @@ impl Loader {
     /// With `hz` in CNTFRQ_EL0, whatever the counter runs at.
     pub(crate) const fn with_counter_hz(mut self, hz: u32) -> Self {
         self.counter_hz = Some(hz);
+        self
+    }
+
+    /// With every register of the level that is entered, and of those below, and x1 to x30, with values
+    /// that no reset leaves; the UART in use by somebody else; and RAM behind the image and below it full
+    /// of noise. Not with the MMU on.
+    pub(crate) const fn dirty(mut self) -> Self {
+        assert!(self.regime.is_none());
+        self.state = State::Dirty;
         self
     }
 
@@ -178,6 +202,21 @@ impl Loader {
                 .arg("-device")
                 .arg(format!("loader,addr={start:#x},cpu-num={core}"));
         }
+        if self.state == State::Dirty {
+            let image = std::fs::metadata(checkout::image()).expect("there is an image");
+            let behind = (self.kernel_at + image.len()).next_multiple_of(16);
+            setup = setup
+                .memory(
+                    "behind",
+                    behind,
+                    &dirt::noise((NOISE_END - behind) as usize),
+                )
+                .memory(
+                    "below",
+                    0x1000,
+                    &dirt::noise((self.kernel_at - 0x1000) as usize),
+                );
+        }
         match self.regime {
             Some(regime) => setup.memory("tables", TABLES, &tables(regime, self.memory)),
             None => setup,
@@ -185,6 +224,41 @@ impl Loader {
     }
 
     fn enter(self, core: usize) -> Code {
+        match self.state {
+            State::Clean => self.enter_clean(core),
+            State::Dirty => self.enter_dirty(),
+        }
+    }
+
+    /// The registers of the level that is entered are as a loader leaves them, but for those that would stop
+    /// it; EL3's let the lower levels run.
+    fn enter_dirty(self) -> Code {
+        let code = dirt::bluetooth(Code::new());
+        let (code, mode) = match self.level {
+            Level::El3 => (dirt::for_el3(code), 0x3cd),
+            Level::El2 => (dirt::for_el2(code), 0x3c9),
+            Level::El1 => (dirt::for_el1(code), 0x3c5),
+        };
+        let code = match self.level {
+            Level::El3 => code.write(Sys::SCTLR_EL3, SCTLR_EL2_OFF ^ dirt::SCTLR_FLIPPED),
+            Level::El2 => code
+                .write(Sys::SCTLR_EL2, SCTLR_EL2_OFF ^ dirt::SCTLR_FLIPPED)
+                .write(Sys::SCR_EL3, SCR_EL3),
+            Level::El1 => code
+                .write(Sys::SCTLR_EL1, SCTLR_EL1_OFF ^ dirt::SCTLR_FLIPPED)
+                .write(Sys::CNTHCTL_EL2, 0b11)
+                .write(Sys::CNTVOFF_EL2, 0)
+                .write(Sys::HCR_EL2, 1 << 31)
+                .write(Sys::SCR_EL3, SCR_EL3),
+        };
+        let code = code
+            .write(Sys::SPSR_EL3, mode)
+            .write(Sys::ELR_EL3, self.kernel_at)
+            .isb();
+        dirt::general_registers(code).set(0, self.x0).eret()
+    }
+
+    fn enter_clean(self, core: usize) -> Code {
         let code = match self.counter_hz {
             Some(hz) => Code::new().write(Sys::CNTFRQ_EL0, hz.into()),
             None => Code::new(),
@@ -194,8 +268,7 @@ impl Loader {
             Level::El2 => self.prepare_el2(code).write(Sys::SPSR_EL3, 0x3c9),
             Level::El1 => self.prepare_el1(code, core).write(Sys::SPSR_EL3, 0x3c5),
         };
-        // RW, HCE, SMD, RES1, NS: the lower levels are non-secure and AArch64.
-        code.write(Sys::SCR_EL3, 0x5b1)
+        code.write(Sys::SCR_EL3, SCR_EL3)
             .write(Sys::ELR_EL3, self.kernel_at)
             .set(0, self.x0)
             .isb()

@@ -62,6 +62,14 @@ impl Setup {
         self
     }
 
+    /// The console on no terminal, and the mini-UART on this one: as tutorials start QEMU.
+    pub(crate) fn with_the_mini_uart(mut self) -> Self {
+        let serial = self.args.iter().position(|arg| arg == "-serial");
+        let value = serial.expect("a serial line") + 1;
+        self.args[value] = "null".into();
+        self.arg("-serial").arg("stdio")
+    }
+
     /// One more argument of QEMU.
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());
