@@ -12,17 +12,19 @@
 //!   never adapted to this board by its firmware (the trees that come with Linux name 1 GiB, which
 //!   the firmware replaces and other loaders do not), so it cannot know what the VideoCore has taken
 //!   of it. A share of the VideoCore's that cannot be right takes what it can of the rest.
-//! - Memory that leaves out the kernel is false: then the loader's memory is not believed. What it
-//!   reserves is, in any case.
+//! - Memory that leaves out the kernel is not quite true. The kernel keeps what it stands on all the
+//!   same, and uses no more than that memory, if it has room where everybody has RAM; or else the
+//!   memory is not believed. What the loader reserves is, in any case.
 //! - If there may be reservations that could not be read, only [`UNRESERVED`] is used.
 #![forbid(unsafe_code)]
 
+mod reasons;
 mod reserved;
 mod room;
 
-use core::fmt;
-
+pub use self::reasons::{Differ, Overlap, Refused, Source, Voice};
 pub use self::reserved::{Judged, Needed, ROOM_BYTES, Reserved, Verdict};
+use self::room::Pieces;
 use super::facts::{Facts, MEMORY_RANGES, Oddity, RESERVED_RANGES};
 use super::range::{PhysRange, RangeList};
 use crate::addr::{PAGE_SIZE, PhysAddr};
@@ -49,144 +51,6 @@ pub struct Certain {
     pub chip_end: PhysAddr,
     /// What must be RAM, since the kernel lies in it.
     pub kernel: PhysRange,
-}
-
-/// How the loader says what it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Voice {
-    /// In a device tree.
-    DeviceTree,
-    /// In ATAGs.
-    Atags,
-}
-
-impl fmt::Display for Voice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DeviceTree => "device tree",
-            Self::Atags => "ATAGs",
-        })
-    }
-}
-
-/// Who named the RAM that is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The loader and the mailbox; [`Decision::differ`] if each said something else.
-    Both(Voice),
-    /// The loader alone.
-    Loader(Voice),
-    /// The mailbox alone.
-    Mailbox,
-    /// Nobody: 64 MiB from 0 are assumed.
-    Assumed,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Both(voice) => write!(f, "{voice} and mailbox"),
-            Self::Loader(voice) => voice.fmt(f),
-            Self::Mailbox => f.write_str("mailbox"),
-            Self::Assumed => f.write_str("assumed"),
-        }
-    }
-}
-
-/// Why a claim is not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// Nothing describes memory.
-    Unsaid,
-    /// What describes memory names none.
-    Empty,
-    /// No memory, or memory past the last address.
-    NoRange {
-        /// As claimed.
-        base: u64,
-        /// As claimed, in bytes.
-        size: u64,
-    },
-    /// Memory where there is none on this board.
-    PastLimit {
-        /// As claimed.
-        claimed: PhysRange,
-        /// Where RAM ends at the latest.
-        limit: PhysAddr,
-    },
-    /// The VideoCore's share takes what it leaves to the ARM in any case.
-    TakesAll {
-        /// As claimed.
-        claimed: PhysRange,
-        /// What is the ARM's.
-        arm: PhysRange,
-    },
-    /// The kernel is not in the claimed memory, and yet it runs.
-    KernelOutside {
-        /// Where the kernel is.
-        kernel: PhysRange,
-    },
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unsaid => f.write_str("it has none"),
-            Self::Empty => f.write_str("it is not filled in"),
-            Self::NoRange { base, size } => write!(f, "{size:#x} bytes at {base:#x} are no memory"),
-            Self::PastLimit { claimed, limit } => {
-                write!(f, "{claimed} reaches past the end of RAM at {limit}")
-            }
-            Self::TakesAll { claimed, arm } => {
-                write!(f, "{claimed} takes a part of {arm}, which is the ARM's")
-            }
-            Self::KernelOutside { kernel } => {
-                write!(f, "the kernel's memory {kernel} is not in it")
-            }
-        }
-    }
-}
-
-impl core::error::Error for Refused {}
-
-/// The loader and the mailbox name different memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Differ {
-    /// How the loader names it.
-    pub voice: Voice,
-    /// Bytes that the loader names, below the limit of RAM.
-    pub loader_bytes: usize,
-    /// Bytes that the mailbox names.
-    pub mailbox_bytes: usize,
-}
-
-impl fmt::Display for Differ {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {:#x} bytes, mailbox: {:#x} bytes; only what both name is used",
-            self.voice, self.loader_bytes, self.mailbox_bytes
-        )
-    }
-}
-
-/// RAM and the VideoCore's share have memory in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Overlap {
-    /// The VideoCore's share.
-    pub videocore: PhysRange,
-    /// Bytes of it that were called RAM, in whole frames.
-    pub bytes: usize,
-}
-
-impl fmt::Display for Overlap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:#x} bytes of RAM are in the VideoCore's {}; they are not used",
-            self.bytes, self.videocore
-        )
-    }
 }
 
 /// Ranges of RAM: as many as a loader can name, one more for the VideoCore's hole, and one for each
@@ -218,6 +82,8 @@ pub struct Decision {
     pub past_limit: RangeList<MEMORY_RANGES>,
     /// The loader speaks, and its memory is not believed.
     pub loader_refused: Option<Refused>,
+    /// The loader's memory is used, and the kernel is not in it.
+    pub kernel_left_out: bool,
     /// There was an answer from the mailbox, and it is not believed.
     pub mailbox_refused: Option<Refused>,
     /// The VideoCore's share, if the mailbox named one that is believed.
@@ -244,6 +110,7 @@ pub fn ram_from(
         differ: None,
         past_limit: RangeList::new(),
         loader_refused: None,
+        kernel_left_out: false,
         mailbox_refused: None,
         videocore: None,
         overlap: None,
@@ -283,9 +150,11 @@ impl Decision {
         }
         ram.merge();
         ram.filter_map(whole_frames);
-        if ram.iter().any(|range| range.contains(certain.kernel)) {
+        let has_kernel = ram.iter().any(|range| range.contains(certain.kernel));
+        if has_kernel || has_room(&ram, certain.kernel) {
             self.ram = ram;
             self.source = Source::Loader(voice);
+            self.kernel_left_out = !has_kernel;
             return;
         }
         let over_kernel = |range: &&PhysRange| range.contains(certain.kernel);
@@ -389,6 +258,13 @@ fn videocore_from(base: u64, size: u64, certain: &Certain) -> Result<PhysRange, 
         return Err(Refused::TakesAll { claimed, arm });
     }
     Ok(claimed)
+}
+
+/// Whether there is room for the kernel's needs beside its image, where nothing else takes it away.
+fn has_room(ram: &Ram, kernel: PhysRange) -> bool {
+    let mut low = *ram;
+    low.filter_map(|range| range.intersection(UNRESERVED));
+    Pieces::new(&low, || [kernel].into_iter()).largest() >= ROOM_BYTES
 }
 
 const fn kernel_outside(certain: &Certain) -> Refused {

@@ -71,6 +71,9 @@ fn report_handed(handed: &Handed, ram: &Decision) {
         warn(&format_args!("its memory is not believed: {refused}"));
         boot_log::line(format_args!("{topic:<7} its reservations are kept"));
     }
+    if ram.kernel_left_out {
+        warn(&"its memory leaves out the kernel");
+    }
     report_bootargs(&facts.bootargs);
 }
 
@@ -90,7 +93,8 @@ fn report_bootargs<const N: usize>(text: &Text<N>) {
 /// Logs what is RAM, and what there is to warn about.
 fn report_ram(ram: &Decision) {
     if let Some(doubt) = ram.doubt {
-        log!("ram", "warning: reservations may be missing: {doubt}");
+        log!("ram", "warning: reservations may be missing:");
+        log!("ram", "{doubt}");
         log!("ram", "only {UNRESERVED} is used");
     }
     for range in ram.ram.iter() {

@@ -1,10 +1,14 @@
 //! Trees that are cut off and broken: whatever happens to a byte, what was reserved before it stays
 //! reserved, and what may be missing leaves doubt.
+#![forbid(unsafe_code)]
 
 use std::vec::Vec;
 
-use super::{facts, firmware_tree, wide_tree};
+use super::{disk_tree, facts, firmware_tree, wide_tree};
+use crate::addr::PhysAddr;
 use crate::drivers::facts::{Facts, Reservation};
+use crate::drivers::ram::{Certain, MailboxClaims, Needed, Reserved, Voice, ram_from};
+use crate::drivers::range::{PhysRange, range};
 
 /// The offset of a block, from its word in the header.
 fn offset(tree: &[u8], word: usize) -> usize {
@@ -45,7 +49,7 @@ fn ends(tree: &[u8], whole: &Facts, cells: usize) -> Vec<(Reservation, usize)> {
 
 #[test]
 fn a_tree_that_is_cut_off_reserves_all_or_leaves_doubt_wherever_it_is_cut() {
-    for tree in [firmware_tree(), wide_tree()] {
+    for tree in [firmware_tree(), wide_tree(), disk_tree()] {
         let whole = facts(&tree);
         let block_end = offset(&tree, 2);
         for len in 0..tree.len() {
@@ -74,7 +78,7 @@ fn a_tree_that_is_cut_off_reserves_all_or_leaves_doubt_wherever_it_is_cut() {
 
 #[test]
 fn a_tree_with_any_byte_changed_reserves_what_stands_before_it() {
-    for (tree, cells) in [(firmware_tree(), 1), (wide_tree(), 2)] {
+    for (tree, cells) in [(firmware_tree(), 1), (wide_tree(), 2), (disk_tree(), 1)] {
         let whole = facts(&tree);
         let (structure, strings) = (offset(&tree, 2), offset(&tree, 3));
         let ends = ends(&tree, &whole, cells);
@@ -94,6 +98,75 @@ fn a_tree_with_any_byte_changed_reserves_what_stands_before_it() {
                         let is_kept = facts.reservations.contains(wanted);
                         assert!(is_kept, "{wanted} ends at {end}, {at} ^ {change:#x}");
                     }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_structure_that_breaks_off_at_any_token_reserves_all_or_leaves_doubt() {
+    for tree in [firmware_tree(), wide_tree(), disk_tree()] {
+        let whole = facts(&tree);
+        for at in (offset(&tree, 2)..offset(&tree, 3)).step_by(4) {
+            let word = u32::from_be_bytes(*tree[at..].first_chunk().expect("a word"));
+            // Begins a node, ends one, is a property: or a number that looks like it.
+            if matches!(word, 1..=3) {
+                for bad in [0, 5, 9, u32::MAX] {
+                    let mut broken = tree.clone();
+                    broken[at..at + 4].copy_from_slice(&u32::to_be_bytes(bad));
+                    all_or_doubt(&whole, &facts(&broken), format_args!("{bad:#x} at {at}"));
+                }
+            }
+        }
+    }
+}
+
+const IMAGE: PhysRange = match PhysRange::new(PhysAddr::new(0x8_0000), 0x8_0000) {
+    Some(image) => image,
+    None => panic!("a range"),
+};
+
+/// Whether a kernel that was handed this hands out or uses a frame of `place`.
+fn gives_away(facts: &Facts, place: PhysRange) -> bool {
+    let certain = Certain {
+        ram_limit: PhysAddr::new(0x3f00_0000),
+        chip_end: PhysAddr::new(0x4000_0000),
+        kernel: IMAGE,
+    };
+    let claims = MailboxClaims {
+        arm: Some((0, 0x3c00_0000)),
+        videocore: Some((0x3c00_0000, 0x0400_0000)),
+    };
+    let ram = ram_from(Some((Voice::DeviceTree, facts)), claims, &certain).ram;
+    let needed = Needed {
+        image: IMAGE,
+        firmware_page: range(0, 0x1000),
+        tree: None,
+    };
+    let mut reserved = Reserved::new(&facts.reservations, &ram, needed);
+    reserved.judge(&ram);
+    let mut free = reserved.mapped;
+    reserved
+        .in_use()
+        .for_each(|range| free.remove(range).expect("room"));
+    free.iter().any(|free| free.intersection(place).is_some())
+}
+
+#[test]
+fn wherever_a_tree_is_cut_off_nothing_that_it_reserves_is_given_away() {
+    for tree in [firmware_tree(), wide_tree(), disk_tree()] {
+        let whole = facts(&tree);
+        assert!(!whole.reservations.is_empty() && whole.doubt().is_none());
+        for len in 0..=tree.len() {
+            for filler in [None, Some(0), Some(0xa5), Some(0xff)] {
+                let mut cut = tree[..len].to_vec();
+                if let Some(filler) = filler {
+                    cut.resize(tree.len(), filler);
+                }
+                let facts = facts(&cut);
+                for place in whole.reservations.iter().filter_map(|known| known.range()) {
+                    assert!(!gives_away(&facts, place), "{place} of {len}, {filler:?}");
                 }
             }
         }
@@ -150,7 +223,7 @@ fn mutate(tree: &mut Vec<u8>, random: &mut Xorshift) {
 
 #[test]
 fn no_mutation_of_a_tree_panics_or_gives_false_facts() {
-    let originals = [firmware_tree(), wide_tree()];
+    let originals = [firmware_tree(), wide_tree(), disk_tree()];
     let mut random = Xorshift(0x5717_1157_2026_0001);
     let (mut doubted, mut sure, mut odd) = (0, 0, 0);
     for case in 0..100_000 {

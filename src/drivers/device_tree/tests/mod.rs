@@ -1,5 +1,6 @@
 //! Trees built by hand, trees that are odd, trees that are cut off or broken at every byte, and the
 //! trees that cost most.
+#![forbid(unsafe_code)]
 
 mod cost;
 mod damage;
@@ -123,6 +124,21 @@ fn wide_tree() -> Vec<u8> {
         .end()
         .end()
         .node("chosen")
+        .end()
+        .finish()
+}
+
+/// One in which the disk comes last: in the structure, and by its names.
+fn disk_tree() -> Vec<u8> {
+    let root = one_cell_each(Writer::new()).node("memory");
+    let root = root.cells("reg", &[0, 0x3b40_0000]).end();
+    let root = one_cell_each(root.node("reserved-memory")).node("p");
+    root.cells("reg", &[0x1000_0000, 0x80_0000])
+        .end()
+        .end()
+        .node("chosen")
+        .cells("linux,initrd-end", &[0x0900_0000])
+        .cells("linux,initrd-start", &[0x0800_0000])
         .end()
         .finish()
 }

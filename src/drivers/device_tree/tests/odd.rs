@@ -1,4 +1,5 @@
 //! Trees with one oddity each: what else they say is read.
+#![forbid(unsafe_code)]
 
 use std::string::String;
 
@@ -88,6 +89,19 @@ fn names_of_any_length_are_read_over() {
             .end()
     };
     all_is_read(&with(odd, |root| root));
+}
+
+#[test]
+fn names_that_only_begin_as_a_known_one_are_others() {
+    let facts = places(|reserved| {
+        let place = reserved.node("p").cells("reg", &[0x1000, 0x1000]);
+        let place = place
+            .cells("reg-names", &[1, 2, 3, 4])
+            .bytes("no-mapping", &[]);
+        place.string_property("status-of-old", "disabled").end()
+    });
+    assert_eq!(*facts.reservations, [place(0x1000, 0x1000)]);
+    assert_eq!(facts.doubt(), None);
 }
 
 #[test]
