@@ -66,7 +66,10 @@ impl<'memory> Buddies<'memory> {
     /// Free blocks of that order.
     pub(super) fn len(&self, order: Order) -> usize {
         let rises = &self.rises[..=order.index()];
-        rises.iter().sum::<i32>() as usize
+        // Wraps where the counts were written over, which a check has to survive.
+        rises
+            .iter()
+            .fold(0, |sum: i32, rise| sum.wrapping_add(*rise)) as usize
     }
 
     /// The first free block of that order, or [`NIL`].

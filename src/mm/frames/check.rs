@@ -1,107 +1,20 @@
 //! Whether the allocator's structure is what it should be: every state, list and count.
+//!
+//! A check of all memory takes milliseconds, which nobody may be kept waiting with interrupts masked. So it goes in
+//! steps, between which the allocator's lock can be released: a [`Check`] remembers where it is and what the
+//! allocator had counted, and begins again when frames were taken or given back since.
 #![forbid(unsafe_code)]
 
 use core::fmt;
 
 use super::buddies::Block;
+use super::hot::ROOM;
 use super::state::{FrameState, Kind, NIL};
+use super::violation::{Counted, Violation};
 use super::{FrameAllocator, Order, address};
-use crate::addr::PhysAddr;
-
-/// The first thing found that must not be.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Violation {
-    /// A frame's state is no state.
-    State {
-        /// The frame.
-        pa: PhysAddr,
-    },
-    /// A block is not at a multiple of its size, or reaches past the metadata.
-    Place {
-        /// Where it begins.
-        pa: PhysAddr,
-        /// Its order.
-        order: Order,
-    },
-    /// Blocks overlap.
-    Overlap {
-        /// Where the first one begins.
-        pa: PhysAddr,
-        /// Where the second one begins, inside the first.
-        other: PhysAddr,
-    },
-    /// Two free blocks should be one.
-    Unmerged {
-        /// One of them.
-        pa: PhysAddr,
-        /// The order of both.
-        order: Order,
-    },
-    /// A list has a block that is not a free one of its order, or whose link back is wrong.
-    List {
-        /// The list's order.
-        order: Order,
-        /// The block.
-        pa: PhysAddr,
-    },
-    /// A frame on the stack of hot ones is not hot, or is on it twice.
-    Hot {
-        /// The frame.
-        pa: PhysAddr,
-    },
-    /// A count is wrong.
-    Count {
-        /// What is counted.
-        what: Counted,
-        /// The blocks' order; [`Order::FRAME`] for frames.
-        order: Order,
-        /// The count kept.
-        kept: usize,
-        /// How many were found.
-        found: usize,
-    },
-}
-
-/// What the allocator keeps a count of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Counted {
-    /// Free blocks of an order.
-    Free,
-    /// Blocks on the list of an order.
-    Listed,
-    /// Allocated blocks of an order.
-    Allocated,
-    /// Hot frames.
-    Hot,
-    /// Frames that can be free at all.
-    Usable,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::State { pa } => write!(f, "frame {pa} has no valid state"),
-            Self::Place { pa, order } => write!(f, "a block of {order} at {pa}"),
-            Self::Overlap { pa, other } => write!(f, "block {pa} overlaps block {other}"),
-            Self::Unmerged { pa, order } => {
-                write!(f, "free block {pa} of {order} and its buddy are not merged")
-            }
-            Self::List { order, pa } => write!(f, "the list of {order} is wrong at {pa}"),
-            Self::Hot { pa } => write!(f, "hot frame {pa} is not hot, or is twice"),
-            Self::Count {
-                what,
-                order,
-                kept,
-                found,
-            } => write!(f, "{what:?} of {order}: {kept} counted, {found} found"),
-        }
-    }
-}
-
-impl core::error::Error for Violation {}
 
 /// Blocks found, of each order.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 struct Found {
     free: [usize; Order::COUNT],
     allocated: [usize; Order::COUNT],
@@ -109,31 +22,172 @@ struct Found {
     frames: usize,
 }
 
+/// What a check counted when it came to its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Checked {
+    /// Blocks that are free.
+    pub free: usize,
+    /// Blocks that are in use.
+    pub allocated: usize,
+    /// Single frames put aside.
+    pub hot: usize,
+    /// Frames in all of them.
+    pub frames: usize,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            free,
+            allocated,
+            hot,
+            frames,
+        } = self;
+        write!(
+            f,
+            "{frames} frames in {free} free and {allocated} allocated blocks, {hot} hot"
+        )
+    }
+}
+
+/// Where a check is.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// At a frame: blocks are looked at in the order of addresses.
+    Frame(usize),
+    /// On the list of an order, behind a block: how many blocks were met, and what the last one says is next.
+    List {
+        order: Order,
+        previous: u32,
+        next: u32,
+        met: usize,
+    },
+}
+
+/// How far a check has come.
+#[derive(Clone, Debug)]
+pub struct Check {
+    place: Place,
+    found: Found,
+    /// What the allocator had counted when the check began.
+    version: Option<Version>,
+    /// How often it began again.
+    restarts: usize,
+}
+
+impl Check {
+    /// One that has not begun.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            place: Place::Frame(0),
+            found: Found::default(),
+            version: None,
+            restarts: 0,
+        }
+    }
+
+    /// How often it began again, because frames came or went between two steps.
+    #[must_use]
+    pub const fn restarts(&self) -> usize {
+        self.restarts
+    }
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Differs after every change of the structure: frames taken and given back so far, and those that there are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Version {
+    taken: u64,
+    returned: u64,
+    usable: usize,
+}
+
 impl FrameAllocator<'_> {
     /// Checks everything. Costs a look at each entry of the metadata.
     ///
     /// # Errors
     /// The first [`Violation`]: a bug here, or a write into the metadata.
-    pub fn check(&self) -> Result<(), Violation> {
-        let found = self.check_blocks()?;
-        for order in Order::all() {
-            self.check_list(order)?;
+    pub fn check(&self) -> Result<Checked, Violation> {
+        let mut check = Check::new();
+        loop {
+            if let Some(checked) = self.check_step(&mut check, usize::MAX)? {
+                return Ok(checked);
+            }
         }
-        self.check_hot()?;
-        self.check_counts(&found)
     }
 
-    fn check_blocks(&self) -> Result<Found, Violation> {
+    /// Goes on with a check for at most `looks` looks at entries, and the rest of a block. Returns what was counted
+    /// when all of it was looked at.
+    ///
+    /// # Errors
+    /// The first [`Violation`].
+    pub fn check_step(
+        &self,
+        check: &mut Check,
+        looks: usize,
+    ) -> Result<Option<Checked>, Violation> {
+        let version = self.version();
+        if check.version != Some(version) {
+            let restarts = check.restarts + usize::from(check.version.is_some());
+            *check = Check {
+                version: Some(version),
+                restarts,
+                ..Check::new()
+            };
+        }
+        match check.place {
+            Place::Frame(first) => {
+                check.place = match self.check_blocks(first, looks, &mut check.found)? {
+                    Some(next) => Place::Frame(next),
+                    None => self.list(Order::FRAME),
+                };
+                Ok(None)
+            }
+            Place::List { .. } => self.check_lists(check, looks),
+        }
+    }
+
+    fn version(&self) -> Version {
+        let larger = || self.larger.iter();
+        let returned = larger().fold(self.hot.frees(), |sum, larger| {
+            sum.wrapping_add(larger.frees)
+        });
+        let in_use = larger().fold(self.hot.in_use(), |sum, larger| {
+            sum.wrapping_add(larger.in_use)
+        });
+        Version {
+            taken: returned.wrapping_add(in_use as u64),
+            returned,
+            usable: self.usable,
+        }
+    }
+
+    /// Looks at the blocks from frame `first` on. Returns where to go on, or `None` at the end.
+    fn check_blocks(
+        &self,
+        mut first: usize,
+        looks: usize,
+        found: &mut Found,
+    ) -> Result<Option<usize>, Violation> {
         let states = &*self.buddies.states;
-        let mut found = Found::default();
-        let mut first = 0;
+        let past = first.saturating_add(looks);
         while let Some(state) = states.get(first) {
+            if first >= past {
+                return Ok(Some(first));
+            }
             if *state == FrameState::NONE {
                 first += 1;
                 continue;
             }
             let pa = address(first);
-            let (kind, order) = state.block().ok_or(Violation::State { pa })?;
+            let whole = state.block().filter(|_| state.is_whole());
+            let (kind, order) = whole.ok_or(Violation::State { pa })?;
             let block = Block { first, order, kind };
             self.check_block(block)?;
             match kind {
@@ -144,7 +198,7 @@ impl FrameAllocator<'_> {
             found.frames += order.frames();
             first = block.end();
         }
-        Ok(found)
+        Ok(None)
     }
 
     /// That the block is in its place, alone, and has no free buddy if it is free.
@@ -172,25 +226,64 @@ impl FrameAllocator<'_> {
         Ok(())
     }
 
-    fn check_list(&self, order: Order) -> Result<(), Violation> {
-        let kept = self.buddies.len(order);
-        let (mut previous, mut next) = (NIL, self.buddies.first(order.index()));
-        let mut found = 0;
-        while next != NIL && found <= kept {
-            let state = self.buddies.states.get(next as usize);
-            let state = state
-                .filter(|state| state.is_free(order.index()) && state.previous() == previous)
-                .ok_or(Violation::List {
-                    order,
-                    pa: address(next as usize),
-                })?;
-            (previous, next) = (next, state.next());
-            found += 1;
+    /// The beginning of a list.
+    const fn list(&self, order: Order) -> Place {
+        Place::List {
+            order,
+            previous: NIL,
+            next: self.buddies.first(order.index()),
+            met: 0,
         }
-        same(Counted::Listed, order, kept, found)
+    }
+
+    /// Follows the lists, and compares the counts behind the last one.
+    fn check_lists(&self, check: &mut Check, looks: usize) -> Result<Option<Checked>, Violation> {
+        for _ in 0..looks {
+            let Place::List {
+                order,
+                previous,
+                next,
+                met,
+            } = check.place
+            else {
+                break;
+            };
+            if next != NIL {
+                let link = self.check_link(order, previous, next)?;
+                check.place = Place::List {
+                    order,
+                    previous: next,
+                    next: link,
+                    met: met + 1,
+                };
+                continue;
+            }
+            same(Counted::Listed, order, self.buddies.len(order), met)?;
+            let following = Order::new(order.index() + 1);
+            let Some(following) = following else {
+                self.check_hot()?;
+                return self.check_counts(&check.found).map(Some);
+            };
+            check.place = self.list(following);
+        }
+        Ok(None)
+    }
+
+    /// The block `frame` on the list of `order`, behind `previous`. Returns what it says is next.
+    fn check_link(&self, order: Order, previous: u32, frame: u32) -> Result<u32, Violation> {
+        let state = self.buddies.states.get(frame as usize);
+        let state = state.filter(|s| s.is_free(order.index()) && s.previous() == previous);
+        let pa = address(frame as usize);
+        let from = (previous != NIL).then(|| address(previous as usize));
+        state
+            .map(|state| state.next())
+            .ok_or(Violation::List { order, from, pa })
     }
 
     fn check_hot(&self) -> Result<(), Violation> {
+        if self.hot.len() > ROOM {
+            return same(Counted::Hot, Order::FRAME, self.hot.len(), ROOM);
+        }
         for (position, frame) in self.hot.iter().enumerate() {
             let hot = self.buddies.states.get(frame) == Some(&FrameState::HOT);
             if !hot || self.hot.iter().take(position).any(|other| other == frame) {
@@ -200,7 +293,7 @@ impl FrameAllocator<'_> {
         Ok(())
     }
 
-    fn check_counts(&self, found: &Found) -> Result<(), Violation> {
+    fn check_counts(&self, found: &Found) -> Result<Checked, Violation> {
         for order in Order::all() {
             let index = order.index();
             let in_use = match order {
@@ -212,7 +305,13 @@ impl FrameAllocator<'_> {
             same(Counted::Allocated, order, in_use, found.allocated[index])?;
         }
         same(Counted::Hot, Order::FRAME, self.hot.len(), found.hot)?;
-        same(Counted::Usable, Order::FRAME, self.usable, found.frames)
+        same(Counted::Usable, Order::FRAME, self.usable, found.frames)?;
+        Ok(Checked {
+            free: found.free.iter().sum(),
+            allocated: found.allocated.iter().sum(),
+            hot: found.hot,
+            frames: found.frames,
+        })
     }
 }
 

@@ -127,9 +127,9 @@ impl Hot {
         self.settle();
     }
 
-    /// Hot frames.
+    /// Hot frames. Wraps where the counts were written over, which a check has to survive.
     pub(super) const fn len(&self) -> usize {
-        self.drawn - self.in_use
+        self.drawn.wrapping_sub(self.in_use)
     }
 
     /// The hot frames.

@@ -26,17 +26,19 @@ mod hot;
 mod order;
 mod state;
 mod statistics;
+mod violation;
 
 #[cfg(test)]
 mod tests;
 
 use core::ops::Range;
 
-pub use check::{Counted, Violation};
+pub use check::{Check, Checked};
 pub use error::FrameError;
 pub use order::Order;
 pub use state::FrameState;
 pub use statistics::{Fragmentation, FrameCount, OrderStatistics, Statistics};
+pub use violation::{Counted, Violation};
 
 use buddies::{Block, Buddies};
 use hot::Hot;
@@ -268,6 +270,37 @@ impl<'memory> FrameAllocator<'memory> {
     #[must_use]
     pub fn has(&self, pa: PhysAddr) -> bool {
         self.buddies.block_of(frame_number(pa)).is_some()
+    }
+
+    /// Whether `pa` is a single frame that is in use.
+    #[must_use]
+    pub fn is_single(&self, pa: PhysAddr) -> bool {
+        let state = self.buddies.states.get(frame_number(pa));
+        state == Some(&FrameState::allocated(Order::FRAME))
+    }
+
+    /// The first block, free or in use, that begins among the `looks` frames from `from` on; an empty range behind
+    /// them if none does. `None` when there are no more.
+    #[must_use]
+    pub fn next_block(&self, from: PhysAddr, looks: usize) -> Option<Range<PhysAddr>> {
+        let first = from.as_usize().div_ceil(PAGE_SIZE).max(self.hull.start);
+        let past = first.saturating_add(looks).min(self.hull.end);
+        if first >= past {
+            return None;
+        }
+        let looked_at = first..past;
+        let block = looked_at.into_iter().find_map(|first| {
+            let (_, order) = self.buddies.states.get(first)?.block()?;
+            Some(first..first + order.frames())
+        });
+        let block = block.unwrap_or(past..past);
+        Some(address(block.start)..address(block.end))
+    }
+
+    /// Where the states of the frames are, for people who look at them.
+    #[must_use]
+    pub const fn states(&self) -> (*const FrameState, usize) {
+        (self.buddies.states.as_ptr(), self.buddies.states.len())
     }
 
     /// What [`allocate`](Self::allocate) does where [`allocate_hot`](Self::allocate_hot) has no

@@ -25,6 +25,8 @@ const ALLOCATED: u64 = 0x20;
 const HOT: u64 = 0x30;
 const NEXT_SHIFT: u32 = 8;
 const PREVIOUS_SHIFT: u32 = 40;
+/// Zero in every state.
+const UNUSED: u64 = 0xff_0000_00c0;
 
 /// One frame's metadata. Opaque; zero says that no block begins at the frame.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -85,6 +87,16 @@ impl FrameState {
         Some((kind, Order::new((self.0 & ORDER) as usize)?))
     }
 
+    /// Whether all bits are as this room writes them.
+    pub(super) const fn is_whole(self) -> bool {
+        match self.0 & KIND {
+            FREE => self.0 & UNUSED == 0,
+            HOT => self.0 == HOT,
+            // Allocated, or none: no links.
+            _ => self.0 & !(KIND | ORDER) == 0,
+        }
+    }
+
     /// Whether a free block of that order begins here.
     pub(super) const fn is_free(self, order: usize) -> bool {
         self.0 & (KIND | ORDER) == FREE | order as u64
@@ -98,6 +110,12 @@ impl FrameState {
     /// The free block of the same order before this one, or [`NIL`].
     pub(super) const fn previous(self) -> u32 {
         (self.0 >> PREVIOUS_SHIFT) as u32
+    }
+
+    /// With some bits inverted, as by a write from outside.
+    #[cfg(test)]
+    pub(super) const fn with(self, bits: u64) -> Self {
+        Self(self.0 ^ bits)
     }
 
     /// Sets what [`next`](Self::next) says.

@@ -103,7 +103,7 @@ fn fragmentation_at_seventy_percent_of_load_is_measured() {
         "{} splits, {} merges, {} hot, peak {} frames",
         statistics.splits, statistics.merges, statistics.hot, statistics.peak
     );
-    assert_eq!(pair.real.check(), Ok(()));
+    assert_eq!(pair.real.check().err(), None);
     let fragmentation = statistics.fragmentation();
     let unusable = Order::all().map(|order| fragmentation.unusable(order));
     assert!(

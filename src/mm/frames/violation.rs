@@ -1,0 +1,107 @@
+//! What a check of the allocator's structure can find.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use super::Order;
+use crate::addr::PhysAddr;
+
+/// The first thing found that must not be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Violation {
+    /// A frame's state is no state.
+    State {
+        /// The frame.
+        pa: PhysAddr,
+    },
+    /// A block is not at a multiple of its size, or reaches past the metadata.
+    Place {
+        /// Where it begins.
+        pa: PhysAddr,
+        /// Its order.
+        order: Order,
+    },
+    /// Blocks overlap.
+    Overlap {
+        /// Where the first one begins.
+        pa: PhysAddr,
+        /// Where the second one begins, inside the first.
+        other: PhysAddr,
+    },
+    /// Two free blocks should be one.
+    Unmerged {
+        /// One of them.
+        pa: PhysAddr,
+        /// The order of both.
+        order: Order,
+    },
+    /// A list leads to a block that is not a free one of its order, or whose link back is wrong.
+    List {
+        /// The list's order.
+        order: Order,
+        /// The block that leads there; `None` for the list's beginning.
+        from: Option<PhysAddr>,
+        /// The block.
+        pa: PhysAddr,
+    },
+    /// A frame on the stack of hot ones is not hot, or is on it twice.
+    Hot {
+        /// The frame.
+        pa: PhysAddr,
+    },
+    /// A count is wrong.
+    Count {
+        /// What is counted.
+        what: Counted,
+        /// The blocks' order; [`Order::FRAME`] for frames.
+        order: Order,
+        /// The count kept.
+        kept: usize,
+        /// How many were found.
+        found: usize,
+    },
+}
+
+/// What the allocator keeps a count of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Counted {
+    /// Free blocks of an order.
+    Free,
+    /// Blocks on the list of an order.
+    Listed,
+    /// Allocated blocks of an order.
+    Allocated,
+    /// Hot frames.
+    Hot,
+    /// Frames that can be free at all.
+    Usable,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State { pa } => write!(f, "frame {pa} has no valid state"),
+            Self::Place { pa, order } => write!(f, "a block of {order} at {pa}"),
+            Self::Overlap { pa, other } => write!(f, "block {pa} overlaps block {other}"),
+            Self::Unmerged { pa, order } => {
+                write!(f, "free block {pa} of {order} and its buddy are not merged")
+            }
+            Self::List { order, from, pa } => {
+                write!(f, "the list of free blocks of {order} is wrong: ")?;
+                match from {
+                    Some(from) => write!(f, "from {from} to {pa}"),
+                    None => write!(f, "it begins at {pa}"),
+                }
+            }
+            Self::Hot { pa } => write!(f, "hot frame {pa} is not hot, or is twice"),
+            Self::Count {
+                what,
+                order,
+                kept,
+                found,
+            } => write!(f, "{what:?} of {order}: {kept} counted, {found} found"),
+        }
+    }
+}
+
+impl core::error::Error for Violation {}
