@@ -1,65 +1,216 @@
-//! The audit at boot: what the hardware walks now, read back from its registers.
+//! The audit of the live tables, at boot and whenever the shell is asked: what the hardware walks now.
+//!
+//! The tree is read back from the registers' roots by a walk that believes no descriptor
+//! ([`live_walk`](crate::mm::live_walk)), then judged by what must hold of every leaf
+//! ([`audit`](crate::mm::audit)) and compared with what must be mapped ([`expected`](crate::mm::expected)). A
+//! descriptor that was written over is a message here, and no fault.
+//!
+//! # Decisions
+//! - The map's lock is held during the walk alone, and nothing is allocated meanwhile: the heap's lock comes first.
+//! - A violation counts if it is there again at a second look: the frames and the heap are compared without the
+//!   map's lock, and another core may change all of them between two lines.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::core_audit;
 use super::exit::ExitCode;
 use super::report::Report;
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::aarch64::mmu;
+use crate::arch::aarch64::probe::{self, Width};
+use crate::board::raspi3::{CORES, KERNEL_VA_OFFSET};
 use crate::log;
-use crate::mm::audit::{Violation, check};
-use crate::mm::kernel_space::{LowView, live_view};
-use crate::mm::layout;
+use crate::mm::audit::{Counts, Violation, check};
+use crate::mm::expected::{is_in_place, is_mapped};
+use crate::mm::kernel_space::{self, LowView, READ_WRITE, linear};
+use crate::mm::layout::Pages;
+use crate::mm::live_walk::{Tables, Walked, walk};
+use crate::mm::{heap, layout, live_checks};
 use crate::paging::Run;
 
-/// Audits both halves. Logs what was counted, or stops and names the address.
+/// Why an audit has no counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum AuditError {
+    /// What must not be in the tables.
+    Violation(Violation),
+    /// What must not be of a core.
+    Core(core_audit::Violation),
+    /// The heap has no room for the list of what is mapped.
+    NoMemory,
+    /// There is no live map of the kernel's yet.
+    NoMap,
+}
+
+impl From<Violation> for AuditError {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(violation)
+    }
+}
+
+impl From<core_audit::Violation> for AuditError {
+    fn from(violation: core_audit::Violation) -> Self {
+        Self::Core(violation)
+    }
+}
+
+impl fmt::Display for AuditError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Violation(violation) => violation.fmt(f),
+            Self::Core(violation) => violation.fmt(f),
+            Self::NoMemory => f.write_str("no heap left to audit the live tables"),
+            Self::NoMap => f.write_str("there is no live map yet"),
+        }
+    }
+}
+
+impl core::error::Error for AuditError {}
+
+/// The audit at boot. Logs what was counted, or stops and names the address.
 ///
 /// A symbol of its own, so that a debugger can plant a fault before it runs.
 #[unsafe(no_mangle)]
 pub(super) extern "C" fn audit_live_tables() {
-    if let Some(va) = low_half_mapping() {
-        refuse(&Violation::LowHalfMapped { va });
-    }
-    if let Err(violation) = core_audit::check() {
-        refuse(&violation);
-    }
-    let Some(mut runs) = live_runs() else {
-        panic!("no heap left to audit the live tables");
-    };
-    match check(&mut runs, &layout::guards()) {
+    match audit() {
         Ok(counts) => {
-            // As long as a line of a terminal is, each.
-            let (leaves, runs) = (counts.leaves, counts.runs);
-            let executable = counts.executable_pages;
-            log!(
-                "audit",
-                "{leaves} leaves in {runs} runs, {executable} pages executable"
-            );
-            let (aliases, guards) = (counts.aliases, counts.guards);
-            log!(
-                "audit",
-                "{aliases} aliases, {guards} guards unmapped, low half empty"
-            );
+            let [leaves, rest] = counts.lines();
+            log!("audit", "{leaves}");
+            log!("audit", "{rest}");
         }
-        Err(violation) => refuse(&violation),
+        Err(error @ (AuditError::Violation(_) | AuditError::Core(_))) => refuse(&error),
+        Err(error) => panic!("{error}"),
     }
 }
 
+/// Audits both halves.
+///
+/// # Errors
+/// The first [`Violation`] that two looks agree on, or that there is no room to look.
+pub(super) fn audit() -> Result<Counts, AuditError> {
+    audit_once().or_else(|_| audit_once())
+}
+
+fn audit_once() -> Result<Counts, AuditError> {
+    if let Some(va) = low_half_mapping() {
+        return Err(Violation::LowHalfMapped { va }.into());
+    }
+    core_audit::check()?;
+    let before = window(heap::pages());
+    let (mut runs, walked) = live_runs()?;
+    let counts = check(&mut runs, &layout::guards())?;
+    or_told(walked.foreign)?;
+    runs.sort_unstable_by_key(|run| run.va);
+    for pages in before.into_iter().take(MAPPED_PARTS) {
+        is_mapped(&runs, pages, READ_WRITE)?;
+    }
+    live_checks::each_linear(|pages, flags| is_mapped(&runs, pages, flags))?;
+    is_in_place(&runs, &window(heap::pages()))?;
+    or_told(walked.miscounted)?;
+    Ok(counts)
+}
+
+/// What a walk noted, as an error.
+fn or_told(noted: Option<Violation>) -> Result<(), Violation> {
+    noted.map_or(Ok(()), Err)
+}
+
 /// The first address that the low half maps, if walks from TTBR0 are on.
-fn low_half_mapping() -> Option<crate::addr::VirtAddr> {
+fn low_half_mapping() -> Option<VirtAddr> {
     let root = mmu::low_root()?;
     // SAFETY: TTBR0 points to a tree while walks from it are on; the linear map has its tables.
     let view = unsafe { LowView::new(root) };
     view.iter(..).next().map(|run| run.va)
 }
 
-/// All runs of the live high half, or `None` if the heap has no room for them.
-fn live_runs() -> Option<Vec<Run>> {
-    let view = live_view();
-    let mut runs = Vec::new();
-    runs.try_reserve_exact(view.iter(..).count()).ok()?;
-    runs.extend(view.iter(..));
-    Some(runs)
+/// Parts of the kernel window that are always mapped: each core's stacks and the heap.
+const MAPPED_PARTS: usize = STACKS * CORES + 1;
+const STACKS: usize = 3;
+
+/// What the kernel window has, in the order of addresses; last what a command maps for a moment.
+fn window(heap: Pages) -> [Pages; MAPPED_PARTS + 1] {
+    core::array::from_fn(|index| {
+        let stacks = (0..CORES).flat_map(layout::stacks);
+        let mut parts = stacks.chain([heap]);
+        parts.nth(index).unwrap_or(layout::scratch())
+    })
+}
+
+/// Tables of the kernel's map, at most: 1 GiB in pages takes 512, and so does all that the heap can be.
+const TABLES: usize = 1100;
+/// Runs that are made room for at first.
+const RUNS: usize = 64;
+/// How often more room is made, because the map has more runs than at the look before.
+const ATTEMPTS: usize = 8;
+/// Where the high half begins.
+const HIGH_HALF: VirtAddr = VirtAddr::new(KERNEL_VA_OFFSET);
+
+/// All runs of the live high half.
+fn live_runs() -> Result<(Vec<Run>, Walked), AuditError> {
+    let mut room = RUNS;
+    for _ in 0..ATTEMPTS {
+        let mut tables = LiveTables(with_room(TABLES)?);
+        let mut runs = RunList {
+            runs: with_room(room)?,
+            count: 0,
+        };
+        let walked = kernel_space::with_table(|_| {
+            let root = mmu::high_root();
+            walk(root, HIGH_HALF, &mut tables, &mut |run| runs.add(run))
+        });
+        let walked = walked.ok_or(AuditError::NoMap)??;
+        if runs.count == runs.runs.len() {
+            return Ok((runs.runs, walked));
+        }
+        room = 2 * runs.count;
+    }
+    Err(AuditError::NoMemory)
+}
+
+fn with_room<T>(count: usize) -> Result<Vec<T>, AuditError> {
+    let mut list = Vec::new();
+    let made = list.try_reserve_exact(count);
+    made.map(|()| list).map_err(|_| AuditError::NoMemory)
+}
+
+/// Runs, as far as there is room: with the map's lock held nothing can be allocated.
+struct RunList {
+    runs: Vec<Run>,
+    count: usize,
+}
+
+impl RunList {
+    /// Adds a leaf, to the last run if it continues that.
+    fn add(&mut self, leaf: Run) {
+        match self.runs.last_mut() {
+            Some(last) if last.is_continued_by(&leaf) => last.bytes += leaf.bytes,
+            _ => {
+                self.count += 1;
+                if self.runs.len() < self.runs.capacity() {
+                    self.runs.push(leaf);
+                }
+            }
+        }
+    }
+}
+
+/// The tables that were visited.
+struct LiveTables(Vec<PhysAddr>);
+
+impl Tables for LiveTables {
+    /// A single frame in use is RAM, which the linear map has, and nobody's registers.
+    fn admit(&mut self, pa: PhysAddr) -> bool {
+        let is_new = !self.0.contains(&pa) && self.0.len() < self.0.capacity();
+        if is_new {
+            self.0.push(pa);
+        }
+        is_new && pa.is_aligned(PAGE_SIZE) && live_checks::is_single_frame(pa)
+    }
+
+    fn descriptor(&mut self, pa: PhysAddr) -> Option<u64> {
+        // SAFETY: RAM, as `admit` says.
+        unsafe { probe::read(linear(pa), Width::Double) }.ok()
+    }
 }
 
 fn refuse(violation: &dyn core::error::Error) -> ! {

@@ -1,13 +1,14 @@
 //! The audit of live tables: what must hold of every leaf, checked on what the hardware walks.
 //!
-//! Pure: takes the runs that a walk of the live tree found, and the ranges that must be unmapped.
-//! Nobody's own records are asked.
+//! Pure: takes the runs that a walk of the live tree found ([`live_walk`](super::live_walk)), and the ranges that
+//! must be unmapped. Nobody's own records are asked. What must be mapped, and where, is compared by
+//! [`expected`](super::expected).
 #![forbid(unsafe_code)]
 
 use core::fmt;
 
 use super::layout::Pages;
-use crate::addr::{PAGE_SIZE, VirtAddr};
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::paging::{MappingFlags, Run};
 
 /// What was looked at.
@@ -25,13 +26,38 @@ pub struct Counts {
     pub guards: usize,
 }
 
-impl fmt::Display for Counts {
+impl Counts {
+    /// What was counted where all was as it must be, in lines that a terminal has room for.
+    #[must_use]
+    pub const fn lines(&self) -> [Line; 2] {
+        [
+            Line::Leaves(self.leaves, self.runs, self.executable_pages),
+            Line::Others(self.aliases, self.guards),
+        ]
+    }
+}
+
+/// A line of what was counted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Line {
+    /// Leaves, runs, executable pages.
+    Leaves(usize, usize, usize),
+    /// Aliases, guards.
+    Others(usize, usize),
+}
+
+impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} leaves in {} runs, {} pages executable, {} aliases, {} guards unmapped",
-            self.leaves, self.runs, self.executable_pages, self.aliases, self.guards
-        )
+        match self {
+            Self::Leaves(leaves, runs, executable) => write!(
+                f,
+                "{leaves} leaves in {runs} runs, {executable} pages executable"
+            ),
+            Self::Others(aliases, guards) => write!(
+                f,
+                "{aliases} aliases, {guards} guards unmapped, low half empty"
+            ),
+        }
     }
 }
 
@@ -74,6 +100,68 @@ pub enum Violation {
         /// The first address that it maps.
         va: VirtAddr,
     },
+    /// A valid descriptor that the kernel's format does not make.
+    Descriptor {
+        /// The first address that it translates.
+        va: VirtAddr,
+        /// The level of its table.
+        level: usize,
+        /// What it is.
+        bits: u64,
+    },
+    /// A descriptor leads to a table that is none, or that another leads to.
+    NoTable {
+        /// The first address that it would translate.
+        va: VirtAddr,
+        /// Where it would be.
+        pa: PhysAddr,
+    },
+    /// A table cannot be read.
+    Unreadable {
+        /// The address whose descriptor was looked for.
+        va: VirtAddr,
+        /// The table.
+        pa: PhysAddr,
+    },
+    /// A table has more or fewer entries than its descriptor counts.
+    Miscounted {
+        /// The first address that the table translates.
+        va: VirtAddr,
+        /// What the descriptor says.
+        counted: usize,
+        /// What is there.
+        found: usize,
+    },
+    /// What the kernel needs is not mapped.
+    NotMapped {
+        /// The first such address.
+        va: VirtAddr,
+        /// What should be there.
+        what: &'static str,
+    },
+    /// What the kernel needs is mapped with other rights.
+    Rights {
+        /// The first such address.
+        va: VirtAddr,
+        /// Its flags.
+        found: MappingFlags,
+        /// Those that it must have.
+        expected: MappingFlags,
+        /// What is there.
+        what: &'static str,
+    },
+    /// The linear map leads to another frame.
+    Elsewhere {
+        /// The address.
+        va: VirtAddr,
+        /// Where it leads.
+        pa: PhysAddr,
+    },
+    /// Something is mapped in the kernel window where nothing should be.
+    Stray {
+        /// The first such address.
+        va: VirtAddr,
+    },
 }
 
 impl fmt::Display for Violation {
@@ -95,6 +183,27 @@ impl fmt::Display for Violation {
             }
             Self::GuardMapped { va, guard } => write!(f, "{va} is mapped: {guard}"),
             Self::LowHalfMapped { va } => write!(f, "{va} in the low half is mapped"),
+            Self::Descriptor { va, level, bits } => write!(
+                f,
+                "{va}: the level {level} descriptor {bits:#018x} is none of this kernel's"
+            ),
+            Self::NoTable { va, pa } => {
+                write!(f, "{va}: {pa} is no frame of a table, or is another's")
+            }
+            Self::Unreadable { va, pa } => write!(f, "{va}: the table at {pa} cannot be read"),
+            Self::Miscounted { va, counted, found } => write!(
+                f,
+                "{va}: the table from there on has {found} entries, not {counted}"
+            ),
+            Self::NotMapped { va, what } => write!(f, "{va} is not mapped: {what}"),
+            Self::Rights {
+                va,
+                found,
+                expected,
+                what,
+            } => write!(f, "{va} is {found}, not {expected}: {what}"),
+            Self::Elsewhere { va, pa } => write!(f, "{va} in the linear map leads to {pa}"),
+            Self::Stray { va } => write!(f, "{va} is mapped, and nothing should be there"),
         }
     }
 }

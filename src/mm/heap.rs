@@ -3,35 +3,59 @@
 //! It grows when it has no room: frames are mapped behind its end. What it has it keeps. The page
 //! behind its end is never mapped.
 //!
+//! [`check`] walks the list of what is free and believes none of it ([`holes`](super::holes)).
+//!
+//! # Decisions
+//! The allocator hides where its list begins, and a check has to know. Its value is a struct of a few words; [`init`]
+//! finds which of them is the link to the first hole: the one that moves when the first bytes are given out.
+//!
 //! Out of memory is a null pointer, which collections turn into an error for callers who ask for
 //! one (`try_reserve`). The kernel does.
 
 use core::alloc::{GlobalAlloc, Layout};
+use core::fmt;
 use core::ptr::{self, NonNull};
 
 use linked_list_allocator::Heap;
 
 use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::aarch64::lock::Lock;
+use crate::arch::aarch64::probe::{self, Width};
 use crate::lock_class;
+use crate::mm::holes::{List, Violation, Walk};
 use crate::mm::kernel_space;
 use crate::mm::layout::{self, Pages};
 
+/// The heap, and what its check has to know.
+struct Kept {
+    heap: Heap,
+    /// How often something was given out or came back: a check that was interrupted sees whether it may go on.
+    changes: u64,
+    /// Which word of `heap` is the link to the first hole.
+    head: usize,
+}
+
 /// The heap behind the kernel's lock.
-struct LockedHeap(Lock<Heap, HeapLock>);
+struct LockedHeap(Lock<Kept, HeapLock>);
 
 lock_class!(HeapLock = "heap", 10);
 
 #[global_allocator]
-static HEAP: LockedHeap = LockedHeap(Lock::new(Heap::empty()));
+static HEAP: LockedHeap = LockedHeap(Lock::new(Kept {
+    heap: Heap::empty(),
+    changes: 0,
+    head: 0,
+}));
 
 // SAFETY: `Heap` gives each block to one owner until it is freed, aligned and sized as asked; the
 // lock keeps its list whole.
 unsafe impl GlobalAlloc for LockedHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let mut heap = self.0.lock();
+        let mut kept = self.0.lock();
+        kept.changes += 1;
+        let heap = &mut kept.heap;
         let block = heap.allocate_first_fit(layout).or_else(|()| {
-            grow(&mut heap, layout)?;
+            grow(heap, layout)?;
             heap.allocate_first_fit(layout)
         });
         block.map_or(ptr::null_mut(), NonNull::as_ptr)
@@ -41,8 +65,10 @@ unsafe impl GlobalAlloc for LockedHeap {
         let Some(block) = NonNull::new(block) else {
             return;
         };
+        let mut kept = self.0.lock();
+        kept.changes += 1;
         // SAFETY: the caller got `block` from `alloc` with this layout.
-        unsafe { self.0.lock().deallocate(block, layout) };
+        unsafe { kept.heap.deallocate(block, layout) };
     }
 }
 
@@ -93,16 +119,137 @@ pub struct HeapUse {
 /// `pages` are mapped, writable, and used by nothing else; this is called once.
 pub unsafe fn init(pages: Pages) {
     let bottom = ptr::with_exposed_provenance_mut(pages.start.as_usize());
+    let mut kept = HEAP.0.lock();
     // SAFETY: the caller's promise is the allocator's condition.
-    unsafe { HEAP.0.lock().init(bottom, pages.size) };
+    unsafe { kept.heap.init(bottom, pages.size) };
+    kept.head = find_head(&mut kept.heap);
+}
+
+/// Which word of a new heap is the link to its first hole: the one that names what is behind the first allocation.
+fn find_head(heap: &mut Heap) -> usize {
+    let layout = Layout::new::<[usize; 2]>();
+    let Ok(block) = heap.allocate_first_fit(layout) else {
+        panic!("a heap of {} bytes has no room", heap.size());
+    };
+    let behind = block.as_ptr().addr() + layout.size();
+    let mut places = (0..WORDS).filter(|&index| word(heap, index) == behind);
+    let (Some(head), None) = (places.next(), places.next()) else {
+        panic!("the heap's first hole is not where it can be found");
+    };
+    // SAFETY: allocated above, with this layout.
+    unsafe { heap.deallocate(block, layout) };
+    head
+}
+
+/// Words of the allocator's value.
+const WORDS: usize = size_of::<Heap>() / size_of::<usize>();
+
+/// Where a word of the allocator's value is.
+fn word_at(heap: &Heap, index: usize) -> VirtAddr {
+    VirtAddr::new((&raw const *heap).addr() + index * size_of::<usize>())
+}
+
+/// A word of the allocator's value, by the load of a probe: one with padding has any bytes there.
+fn word(heap: &Heap, index: usize) -> usize {
+    read(word_at(heap, index)).unwrap_or_default()
 }
 
 /// How much of the heap is in use.
 #[must_use]
 pub fn usage() -> HeapUse {
-    let heap = HEAP.0.lock();
+    let heap = &HEAP.0.lock().heap;
     HeapUse {
         size: heap.size(),
         used: heap.used(),
     }
+}
+
+/// The pages of the heap.
+#[must_use]
+pub fn pages() -> Pages {
+    Pages {
+        size: usage().size,
+        ..layout::heap()
+    }
+}
+
+/// What a check of the heap counted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Checked {
+    /// Holes.
+    pub holes: usize,
+    /// Bytes in holes.
+    pub free: usize,
+    /// Bytes of the heap.
+    pub size: usize,
+    /// Where the first hole is; 0 if there is none.
+    pub first: VirtAddr,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            holes,
+            free,
+            size,
+            first,
+        } = self;
+        write!(
+            f,
+            "{free} of {size} bytes free, holes {holes}, the first at {first}"
+        )
+    }
+}
+
+/// Holes that are looked at with the lock held, and so with interrupts masked.
+const STEPS: usize = 256;
+/// How often a check begins again because the heap was used in between.
+const ATTEMPTS: usize = 1000;
+
+/// Checks the list of free memory. `None` if others never leave the heap alone for long enough.
+///
+/// # Errors
+/// The first [`Violation`].
+pub fn check() -> Result<Option<Checked>, Violation> {
+    for _ in 0..ATTEMPTS {
+        let (changes, mut walk) = {
+            let kept = HEAP.0.lock();
+            (kept.changes, Walk::new(&list_of(&kept)))
+        };
+        // Ends: the walk goes upwards only.
+        loop {
+            let kept = HEAP.0.lock();
+            if kept.changes != changes {
+                break;
+            }
+            let list = list_of(&kept);
+            if walk.go_on(&list, STEPS, read)? {
+                return Ok(Some(Checked {
+                    holes: walk.holes,
+                    free: walk.bytes,
+                    first: VirtAddr::new(list.head),
+                    size: list.bounds.len(),
+                }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn list_of(kept: &Kept) -> List {
+    let heap = &kept.heap;
+    List {
+        bounds: heap.bottom().addr()..heap.top().addr(),
+        // Not the allocator's own difference: what was written over may be more than there is.
+        free: heap.size().wrapping_sub(heap.used()),
+        head_at: word_at(heap, kept.head).as_usize(),
+        head: word(heap, kept.head),
+    }
+}
+
+/// A word of the heap or of its value.
+fn read(at: VirtAddr) -> Option<usize> {
+    // SAFETY: neither is a device.
+    let word = unsafe { probe::read(at, Width::Double) };
+    word.ok().map(|word| word as usize)
 }

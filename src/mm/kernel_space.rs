@@ -79,6 +79,22 @@ pub const READ_WRITE: MappingFlags = KERNEL.union(MappingFlags::WRITE);
 pub const DEVICE: MappingFlags = READ_WRITE.union(MappingFlags::DEVICE);
 const LOCAL_DEVICE: MappingFlags = DEVICE.union(MappingFlags::UNCACHED);
 
+/// Device registers: what they are, where, how many bytes, and how they are mapped.
+pub(super) const DEVICES: [(&str, PhysAddr, usize, MappingFlags); 2] = [
+    (
+        "peripherals",
+        raspi3::PERIPHERALS,
+        raspi3::PERIPHERALS_SIZE,
+        DEVICE,
+    ),
+    (
+        "local peripherals",
+        raspi3::LOCAL_PERIPHERALS,
+        raspi3::LOCAL_PERIPHERALS_SIZE,
+        LOCAL_DEVICE,
+    ),
+];
+
 /// Where the linear map has `pa`.
 #[must_use]
 pub const fn linear(pa: PhysAddr) -> VirtAddr {
@@ -200,6 +216,11 @@ pub fn empty_table_entry() -> Option<(usize, u64)> {
     })
 }
 
+/// Looks at the free frames, and changes nothing.
+pub(super) fn look_at_frames<R>(look: impl FnOnce(&FrameAllocator<'static>) -> R) -> R {
+    look(&FRAMES.lock())
+}
+
 /// Adds `[start, end)` to the free frames. Returns how many frames that is.
 pub fn add_frames(start: PhysAddr, end: PhysAddr) -> usize {
     FRAMES.lock().add(start, end)
@@ -239,14 +260,7 @@ pub fn build(
             map_linear(&mut table, start, end, READ_WRITE)?;
         }
     }
-    for (start, size, flags) in [
-        (raspi3::PERIPHERALS, raspi3::PERIPHERALS_SIZE, DEVICE),
-        (
-            raspi3::LOCAL_PERIPHERALS,
-            raspi3::LOCAL_PERIPHERALS_SIZE,
-            LOCAL_DEVICE,
-        ),
-    ] {
+    for (_, start, size, flags) in DEVICES {
         let end = PhysAddr::new(start.as_usize() + size);
         map_linear(&mut table, start, end, flags)?;
     }

@@ -47,6 +47,8 @@ pub const HEAP_MAX: usize = 1 << 29;
 
 /// Pages that nothing else uses.
 pub const SCRATCH: VirtAddr = VirtAddr::new(WINDOW + 0x8000_0000);
+/// Bytes of them.
+const SCRATCH_SIZE: usize = 16 << 20;
 
 /// A range of pages in the kernel window.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -122,6 +124,12 @@ pub fn overflown_stack(va: VirtAddr) -> Option<(usize, Pages)> {
 #[must_use]
 pub const fn heap() -> Pages {
     Pages::new("heap", HEAP_GUARD + PAGE_SIZE, HEAP_SIZE)
+}
+
+/// The pages that a command maps for a moment.
+#[must_use]
+pub const fn scratch() -> Pages {
+    Pages::new("a command's pages", SCRATCH.as_usize(), SCRATCH_SIZE)
 }
 
 /// Guards of a core's slot.

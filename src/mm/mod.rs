@@ -1,13 +1,16 @@
 //! This kernel's memory: which regions there are, who owns which frame, where things are mapped.
 //!
 //! Pure: [`regions`] (the image), [`layout`] (the kernel window), [`areas`] (names of both), [`frames`],
-//! [`audit`]. With the
+//! [`audit`] with [`live_walk`] and [`expected`], [`holes`] (the check of the heap). With the
 //! machine: the linker's symbols, the kernel's page table, the heap.
 
 pub mod areas;
 pub mod audit;
+pub mod expected;
 pub mod frames;
+pub mod holes;
 pub mod layout;
+pub mod live_walk;
 pub mod regions;
 
 #[cfg(all(target_os = "none", feature = "kernel"))]
@@ -16,5 +19,7 @@ pub mod door_map;
 pub mod heap;
 #[cfg(all(target_os = "none", feature = "kernel"))]
 pub mod kernel_space;
+#[cfg(all(target_os = "none", feature = "kernel"))]
+pub mod live_checks;
 #[cfg(all(target_os = "none", feature = "kernel"))]
 pub mod symbols;

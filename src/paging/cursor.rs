@@ -276,7 +276,8 @@ impl Run {
     }
 
     /// Whether `next` continues this run.
-    fn continues(&self, next: &Self) -> bool {
+    #[must_use]
+    pub fn is_continued_by(&self, next: &Self) -> bool {
         self.flags == next.flags
             && self.size == next.size
             && self.va.checked_add(self.bytes) == Some(next.va)
@@ -365,7 +366,7 @@ where
             let (next, span) = cut::<M, PTE>(&leaf, self.rest);
             match &mut run {
                 None => run = Some(next),
-                Some(run) if run.continues(&next) => run.bytes += next.bytes,
+                Some(run) if run.is_continued_by(&next) => run.bytes += next.bytes,
                 Some(_) => break,
             }
             self.rest.start = span.end;
@@ -394,7 +395,7 @@ where
             let (previous, span) = cut::<M, PTE>(&leaf, self.rest);
             match &mut run {
                 None => run = Some(previous),
-                Some(run) if previous.continues(run) => {
+                Some(run) if previous.is_continued_by(run) => {
                     run.va = previous.va;
                     run.pa = previous.pa;
                     run.bytes += previous.bytes;

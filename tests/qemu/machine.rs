@@ -100,7 +100,8 @@ fn a_tag_that_fails_is_told_with_its_reason_and_hides_no_other() {
     let all_in = |unit: &'static str| {
         move |text: &str| entries(text).iter().all(|(_, v)| is_quantity(v, unit))
     };
-    let readings: [(&str, &dyn Fn(&str) -> bool); 3] = [
+    type Is<'a> = &'a dyn Fn(&str) -> bool;
+    let readings: [(&str, Is); 3] = [
         ("measured", &all_in("Hz")),
         ("voltage", &all_in("V")),
         ("throttled", &|text| {

@@ -15,6 +15,7 @@ mod audit;
 mod bad_input;
 mod boot;
 mod card;
+mod checks;
 mod cores;
 mod debugger;
 mod devices;

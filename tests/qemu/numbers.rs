@@ -6,8 +6,9 @@ use crate::harness::{Setup, checkout, report};
 const TO_KERNEL_MAIN: u64 = 10_000;
 /// From `_start` to the prompt.
 const TO_PROMPT: u64 = 2_000_000;
-/// Bytes of `kernel8.img`.
-const IMAGE: u64 = 256 << 10;
+/// Bytes of `kernel8.img` that can be at all: what the boot map has in pages. How many may be is the benchmark's to
+/// say, which fails when they are more.
+const IMAGE: u64 = 2 << 20;
 
 /// With `-icount shift=0` an instruction takes a nanosecond.
 const PER_MICROSECOND: u64 = 1000;

@@ -9,6 +9,7 @@ use crate::console::{NumberError, parse_u64};
 use crate::drivers::watchdog::BadTime;
 use crate::exception::syndrome::Syndrome;
 use crate::kernel::cross::CallError;
+use crate::kernel::live_audit::AuditError;
 use crate::kernel::smp::ComeError;
 use crate::kernel::timers::TimerError;
 use crate::paging::PagingError;
@@ -54,6 +55,10 @@ pub(super) enum CommandError {
     NoFault,
     /// A step that was measured did not do what it is for.
     Step { name: &'static str },
+    /// The audit of the live map.
+    Audit(AuditError),
+    /// An allocator's structure is not what it should be; what is wrong was written.
+    Unsound { part: &'static str },
     /// Ctrl-C came.
     Interrupted,
     /// Ctrl-C came when so much was done.
@@ -181,6 +186,8 @@ impl fmt::Display for CommandError {
             Self::Come(error) => error.fmt(f),
             Self::NoFault => f.write_str("nothing was caught"),
             Self::Step { name } => write!(f, "{name}: not what it should do"),
+            Self::Audit(error) => error.fmt(f),
+            Self::Unsound { part } => write!(f, "{part} unsound"),
             Self::Interrupted => f.write_str("interrupted"),
             Self::InterruptedAfter { done, unit } => {
                 write!(f, "interrupted after {done} {unit}")

@@ -13,6 +13,7 @@ use crate::console::{Event, LineEditor, parse_u64};
 use error::{ChoiceText, CommandError, number_from};
 use progress::Interruptible;
 
+mod check;
 mod cores;
 mod error;
 mod fault;
@@ -102,6 +103,18 @@ static COMMANDS: &[Command] = &[
         arguments: "ADDRESS",
         help: "translate by walk and by AT instruction",
         run: memory::translate,
+        ..PLAIN
+    },
+    Command {
+        name: "audit",
+        help: "the audit of the live tables, as at boot",
+        run: check::audit,
+        ..PLAIN
+    },
+    Command {
+        name: "check",
+        help: "every state and link of frames and heap",
+        run: check::check,
         ..PLAIN
     },
     Command {

@@ -87,7 +87,7 @@ impl fmt::Display for Violation {
                 write!(f, "free block {pa} of {order} and its buddy are not merged")
             }
             Self::List { order, from, pa } => {
-                write!(f, "the list of free blocks of {order} is wrong: ")?;
+                write!(f, "the list of {order}: ")?;
                 match from {
                     Some(from) => write!(f, "from {from} to {pa}"),
                     None => write!(f, "it begins at {pa}"),

@@ -190,6 +190,11 @@ impl Gdb {
         self.packet("c");
     }
 
+    /// Lets the machine go on, so that another debugger can stop it.
+    pub(crate) fn detach(mut self) {
+        self.must("D");
+    }
+
     /// A register by its number.
     fn register(&mut self, number: u32) -> u64 {
         number_of(&self.ask(&format!("p{number:x}")))
@@ -229,7 +234,11 @@ impl Gdb {
     fn description(&mut self, name: &str) -> String {
         let mut text = String::new();
         loop {
-            let part = self.ask(&format!("qXfer:features:read:{name}:{:x},800", text.len()));
+            let mut part = self.ask(&format!("qXfer:features:read:{name}:{:x},800", text.len()));
+            // A machine that was running says first that it has stopped.
+            while part.starts_with('T') {
+                part = self.answer();
+            }
             text.push_str(part.get(1..).unwrap_or_default());
             match part.get(..1) {
                 Some("m") => {}

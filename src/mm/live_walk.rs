@@ -1,0 +1,316 @@
+//! A walk of live page tables that believes no descriptor: for an audit of what may have been written over.
+//!
+//! [`TableView`](crate::paging::TableView) walks a tree of which it knows that it is one. Here each step is checked
+//! before it is taken:
+//!
+//! 1. A table is read only if its frame can be one, and each is visited once: a wild pointer is not followed, and a
+//!    loop ends. Reading a device register by mistake would have an effect; so RAM is not enough.
+//! 2. A descriptor must be one that this kernel's format makes from the address and the flags that it says: any
+//!    other bit in it was written by somebody else. Of a leaf that is only noted.
+//! 3. A table's descriptor counts the used entries of the table (`paging::format::aarch64`). An entry that was
+//!    cleared or written from outside shows there, wherever it is.
+//!
+//! Pure: reads through [`Tables`]. Source of the encoding: Arm DDI 0487 D8.3.
+#![forbid(unsafe_code)]
+
+use super::audit::Violation;
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::paging::format::aarch64::A64PTE;
+use crate::paging::{ENTRIES, GenericPTE, PageSize, Run};
+
+const LAST_LEVEL: usize = 3;
+const ENTRY_BITS: usize = 9;
+const VALID: u64 = 0b01;
+/// Valid, and no block: a table above the last level, a page on it.
+const TABLE_OR_PAGE: u64 = 0b11;
+
+/// How the walk reads memory.
+pub trait Tables {
+    /// Whether the frame at `pa` can be a table, and was not asked about before.
+    fn admit(&mut self, pa: PhysAddr) -> bool;
+    /// The descriptor at `pa`, in a frame that was admitted; `None` if the memory system refuses.
+    fn descriptor(&mut self, pa: PhysAddr) -> Option<u64>;
+}
+
+/// What a walk saw besides the leaves.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Walked {
+    /// Tables, the root included.
+    pub tables: usize,
+    /// The first leaf with bits that this kernel does not set. The leaf is shown all the same: which rule it breaks
+    /// says more.
+    pub foreign: Option<Violation>,
+    /// The first table whose descriptor counts its entries wrongly. The entry that is too many or missing says more.
+    pub miscounted: Option<Violation>,
+}
+
+/// Shows `leaf` every present leaf of the tree at `root`, which translates from `base` on, in the order of addresses.
+///
+/// # Errors
+/// The first [`Violation`] on the way.
+pub fn walk(
+    root: PhysAddr,
+    base: VirtAddr,
+    tables: &mut impl Tables,
+    leaf: &mut impl FnMut(Run),
+) -> Result<Walked, Violation> {
+    let mut walk = Walk {
+        tables,
+        leaf,
+        walked: Walked::default(),
+    };
+    walk.table(root, 0, base.as_usize())?;
+    Ok(walk.walked)
+}
+
+struct Walk<'a, T, F> {
+    tables: &'a mut T,
+    leaf: &'a mut F,
+    walked: Walked,
+}
+
+impl<T: Tables, F: FnMut(Run)> Walk<'_, T, F> {
+    /// Walks the table at `pa`, which stands at `level` and translates from `base` on. Returns its used entries.
+    fn table(&mut self, pa: PhysAddr, level: usize, base: usize) -> Result<usize, Violation> {
+        let first = VirtAddr::new(base);
+        if !self.tables.admit(pa) {
+            return Err(Violation::NoTable { va: first, pa });
+        }
+        self.walked.tables += 1;
+        let shift = PAGE_SIZE.ilog2() as usize + ENTRY_BITS * (LAST_LEVEL - level);
+        let mut used = 0;
+        for index in 0..ENTRIES {
+            let place = PhysAddr::new(pa.as_usize() + index * size_of::<u64>());
+            let va = VirtAddr::new(base + (index << shift));
+            let descriptor = self.tables.descriptor(place);
+            let bits = descriptor.ok_or(Violation::Unreadable { va, pa })?;
+            used += usize::from(bits != 0);
+            if bits & VALID != 0 {
+                self.entry(bits, level, va)?;
+            }
+        }
+        Ok(used)
+    }
+
+    /// A valid descriptor for the addresses from `va` on, found at `level`.
+    fn entry(&mut self, bits: u64, level: usize, va: VirtAddr) -> Result<(), Violation> {
+        let foreign = Violation::Descriptor { va, level, bits };
+        let entry = A64PTE::from_bits(bits);
+        if level < LAST_LEVEL && bits & TABLE_OR_PAGE == TABLE_OR_PAGE {
+            let counted = entry.count();
+            if A64PTE::new_table(entry.paddr()).with_count(counted) != entry {
+                return Err(foreign);
+            }
+            let found = self.table(entry.paddr(), level + 1, va.as_usize())?;
+            if found != counted && self.walked.miscounted.is_none() {
+                let miscounted = Violation::Miscounted { va, counted, found };
+                self.walked.miscounted = Some(miscounted);
+            }
+            return Ok(());
+        }
+        let size = match (level, bits & TABLE_OR_PAGE) {
+            (1, VALID) => PageSize::Size1G,
+            (2, VALID) => PageSize::Size2M,
+            (LAST_LEVEL, TABLE_OR_PAGE) => PageSize::Size4K,
+            _ => return Err(foreign),
+        };
+        let (pa, flags) = (entry.paddr(), entry.flags());
+        if A64PTE::new_page(pa, flags, size) != Ok(entry) {
+            self.walked.foreign.get_or_insert(foreign);
+        }
+        (self.leaf)(Run {
+            va,
+            pa,
+            bytes: size.bytes(),
+            flags,
+            size,
+        });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::vec::Vec;
+
+    use super::{Tables, Walked, walk};
+    use crate::addr::{PhysAddr, VirtAddr};
+    use crate::mm::audit::Violation;
+    use crate::paging::format::aarch64::A64PTE;
+    use crate::paging::{GenericPTE, MappingFlags, PageSize, Run};
+
+    const BASE: usize = 0xffff_0000_0000_0000;
+    const ROOT: usize = 0x10_0000;
+    const L1: usize = 0x10_1000;
+    const L2: usize = 0x10_2000;
+    const L3: usize = 0x10_3000;
+    const READ_WRITE: MappingFlags = MappingFlags::READ
+        .union(MappingFlags::WRITE)
+        .union(MappingFlags::ACCESSED)
+        .union(MappingFlags::GLOBAL);
+
+    /// Memory with descriptors, in which the four frames above can be tables.
+    #[derive(Default)]
+    struct Memory {
+        words: BTreeMap<usize, u64>,
+        refused: Option<usize>,
+        seen: BTreeSet<usize>,
+    }
+
+    impl Tables for Memory {
+        fn admit(&mut self, pa: PhysAddr) -> bool {
+            [ROOT, L1, L2, L3].contains(&pa.as_usize()) && self.seen.insert(pa.as_usize())
+        }
+
+        fn descriptor(&mut self, pa: PhysAddr) -> Option<u64> {
+            let word = self.words.get(&pa.as_usize()).copied().unwrap_or(0);
+            (self.refused != Some(pa.as_usize())).then_some(word)
+        }
+    }
+
+    fn link(table: usize, count: usize) -> u64 {
+        A64PTE::new_table(PhysAddr::new(table))
+            .with_count(count)
+            .bits()
+    }
+
+    fn leaf(pa: usize, size: PageSize) -> u64 {
+        let leaf = A64PTE::new_page(PhysAddr::new(pa), READ_WRITE, size);
+        leaf.expect("a leaf").bits()
+    }
+
+    /// Two pages at 0 and 0x1000, a block of 2 MiB and one of 1 GiB.
+    fn sound() -> Memory {
+        let mut memory = Memory::default();
+        for (place, bits) in [
+            (ROOT, link(L1, 2)),
+            (L1, link(L2, 2)),
+            (L1 + 8, leaf(0x4000_0000, PageSize::Size1G)),
+            (L2, link(L3, 2)),
+            (L2 + 8, leaf(0x20_0000, PageSize::Size2M)),
+            (L3, leaf(0x5000, PageSize::Size4K)),
+            (L3 + 8, leaf(0x9000, PageSize::Size4K)),
+        ] {
+            memory.words.insert(place, bits);
+        }
+        memory
+    }
+
+    fn walked(mut memory: Memory) -> (Result<Walked, Violation>, Vec<Run>) {
+        let mut runs = Vec::new();
+        let root = PhysAddr::new(ROOT);
+        let base = VirtAddr::new(BASE);
+        let result = walk(root, base, &mut memory, &mut |run| runs.push(run));
+        (result, runs)
+    }
+
+    /// The violation when one word of the sound tree is another.
+    fn with(place: usize, bits: u64) -> Violation {
+        let mut memory = sound();
+        memory.words.insert(place, bits);
+        match walked(memory).0 {
+            Ok(walked) => walked.foreign.or(walked.miscounted).expect("a violation"),
+            Err(violation) => violation,
+        }
+    }
+
+    #[test]
+    fn every_leaf_is_shown_with_address_size_and_frame() {
+        let (result, runs) = walked(sound());
+        assert_eq!(
+            result,
+            Ok(Walked {
+                tables: 4,
+                ..Walked::default()
+            })
+        );
+        let found: Vec<_> = runs
+            .iter()
+            .map(|run| (run.va.as_usize() - BASE, run.pa.as_usize(), run.size))
+            .collect();
+        let expected = [
+            (0, 0x5000, PageSize::Size4K),
+            (0x1000, 0x9000, PageSize::Size4K),
+            (0x20_0000, 0x20_0000, PageSize::Size2M),
+            (0x4000_0000, 0x4000_0000, PageSize::Size1G),
+        ];
+        assert_eq!(found, expected);
+        assert!(runs.iter().all(|run| run.flags == READ_WRITE));
+    }
+
+    #[test]
+    fn what_can_be_no_table_is_not_followed_and_no_table_twice() {
+        for pa in [0x3f20_1000, 0x9000, L1, ROOT] {
+            let found = with(L2, link(pa, 2));
+            let (va, pa) = (VirtAddr::new(BASE), PhysAddr::new(pa));
+            assert_eq!(found, Violation::NoTable { va, pa });
+        }
+    }
+
+    #[test]
+    fn each_bit_that_the_format_does_not_set_is_found() {
+        let page = leaf(0x9000, PageSize::Size4K);
+        let va = VirtAddr::new(BASE + 0x1000);
+        // NS, SH, nG with another, AttrIndx 7, bits 47:48, DBM, contiguous, software, PBHA, 63.
+        for bit in [5, 8, 2, 3, 48, 50, 51, 52, 55, 56, 59, 62, 63] {
+            let bits = page ^ 1 << bit;
+            let found = with(L3 + 8, bits);
+            assert_eq!(
+                found,
+                Violation::Descriptor { va, level: 3, bits },
+                "bit {bit}"
+            );
+        }
+        // A block where the level has none, and a reserved encoding on the last.
+        for (place, level, bits) in [
+            (ROOT, 0, leaf(0x4000_0000, PageSize::Size1G)),
+            (L3 + 8, 3, page & !0b10),
+            // NSTable in a table's descriptor.
+            (L2, 2, link(L3, 2) | 1 << 63),
+        ] {
+            let found = with(place, bits);
+            assert!(
+                matches!(found, Violation::Descriptor { level: l, bits: b, .. } if (l, b) == (level, bits)),
+                "{found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn rights_that_nobody_should_have_are_left_to_the_audit() {
+        const PXN: u64 = 1 << 53;
+        let mut memory = sound();
+        memory
+            .words
+            .insert(L3, leaf(0x5000, PageSize::Size4K) & !PXN);
+        let (result, runs) = walked(memory);
+        assert_eq!(result.map(|walked| walked.tables), Ok(4));
+        assert!(runs[0].flags.contains(READ_WRITE | MappingFlags::EXECUTE));
+    }
+
+    #[test]
+    fn a_cleared_or_added_entry_is_missed_by_the_count_of_its_table() {
+        let va = VirtAddr::new(BASE);
+        for (place, bits, found) in [(L3 + 8, 0, 1), (L3 + 16, 2, 3)] {
+            let violation = with(place, bits);
+            assert_eq!(
+                violation,
+                Violation::Miscounted {
+                    va,
+                    counted: 2,
+                    found
+                }
+            );
+        }
+    }
+
+    #[test]
+    fn memory_that_cannot_be_read_is_told_and_ends_the_walk() {
+        let mut memory = sound();
+        memory.refused = Some(L3 + 8);
+        let va = VirtAddr::new(BASE + 0x1000);
+        let pa = PhysAddr::new(L3);
+        assert_eq!(walked(memory).0, Err(Violation::Unreadable { va, pa }));
+    }
+}
