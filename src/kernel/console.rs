@@ -4,12 +4,12 @@
 //! queue, with its interrupts as they were. [`Raw`] is for reports: it polls, and waits for nobody.
 
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::exclusive::{Exclusive, Owned};
 use super::interrupts;
 use super::per_core;
-use super::time::delay_us;
+use super::time::{self, delay_us};
 use super::watchdog;
 use super::{patience, wait};
 use crate::addr::PhysAddr;
@@ -293,10 +293,22 @@ pub(super) fn take_interrupt() -> bool {
     received().remove_received(CTRL_C)
 }
 
-/// The UART, with what has come so far in its queue.
+/// How often the device is looked at for bytes whose interrupt may not come: its queue of 16 takes longer
+/// to fill.
+const LOOK_NS: u64 = 1_000_000;
+
+/// The UART, with what has come so far in its queue. Costs no access to a device but once in [`LOOK_NS`].
 fn received() -> Guard<'static, Port, ConsoleLock> {
+    static NEXT_LOOK_NS: AtomicU64 = AtomicU64::new(0);
+    let now_ns = time::now_ns();
+    let is_due = now_ns >= NEXT_LOOK_NS.load(Ordering::Relaxed);
+    if !is_due {
+        return serial();
+    }
+    NEXT_LOOK_NS.store(now_ns.saturating_add(LOOK_NS), Ordering::Relaxed);
+    let is_polled = !interrupts_come();
     let mut serial = serial();
-    if !interrupts_come() {
+    if is_polled {
         let _ = serial.service();
     }
     serial

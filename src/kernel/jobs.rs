@@ -15,6 +15,9 @@ use super::{console, patience, time, watchdog};
 use crate::arch::aarch64::relax::relax;
 use crate::board::raspi3::CORES;
 
+/// How often a core is named that is waited for.
+const REPORT_NS: u64 = 1_000_000_000;
+
 /// The jobs that were begun together. They end when this is dropped.
 #[must_use]
 pub(super) struct Jobs {
@@ -65,7 +68,7 @@ impl Jobs {
         Ok(())
     }
 
-    /// Asks the jobs to end, and waits until they have.
+    /// Asks the jobs to end, and waits until they have, or for Ctrl-C.
     ///
     /// # Errors
     /// [`CallError::Endless`], for the first core that goes on.
@@ -81,11 +84,19 @@ impl Jobs {
         }
         let busy = || cores().find(|core| per_core::of(*core).is_busy());
         let start_ns = time::now_ns();
+        let mut next_report_ns = start_ns.saturating_add(REPORT_NS);
         while let Some(core) = busy() {
             if time::now_ns().saturating_sub(start_ns) > patience::JOB_END_NS {
                 return Err(CallError::Endless { core });
             }
             watchdog::feed_if_armed();
+            if console::is_interrupted() && console::take_interrupt() {
+                return Err(CallError::Endless { core });
+            }
+            if time::now_ns() >= next_report_ns {
+                console::print(format_args!("core {core} has not ended its job yet\n"));
+                next_report_ns = time::now_ns().saturating_add(REPORT_NS);
+            }
             relax();
         }
         Ok(())

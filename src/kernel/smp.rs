@@ -156,12 +156,12 @@ impl fmt::Display for ComeError {
 
 impl core::error::Error for ComeError {}
 
-/// Calls core `given` again, which did not come at boot. Returns the frames that could be given up
-/// because all have come now.
+/// Calls core `given` again, which did not come at boot, and waits for it as long as `may_go_on`. Returns
+/// the frames that could be given up because all have come now.
 ///
 /// # Errors
 /// See [`ComeError`].
-pub(super) fn call(given: u64) -> Result<usize, ComeError> {
+pub(super) fn call(given: u64, mut may_go_on: impl FnMut() -> bool) -> Result<usize, ComeError> {
     let core = usize::try_from(given).ok().filter(|core| *core < CORES);
     let core = core.ok_or(ComeError::None { given })?;
     match state(core) {
@@ -173,7 +173,12 @@ pub(super) fn call(given: u64) -> Result<usize, ComeError> {
         return Err(ComeError::Closed { core });
     }
     door::release(core);
-    if !wait::until(patience::CLAIM_NS, || admit_who_came(1 << core) != 0) {
+    let mut has_claimed = false;
+    wait::until(patience::CLAIM_NS, || {
+        has_claimed = admit_who_came(1 << core) != 0;
+        has_claimed || !may_go_on()
+    });
+    if !has_claimed {
         return Err(ComeError::Absent { core });
     }
     if !wait_until_online(1 << core) {

@@ -106,8 +106,9 @@ fn the_timer_interrupts_only_when_something_is_due() {
         let counts = Table::read(&mut machine).timers();
         assert_eq!(counts, [slept, 0, 0, 0]);
     }
-    machine.command("sleep 2000");
-    assert_eq!(Table::read(&mut machine).timers(), [4, 0, 0, 0]);
+    // Once to say how far it is, and once at the end.
+    machine.command("sleep 1900");
+    assert_eq!(Table::read(&mut machine).timers(), [5, 0, 0, 0]);
 }
 
 /// The same by the clock on the wall, at a prompt where nothing happens.
@@ -203,12 +204,13 @@ fn an_interrupt_without_a_mask_is_stopped_at_its_device() {
 fn an_interrupt_that_storms_is_masked_and_reported() {
     let mut machine = counted().start();
     machine.boot();
-    machine.send("echo-test 65536\r");
-    machine.expect("send 65536 bytes\n");
-    machine.send(vec![b'x'; 64 << 10]);
+    // Bytes that are no keys, at the prompt: nothing is armed that this clock could skip to between two, and nothing
+    // is answered that takes time.
+    machine.send(vec![0; 64 << 10]);
     machine.expect("uart0 of console storms on core 0: masked at 100000 a second");
     // The line is heard again after a while, and what the emulator held back comes in.
-    machine.expect("of 65536 bytes, 0 overruns");
+    machine.send("echo-test 3\rabc");
+    machine.expect("crc 352441c2 of 3 bytes, 0 overruns");
     machine.send("halt\r");
     machine.must_end(Ending::Exit(0));
 }
@@ -271,7 +273,8 @@ fn all_bytes_arrive(command: &str, seed: u64) {
     machine.send(&bytes);
     let said = machine.expect("overruns\n");
     let expected = format!("crc {:08x} of {ECHOED} bytes, 0 ", crc_32(&bytes));
-    assert_eq!(said, expected);
+    // Behind what it says once a second.
+    assert_eq!(said.lines().last(), Some(&*expected));
     // Nothing is left over: the next line is a command as it was typed.
     let output = machine.command("uptime");
     machine.must_say(&output, &["since the first instruction"]);

@@ -45,11 +45,9 @@ fn says(machine: &mut Machine, line: &str, words: &[&str]) -> String {
 fn a_core_that_hangs_is_named_and_the_shell_goes_on() {
     let (mut machine, mut gdb) = at_the_prompt(Setup::raw());
     hold(&mut gdb, 2);
-    says(
-        &mut machine,
-        "echo-test 0 busy",
-        &["core 2 does not end its job"],
-    );
+    machine.send("echo-test 1 busy\rx");
+    machine.expect("core 2 has not ended its job yet");
+    machine.expect("core 2 does not end its job\nstilt> ");
     says(&mut machine, "soak 1", &["core 2 has a job already"]);
     says(&mut machine, "shootdown 5", &["core 2 has a job already"]);
     let output = says(
@@ -62,6 +60,37 @@ fn a_core_that_hangs_is_named_and_the_shell_goes_on() {
     thread::sleep(Duration::from_secs(1));
     says(&mut machine, "cpus", &["   2  runs"]);
     says(&mut machine, "soak 1", &["soak: 0 errors"]);
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_for_a_core_that_hangs() {
+    let (mut machine, mut gdb) = at_the_prompt(Setup::raw());
+    hold(&mut gdb, 2);
+    machine.send("fault brk 2\r");
+    machine.expect("\nfault: ");
+    machine.expect(" ms of waiting\n");
+    machine.send("\x03");
+    machine.expect("fault: interrupted after ");
+    machine.send("echo-test 1 busy\rx");
+    machine.expect("core 2 has not ended its job yet\n");
+    machine.send("\x03");
+    machine.expect("core 2 does not end its job\nstilt> ");
+    release(&mut gdb);
+    thread::sleep(Duration::from_secs(1));
+    says(&mut machine, "soak 1", &["soak: 0 errors"]);
+}
+
+#[test]
+fn ctrl_c_ends_the_call_of_a_core_that_does_not_come() {
+    let mut machine = Loader::at(Level::El3).on_cores(3).setup().start();
+    machine.boot();
+    machine.send("cpus call 3\r");
+    machine.expect("\ncpus: ");
+    machine.expect(" ms of waiting\n");
+    machine.send("\x03");
+    machine.expect("cpus: interrupted after ");
+    machine.expect("stilt> ");
+    assert!(machine.command("cpus").contains("   3  "));
 }
 
 #[test]
@@ -356,7 +385,6 @@ fn no_command_waits_or_prints_with_a_lock_held() {
         "irq",
         "sleep 10",
         "watchdog",
-        "echo-test 0 busy",
         "numbers 3",
         "shootdown 5",
         "fault brk all",
@@ -368,6 +396,8 @@ fn no_command_waits_or_prints_with_a_lock_held() {
         let output = machine.command(line);
         assert!(!output.contains("violated"), "{output}");
     }
+    machine.send("echo-test 1 busy\rx");
+    machine.expect("of 1 bytes, 0 overruns\nstilt> ");
     let output = machine.transcript();
     machine.must_say(&output, &["soak: 0 errors"]);
     machine.send("halt\r");

@@ -11,7 +11,7 @@ use crate::board::raspi3::CORES;
 use crate::console::parse_u64;
 use crate::kernel::console::{self, Out};
 use crate::kernel::jobs::{self, Jobs};
-use crate::kernel::{cross, interrupts, per_core, smp, stand, time};
+use crate::kernel::{cross, interrupts, patience, per_core, smp, stand, time};
 use crate::log;
 
 /// The longest that `sleep` takes, in milliseconds.
@@ -82,7 +82,16 @@ pub(super) fn cpus_details(out: &mut dyn Write) -> fmt::Result {
 
 /// Calls a core again that did not come at boot.
 fn call(core: u64, out: &mut dyn Write) -> Result<(), CommandError> {
-    let frames = smp::call(core)?;
+    let start_ns = time::now_ns();
+    let mut progress = Progress::new("cpus", patience::CLAIM_NS / 1_000_000, "ms of waiting");
+    let mut waited = Ok(());
+    let came = smp::call(core, || {
+        let waited_ms = time::now_ns().saturating_sub(start_ns) / 1_000_000;
+        waited = progress.at(waited_ms, out);
+        waited.is_ok()
+    });
+    waited?;
+    let frames = came?;
     writeln!(out, "core {core} runs")?;
     if frames > 0 {
         log!(

@@ -13,14 +13,12 @@
 use core::fmt::{self, Write};
 
 use super::CommandError;
+use crate::arch::aarch64::relax::relax;
 use crate::kernel::console::{self, Out};
-use crate::kernel::time;
+use crate::kernel::{time, watchdog};
 
 /// Between two reports.
 const REPORT_NS: u64 = 1_000_000_000;
-
-/// How often the console is looked at while it is polled.
-const POLL_NS: u64 = 20_000_000;
 
 /// How far a command is.
 pub(super) struct Progress {
@@ -55,7 +53,8 @@ impl Progress {
         told.map_err(|_| CommandError::InterruptedAfter { done, unit })
     }
 
-    /// Says that so much is done, once a second, and leaves Ctrl-C alone.
+    /// Says that so much is done, once a second, and leaves Ctrl-C alone. A shell that gets here does
+    /// not hang: the watchdog is fed.
     ///
     /// # Errors
     /// Those of `out`.
@@ -63,6 +62,7 @@ impl Progress {
         let Self {
             name, total, unit, ..
         } = *self;
+        watchdog::feed_if_armed();
         let now_ns = time::now_ns();
         if now_ns < self.next_report_ns {
             return Ok(());
@@ -74,7 +74,7 @@ impl Progress {
     }
 
     /// Waits with the core idle until `deadline_ns`, until the next report is due, or until `done` says
-    /// so after a byte came in. Returns early for Ctrl-C.
+    /// so after a byte came in. Where bytes are polled for, it does not wait: the device would lose them.
     ///
     /// # Errors
     /// [`CommandError::Timer`].
@@ -83,11 +83,12 @@ impl Progress {
         deadline_ns: u64,
         done: impl Fn() -> bool,
     ) -> Result<(), CommandError> {
-        let mut until_ns = deadline_ns.min(self.next_report_ns);
         if !console::interrupts_come() {
-            until_ns = until_ns.min(time::now_ns().saturating_add(POLL_NS));
+            watchdog::feed_if_armed();
+            relax();
+            return Ok(());
         }
-        time::sleep_unless(until_ns, done)?;
+        time::sleep_unless(deadline_ns.min(self.next_report_ns), done)?;
         Ok(())
     }
 }
