@@ -7,6 +7,7 @@ pub mod counter;
 pub mod lock_order;
 pub mod mask_depth;
 pub mod remote;
+pub mod waited;
 
 #[cfg(all(target_os = "none", target_arch = "aarch64"))]
 pub mod aarch64;

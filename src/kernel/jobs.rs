@@ -13,6 +13,7 @@ use super::cross::{self, CallError};
 use super::per_core::{self, Job};
 use super::{console, patience, time, watchdog};
 use crate::arch::aarch64::relax::relax;
+use crate::arch::waited::Waited;
 use crate::board::raspi3::CORES;
 
 /// How often a core is named that is waited for.
@@ -83,10 +84,10 @@ impl Jobs {
             per_core::of(core).ask_to_end();
         }
         let busy = || cores().find(|core| per_core::of(*core).is_busy());
-        let start_ns = time::now_ns();
-        let mut next_report_ns = start_ns.saturating_add(REPORT_NS);
+        let mut waited = Waited::new(patience::SLICE_NS);
+        let mut next_report_ns = time::now_ns().saturating_add(REPORT_NS);
         while let Some(core) = busy() {
-            if time::now_ns().saturating_sub(start_ns) > patience::JOB_END_NS {
+            if waited.look(time::now_ns()) > patience::JOB_END_NS {
                 return Err(CallError::Endless { core });
             }
             watchdog::feed_if_armed();

@@ -7,6 +7,8 @@
 /// A second.
 const S: u64 = 1_000_000_000;
 
+/// Between two looks of who waits, this much counts at most: see [`Waited`](crate::arch::waited::Waited).
+pub const SLICE_NS: u64 = S / 10;
 /// That a first core comes, at boot: nobody waits for longer where there is one core alone.
 pub const FIRST_CLAIM_NS: u64 = S;
 /// That a core comes, when others have.
@@ -29,11 +31,11 @@ pub const STOP_NS: u64 = S;
 /// That the others stand still. One of them may be printing a report.
 pub const STAND_NS: u64 = 2 * S;
 /// Being held. The conductor may be waiting for another core.
-pub const HELD_NS: u64 = 2 * STAND_NS;
+pub const HELD_NS: u64 = STAND_NS + 3 * S;
 /// The right to hold others.
-pub const CONDUCTOR_NS: u64 = HELD_NS + S;
+pub const CONDUCTOR_NS: u64 = HELD_NS + S / 2;
 /// A lock. Its holder may be holding other cores.
-pub const LOCK_NS: u64 = 5 * S;
+pub const LOCK_NS: u64 = 6 * S;
 /// The answer to a call.
 pub const ANSWER_NS: u64 = 3 * S;
 /// A sign of life, for `cpus`.

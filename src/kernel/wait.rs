@@ -15,6 +15,7 @@ use super::protocol::{Ending, Hold};
 use super::{interrupts, patience, per_core, stand, time};
 use crate::arch::aarch64::cpu::{self, ExceptionsMasked};
 use crate::arch::aarch64::relax::relax;
+use crate::arch::waited::Waited;
 use crate::board::raspi3::CORES;
 
 /// A word in a line of its own.
@@ -56,18 +57,14 @@ pub(super) fn ring(cores: usize) {
 /// was done in time.
 pub(super) fn until(patience_ns: u64, mut done: impl FnMut() -> bool) -> bool {
     let mut looks = 0_u32;
-    let mut start_ns = None;
+    let mut waited = Waited::new(patience::SLICE_NS);
     while !done() {
         hear();
         relax();
         // The clock costs more than a look.
         looks = looks.wrapping_add(1);
-        if looks.is_multiple_of(64) {
-            let now_ns = time::now_ns();
-            let start_ns = *start_ns.get_or_insert(now_ns);
-            if is_over(now_ns.saturating_sub(start_ns), patience_ns) {
-                return done();
-            }
+        if looks.is_multiple_of(64) && is_over(waited.look(time::now_ns()), patience_ns) {
+            return done();
         }
     }
     true
@@ -115,16 +112,15 @@ extern "C" fn kernel_hear() -> u64 {
 #[inline(never)]
 fn stand_still() {
     let here = cpu::number();
-    let start_ns = time::now_ns();
+    let mut waited = Waited::new(patience::SLICE_NS);
     cpu::wait_for_stores();
     while HOLD.stand(here) {
         if ENDING.is_over(here) {
             stop();
         }
         relax();
-        let waited_ns = time::now_ns().saturating_sub(start_ns);
         assert!(
-            !is_over(waited_ns, patience::HELD_NS),
+            !is_over(waited.look(time::now_ns()), patience::HELD_NS),
             "core {} does not let core {here} go",
             stand::conductor()
         );

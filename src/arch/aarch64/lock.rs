@@ -23,11 +23,14 @@ use super::masks::{self, Masked};
 use super::relax::{Yield, relax};
 use super::{cpu, timer};
 use crate::arch::lock_order::{HeldLocks, LockClass};
+use crate::arch::waited::Waited;
 
 type Inner<'a, T> = SpinMutexGuard<'a, T, Yield>;
 
 /// Cores of a Cortex-A53 cluster at most (DDI 0500 2.1).
 const CORES: usize = 4;
+/// Between two looks of who waits, this much counts at most.
+const SLICE_MS: u64 = 100;
 /// What the counter is taken to run at if CNTFRQ_EL0 says less: nobody may have set it, and then a
 /// wait of no time would be called a deadlock. The board's runs at 19.2 MHz.
 const COUNTER_MIN_HZ: u32 = 19_200_000;
@@ -156,15 +159,15 @@ impl<T, C: Class> Lock<T, C> {
     #[cold]
     #[track_caller]
     fn wait(&self) -> Inner<'_, T> {
-        let start = timer::counter();
         let khz = u64::from(timer::frequency_hz().max(COUNTER_MIN_HZ)) / 1000;
+        let mut waited = Waited::new(SLICE_MS * khz);
         loop {
             if let Some(inner) = self.inner.try_lock() {
                 return inner;
             }
             relax();
             let patience_ms = kernel_hear() / 1_000_000;
-            if timer::ticks_since(start) > patience_ms * khz {
+            if waited.look(timer::counter()) > patience_ms * khz {
                 self.report();
             }
         }
