@@ -220,7 +220,11 @@ impl Pending {
         };
         if !wait::until(patience_ns, || slot.state.is_answered()) {
             per_core::of(core).set_silent(self.asked_ns);
-            return Err(CallError::NoAnswer { core });
+            // It may have answered between the look and the note, which nobody would take back.
+            if !slot.state.is_answered() {
+                return Err(CallError::NoAnswer { core });
+            }
+            per_core::of(core).give_a_sign();
         }
         // SAFETY: answered, so it is the caller's again.
         let call = unsafe { slot.call.get().read() };

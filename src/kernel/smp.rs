@@ -126,8 +126,6 @@ pub(super) enum ComeError {
     Absent { core: usize },
     /// It was let in now, and does not get ready.
     NotReady { core: usize },
-    /// What it needed on its way cannot be given up.
-    Map(PagingError),
 }
 
 impl fmt::Display for ComeError {
@@ -149,7 +147,6 @@ impl fmt::Display for ComeError {
             }
             Self::Absent { core } => write!(f, "core {core} does not come"),
             Self::NotReady { core } => write!(f, "core {core} came, but does not get ready"),
-            Self::Map(error) => error.fmt(f),
         }
     }
 }
@@ -157,11 +154,11 @@ impl fmt::Display for ComeError {
 impl core::error::Error for ComeError {}
 
 /// Calls core `given` again, which did not come at boot, and waits for it as long as `may_go_on`. Returns
-/// the frames that could be given up because all have come now.
+/// when it runs.
 ///
 /// # Errors
 /// See [`ComeError`].
-pub(super) fn call(given: u64, mut may_go_on: impl FnMut() -> bool) -> Result<usize, ComeError> {
+pub(super) fn call(given: u64, mut may_go_on: impl FnMut() -> bool) -> Result<(), ComeError> {
     let core = usize::try_from(given).ok().filter(|core| *core < CORES);
     let core = core.ok_or(ComeError::None { given })?;
     match state(core) {
@@ -181,10 +178,10 @@ pub(super) fn call(given: u64, mut may_go_on: impl FnMut() -> bool) -> Result<us
     if !has_claimed {
         return Err(ComeError::Absent { core });
     }
-    if !wait_until_online(1 << core) {
-        return Err(ComeError::NotReady { core });
+    match wait_until_online(1 << core) {
+        true => Ok(()),
+        false => Err(ComeError::NotReady { core }),
     }
-    close_the_door().map_err(ComeError::Map)
 }
 
 /// Gives up what cores need on their way, if all have come. Returns the number of frames.
@@ -192,7 +189,8 @@ pub(super) fn call(given: u64, mut may_go_on: impl FnMut() -> bool) -> Result<us
 /// # Errors
 /// Those of a change of the kernel's map.
 pub(super) fn close_the_door() -> Result<usize, PagingError> {
-    match (0..CORES).all(|core| state(core) == CoreState::Online) {
+    let all_run = (1..CORES).all(|core| per_core::of(core).is_online());
+    match all_run && door::is_open() {
         true => door::close(),
         false => Ok(0),
     }

@@ -17,8 +17,17 @@ use crate::log;
 /// The longest that `sleep` takes, in milliseconds.
 const SLEEP_MAX_MS: u64 = 600_000;
 
-/// Says which cores did not do what the map's maintenance asked of them.
-pub(super) fn tell_of_silence() {
+/// Gives up what cores need on their way, as soon as all have come, and says which cores did not do what
+/// the map's maintenance asked of them.
+pub(super) fn after_command() {
+    match smp::close_the_door() {
+        Ok(0) => {}
+        Ok(frames) => log!(
+            "cores",
+            "all run: {frames} frames are free that they needed on their way"
+        ),
+        Err(error) => log!("cores", "warning: the parking pages stay: {error}"),
+    }
     for core in stand::take_missed() {
         log!(
             "cores",
@@ -91,14 +100,8 @@ fn call(core: u64, out: &mut dyn Write) -> Result<(), CommandError> {
         waited.is_ok()
     });
     waited?;
-    let frames = came?;
+    came?;
     writeln!(out, "core {core} runs")?;
-    if frames > 0 {
-        log!(
-            "cores",
-            "all cores run: {frames} frames that they needed on their way given up"
-        );
-    }
     Ok(())
 }
 

@@ -185,21 +185,28 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
     if let Some(core) = cores.clone().find(|core| !per_core::of(*core).is_online()) {
         return Err(CallError::Offline { core }.into());
     }
+    // Who was asked is waited for, whatever becomes of the others.
+    let mut refused = Ok(());
     for core in cores.clone().filter(|core| *core != here) {
-        let call = cross::begin_call(core, provoke, index)?;
-        if let Some(slot) = calls.get_mut(core) {
-            *slot = Some(call);
+        match (cross::begin_call(core, provoke, index), calls.get_mut(core)) {
+            (Ok(call), Some(slot)) => *slot = Some(call),
+            (Ok(_), None) => {}
+            (Err(error), _) => refused = Err(CommandError::from(error)),
         }
     }
     let mut all_caught = !cores.contains(&here) || provoke(index) == CAUGHT;
     for (core, call) in calls.into_iter().enumerate() {
-        if let Some(call) = call
-            && answer_of(call, out)? != CAUGHT
-        {
-            writeln!(out, "core {core} caught nothing")?;
-            all_caught = false;
+        match call.map(|call| answer_of(call, out)) {
+            None | Some(Ok(CAUGHT)) => {}
+            Some(Ok(_)) => {
+                writeln!(out, "core {core} caught nothing")?;
+                all_caught = false;
+            }
+            Some(Err(error @ CommandError::Call(_))) => refused = Err(error),
+            Some(Err(error)) => return Err(error),
         }
     }
+    refused?;
     match (all_caught, KINDS.get(index)) {
         (true, _) => Ok(()),
         (false, Some(kind)) if kind.ending == Ending::FinalInDebugImage => {

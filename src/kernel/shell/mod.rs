@@ -243,7 +243,7 @@ pub(super) fn run() -> ! {
             Event::Pending => continue,
             Event::Line => {
                 execute(editor.line());
-                cores::tell_of_silence();
+                cores::after_command();
             }
             Event::Interrupt => {}
         }
