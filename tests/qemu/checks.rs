@@ -1,6 +1,7 @@
 //! `audit` and `check` at the prompt: a descriptor, a frame's state or a link that a debugger changes under the running
 //! kernel is found by its address, the kernel goes on, and once it is put back both are content again.
 
+use crate::harness::loader::{Level, Loader};
 use crate::harness::symbols::{HIGH_HALF, Symbols};
 use crate::harness::tables::Slot;
 use crate::harness::{Ending, Gdb, Machine, Setup, tables};
@@ -256,4 +257,69 @@ fn a_changed_link_or_size_in_the_heap_is_found_by_its_address() {
         found(&mut machine, "check", (at, value), &words);
     }
     halts(machine);
+}
+
+#[test]
+fn an_entry_in_the_empty_table_is_found() {
+    let mut machine = at_prompt();
+    let table = Symbols::read().address("EMPTY_TABLE") & !HIGH_HALF;
+    for (entry, value) in [(0, 0x703), (511, 1)] {
+        let words = [
+            format!("entry {entry} of the empty table at {}", name(table)),
+            format!("is {value:#x}"),
+        ];
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        found(&mut machine, "audit", (table + 8 * entry, value), &words);
+    }
+    halts(machine);
+}
+
+/// Page 0 is the board's, EL2 and EL3 have their vectors in the image, and a core that did not come may still
+/// stand in the first pages of it: the allocator must not have these frames.
+#[test]
+fn a_kept_frame_that_could_be_given_out_is_found() {
+    let alone = Loader::at(Level::El2).setup().stopped().start();
+    alone.debugger().detach();
+    let symbols = Symbols::read();
+    let frame = |name: &str| (symbols.address(name) & !HIGH_HALF) >> 12;
+    let of_the_board = (0, "page 0 is the board's");
+    let of_el2 = (frame("__stop_vectors"), "EL2 and EL3 have their vectors");
+    let parking = (frame("park"), "a core may still come to the parking pages");
+    for (mut machine, kept) in [
+        (at_prompt(), vec![of_the_board, of_el2]),
+        (alone, vec![of_the_board, of_el2, parking]),
+    ] {
+        if kept.contains(&parking) {
+            machine.boot();
+        }
+        let states = address_behind(&mut machine, "frames at ") - HIGH_HALF;
+        for (frame, why) in kept {
+            let state = FREE_FRAME | NEXT | NEXT << 32;
+            let words = [&*name(frame << 12), "can be given out", why];
+            found(&mut machine, "audit", (states + 8 * frame, state), &words);
+        }
+        halts(machine);
+    }
+}
+
+/// A core that comes on the low tree and never leaves it: its TTBR0 is looked at on the core itself.
+#[test]
+fn a_core_that_keeps_its_low_half_is_found_at_boot() {
+    const NOP: u64 = 0xd503_201f;
+    const MSR_TTBR0_EL1: u64 = 0xd518_2000;
+    let entry = Symbols::read().item(&["smp", "kernel_secondary"]);
+    let mut machine = Setup::raw().stopped().start();
+    let mut gdb = machine.debugger();
+    gdb.run_to(Symbols::read().address("kernel_main"));
+    let place = (entry.start..entry.end).step_by(4).find(|place| {
+        let word = gdb.read(place & !HIGH_HALF) & 0xffff_ffff;
+        word & !0x1f == MSR_TTBR0_EL1
+    });
+    let place = place.expect("TTBR0_EL1 is written") & !HIGH_HALF;
+    let words = gdb.read(place);
+    gdb.write(place, words & !0xffff_ffff | NOP);
+    gdb.resume();
+    machine.must_end(Ending::Audit);
+    let report = machine.transcript();
+    machine.must_say(&report, &["TTBR0_EL1 of core 1 is", "instead of"]);
 }

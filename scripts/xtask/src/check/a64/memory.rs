@@ -37,7 +37,7 @@ impl Instruction {
     }
 
     /// "Load register (literal)": bits 29:27 = 011, 25:24 = 00.
-    pub(super) const fn is_literal_load(self) -> bool {
+    pub(in crate::check) const fn is_literal_load(self) -> bool {
         self.matches(0x3b00_0000, 0x1800_0000)
     }
 

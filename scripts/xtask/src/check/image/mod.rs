@@ -45,6 +45,7 @@ pub(super) fn check(file: &[u8], policy: Policy835769) -> Result<Vec<Report>, El
         linker::check_thunks(&program),
         order::check(&program),
         order::check_places(&program),
+        order::check_devices(&program),
         errata::check_843419(&program),
         multiply_accumulate,
         hints::check_isb(&program),

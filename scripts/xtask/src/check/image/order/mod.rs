@@ -1,10 +1,11 @@
 //! The order of barriers and maintenance: what an emulator, which has no stale line and no second core's view,
 //! never misses.
 //!
-//! Two kinds of rules. This file has those of an instruction, wherever it stands: a write to a translation
+//! Three kinds of rules. This file has those of an instruction, wherever it stands: a write to a translation
 //! register is synchronised before anything relies on it, maintenance is waited for, an event is sent after
 //! what it announces, a counter is not read early (DDI 0487 B2.3, D8.16, D12.1). `places` has those of certain
-//! places: how the MMU is turned on, what EL3 does first, which registers are written whole.
+//! places: how the MMU is turned on, what EL3 does first, which registers are written whole. `devices` has
+//! that of accesses to two devices.
 //!
 //! # Decisions
 //!
@@ -14,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+mod devices;
 mod places;
 mod walk;
 
@@ -22,6 +24,7 @@ use crate::check::a64::{Instruction, System, SystemRegister};
 use crate::check::report::{Report, Violation};
 use walk::{AtTheEnd, Met, Walk};
 
+pub(in crate::check) use devices::check as check_devices;
 pub(in crate::check) use places::check as check_places;
 
 const SCTLR: [SystemRegister; 3] = [

@@ -1,0 +1,193 @@
+//! A barrier between accesses to two devices: the BCM2835 may answer their reads out of order (BCM2835 ARM
+//! Peripherals, 1.3).
+//!
+//! # Decisions
+//!
+//! Only what a straight line of instructions shows is judged: bases that it builds itself, up to the next
+//! branch or the next place that is branched to. A device is a page of the peripherals.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::check::a64::{Instruction, MoveWide, System};
+use crate::check::image::program::Program;
+use crate::check::report::{Report, Violation};
+
+/// Peripherals and local peripherals; physical.
+const DEVICES: Range<u64> = 0x3f00_0000..0x4000_1000;
+/// What the linear map adds.
+const OFFSET: u64 = 0xffff_0000_0000_0000;
+const PAGE: u64 = 0x1000;
+const REGISTERS: usize = 32;
+
+/// What a straight line is known to have done so far.
+#[derive(Default)]
+struct Line {
+    /// The constants in the registers.
+    values: [Option<u64>; REGISTERS],
+    /// The device of the last access, if no barrier came since.
+    device: Option<u64>,
+}
+
+/// Checks every straight line of the image.
+pub(in crate::check) fn check(program: &Program) -> Report {
+    let targets = targets(program);
+    let mut count = 0;
+    let mut violations = Vec::new();
+    for function in program.functions() {
+        let mut line = Line::default();
+        for (address, word) in program.instructions(&function.range) {
+            if targets.contains(&address) {
+                line = Line::default();
+            }
+            if let Some(device) = line.accessed(word) {
+                count += 1;
+                let before = line.device.replace(device);
+                if let Some(other) = before.filter(|other| *other != device) {
+                    violations.push(Violation {
+                        place: program.describe(address),
+                        rule: format!(
+                            "{device:#x} after {other:#x} without a barrier between the devices"
+                        ),
+                    });
+                }
+            }
+            line.go_on(program, address, word);
+        }
+    }
+    Report {
+        name: "devices",
+        counted: format!("{count} accesses"),
+        violations,
+    }
+}
+
+/// Every place that a branch leads to.
+fn targets(program: &Program) -> BTreeSet<u64> {
+    let sections = program.executable_sections();
+    let words = sections.flat_map(|section| {
+        let range = section.range();
+        program.instructions(&range).collect::<Vec<_>>()
+    });
+    words
+        .filter_map(|(address, word)| word.branch_target(address))
+        .collect()
+}
+
+impl Line {
+    /// The device that `word` loads from or stores to, if its base is known.
+    fn accessed(&self, word: Instruction) -> Option<u64> {
+        if !word.is_load_store() || word.is_literal_load() {
+            return None;
+        }
+        let physical = self.values[word.rn() as usize]? & !OFFSET;
+        DEVICES
+            .contains(&physical)
+            .then_some(physical & !(PAGE - 1))
+    }
+
+    fn go_on(&mut self, program: &Program, address: u64, word: Instruction) {
+        if word.is_branch() {
+            *self = Self::default();
+            return;
+        }
+        if matches!(word.system(), Some(System::Dmb | System::Dsb)) {
+            self.device = None;
+        }
+        let register = word.rd() as usize;
+        match (word.move_wide(), self.values[register]) {
+            (Some(MoveWide::Set(value)), _) => self.values[register] = Some(value),
+            (Some(MoveWide::Keep { bits, mask }), Some(value)) => {
+                self.values[register] = Some(value & !mask | bits);
+            }
+            _ if word.is_literal_load() => {
+                let value = word
+                    .literal_target(address)
+                    .and_then(|at| program.bytes_at(at));
+                // Bit 30: 64 bits.
+                let width = if word.0 >> 30 & 1 == 1 {
+                    u64::MAX
+                } else {
+                    u32::MAX.into()
+                };
+                self.values[register] = value.map(|bytes| u64::from_le_bytes(bytes) & width);
+            }
+            _ if word.is_load_store() => {
+                for (number, value) in self.values.iter_mut().enumerate() {
+                    if word.access_writes(number as u32) {
+                        *value = None;
+                    }
+                }
+            }
+            _ => self.values[register] = None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::check::image::parts::Content;
+    use crate::check::image::sample::{RET, Sample, TEXT};
+
+    const DMB: u32 = 0xd503_3fbf;
+    /// mov x16, #0x3f200000
+    const GPIO: u32 = 0xd2a7_e410;
+    /// ldr w15, [x16, #4]; str w15, [x16, #4]
+    const LOAD_GPIO: u32 = 0xb940_060f;
+    const STORE_GPIO: u32 = 0xb900_060f;
+    /// mov w14, #0x1000; movk w14, #0x3f20, lsl #16
+    const UART: [u32; 2] = [0x5282_000e, 0x72a7_e40e];
+    /// str wzr, [x14, #48]
+    const STORE_UART: u32 = 0xb900_31df;
+
+    fn broken(words: &[u32]) -> usize {
+        let sample =
+            Sample::default()
+                .section(".text", TEXT, words)
+                .symbol("f", TEXT, words.len() as u64);
+        check(&sample.build()).violations.len()
+    }
+
+    #[test]
+    fn going_from_one_device_to_another_needs_a_barrier() {
+        let with = |between: &[u32]| {
+            let first = [GPIO, LOAD_GPIO, STORE_GPIO];
+            broken(&[&first[..], between, &UART, &[STORE_UART, RET]].concat())
+        };
+        assert_eq!(with(&[]), 1);
+        assert_eq!(with(&[DMB]), 0);
+    }
+
+    #[test]
+    fn one_device_needs_none_and_what_a_branch_leads_to_is_not_known() {
+        assert_eq!(broken(&[GPIO, LOAD_GPIO, STORE_GPIO, LOAD_GPIO, RET]), 0);
+        // cbz x0, .+4
+        let branch = 0xb400_0020;
+        let words = [GPIO, LOAD_GPIO, branch, UART[0], UART[1], STORE_UART, RET];
+        assert_eq!(broken(&words), 0);
+    }
+
+    #[test]
+    fn a_base_from_a_literal_pool_is_known() {
+        // ldr w14, .+24: the pool behind the function
+        let words = [
+            GPIO,
+            LOAD_GPIO,
+            0x1800_008e,
+            STORE_UART,
+            RET,
+            0,
+            0x3f20_1000,
+            0,
+        ];
+        let sample = Sample::default()
+            .section(".text", TEXT, &words)
+            .symbol("f", TEXT, 5)
+            .content(TEXT, Content::Code)
+            .content(TEXT + 20, Content::Data);
+        assert_eq!(check(&sample.build()).violations.len(), 1);
+    }
+}
