@@ -7,7 +7,7 @@
 use core::marker::PhantomData;
 use core::mem;
 
-use super::geometry::leaf_bytes;
+use super::geometry::{leaf_bytes, offset_index};
 use super::mutants::{Mutant, planted};
 use super::share::Sharing;
 use super::slots::{Format, Table};
@@ -177,7 +177,7 @@ const COUNT: usize = (1 << 6) - 1;
 const _: () = assert!(BY_ADDRESS_LIMIT < COUNT);
 /// A table was unlinked: cached pointers to tables must go, too.
 const TABLES: usize = 1 << 6;
-/// A global leaf is concerned: every ASID must be reached.
+/// A global leaf is concerned, or what others have as well: every ASID must be reached.
 const EVERY_SPACE: usize = 1 << 7;
 /// There is one range, a page, and its address is in the bits above instead of in the list: what
 /// is owed and paid most often is then one store, and another to forget it.
@@ -282,7 +282,7 @@ where
     /// `leaf`, of `size` at `va`, was removed or got other rights.
     #[inline(always)]
     pub(super) fn owe_invalidation(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) {
-        self.owe_space(leaf);
+        self.owe_space(va, leaf);
         self.owe(va.as_usize(), leaf_bytes::<M>(size));
         // The Cortex-A53's TLB holds a 1 GiB block as two pieces (DDI 0500, 5.2.3).
         if size == PageSize::Size1G && !planted(Mutant::OneHalfOfAGibibyte) {
@@ -298,7 +298,7 @@ where
         size: PageSize,
         (leaf, count): (PTE, usize),
     ) {
-        self.owe_space(leaf);
+        self.owe_space(va, leaf);
         if count > BY_ADDRESS_LIMIT {
             self.owe_everything();
             return;
@@ -313,20 +313,38 @@ where
         }
     }
 
-    /// What is owed concerns `leaf`: an invalidation for one ASID spares it if it is global.
+    /// What is owed concerns `leaf` at `va`: an invalidation for one ASID spares it if it is global,
+    /// and leaves it to others if they have its table, too.
+    ///
+    /// A pointer that a walk to a global leaf has cached may be held as that is. Later, when its table
+    /// goes, nothing may be left to say so: it goes with the leaf.
     #[inline(always)]
-    pub(super) fn owe_space(&mut self, leaf: PTE) {
+    pub(super) fn owe_space(&mut self, va: VirtAddr, leaf: PTE) {
+        if self.is_everyones(va.as_usize()) {
+            self.state |= EVERY_SPACE;
+        }
         if self.spares(leaf) {
             self.state |= EVERY_SPACE;
+            if !planted(Mutant::LeafFormForAGlobalLeaf) {
+                self.state |= TABLES;
+            }
         }
     }
 
     /// Whether an invalidation for the tree's ASID spares `leaf`.
     #[inline(always)]
-    pub(super) fn spares(&self, leaf: PTE) -> bool {
+    fn spares(&self, leaf: PTE) -> bool {
         self.is_one_space()
             && leaf.flags().contains(MappingFlags::GLOBAL)
             && !planted(Mutant::AsidFormForGlobalLeaf)
+    }
+
+    /// Whether what translates `va` is held under other ASIDs than the tree's: its tables are lent.
+    #[inline(always)]
+    fn is_everyones(&self, va: usize) -> bool {
+        self.is_one_space()
+            && self.sharing.shared().contains(&offset_index::<M>(va, 0))
+            && !planted(Mutant::AsidFormForSharedTables)
     }
 
     /// Whether the tree belongs to one ASID.
@@ -335,12 +353,12 @@ where
         matches!(self.space, AddressSpace::Asid(_))
     }
 
-    /// Whether `leaf`, a page, can be unmapped and owed by itself.
+    /// Whether `leaf`, a page at `va`, can be unmapped and owed by itself.
     #[inline(always)]
-    pub(super) fn is_free_to_go(&self, leaf: PTE) -> bool {
+    pub(super) fn is_free_to_go(&self, va: VirtAddr, leaf: PTE) -> bool {
         match self.care {
             Care::None => true,
-            Care::ForGlobal => !self.spares(leaf),
+            Care::ForGlobal => !self.spares(leaf) && !self.is_everyones(va.as_usize()),
             Care::ForPins => false,
         }
     }
@@ -364,6 +382,9 @@ where
     #[inline(always)]
     fn owe(&mut self, at: usize, bytes: usize) {
         self.list_page();
+        if self.is_everyones(at) && !planted(Mutant::AsidFormForASharedTable) {
+            self.state |= EVERY_SPACE;
+        }
         if self.state & COUNT == 0 {
             self.owed[0] = Owed::new(at, bytes);
             self.state |= 1;
@@ -407,6 +428,9 @@ where
             self.freed.push(pa);
         }
         self.state |= TABLES;
+        if self.is_everyones(va.as_usize()) && !planted(Mutant::AsidFormForASharedTable) {
+            self.state |= EVERY_SPACE;
+        }
         if !self.is_everything() {
             self.owe_range_of_table(va, bytes);
         }

@@ -142,7 +142,7 @@ where
             && place.entry.is_present()
             && !place.entry.is_contiguous()
             && self.debt.is_settled()
-            && self.debt.is_free_to_go(place.entry)
+            && self.debt.is_free_to_go(va, place.entry)
             && let Some(parent) = &place.parent
             && parent.entry.count() > 1
         {

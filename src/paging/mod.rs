@@ -9,6 +9,9 @@
 //! This room imports only `addr`: it can be lifted into another kernel as it stands
 //! (`tests/lift` does).
 //!
+//! A format, the meaning of an address, the maintenance and the frames are `unsafe` to implement: what
+//! each must do stands with its trait, and nothing else of a user's can make this room unsafe.
+//!
 //! Levels are Arm's: 0 is the root, `LEVELS - 1` the last. Sources: Arm DDI 0487, D8.3
 //! (descriptors) and D8.16/D8.17 (TLB maintenance, break-before-make).
 //!
@@ -29,7 +32,8 @@
 //! an address stands. `slots`: the memory of tables, and the loops over runs of entries. `view`,
 //! `cursor`, `dump`, `check`: reading. `table`: one leaf. `region`: ranges; `compact`: merging.
 //! `debt`, `maintenance`: what is owed, and who pays. `pins`: what the core stands on. `share`:
-//! top-level tables of many trees. `asid`: names of address spaces.
+//! top-level tables of many trees; `walkers`: who reads those beside their writer. `asid`: names of
+//! address spaces.
 //!
 //! # What is shown by which test
 //!
@@ -38,6 +42,7 @@
 //! | every operation does what a model of pages does, for every format, also when frames run out at any step | `tests::random` |
 //! | the same for all sequences of operations on tiny trees | `tests::exhaustive` |
 //! | the same for trees that share tables: all see at once what the writer does there, readers change nothing there, whoever comes and goes | `tests::share_random` |
+//! | what is shared is invalidated under every ASID | `tests::share_asid` |
 //! | barriers and invalidations are those of the manual, one by one | `tests::sequences` |
 //! | no operation owes, stores or touches more than it must | `tests::due`, `tests::thrift`, `tests::outside` |
 //! | no core of an adversarial machine ever uses what is gone, or sees two translations; each of the planted faults is found | `tests::oracle`, `tests::adversary` |

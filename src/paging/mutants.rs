@@ -56,6 +56,13 @@ mutants! {
     AsidFormForEverything,
     /// A global leaf of a tree that has an ASID is invalidated for that ASID only.
     AsidFormForGlobalLeaf,
+    /// What is in a shared table is invalidated for the writer's ASID only.
+    AsidFormForSharedTables,
+    /// A table that is unlinked from a shared one is invalidated for the writer's ASID only.
+    AsidFormForASharedTable,
+    /// Where a global leaf goes, pointers that walks to it have cached stay, and later one ASID's are
+    /// invalidated.
+    LeafFormForAGlobalLeaf,
     /// An invalidation of leaves only where a table is unlinked.
     LeafFormForATable,
     /// Only the first half of a 1 GiB block is invalidated.
@@ -112,8 +119,6 @@ mutants! {
     WalkerNotCounted,
     /// A shared table goes back although readers walk.
     FreedBesideWalkers,
-    /// Shared tables go back although a tree that holds them was leaked.
-    FreedUnderALeakedTree,
     /// A descriptor is stored in two steps.
     StoredInTwoSteps,
 }

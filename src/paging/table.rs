@@ -101,7 +101,8 @@ where
 
     /// Says under which ASID the hardware uses this tree, so that invalidations of what is its own,
     /// and not global, spare other spaces; `None` reaches all. To be changed only together with the
-    /// register, when nothing of the tree is cached under another ASID that the hardware uses.
+    /// register, when nothing of the tree is cached under another ASID that the hardware uses; a
+    /// tree that was in use without one gets one when nothing of it is cached at all.
     pub fn set_asid(&mut self, asid: Option<Asid>) {
         self.debt.pay();
         self.debt.space = asid.map_or(AddressSpace::All, AddressSpace::Asid);

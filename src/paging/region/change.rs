@@ -343,7 +343,7 @@ where
         if known && self.debt.is_too_much(entry.count()) {
             if self.debt.is_one_space() {
                 for index in 0..entries::<M>() {
-                    self.debt.owe_space(table.load(index));
+                    self.debt.owe_space(M::vaddr_at(offset), table.load(index));
                 }
             }
             self.debt.pages += entry.count();

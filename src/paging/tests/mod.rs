@@ -29,6 +29,7 @@ mod random;
 mod regressions;
 mod sequences;
 mod share;
+mod share_asid;
 mod share_random;
 mod share_walks;
 mod spread;

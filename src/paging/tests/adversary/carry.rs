@@ -4,12 +4,15 @@
 use core::mem::forget;
 use std::vec::Vec;
 
-use super::super::formats::{Format, Table};
+use super::super::formats::Format;
 use super::super::memory;
 use super::super::operation::Operation;
 use super::super::{pa, va};
 use super::steps::Receipt;
-use crate::paging::{Batch, Maintenance, PagingMetaData, PagingResult};
+use crate::paging::{Batch, Maintenance, PageTable64, PagingMetaData, PagingResult, Sharing};
+
+/// A tree that shares tables as `S` says.
+pub(super) type Tree<F, S> = PageTable64<<F as Format>::M, <F as Format>::PTE, memory::Frames, S>;
 
 /// Bytes of physical memory, from a frame on.
 pub(super) type Frames = (usize, usize);
@@ -23,7 +26,10 @@ pub(super) struct Outcome {
 }
 
 /// The frames that `operation` will take out of `table`, if it succeeds.
-fn frames_of<F: Format>(table: &Table<F>, operation: Operation) -> Vec<Frames> {
+fn frames_of<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
+    table: &Tree<F, S>,
+    operation: Operation,
+) -> Vec<Frames> {
     match operation {
         Operation::UnmapRegion(at, bytes) if bytes > 0 => {
             let Some(last) = at.checked_add(bytes - 1) else {
@@ -42,8 +48,8 @@ fn frames_of<F: Format>(table: &Table<F>, operation: Operation) -> Vec<Frames> {
 }
 
 /// Carries `operation` out on `table`.
-pub(super) fn one<F: Format>(
-    table: &mut Table<F>,
+pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
+    table: &mut Tree<F, S>,
     operation: Operation,
     receipt: Receipt,
 ) -> PagingResult<Outcome> {
@@ -60,7 +66,7 @@ pub(super) fn one<F: Format>(
         };
     }
     let mut outcome = Outcome {
-        released: frames_of::<F>(table, operation),
+        released: frames_of::<F, S>(table, operation),
         merged: false,
     };
     match operation {
@@ -97,17 +103,17 @@ pub(super) fn one<F: Format>(
 
 /// Carries `operations` out on `table` and pays once. Returns how many were done, and the frames
 /// that come back.
-pub(super) fn batch<F: Format>(
-    table: &mut Table<F>,
+pub(super) fn batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
+    table: &mut Tree<F, S>,
     operations: &[Operation],
 ) -> (usize, Vec<Frames>) {
     table.batch(|mut batch| {
         let (mut done, mut released, mut unmapped) = (0, Vec::new(), Vec::new());
         for operation in operations {
-            let frames = frames_of::<F>(batch.table(), *operation);
+            let frames = frames_of::<F, S>(batch.table(), *operation);
             let result = match *operation {
                 Operation::Unmap(at) => batch.unmap(va(at)).map(|leaf| unmapped.push(leaf)),
-                other => in_batch::<F>(&mut batch, other),
+                other => in_batch::<F, S>(&mut batch, other),
             };
             if result.is_ok() {
                 done += 1;
@@ -123,8 +129,8 @@ pub(super) fn batch<F: Format>(
     })
 }
 
-fn in_batch<F: Format>(
-    batch: &mut Batch<'_, F::M, F::PTE, memory::Frames>,
+fn in_batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
+    batch: &mut Batch<'_, F::M, F::PTE, memory::Frames, S>,
     operation: Operation,
 ) -> PagingResult {
     match operation {

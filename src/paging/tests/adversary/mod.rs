@@ -5,6 +5,7 @@
 //! without, is that fault.
 #![forbid(unsafe_code)]
 
+mod beside;
 mod carry;
 mod steps;
 mod watch;
@@ -15,10 +16,11 @@ use std::{env, format, println, thread};
 
 use super::super::mutants::{Mutant, plant};
 use super::formats::{A64High, A64Low, Format};
+use super::memory::Frames;
 use super::operation::Operation;
 use super::{A, G, K4, M2, R, U, W};
-use crate::paging::{PageSize, RegionOptions};
-use steps::{KERNEL, MIXED, Owner, Receipt, Step, Steps, USER};
+use crate::paging::{PageSize, RegionOptions, Sharing};
+use steps::{KERNEL, MIXED, Owner, Receipt, SHARING, Step, Steps, USER};
 use watch::{Fault, Tally, Watched};
 
 const SEED: u64 = 0x5eed_0007;
@@ -40,8 +42,20 @@ struct Run {
 
 /// Carries `count` operations out on a tree of `owner`'s, or as many as it takes to find a fault.
 fn run<F: Format>(owner: &'static Owner, count: usize) -> Run {
+    run_on(Watched::<F>::new(owner), owner, count)
+}
+
+/// The same on a tree whose tables are shared.
+fn run_shared(owner: &'static Owner, count: usize) -> Run {
+    run_on(beside::watched(owner, SEED), owner, count)
+}
+
+fn run_on<F: Format, S: Sharing<F::M, F::PTE, Frames>>(
+    mut watched: Watched<F, S>,
+    owner: &'static Owner,
+    count: usize,
+) -> Run {
     let mut random = Steps::new(owner, SEED);
-    let mut watched = Watched::<F>::new(owner);
     // Nearly half of them are refused.
     for steps in 0..3 * count {
         if watched.tally.done >= count {
@@ -60,15 +74,15 @@ fn run<F: Format>(owner: &'static Owner, count: usize) -> Run {
             return Run { tally, found };
         }
     }
-    let tally = watched.tally;
+    let tally = take(&mut watched.tally);
     Run { tally, found: None }
 }
 
 /// A run in which nothing must be found, and in which everything happens often enough.
-fn clean_run<F: Format>(owner: &'static Owner) {
+fn clean_run(owner: &'static Owner, run: fn(&'static Owner, usize) -> Run) -> Tally {
     let wanted = env::var(OPERATIONS_VARIABLE).ok();
     let count = wanted.map_or(OPERATIONS, |count| count.parse().expect("a number"));
-    let Run { tally, found } = run::<F>(owner, count);
+    let Run { tally, found } = run(owner, count);
     if let Some((step, fault)) = found {
         panic!("{fault}: after {} operations, in {step:x?}", tally.done);
     }
@@ -87,21 +101,28 @@ fn clean_run<F: Format>(owner: &'static Owner) {
     assert!(often.into_iter().all(|times| times > count / 50));
     assert!(seldom.into_iter().all(|times| times > count / 500));
     assert!(kinds.into_iter().all(|leaves| leaves > 512));
+    tally
 }
 
 #[test]
 fn no_core_is_misled_by_a_users_tree() {
-    clean_run::<A64Low>(&USER);
+    clean_run(&USER, run::<A64Low>);
 }
 
 #[test]
 fn no_core_is_misled_by_a_users_tree_with_global_leaves() {
-    clean_run::<A64Low>(&MIXED);
+    clean_run(&MIXED, run::<A64Low>);
 }
 
 #[test]
 fn no_core_is_misled_by_the_kernels_tree() {
-    clean_run::<A64High>(&KERNEL);
+    clean_run(&KERNEL, run::<A64High>);
+}
+
+#[test]
+fn no_core_and_no_reader_is_misled_by_what_is_shared() {
+    let tally = clean_run(&SHARING, run_shared);
+    assert!(tally.walks > tally.done / 50, "{tally:?}");
 }
 
 /// Takes `steps` on a tree of `owner`'s, none of which may be refused.
@@ -148,10 +169,14 @@ fn a_global_leaf_leaves_no_core_with_a_users_asid_behind() {
 
 /// What is found in `owner`'s tree with `mutant` planted, and after how many operations. On a
 /// thread of its own: a fault may leave memory in any state.
-fn hunt_in<F: Format>(owner: &'static Owner, mutant: Mutant) -> Option<(usize, Fault)> {
+fn hunt_in(
+    owner: &'static Owner,
+    run: fn(&'static Owner, usize) -> Run,
+    mutant: Mutant,
+) -> Option<(usize, Fault)> {
     let hunter = thread::spawn(move || {
         plant(Some(mutant));
-        let Run { tally, found } = run::<F>(owner, BUDGET);
+        let Run { tally, found } = run(owner, BUDGET);
         found.map(|(_, fault)| (tally.done, fault))
     });
     hunter.join().expect("a run catches panics")
@@ -159,13 +184,14 @@ fn hunt_in<F: Format>(owner: &'static Owner, mutant: Mutant) -> Option<(usize, F
 
 /// The same in the first tree in which something is found, and whose that is.
 fn hunt(mutant: Mutant) -> Option<(&'static str, usize, Fault)> {
-    let hunts: [(&'static Owner, fn(_, _) -> _); 3] = [
-        (&KERNEL, hunt_in::<A64High>),
-        (&USER, hunt_in::<A64Low>),
-        (&MIXED, hunt_in::<A64Low>),
+    let hunts: [(&'static Owner, fn(_, _) -> _); 4] = [
+        (&KERNEL, run::<A64High>),
+        (&USER, run::<A64Low>),
+        (&MIXED, run::<A64Low>),
+        (&SHARING, run_shared),
     ];
-    hunts.into_iter().find_map(|(owner, hunt)| {
-        let (operations, fault) = hunt(owner, mutant)?;
+    hunts.into_iter().find_map(|(owner, run)| {
+        let (operations, fault) = hunt_in(owner, run, mutant)?;
         Some((owner.name, operations, fault))
     })
 }

@@ -12,7 +12,7 @@ use crate::paging::{MappingFlags, PageSize, RegionOptions};
 const PAGES: usize = 16 * K4;
 const BLOCKS: usize = 16 * M2;
 /// Bytes that an entry of the root translates.
-const ROOT: usize = 1 << 39;
+pub(super) const ROOT: usize = 1 << 39;
 
 /// Whose tree it is: where it translates, and what is mapped there.
 pub(super) struct Owner {
@@ -53,6 +53,12 @@ pub(super) const MIXED: Owner = Owner {
         R.union(W).union(A),
     ],
     ..USER
+};
+
+/// One whose tables others share.
+pub(super) const SHARING: Owner = Owner {
+    name: "sharing",
+    ..MIXED
 };
 
 /// The kernel's.

@@ -7,13 +7,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use super::super::formats::{Format, Table};
+use super::super::formats::Format;
 use super::super::memory::{self, begin_operation, live_frames, record_all};
 use super::super::oracle::{Event, Machine, TlbiForm, Violation};
-use super::carry::{Frames, batch, one};
+use super::beside::Readers;
+use super::carry::{Frames, Tree, batch, one};
 use super::steps::{Owner, Receipt, Step};
 use crate::paging::format::aarch64_tlb::{Barrier, Tlbi};
-use crate::paging::{Asid, PagingError, Unsound};
+use crate::paging::{
+    AddressSpace, Alone, Asid, Maintenance as _, PagingError, PagingMetaData, Sharing, Unsound,
+};
 
 /// What was found to be wrong, and by whom.
 #[derive(Debug)]
@@ -54,13 +57,19 @@ pub(super) struct Tally {
     pub(super) everything: usize,
     pub(super) contiguous: usize,
     pub(super) retained: usize,
+    /// Of readers, beside the writer.
+    pub(super) walks: usize,
 }
 
-pub(super) struct Watched<F: Format> {
-    table: Table<F>,
+pub(super) struct Watched<F: Format, S: Sharing<F::M, F::PTE, memory::Frames> = Alone> {
+    table: Tree<F, S>,
     machine: Machine,
     /// Whether a receipt was leaked since the last payment.
     owes: bool,
+    /// Who reads what the tree shares.
+    readers: Option<Readers<F>>,
+    /// How many frames are in use that the tree's own check does not count.
+    others: fn(&mut Tree<F, S>) -> usize,
     pub(super) tally: Tally,
 }
 
@@ -73,12 +82,39 @@ impl<F: Format> Watched<F> {
             table,
             machine: Machine::new(root, owner.base, owner.asid),
             owes: false,
+            readers: None,
+            others: |_| 0,
+            tally: Tally::default(),
+        }
+    }
+}
+
+impl<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>> Watched<F, S> {
+    /// A tree that `readers` share, with a machine that knows of it.
+    pub(super) fn shared(
+        table: Tree<F, S>,
+        machine: Machine,
+        readers: Readers<F>,
+        others: fn(&mut Tree<F, S>) -> usize,
+    ) -> Self {
+        Self {
+            table,
+            machine,
+            owes: false,
+            readers: Some(readers),
+            others,
             tally: Tally::default(),
         }
     }
 
     /// Takes a step and shows the machine what was done.
     pub(super) fn take(&mut self, step: &Step) -> Result<(), Fault> {
+        if let Some(readers) = &mut self.readers
+            && let Some(event) = readers.stir()
+        {
+            self.tally.walks += usize::from(matches!(event, Event::BeginWalk(_)));
+            self.feed(event)?;
+        }
         let (outcome, events) =
             record_all(|| catch_unwind(AssertUnwindSafe(|| self.carry_out(step))));
         for event in events {
@@ -147,20 +183,23 @@ impl<F: Format> Watched<F> {
         match step {
             Step::SetAsid(asid) => {
                 self.table.set_asid(asid.map(Asid::new));
+                if asid.is_some() {
+                    invalidate_all::<F>();
+                }
                 self.owes = false;
                 Vec::new()
             }
             Step::Batch(operations) => {
                 self.tally.batches += 1;
                 self.owes = false;
-                let (done, released) = batch::<F>(&mut self.table, operations);
+                let (done, released) = batch::<F, S>(&mut self.table, operations);
                 self.tally.done += done;
                 self.tally.refused += operations.len() - done;
                 released
             }
             Step::One(operation, receipt, frames) => {
                 begin_operation(*frames);
-                match one::<F>(&mut self.table, *operation, *receipt) {
+                match one::<F, S>(&mut self.table, *operation, *receipt) {
                     Ok(outcome) => {
                         self.tally.done += 1;
                         self.tally.merged += usize::from(outcome.merged);
@@ -187,11 +226,23 @@ impl<F: Format> Watched<F> {
         let summary = self.table.check().map_err(Fault::Unsound)?;
         self.tally.contiguous = self.tally.contiguous.max(summary.contiguous);
         self.tally.retained = self.tally.retained.max(summary.retained);
-        match live_frames().saturating_sub(summary.tables) {
+        let (others, events) = record_all(|| (self.others)(&mut self.table));
+        for event in events {
+            self.show(event).map_err(Fault::Oracle)?;
+        }
+        match live_frames().saturating_sub(summary.tables + others) {
             lost if lost > 0 && !self.owes => Err(Fault::Lost(lost)),
             _ => Ok(()),
         }
     }
+}
+
+/// What is the caller's when a tree that was used without an ASID gets one.
+fn invalidate_all<F: Format>() {
+    type Maintenance<F> = <<F as Format>::M as PagingMetaData>::Maintenance;
+    Maintenance::<F>::begin_invalidation();
+    Maintenance::<F>::invalidate_all(AddressSpace::All);
+    Maintenance::<F>::end_invalidation();
 }
 
 const fn barrier(barrier: Barrier) -> Event {

@@ -105,9 +105,13 @@ impl Machine {
             let new = cached;
             return Err(Violation::NotBroken { va, old, new });
         }
-        let Cached::Pointer(pointer) = cached else {
-            self.tlb.forget(cached);
-            return Ok(());
+        let pointer = match cached {
+            Cached::Pointer(pointer) => pointer,
+            Cached::Leaf(leaf) => {
+                self.globals.appear(leaf);
+                self.tlb.forget(cached);
+                return Ok(());
+            }
         };
         let place = Place {
             va,
@@ -141,6 +145,7 @@ impl Machine {
         if !is_first {
             return Ok(());
         }
+        self.meet_readers(table, place);
         for (index, bits) in self.memory.words(table).into_iter().enumerate() {
             let (word, level) = (Word { table, index }, place.level);
             match decode(bits, level) {

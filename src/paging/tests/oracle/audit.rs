@@ -99,6 +99,13 @@ impl Machine {
         if !self.memory.is_owned(frame) {
             return Err(Violation::Foreign { address: frame });
         }
+        if self
+            .readers
+            .iter()
+            .any(|(_, tables)| tables.contains(&frame))
+        {
+            return Err(Violation::ReadTableFreed { frame });
+        }
         if let Some(place) = self.memory.places(frame).first() {
             let va = place.va;
             return Err(Violation::TableFreed { va, frame });

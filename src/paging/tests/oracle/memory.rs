@@ -5,7 +5,7 @@
 //! that walks reach, a word has every value that no `dsb` has made old yet.
 
 use std::boxed::Box;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::vec::Vec;
 
 use super::descriptor::{Descriptor, ENTRIES, decode, level_bytes};
@@ -159,6 +159,14 @@ impl Memory {
         let table = self.tables.get(&frame);
         let places = table.into_iter().flat_map(|table| &table.places);
         places.map(|(place, _)| *place).collect()
+    }
+
+    /// The tables, but for the root, that walks meet at a place that is `wanted`.
+    pub(super) fn tables_at(&self, wanted: impl Fn(&Place) -> bool) -> BTreeSet<usize> {
+        let meets = |place: &Place| place.level > 0 && wanted(place);
+        let tables = self.tables.iter();
+        let met = tables.filter(|(_, table)| table.places.iter().any(|(place, _)| meets(place)));
+        met.map(|(frame, _)| *frame).collect()
     }
 
     /// All words of a table as they were stored last.

@@ -55,11 +55,14 @@
 //! # Decisions
 //! * By the manual, VAE1 and VALE1 reach global leaves, whatever the ASID. Here they do not:
 //!   global leaves need a form for all ASIDs, so that nothing leans on an accident of encoding.
+//! * A pointer that a walk to a global leaf may have cached may be global itself: see `globals`.
 //! * A tree that has no ASID is walked under every ASID: no form with an ASID reaches it.
 //! * An entry for a contiguous group is gone when each of its 16 addresses was invalidated, an
 //!   entry for a 1 GiB block when each half was, and until then it covers all of its range.
 //! * The access flag is as good as valid: a leaf without it is never cached.
-//! * Not modelled: several trees that share tables, instruction and data caches, memory types of
+//! * Where tables are shared with other trees, all that is held of them may be held under any ASID:
+//!   no form with an ASID reaches it. Readers that walk by software are in `readers`.
+//! * Not modelled: instruction and data caches, memory types of
 //!   aliases, what the writer stands on. [`Event::BeginBreak`] and [`Event::EndBreak`] change
 //!   nothing, as observers here do not hold still.
 //!
@@ -70,17 +73,22 @@
 mod appear;
 mod audit;
 mod descriptor;
+mod globals;
 mod memory;
+mod readers;
 mod schedules;
 mod tlb;
 mod traces;
 mod vanish;
 mod violation;
 
+use core::ops::Range;
 use std::collections::BTreeSet;
 use std::vec::Vec;
 
+use globals::Globals;
 use memory::{Memory, Place};
+use readers::Reader;
 use tlb::{Time, Tlb};
 pub(super) use violation::Violation;
 
@@ -117,6 +125,9 @@ pub(super) enum Event {
         frame: usize,
         bytes: usize,
     },
+    /// Somebody begins to walk shared tables by software: a walk of this number.
+    BeginWalk(usize),
+    EndWalk(usize),
     /// The receipts of all operations so far are paid.
     Done,
     /// Others are kept off these virtual addresses.
@@ -183,6 +194,10 @@ pub(super) struct Machine {
     unsynchronised: bool,
     /// What the last barriers made unreachable since the last `isb`: frames, and their bytes.
     lost: Vec<(usize, usize)>,
+    globals: Globals,
+    /// Addresses that other spaces translate by the same tables.
+    lent: Range<usize>,
+    readers: Vec<Reader>,
 }
 
 impl Machine {
@@ -200,6 +215,9 @@ impl Machine {
             groups: BTreeSet::new(),
             unsynchronised: false,
             lost: Vec::new(),
+            globals: Globals::default(),
+            lent: 0..0,
+            readers: Vec::new(),
         }
     }
 
@@ -229,6 +247,8 @@ impl Machine {
             }
             Event::Free { frame } => self.free(frame)?,
             Event::Released { frame, bytes } => self.release(frame, bytes)?,
+            Event::BeginWalk(reader) => self.begin_walk(reader),
+            Event::EndWalk(reader) => self.end_walk(reader),
             Event::Done => self.finish()?,
             // `dsb nsh` completes things for the writer alone.
             Event::DsbNsh | Event::BeginBreak { .. } | Event::EndBreak => {}

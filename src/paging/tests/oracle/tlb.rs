@@ -4,6 +4,7 @@
 //! What a walk can find is cached on every core at every moment, so nobody has to note it; what
 //! a walk can no longer find is *stale*, and is noted here until it is sure to be gone.
 
+use core::ops::Range;
 use std::collections::BTreeMap;
 use std::vec::Vec;
 
@@ -29,6 +30,8 @@ struct StaleLeaf {
 pub(super) struct StalePointer {
     pub(super) pointer: Pointer,
     pub(super) since: Time,
+    /// Whether it may be held as a global one.
+    is_global: bool,
 }
 
 /// An invalidation by address.
@@ -60,11 +63,15 @@ struct Issued {
     /// All of the tree's own address space.
     space: Time,
     by_address: BTreeMap<usize, Vec<ByAddress>>,
+    /// Addresses that other spaces translate by these tables, too: what is held for them no form
+    /// for one ASID reaches.
+    lent: Range<usize>,
 }
 
 impl Issued {
     fn reaches(&self, target: Target) -> bool {
-        if self.everything > target.since || !target.is_global && self.space > target.since {
+        let is_everyones = target.is_global || self.lent.contains(&target.first);
+        if self.everything > target.since || !is_everyones && self.space > target.since {
             return true;
         }
         let last = target.first + (target.bytes - 1);
@@ -72,7 +79,7 @@ impl Issued {
         inside.flat_map(|(_, issued)| issued).any(|issued| {
             issued.time > target.since
                 && (target.is_leaf || !issued.leaves_only)
-                && !(target.is_global && issued.one_space)
+                && !(is_everyones && issued.one_space)
         })
     }
 
@@ -136,13 +143,35 @@ impl Tlb {
             everything,
             space,
             by_address,
+            ..
         } = &self.issued;
         *everything > 0 || *space > 0 || !by_address.is_empty()
     }
 
     /// All invalidations have completed, and what they leave behind was swept.
     pub(super) fn finish(&mut self) {
-        self.issued = Issued::default();
+        let lent = self.issued.lent.clone();
+        self.issued = Issued {
+            lent,
+            ..Issued::default()
+        };
+    }
+
+    /// Other spaces translate `lent` by these tables.
+    pub(super) fn lend(&mut self, lent: Range<usize>) {
+        self.issued.lent = lent;
+    }
+
+    /// Whether an invalidation for all ASIDs that reaches pointers was issued after `since`, for any
+    /// of `bytes` from `first` on.
+    pub(super) fn reaches_all(&self, first: usize, bytes: usize, since: Time) -> bool {
+        self.issued.reaches(Target {
+            first,
+            bytes,
+            since,
+            is_leaf: false,
+            is_global: true,
+        })
     }
 
     /// Notes that no walk finds `leaf` since `since`.
@@ -173,9 +202,14 @@ impl Tlb {
 
     /// Notes that no walk finds `pointer` since `since`, which one did until then: what walks
     /// find is never stale.
-    pub(super) fn keep_pointer(&mut self, pointer: Pointer, since: Time) {
+    /// It may be held as a global one if it `is_global`.
+    pub(super) fn keep_pointer(&mut self, pointer: Pointer, since: Time, is_global: bool) {
         let there = self.pointers.entry((pointer.level, pointer.va));
-        there.or_default().push(StalePointer { pointer, since });
+        there.or_default().push(StalePointer {
+            pointer,
+            since,
+            is_global,
+        });
     }
 
     /// Something stale that must not meet `new`.
@@ -243,7 +277,7 @@ impl Tlb {
                     bytes: level_bytes(level),
                     since: stale.since,
                     is_leaf: false,
-                    is_global: false,
+                    is_global: stale.is_global,
                 };
                 let reached = *at == level && issued.reaches(target);
                 if reached {

@@ -34,8 +34,14 @@ impl Machine {
     /// link did.
     fn retire(&mut self, old: Descriptor, va: usize, level: usize, since: Time) {
         match old.cached(va, level) {
-            Some(Cached::Leaf(leaf)) => self.tlb.keep_leaf(leaf, since),
-            Some(Cached::Pointer(pointer)) => self.tlb.keep_pointer(pointer, since),
+            Some(Cached::Leaf(leaf)) => {
+                self.globals.vanish(leaf, since);
+                self.tlb.keep_leaf(leaf, since);
+            }
+            Some(Cached::Pointer(pointer)) => {
+                let is_global = self.globals.may_hold(pointer.level, pointer.va);
+                self.tlb.keep_pointer(pointer, since, is_global);
+            }
             None => {}
         }
     }
@@ -85,13 +91,14 @@ impl Machine {
                 self.leave(gone);
             }
         }
+        self.globals.sweep(&self.tlb);
         self.tlb.finish();
     }
 
     /// A cached pointer is gone: if it was the last way to its table, what is in there goes the
     /// way of everything that walks no longer find.
     fn leave(&mut self, gone: StalePointer) {
-        let StalePointer { pointer, since } = gone;
+        let StalePointer { pointer, since, .. } = gone;
         let place = Place {
             va: pointer.va,
             level: pointer.level + 1,
@@ -116,9 +123,13 @@ impl Machine {
     fn retire_behind(&mut self, old: Descriptor, va: usize, level: usize, since: Time) {
         let leaf = match old.cached(va, level) {
             Some(Cached::Leaf(leaf)) => leaf,
-            Some(Cached::Pointer(child)) => return self.tlb.keep_pointer(child, since),
+            Some(Cached::Pointer(child)) => {
+                let is_global = self.globals.may_hold(child.level, child.va);
+                return self.tlb.keep_pointer(child, since, is_global);
+            }
             None => return,
         };
+        self.globals.vanish(leaf, since);
         if !self.tlb.keep_leaf_behind(leaf, since) {
             self.lost.push((leaf.output, leaf.bytes));
         }

@@ -31,6 +31,8 @@ pub(in super::super) enum Violation {
     Operand { operand: u64 },
     /// A table goes back to the allocator, and a walk can still come to it.
     TableFreed { va: usize, frame: usize },
+    /// A table goes back to the allocator, and software that walks may stand in it.
+    ReadTableFreed { frame: usize },
     /// A frame that was mapped goes back to the caller, and a translation leads to it.
     FrameFreed { va: usize, frame: usize },
     /// A leaf that is gone or changed can still be used after the end of the operation.
@@ -70,6 +72,9 @@ impl fmt::Display for Violation {
             Self::Operand { operand } => write!(f, "{operand:#x} is no operand of a TLBI"),
             Self::TableFreed { va, frame } => {
                 write!(f, "{va:#x}: walks still find the freed table {frame:#x}")
+            }
+            Self::ReadTableFreed { frame } => {
+                write!(f, "a reader may stand in the freed table {frame:#x}")
             }
             Self::FrameFreed { va, frame } => {
                 write!(
