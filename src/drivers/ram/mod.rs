@@ -16,6 +16,8 @@
 //!   same, and uses no more than that memory, if it has room where everybody has RAM; or else the
 //!   memory is not believed. What the loader reserves is, in any case.
 //! - If there may be reservations that could not be read, only [`UNRESERVED`] is used.
+//! - No list stops the boot: where all of them together leave the kernel no room, it assumes what the
+//!   firmware leaves to the ARM in any case.
 #![forbid(unsafe_code)]
 
 mod reasons;
@@ -92,6 +94,8 @@ pub struct Decision {
     pub overlap: Option<Overlap>,
     /// There was an answer about the VideoCore's share, and it is not believed.
     pub videocore_refused: Option<Refused>,
+    /// Bytes in one piece that all lists together would leave: too little to run, so RAM is assumed.
+    pub too_little: Option<usize>,
     /// Why there may be reservations that could not be read: only [`UNRESERVED`] is used.
     pub doubt: Option<Oddity>,
 }
@@ -115,6 +119,7 @@ pub fn ram_from(
         videocore: None,
         overlap: None,
         videocore_refused: None,
+        too_little: None,
         doubt: loader.and_then(|(_, facts)| facts.doubt()),
     };
     if let Some((voice, facts)) = loader {
@@ -126,6 +131,7 @@ pub fn ram_from(
     if let Some((base, size)) = claims.videocore {
         decision.take_videocore(base, size, certain);
     }
+    decision.insist_on_room(certain);
     if decision.doubt.is_some() {
         decision
             .ram
@@ -151,7 +157,7 @@ impl Decision {
         ram.merge();
         ram.filter_map(whole_frames);
         let has_kernel = ram.iter().any(|range| range.contains(certain.kernel));
-        if has_kernel || has_room(&ram, certain.kernel) {
+        if has_kernel || largest_low(&ram, certain.kernel) >= ROOM_BYTES {
             self.ram = ram;
             self.source = Source::Loader(voice);
             self.kernel_left_out = !has_kernel;
@@ -222,6 +228,17 @@ impl Decision {
         }
     }
 
+    /// Assumes RAM, if there is too little of it where it is used in any case.
+    fn insist_on_room(&mut self, certain: &Certain) {
+        let bytes = largest(&self.ram, certain.kernel);
+        let low = largest_low(&self.ram, certain.kernel);
+        if bytes < ROOM_BYTES || (self.doubt.is_some() && low < ROOM_BYTES) {
+            self.too_little = Some(bytes);
+            self.ram = Ram::of(ASSUMED);
+            self.source = Source::Assumed;
+        }
+    }
+
     /// Leaves of RAM what lies outside `share`, in whole frames.
     fn remove(&mut self, share: PhysRange) {
         let Ok(()) = self.ram.remove(share) else {
@@ -260,11 +277,17 @@ fn videocore_from(base: u64, size: u64, certain: &Certain) -> Result<PhysRange, 
     Ok(claimed)
 }
 
-/// Whether there is room for the kernel's needs beside its image, where nothing else takes it away.
-fn has_room(ram: &Ram, kernel: PhysRange) -> bool {
+/// Bytes of the largest piece of RAM beside the kernel.
+fn largest(ram: &Ram, kernel: PhysRange) -> usize {
+    Pieces::new(ram, || [kernel].into_iter()).largest()
+}
+
+/// The same in [`UNRESERVED`], which nothing else takes away.
+#[inline(never)]
+fn largest_low(ram: &Ram, kernel: PhysRange) -> usize {
     let mut low = *ram;
     low.filter_map(|range| range.intersection(UNRESERVED));
-    Pieces::new(&low, || [kernel].into_iter()).largest() >= ROOM_BYTES
+    largest(&low, kernel)
 }
 
 const fn kernel_outside(certain: &Certain) -> Refused {

@@ -92,6 +92,12 @@ fn report_bootargs<const N: usize>(text: &Text<N>) {
 
 /// Logs what is RAM, and what there is to warn about.
 fn report_ram(ram: &Decision) {
+    if let Some(bytes) = ram.too_little {
+        log!(
+            "ram",
+            "warning: {bytes:#x} bytes in one piece are too little"
+        );
+    }
     if let Some(doubt) = ram.doubt {
         log!("ram", "warning: reservations may be missing:");
         log!("ram", "{doubt}");

@@ -55,6 +55,19 @@ fn ram_may_have_a_hole_just_above_the_image() {
 }
 
 #[test]
+fn too_little_ram_to_run_is_not_believed() {
+    let memory = "memory@0 { device_type = \"memory\"; reg = <0x0 0x200000>; };";
+    let booted = Booted::new(Way::X0.setup(&tree::compile(memory, "")));
+    booted.must_say(
+        "ram",
+        &["bytes in one piece are too little", "64 MiB (assumed)"],
+    );
+    // The tree lies outside.
+    let expected = frames_of(&[(0, 0x400_0000)]) - Way::X0.overhead();
+    assert_eq!(booted.usable, expected);
+}
+
+#[test]
 fn ram_that_leaves_out_the_kernel_is_all_that_is_used_beside_it() {
     let image_end = Symbols::read().address("__image_end") - HIGH_HALF;
     let ram = [(0x8_0000, image_end), (0x20_0000, 0x3b40_0000)];

@@ -302,6 +302,41 @@ fn memory_that_leaves_out_the_kernel_is_used_as_long_as_it_has_room_low() {
 }
 
 #[test]
+fn no_list_leaves_the_kernel_without_room() {
+    let certain = Certain {
+        kernel: IMAGE,
+        ..certain()
+    };
+    let low = range(0, 0x20_0000);
+    let high = range(0x2000_0000, 0x1000_0000);
+    let assumed = [range(0, 0x0400_0000)];
+    for (memory, mailbox) in [
+        (&[low][..], None),
+        (&[low], Some((0, 0x3c00_0000))),
+        (&[], Some((0, 0x20_0000))),
+        // Each has room, and both together have none.
+        (&[low, high], Some((0, 0x1000_0000))),
+    ] {
+        let facts = tree(memory);
+        let decision = ram_from(Some((TREE, &facts)), arm(mailbox), &certain);
+        assert_eq!(decision.too_little, Some(0x8_0000));
+        assert_eq!(decision.source, Source::Assumed);
+        assert_eq!(*decision.ram, assumed);
+    }
+    // High RAM alone is room, but not where reservations may be missing.
+    let mut facts = tree(&[low, high]);
+    let decision = ram_from(Some((TREE, &facts)), arm(None), &certain);
+    assert_eq!(
+        (decision.too_little, &*decision.ram),
+        (None, &[low, high][..])
+    );
+    facts.oddities.note_doubt(Oddity::InitrdHalf);
+    let decision = ram_from(Some((TREE, &facts)), arm(None), &certain);
+    assert_eq!(*decision.ram, [UNRESERVED]);
+    assert!(decision.too_little.is_some());
+}
+
+#[test]
 fn a_tree_without_memory_says_why_it_is_not_believed_and_atags_need_none() {
     let mut facts = tree(&[]);
     let mailbox = Some((0, 0x3c00_0000));
