@@ -99,6 +99,18 @@ fn a_tree_that_claims_to_be_too_large_is_read_as_far_as_one_can_be() {
 }
 
 #[test]
+fn a_tree_at_an_odd_address_is_read() {
+    for address in [TREE + 1, TREE + 4] {
+        let setup = x0(address).setup();
+        let setup = setup.memory("tree", address, &tree::board());
+        is_read(setup, &format!("x0 = {address:#x} is not a multiple of 8"));
+    }
+    let setup = x0(TREE + 2).with_mmu().setup();
+    let setup = setup.memory("tree", TREE + 2, &tree::board());
+    is_read(setup, "is not a multiple of 8");
+}
+
+#[test]
 fn a_tree_that_claims_to_be_too_large_is_read_with_the_mmu_on() {
     let tree = with_header(TOTAL_SIZE, u32::MAX);
     let setup = x0(TREE).with_mmu().setup();

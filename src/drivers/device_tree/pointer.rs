@@ -3,7 +3,7 @@
 //! touched.
 //!
 //! What begins as a tree does is one: a size that cannot be is cut to what can, and said, so that the
-//! reservations in it are not lost.
+//! reservations in it are not lost; and so is an address that no tree should have.
 //!
 //! Firmware puts a tree's address into x0. QEMU puts 0x100 there, where it has left ATAGs, or 0 for
 //! an ELF image, with a tree at address 0 if one was asked for. Another loader leaves anything.
@@ -46,7 +46,7 @@ pub enum AtZero {
 pub enum PointerError {
     /// x0 was 0.
     Null,
-    /// Not a multiple of 8.
+    /// Not a multiple of 8, and no tree is there.
     Unaligned {
         /// As in x0.
         x0: u64,
@@ -85,7 +85,7 @@ impl core::error::Error for PointerError {}
 ///
 /// # Invariants
 ///
-/// 8-byte aligned, and the header lies below `ram_limit`.
+/// The header lies below `ram_limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceTree {
     base: PhysAddr,
@@ -98,7 +98,7 @@ impl DeviceTree {
     ///
     /// # Errors
     ///
-    /// [`PointerError::Null`], [`PointerError::Unaligned`], [`PointerError::PastRam`].
+    /// [`PointerError::Null`], [`PointerError::PastRam`].
     pub fn validate_pointer(
         x0: u64,
         ram_limit: PhysAddr,
@@ -111,9 +111,6 @@ impl DeviceTree {
         let base = usize::try_from(x0)
             .map(PhysAddr::new)
             .map_err(|_| past_ram)?;
-        if !base.is_aligned(ALIGNMENT) {
-            return Err(PointerError::Unaligned { x0 });
-        }
         let tree = Self { base, ram_limit };
         match tree.bytes_of_ram() {
             HEADER_BYTES.. => Ok(tree),
@@ -131,17 +128,19 @@ impl DeviceTree {
     ///
     /// # Errors
     ///
-    /// [`PointerError::Atags`], [`PointerError::WrongMagic`].
+    /// [`PointerError::Atags`], [`PointerError::Unaligned`], [`PointerError::WrongMagic`].
     pub fn validate_header(self, header: &[u8; HEADER_BYTES]) -> Result<Extent, PointerError> {
         let [first, second, ..] = *header.as_chunks().0 else {
             unreachable!("a header has ten words");
         };
         let magic = u32::from_be_bytes(first);
+        let x0 = self.base.as_usize() as u64;
+        let is_aligned = self.base.is_aligned(ALIGNMENT);
         if magic != MAGIC {
-            return Err(if u32::from_le_bytes(second) == ATAG_CORE {
-                PointerError::Atags
-            } else {
-                PointerError::WrongMagic { magic }
+            return Err(match u32::from_le_bytes(second) {
+                ATAG_CORE => PointerError::Atags,
+                _ if !is_aligned => PointerError::Unaligned { x0 },
+                _ => PointerError::WrongMagic { magic },
             });
         }
         let claimed = u32::from_be_bytes(second);
@@ -150,8 +149,12 @@ impl DeviceTree {
         let Some(place) = PhysRange::new(self.base, read) else {
             unreachable!("a header at least, and below the end of RAM");
         };
-        let oddity = (read != claimed as usize).then_some(Oddity::Size { claimed, read });
-        Ok(Extent { place, oddity })
+        let size = (read != claimed as usize).then_some(Oddity::Size { claimed, read });
+        let address = (!is_aligned).then_some(Oddity::Unaligned { x0 });
+        Ok(Extent {
+            place,
+            oddities: [size, address],
+        })
     }
 
     fn bytes_of_ram(self) -> usize {
@@ -164,8 +167,8 @@ impl DeviceTree {
 pub struct Extent {
     /// In RAM, and [`HEADER_BYTES`] at least.
     pub place: PhysRange,
-    /// Why it is not what the header says, if so.
-    pub oddity: Option<Oddity>,
+    /// What is odd about its size, and its address.
+    pub oddities: [Option<Oddity>; 2],
 }
 
 /// The numbers in a header (Devicetree Specification 5.2) that are asked for.
@@ -234,15 +237,25 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_is_aligned_and_its_header_is_in_ram() {
+    fn the_header_is_in_ram() {
         for x0 in [0x100, 0x0800_0000, 0x3eff_ffd8] {
             assert!(at(x0).is_ok(), "{x0:#x}");
         }
-        for x0 in [0x101, 0x104, 0x3eff_fffc] {
-            assert_eq!(at(x0), Err(PointerError::Unaligned { x0 }));
-        }
         for x0 in [0x3eff_ffe0, 0x3f00_0000, 0x4000_0000, 0xffff_ffff_ffff_fff8] {
             assert_eq!(at(x0), Err(PointerError::PastRam { x0 }));
+        }
+    }
+
+    #[test]
+    fn a_tree_at_an_odd_address_is_one_and_nothing_else_is() {
+        for x0 in [0x101, 0x104, 0x0800_0001] {
+            let tree = at(x0).expect("a pointer");
+            let place = range(x0 as usize, 0x1000);
+            let oddities = [None, Some(Oddity::Unaligned { x0 })];
+            let extent = tree.validate_header(&header(GOOD));
+            assert_eq!(extent, Ok(Extent { place, oddities }));
+            let garbage = tree.validate_header(&header([0x1234_5678; 10]));
+            assert_eq!(garbage, Err(PointerError::Unaligned { x0 }));
         }
     }
 
@@ -275,8 +288,13 @@ mod tests {
     fn a_size_is_believed_between_a_header_and_two_mebibytes() {
         for good in [40, 0x1000, 0x20_0000] {
             let place = range(0x0800_0000, good as usize);
-            let oddity = None;
-            assert_eq!(extent(0x0800_0000, good), Extent { place, oddity });
+            assert_eq!(
+                extent(0x0800_0000, good),
+                Extent {
+                    place,
+                    oddities: [None; 2]
+                }
+            );
         }
         for (claimed, read) in [
             (0, 40),
@@ -285,19 +303,24 @@ mod tests {
             (u32::MAX, 0x20_0000),
         ] {
             let place = range(0x0800_0000, read);
-            let oddity = Some(Oddity::Size { claimed, read });
-            assert_eq!(extent(0x0800_0000, claimed), Extent { place, oddity });
+            let oddities = [Some(Oddity::Size { claimed, read }), None];
+            assert_eq!(extent(0x0800_0000, claimed), Extent { place, oddities });
         }
     }
 
     #[test]
     fn of_a_tree_that_claims_to_reach_past_ram_only_ram_is_looked_at() {
         let place = range(0x3eff_f000, 0x1000);
-        let oddity = None;
-        assert_eq!(extent(0x3eff_f000, 0x1000), Extent { place, oddity });
+        assert_eq!(
+            extent(0x3eff_f000, 0x1000),
+            Extent {
+                place,
+                oddities: [None; 2]
+            }
+        );
         let (claimed, read) = (0x1008, 0x1000);
-        let oddity = Some(Oddity::Size { claimed, read });
-        assert_eq!(extent(0x3eff_f000, claimed), Extent { place, oddity });
+        let oddities = [Some(Oddity::Size { claimed, read }), None];
+        assert_eq!(extent(0x3eff_f000, claimed), Extent { place, oddities });
     }
 
     #[test]

@@ -66,6 +66,11 @@ pub enum Oddity {
         /// Bytes that are looked at.
         read: usize,
     },
+    /// A tree at an address that is not a multiple of 8.
+    Unaligned {
+        /// As in x0.
+        x0: u64,
+    },
     /// A tree of a version that is not understood.
     Version {
         /// Its version.
@@ -159,6 +164,7 @@ impl fmt::Display for Oddity {
             Self::Size { claimed, read } => {
                 write!(f, "a size of {claimed:#x}: {read:#x} bytes are looked at")
             }
+            Self::Unaligned { x0 } => write!(f, "x0 = {x0:#x} is not a multiple of 8"),
             Self::Version {
                 version,
                 last_compatible,

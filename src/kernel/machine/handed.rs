@@ -49,8 +49,8 @@ impl Handed {
     pub(super) fn find(&mut self, x0: u64) {
         let facts = &mut self.facts;
         self.what = match find_tree(x0) {
-            Ok(Extent { place, oddity }) => {
-                if let Some(oddity) = oddity {
+            Ok(Extent { place, oddities }) => {
+                for oddity in oddities.into_iter().flatten() {
                     facts.oddities.note(oddity);
                 }
                 device_tree::read(memory(place), facts);
