@@ -16,7 +16,7 @@ use crate::mm::symbols;
 use crate::paging::format::aarch64_registers::{SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON};
 
 global_asm!(
-    include_str!("../../boot/start.S"),
+    include_str!(concat!(env!("OUT_DIR"), "/start.S")),
     LOAD_ADDRESS = const raspi3::LOAD_ADDRESS.as_usize(),
     KERNEL_VA_OFFSET = const raspi3::KERNEL_VA_OFFSET,
     SCTLR_EL1_MMU_OFF = const SCTLR_EL1_MMU_OFF,
@@ -61,7 +61,7 @@ const UART_SIXTY_FOURTHS: u32 =
     (4 * raspi3::UART_CLOCK_HZ + raspi3::CONSOLE_BAUD / 2) / raspi3::CONSOLE_BAUD;
 
 global_asm!(
-    include_str!("../../boot/early.S"),
+    include_str!(concat!(env!("OUT_DIR"), "/early.S")),
     VECTOR_ALIGNMENT = const VECTOR_ALIGNMENT,
     UART0 = const raspi3::UART0.as_usize(),
     GPIO = const raspi3::GPIO.as_usize(),
@@ -71,7 +71,7 @@ global_asm!(
 );
 
 global_asm!(
-    include_str!("../../boot/park.S"),
+    include_str!(concat!(env!("OUT_DIR"), "/park.S")),
     CORES = const raspi3::CORES,
     SCTLR_EL1_MMU_ON = const SCTLR_EL1_MMU_ON,
     SECONDARY_TTBR0 = const Handover::TTBR0,

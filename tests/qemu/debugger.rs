@@ -129,6 +129,57 @@ fn the_verb_runs_a_script_and_leaves_no_emulator() {
     assert_eq!(left.len(), 1, "{left:?}");
 }
 
+/// What stands in a line of the assembly files, without blanks and comments.
+fn source(file: &str, line: usize) -> String {
+    let text = fs::read_to_string(checkout::root().join(file)).expect("a source file");
+    let line = text.lines().nth(line - 1).unwrap_or_default();
+    line.split("//")
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+/// The first instructions of all, and those with which the other cores come: no compiler made lines for them.
+#[test]
+fn assembly_is_stepped_and_listed_by_its_source_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("session.gdb");
+    let session = "set pagination off\nset confirm off\nhbreak *0x80000\ncontinue\nnext\nnext\nnext\n\
+                   list _start\nlist secondary_start\ninfo line leave_to_el1\n\
+                   info line *&__vectors\n";
+    fs::write(&script, session).expect("a script");
+    let output = checkout::run(checkout::xtask("debug").arg("--batch").arg(&script));
+    let output = checkout::text(&output.stdout);
+    // `b entry`, then one line after the other: as GDB shows a stop, number and line.
+    let stops: Vec<(usize, &str)> = output
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .filter_map(|(number, text)| Some((number.parse().ok()?, text)))
+        .take(4)
+        .collect();
+    let [(first, branch), (second, _), (third, _), (fourth, _)] = stops[..] else {
+        panic!("{output}");
+    };
+    assert!(branch.trim_start().starts_with("b       entry"), "{output}");
+    assert!(
+        first < second && second < third && third < fourth,
+        "{stops:?}: {output}"
+    );
+    for (number, text) in stops {
+        let text = text.split("//").next().unwrap_or_default().trim();
+        assert_eq!(source("boot/start.S", number), text, "{output}");
+    }
+    for words in [
+        "_start () at boot/start.S:",
+        "secondary_start:",
+        "of \"boot/start.S\" starts at address",
+        "of \"src/arch/aarch64/exception.S\" starts at address",
+    ] {
+        assert!(output.contains(words), "{words:?} is not in {output}");
+    }
+}
+
 /// The commands of README.md for plain GDB, without this project's script: from the line on that begins with `start`.
 fn readme_command(start: &str) -> String {
     let readme = fs::read_to_string(checkout::root().join("README.md")).expect("README.md");

@@ -34,3 +34,15 @@ fn the_usual_build_is_booted_when_nothing_else_is_asked_for() {
     machine.send("halt\r");
     machine.must_end(Ending::Exit(0));
 }
+
+/// All of it is there before the kernel is, and most of it before the console is set up.
+#[test]
+fn what_is_piped_into_the_verb_is_run() {
+    for _ in 0..4 {
+        let mut machine = booted_with("DEBUG", "");
+        machine.send("uptime\nhalt\n");
+        machine.must_end(Ending::Exit(0));
+        let output = machine.transcript();
+        machine.must_say(&output, &["s since the first instruction", "halted"]);
+    }
+}

@@ -47,7 +47,7 @@ pub struct TrapFrame {
 }
 
 global_asm!(
-    include_str!("exception.S"),
+    include_str!(concat!(env!("OUT_DIR"), "/exception.S")),
     VECTOR_ALIGNMENT = const VECTOR_ALIGNMENT,
     EXCEPTION_SIZE = const EXCEPTION_STACK_SIZE,
     EMERGENCY_SIZE = const EMERGENCY_STACK_SIZE,
