@@ -98,6 +98,8 @@ impl<const CORES: usize, const N: usize> StormGuard<CORES, N> {
         watch.last_ns.store(now_ns, Ordering::Relaxed);
         let used_ns = watch.used_ns.load(Ordering::Relaxed);
         let used_ns = used_ns.saturating_sub(passed_ns) + u64::from(rate.interval_ns);
+        // Where nanoseconds end the clock stands: what comes there says nothing.
+        let used_ns = used_ns.min(u64::MAX - now_ns);
         watch.used_ns.store(used_ns, Ordering::Relaxed);
         if used_ns <= rate.allowance_ns() {
             return Verdict::Calm;

@@ -13,7 +13,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::protocol::{Ending, Hold};
 use super::{interrupts, patience, per_core, stand, time};
-use crate::arch::aarch64::cpu::{self, ExceptionsMasked};
+use crate::arch::aarch64::cpu;
+use crate::arch::aarch64::masks::ExceptionsMasked;
 use crate::arch::aarch64::relax::relax;
 use crate::arch::waited::Waited;
 use crate::board::raspi3::CORES;

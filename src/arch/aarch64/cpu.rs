@@ -3,7 +3,7 @@
 use core::arch::asm;
 
 use aarch64_cpu::asm::{barrier, sev, wfe, wfi};
-use aarch64_cpu::registers::{DAIF, MIDR_EL1, MPIDR_EL1, Readable, Writeable};
+use aarch64_cpu::registers::{DAIF, MIDR_EL1, MPIDR_EL1, Readable};
 
 use crate::arch::mask_depth::Interrupts;
 
@@ -86,10 +86,17 @@ pub fn mask_briefly() -> u64 {
     masks
 }
 
+/// All masks as they are, with interrupts masked.
+#[inline(always)]
+#[must_use]
+pub fn masks_but_for_interrupts() -> u64 {
+    DAIF.get() | 1 << 7
+}
+
 /// Sets the masks as they were, whoever else has masked interrupts since: for who ends last.
 #[inline(always)]
 pub fn restore_masks(masks: u64) {
-    // SAFETY: `mask_briefly` read this value. No `nomem`: what came before stays before.
+    // SAFETY: a value of the register, read by one of the two above. No `nomem`: what came before stays before.
     unsafe { asm!("msr daif, {}", in(reg) masks, options(nostack, preserves_flags)) };
 }
 
@@ -120,31 +127,6 @@ pub fn synchronise() {
 pub fn unmask_interrupts() {
     // SAFETY: the vectors handle them. No `nomem`: what came before stays before.
     unsafe { asm!("msr daifclr, #0b0010", options(nostack, preserves_flags)) };
-}
-
-/// Debug exceptions, SError, IRQ and FIQ are masked on this core until this is dropped; then they
-/// are as before.
-#[must_use]
-pub struct ExceptionsMasked {
-    /// DAIF as it was.
-    masks: u64,
-}
-
-impl ExceptionsMasked {
-    /// Masks them.
-    #[inline(always)]
-    pub fn begin() -> Self {
-        let masks = DAIF.get();
-        mask_exceptions();
-        Self { masks }
-    }
-}
-
-impl Drop for ExceptionsMasked {
-    #[inline(always)]
-    fn drop(&mut self) {
-        DAIF.set(self.masks);
-    }
 }
 
 /// Lets SError and debug exceptions in, so that a failed write to a device is reported.

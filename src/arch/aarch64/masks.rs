@@ -1,4 +1,4 @@
-//! Interrupts masked for as long as something lives.
+//! Interrupts, or all exceptions that can be, masked for as long as something lives.
 //!
 //! The count of a core ([`MaskDepth`]) stands behind every [`Masked`], those of the locks among them: in
 //! whatever order they end, interrupts come back with the last.
@@ -45,6 +45,37 @@ impl Drop for Masked {
             }
             cpu::unmask_interrupts();
         }
+    }
+}
+
+/// Keeps debug exceptions, SError and FIQ masked on this core besides, until it is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct ExceptionsMasked {
+    /// DAIF as it was, but for the interrupts.
+    others: u64,
+    /// Dropped behind what `drop` below does.
+    _interrupts: Masked,
+}
+
+impl ExceptionsMasked {
+    /// Masks them.
+    #[inline(always)]
+    pub fn begin() -> Self {
+        let others = cpu::masks_but_for_interrupts();
+        let interrupts = mask();
+        cpu::mask_exceptions();
+        Self {
+            others,
+            _interrupts: interrupts,
+        }
+    }
+}
+
+impl Drop for ExceptionsMasked {
+    #[inline(always)]
+    fn drop(&mut self) {
+        cpu::restore_masks(self.others);
     }
 }
 

@@ -8,7 +8,7 @@ use core::arch::asm;
 use aarch64_cpu::asm::barrier;
 
 use super::cores::{kernel_hold_others, kernel_let_others_go};
-use super::cpu::ExceptionsMasked;
+use super::masks::ExceptionsMasked;
 use crate::addr::VirtAddr;
 use crate::paging::Maintenance;
 use crate::paging::format::aarch64_tlb::{A64Maintenance, Barrier, Instructions, Tlbi};
