@@ -411,7 +411,7 @@ unsafe extern "C" fn handler_brk(_: usize) {
 }
 
 /// Long enough for the attempt to begin.
-const HANDLER_BRK_NS: u64 = 1_000_000;
+const HANDLER_BRK_NS: u64 = 20_000_000;
 
 /// Waits for what [`handler_brk`] has armed, and some more.
 unsafe extern "C" fn wait(_: usize) {
