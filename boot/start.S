@@ -74,6 +74,9 @@ entry:
     cmp     x22, #2
     b.lo    1f
     mrs     x21, cntpct_el0             // CNTVOFF_EL2 is unknown: it becomes 0 below
+    adr     x1, EMPTY_TABLE             // also of a core that never leaves the loop below: what is
+    msr     ttbr0_el1, x1               // unknown after a reset, or a loader's, names no table of ours
+    msr     ttbr1_el1, x1
 1:  mrs     x1, mpidr_el1
     tst     x1, #0xff                   // Aff0: the BCM2837 has one cluster
     b.ne    park

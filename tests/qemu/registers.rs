@@ -175,6 +175,20 @@ fn as_the_emulator_enters_a_flat_image() {
     every_core_begins_with_known_registers(Setup::raw(), Level::El2, 0x100);
 }
 
+/// Cores that wait in the image have no register of the kernel's yet, but TTBR0 names the empty table already.
+#[test]
+fn ttbr0_of_a_core_that_waits_in_the_image_names_the_empty_table() {
+    let symbols = Symbols::read();
+    let low = |name: &str| symbols.address(name) & !HIGH_HALF;
+    let setup = Loader::at(Level::El3).dirty().on_all_cores().setup();
+    let machine = setup.stopped().start();
+    let mut gdb = machine.debugger();
+    let core = gdb.run_some_core_to(low("park"), || {});
+    gdb.choose(core);
+    let tables = gdb.system_registers(&["TTBR0_EL1", "TTBR1_EL1"]);
+    assert_eq!(tables, [low("EMPTY_TABLE"); 2], "core {core}");
+}
+
 /// Where no core comes, core 0 has given up the low half all the same.
 #[test]
 fn ttbr0_names_the_empty_table_where_no_other_core_comes() {

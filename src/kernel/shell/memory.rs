@@ -5,6 +5,7 @@ use core::fmt::{self, Write};
 use super::error::LOW_HALF_IS_OFF;
 use super::{ChoiceText, CommandError, address, no_arguments};
 use crate::addr::{PAGE_SIZE, VirtAddr};
+use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::mmu::{self, Access, address_translate};
 use crate::arch::aarch64::probe::{self, Width};
 use crate::console::{Size, parse_u64};
@@ -176,6 +177,8 @@ pub(super) fn peek(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     };
     let va = address(word)?;
     check_access(va, width, MappingFlags::READ)?;
+    // It may be a device, and the console's is another one.
+    cpu::device_barrier();
     // SAFETY: reading a device register can have an effect: the user asked for it.
     let value = unsafe { probe::read(va, width) };
     let value = value.map_err(|aborted| CommandError::Aborted {
@@ -200,6 +203,7 @@ pub(super) fn poke(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
         return Err(CommandError::TooWide { value, bits });
     }
     check_access(va, width, MappingFlags::WRITE)?;
+    cpu::device_barrier();
     // SAFETY: whether the kernel survives it is the user's business; an abort is a message.
     let result = unsafe { probe::write(va, width, value) };
     result.map_err(|aborted| CommandError::Aborted {

@@ -63,7 +63,8 @@ const EL2: [(Sys, u64); 17] = [
 ];
 
 /// Registers of EL3 that EL3 does not notice.
-const EL3: [(Sys, u64); 5] = [
+const EL3: [(Sys, u64); 6] = [
+    (Sys::SCTLR_EL2, 0xffff_ffff),
     (Sys::new(6, 1, 1, 0), 0x0000_0030), // SCR_EL3: secure, AArch32 below
     (Sys::new(6, 1, 1, 2), 0x8010_0400), // CPTR_EL3: all traps
     (Sys::new(6, 1, 3, 1), 0x0003_0640), // MDCR_EL3: all traps
