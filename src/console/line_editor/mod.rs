@@ -81,6 +81,8 @@ enum Width {
     Unasked,
     /// It was asked, and its answer has not come.
     Asked,
+    /// It was asked when the screen was cleared: the line is drawn anew if its answer is another.
+    AskedAnew,
     /// It has answered the last question.
     Told,
 }
@@ -114,7 +116,7 @@ impl LineEditor {
     /// row or behind the prompt, when no key waits to be read: whoever typed ahead, or is no terminal,
     /// would take the answer for something else.
     pub fn ask_for_width(&mut self, out: &mut dyn Write) {
-        if self.width != Width::Asked {
+        if matches!(self.width, Width::Unasked | Width::Told) {
             self.width = Width::Asked;
             self.edit(out, |_, screen| screen.ask_for_columns());
         }
@@ -135,11 +137,11 @@ impl LineEditor {
         let Some(key) = self.keys.decode(byte) else {
             return Event::Pending;
         };
-        if let Key::CursorAt(column) = key {
-            self.take_width(column);
-            return Event::Pending;
-        }
         self.edit(out, |line, screen| {
+            if let Key::CursorAt(column) = key {
+                line.take_width(column, screen);
+                return Event::Pending;
+            }
             if line.phase == Phase::Ended {
                 line.begin(screen);
             }
@@ -164,14 +166,20 @@ impl LineEditor {
 
     /// Takes the answer to [`Self::ask_for_width`]. One that was not asked for is a key that we do
     /// not have.
-    fn take_width(&mut self, column: u16) {
-        if self.width == Width::Asked && column >= COLUMNS_MIN {
-            self.width = Width::Told;
-            let is_at_end = match self.cursor == self.text.len() {
-                true => IsAtEnd::Yes,
-                false => IsAtEnd::No,
-            };
-            self.place.set_columns(column, is_at_end);
+    fn take_width(&mut self, column: u16, screen: &mut Screen<'_>) {
+        let asked = self.width;
+        if !matches!(asked, Width::Asked | Width::AskedAnew) || column < COLUMNS_MIN {
+            return;
+        }
+        self.width = Width::Told;
+        let is_at_end = match self.cursor == self.text.len() {
+            true => IsAtEnd::Yes,
+            false => IsAtEnd::No,
+        };
+        let is_other = screen.place().set_columns(column, is_at_end);
+        if is_other && asked == Width::AskedAnew && self.phase == Phase::Editing {
+            screen.clear();
+            self.draw_row(screen);
         }
     }
 
@@ -263,7 +271,10 @@ impl LineEditor {
         self.move_to(line.len(), screen);
     }
 
-    fn clear_screen(&self, screen: &mut Screen<'_>) {
+    /// Also asks for the width: that it looks wrong may be why somebody wants it drawn anew.
+    fn clear_screen(&mut self, screen: &mut Screen<'_>) {
+        self.width = Width::AskedAnew;
+        screen.ask_for_columns();
         screen.clear();
         self.draw_row(screen);
     }

@@ -47,13 +47,16 @@ impl Place {
         (self.offset, self.row) = (0, 0);
     }
 
-    /// The terminal has so many columns. `is_at_end`: no text is behind the cursor.
-    pub(super) fn set_columns(&mut self, columns: u16, is_at_end: IsAtEnd) {
+    /// The terminal has so many columns. `is_at_end`: no text is behind the cursor. Text that was typed
+    /// at the end lies as the terminal has wrapped it. Returns whether it had another number.
+    pub(super) fn set_columns(&mut self, columns: u16, is_at_end: IsAtEnd) -> bool {
+        let is_other = self.columns != usize::from(columns);
         self.columns = usize::from(columns);
         self.row = match is_at_end {
             IsAtEnd::Yes => self.row_of_last(self.offset),
             IsAtEnd::No => self.offset / self.columns,
         };
+        is_other
     }
 
     /// The row in which text of `length` letters ends.
@@ -175,9 +178,9 @@ impl<'a> Screen<'a> {
     }
 
     /// Asks where the cursor is after 999 steps to the right, which the last column ends, and goes
-    /// back. For a cursor in the prompt's first row.
+    /// back. For a cursor in the prompt's first row, or before the screen is cleared.
     pub(super) fn ask_for_columns(&mut self) {
-        self.send(format_args!("\x1b[999C\x1b[6n\r"));
+        self.send(format_args!("\r\x1b[999C\x1b[6n\r"));
         self.step(self.place.offset, 'C');
     }
 

@@ -574,6 +574,22 @@ fn a_terminal_that_answers_is_asked_again_and_may_have_changed() {
 }
 
 #[test]
+fn clearing_the_screen_asks_again_and_mends_a_line_of_the_wrong_width() {
+    let mut session = Session::new();
+    session.editor.ask_for_width(&mut session.terminal);
+    session.terminal.answer = None;
+    session.terminal.emulator.screen_mut().set_size(ROWS, 40);
+    // Nobody has told of the 40 columns: here the screen goes wrong.
+    for byte in "x".repeat(100).bytes().chain(*b"\x01y\x0c") {
+        session.take(byte);
+    }
+    let answer = session.terminal.answer.take().expect("asked again");
+    answer.bytes().for_each(|byte| session.take(byte));
+    session.check();
+    session.type_bytes("\x05z\x7f\x7f\x01");
+}
+
+#[test]
 fn an_answer_that_nobody_asked_for_or_that_is_none_is_no_key_and_no_width() {
     for answer in ["\x1b[1;40R", "\x1b[12;9999R"] {
         let mut session = Session::after(answer);
