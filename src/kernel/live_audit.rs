@@ -26,7 +26,7 @@ use crate::mm::expected::{is_in_place, is_mapped};
 use crate::mm::kernel_space::{self, LowView, READ_WRITE, linear};
 use crate::mm::layout::Pages;
 use crate::mm::live_walk::{Tables, Walked, walk};
-use crate::mm::{heap, layout, live_checks};
+use crate::mm::{frames, heap, holes, layout, live_checks};
 use crate::paging::Run;
 
 /// Why an audit has no counts.
@@ -36,6 +36,10 @@ pub(super) enum AuditError {
     Violation(Violation),
     /// What must not be of a core.
     Core(core_audit::Violation),
+    /// The heap, which the audit needs, is not what it should be.
+    Heap(holes::Violation),
+    /// The frames, with which the heap grows, are not what they should be.
+    Frames(frames::Violation),
     /// The heap has no room for the list of what is mapped.
     NoMemory,
     /// There is no live map of the kernel's yet.
@@ -59,6 +63,8 @@ impl fmt::Display for AuditError {
         match self {
             Self::Violation(violation) => violation.fmt(f),
             Self::Core(violation) => violation.fmt(f),
+            Self::Heap(violation) => write!(f, "not done, the heap is unsound: {violation}"),
+            Self::Frames(violation) => write!(f, "not done, the frames are unsound: {violation}"),
             Self::NoMemory => f.write_str("no heap left to audit the live tables"),
             Self::NoMap => f.write_str("there is no live map yet"),
         }
@@ -81,6 +87,18 @@ pub(super) extern "C" fn audit_live_tables() {
         Err(error @ (AuditError::Violation(_) | AuditError::Core(_))) => refuse(&error),
         Err(error) => panic!("{error}"),
     }
+}
+
+/// [`audit`], long after boot: what was written over since may be the heap, in which the audit makes its lists.
+///
+/// # Errors
+/// Those of [`audit`], and that it cannot be done.
+pub(super) fn audit_again() -> Result<Counts, AuditError> {
+    // First what needs neither: it says more about a frame that became free.
+    core_audit::check()?;
+    heap::check().map_err(AuditError::Heap)?;
+    live_checks::check_frames().map_err(AuditError::Frames)?;
+    audit()
 }
 
 /// Audits both halves.

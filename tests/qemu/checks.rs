@@ -221,6 +221,13 @@ fn a_changed_state_or_link_of_a_frame_is_found_by_the_frames_address() {
         let words = [&*pa(frame), words, "check: frames unsound"];
         found(&mut machine, "check", (at(frame), value), &words);
     }
+    let words = [&*pa(allocated), "the frames are unsound"];
+    found(
+        &mut machine,
+        "audit",
+        (at(allocated), allocated.1 | 0xf),
+        &words,
+    );
     halts(machine);
 }
 
@@ -256,6 +263,9 @@ fn a_changed_link_or_size_in_the_heap_is_found_by_its_address() {
         let words = [&*first, then, "check: heap unsound"];
         found(&mut machine, "check", (at, value), &words);
     }
+    // The audit makes its lists in the heap: it must not follow such a link.
+    let words = [&*name(link), "the heap is unsound"];
+    found(&mut machine, "audit", (link_at, 0x1234_5678), &words);
     halts(machine);
 }
 

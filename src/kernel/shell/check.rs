@@ -13,7 +13,7 @@ use crate::mm::{heap, live_checks};
 /// `audit`
 pub(super) fn audit(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
-    let counts = live_audit::audit().map_err(CommandError::Audit)?;
+    let counts = live_audit::audit_again().map_err(CommandError::Audit)?;
     for line in counts.lines() {
         writeln!(out, "{line}")?;
     }
