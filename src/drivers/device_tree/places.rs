@@ -44,23 +44,28 @@ fn group(node: &Node<'_>, outer: Cells, owner: Owner, depth: usize, facts: &mut 
 fn place(node: &Node<'_>, cells: Cells, depth: usize, facts: &mut Facts) {
     let owner = Owner::Place(Text::new(node.name));
     let found = Place::of(node, owner, facts);
-    match (found.reg, found.size) {
-        (Some(reg), _) => reserve(&reg, cells, owner, &found, facts),
-        (None, Some(size)) => facts.oddities.note(match size.number() {
+    match (found.has_reg, found.size) {
+        (true, _) => {
+            // Of two, which no node should have, either may be meant.
+            for reg in node.properties().filter(|property| property.is("reg")) {
+                reserve(&reg, cells, owner, &found, facts);
+            }
+        }
+        (false, Some(size)) => facts.oddities.note(match size.number() {
             Some(size) => Oddity::Anywhere { owner, size },
             None => Oddity::Nowhere(owner),
         }),
-        (None, None) if found.is_group && depth > 0 => {
+        (false, None) if found.is_group && depth > 0 => {
             group(node, cells, owner, depth - 1, facts);
         }
-        (None, None) if found.is_group => facts.oddities.note_doubt(Oddity::Nested(owner)),
-        (None, None) => facts.oddities.note_doubt(Oddity::Nowhere(owner)),
+        (false, None) if found.is_group => facts.oddities.note_doubt(Oddity::Nested(owner)),
+        (false, None) => facts.oddities.note_doubt(Oddity::Nowhere(owner)),
     }
 }
 
 /// What a place says of itself.
 struct Place<'a> {
-    reg: Option<Property<'a>>,
+    has_reg: bool,
     size: Option<Property<'a>>,
     mapping: Mapping,
     origin: Origin,
@@ -70,7 +75,7 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn of(node: &Node<'a>, owner: Owner, facts: &mut Facts) -> Self {
         let mut place = Self {
-            reg: None,
+            has_reg: false,
             size: None,
             mapping: Mapping::Allowed,
             origin: Origin::Place,
@@ -88,7 +93,7 @@ impl<'a> Place<'a> {
 
     fn take(&mut self, property: Property<'a>, owner: Owner, facts: &mut Facts) {
         if property.is("reg") {
-            self.reg = Some(property);
+            self.has_reg = true;
         } else if property.is("size") {
             self.size = Some(property);
         } else if property.is("no-map") {

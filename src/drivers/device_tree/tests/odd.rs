@@ -344,6 +344,16 @@ fn groups_of_places_are_looked_into() {
 }
 
 #[test]
+fn a_place_with_two_regs_has_both() {
+    let facts = places(|reserved| {
+        let place = reserved.node("p").cells("reg", &[0x1000, 0x1000]);
+        place.cells("reg", &[0x5000, 0x1000]).end()
+    });
+    let both = [place(0x1000, 0x1000), place(0x5000, 0x1000)];
+    assert_eq!(*facts.reservations, both);
+}
+
+#[test]
 fn several_nodes_of_one_name_are_all_read() {
     let facts = root(|root| {
         let reserved = |root: Writer, base| {
