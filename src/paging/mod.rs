@@ -42,6 +42,7 @@
 //! | every operation does what a model of pages does, for every format, also when frames run out at any step | `tests::random` |
 //! | the same for all sequences of operations on tiny trees | `tests::exhaustive` |
 //! | the same for trees that share tables: all see at once what the writer does there, readers change nothing there, whoever comes and goes | `tests::share_random` |
+//! | no reader of shared tables meets one that is free: between two of its steps, in the middle of a walk, on another thread | `tests::share_walks`, `tests::share_steps`, `tests::share_threads` |
 //! | what is shared is invalidated under every ASID | `tests::share_asid` |
 //! | barriers and invalidations are those of the manual, one by one | `tests::sequences` |
 //! | no operation owes, stores or touches more than it must | `tests::due`, `tests::thrift`, `tests::outside` |

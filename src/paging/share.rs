@@ -356,7 +356,8 @@ where
     /// for one.
     ///
     /// Every operation that frees a table does so as well, and so does the end of the writer: this
-    /// is for a writer that has nothing to free, and wants the frames.
+    /// is for a writer that has nothing to free, and wants the frames: after
+    /// [`PagingError::NoMemory`], say.
     pub fn reclaim(&mut self) -> usize {
         let Lease(top) = self.sharing().0;
         top.walkers.retire(&mut FrameChain::<M, PTE, H>::new());

@@ -107,6 +107,9 @@ struct Memory {
 thread_local! {
     static MEMORY: Memory = Memory::new();
     static RECORDING: Cell<bool> = const { Cell::new(false) };
+    /// Tables that are reached until something else is done in between.
+    static STEPS: Cell<Option<usize>> = const { Cell::new(None) };
+    static MEANWHILE: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
 }
 
 impl Memory {
@@ -194,6 +197,7 @@ unsafe impl PagingHandler for Frames {
 
     #[inline]
     fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
+        count_step();
         memory(|memory| VirtAddr::new(memory.owned(pa.as_usize()).as_ptr() as usize))
     }
 
@@ -294,6 +298,31 @@ unsafe impl Maintenance for PlainRecorder {
 
     fn hold_others(start: VirtAddr, bytes: usize) -> impl Sized {
         Held::new(start, bytes)
+    }
+}
+
+/// Has `work` done before the table number `steps` is reached from now on: in the middle of whatever
+/// reaches it.
+pub(super) fn after_steps(steps: usize, work: Box<dyn FnOnce()>) {
+    MEANWHILE.set(Some(work));
+    STEPS.set(Some(steps));
+}
+
+/// Has it not done any more. Returns whether it was not done.
+pub(super) fn stop_counting() -> bool {
+    MEANWHILE.set(None);
+    STEPS.take().is_some()
+}
+
+#[inline]
+fn count_step() {
+    if let Some(steps) = STEPS.get() {
+        STEPS.set(steps.checked_sub(1));
+        if steps == 0
+            && let Some(work) = MEANWHILE.take()
+        {
+            work();
+        }
     }
 }
 

@@ -31,6 +31,8 @@ mod sequences;
 mod share;
 mod share_asid;
 mod share_random;
+mod share_steps;
+mod share_threads;
 mod share_walks;
 mod spread;
 mod thrift;
