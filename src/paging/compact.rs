@@ -1,8 +1,14 @@
 //! [`PageTable64::compact`]: a table full of equal leaves that follow each other becomes a block.
 //!
-//! From the bottom level up, and some at a time: their entries are broken, everything is
-//! invalidated once, then the blocks are made and the tables freed. No frame is needed for it.
+//! The largest blocks first, whatever mix of smaller leaves they are made of, and some at a time:
+//! their entries are broken, everything is invalidated once, then the blocks are made, and the
+//! tables freed when that is published. No frame is needed for it.
+//!
+//! The handler, who may panic, is called last: until then the tree is whole, and what is to be
+//! freed lies with the debt.
 #![forbid(unsafe_code)]
+
+use core::ops::ControlFlow;
 
 use super::debt::Due;
 use super::geometry::{Rows, Span, entries, level_bytes, level_of_size, size_of_level};
@@ -15,7 +21,7 @@ use super::view::is_table;
 use super::{
     GenericPTE, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult, TlbFlushAll,
 };
-use crate::addr::{PAGE_SIZE, VirtAddr};
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
 /// How many tables are merged with one invalidation.
 const AT_ONCE: usize = 32;
@@ -41,7 +47,7 @@ where
 {
     /// Merges leaves into blocks wherever a table in the range, whole, maps consecutive frames
     /// with equal flags. What every address translates to stays the same. The receipt counts the
-    /// pages of the blocks that were made.
+    /// pages of the blocks that were made, each once.
     ///
     /// # Errors
     /// Those of a range; [`PagingError::Pinned`](super::PagingError::Pinned) if the running core
@@ -56,7 +62,8 @@ where
         if !self.pins.is_empty() && !span.is_empty() {
             self.check_pins(span, Change::Unmap)?;
         }
-        for block in [PageSize::Size2M, PageSize::Size1G] {
+        // What becomes a part of a larger block is merged, and counted, once.
+        for block in [PageSize::Size1G, PageSize::Size2M] {
             self.merge_level(span, block);
         }
         Ok(TlbFlushAll::new(&mut self.debt, Due::AsOwed))
@@ -68,26 +75,30 @@ where
         while !rest.is_empty() {
             let mut merges = [const { None }; AT_ONCE];
             let mut found = 0;
-            rest.start = self.find_merges((self.root(), 0, 0), rest, block, &mut |merge| {
+            let stopped = self.find_merges((self.root(), 0, 0), rest, block, &mut |merge| {
                 if let Some(slot) = merges.get_mut(found) {
                     *slot = Some(merge);
                 }
                 found += 1;
-                found < AT_ONCE
+                found == AT_ONCE
             });
             self.merge(&merges, block);
+            rest.start = match stopped {
+                ControlFlow::Break(at) => at,
+                ControlFlow::Continue(()) => rest.end,
+            };
         }
     }
 
-    /// Shows `found` each table of `part` that can become a block, until it has enough. Returns
-    /// where it stopped.
+    /// Shows `found` each table of `part` that can become a block, until it has enough: stops
+    /// with where the rest begins.
     fn find_merges(
         &self,
         (table, level, base): (Table<M, PTE, H>, usize, usize),
         part: Span,
         block: PageSize,
         found: &mut dyn FnMut(Merge<M, PTE, H>) -> bool,
-    ) -> usize {
+    ) -> ControlFlow<usize> {
         let bytes = level_bytes::<M>(level);
         for index in Rows::new::<M>(level, base, part).touched {
             let entry = table.load(index);
@@ -99,25 +110,21 @@ where
             let child = Table::at(entry.paddr());
             if level < level_of_size::<M>(block) {
                 let below = (child, level + 1, offset);
-                let end = part.end.min(entry_span.end);
-                let stop = self.find_merges(below, part.clip(entry_span), block, found);
-                if stop < end {
-                    return stop;
-                }
+                self.find_merges(below, part.clip(entry_span), block, found)?;
             } else if part.covers(entry_span)
                 && !self.is_lent(level + 1, offset)
-                && let Some(block) = uniform(child, block)
-                && !found(Merge {
+                && let Some(block) = merged::<M, PTE, H>(child, level + 1)
+                && found(Merge {
                     parent: table,
                     index,
                     offset,
                     block,
                 })
             {
-                return entry_span.end;
+                return ControlFlow::Break(entry_span.end);
             }
         }
-        part.end
+        ControlFlow::Continue(())
     }
 
     /// Makes blocks of size `block` of `merges`.
@@ -126,7 +133,8 @@ where
         let Some(first) = merges().next() else {
             return;
         };
-        let bytes = level_bytes::<M>(level_of_size::<M>(block));
+        let level = level_of_size::<M>(block);
+        let bytes = level_bytes::<M>(level);
         let end = merges().last().map_or(0, |last| last.offset + bytes);
         let hull = end - first.offset;
         let start = M::vaddr_at(first.offset);
@@ -136,7 +144,7 @@ where
                     let entry = merge.parent.load(merge.index);
                     merge.parent.store(merge.index, entry.broken());
                     if planted(Mutant::MergedTableFreedAtOnce) {
-                        self.debt.release(entry.paddr());
+                        H::dealloc_frame(entry.paddr());
                     }
                 }
                 match planted(Mutant::OneLeafOfAMerge) {
@@ -148,41 +156,59 @@ where
                 self.debt.invalidate_broken();
             }
             for merge in merges() {
-                let child = merge.parent.load(merge.index).paddr();
+                let broken = merge.parent.load(merge.index);
                 merge.parent.store(merge.index, merge.block);
                 let va = M::vaddr_at(merge.offset);
                 self.debt.owe_publication(va, block, merge.block);
                 if !planted(Mutant::MergedTableFreedAtOnce) {
-                    self.debt.release(child);
+                    self.give_up(broken.paddr(), level + 1);
                 }
                 self.debt.pages += bytes / PAGE_SIZE;
             }
             self.debt.pay();
         });
     }
+
+    /// Gives up the table at `pa`, which is at `level`, and those below it: no walk finds them.
+    fn give_up(&mut self, pa: PhysAddr, level: usize) {
+        if level + 1 < M::LEVELS {
+            Table::<M, PTE, H>::at(pa).each_used(|_, entry: PTE| {
+                if is_table::<M, PTE>(entry, level) {
+                    self.give_up(entry.paddr(), level + 1);
+                }
+            });
+        }
+        self.debt.give_up(pa);
+    }
 }
 
-/// The block of `size` that `table` can become.
-fn uniform<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+/// The block that `table`, at `level`, can become: all below it are leaves of frames that follow
+/// each other, with equal flags.
+fn merged<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table: Table<M, PTE, H>,
-    size: PageSize,
+    level: usize,
 ) -> Option<PTE> {
-    let [page, two, _] = PageSize::ALL;
-    let small = if size == two { page } else { two };
-    let leaf = table.load(0);
-    let level = level_of_size::<M>(small);
-    if leaf.is_unused() || is_table::<M, PTE>(leaf, level) || size_of_level::<M>(level).is_none() {
-        return None;
-    }
-    let block = PTE::new_page(leaf.paddr(), leaf.flags(), size).ok()?;
-    // The contiguous hint may end within the table: only the rest must be equal.
-    let first = leaf.without_contiguous();
-    let follows = |(index, leaf): (usize, PTE)| {
-        let entry = table.load(index).without_contiguous();
-        (entry == leaf).then_some(())
-    };
+    let small = size_of_level::<M>(level)?;
+    let block = size_of_level::<M>(level - 1)?;
+    let first = merged_entry::<M, PTE, H>(table.load(0), level)?;
+    let block = PTE::new_page(first.paddr(), first.flags(), block).ok()?;
     let mut leaves = core::iter::successors(Some(first), |leaf| Some(leaf.next(small)));
-    let all = (0..entries::<M>()).zip(&mut leaves).map(follows);
+    let all = (0..entries::<M>()).zip(&mut leaves).map(|(index, leaf)| {
+        let entry = merged_entry::<M, PTE, H>(table.load(index), level);
+        (entry == Some(leaf)).then_some(())
+    });
     all.collect::<Option<()>>()?;
     Some(block)
+}
+
+/// What `entry` of a table at `level` is, or can become, as one leaf. The contiguous hint may end
+/// within a table that is merged: only the rest must be equal.
+fn merged_entry<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    entry: PTE,
+    level: usize,
+) -> Option<PTE> {
+    if is_table::<M, PTE>(entry, level) {
+        return merged::<M, PTE, H>(Table::at(entry.paddr()), level + 1);
+    }
+    (!entry.is_unused()).then(|| entry.without_contiguous())
 }

@@ -106,11 +106,10 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FrameChain<M, PTE, H>
         frame
     }
 
-    /// Returns every frame to the handler.
+    /// Returns every frame to the handler. If it panics, the rest stay in the chain.
     #[inline]
     pub(super) fn release(&mut self) {
-        let mut chain = mem::replace(self, Self::new());
-        while let Some(pa) = chain.pop() {
+        while let Some(pa) = self.pop() {
             H::dealloc_frame(pa);
         }
     }
@@ -494,6 +493,8 @@ where
         } else if unpublished {
             self.pay_due(Due::Publication);
         }
+        // Last, because the handler may panic: then nothing else is left undone.
+        self.release_freed();
     }
 
     /// The same when it is known to be what is `due`.
@@ -540,7 +541,6 @@ where
             false => self.space,
         };
         self.invalidate(state & COUNT, space, scope);
-        self.release_freed();
     }
 
     /// Invalidates the first `count` ranges and waits.
@@ -558,20 +558,19 @@ where
     }
 
     /// Between break and make: invalidates what is owed in every address space, and whatever
-    /// pointers to tables are cached. What was unlinked stays owed.
+    /// pointers to tables are cached. What was unlinked goes back with the payment that follows.
     pub(super) fn invalidate_broken(&mut self) {
         self.list_page();
         let count = self.state & COUNT;
-        self.state &= TABLES;
+        self.state = 0;
         if !planted(Mutant::BrokenNotInvalidated) {
             self.invalidate(count, AddressSpace::All, InvalidateScope::AnyLevel);
         }
     }
 
-    /// Gives the table at `pa` back, which was unlinked and invalidated already.
-    pub(super) fn release(&mut self, pa: PhysAddr) {
+    /// The table at `pa` goes back with the next payment: it was unlinked and invalidated already.
+    pub(super) fn give_up(&mut self, pa: PhysAddr) {
         self.freed.push(pa);
-        self.release_freed();
     }
 
     /// Gives the unlinked tables back, when no reader of shared tables stands in one.

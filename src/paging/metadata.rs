@@ -163,6 +163,10 @@ pub(super) fn while_broken<M: PagingMetaData>(start: VirtAddr, bytes: usize, wor
 /// 4 KiB-aligned, Normal write-back memory. `phys_to_virt` gives, for every such frame and for
 /// every table of a tree that a [`TableView`](super::TableView) is made for, an address at which
 /// its 512 entries can be read and written as long as the frame is owned.
+///
+/// `phys_to_virt` and `zero_frame` do not panic: they are called in the middle of a change. Where
+/// `alloc_frame` or `dealloc_frame` panics, the tree is whole, and the operation is done or not
+/// begun; frames that it had in hand are lost.
 pub unsafe trait PagingHandler: Send + Sync + 'static {
     /// A frame with unknown contents, or `None` if there is none.
     fn alloc_frame() -> Option<PhysAddr>;

@@ -167,7 +167,7 @@ impl<const BITS: usize> Model<BITS> {
     }
 
     fn compact(&mut self, range: &Range<usize>) -> usize {
-        let mut merged = 0;
+        let before = self.pages.clone();
         for size in 1..LEVELS as u8 {
             for at in (0..Self::PAGES).step_by(1 << (BITS * size as usize)) {
                 let block = leaf::<BITS>(at, size);
@@ -178,12 +178,12 @@ impl<const BITS: usize> Model<BITS> {
                     .iter()
                     .all(|page| *page == Some(first));
                 if lies_in(&block, range) && equal && first.size + 1 == size {
-                    merged += block.len();
                     self.pages[block].fill(Some(Page { size, ..first }));
                 }
             }
         }
-        merged
+        let merged = before.iter().zip(&self.pages);
+        merged.filter(|(before, after)| before != after).count()
     }
 }
 

@@ -98,6 +98,8 @@ struct Memory {
     free: RefCell<Vec<usize>>,
     /// Allocations that still succeed.
     budget: Cell<usize>,
+    /// Calls of the handler until one panics, before it has done anything.
+    patience: Cell<usize>,
     allocations: Cell<usize>,
     zeroed: Cell<usize>,
     garbage: Cell<u64>,
@@ -119,6 +121,7 @@ impl Memory {
             owned: (0..FRAMES).map(|_| Cell::new(false)).collect(),
             free: RefCell::new((0..FRAMES).rev().collect()),
             budget: Cell::new(usize::MAX),
+            patience: Cell::new(usize::MAX),
             allocations: Cell::new(0),
             zeroed: Cell::new(0),
             garbage: Cell::new(GARBAGE),
@@ -138,7 +141,15 @@ impl Memory {
         self.ram.frame(frame)
     }
 
+    /// Panics if it is time to.
+    fn tick(&self) {
+        let left = self.patience.get();
+        self.patience.set(left.wrapping_sub(1));
+        assert!(left > 0, "the handler panics");
+    }
+
     fn allocate(&self) -> Option<usize> {
+        self.tick();
         self.budget.set(self.budget.get().checked_sub(1)?);
         let frame = self.free.borrow_mut().pop()?;
         self.owned[frame].set(true);
@@ -151,6 +162,7 @@ impl Memory {
     }
 
     fn free(&self, pa: usize) {
+        self.tick();
         self.owned(pa);
         self.owned[pa / PAGE_SIZE].set(false);
         self.free.borrow_mut().push(pa / PAGE_SIZE);
@@ -337,6 +349,19 @@ pub(super) fn begin_operation(budget: usize) {
         memory.budget.set(budget);
         memory.allocations.set(0);
         memory.zeroed.set(0);
+    });
+}
+
+/// From now on `calls` of the handler to take or give a frame return, and the next one panics.
+pub(super) fn set_patience(calls: usize) {
+    memory(|memory| memory.patience.set(calls));
+}
+
+/// Forgets which frames are in use.
+pub(super) fn reset_frames() {
+    memory(|memory| {
+        memory.owned.iter().for_each(|owned| owned.set(false));
+        *memory.free.borrow_mut() = (0..FRAMES).rev().collect();
     });
 }
 

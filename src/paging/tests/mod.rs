@@ -24,6 +24,7 @@ mod model;
 mod operation;
 mod oracle;
 mod outside;
+mod panics;
 mod pins;
 mod random;
 mod regressions;

@@ -4,6 +4,7 @@
 //! Leaves that continue each other are kept as one run, the longest there is. The tables that a
 //! tree needs follow from its leaves.
 
+use core::ops::Range;
 use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Vec;
 
@@ -281,10 +282,10 @@ impl Model {
         self.put(page, smaller);
     }
 
-    /// Merges leaves into larger ones wherever `start..end` has whole ones. Returns the pages of
-    /// those that were made.
+    /// Merges leaves into larger ones wherever `start..end` has whole ones. Returns how many pages
+    /// have a larger leaf than before.
     pub(super) fn compact(&mut self, start: usize, end: usize) -> usize {
-        let mut merged = 0;
+        let mut merged: Vec<Range<usize>> = Vec::new();
         for (small, large) in [(1, SIZES[1]), (SIZES[1], SIZES[0])] {
             let runs: Vec<_> = self.runs_in(start, end).collect();
             for (page, run) in runs {
@@ -301,11 +302,13 @@ impl Model {
                         },
                     );
                     self.tables -= (last - first) / large;
-                    merged += last - first;
+                    // Of pages that were merged twice, the second time stands for both.
+                    merged.retain(|before| before.end <= first || last <= before.start);
+                    merged.push(first..last);
                 }
             }
         }
-        merged
+        merged.iter().map(Range::len).sum()
     }
 
     /// Takes `start..end` out of the run that covers it.
