@@ -4,7 +4,7 @@
 use core::fmt;
 use core::ops::ControlFlow;
 
-use super::geometry::{check_frame, entries, leaf_bytes, level_shift, size_of_level};
+use super::geometry::{MAX_LEVELS, check_frame, entries, leaf_bytes, level_shift, size_of_level};
 use super::slots::Table;
 use super::view::is_table;
 use super::{GenericPTE, MappingFlags, PagingHandler, PagingMetaData, TableView};
@@ -90,7 +90,7 @@ impl core::error::Error for Unsound {}
 /// The way down to a table.
 #[derive(Clone, Copy)]
 struct Path {
-    tables: [PhysAddr; 4],
+    tables: [PhysAddr; MAX_LEVELS],
     level: usize,
     offset: usize,
 }
@@ -109,7 +109,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
             ..Summary::default()
         };
         let path = Path {
-            tables: [self.root_paddr(); 4],
+            tables: [self.root_paddr(); MAX_LEVELS],
             level: 0,
             offset: 0,
         };

@@ -6,8 +6,36 @@
 
 use core::ops::Range;
 
-use super::{PageSize, PagingError, PagingMetaData, PagingResult};
+use super::{ENTRIES, GenericPTE, PageSize, PagingError, PagingMetaData, PagingResult};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+
+/// Levels of the deepest tree that there can be.
+pub(super) const MAX_LEVELS: usize = 4;
+
+/// What the constants of a tree of `M` with entries `PTE` must be for the code of this room: a
+/// program that names another tree does not compile.
+pub(super) const fn assert_geometry<M: PagingMetaData, PTE: GenericPTE>() {
+    assert!(
+        3 <= M::LEVELS && M::LEVELS <= MAX_LEVELS,
+        "a tree has 3 or 4 levels"
+    );
+    assert!(
+        1 <= M::INDEX_BITS && 1 << M::INDEX_BITS <= ENTRIES,
+        "a table has 2 to 512 entries"
+    );
+    assert!(
+        M::VA_MAX_BITS == 12 + M::LEVELS * M::INDEX_BITS,
+        "the indices of all levels and 12 bits of offset are a virtual address"
+    );
+    assert!(
+        12 < M::PA_MAX_BITS && M::PA_MAX_BITS < 64,
+        "a physical address has 13 to 63 bits"
+    );
+    assert!(
+        PTE::CONTIGUOUS.is_power_of_two() && PTE::CONTIGUOUS <= 1 << M::INDEX_BITS,
+        "a contiguous group is a power of two of entries of one table"
+    );
+}
 
 /// Bits below the index of `level` in an address.
 pub(super) const fn level_shift<M: PagingMetaData>(level: usize) -> usize {

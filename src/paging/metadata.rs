@@ -20,6 +20,76 @@ use crate::addr::{PhysAddr, VirtAddr};
 /// [`PagingMetaData::vaddr_is_valid`] accepts, with the offset in its low
 /// [`PagingMetaData::VA_MAX_BITS`] bits; nothing else is accepted. All of it depends on the
 /// arguments alone.
+///
+/// A tree that the code here could not walk does not compile where it is used. This one does:
+///
+/// ```
+/// # use stilt::addr::{PhysAddr, VirtAddr};
+/// # use stilt::paging::format::x86_64::X64PTE;
+/// # use stilt::paging::{AddressSpace, InvalidateScope, Maintenance, PageTable64};
+/// # use stilt::paging::{PagingHandler, PagingMetaData};
+/// # struct Nobody;
+/// # // SAFETY: nothing walks these tables.
+/// # unsafe impl Maintenance for Nobody {
+/// #     fn order_table() {}
+/// #     fn publish() {}
+/// #     fn begin_invalidation() {}
+/// #     fn invalidate(_: VirtAddr, _: AddressSpace, _: InvalidateScope) {}
+/// #     fn invalidate_all(_: AddressSpace) {}
+/// #     fn end_invalidation() {}
+/// # }
+/// # struct NoFrames;
+/// # // SAFETY: there is no frame.
+/// # unsafe impl PagingHandler for NoFrames {
+/// #     fn alloc_frame() -> Option<PhysAddr> { None }
+/// #     fn dealloc_frame(_: PhysAddr) {}
+/// #     fn phys_to_virt(pa: PhysAddr) -> VirtAddr { VirtAddr::new(pa.as_usize()) }
+/// # }
+/// struct Tree;
+/// // SAFETY: nothing walks it.
+/// unsafe impl PagingMetaData for Tree {
+///     const LEVELS: usize = 4;
+///     const PA_MAX_BITS: usize = 48;
+///     type Maintenance = Nobody;
+/// }
+/// let table = PageTable64::<Tree, X64PTE, NoFrames>::try_new();
+/// # assert!(table.is_err());
+/// ```
+///
+/// and this does not:
+///
+/// ```compile_fail,E0080
+/// # use stilt::addr::{PhysAddr, VirtAddr};
+/// # use stilt::paging::format::x86_64::X64PTE;
+/// # use stilt::paging::{AddressSpace, InvalidateScope, Maintenance, PageTable64};
+/// # use stilt::paging::{PagingHandler, PagingMetaData};
+/// # struct Nobody;
+/// # // SAFETY: nothing walks these tables.
+/// # unsafe impl Maintenance for Nobody {
+/// #     fn order_table() {}
+/// #     fn publish() {}
+/// #     fn begin_invalidation() {}
+/// #     fn invalidate(_: VirtAddr, _: AddressSpace, _: InvalidateScope) {}
+/// #     fn invalidate_all(_: AddressSpace) {}
+/// #     fn end_invalidation() {}
+/// # }
+/// # struct NoFrames;
+/// # // SAFETY: there is no frame.
+/// # unsafe impl PagingHandler for NoFrames {
+/// #     fn alloc_frame() -> Option<PhysAddr> { None }
+/// #     fn dealloc_frame(_: PhysAddr) {}
+/// #     fn phys_to_virt(pa: PhysAddr) -> VirtAddr { VirtAddr::new(pa.as_usize()) }
+/// # }
+/// struct Tree;
+/// // SAFETY: nothing walks it.
+/// unsafe impl PagingMetaData for Tree {
+///     const LEVELS: usize = 5;
+///     const PA_MAX_BITS: usize = 48;
+///     type Maintenance = Nobody;
+/// }
+/// let table = PageTable64::<Tree, X64PTE, NoFrames>::try_new();
+/// # assert!(table.is_err());
+/// ```
 pub unsafe trait PagingMetaData: Send + Sync + 'static {
     /// Levels of the tree: 3 or 4. `12 + LEVELS * INDEX_BITS` is [`PagingMetaData::VA_MAX_BITS`].
     const LEVELS: usize;

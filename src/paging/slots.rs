@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::{array, slice};
 
-use super::geometry::entries;
+use super::geometry::{assert_geometry, entries};
 use super::{ENTRIES, GenericPTE, Maintenance, PageSize, PagingHandler, PagingMetaData};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
@@ -101,6 +101,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     /// The table in the frame at `pa`, for which the invariant holds.
     #[inline(always)]
     pub(super) fn at(pa: PhysAddr) -> Self {
+        const { assert_geometry::<M, PTE>() }
         Self {
             at: H::phys_to_virt(pa),
             format: PhantomData,
