@@ -9,7 +9,7 @@ use crate::mm::areas::{self, Name};
 use crate::mm::kernel_space::live_view;
 use crate::mm::layout;
 use crate::mm::symbols;
-use crate::paging::{MappingFlags, Run};
+use crate::paging::{self, MappingFlags, Run};
 
 /// What every page of the kernel has: only what differs is said.
 const USUAL: MappingFlags = MappingFlags::GLOBAL.union(MappingFlags::ACCESSED);
@@ -80,8 +80,12 @@ impl fmt::Display for Piece {
             "{first}-{last} {frame:#010x} {rights} {memory:<6} {} {name}",
             run.size
         )?;
-        if run.flags.contains(MappingFlags::USER) {
-            write!(f, "\n  above: user code has these rights too")?;
+        match run.rights {
+            Some(rights) => write!(f, "\n  above: {rights}")?,
+            None if run.flags.contains(MappingFlags::USER) => {
+                write!(f, "\n  above: user code has these rights too")?;
+            }
+            None => {}
         }
         for (flag, word) in [
             (MappingFlags::GLOBAL, "global"),
@@ -110,6 +114,8 @@ pub(super) struct Summary {
     first: VirtAddr,
     bytes: usize,
     flags: MappingFlags,
+    /// Those of kernel and user, where the flags do not say them.
+    both_rights: Option<paging::Rights>,
     name: Name,
 }
 
@@ -123,6 +129,7 @@ impl Summary {
             first: run.va,
             bytes: run.bytes,
             flags: run.flags,
+            both_rights: run.rights,
             name,
         })
     }
@@ -131,6 +138,7 @@ impl Summary {
     fn extend(&mut self, next: &Self) -> bool {
         let continues = self.first.checked_add(self.bytes) == Some(next.first)
             && self.flags == next.flags
+            && self.both_rights == next.both_rights
             && self.name == next.name;
         if continues {
             self.bytes += next.bytes;
@@ -146,7 +154,7 @@ impl fmt::Display for Summary {
         let size = Size(self.bytes as u64);
         write!(f, "{first} {size:>9} {rights} {memory:<6} {name}")?;
         match self.flags.symmetric_difference(USUAL) & USUAL.union(MappingFlags::USER) {
-            differs if differs.is_empty() => Ok(()),
+            differs if differs.is_empty() && self.both_rights.is_none() => Ok(()),
             _ => write!(f, " !"),
         }
     }

@@ -318,6 +318,7 @@ mod tests {
             bytes: pages * 0x1000,
             flags,
             size: PageSize::Size4K,
+            rights: None,
         }
     }
 

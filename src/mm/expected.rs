@@ -96,6 +96,7 @@ mod tests {
             bytes: pages * 0x1000,
             flags,
             size: PageSize::Size4K,
+            rights: None,
         }
     }
 

@@ -124,6 +124,7 @@ impl<T: Tables, F: FnMut(Run)> Walk<'_, T, F> {
             bytes: size.bytes(),
             flags,
             size,
+            rights: entry.odd_rights(),
         });
         Ok(())
     }

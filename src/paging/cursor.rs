@@ -7,20 +7,17 @@ use core::iter::FusedIterator;
 use core::ops::{Bound, RangeBounds};
 
 use super::geometry::{
-    Span, check_address, entries, leaf_bytes, level_bytes, level_shift, offset_index, offset_of,
-    size_of_level,
+    MAX_LEVELS, Span, check_address, entries, leaf_bytes, level_bytes, level_shift, offset_index,
+    offset_of, size_of_level,
 };
 use super::share::{Alone, Sharing};
 use super::slots::Table;
 use super::view::{is_nothing, is_table};
 use super::{
-    GenericPTE, Leaf, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult,
+    GenericPTE, Leaf, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult, Rights,
     TableView,
 };
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-
-/// Levels of the deepest tree that any format has.
-const MAX_LEVELS: usize = 4;
 
 /// A place in a tree, with the tables on the way to it: moving within a table costs no walk.
 ///
@@ -266,6 +263,9 @@ pub struct Run {
     pub flags: MappingFlags,
     /// The size of every leaf.
     pub size: PageSize,
+    /// What kernel and user may do, where that is not what `flags` say: in a tree that others have
+    /// made.
+    pub rights: Option<Rights>,
 }
 
 impl Run {
@@ -279,6 +279,7 @@ impl Run {
     #[must_use]
     pub fn is_continued_by(&self, next: &Self) -> bool {
         self.flags == next.flags
+            && self.rights == next.rights
             && self.size == next.size
             && self.va.checked_add(self.bytes) == Some(next.va)
             && self.pa.checked_add(self.bytes) == Some(next.pa)
@@ -292,9 +293,14 @@ impl fmt::Display for Run {
             pa,
             flags,
             size,
+            rights,
             ..
         } = self;
-        write!(f, "{va} - {} -> {pa} {flags} {size}", self.last())
+        write!(f, "{va} - {} -> {pa} {flags} {size}", self.last())?;
+        match rights {
+            Some(rights) => write!(f, " ({rights})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -341,6 +347,7 @@ fn cut<M: PagingMetaData, PTE: GenericPTE>(leaf: &Leaf<PTE>, part: Span) -> (Run
         bytes: span.bytes(),
         flags: leaf.flags(),
         size: leaf.size,
+        rights: leaf.entry.odd_rights(),
     };
     (run, span)
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{MappingFlags, PagingError, PagingResult};
+use super::{MappingFlags, PagingError, PagingResult, Rights};
 use crate::addr::PhysAddr;
 
 /// The size of a leaf, which is how far above the last level it stands.
@@ -103,6 +103,12 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
 
     /// The flags of a leaf.
     fn flags(self) -> MappingFlags;
+
+    /// Of a leaf that [`GenericPTE::new_page`] did not make: what kernel and user may do, if no set
+    /// of flags says that of both. A page that both may execute is such a leaf on Arm.
+    fn odd_rights(self) -> Option<Rights> {
+        None
+    }
 
     /// Gives this leaf of `size` another frame.
     ///

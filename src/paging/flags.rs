@@ -81,6 +81,25 @@ impl MappingFlags {
     }
 }
 
+/// What the kernel and what user code may do with a page: two sets of [`MappingFlags::RIGHTS`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rights {
+    /// The kernel.
+    pub kernel: MappingFlags,
+    /// User code.
+    pub user: MappingFlags,
+}
+
+impl fmt::Display for Rights {
+    /// `kernel rwx, user --x`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [read, write, execute] = self.kernel.right_letters();
+        write!(f, "kernel {read}{write}{execute}, ")?;
+        let [read, write, execute] = self.user.right_letters();
+        write!(f, "user {read}{write}{execute}")
+    }
+}
+
 impl fmt::Display for MappingFlags {
     /// `rwx k nGnRE  ga`, fifteen columns: rights, user or kernel, memory type, global, accessed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

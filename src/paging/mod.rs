@@ -107,7 +107,7 @@ pub use cursor::{Cursor, Run, Runs};
 pub use dump::Dump;
 pub use entry::{GenericPTE, PageSize, check_wx};
 pub use error::{PagingError, PagingResult};
-pub use flags::MappingFlags;
+pub use flags::{MappingFlags, Rights};
 pub use maintenance::{Batch, BatchUnmapped, Paid, TlbFlush, TlbFlushAll, Unmapped};
 pub use metadata::{AddressSpace, InvalidateScope, Maintenance, PagingHandler, PagingMetaData};
 pub use region::RegionOptions;

@@ -19,7 +19,7 @@ use super::encoding::{Encodings, encodings, frame};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::paging::{
     GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData,
-    PagingResult, TableView, check_wx,
+    PagingResult, Rights, TableView, check_wx,
 };
 
 const VALID: u64 = 1 << 0;
@@ -86,6 +86,23 @@ impl A64PTE {
         (self.0 & ATTR_INDEX) >> ATTR_INDEX_SHIFT
     }
 
+    /// What EL1 and EL0 may do with a present leaf (DDI 0487 D8.4.1): what EL0 may write, EL1 never
+    /// executes.
+    #[must_use]
+    pub fn rights(self) -> Rights {
+        let el0 = self.0 & AP_EL0 != 0;
+        let writable = self.0 & AP_READ_ONLY == 0;
+        let mut kernel = MappingFlags::READ;
+        kernel.set(MappingFlags::WRITE, writable);
+        let executes = self.0 & PXN == 0 && !(el0 && writable);
+        kernel.set(MappingFlags::EXECUTE, executes);
+        let mut user = MappingFlags::empty();
+        user.set(MappingFlags::READ, el0);
+        user.set(MappingFlags::WRITE, el0 && writable);
+        user.set(MappingFlags::EXECUTE, self.0 & UXN == 0);
+        Rights { kernel, user }
+    }
+
     /// The flags of a retained leaf.
     const fn retained_flags(self) -> MappingFlags {
         let mut flags = memory_type(self.0);
@@ -145,6 +162,19 @@ impl fmt::Display for Describe {
             bit(PXN),
             bit(UXN),
         )
+    }
+}
+
+/// What the leaf that is made of `flags` grants.
+fn granted(flags: MappingFlags) -> Rights {
+    let rights = flags.intersection(MappingFlags::RIGHTS);
+    let (kernel, user) = match flags.contains(MappingFlags::USER) {
+        true => (rights.difference(MappingFlags::EXECUTE), rights),
+        false => (rights, MappingFlags::empty()),
+    };
+    Rights {
+        kernel: kernel.union(MappingFlags::READ),
+        user,
     }
 }
 
@@ -327,6 +357,11 @@ unsafe impl GenericPTE for A64PTE {
         // AF and nG stand next to each other, as ACCESSED and GLOBAL do; the table has GLOBAL.
         let scope = self.0 as usize >> SCOPE_SHIFT & SCOPE.bits();
         MappingFlags::from_bits_retain(flags ^ scope)
+    }
+
+    fn odd_rights(self) -> Option<Rights> {
+        let rights = self.rights();
+        (self.is_present() && rights != granted(self.flags())).then_some(rights)
     }
 
     #[inline]

@@ -23,6 +23,64 @@ fn every_memory_type_has_its_name() {
     }
 }
 
+/// Leaves that nothing here makes: a dump shows them as what they are.
+#[test]
+fn rights_that_differ_for_kernel_and_user_are_both_told() {
+    use crate::paging::format::aarch64::A64PTE;
+    // Write-back, inner shareable, AF, page; AP, UXN and PXN by case.
+    const PAGE: u64 = 0x8000_0713;
+    const EL0: u64 = 1 << 6;
+    const READ_ONLY: u64 = 1 << 7;
+    const NOT_GLOBAL: u64 = 1 << 11;
+    const PXN: u64 = 1 << 53;
+    const UXN: u64 = 1 << 54;
+    for (bits, told) in [
+        (PXN | UXN, None),
+        (READ_ONLY | UXN, None),
+        (EL0 | NOT_GLOBAL | READ_ONLY | PXN, None),
+        (EL0 | NOT_GLOBAL | PXN | UXN, None),
+        (NOT_GLOBAL | READ_ONLY | PXN, None),
+        (0, Some("kernel rwx, user --x")),
+        (READ_ONLY, Some("kernel r-x, user --x")),
+        (PXN, Some("kernel rw-, user --x")),
+        (EL0 | READ_ONLY, Some("kernel r-x, user r-x")),
+        (EL0 | READ_ONLY | UXN, Some("kernel r-x, user r--")),
+    ] {
+        let entry = A64PTE::from_bits(PAGE | bits);
+        let rights = entry.odd_rights().map(|rights| rights.to_string());
+        assert_eq!(rights.as_deref(), told, "{bits:#x}");
+    }
+    let mut table = A64High::table();
+    let map = table.map_region(
+        va(HIGH),
+        pa(0x8000_0000),
+        3 * K4,
+        RW,
+        RegionOptions::empty(),
+    );
+    map.unwrap().flush();
+    // A neighbour with other rights for EL0 alone.
+    put_word(0x1000, 1, PAGE | K4 as u64 | PXN);
+    let shown: std::vec::Vec<_> = table.iter(..).map(|run| run.to_string()).collect();
+    assert_eq!(shown.len(), 3, "{shown:?}");
+    assert!(shown[1].ends_with(" (kernel rw-, user --x)"), "{shown:?}");
+    assert!(shown[0].ends_with(" 4K"), "{shown:?}");
+}
+
+/// Every leaf that can be made is what its flags say.
+#[test]
+fn no_leaf_that_is_made_here_has_rights_of_another_kind() {
+    use crate::paging::MappingFlags;
+    use crate::paging::format::aarch64::A64PTE;
+    for flags in (0..MappingFlags::SETS).map(MappingFlags::from_bits_retain) {
+        for size in PageSize::ALL {
+            if let Ok(leaf) = A64PTE::new_page(pa(0), flags, size) {
+                assert_eq!(leaf.odd_rights(), None, "{flags:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_unsound_is_told_with_its_values() {
     let (va, table) = (va(0x4000), pa(0x7000));
