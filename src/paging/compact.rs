@@ -58,6 +58,7 @@ where
         size: usize,
     ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
         let span = self.own_span(va, size)?;
+        self.debt.begin();
         self.debt.pages = 0;
         if !self.pins.is_empty() && !span.is_empty() {
             self.check_pins(span, Change::Unmap)?;

@@ -7,6 +7,7 @@
 use core::marker::PhantomData;
 use core::mem;
 
+use super::cover::Cover;
 use super::geometry::{leaf_bytes, offset_index};
 use super::mutants::{Mutant, planted};
 use super::share::Sharing;
@@ -139,9 +140,14 @@ impl Owed {
         1 << (self.0 & (PAGE_SIZE - 1))
     }
 
+    /// The first address of the range.
+    const fn first(self) -> usize {
+        self.0 & !(self.bytes() - 1)
+    }
+
     /// Whether some address is in both ranges; neither is empty.
     const fn overlaps(self, start: usize, bytes: usize) -> bool {
-        let first = self.0 & !(self.bytes() - 1);
+        let first = self.first();
         first <= start + (bytes - 1) && start <= first + (self.bytes() - 1)
     }
 }
@@ -191,6 +197,13 @@ pub(super) struct Debt<M, PTE, H, S> {
     /// [`TABLES`], [`EVERY_SPACE`], [`PAGE`], and how many ranges there are to invalidate; past the
     /// limit, everything is.
     state: usize,
+    /// If everything is to be invalidated: what for.
+    cover: Cover,
+    /// Whether some of it was owed before this operation began: perhaps by another core.
+    inherited: bool,
+    /// Whether all operations since the last payment are those of one batch, which stays on its
+    /// core.
+    pub(super) in_batch: bool,
     /// Whether entries became valid that no barrier has published. The receipt of a mapping knows
     /// by itself; if that is leaked, what was mapped may be seen late, which harms nobody.
     unpublished: bool,
@@ -218,12 +231,24 @@ where
         Self {
             owed: [Owed(0); BY_ADDRESS_LIMIT],
             state: 0,
+            cover: Cover::new(),
+            inherited: false,
+            in_batch: false,
             unpublished: false,
             space: AddressSpace::All,
             care: Care::None,
             freed: FrameChain::new(),
             pages: 0,
             sharing,
+        }
+    }
+
+    /// An operation begins that may add to what is owed, or pay for it. Those that find out that
+    /// nothing is owed need not say so.
+    #[inline]
+    pub(super) const fn begin(&mut self) {
+        if !self.in_batch && (!self.is_settled() || self.unpublished) {
+            self.inherited = true;
         }
     }
 
@@ -248,6 +273,11 @@ where
         Due::AsOwed
     }
 
+    /// Something became valid that owes no invalidation.
+    pub(super) const fn owe_barrier(&mut self) {
+        self.unpublished = true;
+    }
+
     /// `count` entries of leaves like `leaf`, of `size` from `va` on, became valid.
     pub(super) fn owe_publications(
         &mut self,
@@ -261,20 +291,30 @@ where
         }
     }
 
-    /// A table was linked where nothing was before.
-    pub(super) fn owe_link(&mut self) {
+    /// A table that translates `bytes` from `va` on was linked where nothing was before.
+    ///
+    /// Where invalid entries are cached, one for that entry is a cached pointer to nothing: it goes
+    /// with an invalidation in its range that reaches pointers. What became valid behind it owes its
+    /// own addresses, before.
+    pub(super) fn owe_link(&mut self, va: VirtAddr, bytes: usize) {
         self.unpublished = true;
         if M::CACHES_INVALID {
             self.state |= TABLES;
+            if !self.is_everything() && !planted(Mutant::LinkOwesNoAddress) {
+                self.owe_in_range(va, bytes);
+            }
         }
     }
 
-    /// A table with nothing but `leaf` was linked, and whoever asked for the leaf will publish it
-    /// if it is present.
+    /// A table with nothing but `leaf`, of `size` at `va`, was linked, and whoever asked for the
+    /// leaf will publish it if it is present.
     #[inline(always)]
-    pub(super) fn owe_link_to(&mut self, leaf: PTE) {
-        if M::CACHES_INVALID || !leaf.is_present() {
-            self.owe_link();
+    pub(super) fn owe_link_to(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) {
+        if !leaf.is_present() {
+            self.owe_link(va, leaf_bytes::<M>(size));
+        } else if M::CACHES_INVALID {
+            self.unpublished = true;
+            self.state |= TABLES;
         }
     }
 
@@ -290,7 +330,8 @@ where
         }
     }
 
-    /// `count` leaves like `leaf`, of `size` from `va` on, were removed or got other rights.
+    /// `count` leaves like `leaf`, of `size` from `va` on, were removed or got other rights. The
+    /// operation says in the end of which addresses: [`Debt::concern`].
     pub(super) fn owe_invalidations(
         &mut self,
         va: VirtAddr,
@@ -362,10 +403,31 @@ where
         }
     }
 
-    /// So much was removed that everything is invalidated.
+    /// So much was removed that everything is invalidated. Whoever removed it says of which
+    /// addresses: by [`Debt::concern`], before anything is made valid.
+    #[inline]
     pub(super) fn owe_everything(&mut self) {
+        if !self.is_everything() {
+            self.give_up_the_list();
+        }
+    }
+
+    fn give_up_the_list(&mut self) {
+        self.list_page();
+        self.cover.clear();
+        for owed in self.owed.iter().take(self.state & COUNT) {
+            self.cover.add(owed.first(), owed.bytes());
+        }
         let flags = self.state & (TABLES | EVERY_SPACE);
         self.state = flags | (BY_ADDRESS_LIMIT + 1);
+    }
+
+    /// If everything is to be invalidated: for these addresses, too.
+    #[inline]
+    pub(super) fn concern(&mut self, va: VirtAddr, bytes: usize) {
+        if self.is_everything() {
+            self.cover.add(va.as_usize(), bytes);
+        }
     }
 
     /// Moves the one page that is owed into the list, to which others will be added.
@@ -400,6 +462,7 @@ where
             self.state += 1;
         } else if !planted(Mutant::FullListForgets) {
             self.owe_everything();
+            self.cover.add(owed.first(), owed.bytes());
         }
     }
 
@@ -421,11 +484,13 @@ where
     /// a table that is linked anywhere in the range would meet this one.
     #[inline(always)]
     pub(super) fn owe_table(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {
-        if planted(Mutant::TableFreedAtOnce) {
-            H::dealloc_frame(pa);
-        } else if !planted(Mutant::TableLost) {
-            self.freed.push(pa);
-        }
+        self.owe_table_of_many(pa, va, bytes);
+        self.concern(va, bytes);
+    }
+
+    /// The same for one of many, whose addresses [`Debt::concern`] gets in one.
+    #[inline(always)]
+    pub(super) fn owe_table_of_many(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {
         self.state |= TABLES;
         if self.is_everyones(va.as_usize()) && !planted(Mutant::AsidFormForASharedTable) {
             self.state |= EVERY_SPACE;
@@ -433,18 +498,39 @@ where
         if !self.is_everything() {
             self.owe_range_of_table(va, bytes);
         }
+        // Last: whatever was stored in a frame, the state would be read again.
+        if planted(Mutant::TableFreedAtOnce) {
+            H::dealloc_frame(pa);
+        } else if !planted(Mutant::TableLost) {
+            self.freed.push(pa);
+        }
     }
 
     fn owe_range_of_table(&mut self, va: VirtAddr, bytes: usize) {
         self.list_page();
-        let last = (self.state & COUNT).checked_sub(1);
-        let last = last.and_then(|last| self.owed.get_mut(last));
-        match last.filter(|last| last.overlaps(va.as_usize(), bytes)) {
+        match self.last_in(va, bytes) {
             Some(_) if planted(Mutant::TableMeetsTable) => {}
-            Some(last) => *last = Owed::new(last.page().as_usize(), last.bytes().max(bytes)),
             None if planted(Mutant::TableOfRetainedForgotten) => {}
+            _ => self.owe_in_range(va, bytes),
+        }
+    }
+
+    /// Owes one invalidation somewhere in `bytes` from `va` on: the last that was owed, if it is
+    /// there, and it then stands for all of the range.
+    fn owe_in_range(&mut self, va: VirtAddr, bytes: usize) {
+        self.list_page();
+        match self.last_in(va, bytes) {
+            Some(last) => *last = Owed::new(last.page().as_usize(), last.bytes().max(bytes)),
             None => self.owe(va.as_usize(), bytes),
         }
+    }
+
+    /// What was owed last, if that invalidates an address of `bytes` from `va` on.
+    fn last_in(&mut self, va: VirtAddr, bytes: usize) -> Option<&mut Owed> {
+        let last = (self.state & COUNT).checked_sub(1)?;
+        let last = self.owed.get_mut(last)?;
+        let offset = last.page().as_usize().wrapping_sub(va.as_usize());
+        (offset < bytes).then_some(last)
     }
 
     /// A page at `va` was removed, when nothing was owed and no other space is concerned.
@@ -474,10 +560,24 @@ where
         if planted(Mutant::MadeBeforeSettled) {
             return false;
         }
-        let Some(owed) = self.owed.get(..self.state & COUNT) else {
-            return true;
-        };
-        owed.iter().any(|owed| owed.overlaps(start, bytes))
+        match self.owed.get(..self.state & COUNT) {
+            Some(owed) => owed.iter().any(|owed| owed.overlaps(start, bytes)),
+            None => self.cover.meets(start, bytes) && !planted(Mutant::MadeBeforeEverything),
+        }
+    }
+
+    /// Pays what earlier operations have left, at the end of a batch or of the table.
+    pub(super) fn pay_all(&mut self) {
+        self.begin();
+        self.pay();
+    }
+
+    /// Stores of another core are made as complete as this core's own, which is all that the
+    /// barriers of a payment look at.
+    fn adopt(&mut self) {
+        if mem::take(&mut self.inherited) {
+            M::Maintenance::adopt();
+        }
     }
 
     /// Issues what is owed, then gives the unlinked tables back. An invalidation publishes too: it
@@ -485,6 +585,7 @@ where
     #[cold]
     #[inline(never)]
     pub(super) fn pay(&mut self) {
+        self.adopt();
         let unpublished = mem::take(&mut self.unpublished);
         if self.state & FLAGS == PAGE {
             self.pay_due(Due::Page);
@@ -541,9 +642,10 @@ where
             false => self.space,
         };
         self.invalidate(state & COUNT, space, scope);
+        M::Maintenance::end_invalidation();
     }
 
-    /// Invalidates the first `count` ranges and waits.
+    /// Invalidates the first `count` ranges.
     fn invalidate(&self, count: usize, space: AddressSpace, scope: InvalidateScope) {
         M::Maintenance::begin_invalidation();
         match self.owed.get(..count) {
@@ -554,17 +656,18 @@ where
             }
             None => M::Maintenance::invalidate_all(space),
         }
-        M::Maintenance::end_invalidation();
     }
 
     /// Between break and make: invalidates what is owed in every address space, and whatever
     /// pointers to tables are cached. What was unlinked goes back with the payment that follows.
     pub(super) fn invalidate_broken(&mut self) {
+        self.adopt();
         self.list_page();
         let count = self.state & COUNT;
         self.state = 0;
         if !planted(Mutant::BrokenNotInvalidated) {
             self.invalidate(count, AddressSpace::All, InvalidateScope::AnyLevel);
+            M::Maintenance::end_invalidation_of_broken();
         }
     }
 
@@ -589,6 +692,7 @@ where
     const fn forget(&mut self) {
         self.state = 0;
         self.unpublished = false;
+        self.inherited = false;
     }
 
     /// Leaves what is `due` to a later payment.

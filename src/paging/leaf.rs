@@ -81,7 +81,8 @@ where
         }
         let entry = table_of::<M, PTE, H>(leaf, va, target)?;
         self.link_below(slot, parent, level, va, entry);
-        self.debt.owe_link_to(leaf);
+        let va = va.align_down(leaf_bytes::<M>(size));
+        self.debt.owe_link_to(va, size, leaf);
         Ok(())
     }
 
@@ -97,6 +98,7 @@ where
         size: PageSize,
         leaf: PTE,
     ) -> PagingResult {
+        self.debt.begin();
         let target = level_of_size::<M>(size);
         let mut entry = leaf;
         for above in (level + 1..=target).rev() {
@@ -105,10 +107,11 @@ where
             })?;
         }
         let bytes = leaf_bytes::<M>(size);
-        self.debt.settle_before_making(va.align_down(bytes), bytes);
+        let at = va.align_down(bytes);
+        self.debt.settle_before_making(at, bytes);
         self.link_below(slot, parent, level, va, entry);
         if level < target {
-            self.debt.owe_link_to(leaf);
+            self.debt.owe_link_to(at, size, leaf);
         }
         Ok(())
     }
@@ -167,6 +170,7 @@ where
     #[cold]
     #[inline(never)]
     fn unmap_slowly(&mut self, va: VirtAddr) -> PagingResult<Removed> {
+        self.debt.begin();
         let (place, size) = self.find(va)?;
         let leaf = Removed {
             pa: place.entry.paddr(),
@@ -192,6 +196,7 @@ where
         pa: Option<PhysAddr>,
         flags: Option<MappingFlags>,
     ) -> PagingResult<PageSize> {
+        self.debt.begin();
         let (place, size) = self.find(va)?;
         let bytes = leaf_bytes::<M>(size);
         let mut entry = place.entry;

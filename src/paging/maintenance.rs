@@ -16,6 +16,15 @@ use super::{
 };
 use crate::addr::{PhysAddr, VirtAddr};
 
+/// What ties a receipt to the core that has stored: its barriers may look at the stores of their
+/// own core alone. It is not `Send`; a debt is handed on with the table instead, as a receipt that
+/// is leaked leaves it, and whoever pays that looks at the stores of others too
+/// ([`Maintenance::adopt`](super::Maintenance::adopt)).
+///
+/// A scheduler that moves a thread between two of its instructions completes the thread's stores
+/// first (`dsb ish`), as for any other barrier of the thread.
+type OnThisCore = PhantomData<*const ()>;
+
 macro_rules! receipt {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -29,6 +38,7 @@ macro_rules! receipt {
         {
             debt: &'table mut Debt<M, PTE, H, S>,
             due: Due,
+            here: OnThisCore,
         }
 
         impl<'table, M, PTE, H, S> $name<'table, M, PTE, H, S>
@@ -40,10 +50,20 @@ macro_rules! receipt {
         {
             #[inline(always)]
             pub(super) const fn new(debt: &'table mut Debt<M, PTE, H, S>, due: Due) -> Self {
-                Self { debt, due }
+                Self {
+                    debt,
+                    due,
+                    here: PhantomData,
+                }
             }
 
             /// Issues the barriers and invalidations that are owed, and waits for them.
+            ///
+            /// Then every core that walks anew finds what was mapped, and none what was unmapped
+            /// or restricted. A core that has not synchronised its context since (an `isb`, an
+            /// exception) may still fault once on what was mapped, even if it has taken a lock
+            /// that this core released afterwards: Arm without FEAT_ETS2, as on a Cortex-A53. A
+            /// fault handler looks at the tables again before it believes such a fault.
             #[inline(always)]
             pub fn flush(self) {}
 
@@ -198,6 +218,7 @@ where
 {
     table: &'batch mut PageTable64<M, PTE, H, S>,
     brand: Brand<'batch>,
+    here: OnThisCore,
 }
 
 /// A leaf that was unmapped in a batch.
@@ -247,10 +268,34 @@ where
         &mut self,
         work: impl for<'batch> FnOnce(Batch<'batch, M, PTE, H, S>) -> R,
     ) -> R {
+        self.debt.begin();
+        let open = OpenBatch(self);
+        open.0.debt.in_batch = true;
         work(Batch {
-            table: self,
+            table: open.0,
             brand: PhantomData,
+            here: PhantomData,
         })
+    }
+}
+
+/// A table in a batch, until that is over in whatever way.
+struct OpenBatch<'table, M, PTE, H, S>(&'table mut PageTable64<M, PTE, H, S>)
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>;
+
+impl<M, PTE, H, S> Drop for OpenBatch<'_, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    fn drop(&mut self) {
+        self.0.debt.in_batch = false;
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a tree needs besides its entries: [`PagingMetaData`] (geometry, addresses),
 //! [`Maintenance`] (stores, barriers, invalidations), [`PagingHandler`] (frames).
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering, fence};
 
 use super::Asid;
 use crate::addr::{PhysAddr, VirtAddr};
@@ -186,12 +186,29 @@ pub unsafe trait Maintenance: Send + Sync + 'static {
         slot.store(bits, Ordering::Relaxed);
     }
 
-    /// Orders the stores that fill a table before the store that links it.
+    /// Orders the stores that fill a table before the store that links it, and those that fill a
+    /// frame before the leaf that maps it ([`PageTable64::order_contents`](super::PageTable64::order_contents)).
     fn order_table();
 
     /// Makes stores that turned invalid entries valid visible to walks, and to the instructions
     /// after it.
+    ///
+    /// Of this core's instructions. Another core that goes on without a context synchronisation (an
+    /// `isb`, an exception) may meet the translation that it began before, and fault once although
+    /// it has seen, by a lock say, that the page is mapped: Arm without FEAT_ETS2, as on a
+    /// Cortex-A53. Its fault handler looks again (walks, or asks `AT`) before it believes.
     fn publish();
+
+    /// Makes stores of other cores that this core knows of, because it was handed the table, as
+    /// complete as its own: called before it pays what may be older than the operation.
+    ///
+    /// `begin_invalidation` and `publish` may look at the stores of their own core alone: `dsb
+    /// ishst` does. Without this, a walk could still find what another core has overwritten, after
+    /// this one's invalidation.
+    #[inline(always)]
+    fn adopt() {
+        fence(Ordering::SeqCst);
+    }
 
     /// Makes the stores so far visible to every walker, before invalidating.
     fn begin_invalidation();
@@ -202,8 +219,19 @@ pub unsafe trait Maintenance: Send + Sync + 'static {
     /// Invalidates everything cached for `space`, leaves and pointers to tables.
     fn invalidate_all(space: AddressSpace);
 
-    /// Waits until the invalidations have completed on every core.
+    /// Waits until the invalidations have completed on every core, and makes this core's later
+    /// instructions notice.
     fn end_invalidation();
+
+    /// Waits until the invalidations have completed on every core, after entries were broken and
+    /// before they are made anew.
+    ///
+    /// No instruction of this core is to notice before they are made: what it does in between are
+    /// stores to the tables, and those are ordered by the waiting alone.
+    #[inline(always)]
+    fn end_invalidation_of_broken() {
+        Self::end_invalidation();
+    }
 
     /// Keeps others off `bytes` from `start` on, which are invalid for a moment (break-before-make),
     /// until what this returns is dropped.

@@ -31,7 +31,7 @@
 //! `metadata`, `entry`, `flags`, `error`: what a format and a kernel have to say. `geometry`: where
 //! an address stands. `slots`: the memory of tables, and the loops over runs of entries. `view`,
 //! `cursor`, `dump`, `check`: reading. `table`: one leaf. `region`: ranges; `compact`: merging.
-//! `debt`, `maintenance`: what is owed, and who pays. `pins`: what the core stands on. `share`:
+//! `debt`, `cover`, `maintenance`: what is owed, and who pays. `pins`: what the core stands on. `share`:
 //! top-level tables of many trees; `walkers`: who reads those beside their writer. `asid`: names of
 //! address spaces.
 //!
@@ -47,6 +47,8 @@
 //! | barriers and invalidations are those of the manual, one by one | `tests::sequences` |
 //! | no operation owes, stores or touches more than it must | `tests::due`, `tests::thrift`, `tests::outside` |
 //! | no core of an adversarial machine ever uses what is gone, or sees two translations; each of the planted faults is found | `tests::oracle`, `tests::adversary` |
+//! | nor where a table is handed to another core that pays, or where walkers cache invalid entries | the same |
+//! | a handler that panics leaves the tree whole, and the frames with it | `tests::panics` |
 //! | every descriptor means what the manual says | `tests::format_*`, `tests::descriptors` |
 //! | A64 descriptors and trees say to another library's walker what they say to ours | `tests::format_aarch64_peer` |
 //! | the hardware agrees: AT and PAR_EL1, loads, stores, jumps, in every format | `make test-mmu` |
@@ -71,6 +73,7 @@
 mod asid;
 mod check;
 mod compact;
+mod cover;
 mod cursor;
 mod debt;
 mod dump;

@@ -89,6 +89,15 @@ mutants! {
     CountForgotten,
     /// An entry is made while the one before it may still be cached.
     MadeBeforeSettled,
+    /// The same where everything is to be invalidated.
+    MadeBeforeEverything,
+    /// What another core has stored is invalidated before it is complete.
+    NotAdopted,
+    /// Of a block that is split, only the first address is invalidated, where the absence of the
+    /// others may be cached.
+    SplitOwesOneAddress,
+    /// A table of retained leaves is linked, and the absence of a table stays cached.
+    LinkOwesNoAddress,
     /// A table is linked while a pointer to the one before it may still be cached.
     TableMeetsTable,
     /// What is broken is made anew without an invalidation.

@@ -104,7 +104,7 @@ where
     /// register, when nothing of the tree is cached under another ASID that the hardware uses; a
     /// tree that was in use without one gets one when nothing of it is cached at all.
     pub fn set_asid(&mut self, asid: Option<Asid>) {
-        self.debt.pay();
+        self.debt.pay_all();
         self.debt.space = asid.map_or(AddressSpace::All, AddressSpace::Asid);
         self.take_care();
     }
@@ -191,7 +191,22 @@ where
         self.view().check(self.sharing().shared())
     }
 
-    /// Maps the page or block of `size` at `va` to the frame at `pa`. Both are aligned down.
+    /// Orders what this core has stored so far before the leaves that it maps from now on.
+    ///
+    /// A leaf is there for every core from its store on, before its receipt is paid: whoever uses
+    /// the address at that moment, on another core, may read the frame. That it then finds what was
+    /// just written there (a page that was read from disk, or zeroed) is the caller's duty, and this
+    /// is how it is done, between the last store to the frame and [`PageTable64::map`],
+    /// [`PageTable64::map_region`], [`PageTable64::remap`] or [`PageTable64::update`]: `dmb ishst`
+    /// on Arm. Stores through the mapping itself are ordered as any others are. The tables
+    /// themselves need no such care.
+    #[inline]
+    pub fn order_contents() {
+        M::Maintenance::order_table();
+    }
+
+    /// Maps the page or block of `size` at `va` to the frame at `pa`. Both are aligned down. What
+    /// the frame holds is ordered by the caller: [`PageTable64::order_contents`].
     ///
     /// # Errors
     /// [`PagingError::AlreadyMapped`], [`PagingError::NoMemory`], those of
@@ -273,7 +288,7 @@ where
     S: Sharing<M, PTE, H>,
 {
     fn drop(&mut self) {
-        self.debt.pay();
+        self.debt.pay_all();
         let shared = self.sharing().shared();
         free_entries(self.root(), 0, |index| !shared.contains(&index));
         H::dealloc_frame(self.root_paddr());

@@ -17,7 +17,7 @@ use crate::arch::aarch64::relax::relax;
 use crate::board::raspi3::CORES;
 use crate::kernel::jobs::{self, Jobs};
 use crate::kernel::time;
-use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
+use crate::mm::kernel_space::{self, KernelFrames, KernelTable, READ_ONLY, READ_WRITE, linear};
 use crate::mm::layout;
 use crate::paging::{PageSize, PagingError, PagingHandler, PagingResult};
 
@@ -189,13 +189,14 @@ fn round(page: VirtAddr, [first, second]: [PhysAddr; 2], round: u64) -> PagingRe
         // SAFETY: the frame is this function's, and no core may see it yet.
         unsafe { word.write_volatile(number(state)) };
     }
-    let change =
-        |state: u64, work: &mut dyn FnMut(&mut kernel_space::KernelTable) -> PagingResult| {
-            let done = kernel_space::with_table(work);
-            done.unwrap_or(Err(PagingError::NotMapped { va: page }))?;
-            STATE.store(state, Ordering::SeqCst);
-            Ok(())
-        };
+    // The others may look the moment that the leaf is there: not at what the frame held before.
+    KernelTable::order_contents();
+    let change = |state: u64, work: &mut dyn FnMut(&mut KernelTable) -> PagingResult| {
+        let done = kernel_space::with_table(work);
+        done.unwrap_or(Err(PagingError::NotMapped { va: page }))?;
+        STATE.store(state, Ordering::SeqCst);
+        Ok(())
+    };
     change(state + WRITABLE, &mut |table| {
         table
             .map(page, first, PageSize::Size4K, READ_WRITE)?

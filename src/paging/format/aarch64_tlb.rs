@@ -111,6 +111,15 @@ unsafe impl<I: Instructions> Maintenance for A64Maintenance<I> {
         }
     }
 
+    /// `dsb ish`, which completes loads too: what such a load has seen of another core, and all
+    /// that this core ordered before it, comes before what follows (DDI 0487 B2.3).
+    #[inline(always)]
+    fn adopt() {
+        if !planted(Mutant::NotAdopted) {
+            I::barrier(Barrier::DsbIsh);
+        }
+    }
+
     #[inline(always)]
     fn begin_invalidation() {
         if !planted(Mutant::NoBarrierBeforeInvalidation) {
@@ -171,6 +180,19 @@ unsafe impl<I: Instructions> Maintenance for A64Maintenance<I> {
         }
         if !planted(Mutant::NotSynchronisedWhenInvalidated) {
             I::barrier(Barrier::Isb);
+        }
+    }
+
+    /// No `isb`: the stores that make the entries anew come after the `dsb` in program order, and
+    /// that completes before they do (DDI 0487 B2.3, D8.17.1). What an `isb` adds is that this
+    /// core's later instructions use the new translations, and the one behind the last barrier
+    /// does that.
+    #[inline(always)]
+    fn end_invalidation_of_broken() {
+        if planted(Mutant::BarrierOfThisCore) {
+            I::barrier(Barrier::DsbNsh);
+        } else if !planted(Mutant::NoBarrierAfterInvalidation) {
+            I::barrier(Barrier::DsbIsh);
         }
     }
 

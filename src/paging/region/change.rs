@@ -84,6 +84,7 @@ where
     /// Changes every leaf of `span`, which this tree may change; the flags have an encoding.
     pub(in super::super) fn change_region(&mut self, span: Span, change: Change) -> PagingResult {
         self.debt.pages = 0;
+        self.debt.begin();
         if span.is_empty() {
             return Ok(());
         }
@@ -122,6 +123,8 @@ where
                     .is_some_and(|parent| self.empties(parent, level, base, fewer))
             }
         };
+        // Whatever of it was too much for a list.
+        self.debt.concern(M::vaddr_at(span.start), span.bytes());
         if emptied {
             self.prune(M::vaddr_at(base), level);
         }
@@ -142,6 +145,7 @@ where
             table, level, base, ..
         } = *home;
         let direct = self.rewrite(table, level, base, span, (leaves, Step::Direct));
+        self.debt.concern(M::vaddr_at(span.start), span.bytes());
         let ControlFlow::Break(start) = direct else {
             return;
         };
@@ -248,11 +252,15 @@ where
             if !is_table::<M, PTE>(entry, level) {
                 count = self.clear_leaves(table, level, (index, rest.end), offset);
                 cleared += count;
-            } else if part.covers(entry_span) && !self.is_lent(level + 1, offset)
-                || self.is_all(entry, level + 1, offset, part.clip(entry_span))
-            {
+            } else if part.covers(entry_span) && !self.is_lent(level + 1, offset) {
                 table.store(index, PTE::from_bits(0));
                 self.abandon(entry, level + 1, offset);
+                cleared += 1;
+            } else if self.is_all(entry, level + 1, offset, part.clip(entry_span)) {
+                table.store(index, PTE::from_bits(0));
+                self.abandon(entry, level + 1, offset);
+                // More than the region: pointers to the table are cached for all of it.
+                self.debt.concern(M::vaddr_at(offset), entry_span.bytes());
                 cleared += 1;
             } else {
                 let child = Table::at(entry.paddr());
@@ -327,12 +335,13 @@ where
     }
 
     /// The table that the unlinked `entry` leads to, which translates from `offset` on, and all
-    /// below it: owes what is due for its leaves, and gives it up.
+    /// below it: owes what is due for its leaves, and gives it up. What it translates, the region
+    /// concerns whole.
     #[inline(always)]
     fn abandon(&mut self, entry: PTE, level: usize, offset: usize) {
         self.owe_contents(entry, level, offset);
         let (va, bytes) = (M::vaddr_at(offset), level_bytes::<M>(level - 1));
-        self.debt.owe_table(entry.paddr(), va, bytes);
+        self.debt.owe_table_of_many(entry.paddr(), va, bytes);
     }
 
     /// The same for what is below the table.

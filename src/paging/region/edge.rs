@@ -1,6 +1,8 @@
 //! Edges: what lies across an end of a region and must be taken apart before the region can be
 //! changed: a block, or a contiguous group.
 
+use core::ops::Range;
+
 use super::super::debt::FrameChain;
 use super::super::geometry::{
     Rows, Span, entries, leaf_bytes, level_bytes, level_shift, offset_index, size_of_level,
@@ -63,7 +65,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Edge<M, PTE, H> {
         self.table.load(index).without_contiguous()
     }
 
-    fn indices(&self) -> core::ops::Range<usize> {
+    fn indices(&self) -> Range<usize> {
         self.first..self.first + self.count
     }
 
@@ -269,10 +271,61 @@ where
                 let empty = self.empties(parent, edge.level, edge.span.start, cleared);
                 debug_assert!(!empty, "a part of an edge stays mapped");
             }
-            self.debt
-                .owe_publications(va, edge.size, (edge.leaf, edge.count));
-            self.debt.owe_link();
+            self.owe_made(edge);
             self.debt.pages += span.clip(edge.span).pages();
+        }
+    }
+
+    /// Owes what follows from the new entries of `edge`.
+    ///
+    /// Where invalid entries are cached, that is one invalidation for each leaf that is valid now
+    /// and was not a moment ago: of a retained block those that got rights, of a block that was
+    /// broken all. An invalidation of the block's first address spares what is cached for the
+    /// pages behind it, which stand in a table now.
+    fn owe_made(&mut self, edge: &Edge<M, PTE, H>) {
+        self.debt.owe_barrier();
+        if !M::CACHES_INVALID {
+            return;
+        }
+        if planted(Mutant::SplitOwesOneAddress) {
+            let va = M::vaddr_at(edge.span.start);
+            self.debt.owe_publication(va, edge.size, edge.leaf);
+        } else {
+            self.owe_leaves(edge.table, edge.level, edge.indices(), edge.span.start);
+            let va = M::vaddr_at(edge.span.start);
+            self.debt.concern(va, edge.span.bytes());
+        }
+        for (index, _) in edge.tables.iter().flatten() {
+            let Span { start, end } = edge.entry_span(*index);
+            self.debt.owe_link(M::vaddr_at(start), end - start);
+        }
+    }
+
+    /// Owes the publication of every present leaf at or below the entries `indices` of `table`, at
+    /// `level`, the first of which translates from `offset` on.
+    fn owe_leaves(
+        &mut self,
+        table: Table<M, PTE, H>,
+        level: usize,
+        indices: Range<usize>,
+        offset: usize,
+    ) {
+        let mut index = indices.start;
+        while index < indices.end {
+            let entry = table.load(index);
+            let offset = offset + (index - indices.start) * level_bytes::<M>(level);
+            let mut count = 1;
+            if is_table::<M, PTE>(entry, level) {
+                let below = Table::at(entry.paddr());
+                self.owe_leaves(below, level + 1, 0..entries::<M>(), offset);
+            } else if let Some(size) = size_of_level::<M>(level)
+                && entry.is_present()
+            {
+                count = table.alike(index, indices.end - index, size, entry);
+                let va = M::vaddr_at(offset);
+                self.debt.owe_publications(va, size, (entry, count));
+            }
+            index += count;
         }
     }
 }

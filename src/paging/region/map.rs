@@ -16,7 +16,7 @@ use super::super::{
     PagingResult,
 };
 use super::{RegionOptions, check_page_aligned};
-use crate::addr::{PhysAddr, VirtAddr};
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
 /// What `map_region` was asked for. The flags are known to have an encoding.
 struct Mapping {
@@ -74,6 +74,7 @@ where
         flags: MappingFlags,
         options: RegionOptions,
     ) -> PagingResult<Due> {
+        self.debt.begin();
         let span = self.own_span(va, size)?;
         check_page_aligned(pa)?;
         let page = PTE::new_page(PhysAddr::new(0), flags, PageSize::Size4K)?;
@@ -131,11 +132,29 @@ where
         if page.is_present() {
             let pages = (page, span.pages());
             self.debt.owe_publications(va, PageSize::Size4K, pages);
+            self.debt.concern(va, size);
         }
         if tables > 0 {
-            self.debt.owe_link();
+            self.owe_links(span, page);
         }
         Ok(Due::AsOwed)
+    }
+
+    /// Owes what follows from the tables that were linked for `span`, of leaves like `leaf`.
+    fn owe_links(&mut self, span: Span, leaf: PTE) {
+        self.debt
+            .owe_link_to(M::vaddr_at(span.start), PageSize::Size4K, leaf);
+        if !M::CACHES_INVALID || leaf.is_present() {
+            return;
+        }
+        // Nothing has owed an address in any of them: one in each table of the last level is in
+        // each of those above, too.
+        let bytes = level_bytes::<M>(M::LEVELS - 2);
+        let mut at = Span::of_entry::<M>(span.start, M::LEVELS - 2).end;
+        while at < span.end && !self.debt.is_everything() {
+            self.debt.owe_link(M::vaddr_at(at), PAGE_SIZE);
+            at += bytes;
+        }
     }
 
     /// Checks that nothing is mapped in `part`, which lies in the table at `level` that

@@ -51,7 +51,8 @@ where
     S: Sharing<M, PTE, H>,
 {
     /// Maps `size` bytes from `va` on to the frames from `pa` on: 4 KiB pages, and whatever else
-    /// `options` allow.
+    /// `options` allow. What the frames hold is ordered by the caller:
+    /// [`PageTable64::order_contents`].
     ///
     /// # Errors
     /// [`PagingError::NotAligned`] to 4 KiB, [`PagingError::RangeTooLong`],

@@ -118,7 +118,72 @@ fn an_empty_batch_does_nothing<F: Format>() {
     assert!(snapshot() == before);
 }
 
+/// A batch that unmaps in one place and maps in another, page by page, far past the list of what
+/// is owed: it pays once, for everything; and so does one that works its way through a region.
+fn a_batch_that_owes_everything_pays_once<F: Format>() {
+    const PAGES_IN_ALL: usize = 2000;
+    let mapped_behind: [fn(usize) -> usize; 3] = [
+        |page| page * K4 + 8 * M2,
+        |page| 40 * M2 - page * K4,
+        |page| (2 * page + 1) * K4,
+    ];
+    for (number, place) in mapped_behind.into_iter().enumerate() {
+        let stride = if number == 2 { 2 } else { 1 };
+        let mut table = F::table();
+        for page in 0..PAGES_IN_ALL {
+            let map = table.map(F::va(stride * page * K4), pa(0), PageSize::Size4K, RW);
+            map.unwrap().flush();
+        }
+        let log = recorded(|| {
+            table.batch(|mut batch| {
+                for page in 0..PAGES_IN_ALL {
+                    let _ = batch.unmap(F::va(stride * page * K4)).unwrap();
+                    let at = F::va(place(page));
+                    batch.map(at, pa(0), PageSize::Size4K, RW).unwrap();
+                }
+            });
+        });
+        let invalidations = log.iter().filter(|event| is_invalidation(event));
+        assert_eq!(invalidations.count(), 1, "{number}");
+    }
+}
+
+fn is_invalidation(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Tlbi(..) | Event::Invalidate(..) | Event::InvalidateAll(_)
+    )
+}
+
+/// What is mapped where something was unmapped, and be it the table that is linked there, still
+/// pays first; and pays for all that was owed.
+fn a_batch_that_owes_everything_pays_before_it_maps_what_it_unmapped<F: Format>() {
+    for at in [0, 100 * K4, 511 * K4, M2, 2 * M2 - K4] {
+        let mut table = pages::<F>(1024);
+        let far = table.map(F::va(8 * M2), pa(0), PageSize::Size4K, RW);
+        far.unwrap().flush();
+        let log = recorded(|| {
+            table.batch(|mut batch| {
+                for page in 0..1023 {
+                    let _ = batch.unmap(F::va(page * K4)).unwrap();
+                }
+                let _ = batch.unmap(F::va(1023 * K4)).unwrap();
+                batch
+                    .map(F::va(9 * M2), pa(0), PageSize::Size4K, RW)
+                    .unwrap();
+                batch.map(F::va(at), pa(0), PageSize::Size4K, RW).unwrap();
+            });
+        });
+        let made = |event: &Event| matches!(event, Event::Store { bits, .. } if *bits != 0);
+        let last_made = log.iter().rposition(made);
+        let paid = log.iter().position(is_invalidation);
+        assert!(paid < last_made, "{at:#x}");
+    }
+}
+
 every_format! {
+    a_batch_that_owes_everything_pays_once,
+    a_batch_that_owes_everything_pays_before_it_maps_what_it_unmapped,
     frames_come_out_when_the_batch_is_paid,
     a_batch_that_is_dropped_pays,
     a_refused_operation_leaves_the_others_of_its_batch,

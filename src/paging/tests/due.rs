@@ -2,10 +2,11 @@
 #![forbid(unsafe_code)]
 
 use core::mem::forget;
+use std::vec::Vec;
 
 use super::formats::{A64High, Format, every_format};
 use super::memory::{Event, recorded};
-use super::{K4, NONE, RW, pa, va};
+use super::{A, G1, K4, M2, NONE, R, RW, pa, va};
 use crate::paging::format::aarch64_tlb::Barrier;
 use crate::paging::{InvalidateScope, PageSize, PagingMetaData, RegionOptions};
 
@@ -78,6 +79,94 @@ fn what_nobody_may_use_is_told_to_nobody<F: Format>() {
     assert_eq!(log.iter().find(told), None);
 }
 
+/// Where each of `log`'s invalidations is, with its scope; `None` for everything.
+fn invalidated(log: &[Event]) -> Vec<Option<(usize, InvalidateScope)>> {
+    let place = |event: &Event| match event {
+        Event::Invalidate(at, _, scope) => Some(Some((*at, *scope))),
+        Event::InvalidateAll(_) => Some(None),
+        _ => None,
+    };
+    log.iter().filter_map(place).collect()
+}
+
+/// A page of a retained block becomes valid: not the block's first address is owed, but its own.
+fn a_page_of_a_retained_block_is_invalidated_at_its_own_address<F: Format>() {
+    for (size, offset) in [
+        (PageSize::Size2M, 0x1f_3000),
+        (PageSize::Size2M, 0),
+        (PageSize::Size1G, 0x1f_3000),
+        (PageSize::Size1G, G1 - K4),
+    ] {
+        let mut table = F::table();
+        let map = table.map(F::va(G1), pa(G1), size, A);
+        map.unwrap().flush();
+        let page = F::va(G1 + offset);
+        let log = recorded(|| table.protect_region(page, K4, R | A).unwrap().flush());
+        let expected = match F::M::CACHES_INVALID {
+            true => Vec::from([Some((page.as_usize(), InvalidateScope::AnyLevel))]),
+            false => Vec::new(),
+        };
+        assert_eq!(invalidated(&log), expected, "{size} {offset:#x}");
+    }
+}
+
+/// Of both edges of a region, and the blocks between them that are smaller now.
+fn what_becomes_valid_of_retained_blocks_is_invalidated_leaf_by_leaf<F: Format>() {
+    let mut table = F::table();
+    let map = table.map(F::va(0), pa(0), PageSize::Size1G, A);
+    map.unwrap().flush();
+    let log = recorded(|| {
+        let region = table.protect_region(F::va(M2 - K4), 2 * M2 + 2 * K4, R | A);
+        region.unwrap().flush();
+    });
+    let places = [M2 - K4, M2, 2 * M2, 3 * M2];
+    let mut expected: Vec<_> = places.map(|at| F::va(at).as_usize()).into();
+    if !F::M::CACHES_INVALID {
+        expected.clear();
+    }
+    let at = |place: Option<(usize, _)>| place.map_or(usize::MAX, |(at, _)| at);
+    let found: Vec<_> = invalidated(&log).into_iter().map(at).collect();
+    assert_eq!(found, expected);
+}
+
+/// While a block is broken, the absence of every page of it may be cached.
+fn all_of_a_block_that_was_broken_is_invalidated_once_it_is_made<F: Format>() {
+    let mut table = F::table();
+    let map = table.map(F::va(0), pa(0), PageSize::Size2M, R | A);
+    map.unwrap().flush();
+    let log = recorded(|| table.unmap_region(F::va(K4), K4).unwrap().flush());
+    if F::M::CACHES_INVALID {
+        let first = (F::va(0).as_usize(), InvalidateScope::AnyLevel);
+        assert_eq!(invalidated(&log), [Some(first), None]);
+    }
+}
+
+/// A table with nothing but retained leaves took the place of nothing: that is cached too.
+fn a_table_of_what_nobody_may_use_is_invalidated_if_its_absence_is_cached<F: Format>() {
+    let any = InvalidateScope::AnyLevel;
+    let expected = |places: &[usize]| {
+        let places = places.iter().filter(|_| F::M::CACHES_INVALID);
+        let places = places.map(|at| Some((F::va(*at).as_usize(), any)));
+        places.collect::<Vec<_>>()
+    };
+    let mut table = F::table();
+    let log = recorded(|| {
+        let map = table.map(F::va(3 * K4), pa(0), PageSize::Size4K, A);
+        map.unwrap().flush();
+    });
+    assert_eq!(invalidated(&log), expected(&[3 * K4]));
+    let log = recorded(|| {
+        let region = table.map_region(F::va(2 * M2 - K4), pa(0), M2 + 2 * K4, A, PAGES);
+        region.unwrap().flush();
+    });
+    assert_eq!(invalidated(&log), expected(&[2 * M2 - K4, 2 * M2, 3 * M2]));
+    // A block of them is taken apart, and stays what it is.
+    let map = table.map(F::va(G1), pa(G1), PageSize::Size2M, A);
+    map.unwrap().flush();
+    let log = recorded(|| table.unmap_region(F::va(G1 + K4), K4).unwrap().flush());
+    assert_eq!(invalidated(&log), expected(&[G1]));
+}
+
 /// A debt waits for whoever makes something at its own addresses, and for nobody else.
 #[test]
 fn a_leaf_is_made_at_once_beside_what_is_owed() {
@@ -125,4 +214,8 @@ every_format! {
     a_linked_table_is_invalidated_at_every_level_if_its_absence_is_cached,
     a_table_of_what_nobody_may_use_is_published,
     what_nobody_may_use_is_told_to_nobody,
+    a_page_of_a_retained_block_is_invalidated_at_its_own_address,
+    what_becomes_valid_of_retained_blocks_is_invalidated_leaf_by_leaf,
+    all_of_a_block_that_was_broken_is_invalidated_once_it_is_made,
+    a_table_of_what_nobody_may_use_is_invalidated_if_its_absence_is_cached,
 }

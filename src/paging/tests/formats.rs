@@ -2,7 +2,7 @@
 //! addresses, written from the manuals: it shares nothing with the format under test.
 #![forbid(unsafe_code)]
 
-use super::memory::{Frames, PlainRecorder, Recorder, set_garbage};
+use super::memory::{CachesInvalid, Frames, PlainRecorder, Recorder, set_garbage};
 use super::{A, ANYWAY, D, G, K4, N, R, U, W, X};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::paging::format::aarch64::{A64MetaData, A64PTE, HighHalf, LowHalf};
@@ -213,6 +213,12 @@ format! {
 format! {
     /// TTBR1's half on a Cortex-A53.
     A64High, A64MetaData<HighHalf, A64Machine, 40>, A64PTE, 48 High, 40, 4, TYPED, unsupported_a64
+}
+format! {
+    /// A64 on a machine that caches invalid entries, as those of other formats do: not of the suite,
+    /// but for the oracle, which knows descriptors of A64 alone.
+    A64Caching, CachesInvalid<A64MetaData<HighHalf, A64Machine, 40>>, A64PTE,
+    48 High, 40, 4, TYPED, unsupported_a64
 }
 format! {
     /// x86-64.

@@ -5,6 +5,7 @@
 //! holds garbage that looks like descriptors of tables, whether it is fresh or was freed before.
 
 use core::cell::{Cell, RefCell};
+use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::boxed::Box;
@@ -14,7 +15,9 @@ use std::vec::Vec;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::paging::format::aarch64_tlb::{Barrier, Instructions, Tlbi};
-use crate::paging::{AddressSpace, ENTRIES, InvalidateScope, Maintenance, PagingHandler};
+use crate::paging::{
+    AddressSpace, ENTRIES, InvalidateScope, Maintenance, PagingHandler, PagingMetaData,
+};
 
 /// Frames of a thread.
 pub(super) const FRAMES: usize = 2048;
@@ -44,6 +47,8 @@ pub(super) enum Event {
     Invalidate(usize, AddressSpace, InvalidateScope),
     InvalidateAll(AddressSpace),
     End,
+    /// What follows is done by another core.
+    HandOver,
     /// The range is kept from others.
     BeginBreak {
         start: usize,
@@ -335,6 +340,36 @@ fn count_step() {
         {
             work();
         }
+    }
+}
+
+/// Notes that another core goes on.
+pub(super) fn hand_over() {
+    record(|| Event::HandOver);
+}
+
+/// The geometry of `M`, on a machine that caches invalid entries.
+pub(super) struct CachesInvalid<M>(PhantomData<M>);
+
+// SAFETY: all is `M`'s, and what it does besides is owed to nobody.
+unsafe impl<M: PagingMetaData> PagingMetaData for CachesInvalid<M> {
+    const LEVELS: usize = M::LEVELS;
+    const INDEX_BITS: usize = M::INDEX_BITS;
+    const PA_MAX_BITS: usize = M::PA_MAX_BITS;
+    const VA_MAX_BITS: usize = M::VA_MAX_BITS;
+    const CACHES_INVALID: bool = true;
+    type Maintenance = M::Maintenance;
+
+    fn vaddr_is_valid(va: VirtAddr) -> bool {
+        M::vaddr_is_valid(va)
+    }
+
+    fn vaddr_at(offset: usize) -> VirtAddr {
+        M::vaddr_at(offset)
+    }
+
+    fn paddr_is_valid(pa: PhysAddr) -> bool {
+        M::paddr_is_valid(pa)
     }
 }
 

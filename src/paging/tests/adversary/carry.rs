@@ -5,7 +5,7 @@ use core::mem::forget;
 use std::vec::Vec;
 
 use super::super::formats::Format;
-use super::super::memory;
+use super::super::memory::{self, hand_over};
 use super::super::operation::Operation;
 use super::super::{pa, va};
 use super::steps::Receipt;
@@ -53,6 +53,13 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
     operation: Operation,
     receipt: Receipt,
 ) -> PagingResult<Outcome> {
+    // What a leaked receipt of a mapping owes is the caller's.
+    let receipt = match operation {
+        Operation::Map(..) | Operation::MapRegion(..) if receipt == Receipt::HandOver => {
+            Receipt::Flush
+        }
+        _ => receipt,
+    };
     macro_rules! settle {
         ($flush:expr) => {
             match receipt {
@@ -61,6 +68,11 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
                 Receipt::Forget => {
                     forget($flush);
                     <F::M as PagingMetaData>::Maintenance::publish();
+                }
+                Receipt::HandOver => {
+                    forget($flush);
+                    hand_over();
+                    table.batch(|batch| drop(batch));
                 }
             }
         };
@@ -80,6 +92,11 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
                 Receipt::Flush => outcome.released.push((unmapped.flush().as_usize(), bytes)),
                 Receipt::Drop => drop(unmapped),
                 Receipt::Forget => forget(unmapped),
+                Receipt::HandOver => {
+                    forget(unmapped);
+                    hand_over();
+                    table.batch(|batch| drop(batch));
+                }
             }
         }
         Operation::Update(at, frame, flags) => {

@@ -15,12 +15,12 @@ use std::vec::Vec;
 use std::{env, format, println, thread};
 
 use super::super::mutants::{Mutant, plant};
-use super::formats::{A64High, A64Low, Format};
+use super::formats::{A64Caching, A64High, A64Low, Format};
 use super::memory::Frames;
 use super::operation::Operation;
 use super::{A, G, K4, M2, R, U, W};
 use crate::paging::{PageSize, RegionOptions, Sharing};
-use steps::{KERNEL, MIXED, Owner, Receipt, SHARING, Step, Steps, USER};
+use steps::{CACHING, KERNEL, MIXED, Owner, Receipt, SHARING, Step, Steps, USER};
 use watch::{Fault, Tally, Watched};
 
 const SEED: u64 = 0x5eed_0007;
@@ -89,6 +89,7 @@ fn clean_run(owner: &'static Owner, run: fn(&'static Owner, usize) -> Run) -> Ta
     println!("{}: {tally:?}", owner.name);
     let often = [
         tally.leaked,
+        tally.handed_over,
         tally.batches,
         tally.broken,
         tally.tables_freed,
@@ -123,6 +124,11 @@ fn no_core_is_misled_by_the_kernels_tree() {
 fn no_core_and_no_reader_is_misled_by_what_is_shared() {
     let tally = clean_run(&SHARING, run_shared);
     assert!(tally.walks > tally.done / 50, "{tally:?}");
+}
+
+#[test]
+fn no_core_is_misled_that_caches_what_was_absent() {
+    clean_run(&CACHING, run::<A64Caching>);
 }
 
 /// Takes `steps` on a tree of `owner`'s, none of which may be refused.
@@ -184,11 +190,12 @@ fn hunt_in(
 
 /// The same in the first tree in which something is found, and whose that is.
 fn hunt(mutant: Mutant) -> Option<(&'static str, usize, Fault)> {
-    let hunts: [(&'static Owner, fn(_, _) -> _); 4] = [
+    let hunts: [(&'static Owner, fn(_, _) -> _); 5] = [
         (&KERNEL, run::<A64High>),
         (&USER, run::<A64Low>),
         (&MIXED, run::<A64Low>),
         (&SHARING, run_shared),
+        (&CACHING, run::<A64Caching>),
     ];
     hunts.into_iter().find_map(|(owner, run)| {
         let (operations, fault) = hunt_in(owner, run, mutant)?;

@@ -80,6 +80,12 @@ pub(super) const KERNEL: Owner = Owner {
     ],
 };
 
+/// The kernel's on a machine that caches invalid entries.
+pub(super) const CACHING: Owner = Owner {
+    name: "caching",
+    ..KERNEL
+};
+
 /// What is done with a receipt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Receipt {
@@ -87,6 +93,8 @@ pub(super) enum Receipt {
     Drop,
     /// Leaked: the debt stays, but for the barrier that publishes, which the caller issues.
     Forget,
+    /// Leaked, and the table handed to another core, which pays.
+    HandOver,
 }
 
 /// What is done to a table.
@@ -261,6 +269,7 @@ impl Steps {
                 let receipt = match self.random.below(12) {
                     0..2 => Receipt::Forget,
                     2 => Receipt::Drop,
+                    3 => Receipt::HandOver,
                     _ => Receipt::Flush,
                 };
                 let frames = match self.random.one_in(16) {

@@ -49,6 +49,7 @@ pub(super) struct Tally {
     pub(super) refused: usize,
     pub(super) no_memory: usize,
     pub(super) leaked: usize,
+    pub(super) handed_over: usize,
     pub(super) batches: usize,
     pub(super) merged: usize,
     pub(super) broken: usize,
@@ -80,7 +81,10 @@ impl<F: Format> Watched<F> {
         let root = table.root_paddr().as_usize();
         Self {
             table,
-            machine: Machine::new(root, owner.base, owner.asid),
+            machine: match F::M::CACHES_INVALID {
+                true => Machine::new(root, owner.base, owner.asid).caching_absence(),
+                false => Machine::new(root, owner.base, owner.asid),
+            },
             owes: false,
             readers: None,
             others: |_| 0,
@@ -159,6 +163,10 @@ impl<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>> Watched<F, S> {
                 Event::BeginBreak { start, bytes }
             }
             memory::Event::EndBreak => Event::EndBreak,
+            memory::Event::HandOver => {
+                self.tally.handed_over += 1;
+                Event::HandOver
+            }
             other => panic!("{other:?} is not what A64 executes"),
         };
         self.machine.feed(&event)

@@ -149,7 +149,7 @@ impl Machine {
         for (index, bits) in self.memory.words(table).into_iter().enumerate() {
             let (word, level) = (Word { table, index }, place.level);
             match decode(bits, level) {
-                Descriptor::Invalid if !self.memory.older().contains_key(&word) => {}
+                Descriptor::Invalid if !self.memory.is_older_seen(word) => {}
                 Descriptor::Reserved => {
                     let va = place.slot(index);
                     return Err(Violation::Reserved { va, level, bits });

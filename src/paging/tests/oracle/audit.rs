@@ -20,6 +20,9 @@ impl Machine {
                 table: pointer.table,
             });
         }
+        if let Some(va) = self.tlb.stale_absence() {
+            return Err(Violation::StaleAbsence { va });
+        }
         if self.unsynchronised {
             return Err(Violation::NotSynchronised);
         }
@@ -82,7 +85,7 @@ impl Machine {
 
     /// The values that walks may find although others were stored since.
     fn overwritten(&self) -> impl Iterator<Item = (Word, Place, Descriptor)> {
-        self.memory.older().iter().flat_map(move |(word, older)| {
+        self.memory.older().flat_map(move |(word, older)| {
             let places = self.memory.places(word.table);
             places.into_iter().flat_map(move |place| {
                 let latest = self.memory.latest(*word, place.level);

@@ -92,6 +92,15 @@ pub(super) enum Unfit {
     Unordered(usize),
 }
 
+/// Whose stores a barrier waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Whose {
+    /// Those of the core that executes it.
+    Own,
+    /// Those of the writers before it, too.
+    All,
+}
+
 /// All tables.
 #[derive(Clone, Default)]
 pub(super) struct Memory {
@@ -99,6 +108,8 @@ pub(super) struct Memory {
     /// For words of tables that walks reach: the values before the last, oldest first, that a
     /// walker may still see.
     older: BTreeMap<Word, Vec<u64>>,
+    /// The same of stores by those who were the writer before.
+    inherited: BTreeMap<Word, Vec<u64>>,
     /// Tables with unordered words.
     unordered: Vec<usize>,
 }
@@ -182,7 +193,9 @@ impl Memory {
     /// Every valid descriptor that a walk at `level` may find in `word`, each once.
     pub(super) fn visible(&self, word: Word, level: usize) -> Vec<Descriptor> {
         let latest = self.table(word.table).words[word.index];
-        let older = self.older.get(&word).into_iter().flatten();
+        let values = [&self.inherited, &self.older];
+        let older = values.into_iter().filter_map(|older| older.get(&word));
+        let older = older.flatten();
         let mut seen = Vec::new();
         for bits in older.chain([&latest]) {
             let descriptor = decode(*bits, level);
@@ -194,8 +207,20 @@ impl Memory {
     }
 
     /// Words with values that a walker may still see although others were stored since.
-    pub(super) const fn older(&self) -> &BTreeMap<Word, Vec<u64>> {
-        &self.older
+    pub(super) fn older(&self) -> impl Iterator<Item = (&Word, &Vec<u64>)> {
+        self.inherited.iter().chain(&self.older)
+    }
+
+    /// Whether a walker may still see something else in `word` than what was stored last.
+    pub(super) fn is_older_seen(&self, word: Word) -> bool {
+        self.inherited.contains_key(&word) || self.older.contains_key(&word)
+    }
+
+    /// Another core is the writer from now on.
+    pub(super) fn hand_over(&mut self) {
+        for (word, values) in core::mem::take(&mut self.older) {
+            self.inherited.entry(word).or_default().extend(values);
+        }
     }
 
     /// Stores to a word of a table that no walk reaches.
@@ -231,10 +256,18 @@ impl Memory {
         }
     }
 
-    /// Makes all stores so far visible: no walker sees what was there before. Returns that.
-    pub(super) fn publish(&mut self) -> BTreeMap<Word, Vec<u64>> {
+    /// Makes stores so far visible: no walker sees what was there before. Returns that.
+    pub(super) fn publish(&mut self, whose: Whose) -> BTreeMap<Word, Vec<u64>> {
         self.order();
-        core::mem::take(&mut self.older)
+        let mut gone = core::mem::take(&mut self.older);
+        let overwritten = |word: &Word| whose == Whose::All || gone.contains_key(word);
+        let inherited = core::mem::take(&mut self.inherited).into_iter();
+        let (old, left): (Vec<_>, Vec<_>) = inherited.partition(|(word, _)| overwritten(word));
+        self.inherited = left.into_iter().collect();
+        for (word, values) in old {
+            gone.entry(word).or_default().extend(values);
+        }
+        gone
     }
 
     /// Adds a link or a cached pointer that leads to `frame` at `place`. Whether it is the first.

@@ -52,6 +52,20 @@
 //! pointer on the way. Leaf forms for such leaves and one full form for their table are not
 //! enough; they are if the leaves were made invalid before.
 //!
+//! # Several writers
+//! [`Event::HandOver`] says that another core writes from now on. A `dsb ishst` waits for the
+//! stores of the core that executes it alone: those of the one before stay as they were until a
+//! `dsb ish`, which completes loads too, and so what the core that it was handed the tables by has
+//! stored before. A core's own later store to the same word makes older ones old with it.
+//!
+//! # Machines that cache invalid entries
+//! On RISC-V and LoongArch, a walker may keep what an invalid entry said. [`Machine::caching_absence`]
+//! is an A64 machine with that habit: the rest of what it knows serves for it unchanged. Once an
+//! entry became valid, and that is visible, what was kept of its absence is stale. If a leaf took
+//! its place, an invalidation of any of the leaf's addresses removes it; if a table did, one in the
+//! table's range that reaches pointers, and besides one for each valid leaf in it, because the
+//! absence may have been kept for each address on its own.
+//!
 //! # Decisions
 //! * By the manual, VAE1 and VALE1 reach global leaves, whatever the ASID. Here they do not:
 //!   global leaves need a form for all ASIDs, so that nothing leans on an accident of encoding.
@@ -87,7 +101,7 @@ use std::collections::BTreeSet;
 use std::vec::Vec;
 
 use globals::Globals;
-use memory::{Memory, Place};
+use memory::{Memory, Place, Whose};
 use readers::Reader;
 use tlb::{Time, Tlb};
 pub(super) use violation::Violation;
@@ -128,6 +142,9 @@ pub(super) enum Event {
     /// Somebody begins to walk shared tables by software: a walk of this number.
     BeginWalk(usize),
     EndWalk(usize),
+    /// Another core is the writer from now on: it was handed the tables, and so knows of all that
+    /// was stored.
+    HandOver,
     /// The receipts of all operations so far are paid.
     Done,
     /// Others are kept off these virtual addresses.
@@ -198,6 +215,8 @@ pub(super) struct Machine {
     /// Addresses that other spaces translate by the same tables.
     lent: Range<usize>,
     readers: Vec<Reader>,
+    /// Whether walkers may keep what they read in an invalid entry.
+    caches_absence: bool,
 }
 
 impl Machine {
@@ -218,7 +237,14 @@ impl Machine {
             globals: Globals::default(),
             lent: 0..0,
             readers: Vec::new(),
+            caches_absence: false,
         }
+    }
+
+    /// The same machine with walkers that keep invalid entries, too.
+    pub(super) fn caching_absence(mut self) -> Self {
+        self.caches_absence = true;
+        self
     }
 
     /// The writer goes one step on.
@@ -230,11 +256,12 @@ impl Machine {
         match *event {
             Event::Store { address, bits } => self.store(address, bits)?,
             Event::DmbIshst => self.memory.order(),
-            Event::DsbIshst => self.publish(),
+            Event::DsbIshst => self.publish(Whose::Own),
             Event::DsbIsh => {
                 self.complete();
-                self.publish();
+                self.publish(Whose::All);
             }
+            Event::HandOver => self.memory.hand_over(),
             Event::Isb => {
                 self.unsynchronised = false;
                 self.lost.clear();

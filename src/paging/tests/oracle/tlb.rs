@@ -46,14 +46,14 @@ struct ByAddress {
 
 /// What an invalidation is to reach.
 #[derive(Clone, Copy)]
-struct Target {
-    first: usize,
-    bytes: usize,
+pub(super) struct Target {
+    pub(super) first: usize,
+    pub(super) bytes: usize,
     /// When the last walk was possible that could have cached it.
-    since: Time,
+    pub(super) since: Time,
     /// Whether an invalidation that spares pointers is enough.
-    is_leaf: bool,
-    is_global: bool,
+    pub(super) is_leaf: bool,
+    pub(super) is_global: bool,
 }
 
 /// Invalidations that were issued and not waited for, with their times.
@@ -113,6 +113,8 @@ pub(super) struct Tlb {
     leaves: BTreeMap<(usize, usize), Vec<StaleLeaf>>,
     /// By level and first address.
     pointers: BTreeMap<(usize, usize), Vec<StalePointer>>,
+    /// What was kept of entries that were invalid, and are not.
+    absences: Vec<Target>,
     issued: Issued,
 }
 
@@ -210,6 +212,22 @@ impl Tlb {
             since,
             is_global,
         });
+    }
+
+    /// Notes that nothing is absent any more in what `absence` says.
+    pub(super) fn keep_absence(&mut self, absence: Target) {
+        self.absences.push(absence);
+    }
+
+    /// Removes the stale absences that the invalidations have reached.
+    pub(super) fn sweep_absences(&mut self) {
+        let issued = &self.issued;
+        self.absences.retain(|absence| !issued.reaches(*absence));
+    }
+
+    /// The first address of one that is left.
+    pub(super) fn stale_absence(&self) -> Option<usize> {
+        self.absences.first().map(|absence| absence.first)
     }
 
     /// Something stale that must not meet `new`.

@@ -3,21 +3,26 @@
 
 use std::vec::Vec;
 
-use super::descriptor::{Cached, Descriptor, ENTRIES, decode};
-use super::memory::{Place, Word};
-use super::tlb::{StalePointer, Time};
+use super::descriptor::{Cached, Descriptor, ENTRIES, decode, level_bytes};
+use super::memory::{Place, Whose, Word};
+use super::tlb::{StalePointer, Target, Time};
 use super::{Checked, Machine, TlbiForm, Violation};
 
 /// Bits 43:0 of the operand of an invalidation by address: bits 55:12 of the address.
 const PAGE: u64 = (1 << 44) - 1;
 
 impl Machine {
-    /// Makes all stores so far visible to every walker.
-    pub(super) fn publish(&mut self) {
+    /// Makes stores so far visible to every walker.
+    pub(super) fn publish(&mut self, whose: Whose) {
         let now = self.now;
-        for (word, older) in self.memory.publish() {
+        for (word, older) in self.memory.publish(whose) {
             for place in self.memory.places(word.table) {
-                let mut known = Vec::from([self.memory.latest(word, place.level)]);
+                let latest = self.memory.latest(word, place.level);
+                let was_absent = |bits: &u64| decode(*bits, place.level) == Descriptor::Invalid;
+                if self.caches_absence && latest.is_valid() && older.iter().any(was_absent) {
+                    self.end_absence(latest, place.slot(word.index), place.level);
+                }
+                let mut known = Vec::from([latest]);
                 for bits in &older {
                     let old = decode(*bits, place.level);
                     if !known.contains(&old) {
@@ -26,6 +31,44 @@ impl Machine {
                     }
                 }
                 self.unsynchronised = true;
+            }
+        }
+    }
+
+    /// Walks find `new` where nothing was: that there was nothing is stale from now on, for the
+    /// entry itself and for each address that it makes valid.
+    fn end_absence(&mut self, new: Descriptor, va: usize, level: usize) {
+        if matches!(new, Descriptor::Table(_)) {
+            self.tlb.keep_absence(Target {
+                first: va,
+                bytes: level_bytes(level),
+                since: self.now,
+                is_leaf: false,
+                is_global: false,
+            });
+        }
+        self.end_absence_of_leaves(new, va, level);
+    }
+
+    /// The same for `new`, if it is a leaf, and the leaves behind it.
+    fn end_absence_of_leaves(&mut self, new: Descriptor, va: usize, level: usize) {
+        let Descriptor::Table(table) = new else {
+            if let Some(leaf) = new.translation(va) {
+                self.tlb.keep_absence(Target {
+                    first: va,
+                    bytes: level_bytes(level),
+                    since: self.now,
+                    is_leaf: true,
+                    is_global: leaf.is_global(),
+                });
+            }
+            return;
+        };
+        for index in 0..ENTRIES {
+            let below = self.memory.latest(Word { table, index }, level + 1);
+            if below.is_valid() {
+                let va = va + index * level_bytes(level + 1);
+                self.end_absence_of_leaves(below, va, level + 1);
             }
         }
     }
@@ -83,6 +126,7 @@ impl Machine {
             return;
         }
         self.unsynchronised = true;
+        self.tlb.sweep_absences();
         for leaf in self.tlb.sweep_leaves() {
             self.lost.push((leaf.output, leaf.bytes));
         }

@@ -39,6 +39,8 @@ pub(in super::super) enum Violation {
     StaleLeaf { va: usize, frame: usize },
     /// A table that was unlinked can still be walked after the end of the operation.
     StalePointer { va: usize, table: usize },
+    /// That there was nothing may still be cached after the end of the operation.
+    StaleAbsence { va: usize },
     /// A new leaf or table may still be missed by walks after the end of the operation.
     NotPublished { va: usize },
     /// No `isb` after the last barrier: the writer itself may not have noticed.
@@ -90,6 +92,9 @@ impl fmt::Display for Violation {
                     f,
                     "{va:#x}: the unlinked table {table:#x} may still be walked"
                 )
+            }
+            Self::StaleAbsence { va } => {
+                write!(f, "{va:#x}: that there was nothing may still be cached")
             }
             Self::NotPublished { va } => write!(f, "{va:#x}: what is new may not be seen"),
             Self::NotSynchronised => write!(f, "no isb after the last barrier"),

@@ -6,8 +6,8 @@ use std::vec::Vec;
 use super::super::memory::{Event, recorded};
 use super::super::{A, D, G, G1, K4, M2, N, NONE, RO, RW, pa, va};
 use super::{
-    HIGH, L1, L2, L3, ORDER, PUBLISH, RO_PAGE, RW_PAGE, high_table, invalidation, link, map, store,
-    tlbi, tlbis, two_blocks, two_pages,
+    HIGH, L1, L2, L3, ORDER, PUBLISH, RO_PAGE, RW_PAGE, high_table, invalidation,
+    invalidation_of_broken, link, map, store, tlbi, tlbis, two_blocks, two_pages,
 };
 use crate::paging::PageSize;
 use crate::paging::format::aarch64_tlb::Barrier::DsbIshst;
@@ -97,7 +97,7 @@ fn another_frame_memory_type_or_global_is_broken_before_it_is_made() {
             // The broken descriptor keeps everything but the valid bit.
             store(L3, 0, old & !1),
         ]);
-        log.extend(invalidation(&[tlbi(Vaae1is, HIGH)]));
+        log.extend(invalidation_of_broken(&[tlbi(Vaae1is, HIGH)]));
         log.push(store(L3, 0, new));
         log.extend(PUBLISH);
         log.push(Event::EndBreak);
@@ -174,4 +174,10 @@ fn many_single_pages_are_mapped_without_an_invalidation() {
     assert_eq!(tlbis(&log), []);
     let published = |event: &&Event| **event == Event::Barrier(DsbIshst);
     assert_eq!(log.iter().filter(published).count(), 100);
+}
+
+/// A frame that was filled is ordered before the leaf that maps it.
+#[test]
+fn contents_are_ordered_by_a_barrier_of_stores() {
+    assert_eq!(recorded(super::HighTable::order_contents), [super::ORDER]);
 }

@@ -63,6 +63,14 @@ const ORDER: Event = Event::Barrier(DmbIshst);
 const BEFORE_TLBI: Event = Event::Barrier(DsbIshst);
 const AFTER_TLBI: [Event; 2] = [Event::Barrier(DsbIsh), Event::Barrier(Isb)];
 
+/// What completes stores that another core may have made, before what they owe is paid.
+const ADOPT: Event = Event::Barrier(DsbIsh);
+
+/// Invalidations of what was broken, between their barriers: this core need not notice yet.
+fn invalidation_of_broken(tlbis: &[Event]) -> Vec<Event> {
+    [&[BEFORE_TLBI], tlbis, &[Event::Barrier(DsbIsh)]].concat()
+}
+
 /// Invalidations between their barriers.
 fn invalidation(tlbis: &[Event]) -> Vec<Event> {
     [&[BEFORE_TLBI], tlbis, &AFTER_TLBI].concat()

@@ -6,8 +6,8 @@ use std::vec::Vec;
 use super::super::memory::{Event, live_frames, record_all, recorded, zeroed};
 use super::super::{D, G1, K4, M2, NONE, RO, RW, pa, va};
 use super::{
-    HIGH, L1, L2, L3, ORDER, PAGES, PUBLISH, high_table, invalidation, link, maintenance,
-    map_pages, store, tlbi, tlbis, two_pages, word_table,
+    HIGH, L1, L2, L3, ORDER, PAGES, PUBLISH, high_table, invalidation, invalidation_of_broken,
+    link, maintenance, map_pages, store, tlbi, tlbis, two_pages, word_table,
 };
 use crate::paging::format::aarch64_tlb::Barrier::Isb;
 use crate::paging::format::aarch64_tlb::Tlbi::{Vaae1is, Vaale1is, Vmalle1is};
@@ -63,7 +63,7 @@ fn a_region_that_needs_a_break_is_broken_as_a_whole_and_invalidated_once() {
         store(L3, 1, broken(frames[1])),
     ]);
     let each = [tlbi(Vaae1is, HIGH), tlbi(Vaae1is, HIGH + K4)];
-    expected.extend(invalidation(&each));
+    expected.extend(invalidation_of_broken(&each));
     expected.extend([
         store(L3, 0, device(frames[0])),
         store(L3, 1, device(frames[1])),

@@ -7,7 +7,7 @@ use std::vec::Vec;
 use super::super::formats::{A64Low, Format, LA64, Sv39, Sv48, Table, X64};
 use super::super::memory::{Event, begin_operation, recorded};
 use super::super::{A, K4, NONE, R, RO, RW, U, W, pa, va};
-use super::{PAGES, invalidation, maintenance, tlbi, tlbis};
+use super::{ADOPT, PAGES, invalidation, maintenance, tlbi, tlbis};
 use crate::paging::format::aarch64_tlb::Tlbi;
 use crate::paging::format::aarch64_tlb::Tlbi::{Aside1is, Vaae1is, Vae1is, Vale1is};
 use crate::paging::{AddressSpace, Asid, InvalidateScope, MappingFlags, PageSize, PagingMetaData};
@@ -54,7 +54,8 @@ fn another_asid_is_taken_when_what_is_owed_under_the_old_one_is_paid() {
     let mut table = user_table(2);
     forget(table.unmap(va(0)).unwrap());
     let log = recorded(|| table.set_asid(Some(Asid::new(6))));
-    assert_eq!(log, invalidation(&[tlbi_asid(Vale1is, 0, 5)]));
+    let paid = invalidation(&[tlbi_asid(Vale1is, 0, 5)]);
+    assert_eq!(log, [&[ADOPT], &paid[..]].concat());
     let log = recorded(|| {
         let _ = table.unmap(va(K4)).unwrap().flush();
     });

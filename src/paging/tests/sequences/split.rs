@@ -7,7 +7,7 @@ use super::super::memory::{Event, recorded, word};
 use super::super::{K4, M2, NONE, RO, RW, va};
 use super::{
     BLOCKS, HIGH, ORDER, PAGES, PUBLISH, READ_ONLY, RW_BLOCK, SPLIT, high_table, invalidation,
-    link, map_pages, store, tlbi, tlbis, two_blocks, word_table,
+    invalidation_of_broken, link, map_pages, store, tlbi, tlbis, two_blocks, word_table,
 };
 use crate::paging::PageSize;
 use crate::paging::format::aarch64_tlb::Tlbi::{Vaae1is, Vaale1is, Vmalle1is};
@@ -21,7 +21,7 @@ fn a_block_is_broken_before_the_table_that_replaces_it_is_linked() {
         Event::BeginBreak { start, bytes },
         store(BLOCKS, 0, (RW_BLOCK | 0x8000_0000) & !1),
     ]);
-    expected.extend(invalidation(&[tlbi(Vaae1is, HIGH)]));
+    expected.extend(invalidation_of_broken(&[tlbi(Vaae1is, HIGH)]));
     expected.extend([ORDER, store(BLOCKS, 0, link(SPLIT, 511))]);
     expected.extend(PUBLISH);
     expected.push(Event::EndBreak);
@@ -52,7 +52,7 @@ fn a_merge_breaks_the_table_invalidates_everything_and_then_makes_the_block() {
     });
     let (start, bytes) = (HIGH, M2);
     let mut expected = Vec::from([Event::BeginBreak { start, bytes }, store(l2, 0, old & !1)]);
-    expected.extend(invalidation(&[Event::Tlbi(Vmalle1is, 0)]));
+    expected.extend(invalidation_of_broken(&[Event::Tlbi(Vmalle1is, 0)]));
     // The table is put aside by its first word, and goes back when all is done.
     expected.extend([store(l2, 0, RW_BLOCK | 0x8000_0000), store(child, 0, 0)]);
     expected.extend(PUBLISH);
