@@ -6,6 +6,7 @@
 use core::arch::asm;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::arch::aarch64::linear_map::reached_at;
 use crate::arch::aarch64::lock::{Brief, Guard, Lock};
 use crate::arch::aarch64::tlb::KernelTlb;
 use crate::arch::aarch64::zero::zero;
@@ -131,8 +132,9 @@ unsafe impl PagingHandler for KernelFrames {
         }
     }
 
+    #[inline(always)]
     fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
-        linear(pa)
+        VirtAddr::new(reached_at::<KERNEL_VA_OFFSET>(pa.as_usize()))
     }
 
     fn zero_frame(pa: PhysAddr) {
@@ -302,7 +304,8 @@ pub fn map_window(table: &mut KernelTable, pages: Pages) -> PagingResult {
     Ok(())
 }
 
-/// Maps the page at `va` to a fresh frame.
+/// Maps the page at `va` to a fresh frame. What that holds is ordered before nothing: no core uses
+/// the page before it is told of it, by a lock or a release, after it was filled through the page.
 fn map_fresh(table: &mut KernelTable, va: VirtAddr, flags: MappingFlags) -> PagingResult {
     let frame = KernelFrames::alloc_frame().ok_or(PagingError::NoMemory)?;
     match table.map(va, frame, PageSize::Size4K, flags) {

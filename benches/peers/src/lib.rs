@@ -18,6 +18,9 @@
 //! address, flags, size. Barriers and invalidations count as the instructions that they are. Zeroing new tables is
 //! taken out: the number of tables that were zeroed, times what zeroing one costs that library ([`Subject::zero`]).
 //!
+//! Table, addresses, flags, sizes and results pass through `black_box`: nothing that is measured is made for a caller
+//! that the compiler knows ([`workloads`]).
+//!
 //! # Decisions
 //! * No figure without a check: after each workload, sample queries, the number of leaves and the frames in use are
 //!   compared with what the workload says they must be; a mismatch ends the program.

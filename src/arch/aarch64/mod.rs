@@ -6,6 +6,7 @@ pub mod attempt;
 pub mod cache;
 pub mod cpu;
 pub mod exception;
+pub mod linear_map;
 pub mod lock;
 pub mod masks;
 pub mod mmu;

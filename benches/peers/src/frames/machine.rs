@@ -2,6 +2,8 @@
 
 use core::arch::asm;
 
+use stilt::arch::aarch64::linear_map::reached_at;
+
 use super::FRAME;
 
 /// The first frame: above the program, which linker.ld keeps below.
@@ -22,19 +24,34 @@ pub const fn same(pa: usize) -> usize {
     pa
 }
 
-/// Where the frame at `pa` is in the kernel's linear map.
+/// Where the frame at `pa` is in the kernel's linear map: as the kernel's own handler works it out.
 #[inline(always)]
 #[must_use]
-pub const fn to_virt(pa: usize) -> usize {
-    pa + LINEAR_MAP
+pub fn to_virt(pa: usize) -> usize {
+    reached_at::<LINEAR_MAP>(pa)
 }
 
 /// Zeroes the frame at `pa`, which nobody else uses, in the cheapest way there is.
+///
+/// The loop is assembly, because a compiler unrolls it here and not there: what is taken out of the figures for a table
+/// would not be what it cost.
 #[inline(always)]
 pub fn zero(pa: usize) {
     let start = to_virt(pa);
-    for line in (0..FRAME).step_by(LINE) {
-        // SAFETY: the frame is cacheable memory of the pool, and whoever zeroes it owns it.
-        unsafe { asm!("dc zva, {}", in(reg) start + line, options(nostack, preserves_flags)) };
+    // SAFETY: the frame is cacheable memory of the pool, and whoever zeroes it owns it.
+    unsafe {
+        asm!(
+            "2:",
+            ".rept 4",
+            "dc zva, {at}",
+            "add {at}, {at}, {line}",
+            ".endr",
+            "tst {at}, {in_frame}",
+            "b.ne 2b",
+            at = inout(reg) start => _,
+            line = const LINE,
+            in_frame = const FRAME - 1,
+            options(nostack),
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! free; an unmap takes one of the regions that are there. The plan is made first, and is the same for everybody.
 #![forbid(unsafe_code)]
 
+use core::hint::black_box;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::{
@@ -47,21 +48,16 @@ pub(super) fn run<S: Subject>(bench: &mut impl Bench) {
 
 #[inline(never)]
 fn walk<S: Subject>(table: &mut S) {
+    let (table, va, pa) = black_box((table, BASE, TARGET));
+    let (flags, sizes) = black_box((S::READ_WRITE, Sizes::Pages));
     for step in &PLAN {
         let step = step.load(Ordering::Relaxed);
         let offset = (step as u32) as usize * FRAME;
         let bytes = ((step & !MAP) >> 32) as usize * FRAME;
         if step & MAP != 0 {
-            map_region(
-                table,
-                BASE + offset,
-                TARGET + offset,
-                bytes,
-                S::READ_WRITE,
-                Sizes::Pages,
-            );
+            map_region(table, va + offset, pa + offset, bytes, flags, sizes);
         } else {
-            unmap_region(table, BASE + offset, bytes);
+            unmap_region(table, va + offset, bytes);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Single pages: W4 and W10.
 #![forbid(unsafe_code)]
 
+use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::{BASE, Bench, FRAME, GIB, TARGET, count, expect, finish, map, mapped, unmap};
@@ -48,9 +49,10 @@ const fn shuffled(k: usize) -> usize {
 
 #[inline(never)]
 fn map_each<S: Subject>(table: &mut S) {
+    let (table, va, pa, flags) = black_box((table, BASE, TARGET, S::READ_WRITE));
     for number in &NUMBERS {
         let offset = number.load(Ordering::Relaxed) as usize * FRAME;
-        map(table, BASE + offset, TARGET + offset, S::READ_WRITE);
+        map(table, va + offset, pa + offset, flags);
     }
 }
 
@@ -76,10 +78,11 @@ fn pairs<S: Subject>(bench: &mut impl Bench) {
 
 #[inline(never)]
 fn map_and_unmap<S: Subject>(table: &mut S) -> usize {
+    let (table, va, pa, flags) = black_box((table, BASE + FRAME, TARGET + FRAME, S::READ_WRITE));
     let mut sum = 0_usize;
     for _ in 0..PAIRS {
-        map(table, BASE + FRAME, TARGET + FRAME, S::READ_WRITE);
-        sum = sum.wrapping_add(unmap(table, BASE + FRAME));
+        map(table, va, pa, flags);
+        sum = sum.wrapping_add(unmap(table, va));
     }
-    sum
+    black_box(sum)
 }

@@ -1,11 +1,12 @@
 //! One region of 1 GiB: W1, W2, W3, W5, W6, W8, W9.
 #![forbid(unsafe_code)]
 
+use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::{
     BASE, BLOCK, Bench, FRAME, GIB, GIB_TABLES, PAGES, TARGET, count, expect, expect_run, finish,
-    map_region, mapped, protect_region, query, unmap_region,
+    map_once, mapped, protect_region, query, unmap_region,
 };
 use crate::random::Random;
 use crate::{Leaves, Sizes, Subject, Translation, frames};
@@ -38,7 +39,7 @@ pub(super) fn run_grouped<S: Subject>(bench: &mut impl Bench) {
 
 fn map_pages<S: Subject>(bench: &mut impl Bench, table: &mut S) {
     count::<S>(bench, "W1", PAGES, || {
-        map_region(table, BASE, TARGET, GIB, S::READ_WRITE, Sizes::Pages);
+        map_once(table, BASE, TARGET, GIB, S::READ_WRITE, Sizes::Pages);
     });
     expect_run(table, PAGES);
     expect(
@@ -56,7 +57,7 @@ fn map_blocks<S: Subject>(bench: &mut impl Bench) {
     let mut table = S::new();
     let (va, pa) = (BASE + BLOCK, TARGET + BLOCK);
     count::<S>(bench, "W2", GIB / BLOCK, || {
-        map_region(&mut table, va, pa, GIB, S::READ_WRITE, Sizes::Largest);
+        map_once(&mut table, va, pa, GIB, S::READ_WRITE, Sizes::Largest);
     });
     assert_eq!(table.leaves().count, GIB / BLOCK);
     expect(&table, va + GIB - 1, pa + GIB - 1, S::READ_WRITE, BLOCK);
@@ -84,12 +85,13 @@ fn queries<S: Subject>(bench: &mut impl Bench, table: &S) {
 
 #[inline(never)]
 fn query_each<S: Subject>(table: &S) -> usize {
+    let (table, base) = black_box((table, BASE));
     let mut sum = 0_usize;
     for address in &ADDRESSES {
-        let va = BASE + address.load(Ordering::Relaxed) as usize;
+        let va = base + address.load(Ordering::Relaxed) as usize;
         sum = sum.wrapping_add(query(table, va));
     }
-    sum
+    black_box(sum)
 }
 
 fn visit<S: Subject>(bench: &mut impl Bench, table: &S) {
@@ -100,12 +102,13 @@ fn visit<S: Subject>(bench: &mut impl Bench, table: &S) {
 
 #[inline(never)]
 fn visit_each<S: Subject>(table: &S) -> usize {
-    table.count_leaves()
+    black_box(black_box(table).count_leaves())
 }
 
 fn protect<S: Subject>(bench: &mut impl Bench, table: &mut S) {
     count::<S>(bench, "W6", PAGES, || {
-        protect_region(table, BASE, GIB, S::READ_ONLY);
+        let (table, va, bytes, flags) = black_box((&mut *table, BASE, GIB, S::READ_ONLY));
+        protect_region(table, va, bytes, flags);
     });
     expect_run(table, PAGES);
     for va in [BASE, BASE + GIB / 2, BASE + GIB - FRAME] {
@@ -114,7 +117,10 @@ fn protect<S: Subject>(bench: &mut impl Bench, table: &mut S) {
 }
 
 fn unmap<S: Subject>(bench: &mut impl Bench, table: &mut S) {
-    count::<S>(bench, "W5", PAGES, || unmap_region(table, BASE, GIB));
+    count::<S>(bench, "W5", PAGES, || {
+        let (table, va, bytes) = black_box((&mut *table, BASE, GIB));
+        unmap_region(table, va, bytes);
+    });
     assert_eq!(table.leaves(), Leaves::default());
     assert_eq!(table.query(BASE), None);
 }
@@ -128,5 +134,5 @@ fn give_up<S: Subject>(bench: &mut impl Bench) {
 
 #[inline(never)]
 fn give_back<S: Subject>(table: Option<S>) {
-    drop(table);
+    drop(black_box(table));
 }

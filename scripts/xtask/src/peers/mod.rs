@@ -91,14 +91,14 @@ const WORKLOADS: [Workload; 11] = [
         name: "W3",
         what: "query, random addresses",
         unit: "query",
-        ask: 58.0,
+        ask: 56.0,
         maintenance: Maintenance::NoInvalidation,
     },
     Workload {
         name: "W4",
         what: "map, random pages in 256 GiB",
         unit: "page",
-        ask: 90.0,
+        ask: 95.0,
         maintenance: Maintenance::NoInvalidation,
     },
     Workload {
@@ -140,7 +140,7 @@ const WORKLOADS: [Workload; 11] = [
         name: "W10",
         what: "map and unmap one page",
         unit: "pair",
-        ask: 120.0,
+        ask: 118.0,
         maintenance: Maintenance::Any,
     },
     Workload {
