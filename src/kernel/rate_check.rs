@@ -3,6 +3,7 @@
 //! Boot takes the first reading early and the second when it is done, so that the check costs no time
 //! of its own. All that the kernel counts in seconds goes by CNTFRQ_EL0 all the same: which of the two
 //! is wrong nobody knows here, and who reads the line does.
+#![forbid(unsafe_code)]
 
 use super::clock::rate::{Rate, Reading, judge};
 use super::{console, time};

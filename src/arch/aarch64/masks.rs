@@ -2,6 +2,7 @@
 //!
 //! The count of a core ([`MaskDepth`]) stands behind every [`Masked`], those of the locks among them: in
 //! whatever order they end, interrupts come back with the last.
+#![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
 

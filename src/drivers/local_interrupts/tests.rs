@@ -1,4 +1,5 @@
 //! What each call changes in the registers, by the manual's bits.
+#![forbid(unsafe_code)]
 
 use std::vec::Vec;
 

@@ -166,7 +166,11 @@ pub(super) fn irq_details(out: &mut dyn Write) -> fmt::Result {
         out,
         "  `irq release NUMBER` lets one in again that was masked in a storm."
     )?;
-    writeln!(out, "  NUMBER is one that `irq` shows, at most {IRQ_MAX}.")
+    writeln!(out, "  NUMBER is one that `irq` shows, at most {IRQ_MAX}.")?;
+    writeln!(
+        out,
+        "  The last row: the MMU, asked again, allowed the access, which was done again."
+    )
 }
 
 /// The largest number of an interrupt.
