@@ -35,17 +35,17 @@ pub const HELD_NS: u64 = STAND_NS + 3 * S;
 /// The right to hold others.
 pub const CONDUCTOR_NS: u64 = HELD_NS + S / 2;
 /// A lock. Its holder may be holding other cores.
-pub const LOCK_NS: u64 = 6 * S;
+pub const LOCK_NS: u64 = 8 * S;
 /// The answer to a call.
-pub const ANSWER_NS: u64 = 3 * S;
+pub const ANSWER_NS: u64 = 4 * S;
 /// A sign of life, for `cpus`.
 pub const SIGN_NS: u64 = S;
 /// An answer, or a sign, of a core that is known to be silent.
-pub const SILENT_NS: u64 = S / 10;
+pub const SILENT_NS: u64 = S / 2;
 /// That such a core stands still.
 pub const SILENT_STAND_NS: u64 = S / 1000;
 /// The end of a job that was asked to end. A job may be waiting for an answer.
-pub const JOB_END_NS: u64 = 5 * S;
+pub const JOB_END_NS: u64 = 6 * S;
 /// The firmware's other questions, each of which it may leave unanswered for a second.
 pub const FIRMWARE_NS: u64 = 2 * S;
 

@@ -19,7 +19,7 @@ use crate::arch::aarch64::relax::relax;
 use crate::arch::waited::Waited;
 use crate::board::raspi3::CORES;
 
-/// A word in a line of its own.
+/// A word at first.
 const fn word() -> AtomicUsize {
     AtomicUsize::new(0)
 }

@@ -443,7 +443,7 @@ fn who_waits_for_a_lock_hears_that_the_machine_ends() {
     machine.boot();
     machine.send("fault lock-order all\r");
     machine.expect("\nstilt: stopped\n");
-    thread::sleep(Duration::from_secs(8));
+    thread::sleep(Duration::from_secs(10));
     let output = machine.transcript();
     assert!(!output.contains("does not stop"), "{output}");
     assert!(output.ends_with("\nstilt: stopped\n"), "{output}");
