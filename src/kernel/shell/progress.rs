@@ -117,10 +117,12 @@ impl Interruptible {
 
 impl Write for Interruptible {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        Out.write_str(text)?;
-        if text.ends_with('\n') && console::is_interrupted() && console::take_interrupt() {
-            self.is_interrupted = true;
-            return Err(fmt::Error);
+        for line in text.split_inclusive('\n') {
+            Out.write_str(line)?;
+            if line.ends_with('\n') && console::is_interrupted() && console::take_interrupt() {
+                self.is_interrupted = true;
+                return Err(fmt::Error);
+            }
         }
         Ok(())
     }
