@@ -58,6 +58,8 @@ struct State {
     sent: Vec<u8>,
     cr: u32,
     lcr_h: u32,
+    /// Whether the UART was stopped while a byte was coming in: it is received all the same.
+    finishing: bool,
     ifls: u32,
     imsc: u32,
     ris: u32,
@@ -197,9 +199,10 @@ impl State {
         if self.incoming_bits == FRAME_BITS {
             self.incoming_bits = 0;
             let word = self.incoming.pop_front().expect("a byte is coming in");
-            if self.cr & RECEIVES == RECEIVES {
+            if self.cr & RECEIVES == RECEIVES || self.finishing {
                 self.receive_word(word);
             }
+            self.finishing = false;
         }
     }
 
@@ -311,6 +314,7 @@ impl Port for &Model {
     fn write_lcr_h(&self, value: u32) {
         let state = &mut *self.access();
         state.must_be_off();
+        assert!(!state.finishing, "the format changes in a byte");
         if (state.lcr_h ^ value) & FEN != 0 {
             state.emptied_out = state.receive.drain(..).next();
             state.transmit.clear();
@@ -319,7 +323,9 @@ impl Port for &Model {
     }
 
     fn write_cr(&self, value: u32) {
-        self.access().cr = value;
+        let state = &mut *self.access();
+        state.finishing = state.incoming_bits > 0;
+        state.cr = value;
     }
 
     fn write_ifls(&self, value: u32) {

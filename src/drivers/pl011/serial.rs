@@ -42,8 +42,9 @@ use crate::drivers::ring::Ring;
 const RECEIVE_LEVEL: QueueLevel = QueueLevel::Half;
 const TRANSMIT_LEVEL: QueueLevel = QueueLevel::Eighth;
 
-/// How often the set-up looks for another byte of somebody who is sending: some 100 us, a frame's time.
-const QUIET_LOOKS: u32 = 500;
+/// How often the set-up looks for another byte of somebody who is sending: at 0.1 us a look and more, longer than
+/// the 87 us that a frame takes.
+const QUIET_LOOKS: u32 = 1_000;
 
 /// The interrupts that bring bytes.
 const RECEIVING: Interrupts = Interrupts::RECEIVE.union(Interrupts::RECEIVE_TIMEOUT);
@@ -114,8 +115,8 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
     /// What has come in is kept: somebody may have typed, or piped, since the loader set the line up.
     ///
     /// 1. The line is stopped, and the device's queue read out, before it is switched off: that empties it.
-    /// 2. What comes after that is read out before the queue is switched on, which empties it, too. On a
-    ///    board that is the byte that was on its way, at the most.
+    ///    A stopped receiver ends the byte that is on its way (DDI 0183 3.3.8): it is waited for.
+    /// 2. What comes after that is read out before the queue is switched on, which empties it, too.
     /// 3. An emulator's line is never off, and its other side waits for room: so more comes than the device
     ///    can hold, one byte for each that is read. Such a line needs no queue, and would lose the byte that
     ///    comes just when it is switched on: it stays off.
@@ -123,10 +124,10 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
     pub fn init(&mut self, divisor: Divisor) {
         let room = self.uart.switch_off();
         self.unmasked = Interrupts::empty();
-        let waiting = self.take_in();
+        let waiting = self.take_in_until_quiet(0, room + 1);
         self.uart.reset(divisor);
         self.take_emptied_out();
-        let late = self.take_in_late(waiting);
+        let late = self.take_in_until_quiet(waiting, 1);
         let never_off = waiting > room + 1 || late > 1;
         self.uart
             .set_format(if never_off { Queues::Off } else { Queues::On });
@@ -143,16 +144,16 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         }
     }
 
-    /// Takes what comes although the line is stopped, and says how much, or that it is more than one byte.
-    /// If nothing came before, nobody is sending, and nothing is waited for.
-    fn take_in_late(&mut self, waiting: usize) -> usize {
-        let mut late = self.take_in();
-        let mut looks = if waiting + late > 0 { QUIET_LOOKS } else { 0 };
-        while late <= 1 && looks > 0 {
+    /// Takes what has come and, if that or what came `before` shows that somebody is sending, what comes for a
+    /// frame's time after it, up to more than `most` bytes. Returns how many that are.
+    fn take_in_until_quiet(&mut self, before: usize, most: usize) -> usize {
+        let mut taken = self.take_in();
+        let mut looks = if before + taken > 0 { QUIET_LOOKS } else { 0 };
+        while taken <= most && looks > 0 {
             looks -= 1;
-            late += self.take_in();
+            taken += self.take_in();
         }
-        late
+        taken
     }
 
     /// Sets the levels, takes what has come so far, and lets the device interrupt.

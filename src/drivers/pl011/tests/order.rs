@@ -175,6 +175,19 @@ fn a_line_that_never_rests_does_not_stop_the_set_up() {
     assert_eq!(kept, [b'y'; 1000]);
 }
 
+#[test]
+fn a_byte_on_its_way_is_waited_for() {
+    let model = Model::new(1);
+    model.send_from_outside(b"ab");
+    // One byte has come; the other one begins, and takes longer than the steps up to the change of format.
+    model.tick(10);
+    let mut serial = Serial::<_, 64, 16>::new(Pl011::new(&model));
+    serial.init(divisor());
+    let kept: Vec<u8> = core::iter::from_fn(|| serial.read()).collect();
+    assert_eq!(kept, b"ab");
+    assert_eq!((&model).read_lcr_h(), 0x70);
+}
+
 /// On a board a byte may be on its way when the line is stopped, and 16 lie in the queue: it is not taken
 /// for an emulator.
 #[test]
