@@ -4,6 +4,7 @@
 //! What it reports must be what was mapped before or is mapped after; what the writer does not touch
 //! must be there. A frame that is not owned cannot be reached, and one that is handed out again
 //! holds other tables by the time the reader goes on.
+#![forbid(unsafe_code)]
 
 use core::cell::RefCell;
 use core::ops::ControlFlow;
