@@ -173,18 +173,19 @@ fn beside<M: PagingMetaData, P: GenericPTE>(start: usize, bytes: usize) {
     let free = FREE.lock().unwrap().len();
     let top = SharedTop::<M, P, Ram>::try_new(va(start), bytes).unwrap();
     let (done, seen) = (AtomicBool::new(false), AtomicUsize::new(0));
+    // As long as there are frames for them.
+    let users = [(); READERS].map(|()| Reader::<M, P>::copy_from(top.reader()).unwrap());
+    let (done, seen) = (&done, &seen);
     thread::scope(|scope| {
-        for _ in 0..READERS {
-            scope.spawn(|| {
-                let user = Reader::<M, P>::copy_from(top.reader()).unwrap();
-                seen.fetch_add(read(&user, start, &done), Ordering::Relaxed);
-            });
+        for user in &users {
+            scope.spawn(move || seen.fetch_add(read(user, start, done), Ordering::Relaxed));
         }
-        let _done = Done(&done);
+        let _done = Done(done);
         let mut kernel = Writer::<M, P>::copy_from(top.writer().unwrap()).unwrap();
         write(&mut kernel, start);
     });
-    println!("{} leaves were seen", seen.into_inner());
+    drop(users);
+    println!("{} leaves were seen", seen.load(Ordering::Relaxed));
     let mut kernel = Writer::<M, P>::copy_from(top.writer().unwrap()).unwrap();
     assert_eq!(kernel.reclaim(), 0);
     let size = PageSize::Size4K;
