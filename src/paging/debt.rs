@@ -247,8 +247,8 @@ where
     /// nothing is owed need not say so.
     #[inline]
     pub(super) const fn begin(&mut self) {
-        if !self.in_batch && (!self.is_settled() || self.unpublished) {
-            self.inherited = true;
+        if !self.is_settled() || self.unpublished {
+            self.inherited |= !self.in_batch;
         }
     }
 

@@ -36,8 +36,10 @@ where
     /// First, so that a receipt, which points to it, points to where the table begins: the compiler
     /// then sees that they are one, and mapping and unmapping a page takes six instructions less.
     pub(super) debt: Debt<M, PTE, H, S>,
-    view: TableView<M, PTE, H>,
     pub(super) pins: Pins,
+    /// Last, because of its single byte: whoever moves a table would copy what is behind it from an
+    /// odd address.
+    view: TableView<M, PTE, H>,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H> {
