@@ -21,10 +21,13 @@ const SHARED: Range<usize> = 0..1;
 /// Walks at a time.
 const WALKS: usize = 3;
 
+/// What a walk keeps.
+type View<F> = SharedView<'static, <F as Format>::M, <F as Format>::PTE, Frames>;
+
 /// The readers: their walks, each with its number.
 pub(super) struct Readers<F: Format> {
     reader: &'static Reader<'static, F>,
-    walks: Vec<(usize, SharedView<'static, F::M, F::PTE, Frames>)>,
+    walks: Vec<(usize, View<F>)>,
     begun: usize,
     random: Random,
 }
