@@ -124,12 +124,12 @@ fn a_tag_that_fails_is_told_with_its_reason_and_hides_no_other() {
     ];
     for (label, is_reading) in readings {
         let text = line(label);
-        assert!(is_reason(&text) != is_reading(&text), "{label}: {output}");
+        assert!(is_reason(text) != is_reading(text), "{label}: {output}");
     }
     // What stands before, between and after them.
     for label in ["maximum", "heat", "clocks"] {
         let text = line(label);
-        assert!(!is_reason(&text), "{text}");
+        assert!(!is_reason(text), "{text}");
     }
 }
 

@@ -95,6 +95,7 @@ mod tests {
         assert_eq!(level_3_translation.frame(), None);
         assert_eq!(level_3_translation.fault_status(), 0b00_0111);
     }
+
     #[test]
     fn each_attribute_of_this_kernels_mair_has_its_name() {
         let table = [

@@ -10,7 +10,7 @@ use core::ops::ControlFlow;
 use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use stilt::arch::aarch64::mmu::{Access, address_translate};
 use stilt::paging::format::aarch64::{A64PTE, LowHalf};
-use stilt::paging::format::par::TranslationResult;
+use stilt::paging::format::par::{MemoryAttributes, TranslationResult};
 use stilt::paging::{Leaf, MappingFlags, PageSize, PagingMetaData};
 
 use super::number::Numbers;
@@ -232,7 +232,7 @@ const fn found(par: u64) -> Found {
             status: result.fault_status(),
         };
     };
-    let attributes = result.attributes();
+    let MemoryAttributes(attributes) = result.attributes();
     // What is not write-back is outer shareable whatever its descriptor says, and PAR_EL1 says so;
     // but older emulators (seen with 7.2) repeat the descriptor, which for this format has these.
     let shareability = match (attributes, par >> 7 & 0b11) {
