@@ -6,8 +6,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::harness::loader::{LOAD_ADDRESS, Level, Loader};
-use crate::harness::tree;
+use crate::harness::loader::LOAD_ADDRESS;
+use crate::harness::symbols::Symbols;
 use crate::harness::{Code, Ending, Setup};
 
 /// Where the reason and the code of a semihosting exit are.
@@ -16,8 +16,6 @@ const BLOCK: u64 = 0x9_0000;
 const REASON: u64 = 0x2_0026;
 /// Long enough for any guest that ends by itself.
 const SHORT: Duration = Duration::from_secs(2);
-/// Where a test puts a device tree.
-const TREE: u64 = 0x0800_0000;
 
 /// A guest that only exits.
 fn guest_that_exits(code: u64) -> Setup {
@@ -65,16 +63,20 @@ fn a_kernel_that_does_not_go_on_is_a_hang() {
     assert_eq!(machine.wait_exit(), Ending::Hang);
 }
 
-/// The tree's memory ends behind the kernel, and the rest of it is reserved: no frame is left for tables.
+/// No list of a loader leaves the kernel without memory, so a debugger does: the frame allocator is given none.
 #[test]
 fn a_kernel_without_memory_panics_and_is_a_panic() {
-    let tree = tree::compile(
-        "memory@0 { device_type = \"memory\"; reg = <0x0 0x200000>; };",
-        "/memreserve/ 0x1000 0x7f000; /memreserve/ 0x100000 0x100000;",
-    );
-    let loader = Loader::at(Level::El2).with_x0(TREE);
-    let mut machine = loader.setup().memory("tree", TREE, &tree).start();
+    let mut machine = Setup::raw().stopped().start();
+    let mut gdb = machine.debugger();
+    let add = Symbols::read().item(&["FrameAllocator", "add"]);
+    gdb.run_to(add.start);
+    gdb.return_at_once();
+    gdb.resume();
     machine.must_end(Ending::Panic);
+    machine.must_say(
+        &machine.transcript(),
+        &["the final map cannot be built: ", "\nstilt: stopped\n"],
+    );
 }
 
 #[test]

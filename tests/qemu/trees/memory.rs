@@ -1,6 +1,6 @@
 //! Memory nodes: where RAM begins, what is missing in it, and what is too much.
 
-use super::{Booted, CELLS, PLACE, PLACE_FRAMES, UNMAPPED, Way, frames_of, reserved};
+use super::{Booted, CELLS, FRAME, PLACE, PLACE_FRAMES, UNMAPPED, Way, frames_of, reserved};
 use crate::harness::symbols::{HIGH_HALF, Symbols};
 use crate::harness::tree;
 
@@ -56,15 +56,22 @@ fn ram_may_have_a_hole_just_above_the_image() {
 
 #[test]
 fn too_little_ram_to_run_is_not_believed() {
+    const KERNEL_END: u64 = 0x20_0000;
     let memory = "memory@0 { device_type = \"memory\"; reg = <0x0 0x200000>; };";
-    let booted = Booted::new(Way::X0.setup(&tree::compile(memory, "")));
-    booted.must_say(
-        "ram",
-        &["bytes in one piece are too little", "64 MiB (assumed)"],
-    );
-    // The tree lies outside.
-    let expected = frames_of(&[(0, 0x400_0000)]) - Way::X0.overhead();
-    assert_eq!(booted.usable, expected);
+    // Without reservations; and with two that take all of it but the kernel.
+    let all_beside = "/memreserve/ 0x1000 0x7f000; /memreserve/ 0x100000 0x100000;";
+    let image_end = Symbols::read().address("__image_end") - HIGH_HALF;
+    let taken = (0x7f000 + KERNEL_END - image_end) / FRAME;
+    for (reservations, taken) in [("", 0), (all_beside, taken)] {
+        let booted = Booted::new(Way::X0.setup(&tree::compile(memory, reservations)));
+        booted.must_say(
+            "ram",
+            &["bytes in one piece are too little", "64 MiB (assumed)"],
+        );
+        // The tree lies outside.
+        let expected = frames_of(&[(0, 0x400_0000)]) - Way::X0.overhead() - taken;
+        assert_eq!(booted.usable, expected);
+    }
 }
 
 #[test]
