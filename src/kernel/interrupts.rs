@@ -4,14 +4,16 @@
 //! and what comes too often, is masked and reported; what had no cause is counted.
 //!
 //! # Decisions
-//! - What stormed is let in again by a timer that did not: the physical timer serves nothing else, so
-//!   that a storm of the timers' own interrupt ends too; and the timers let the physical one in.
+//! - What stormed is let in again by a timer that did not: the physical timer
+//!   ([`second_timer`](super::second_timer)), so that a storm of the virtual one ends too. A storm of
+//!   the physical timer is first taken for one of deadlines, which its pause ends; if it comes on all
+//!   the same it is masked, and the timers let it in.
 //! - Masks and storms are each core's own. Who lets an interrupt in for another core asks that core.
 
 use super::cross::{self, CallError};
 use super::irq_storm::{STORM_RATE, StormGuard, Verdict};
 use super::irq_table::{IrqCounts, IrqError, IrqTable, Unhandled};
-use super::{console, time};
+use super::{console, second_timer, time};
 use crate::addr::PhysAddr;
 use crate::arch::aarch64::relax::Once;
 use crate::arch::aarch64::{cpu, masks, timer};
@@ -52,12 +54,12 @@ const STORM_PAUSE_NS: u64 = 1_000_000_000;
 /// The mailbox through which cores interrupt each other.
 pub(super) const CROSS_MAILBOX: IrqNumber = IrqNumber::MAILBOX_0;
 
-/// What lets in again what stormed.
+/// What lets in again what stormed, and stands in for the virtual timer where that is needed.
 const RELIEF: IrqNumber = IrqNumber::PHYSICAL_TIMER;
 
 /// Everything that this kernel serves, with its owner.
 const REGISTRATIONS: [(IrqNumber, &str, Handler); 4] = [
-    (RELIEF, "storms", relieve),
+    (RELIEF, "second timer", relieve),
     (IrqNumber::VIRTUAL_TIMER, "timers", time::interrupt),
     (CROSS_MAILBOX, "cross calls", cross::interrupt),
     (IrqNumber::UART0, "console", console::interrupt),
@@ -88,6 +90,7 @@ fn registrations() -> Result<Table, IrqError> {
 /// Lets this core's interrupts in.
 pub(super) fn init_core() {
     timer::init();
+    second_timer::init_core();
     cpu::device_barrier();
     LOCAL.init_core(core(cpu::number()));
     unmask(RELIEF);
@@ -214,10 +217,12 @@ fn serve(here: usize, number: IrqNumber) {
     COUNTS.count_handled(here, number.index());
     (registration.handler)(number);
     // Behind the handler, which is waited for. What the cores ask of each other is as much as they ask.
-    if number != CROSS_MAILBOX
-        && STORMS.arrived(STORM_RATE, here, number.index(), time::raw_ns()) != Verdict::Calm
-    {
-        calm(here, number, registration.owner);
+    if number != CROSS_MAILBOX {
+        match STORMS.arrived(STORM_RATE, here, number.index(), time::raw_ns()) {
+            Verdict::Calm => {}
+            Verdict::Storm if number == RELIEF => second_timer::end_storm_in(STORM_PAUSE_NS),
+            Verdict::Storm | Verdict::Masked => calm(here, number, registration.owner),
+        }
     }
 }
 
@@ -250,7 +255,7 @@ fn calm(here: usize, number: IrqNumber, owner: &str) {
         1_000_000_000 / STORM_RATE.interval_ns
     );
     if number != RELIEF {
-        return timer::physical_interrupt_in(time::ticks_in(STORM_PAUSE_NS));
+        return second_timer::end_storm_in(STORM_PAUSE_NS);
     }
     let later = time::arm(STORM_PAUSE_NS, None, |_| let_all_in_again(), 0);
     if let Err(error) = later {
@@ -258,10 +263,13 @@ fn calm(here: usize, number: IrqNumber, owner: &str) {
     }
 }
 
-/// The physical timer's interrupt: the storms on this core are over, or come again.
-fn relieve(_: IrqNumber) {
-    timer::physical_stop();
-    let_all_in_again();
+/// The physical timer's interrupt: the storms on this core are over, or come again; and what is due is done,
+/// which sets the timer again if it stands in.
+fn relieve(number: IrqNumber) {
+    if second_timer::take() {
+        let_all_in_again();
+    }
+    time::interrupt(number);
 }
 
 fn let_all_in_again() {

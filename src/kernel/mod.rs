@@ -58,6 +58,8 @@ pub mod record;
 #[cfg(target_os = "none")]
 mod report;
 #[cfg(target_os = "none")]
+mod second_timer;
+#[cfg(target_os = "none")]
 mod shell;
 #[cfg(target_os = "none")]
 mod smp;

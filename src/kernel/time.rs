@@ -15,10 +15,9 @@ use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::clock::{Jumps, Monotonic, Scale};
-use super::per_core;
 use super::record::boot_record;
 use super::timers::{TimerError, TimerId, Timers};
-use super::watchdog;
+use super::{per_core, second_timer, watchdog};
 use crate::arch::aarch64::lock::Lock;
 use crate::arch::aarch64::relax::{Once, relax};
 use crate::arch::aarch64::{cpu, timer};
@@ -64,8 +63,12 @@ impl CoreTimers {
             Some(deadline_ns) => {
                 let deadline = scale().ticks_from_ns(deadline_ns);
                 timer::interrupt_at(origin(cpu::number()), deadline);
+                second_timer::deadline_in(deadline.saturating_sub(ticks()));
             }
-            None => timer::stop(),
+            None => {
+                timer::stop();
+                second_timer::no_deadline();
+            }
         }
     }
 }

@@ -58,7 +58,7 @@ fn every_registered_interrupt_has_its_owner() {
     let mut machine = Setup::raw().start();
     machine.boot();
     let table = Table::read(&mut machine);
-    table.of(IrqNumber::PHYSICAL_TIMER, "storms");
+    table.of(IrqNumber::PHYSICAL_TIMER, "second timer");
     table.timers();
     table.of(IrqNumber::MAILBOX_0, "cross calls");
     table.of(IrqNumber::UART0, "console");

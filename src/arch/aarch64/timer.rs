@@ -1,5 +1,5 @@
 //! The generic timer: the counter, the virtual timer that interrupts when it reaches a value, and the
-//! physical timer, for what must not depend on the virtual one. Source: DDI 0487 D12.
+//! physical timer, for what must not depend on the virtual one or on its offset. Source: DDI 0487 D12.
 #![forbid(unsafe_code)]
 
 use aarch64_cpu::asm::barrier;
@@ -12,6 +12,8 @@ use crate::arch::counter;
 
 /// CNTV_CTL_EL0.ENABLE and CNTP_CTL_EL0's; IMASK is clear.
 const ENABLE: u64 = 1;
+/// CNTP_CTL_EL0.ISTATUS: the condition is met.
+const IS_DUE: u64 = 1 << 2;
 
 /// The counter. CNTVOFF_EL2 is 0 unless the kernel was entered at EL1; then it is unknown, and a
 /// reading means something only beside another one of this core.
@@ -55,13 +57,30 @@ pub fn stop() {
     barrier::isb(barrier::SY);
 }
 
+/// Whether the counter is ahead of the physical one: CNTVOFF_EL2, taken as a signed number, is
+/// negative. 0 is not, since the physical counter is read behind the other.
+#[must_use]
+pub fn is_ahead_of_physical() -> bool {
+    counter() > physical_counter()
+}
+
+fn physical_counter() -> u64 {
+    barrier::isb(barrier::SY);
+    CNTPCT_EL0.get()
+}
+
 /// Interrupts this core by its physical timer in `ticks` from now, or earlier.
 pub fn physical_interrupt_in(ticks: u64) {
-    barrier::isb(barrier::SY);
-    let now = CNTPCT_EL0.get();
+    let now = physical_counter();
     CNTP_CVAL_EL0.set(counter::compare_value(now, 0, ticks));
     CNTP_CTL_EL0.set(ENABLE);
     barrier::isb(barrier::SY);
+}
+
+/// Whether the physical timer has come to what it was set to.
+#[must_use]
+pub fn physical_is_due() -> bool {
+    CNTP_CTL_EL0.get() & IS_DUE != 0
 }
 
 /// The physical timer interrupts no more.
