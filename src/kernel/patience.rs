@@ -44,7 +44,9 @@ pub const SIGN_NS: u64 = S;
 pub const SILENT_NS: u64 = S / 2;
 /// That such a core stands still.
 pub const SILENT_STAND_NS: u64 = S / 1000;
-/// The end of a job that was asked to end. A job may be waiting for an answer.
+/// A tick that is due, before it counts as lost.
+pub const TICK_NS: u64 = S + S / 2;
+/// The end of a job that was asked to end. A job may be waiting for an answer, and then for its ticks.
 pub const JOB_END_NS: u64 = 6 * S;
 /// The firmware's other questions, each of which it may leave unanswered for a second.
 pub const FIRMWARE_NS: u64 = 2 * S;
@@ -55,5 +57,5 @@ const _: () = {
     assert!(REPORTS_NS > REPORT_TURN_NS);
     assert!(HELD_NS > STAND_NS);
     assert!(LOCK_NS > HELD_NS);
-    assert!(JOB_END_NS > ANSWER_NS);
+    assert!(JOB_END_NS > ANSWER_NS + TICK_NS);
 };

@@ -256,6 +256,11 @@ pub(super) fn cancel(id: TimerId) -> bool {
     cancelled
 }
 
+/// When a timer of this core is due next, in nanoseconds; `None` if it is not armed any more.
+pub(super) fn deadline_of(id: TimerId) -> Option<u64> {
+    timers_of(cpu::number()).lock().0.deadline_of(id)
+}
+
 static MISSED: [AtomicU64; raspi3::CORES] = [const { AtomicU64::new(0) }; raspi3::CORES];
 
 fn missed_by(core: usize) -> &'static AtomicU64 {

@@ -96,15 +96,24 @@ fn no_core_sees_an_old_page_after_10000_rounds_of_changes() {
     }
 }
 
-/// The emulator's cores run at the same time.
+/// The emulator's cores run at the same time, as far as the host runs them: one that had no time for a look gets
+/// more rounds, in which no core may see an old page either.
 #[test]
 fn no_core_sees_an_old_page_when_all_run_at_once() {
     const ROUNDS: u64 = 50;
+    const TIMES: usize = 20;
     let mut machine = Setup::raw().start();
     machine.boot();
-    for judged in judged(&mut machine, ROUNDS) {
-        assert!(judged > 0, "{}", machine.transcript());
+    let mut looked = [false; CORES - 1];
+    for _ in 0..TIMES {
+        for (looked, judged) in looked.iter_mut().zip(judged(&mut machine, ROUNDS)) {
+            *looked |= judged > 0;
+        }
+        if looked == [true; CORES - 1] {
+            return;
+        }
     }
+    machine.fail(&format!("not every core looked: {looked:?}"));
 }
 
 const BEGINS: &str = "stilt: synchronous exception from the kernel on core ";

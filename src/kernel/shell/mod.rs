@@ -23,6 +23,7 @@ mod progress;
 mod shootdown;
 mod soak;
 mod system;
+mod ticks;
 mod words;
 
 /// What every line begins with.

@@ -7,10 +7,10 @@
 
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
-use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::progress::Progress;
+use super::ticks::Ticks;
 use super::{CommandError, number_from};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::aarch64::cpu;
@@ -36,7 +36,6 @@ const PAGES: usize = 4;
 /// do little else on an emulator: each waits until the host has run all four.
 const MOVES: usize = 8;
 const MOVER: usize = 3;
-const TICK_NS: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();
 const PRINT_NS: u64 = 2_000_000_000;
 
 /// What a core did.
@@ -46,6 +45,8 @@ struct Tally {
     /// Calls that it answered.
     answered: AtomicU64,
     ticks: AtomicU64,
+    /// Periods without a tick, since the one before was late.
+    late: AtomicU64,
     maps: AtomicU64,
     errors: AtomicU64,
 }
@@ -57,21 +58,23 @@ impl Tally {
             calls: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             ticks: AtomicU64::new(0),
+            late: AtomicU64::new(0),
             maps: AtomicU64::new(0),
             errors: AtomicU64::new(0),
         }
     }
 
-    fn counts(&self) -> [&AtomicU64; 6] {
+    fn counts(&self) -> [&AtomicU64; 7] {
         let Self {
             actions,
             calls,
             answered,
             ticks,
+            late,
             maps,
             errors,
         } = self;
-        [actions, calls, answered, ticks, maps, errors]
+        [actions, calls, answered, ticks, late, maps, errors]
     }
 }
 
@@ -139,13 +142,10 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         counter.store(0, Ordering::Relaxed);
     }
     let before = Memory::now();
-    let missed = core::array::from_fn(time::missed);
     let jobs = Jobs::on_all_others(work)?;
-    let start_ns = time::now_ns();
     let interrupted = work_here(seconds, out);
-    let duration_ns = time::now_ns().saturating_sub(start_ns);
     let ended = jobs.end();
-    report(out, duration_ns, before, missed)?;
+    report(out, before)?;
     ended?;
     interrupted
 }
@@ -171,30 +171,20 @@ fn grow_heap() {
     let _ = blocks.try_reserve_exact(4 * CORES * HEAP_BYTES + (2 << 20));
 }
 
-fn report(
-    out: &mut dyn Write,
-    duration_ns: u64,
-    before: Memory,
-    missed_before: [u64; CORES],
-) -> Result<(), CommandError> {
+fn report(out: &mut dyn Write, before: Memory) -> Result<(), CommandError> {
     let mut errors = 0;
     let (mut asked, mut answered) = (0, 0);
-    for ((core, tally), missed_before) in TALLIES.iter().enumerate().zip(missed_before) {
-        let missed = time::missed(core).saturating_sub(missed_before);
-        let [actions, calls, answers, ticks, maps, wrong] =
+    for (core, tally) in TALLIES.iter().enumerate() {
+        let [actions, calls, answers, ticks, late, maps, wrong] =
             tally.counts().map(|count| count.load(Ordering::Relaxed));
         writeln!(
             out,
             "core {core}: {actions} actions, {calls} calls, {answers} answers, {maps} maps, \
-             {ticks} ticks and {missed} late, {wrong} errors"
+             {ticks} ticks and {late} late, {wrong} errors"
         )?;
         errors += wrong;
         asked += calls;
         answered += answers;
-        // Every period counts, also one that passed while another was late. A core begins a little
-        // after, and may stop a little before the others.
-        let expected = duration_ns / TICK_NS;
-        errors += u64::from(ticks + missed < expected.saturating_sub(expected / 100 + 100));
     }
     let after = Memory::now();
     writeln!(out, "before: {before}")?;
@@ -224,7 +214,7 @@ fn work(core: usize) {
 /// What a core does as long as `may_go_on` says so.
 fn work_while(core: usize, mut may_go_on: impl FnMut() -> bool) {
     let tally = tally(core);
-    let tick = time::arm(TICK_NS.get(), Some(TICK_NS), tick, core);
+    let ticks = Ticks::begin(tick, core);
     let mut random = Random(0x5717_0000_0000_0001 + core as u64);
     let mut frames = [None; FRAMES];
     let mut next_print_ns = time::now_ns() + PRINT_NS;
@@ -254,9 +244,12 @@ fn work_while(core: usize, mut may_go_on: impl FnMut() -> bool) {
             count(&tally.errors);
         }
     }
-    match tick {
-        Ok(tick) if time::cancel(tick) => {}
-        _ => count(&tally.errors),
+    let periods = ticks.map(|ticks| ticks.end(&tally.ticks));
+    if let Ok(periods) = periods {
+        tally.late.store(periods.late, Ordering::Relaxed);
+    }
+    if !periods.is_ok_and(|periods| periods.are_whole) {
+        count(&tally.errors);
     }
 }
 

@@ -164,6 +164,13 @@ impl<T: Copy, const N: usize> Timers<T, N> {
         Some(self.remove(armed.place).what)
     }
 
+    /// When `id` is due next, in nanoseconds; `None` if it is not armed any more.
+    #[must_use]
+    pub fn deadline_of(&self, id: TimerId) -> Option<u64> {
+        let armed = self.slots.get(id.slot)?.as_ref()?;
+        (armed.number == id.number).then_some(armed.deadline_ns)
+    }
+
     /// The earliest deadline in nanoseconds; `None` if none is armed.
     #[must_use]
     pub fn next_deadline(&self) -> Option<u64> {

@@ -77,6 +77,7 @@ impl Twin {
             return;
         }
         let id = self.stale[random.index(self.stale.len())];
+        assert_eq!(self.timers.deadline_of(id), None);
         assert_eq!(self.timers.cancel(id), None);
     }
 
@@ -127,6 +128,9 @@ impl Twin {
         let first = self.model.keys().next().map(|key| key.0);
         assert_eq!(timers.next_deadline(), first);
         assert_eq!(timers.armed(), self.model.len());
+        for (key, known) in &self.model {
+            assert_eq!(timers.deadline_of(known.id), Some(key.0));
+        }
         let mut slots = timers.order[..timers.used].to_vec();
         slots.sort_unstable();
         assert!(timers.armed <= timers.used);
