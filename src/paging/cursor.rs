@@ -363,22 +363,48 @@ where
 
     fn next(&mut self) -> Option<Run> {
         let _walk = self.front.sharing.walk();
-        let mut run: Option<Run> = None;
+        let mut run: Option<(Run, PTE)> = None;
         while !self.rest.is_empty() {
             let leaf = self.front.find_from(self.rest.start);
             let Some(leaf) = leaf.filter(|leaf| offset_of::<M>(leaf.va) < self.rest.end) else {
                 self.rest.start = self.rest.end;
                 break;
             };
+            // Most leaves differ from the one before in the frame alone: their flags are not decoded.
+            if let Some((run, entry)) = &mut run
+                && self.is_like(&leaf, run, *entry)
+            {
+                let bytes = leaf_bytes::<M>(leaf.size);
+                run.bytes += bytes;
+                self.rest.start += bytes;
+                continue;
+            }
             let (next, span) = cut::<M, PTE>(&leaf, self.rest);
             match &mut run {
-                None => run = Some(next),
-                Some(run) if run.is_continued_by(&next) => run.bytes += next.bytes,
+                None => run = Some((next, leaf.entry)),
+                Some((run, _)) if run.is_continued_by(&next) => run.bytes += next.bytes,
                 Some(_) => break,
             }
             self.rest.start = span.end;
         }
-        run
+        run.map(|(run, _)| run)
+    }
+}
+
+impl<M, PTE, H, S> Runs<'_, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+{
+    /// Whether `leaf`, which is whole in the rest, continues `run` with the bits of `entry`, a leaf of it.
+    fn is_like(&self, leaf: &Leaf<PTE>, run: &Run, entry: PTE) -> bool {
+        let differing = leaf.entry.bits() ^ entry.bits();
+        leaf.size == run.size
+            && differing & !PTE::address_mask(leaf.size) == 0
+            && run.va.checked_add(run.bytes) == Some(leaf.va)
+            && leaf_bytes::<M>(leaf.size) <= self.rest.bytes()
+            && run.pa.checked_add(run.bytes) == Some(leaf.paddr())
     }
 }
 
