@@ -206,8 +206,14 @@ fn an_interrupt_that_storms_is_masked_and_reported() {
     machine.boot();
     // Bytes that are no keys, at the prompt: nothing is armed that this clock could skip to between two, and nothing
     // is answered that takes time.
-    machine.send(vec![0; 64 << 10]);
-    machine.expect("uart0 of console storms on core 0: masked at 100000 a second");
+    // On a busy host they come in too slowly, at times: then they come again.
+    let words = "uart0 of console storms on core 0: masked at 100000 a second";
+    let storms = (0..8).any(|_| {
+        machine.send(vec![0; 64 << 10]);
+        machine.command("uptime");
+        machine.transcript().contains(words)
+    });
+    assert!(storms, "{}", machine.transcript());
     // The line is heard again after a while, and what the emulator held back comes in.
     machine.send("echo-test 3\rabc");
     machine.expect("crc 352441c2 of 3 bytes, 0 overruns");
