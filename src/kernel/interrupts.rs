@@ -220,7 +220,7 @@ fn serve(here: usize, number: IrqNumber) {
     if number != CROSS_MAILBOX {
         match STORMS.arrived(STORM_RATE, here, number.index(), time::raw_ns()) {
             Verdict::Calm => {}
-            Verdict::Storm if number == RELIEF => second_timer::end_storm_in(STORM_PAUSE_NS),
+            Verdict::Storm if number == RELIEF => pause(here, registration.owner),
             Verdict::Storm | Verdict::Masked => calm(here, number, registration.owner),
         }
     }
@@ -244,6 +244,16 @@ const fn has_mask(number: IrqNumber) -> bool {
         IrqKind::Local { source } => LocalSource::at_bit(source).is_some(),
         IrqKind::Gpu { .. } | IrqKind::Basic { .. } => true,
     }
+}
+
+/// The physical timer storms: for a second it serves no deadlines.
+#[cold]
+fn pause(here: usize, owner: &str) {
+    second_timer::end_storm_in(STORM_PAUSE_NS);
+    log!(
+        "irq",
+        "{RELIEF} of {owner} storms on core {here}: serves no deadline for a second"
+    );
 }
 
 #[cold]

@@ -188,6 +188,34 @@ fn cores_whose_counters_stand_elsewhere_have_one_time() {
     assert!(uptime_ns(&mut machine) < 60_000_000_000, "one time for all");
 }
 
+/// How often the physical timer interrupted core 0 in a few sleeps, when EL1's counters stand at `reading`.
+#[track_caller]
+fn second_timers(reading: u64) -> u64 {
+    let loader = Loader::at(Level::El1).with_counters_at([reading; 4]);
+    let mut machine = loader.on_all_cores().setup().start();
+    machine.boot();
+    for _ in 0..5 {
+        sleep_us(&mut machine, 20);
+    }
+    let output = machine.command("irq");
+    let row = output.lines().find(|row| row.contains("second timer"));
+    let counts = row.and_then(|row| row.split_once("second timer"));
+    let first = counts.and_then(|(_, counts)| counts.split_whitespace().next());
+    match first.map(str::parse) {
+        Some(Ok(count)) => count,
+        _ => machine.fail(&format!("no count: {output}")),
+    }
+}
+
+/// Some emulators never raise the virtual timer where its counter is ahead of the physical one.
+#[test]
+fn the_physical_timer_serves_the_deadlines_of_a_counter_that_is_ahead() {
+    assert_eq!(second_timers(0), 0);
+    for ahead in [1 << 40, 1 << 63, u64::MAX - 625_000_000_000] {
+        assert!(second_timers(ahead) >= 5, "{ahead:#x}");
+    }
+}
+
 const WRONG_RATE: &str = "warning: the counter runs at ";
 
 #[test]

@@ -12,7 +12,7 @@ use crate::arch::counter;
 
 /// CNTV_CTL_EL0.ENABLE and CNTP_CTL_EL0's; IMASK is clear.
 const ENABLE: u64 = 1;
-/// CNTP_CTL_EL0.ISTATUS: the condition is met.
+/// CNTP_CTL_EL0.ISTATUS: the condition is met. Unknown without ENABLE.
 const IS_DUE: u64 = 1 << 2;
 
 /// The counter. CNTVOFF_EL2 is 0 unless the kernel was entered at EL1; then it is unknown, and a
@@ -80,7 +80,7 @@ pub fn physical_interrupt_in(ticks: u64) {
 /// Whether the physical timer has come to what it was set to.
 #[must_use]
 pub fn physical_is_due() -> bool {
-    CNTP_CTL_EL0.get() & IS_DUE != 0
+    CNTP_CTL_EL0.get() & (ENABLE | IS_DUE) == ENABLE | IS_DUE
 }
 
 /// The physical timer interrupts no more.
