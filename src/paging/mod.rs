@@ -81,6 +81,7 @@ mod entry;
 mod error;
 mod flags;
 pub mod format;
+mod frame_chain;
 mod geometry;
 mod leaf;
 mod maintenance;

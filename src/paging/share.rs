@@ -23,7 +23,7 @@
 use core::ops::{Deref, Range};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::debt::FrameChain;
+use super::frame_chain::FrameChain;
 use super::geometry::{Span, entries, level_bytes, level_shift};
 use super::slots::Table;
 use super::table::free_entries;

@@ -31,7 +31,7 @@
 
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
-use super::debt::FrameChain;
+use super::frame_chain::FrameChain;
 use super::geometry::entries;
 use super::mutants::{Mutant, planted};
 use super::slots::Table;

@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use super::super::debt::FrameChain;
+use super::super::frame_chain::FrameChain;
 use super::super::geometry::{
     Rows, Span, entries, leaf_bytes, level_bytes, level_shift, offset_index, size_of_level,
 };

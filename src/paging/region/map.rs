@@ -2,7 +2,8 @@
 
 use core::ops::Range;
 
-use super::super::debt::{Due, FrameChain};
+use super::super::debt::Due;
+use super::super::frame_chain::FrameChain;
 use super::super::geometry::{
     Rows, Span, check_frame, entries, leaf_bytes, level_bytes, size_of_level,
 };
