@@ -64,8 +64,10 @@ impl Owed {
 pub(super) enum Due {
     /// Nothing but that something became valid.
     Publication,
-    /// Nothing but the page that [`Debt::owe_page`] names.
+    /// Nothing but the page that [`Debt::owe_page`] names, in every address space.
     Page,
+    /// The same in that of the tree.
+    PageOfSpace,
     /// What is to be invalidated, if there is anything.
     Invalidation,
     /// What the debt says.
@@ -299,13 +301,14 @@ where
         matches!(self.space, AddressSpace::Asid(_))
     }
 
-    /// Whether `leaf`, a page at `va`, can be unmapped and owed by itself.
+    /// What is due when `leaf`, a page at `va`, is unmapped, if it can be owed by itself.
     #[inline(always)]
-    pub(super) fn is_free_to_go(&self, va: VirtAddr, leaf: PTE) -> bool {
+    pub(super) fn due_for_page(&self, va: VirtAddr, leaf: PTE) -> Option<Due> {
         match self.care {
-            Care::None => true,
-            Care::ForGlobal => !self.spares(leaf) && !self.is_everyones(va.as_usize()),
-            Care::ForPins => false,
+            Care::None => Some(Due::Page),
+            Care::ForGlobal if self.spares(leaf) || self.is_everyones(va.as_usize()) => None,
+            Care::ForGlobal => Some(Due::PageOfSpace),
+            Care::ForPins => None,
         }
     }
 
@@ -494,7 +497,7 @@ where
         self.adopt();
         let unpublished = mem::take(&mut self.unpublished);
         if self.state & FLAGS == PAGE {
-            self.pay_due(Due::Page);
+            self.pay_due(Due::PageOfSpace);
         } else if !self.is_settled() {
             self.pay_much();
         } else if unpublished {
@@ -510,22 +513,20 @@ where
         match due {
             _ if planted(Mutant::NothingIsPaid) => self.forget(),
             Due::Publication => M::Maintenance::publish(),
-            Due::Page => {
-                // What is known before the barrier need not be read again after it.
-                let care = self.care;
-                let page = VirtAddr::new(self.state & !FLAGS);
-                self.state = 0;
-                M::Maintenance::begin_invalidation();
-                let scope = InvalidateScope::LastLevel;
-                match care {
-                    Care::None => M::Maintenance::invalidate(page, AddressSpace::All, scope),
-                    _ => M::Maintenance::invalidate(page, self.space, scope),
-                }
-                M::Maintenance::end_invalidation();
-            }
+            Due::Page => self.pay_page(AddressSpace::All),
+            Due::PageOfSpace => self.pay_page(self.space),
             Due::Invalidation if self.is_settled() => {}
             Due::Invalidation | Due::AsOwed => self.pay(),
         }
+    }
+
+    #[inline(always)]
+    fn pay_page(&mut self, space: AddressSpace) {
+        let page = VirtAddr::new(self.state & !FLAGS);
+        self.state = 0;
+        M::Maintenance::begin_invalidation();
+        M::Maintenance::invalidate(page, space, InvalidateScope::LastLevel);
+        M::Maintenance::end_invalidation();
     }
 
     #[cold]

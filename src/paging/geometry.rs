@@ -147,11 +147,14 @@ impl Span {
 
     /// The entry at `level` that holds `offset`.
     pub(super) const fn of_entry<M: PagingMetaData>(offset: usize, level: usize) -> Self {
-        let bytes = level_bytes::<M>(level);
-        let start = offset & !(bytes - 1);
+        Self::from_start::<M>(offset & !(level_bytes::<M>(level) - 1), level)
+    }
+
+    /// The entry at `level` whose first offset is `start`.
+    pub(super) const fn from_start<M: PagingMetaData>(start: usize, level: usize) -> Self {
         Self {
             start,
-            end: start + bytes,
+            end: start + level_bytes::<M>(level),
         }
     }
 

@@ -33,57 +33,78 @@ where
         size: PageSize,
         flags: MappingFlags,
     ) -> PagingResult<TlbFlush<'_, M, PTE, H, S>> {
-        let bytes = leaf_bytes::<M>(size);
-        let pa = pa.align_down(bytes);
-        self.check_own(va.align_down(bytes))?;
-        check_frame::<M>(pa, bytes)?;
-        let leaf = PTE::new_page(pa, flags, size)?;
+        // All that is wrong leads to one place, which looks again for what it is: with an error in
+        // hand from here on, every mapping would make room for it.
+        let Some(leaf) = self.leaf_for(va, pa, size, flags) else {
+            return Err(why_not_mapped(va, pa, flags, size, self));
+        };
         let target = level_of_size::<M>(size);
         let place = self.descend(va, target);
         // What nearly every mapping is; all else takes its time elsewhere, which keeps this short.
         let due = if place.level == target && place.entry.is_unused() && self.debt.is_settled() {
             place.slot.store(leaf);
             self.count_one_more(&place, va);
-            self.debt.publication(va.align_down(bytes), size, leaf)
+            let at = va.align_down(leaf_bytes::<M>(size));
+            self.debt.publication(at, size, leaf)
         } else if place.entry.is_unused() {
-            let parent = place.parent.map(|parent| parent.slot);
-            self.map_below(place.slot, parent, place.level, va, size, leaf)?;
-            self.debt.publication(va.align_down(bytes), size, leaf)
+            let above = place.parent.map(|parent| parent.table);
+            let due = self.map_below(va, leaf, place.table, above, place.level, size);
+            due.ok_or(PagingError::NoMemory)?
         } else {
-            return Err(already_mapped::<M, PTE, H>(
-                place.entry,
-                place.level,
-                va,
-                size,
-            ));
+            return Err(why_not_mapped(va, pa, flags, size, self));
         };
         Ok(TlbFlush::new(&mut self.debt, due))
     }
 
+    /// The leaf of `size` for `va` and the frame at `pa`, both aligned down, if there is one.
+    #[inline(always)]
+    fn leaf_for(
+        &self,
+        va: VirtAddr,
+        pa: PhysAddr,
+        size: PageSize,
+        flags: MappingFlags,
+    ) -> Option<PTE> {
+        let bytes = leaf_bytes::<M>(size);
+        let pa = pa.align_down(bytes);
+        let last = PhysAddr::new(pa.as_usize() | (bytes - 1));
+        if !M::are_valid(va, last) || !self.may_change(va) {
+            return None;
+        }
+        // Nothing is masked any more. Nobody tells the compiler that but this: it does not conclude
+        // it from one test for both, and the format would look again.
+        let pa = PhysAddr::new(pa.as_usize() & ((1 << M::PA_MAX_BITS) - 1));
+        PTE::new_page(pa, flags, size).ok()
+    }
+
     /// Maps `leaf` of `size` at `va` where a table is missing, or something is owed. The walk ended
-    /// in `slot`, at `level`, which is unused; `parent` leads to its table.
+    /// in an unused entry of `table`, which is of `level`; `above` holds the entry of that table.
+    /// Returns what is due, or nothing if there is no frame for a table.
     ///
     /// What the walk found is handed over word by word, which keeps it in registers.
     #[cold]
     #[inline(never)]
     fn map_below(
         &mut self,
-        slot: Slot<M, PTE>,
-        parent: Option<Slot<M, PTE>>,
-        level: usize,
         va: VirtAddr,
-        size: PageSize,
         leaf: PTE,
-    ) -> PagingResult {
+        table: Table<M, PTE, H>,
+        above: Option<Table<M, PTE, H>>,
+        level: usize,
+        size: PageSize,
+    ) -> Option<Due> {
         let target = level_of_size::<M>(size);
-        if level + 1 != target || !self.debt.is_settled() {
-            return self.map_slowly(slot, parent, level, va, size, leaf);
+        let slot = table.slot(table_index::<M>(va, level));
+        let parent = above.map(|above| above.slot(table_index::<M>(va, level - 1)));
+        let at = va.align_down(leaf_bytes::<M>(size));
+        if level + 1 == target && self.debt.is_settled() {
+            let entry = table_of::<M, PTE, H>(leaf, va, target)?;
+            self.link_below(slot, parent, level, va, entry);
+            self.debt.owe_link_to(at, size, leaf);
+        } else {
+            self.map_slowly(slot, parent, level, va, size, leaf)?;
         }
-        let entry = table_of::<M, PTE, H>(leaf, va, target)?;
-        self.link_below(slot, parent, level, va, entry);
-        let va = va.align_down(leaf_bytes::<M>(size));
-        self.debt.owe_link_to(va, size, leaf);
-        Ok(())
+        Some(self.debt.publication(at, size, leaf))
     }
 
     /// The same where several tables are missing, or something is owed.
@@ -97,14 +118,16 @@ where
         va: VirtAddr,
         size: PageSize,
         leaf: PTE,
-    ) -> PagingResult {
+    ) -> Option<()> {
         self.debt.begin();
         let target = level_of_size::<M>(size);
         let mut entry = leaf;
         for above in (level + 1..=target).rev() {
-            entry = table_of::<M, PTE, H>(entry, va, above).inspect_err(|_| {
+            let Some(table) = table_of::<M, PTE, H>(entry, va, above) else {
                 free_path::<M, PTE, H>(entry, va, above + 1..target + 1);
-            })?;
+                return None;
+            };
+            entry = table;
         }
         let bytes = leaf_bytes::<M>(size);
         let at = va.align_down(bytes);
@@ -113,7 +136,7 @@ where
         if level < target {
             self.debt.owe_link_to(at, size, leaf);
         }
-        Ok(())
+        Some(())
     }
 
     /// Stores `entry`, a leaf or the table above it, in `slot`, which was unused, and counts it.
@@ -145,49 +168,27 @@ where
             && place.entry.is_present()
             && !place.entry.is_contiguous()
             && self.debt.is_settled()
-            && self.debt.is_free_to_go(va, place.entry)
             && let Some(parent) = &place.parent
             && parent.entry.count() > 1
+            && let Some(due) = self.debt.due_for_page(va, place.entry)
         {
-            let va = va.align_down(PAGE_SIZE);
             place.slot.store(PTE::from_bits(0));
             parent.slot.store(parent.entry.counted_down());
-            self.debt.owe_page(va);
+            self.debt.owe_page(va.align_down(PAGE_SIZE));
             let leaf = Removed {
                 pa: place.entry.paddr(),
                 flags: place.entry.flags(),
                 size: PageSize::Size4K,
             };
-            let receipt = TlbFlush::new(&mut self.debt, Due::Page);
+            let receipt = TlbFlush::new(&mut self.debt, due);
             return Ok(Unmapped::new(receipt, leaf));
         }
-        let leaf = self.unmap_slowly(va)?;
+        if place.entry.is_unused() {
+            return Err(not_mapped(va));
+        }
+        let leaf = unmap_slowly(va, self)?;
         let receipt = TlbFlush::new(&mut self.debt, Due::Invalidation);
         Ok(Unmapped::new(receipt, leaf))
-    }
-
-    /// Unmaps any leaf.
-    #[cold]
-    #[inline(never)]
-    fn unmap_slowly(&mut self, va: VirtAddr) -> PagingResult<Removed> {
-        self.debt.begin();
-        let (place, size) = self.find(va)?;
-        let leaf = Removed {
-            pa: place.entry.paddr(),
-            flags: place.entry.flags(),
-            size,
-        };
-        let va = va.align_down(leaf_bytes::<M>(size));
-        if !self.pins.is_empty() || place.entry.is_contiguous() {
-            self.change_leaf(va, size, Change::Unmap)?;
-        } else {
-            place.slot.store(PTE::from_bits(0));
-            if place.entry.is_present() {
-                self.debt.owe_invalidation(va, size, place.entry);
-            }
-            self.count_one_less(&place, va);
-        }
-        Ok(leaf)
     }
 
     pub(super) fn update_leaf(
@@ -229,7 +230,7 @@ where
     /// Where a present leaf must not meet its successor, it is broken first.
     pub(super) fn replace(
         &mut self,
-        place: &Place<M, PTE>,
+        place: &Place<M, PTE, H>,
         va: VirtAddr,
         size: PageSize,
         new: PTE,
@@ -268,6 +269,46 @@ where
     }
 }
 
+/// Not inlined, so that the compiler knows that nobody comes here often.
+#[cold]
+#[inline(never)]
+const fn not_mapped(va: VirtAddr) -> PagingError {
+    PagingError::NotMapped { va }
+}
+
+/// Unmaps any leaf. The table comes last, as in [`why_not_mapped`].
+#[cold]
+#[inline(never)]
+fn unmap_slowly<M, PTE, H, S>(
+    va: VirtAddr,
+    table: &mut PageTable64<M, PTE, H, S>,
+) -> PagingResult<Removed>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    table.debt.begin();
+    let (place, size) = table.find(va)?;
+    let leaf = Removed {
+        pa: place.entry.paddr(),
+        flags: place.entry.flags(),
+        size,
+    };
+    let va = va.align_down(leaf_bytes::<M>(size));
+    if !table.pins.is_empty() || place.entry.is_contiguous() {
+        table.change_leaf(va, size, Change::Unmap)?;
+    } else {
+        place.slot.store(PTE::from_bits(0));
+        if place.entry.is_present() {
+            table.debt.owe_invalidation(va, size, place.entry);
+        }
+        table.count_one_less(&place, va);
+    }
+    Ok(leaf)
+}
+
 /// A new table of `level` with `entry` on the way of `va` and nothing else: what leads to it.
 /// Nobody sees it yet.
 #[inline(always)]
@@ -275,13 +316,13 @@ fn table_of<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     entry: PTE,
     va: VirtAddr,
     level: usize,
-) -> PagingResult<PTE> {
-    let frame = H::alloc_frame().ok_or(PagingError::NoMemory)?;
+) -> Option<PTE> {
+    let frame = H::alloc_frame()?;
     if !planted(Mutant::TableNotCleared) {
         H::zero_frame(frame);
     }
     Table::<M, PTE, H>::at(frame).store(table_index::<M>(va, level), entry);
-    Ok(PTE::new_table(frame).with_count(1))
+    Some(PTE::new_table(frame).with_count(1))
 }
 
 /// Gives back the tables of `levels` on the way of `va` that `entry` leads to and nobody saw.
@@ -297,10 +338,42 @@ fn free_path<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     }
 }
 
-/// Why no leaf of `size` can be mapped at `va`, where `entry` is at `level`: the first address that is
-/// mapped there.
+/// Why no leaf of `size` can be mapped at `va` to the frame at `pa`: what is wrong with that, or the
+/// first address that is mapped there.
+///
+/// The table comes last: a result that is returned in memory takes its place in the registers, and
+/// nothing else needs to move to make room.
 #[cold]
 #[inline(never)]
+fn why_not_mapped<M, PTE, H, S>(
+    va: VirtAddr,
+    pa: PhysAddr,
+    flags: MappingFlags,
+    size: PageSize,
+    table: &PageTable64<M, PTE, H, S>,
+) -> PagingError
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    let bytes = leaf_bytes::<M>(size);
+    let pa = pa.align_down(bytes);
+    let arguments = || {
+        table.check_own(va.align_down(bytes))?;
+        check_frame::<M>(pa, bytes)?;
+        PTE::new_page(pa, flags, size)
+    };
+    if let Err(error) = arguments() {
+        return error;
+    }
+    let place = table.descend(va, level_of_size::<M>(size));
+    already_mapped::<M, PTE, H>(place.entry, place.level, va, size)
+}
+
+/// Why no leaf of `size` can be mapped at `va`, where `entry` is at `level`: the first address that is
+/// mapped there.
 fn already_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     entry: PTE,
     level: usize,
@@ -336,7 +409,10 @@ pub(super) fn needs_break<PTE: GenericPTE>(old: PTE, new: PTE) -> bool {
 
 /// A fault to plant: a descriptor that can be seen half-written.
 #[inline(always)]
-fn store_in_steps<M: PagingMetaData, PTE: GenericPTE>(place: &Place<M, PTE>, new: PTE) {
+fn store_in_steps<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    place: &Place<M, PTE, H>,
+    new: PTE,
+) {
     if planted(Mutant::StoredInTwoSteps) {
         let frame = place.entry.bits() & !PTE::address_mask(PageSize::Size4K);
         place.slot.store(PTE::from_bits(frame));

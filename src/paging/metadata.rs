@@ -18,8 +18,9 @@ use crate::addr::{PhysAddr, VirtAddr};
 /// names; [`PagingMetaData::CACHES_INVALID`] is false only where no walker remembers that an entry
 /// was invalid. [`PagingMetaData::vaddr_at`] gives each offset an address of its own that
 /// [`PagingMetaData::vaddr_is_valid`] accepts, with the offset in its low
-/// [`PagingMetaData::VA_MAX_BITS`] bits; nothing else is accepted. All of it depends on the
-/// arguments alone.
+/// [`PagingMetaData::VA_MAX_BITS`] bits; nothing else is accepted.
+/// [`PagingMetaData::paddr_is_valid`] accepts no bit from [`PagingMetaData::PA_MAX_BITS`] on. All of
+/// it depends on the arguments alone.
 ///
 /// A tree that the code here could not walk does not compile where it is used. This one does:
 ///
@@ -127,6 +128,14 @@ pub unsafe trait PagingMetaData: Send + Sync + 'static {
     #[must_use]
     fn paddr_is_valid(pa: PhysAddr) -> bool {
         pa.as_usize() >> Self::PA_MAX_BITS == 0
+    }
+
+    /// Whether both are valid: asked for every page that is mapped. An architecture may have one
+    /// test for both, with the same answer.
+    #[inline(always)]
+    #[must_use]
+    fn are_valid(va: VirtAddr, pa: PhysAddr) -> bool {
+        Self::vaddr_is_valid(va) && Self::paddr_is_valid(pa)
     }
 }
 

@@ -16,19 +16,22 @@ use super::{
 use crate::addr::VirtAddr;
 
 /// An entry that leads to a table.
-pub(super) struct Parent<M, PTE> {
+pub(super) struct Parent<M, PTE, H> {
+    /// The table that it is in.
+    pub(super) table: Table<M, PTE, H>,
     pub(super) slot: Slot<M, PTE>,
     pub(super) entry: PTE,
 }
 
 /// Where an entry stands, and where the entry of its table does. No more: this is what every
 /// operation on a leaf carries in registers.
-pub(super) struct Place<M, PTE> {
+pub(super) struct Place<M, PTE, H> {
     pub(super) level: usize,
+    pub(super) table: Table<M, PTE, H>,
     pub(super) slot: Slot<M, PTE>,
     pub(super) entry: PTE,
     /// What leads to its table, unless that is the root.
-    pub(super) parent: Option<Parent<M, PTE>>,
+    pub(super) parent: Option<Parent<M, PTE, H>>,
 }
 
 /// The lowest table that translates the whole of a span.
@@ -38,7 +41,7 @@ pub(super) struct Home<M, PTE, H> {
     /// The first offset that it translates.
     pub(super) base: usize,
     /// What leads to it, unless it is the root.
-    pub(super) parent: Option<Parent<M, PTE>>,
+    pub(super) parent: Option<Parent<M, PTE, H>>,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Home<M, PTE, H> {
@@ -74,16 +77,22 @@ where
     #[inline]
     pub(super) fn check_own(&self, va: VirtAddr) -> PagingResult {
         check_address::<M>(va)?;
-        let shared = self.sharing().shared();
-        if !self.sharing().writes() && shared.contains(&table_index::<M>(va, 0)) {
-            return Err(PagingError::Shared { va });
+        match self.may_change(va) {
+            true => Ok(()),
+            false => Err(PagingError::Shared { va }),
         }
-        Ok(())
+    }
+
+    /// Whether an address of this tree is its owner's to change.
+    #[inline(always)]
+    pub(super) fn may_change(&self, va: VirtAddr) -> bool {
+        let shared = self.sharing().shared();
+        self.sharing().writes() || !shared.contains(&table_index::<M>(va, 0))
     }
 
     /// Walks towards the entry of `va` at level `target`, as far as there are tables.
     #[inline(always)]
-    pub(super) fn descend(&self, va: VirtAddr, target: usize) -> Place<M, PTE> {
+    pub(super) fn descend(&self, va: VirtAddr, target: usize) -> Place<M, PTE, H> {
         let mut table = self.root();
         let mut level = 0;
         let mut parent = None;
@@ -93,12 +102,13 @@ where
             if level == target || !leads_on::<M, PTE>(entry, level) {
                 return Place {
                     level,
+                    table,
                     slot,
                     entry,
                     parent,
                 };
             }
-            parent = Some(Parent { slot, entry });
+            parent = Some(Parent { table, slot, entry });
             table = Table::at(entry.paddr());
             level += 1;
         }
@@ -113,17 +123,19 @@ where
             base: 0,
             parent: None,
         };
-        while differs >> level_shift::<M>(home.level) == 0 {
-            // An entry that is covered whole, as a page is, can go, with all below it.
-            if span.bytes() == level_bytes::<M>(home.level) {
-                break;
-            }
+        // An entry that is covered whole, as a page is, can go, with all below it: the bit of its size
+        // ends the walk down, too.
+        while (differs | span.bytes()) >> level_shift::<M>(home.level) == 0 {
             let slot = home.table.slot(offset_index::<M>(span.start, home.level));
             let entry = slot.load();
             if !is_table::<M, PTE>(entry, home.level) {
                 break;
             }
-            home.parent = Some(Parent { slot, entry });
+            home.parent = Some(Parent {
+                table: home.table,
+                slot,
+                entry,
+            });
             home.table = Table::at(entry.paddr());
             home.base = Span::of_entry::<M>(span.start, home.level).start;
             home.level += 1;
@@ -133,7 +145,7 @@ where
 
     /// The leaf that covers `va`.
     #[inline]
-    pub(super) fn find(&self, va: VirtAddr) -> PagingResult<(Place<M, PTE>, PageSize)> {
+    pub(super) fn find(&self, va: VirtAddr) -> PagingResult<(Place<M, PTE, H>, PageSize)> {
         self.check_own(va)?;
         let place = self.descend(va, M::LEVELS - 1);
         match size_of_level::<M>(place.level) {
@@ -144,7 +156,7 @@ where
 
     /// The entry at `place`, on the way to `va`, came into use.
     #[inline(always)]
-    pub(super) fn count_one_more(&self, place: &Place<M, PTE>, va: VirtAddr) {
+    pub(super) fn count_one_more(&self, place: &Place<M, PTE, H>, va: VirtAddr) {
         if !PTE::COUNTS {
             return;
         }
@@ -157,7 +169,7 @@ where
 
     /// The entry at `place`, on the way to `va`, came out of use: unlinks the table if it was the
     /// last.
-    pub(super) fn count_one_less(&mut self, place: &Place<M, PTE>, va: VirtAddr) {
+    pub(super) fn count_one_less(&mut self, place: &Place<M, PTE, H>, va: VirtAddr) {
         if let Some(parent) = &place.parent
             && self.empties(parent, place.level, offset_of::<M>(va), 1)
         {
@@ -170,7 +182,7 @@ where
     /// unlinked; otherwise its count is right again.
     pub(super) fn empties(
         &self,
-        parent: &Parent<M, PTE>,
+        parent: &Parent<M, PTE, H>,
         level: usize,
         offset: usize,
         fewer: usize,

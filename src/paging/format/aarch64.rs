@@ -502,6 +502,15 @@ unsafe impl<S: Half, T: Maintenance, const PA_BITS: usize> PagingMetaData
         va.as_usize() >> Self::VA_MAX_BITS == S::BASE >> Self::VA_MAX_BITS
     }
 
+    /// What neither may have, in one word: three instructions instead of five.
+    #[inline(always)]
+    fn are_valid(va: VirtAddr, pa: PhysAddr) -> bool {
+        let upper = |va: usize| va.cast_signed() >> Self::VA_MAX_BITS;
+        let other_half = upper(va.as_usize()) ^ upper(S::BASE);
+        let too_high = pa.as_usize() >> Self::PA_MAX_BITS;
+        other_half.cast_unsigned() | too_high == 0
+    }
+
     #[inline(always)]
     fn vaddr_at(offset: usize) -> VirtAddr {
         VirtAddr::new(S::BASE | offset)

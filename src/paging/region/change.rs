@@ -173,7 +173,7 @@ where
             let offset = base + index * level_bytes::<M>(level);
             rest.start = index + 1;
             if is_table::<M, PTE>(entry, level) {
-                let part = part.clip(Span::of_entry::<M>(offset, level));
+                let part = part.clip(Span::from_start::<M>(offset, level));
                 self.rewrite(Table::at(entry.paddr()), level + 1, offset, part, step)?;
             } else if let Some(size) = size_of_level::<M>(level) {
                 let run = Leaf {
@@ -247,7 +247,7 @@ where
         let mut cleared = 0;
         while let Some((index, entry)) = table.next_used(rest.clone()) {
             let offset = base + index * level_bytes::<M>(level);
-            let entry_span = Span::of_entry::<M>(offset, level);
+            let entry_span = Span::from_start::<M>(offset, level);
             let mut count = 1;
             if !is_table::<M, PTE>(entry, level) {
                 count = self.clear_leaves(table, level, (index, rest.end), offset);
@@ -266,7 +266,7 @@ where
                 let child = Table::at(entry.paddr());
                 let fewer = self.clear(child, level + 1, offset, part.clip(entry_span));
                 let slot = table.slot(index);
-                if self.empties(&Parent { slot, entry }, level + 1, offset, fewer) {
+                if self.empties(&Parent { table, slot, entry }, level + 1, offset, fewer) {
                     slot.store(PTE::from_bits(0));
                     let (pa, va) = (entry.paddr(), M::vaddr_at(offset));
                     self.debt.owe_table(pa, va, entry_span.bytes());

@@ -200,7 +200,7 @@ where
         mapping: &Mapping,
     ) -> PagingResult<usize> {
         let start = base + index * level_bytes::<M>(level);
-        let part = part.clip(Span::of_entry::<M>(start, level));
+        let part = part.clip(Span::from_start::<M>(start, level));
         let entry = table.load(index);
         if entry.is_unused() {
             return Ok(new_tables::<M>(level + 1, start, part, mapping));
@@ -268,7 +268,7 @@ where
         let mut used = 0;
         let mut below = |index| {
             let start = base + index * level_bytes::<M>(level);
-            let part = part.clip(Span::of_entry::<M>(start, level));
+            let part = part.clip(Span::from_start::<M>(start, level));
             let entry = table.load(index);
             if entry.is_unused() {
                 let child = build::<M, PTE, H>(level + 1, start, part, mapping, reserve);
@@ -309,7 +309,7 @@ fn new_tables<M: PagingMetaData>(
     };
     let partial = rows.partial().map(|index| {
         let start = base + index * level_bytes::<M>(level);
-        let part = part.clip(Span::of_entry::<M>(start, level));
+        let part = part.clip(Span::from_start::<M>(start, level));
         new_tables::<M>(level + 1, start, part, mapping)
     });
     1 + whole + partial.sum::<usize>()
@@ -340,7 +340,7 @@ fn build<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     }
     let mut below = |index| {
         let start = base + index * level_bytes::<M>(level);
-        let part = part.clip(Span::of_entry::<M>(start, level));
+        let part = part.clip(Span::from_start::<M>(start, level));
         table.store(index, build(level + 1, start, part, mapping, reserve));
     };
     match mapping.leaf_size::<M>(level) {
