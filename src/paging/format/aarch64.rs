@@ -271,6 +271,9 @@ static RIGHTS_AND_TYPES: [u16; 256] = {
 const RIGHTS_IN_PLACE: u64 = 0xfc;
 const EXECUTE_NEVER_SHIFT: u32 = PXN.trailing_zeros();
 
+/// The bits of a leaf that say what EL1 and EL0 may do with it.
+const DECIDES_RIGHTS: u64 = VALID | AP_EL0 | AP_READ_ONLY | PXN | UXN;
+
 /// The flags that AF and nG, shifted by [`SCOPE_SHIFT`], become.
 const SCOPE: MappingFlags = MappingFlags::ACCESSED.union(MappingFlags::GLOBAL);
 const SCOPE_SHIFT: u32 =
@@ -360,8 +363,15 @@ unsafe impl GenericPTE for A64PTE {
     }
 
     fn odd_rights(self) -> Option<Rights> {
+        // Of what this format makes, nothing is odd, and whoever walks a tree asks for each leaf.
+        let flags = self.flags();
+        let is_ours =
+            lookup(flags, PageSize::Size4K).is_ok_and(|made| (made ^ self.0) & DECIDES_RIGHTS == 0);
+        if is_ours || !self.is_present() {
+            return None;
+        }
         let rights = self.rights();
-        (self.is_present() && rights != granted(self.flags())).then_some(rights)
+        (rights != granted(flags)).then_some(rights)
     }
 
     #[inline]
