@@ -205,7 +205,7 @@ pub(super) fn sleep_ns(duration_ns: u64) -> Result<(), TimerError> {
     sleep_unless(now_ns().saturating_add(duration_ns), || false)
 }
 
-/// The same, to a point in time, or until an interrupt after which `done` says so.
+/// Returns at `deadline_ns`, or at the first interrupt after which `done` is true; idle meanwhile, as [`sleep_ns`].
 ///
 /// # Errors
 /// [`TimerError::Full`].

@@ -66,7 +66,7 @@ pub(super) enum Due {
     Publication,
     /// Nothing but the page that [`Debt::owe_page`] names, in every address space.
     Page,
-    /// The same in that of the tree.
+    /// Nothing but the page that [`Debt::owe_page`] names, in the tree's own address space.
     PageOfSpace,
     /// What is to be invalidated, if there is anything.
     Invalidation,
@@ -397,7 +397,7 @@ where
         self.concern(va, bytes);
     }
 
-    /// The same for one of many, whose addresses [`Debt::concern`] gets in one.
+    /// One unlinked table of many: the caller hands the addresses of all to [`Debt::concern`] at once.
     #[inline(always)]
     pub(super) fn owe_table_of_many(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {
         self.state |= TABLES;

@@ -89,7 +89,7 @@ mutants! {
     CountForgotten,
     /// An entry is made while the one before it may still be cached.
     MadeBeforeSettled,
-    /// The same where everything is to be invalidated.
+    /// An entry is made before the invalidation of everything, which is pending, is done.
     MadeBeforeEverything,
     /// What another core has stored is invalidated before it is complete.
     NotAdopted,

@@ -282,7 +282,7 @@ fn largest(ram: &Ram, kernel: PhysRange) -> usize {
     Pieces::new(ram, || [kernel].into_iter()).largest()
 }
 
-/// The same in [`UNRESERVED`], which nothing else takes away.
+/// Bytes of the largest piece of RAM beside the kernel that lies in [`UNRESERVED`].
 #[inline(never)]
 fn largest_low(ram: &Ram, kernel: PhysRange) -> usize {
     let mut low = *ram;

@@ -31,7 +31,7 @@ const TICK: Duration = Duration::from_millis(5);
 #[derive(Default)]
 struct Record {
     output: Vec<u8>,
-    /// The same with its carriage returns, for a terminal.
+    /// The output with its carriage returns, for a terminal.
     raw: Vec<u8>,
     complaints: Vec<u8>,
     /// Set once nothing more can come: QEMU's status, or none if the time limit ended it.

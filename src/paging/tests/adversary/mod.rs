@@ -45,7 +45,7 @@ fn run<F: Format>(owner: &'static Owner, count: usize) -> Run {
     run_on(Watched::<F>::new(owner), owner, count)
 }
 
-/// The same on a tree whose tables are shared.
+/// Carries `count` operations out as [`run`] does, on a tree whose tables are shared.
 fn run_shared(owner: &'static Owner, count: usize) -> Run {
     run_on(beside::watched(owner, SEED), owner, count)
 }

@@ -108,7 +108,7 @@ pub(super) struct Memory {
     /// For words of tables that walks reach: the values before the last, oldest first, that a
     /// walker may still see.
     older: BTreeMap<Word, Vec<u64>>,
-    /// The same of stores by those who were the writer before.
+    /// Older values of words that earlier writers stored: this writer's barriers do not order them.
     inherited: BTreeMap<Word, Vec<u64>>,
     /// Tables with unordered words.
     unordered: Vec<usize>,

@@ -241,7 +241,7 @@ impl Machine {
         }
     }
 
-    /// The same machine with walkers that keep invalid entries, too.
+    /// Lets the walkers of this machine keep invalid entries, too.
     pub(super) fn caching_absence(mut self) -> Self {
         self.caches_absence = true;
         self

@@ -14,8 +14,7 @@ use super::memory::Place;
 pub(super) type Reader = (usize, BTreeSet<usize>);
 
 impl Machine {
-    /// The same machine, where other spaces translate `lent` by the same tables, and others walk
-    /// them.
+    /// Lets other spaces translate `lent` by this machine's tables, and others walk them.
     pub(in super::super) fn lending(mut self, lent: Range<usize>) -> Self {
         self.lent = lent.clone();
         self.tlb.lend(lent);

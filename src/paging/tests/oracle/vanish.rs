@@ -50,7 +50,7 @@ impl Machine {
         self.end_absence_of_leaves(new, va, level);
     }
 
-    /// The same for `new`, if it is a leaf, and the leaves behind it.
+    /// Makes absence stale for `new`, if it is a leaf, and otherwise for the leaves below it.
     fn end_absence_of_leaves(&mut self, new: Descriptor, va: usize, level: usize) {
         let Descriptor::Table(table) = new else {
             if let Some(leaf) = new.translation(va) {
