@@ -13,8 +13,9 @@ use std::io::{self, Cursor, Write};
 use fatfs::{
     Date, DateTime, FatType, FileSystem, FormatVolumeOptions, FsOptions, Time, TimeProvider,
 };
+use thiserror::Error;
 
-use crate::error::Error;
+use crate::failure::EndsVerb;
 
 const SECTOR: usize = 512;
 /// Partitions begin on a boundary of 1 MiB: no card's erase block is shared with the MBR.
@@ -44,16 +45,23 @@ pub(crate) struct CardFile {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// The card's file system could not be made: a name is not one that FAT can hold, or a file is too large for it.
+#[derive(Debug, Error)]
+#[error("cannot make the card's file system: {0}")]
+pub(crate) struct CardError(io::Error);
+
+impl EndsVerb for CardError {}
+
 /// The bytes of a card that holds `files`, as small as a power of two and FAT32 allow.
 ///
 /// # Errors
-/// [`Error::Card`] if a name is not one that FAT can hold.
-pub(crate) fn image(files: &[CardFile]) -> Result<Vec<u8>, Error> {
+/// [`CardError`] if a name is not one that FAT can hold.
+pub(crate) fn image(files: &[CardFile]) -> Result<Vec<u8>, CardError> {
     let content: usize = files.iter().map(|file| file.bytes.len()).sum();
     let mut card = vec![0; SMALLEST.max((2 * content).next_power_of_two())];
     write_mbr(&mut card);
     let partition = &mut card[PARTITION_START..];
-    fill(partition, files).map_err(Error::Card)?;
+    fill(partition, files).map_err(CardError)?;
     for sector in [0, BOOT_SECTOR_COPY] {
         put(
             partition,

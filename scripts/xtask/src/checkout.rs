@@ -1,9 +1,23 @@
 //! Where things are in the checkout, and how files get there: whole or not at all.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use thiserror::Error;
+
+use crate::failure::EndsVerb;
+
+/// A file that could not be read or written.
+#[derive(Debug, Error)]
+pub(crate) enum FileError {
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+}
+
+impl EndsVerb for FileError {}
 
 /// The top of the checkout that this tool was built in.
 pub(crate) fn root() -> &'static Path {
@@ -29,9 +43,9 @@ pub(crate) fn card() -> PathBuf {
 /// The whole file.
 ///
 /// # Errors
-/// [`Error::Read`] with the path.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::Read {
+/// [`FileError::Read`] with the path.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    fs::read(path).map_err(|source| FileError::Read {
         path: path.to_owned(),
         source,
     })
@@ -41,8 +55,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
 /// alone, so that its time still says when it last changed.
 ///
 /// # Errors
-/// [`Error::Write`] with the path.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+/// [`FileError::Write`] with the path.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
@@ -54,7 +68,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         .map_err(|source| {
             // Only tidying up: what matters is the error that is about to be reported.
             drop(fs::remove_file(&unfinished));
-            Error::Write {
+            FileError::Write {
                 path: path.to_owned(),
                 source,
             }

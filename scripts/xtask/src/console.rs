@@ -15,16 +15,28 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use lexopt::{Arg, Parser};
+use thiserror::Error;
 
-use crate::error::Error;
+use crate::failure::{EndsVerb, Failure};
 
 /// Ctrl-A.
 const ESCAPE: u8 = 1;
 /// How long what the kernel answers to the last byte of a file may take.
 const LAST_ANSWER: Duration = Duration::from_millis(500);
 
+/// Why nothing can be typed.
+#[derive(Debug, Error)]
+enum ConsoleError {
+    #[error("no `make debug` is running: there is no socket stilt-debug-*/console in {}", folder.display())]
+    NoConsole { folder: PathBuf },
+    #[error("the console at {}: {source}", socket.display())]
+    Socket { socket: PathBuf, source: io::Error },
+}
+
+impl EndsVerb for ConsoleError {}
+
 /// The verb.
-pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
+pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut socket = None;
     while let Some(arg) = args.next()? {
         match arg {
@@ -38,12 +50,12 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
     };
     let _terminal = Terminal::raw();
     eprint!("This is the kernel's console. Ctrl-A X ends it, and leaves the kernel running.\r\n");
-    connect(&socket).map_err(|source| Error::Console { socket, source })?;
+    connect(&socket).map_err(|source| ConsoleError::Socket { socket, source })?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The socket of the `debug` that began last.
-fn newest() -> Result<PathBuf, Error> {
+fn newest() -> Result<PathBuf, ConsoleError> {
     let folder = env::temp_dir();
     let runs = folder.read_dir().into_iter().flatten().flatten();
     let ours = runs.filter(|run| {
@@ -57,7 +69,7 @@ fn newest() -> Result<PathBuf, Error> {
         data.unwrap_or(SystemTime::UNIX_EPOCH)
     };
     let newest = sockets.filter(|socket| socket.exists()).max_by_key(began);
-    newest.ok_or(Error::NoConsole { folder })
+    newest.ok_or(ConsoleError::NoConsole { folder })
 }
 
 /// Carries bytes both ways until one side ends.

@@ -17,9 +17,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lexopt::{Arg, Parser};
+use thiserror::Error;
 
-use crate::checkout;
-use crate::error::Error;
+use crate::checkout::{self, FileError};
+use crate::failure::{EndsVerb, Failure};
+use crate::program::{RunError, cannot_run};
 use crate::qemu;
 
 /// How long QEMU may take to open its sockets.
@@ -29,8 +31,29 @@ const OPEN_AT_ONCE: &str = ",server=on,wait=off";
 /// The same, and the output is copied to this terminal.
 const CONSOLE_OPTIONS: &str = ",server=on,wait=off,logfile=/dev/stdout,logappend=on";
 
+/// Why GDB is not attached.
+#[derive(Debug, Error)]
+enum DebugError {
+    #[error(
+        "no GDB that knows AArch64: `make doctor` shows what installs one, or name one with GDB=..."
+    )]
+    NoGdb,
+    #[error("cannot take over Ctrl-C for GDB: {0}")]
+    Signals(#[from] ctrlc::Error),
+    #[error(transparent)]
+    Folder(#[from] FileError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("QEMU ended before GDB could attach ({status})")]
+    QemuEnded { status: ExitStatus },
+    #[error("QEMU did not open {} in {seconds} seconds", socket.display())]
+    QemuSilent { socket: PathBuf, seconds: u64 },
+}
+
+impl EndsVerb for DebugError {}
+
 /// The verb. Ends with GDB's exit code, and never leaves a QEMU behind.
-pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
+pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut program = qemu::default_program();
     let mut elf = None;
     let mut script = None;
@@ -46,7 +69,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
     let gdb = find_gdb()?;
     let kernel = qemu::kernel_to_boot(elf)?;
     // GDB handles these itself; this process only has to outlive it.
-    ctrlc::set_handler(|| {})?;
+    ctrlc::set_handler(|| {}).map_err(DebugError::Signals)?;
     let machine = Machine::start(&program, &kernel.image)?;
     if script.is_none() {
         eprintln!("The console's output appears here. To type into it, from another terminal:");
@@ -66,15 +89,12 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
 }
 
 /// The list of candidates is with those of the other tools, in `scripts/tools.sh`.
-fn find_gdb() -> Result<PathBuf, Error> {
+fn find_gdb() -> Result<PathBuf, DebugError> {
     let script = checkout::root().join("scripts/find-tool.sh");
     let found = Command::new(&script).arg("gdb").output();
-    let found = found.map_err(|source| Error::Run {
-        program: script,
-        source,
-    })?;
+    let found = found.map_err(cannot_run(script))?;
     if !found.status.success() {
-        return Err(Error::NoGdb);
+        return Err(DebugError::NoGdb);
     }
     Ok(PathBuf::from(
         String::from_utf8_lossy(&found.stdout).trim_end(),
@@ -86,7 +106,7 @@ fn attach(
     symbols: &Path,
     machine: &Machine,
     script: Option<&Path>,
-) -> Result<ExitStatus, Error> {
+) -> Result<ExitStatus, RunError> {
     let mut command = Command::new(gdb);
     command.arg("-q");
     if script.is_some() {
@@ -104,10 +124,7 @@ fn attach(
     if let Some(script) = script {
         command.arg("-x").arg(script);
     }
-    command.status().map_err(|source| Error::Run {
-        program: gdb.to_owned(),
-        source,
-    })
+    command.status().map_err(cannot_run(gdb))
 }
 
 /// A line for GDB or QEMU with a path in it, which need not be UTF-8. GDB wants quotes around a file that may
@@ -126,11 +143,11 @@ struct Machine {
 }
 
 impl Machine {
-    fn start(program: &OsString, kernel: &Path) -> Result<Self, Error> {
+    fn start(program: &OsString, kernel: &Path) -> Result<Self, DebugError> {
         let folder = env::temp_dir().join(format!("stilt-debug-{}", std::process::id()));
         // Others on this machine must not be able to attach.
         let made = DirBuilder::new().mode(0o700).create(&folder);
-        made.map_err(|source| Error::Write {
+        made.map_err(|source| FileError::Write {
             path: folder.clone(),
             source,
         })?;
@@ -148,10 +165,7 @@ impl Machine {
         let child = command.stdin(Stdio::null()).process_group(0).spawn();
         let child = child.map_err(|source| {
             drop(fs::remove_dir_all(&folder));
-            Error::Run {
-                program: program.into(),
-                source,
-            }
+            cannot_run(program)(source)
         })?;
         let mut machine = Self { folder, child };
         machine.wait_until_open()?;
@@ -166,14 +180,14 @@ impl Machine {
         self.folder.join("console")
     }
 
-    fn wait_until_open(&mut self) -> Result<(), Error> {
+    fn wait_until_open(&mut self) -> Result<(), DebugError> {
         let start = Instant::now();
         while !self.gdb_socket().exists() {
             if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(Error::QemuEnded { status });
+                return Err(DebugError::QemuEnded { status });
             }
             if start.elapsed() > Duration::from_secs(START_SECONDS) {
-                return Err(Error::QemuSilent {
+                return Err(DebugError::QemuSilent {
                     socket: self.gdb_socket(),
                     seconds: START_SECONDS,
                 });

@@ -3,9 +3,11 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use thiserror::Error;
+
 use crate::card::CardFile;
-use crate::checkout;
-use crate::error::Error;
+use crate::checkout::{self, FileError};
+use crate::failure::EndsVerb;
 
 /// Without these the board does not start.
 pub(crate) const REQUIRED: &[&str] = &["bootcode.bin", "start.elf", "fixup.dat"];
@@ -13,6 +15,17 @@ pub(crate) const REQUIRED: &[&str] = &["bootcode.bin", "start.elf", "fixup.dat"]
 const OPTIONAL: &[&str] = &["bcm2710-rpi-3-b.dtb", "bcm2710-rpi-3-b-plus.dtb"];
 /// Where Debian's package `raspi-firmware` puts it.
 const DEBIAN: &str = "/usr/lib/raspi-firmware";
+
+/// Why the firmware's files cannot be had.
+#[derive(Debug, Error)]
+pub(crate) enum FirmwareError {
+    #[error("{} is not there, but all of the firmware's files must be in FIRMWARE's folder: {}", missing.display(), REQUIRED.join(", "))]
+    Missing { missing: PathBuf },
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl EndsVerb for FirmwareError {}
 
 /// The folder with the firmware: `FIRMWARE`, or else Debian's if it has the files, or else none.
 pub(crate) fn folder() -> Option<PathBuf> {
@@ -30,7 +43,7 @@ pub(crate) fn folder() -> Option<PathBuf> {
 ///
 /// # Errors
 /// Those of [`files`].
-pub(crate) fn check() -> Result<(), Error> {
+pub(crate) fn check() -> Result<(), FirmwareError> {
     match folder() {
         Some(folder) => files(&folder).map(drop),
         None => Ok(()),
@@ -40,8 +53,8 @@ pub(crate) fn check() -> Result<(), Error> {
 /// The firmware's files in `folder`: all the required ones, and the optional ones that exist.
 ///
 /// # Errors
-/// [`Error::Firmware`] if a required file is missing, [`Error::Read`] if one cannot be read.
-pub(crate) fn files(folder: &Path) -> Result<Vec<CardFile>, Error> {
+/// [`FirmwareError::Missing`] if a required file is missing, [`FirmwareError::File`] if one cannot be read.
+pub(crate) fn files(folder: &Path) -> Result<Vec<CardFile>, FirmwareError> {
     let mut files = Vec::new();
     for name in REQUIRED.iter().chain(OPTIONAL) {
         let path = folder.join(name);
@@ -51,10 +64,7 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<CardFile>, Error> {
                 bytes: checkout::read(&path)?,
             });
         } else if REQUIRED.contains(name) {
-            return Err(Error::Firmware {
-                missing: path,
-                all: REQUIRED,
-            });
+            return Err(FirmwareError::Missing { missing: path });
         }
     }
     Ok(files)

@@ -2,16 +2,19 @@
 //! with `DEBUG=1` a debug build, as `kernel8-debug.img` and `kernel8-debug.elf`.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 
 use lexopt::{Arg, Parser, ValueExt};
+use thiserror::Error;
 
-use crate::checkout;
-use crate::error::Error;
-use crate::flat;
-use crate::names::{self, Summary};
+use crate::checkout::{self, FileError};
+use crate::failure::{EndsVerb, Failure, WRONG_CALL};
+use crate::flat::{self, ImageError};
+use crate::names::{self, NamesError, Summary};
 use crate::noise;
+use crate::program::{RunError, cannot_run};
 
 const TARGET: &str = "aarch64-unknown-none-softfloat";
 /// The profile of the image that people get, and the one whose size is limited.
@@ -19,6 +22,32 @@ const RELEASE: &str = "release";
 
 /// What `DEBUG=1` builds: cargo's name for the profile with debug assertions.
 const DEBUG: &str = "dev";
+
+/// Why there is no image.
+#[derive(Debug, Error)]
+pub(crate) enum BuildError {
+    #[error("DEBUG={}: expected 1 for a debug build, or nothing", value.display())]
+    DebugValue { value: OsString },
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("the kernel's build failed ({status})")]
+    Compile { status: ExitStatus },
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{}: {source}", path.display())]
+    Image { path: PathBuf, source: ImageError },
+    #[error("{}: {source}", path.display())]
+    Names { path: PathBuf, source: NamesError },
+}
+
+impl EndsVerb for BuildError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::DebugValue { .. } => WRONG_CALL,
+            _ => 1,
+        }
+    }
+}
 
 /// The files of a build.
 pub(crate) struct Files {
@@ -29,7 +58,7 @@ pub(crate) struct Files {
 }
 
 /// The verb.
-pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
+pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut profile = wanted_profile()?.to_owned();
     while let Some(arg) = args.next()? {
         match arg {
@@ -45,7 +74,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
 ///
 /// # Errors
 /// That of the build, or what is wrong with its result.
-pub(crate) fn build_release() -> Result<(), Error> {
+pub(crate) fn build_release() -> Result<(), BuildError> {
     build(RELEASE).map(drop)
 }
 
@@ -53,18 +82,18 @@ pub(crate) fn build_release() -> Result<(), Error> {
 ///
 /// # Errors
 /// Those of [`build_release`], and a `DEBUG` that is neither 0 nor 1.
-pub(crate) fn build_wanted() -> Result<Files, Error> {
+pub(crate) fn build_wanted() -> Result<Files, BuildError> {
     let profile = wanted_profile()?;
     build(profile)?;
     Ok(files(profile))
 }
 
-fn wanted_profile() -> Result<&'static str, Error> {
+fn wanted_profile() -> Result<&'static str, BuildError> {
     let value = env::var_os("DEBUG").unwrap_or_default();
     match value.to_str() {
         Some("" | "0") => Ok(RELEASE),
         Some("1") => Ok(DEBUG),
-        _ => Err(Error::DebugValue { value }),
+        _ => Err(BuildError::DebugValue { value }),
     }
 }
 
@@ -83,14 +112,15 @@ fn files(profile: &str) -> Files {
     }
 }
 
-fn build(profile: &str) -> Result<Summary, Error> {
+fn build(profile: &str) -> Result<Summary, BuildError> {
     let elf = compile(profile)?;
     let mut bytes = checkout::read(&elf)?;
-    let summary = names::fill(&mut bytes, checkout::root()).map_err(|source| Error::Names {
-        path: elf.clone(),
-        source,
-    })?;
-    let wrong = |source| Error::Image {
+    let summary =
+        names::fill(&mut bytes, checkout::root()).map_err(|source| BuildError::Names {
+            path: elf.clone(),
+            source,
+        })?;
+    let wrong = |source| BuildError::Image {
         path: elf.clone(),
         source,
     };
@@ -106,19 +136,16 @@ fn build(profile: &str) -> Result<Summary, Error> {
 }
 
 /// Runs cargo with the kernel's toolchain; the ELF file that it leaves.
-fn compile(profile: &str) -> Result<PathBuf, Error> {
+fn compile(profile: &str) -> Result<PathBuf, BuildError> {
     let script = checkout::root().join("scripts/kcargo.sh");
     let target_dir = kernel_target_dir();
     let mut command = Command::new(&script);
     command.args(["build", "--package", "stilt", "--bin", "kernel8"]);
     command.args(["--profile", profile]);
     command.env("KERNEL_TARGET_DIR", &target_dir);
-    let status = noise::run_without(&mut command).map_err(|source| Error::Run {
-        program: script,
-        source,
-    })?;
+    let status = noise::run_without(&mut command).map_err(cannot_run(script))?;
     if !status.success() {
-        return Err(Error::Build { status });
+        return Err(BuildError::Compile { status });
     }
     // Cargo's one exception: the profile `dev` goes to a folder of another name.
     let folder = if profile == DEBUG { "debug" } else { profile };

@@ -11,7 +11,7 @@ mod check;
 mod checkout;
 mod console;
 mod debug;
-mod error;
+mod failure;
 mod firmware;
 mod flash;
 mod flat;
@@ -20,13 +20,16 @@ mod mmu;
 mod names;
 mod noise;
 mod peers;
+mod program;
 mod qemu;
 mod sdcard;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use error::Error;
+use failure::{EndsVerb, Failure, WRONG_CALL};
 use lexopt::{Arg, Parser};
+use thiserror::Error;
 
 const USAGE: &str = "\
 usage: cargo xtask VERB [OPTION...]
@@ -47,6 +50,19 @@ usage: cargo xtask VERB [OPTION...]
   flash  DEVICE [--yes]                    write sdcard.img to a removable disk
 ";
 
+/// A verb that is none.
+#[derive(Debug, Error)]
+#[error("there is no verb {verb:?}: `cargo xtask --help` lists them")]
+struct UnknownVerb {
+    verb: OsString,
+}
+
+impl EndsVerb for UnknownVerb {
+    fn exit_code(&self) -> u8 {
+        WRONG_CALL
+    }
+}
+
 fn main() -> ExitCode {
     match dispatch(Parser::from_env()) {
         Ok(code) => code,
@@ -58,7 +74,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs the verb that the first argument names with the arguments that follow it.
-fn dispatch(mut args: Parser) -> Result<ExitCode, Error> {
+fn dispatch(mut args: Parser) -> Result<ExitCode, Failure> {
     let verb = match args.next()? {
         Some(Arg::Value(verb)) => verb,
         Some(Arg::Long("help") | Arg::Short('h')) | None => {
@@ -69,10 +85,7 @@ fn dispatch(mut args: Parser) -> Result<ExitCode, Error> {
     };
     match verb.to_str() {
         Some("bench") => bench::run(args),
-        Some("check") => {
-            check::run(args)?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Some("check") => check::run(args),
         Some("console") => console::run(args),
         Some("debug") => debug::run(args),
         Some("flash") => flash::run(args),
@@ -81,6 +94,6 @@ fn dispatch(mut args: Parser) -> Result<ExitCode, Error> {
         Some("peers") => peers::run(args),
         Some("qemu") => qemu::run(args),
         Some("sdcard") => sdcard::run(args),
-        _ => Err(Error::UnknownVerb { verb }),
+        _ => Err(UnknownVerb { verb }.into()),
     }
 }

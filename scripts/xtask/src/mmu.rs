@@ -6,15 +6,17 @@
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lexopt::{Arg, Parser, ValueExt};
+use thiserror::Error;
 
 use crate::checkout;
-use crate::error::Error;
+use crate::failure::{EndsVerb, Failure, WRONG_CALL};
 use crate::image;
+use crate::program::{RunError, cannot_run};
 use crate::qemu;
 
 /// A run takes two seconds; a machine with much else to do gets this much.
@@ -23,6 +25,29 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(20);
 /// How the last line of a run without a mistake ends.
 const ALL_RIGHT: &str = ", all right";
+
+/// Why the programs were not run.
+#[derive(Debug, Error)]
+enum MmuError {
+    #[error("there is no machine {name:?} in tests/mmu")]
+    UnknownMachine { name: String },
+    #[error("the build of mmu-{name} failed ({status})")]
+    Build {
+        name: &'static str,
+        status: ExitStatus,
+    },
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl EndsVerb for MmuError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::UnknownMachine { .. } => WRONG_CALL,
+            Self::Build { .. } | Self::Run(_) => 1,
+        }
+    }
+}
 
 /// One architecture.
 struct Machine {
@@ -79,7 +104,7 @@ enum Task {
 }
 
 /// The verb. Names of machines select them; otherwise all have their turn.
-pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
+pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut task = Task::Run;
     let mut names = Vec::new();
     while let Some(arg) = args.next()? {
@@ -90,7 +115,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
         }
     }
     if let Some(name) = names.iter().find(|name| machine(name).is_none()) {
-        return Err(Error::UnknownMachine { name: name.clone() });
+        return Err(MmuError::UnknownMachine { name: name.clone() }.into());
     }
     let mut wrong = false;
     for machine in MACHINES {
@@ -126,7 +151,7 @@ impl Machine {
     }
 
     /// Clippy on the maintenance backend, the scenario and the program.
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self) -> Result<(), MmuError> {
         let package = self.package();
         for part in [
             &["--package", "stilt", "--lib", "--no-default-features"][..],
@@ -138,7 +163,7 @@ impl Machine {
     }
 
     /// Whether everything was as it had to be: one line if so, else all that the program printed.
-    fn build_and_run(&self) -> Result<bool, Error> {
+    fn build_and_run(&self) -> Result<bool, Failure> {
         qemu::check_program(&self.program())?;
         self.cargo("build", &["--release", "--package", &self.package()])?;
         let elf = image::kernel_target_dir()
@@ -157,7 +182,7 @@ impl Machine {
         Ok(false)
     }
 
-    fn cargo(&self, verb: &str, arguments: &[&str]) -> Result<(), Error> {
+    fn cargo(&self, verb: &str, arguments: &[&str]) -> Result<(), MmuError> {
         let script = checkout::root().join("scripts/kcargo.sh");
         let status = Command::new(&script)
             .arg(verb)
@@ -165,33 +190,26 @@ impl Machine {
             .env("KERNEL_TARGET", self.target)
             .env("KERNEL_TARGET_DIR", image::kernel_target_dir())
             .status()
-            .map_err(|source| Error::Run {
-                program: script,
-                source,
-            })?;
+            .map_err(cannot_run(script))?;
         if status.success() {
             return Ok(());
         }
-        Err(Error::MmuBuild {
+        Err(MmuError::Build {
             name: self.name,
             status,
         })
     }
 
     /// Runs the program until it ends or the time is up.
-    fn emulate(&self, elf: &PathBuf) -> Result<End, Error> {
-        let failed = |source| Error::Run {
-            program: self.program().into(),
-            source,
-        };
+    fn emulate(&self, elf: &PathBuf) -> Result<End, RunError> {
         let mut command = Command::new(self.program());
         command.args(self.arguments.split(' '));
         command.arg("-kernel").arg(elf);
         command.args(["-display", "none", "-monitor", "none", "-no-reboot"]);
         command.args(["-serial", "stdio"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(failed)?;
-        wait(&mut child).map_err(failed)
+        let mut child = command.spawn().map_err(cannot_run(self.program()))?;
+        wait(&mut child).map_err(cannot_run(self.program()))
     }
 }
 

@@ -9,12 +9,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use lexopt::{Arg, Parser};
+use thiserror::Error;
 
-use crate::error::Error;
-use crate::image::{self, Files};
+use crate::failure::{EndsVerb, Failure};
+use crate::image::{self, BuildError, Files};
+use crate::program::cannot_run;
+
+/// There is no such emulator.
+#[derive(Debug, Error)]
+#[error("{}: no such program; `make setup` installs one, QEMU=/path names another", program.display())]
+pub(crate) struct NoProgram {
+    program: OsString,
+}
+
+impl EndsVerb for NoProgram {}
 
 /// The verb. Becomes QEMU, so that its exit code is that of the kernel: 0 after `halt`, another after a panic.
-pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
+pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut program = default_program();
     let mut elf = None;
     let mut more = Vec::new();
@@ -31,10 +42,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
     eprintln!("Booting {} in QEMU. Ctrl-A X quits.", kernel.display());
     let mut command = machine(&program, &kernel);
     command.args(["-serial", "mon:stdio"]).args(more);
-    Err(Error::Run {
-        program: program.into(),
-        source: command.exec(),
-    })
+    Err(cannot_run(program)(command.exec()).into())
 }
 
 /// `QEMU` from the environment, else the one on the PATH.
@@ -47,8 +55,8 @@ pub(crate) fn default_program() -> OsString {
 /// Whether an emulator is there: told before anything is built for it.
 ///
 /// # Errors
-/// [`Error::NoProgram`].
-pub(crate) fn check_program(program: &OsStr) -> Result<(), Error> {
+/// [`NoProgram`].
+pub(crate) fn check_program(program: &OsStr) -> Result<(), NoProgram> {
     let folders = env::var_os("PATH").unwrap_or_default();
     let is_there = match program.as_encoded_bytes().contains(&b'/') {
         true => is_program(Path::new(program)),
@@ -56,7 +64,7 @@ pub(crate) fn check_program(program: &OsStr) -> Result<(), Error> {
     };
     match is_there {
         true => Ok(()),
-        false => Err(Error::NoProgram {
+        false => Err(NoProgram {
             program: program.to_owned(),
         }),
     }
@@ -71,7 +79,7 @@ fn is_program(path: &Path) -> bool {
 ///
 /// # Errors
 /// Those of the build.
-pub(crate) fn kernel_to_boot(elf: Option<PathBuf>) -> Result<Files, Error> {
+pub(crate) fn kernel_to_boot(elf: Option<PathBuf>) -> Result<Files, BuildError> {
     match elf {
         Some(elf) => Ok(Files {
             image: elf.clone(),

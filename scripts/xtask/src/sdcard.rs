@@ -7,8 +7,8 @@ use lexopt::Parser;
 
 use crate::card::{self, CardFile};
 use crate::checkout;
-use crate::error::Error;
-use crate::firmware;
+use crate::failure::Failure;
+use crate::firmware::{self, FirmwareError};
 use crate::image;
 
 /// What the board's firmware reads first. Options: "config.txt" in the Raspberry Pi documentation.
@@ -28,7 +28,7 @@ dtoverlay=disable-bt
 ";
 
 /// The verb.
-pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
+pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     if let Some(arg) = args.next()? {
         return Err(arg.unexpected().into());
     }
@@ -41,8 +41,8 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
 /// Makes `sdcard.img` from `kernel8.img` and says what is on it. The same input gives the same bytes.
 ///
 /// # Errors
-/// Those of the files read and written, and [`Error::Firmware`].
-pub(crate) fn make() -> Result<(), Error> {
+/// Those of the files read and written, and [`FirmwareError::Missing`].
+pub(crate) fn make() -> Result<(), Failure> {
     let folder = firmware::folder();
     let files = contents(&checkout::image(), folder.as_deref())?;
     checkout::write(&checkout::card(), &card::image(&files)?)?;
@@ -57,7 +57,7 @@ pub(crate) fn make() -> Result<(), Error> {
     Ok(())
 }
 
-fn contents(kernel: &Path, firmware: Option<&Path>) -> Result<Vec<CardFile>, Error> {
+fn contents(kernel: &Path, firmware: Option<&Path>) -> Result<Vec<CardFile>, FirmwareError> {
     let mut files = match firmware {
         Some(folder) => firmware::files(folder)?,
         None => Vec::new(),

@@ -14,20 +14,20 @@ mod sources;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use lexopt::{Arg, Parser};
 use thiserror::Error;
 
 use crate::checkout;
+use crate::failure::{EndsVerb, Failure};
 use image::{ElfError, Policy835769};
 use report::Report;
 use sources::SourceError;
 
 /// Why the checks did not pass.
 #[derive(Debug, Error)]
-pub(crate) enum CheckError {
-    #[error("{0}")]
-    Arguments(#[from] lexopt::Error),
+enum CheckError {
     #[error("{0}")]
     Sources(#[from] SourceError),
     #[error("cannot read {}: {source}; `make image` builds it", path.display())]
@@ -37,6 +37,8 @@ pub(crate) enum CheckError {
     #[error("{count} violations of the rules above")]
     Violations { count: usize },
 }
+
+impl EndsVerb for CheckError {}
 
 /// What to check.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,12 +57,17 @@ struct Options {
 /// # Errors
 ///
 /// When a rule is broken, something cannot be read, or an option is unknown.
-pub(crate) fn run(args: Parser) -> Result<(), CheckError> {
+pub(crate) fn run(args: Parser) -> Result<ExitCode, Failure> {
+    check(options(args)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(options: Options) -> Result<(), CheckError> {
     let Options {
         root,
         elf: path,
         policy,
-    } = options(args)?;
+    } = options;
     let mut count = print(&sources::check(&root)?);
     match fs::read(&path) {
         Ok(file) => match image::check(&file, policy) {
@@ -107,7 +114,7 @@ mod tests {
 
     use lexopt::Parser;
 
-    use super::{CheckError, Policy835769, options, run};
+    use super::{CheckError, Policy835769, check, options};
 
     fn parser(args: &[&str]) -> Parser {
         Parser::from_args(args)
@@ -130,10 +137,11 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(root.path().join("src")).expect("its own folder");
         let path = root.path().to_str().expect("plain text");
-        let error = run(parser(&["--root", path])).expect_err("there is no image");
+        let checked = || check(options(parser(&["--root", path])).expect("known options"));
+        let error = checked().expect_err("there is no image");
         assert!(matches!(error, CheckError::Read { .. }), "{error}");
         fs::write(root.path().join("kernel8.elf"), "nothing").expect("its own file");
-        let error = run(parser(&["--root", path])).expect_err("it is no ELF file");
+        let error = checked().expect_err("it is no ELF file");
         assert!(matches!(error, CheckError::Image { .. }), "{error}");
     }
 }

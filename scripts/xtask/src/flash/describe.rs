@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Dev, major, minor};
 
 use super::disk::{Disk, Medium, Node, Part};
-use crate::error::Error;
+use crate::checkout::FileError;
 
 /// /sys counts in these, whatever the disk's own sectors are.
 const SECTOR: u64 = 512;
@@ -18,9 +18,9 @@ const SECTOR: u64 = 512;
 /// What is at `device`.
 ///
 /// # Errors
-/// [`Error::Read`] if there is nothing at that path, or if /sys or /proc cannot be read.
-pub(super) fn describe(device: &Path) -> Result<Disk, Error> {
-    let error = |source| Error::Read {
+/// [`FileError::Read`] if there is nothing at that path, or if /sys or /proc cannot be read.
+pub(super) fn describe(device: &Path) -> Result<Disk, FileError> {
+    let error = |source| FileError::Read {
         path: device.to_owned(),
         source,
     };
@@ -51,8 +51,8 @@ pub(super) fn number_of(metadata: &Metadata) -> (u32, u32) {
     (major(device), minor(device))
 }
 
-fn read(path: &str) -> Result<String, Error> {
-    fs::read_to_string(path).map_err(|source| Error::Read {
+fn read(path: &str) -> Result<String, FileError> {
+    fs::read_to_string(path).map_err(|source| FileError::Read {
         path: path.into(),
         source,
     })

@@ -8,7 +8,7 @@ use super::disk::{Disk, Medium, Node};
 
 /// Why a device is left alone.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(super) enum Refusal {
     #[error("this is a symbolic link; if you mean {}, name that", to.display())]
     Symlink { to: PathBuf },
     #[error("this is not a disk (no block device)")]

@@ -4,6 +4,7 @@
 
 mod describe;
 mod disk;
+mod error;
 mod judge;
 mod write;
 
@@ -13,11 +14,11 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, Parser};
 
-use crate::checkout;
-use crate::error::Error;
+use crate::checkout::{self, FileError};
+use crate::failure::Failure;
 use crate::{firmware, image, sdcard};
 use disk::Disk;
-pub(crate) use judge::Refusal;
+use error::FlashError;
 
 /// Whether somebody has to confirm.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,7 @@ enum Consent {
 }
 
 /// The verb.
-pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
+pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut device = None;
     let mut consent = Consent::Ask;
     while let Some(arg) = args.next()? {
@@ -39,7 +40,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
     }
     let device = device
         .filter(|path| !path.as_os_str().is_empty())
-        .ok_or(Error::NoDevice)?;
+        .ok_or(FlashError::NoDevice)?;
     firmware::check()?;
     if cfg!(target_os = "macos") {
         image::build_release()?;
@@ -51,15 +52,15 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn flash(device: &Path, consent: Consent) -> Result<(), Error> {
-    let refused = |reason| Error::Refused {
+fn flash(device: &Path, consent: Consent) -> Result<(), Failure> {
+    let refused = |reason| FlashError::Refused {
         device: device.to_owned(),
         reason,
     };
     let disk = describe::describe(device)?;
     judge::judge(&disk, 0).map_err(refused)?;
     if consent == Consent::Ask && !io::stdin().is_terminal() {
-        return Err(Error::NobodyToAsk);
+        return Err(FlashError::NobodyToAsk.into());
     }
     image::build_release()?;
     sdcard::make()?;
@@ -75,7 +76,7 @@ fn flash(device: &Path, consent: Consent) -> Result<(), Error> {
 }
 
 /// Has the device's name typed: what one types one has read.
-fn confirm(disk: &Disk) -> Result<(), Error> {
+fn confirm(disk: &Disk) -> Result<(), FlashError> {
     let expected = disk.name.clone();
     print!("Type {expected} to go on: ");
     let mut typed = String::new();
@@ -83,7 +84,7 @@ fn confirm(disk: &Disk) -> Result<(), Error> {
     io::stdout()
         .flush()
         .and_then(|()| io::stdin().lock().read_line(&mut typed))
-        .map_err(|source| Error::Read {
+        .map_err(|source| FileError::Read {
             path: stdin.to_owned(),
             source,
         })?;
@@ -91,7 +92,7 @@ fn confirm(disk: &Disk) -> Result<(), Error> {
     if typed == expected {
         Ok(())
     } else {
-        Err(Error::NotConfirmed { typed, expected })
+        Err(FlashError::NotConfirmed { typed, expected })
     }
 }
 

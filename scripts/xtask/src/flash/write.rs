@@ -8,7 +8,8 @@ use rustix::fs::{Mode, OFlags, open};
 
 use super::describe::number_of;
 use super::disk::Disk;
-use crate::error::Error;
+use super::error::FlashError;
+use crate::checkout::FileError;
 
 /// How much is written or read at once, in bytes.
 const CHUNK: usize = 1024 * 1024;
@@ -16,32 +17,32 @@ const CHUNK: usize = 1024 * 1024;
 /// Overwrites the beginning of `device` with `bytes`.
 ///
 /// # Errors
-/// [`Error::DeviceChanged`] if it is not `disk` any more; [`Error::ReadBack`] if it does not hold what was
-/// written; [`Error::Write`] and [`Error::Read`].
-pub(super) fn write(device: &Path, disk: &Disk, bytes: &[u8]) -> Result<(), Error> {
+/// [`FlashError::DeviceChanged`] if it is not `disk` any more; [`FlashError::ReadBack`] if it does not hold what was
+/// written; [`FlashError::File`].
+pub(super) fn write(device: &Path, disk: &Disk, bytes: &[u8]) -> Result<(), FlashError> {
     // On a block device O_EXCL fails while anybody has mounted it or holds it otherwise.
     let opened = open(
         device,
         OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC,
         Mode::empty(),
     );
-    let write_error = |source| Error::Write {
+    let write_error = |source| FileError::Write {
         path: device.to_owned(),
         source,
     };
     let mut file = File::from(opened.map_err(|errno| write_error(errno.into()))?);
     if number_of(&file.metadata().map_err(write_error)?) != disk.number {
-        return Err(Error::DeviceChanged {
+        return Err(FlashError::DeviceChanged {
             device: device.to_owned(),
         });
     }
     write_all(&mut file, bytes).map_err(write_error)?;
-    let read_error = |source| Error::Read {
+    let read_error = |source| FileError::Read {
         path: device.to_owned(),
         source,
     };
     match first_difference(&mut file, bytes).map_err(read_error)? {
-        Some(offset) => Err(Error::ReadBack {
+        Some(offset) => Err(FlashError::ReadBack {
             device: device.to_owned(),
             offset,
         }),

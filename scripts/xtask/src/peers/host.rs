@@ -7,10 +7,11 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use super::error::PeersError;
+use super::programs::{build, output, target_dir};
 use super::rows::Figures;
-use super::{PeersError, WORKLOADS, Workload, digits, output, target_dir};
-use crate::checkout;
-use crate::error::Error;
+use super::workloads::{WORKLOADS, Workload, digits};
+use crate::checkout::{self, FileError};
 
 /// A run takes seconds, one under callgrind a minute or two.
 const TIME_LIMIT: Duration = Duration::from_secs(900);
@@ -28,14 +29,14 @@ const SUBJECTS: [&str; 7] = [
 ];
 
 /// Builds, runs, prints.
-pub(super) fn run() -> Result<ExitCode, Error> {
+pub(super) fn run() -> Result<ExitCode, PeersError> {
     if std::env::consts::ARCH != "x86_64" {
-        return Err(PeersError::OtherHost.into());
+        return Err(PeersError::OtherHost);
     }
     let mut command = Command::new(checkout::root().join("scripts/cargo.sh"));
     command.args(["build", "--bin", "host", "--features", "host"]);
     command.env("CARGO_TARGET_DIR", target_dir());
-    super::build(&mut command)?;
+    build(&mut command)?;
     let program = target_dir().join("release/host");
 
     let times = Figures::read(&output(&mut Command::new(&program), TIME_LIMIT)?)?;
@@ -88,18 +89,16 @@ fn print(title: &str, figure: impl Fn(&str, &str) -> Option<f64>) {
 
 /// The program's figures with callgrind's counts in place of times: it writes a dump after each measurement, and
 /// numbers them from 1.
-fn count(program: &Path) -> Result<Figures, Error> {
+fn count(program: &Path) -> Result<Figures, PeersError> {
     let folder = target_dir().join("callgrind");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(|source| Error::Write {
-            path: folder.clone(),
-            source,
-        })?;
-    }
-    fs::create_dir_all(&folder).map_err(|source| Error::Write {
+    let unwritable = |source| FileError::Write {
         path: folder.clone(),
         source,
-    })?;
+    };
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(unwritable)?;
+    }
+    fs::create_dir_all(&folder).map_err(unwritable)?;
     let dump = folder.join("dump");
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--quiet", "--collect-atstart=no"]);

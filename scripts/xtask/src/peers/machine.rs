@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use super::error::PeersError;
+use super::programs::{build, output, target_dir};
 use super::rows::{Figures, Issued};
-use super::{Maintenance, WORKLOADS, Workload, digits, output, target_dir};
+use super::workloads::{Maintenance, WORKLOADS, Workload, digits};
 use crate::checkout;
-use crate::error::Error;
 use crate::qemu;
 
 /// A run takes half a minute; a machine with much else to do gets this much.
@@ -26,12 +27,12 @@ const REFERENCE: &str = "ptm";
 const SUBJECTS: [&str; 5] = [OURS, GROUPED, REFERENCE, "a64p", "floor"];
 
 /// Builds, runs, prints. Fails if an ask is missed.
-pub(super) fn run(qemu: &OsString) -> Result<ExitCode, Error> {
+pub(super) fn run(qemu: &OsString) -> Result<ExitCode, PeersError> {
     let mut command = Command::new(checkout::root().join("scripts/kcargo.sh"));
     command.args(["build", "--bin", "machine", "--features", "machine"]);
     command.env("KERNEL_RUSTFLAGS", RUSTFLAGS);
     command.env("KERNEL_TARGET_DIR", target_dir());
-    super::build(&mut command)?;
+    build(&mut command)?;
     let elf = target_dir().join(TARGET).join("release/machine");
     let mut command = qemu::machine(qemu, &elf);
     command.args(["-icount", "shift=0,sleep=off"]);

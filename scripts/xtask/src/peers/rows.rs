@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::PeersError;
+use super::error::PeersError;
 
 /// One measurement.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,23 +1,18 @@
-//! `cargo xtask bench`: what booting and the kernel's most frequent steps cost, in instructions.
-//!
-//! Counted from the emulator's own trace, one line an instruction: the same number on every machine and at every
-//! load. Under `-icount shift=0` the guest's time is a function of that number, so waiting loops do not blur it
-//! either. The boot is counted on core 0. The steps are those of the shell's command `numbers`, which puts each
-//! between two marks; what any core executes between them counts. The kernel measures them by its clock too, and
-//! both must agree.
+//! The emulator's trace of a boot, one line an instruction, and the counting of it.
+
+#![forbid(unsafe_code)]
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use lexopt::{Arg, Parser};
 use object::{Object, ObjectSymbol};
+use thiserror::Error;
 
 use crate::checkout;
-use crate::error::Error;
-use crate::flat;
-use crate::image;
+use crate::failure::EndsVerb;
+use crate::program::{RunError, cannot_run};
 use crate::qemu;
 
 /// A trace that is longer will never end.
@@ -33,14 +28,24 @@ const STEPS: [&str; 5] = ["exception", "call", "pair", "split", "merge"];
 const MARKS: usize = 3 * STEPS.len();
 /// The vector of an interrupt in the kernel (DDI 0487 D1.3.1: current EL with SP_ELx, IRQ).
 const IRQ_VECTOR: u64 = 0x280;
-/// The kernel's clock and the trace may differ by so much, in percent and in instructions: the clock counts the
-/// loop around a step too.
-const TOLERANCE_PERCENT: u64 = 15;
-const TOLERANCE: u64 = 12;
+/// Why there are no numbers.
+#[derive(Debug, Error)]
+pub(super) enum BenchError {
+    #[error("kernel8.elf lacks a symbol that the benchmark counts to")]
+    NoMilestones,
+    #[error("QEMU's trace ended before the kernel's prompt")]
+    NoTrace,
+    #[error("cannot read QEMU's trace: {0}")]
+    Trace(#[from] io::Error),
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl EndsVerb for BenchError {}
 
 /// Where the counting begins and where it passes; virtual addresses of the ELF file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Milestones {
+pub(super) struct Milestones {
     start: u64,
     kernel: u64,
     prompt: u64,
@@ -54,133 +59,21 @@ struct Milestones {
 
 /// Instructions from one place to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Counts {
-    to_kernel: u64,
-    to_prompt: u64,
+pub(super) struct Counts {
+    pub(super) to_kernel: u64,
+    pub(super) to_prompt: u64,
     /// From a breakpoint to the return to behind it; the most.
-    exception: u64,
+    pub(super) exception: u64,
     /// From the vector to the first instruction of the handler; the most.
-    timer: u64,
-    mailbox: u64,
+    pub(super) timer: u64,
+    pub(super) mailbox: u64,
     /// Between the marks, on all cores.
-    steps: [u64; STEPS.len()],
-}
-
-/// A line of the table.
-struct Row {
-    what: &'static str,
-    number: u64,
-    limit: u64,
-    unit: &'static str,
-}
-
-const fn instructions(what: &'static str, number: u64, limit: u64) -> Row {
-    let unit = "instructions";
-    Row {
-        what,
-        number,
-        limit,
-        unit,
-    }
-}
-
-/// The verb. Fails if a limit is passed.
-pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Error> {
-    let mut program = qemu::default_program();
-    while let Some(arg) = args.next()? {
-        match arg {
-            Arg::Long("qemu") => program = args.value()?,
-            other => return Err(other.unexpected().into()),
-        }
-    }
-    qemu::check_program(&program)?;
-    image::build_release()?;
-    let elf = checkout::read(&checkout::elf())?;
-    let bytes = checkout::read(&checkout::image())?.len() as u64;
-    let milestones = Milestones::find(&elf).ok_or(Error::NoMilestones)?;
-    let (counts, console) = trace(&program, milestones)?;
-    let [_, call, pair, split, merge] = counts.steps;
-    let cores_us = number_before(&console, "online after", " us").ok_or(Error::NoTrace)?;
-    let rows = [
-        instructions("_start to kernel_main", counts.to_kernel, 10_000),
-        instructions("_start to the prompt", counts.to_prompt, 2_000_000),
-        instructions("exception and back", counts.exception, 200),
-        instructions("timer to its handler", counts.timer, 150),
-        instructions("mailbox to its handler", counts.mailbox, 150),
-        instructions("call of core 1", call, 3_000),
-        instructions("frame pair", pair, 60),
-        instructions("split and merge", split + merge, 400),
-        Row {
-            what: "four cores online",
-            number: cores_us,
-            limit: 10_000,
-            unit: "us",
-        },
-        Row {
-            what: "kernel8.img",
-            number: bytes,
-            limit: flat::SIZE_LIMIT as u64,
-            unit: "bytes",
-        },
-    ];
-    let mut good = true;
-    for row in rows {
-        good &= row.show();
-    }
-    for (what, traced) in [
-        ("exception and back", counts.steps[0]),
-        ("call of core 1", call),
-        ("frame pair", pair),
-        ("split and merge", split + merge),
-    ] {
-        good &= agrees(&console, what, traced);
-    }
-    Ok(if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
-}
-
-impl Row {
-    /// Prints it. Returns whether the limit is kept; nothing that is measured costs nothing.
-    fn show(&self) -> bool {
-        let Self {
-            what,
-            number,
-            limit,
-            unit,
-        } = self;
-        println!("{what:<24}{number:>10} {unit} (at most {limit})");
-        let good = (1..=*limit).contains(number);
-        if !good {
-            eprintln!("error: {what} is past its limit, or was not seen");
-        }
-        good
-    }
-}
-
-/// Whether what the kernel says of `what` by its clock is about what the trace says.
-fn agrees(console: &str, what: &str, traced: u64) -> bool {
-    let said = number_before(console, what, " ns");
-    let near = traced * TOLERANCE_PERCENT / 100 + TOLERANCE;
-    let good = said.is_some_and(|said| said.abs_diff(traced) <= near);
-    if !good {
-        eprintln!("error: {what}: {traced} by the trace, {said:?} by the kernel's clock");
-    }
-    good
-}
-
-/// The number between `what` and `unit` on a line of the console.
-fn number_before(console: &str, what: &str, unit: &str) -> Option<u64> {
-    console.lines().find_map(|line| {
-        let (_, rest) = line.split_once(what)?;
-        rest.split_once(unit)?.0.trim().parse().ok()
-    })
+    pub(super) steps: [u64; STEPS.len()],
 }
 
 impl Milestones {
-    fn find(elf: &[u8]) -> Option<Self> {
+    /// Looks the symbols up; none if one is missing.
+    pub(super) fn find(elf: &[u8]) -> Option<Self> {
         let file = object::File::parse(elf).ok()?;
         let symbol = |wanted: &str| {
             file.symbols().find(|symbol| {
@@ -207,25 +100,24 @@ impl Milestones {
 }
 
 /// Boots the image under a trace and counts until it has measured and halted. Returns its console's output too.
-fn trace(program: &OsString, milestones: Milestones) -> Result<(Counts, String), Error> {
+pub(super) fn trace(
+    program: &OsString,
+    milestones: Milestones,
+) -> Result<(Counts, String), BenchError> {
     let mut command = qemu::machine(program, &checkout::image());
     command.args(["-serial", "stdio", "-monitor", "none"]);
     command.args(["-icount", "shift=0,sleep=off", "-d", "exec,nochain"]);
     command.args(one_instruction_a_block(program)?);
-    let source = |source| Error::Run {
-        program: program.into(),
-        source,
-    };
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command.stderr(Stdio::piped());
-    let mut machine = Running(command.spawn().map_err(source)?);
+    let mut machine = Running(command.spawn().map_err(cannot_run(program))?);
     let pipes = (
         machine.0.stdin.take(),
         machine.0.stdout.take(),
         machine.0.stderr.take(),
     );
     let (Some(keys), Some(mut stdout), Some(stderr)) = pipes else {
-        return Err(Error::NoTrace);
+        return Err(BenchError::NoTrace);
     };
     let console = thread::spawn(move || {
         let mut text = Vec::new();
@@ -234,8 +126,8 @@ fn trace(program: &OsString, milestones: Milestones) -> Result<(Counts, String),
     });
     let counts = count(BufReader::with_capacity(1 << 20, stderr), milestones, keys)?;
     drop(machine);
-    let console = console.join().map_err(|_| Error::NoTrace)?;
-    Ok((counts, console.map_err(Error::Trace)?))
+    let console = console.join().map_err(|_| BenchError::NoTrace)?;
+    Ok((counts, console?))
 }
 
 /// QEMU, ended when it is not needed any more.
@@ -249,12 +141,9 @@ impl Drop for Running {
 }
 
 /// The option that makes a line of the trace one instruction: it changed its name with QEMU 8.1.
-fn one_instruction_a_block(program: &OsString) -> Result<Vec<&'static str>, Error> {
+fn one_instruction_a_block(program: &OsString) -> Result<Vec<&'static str>, RunError> {
     let version = Command::new(program).arg("--version").output();
-    let version = version.map_err(|source| Error::Run {
-        program: program.into(),
-        source,
-    })?;
+    let version = version.map_err(cannot_run(program))?;
     let text = String::from_utf8_lossy(&version.stdout).into_owned();
     Ok(if is_newer(&text) {
         vec!["-accel", "tcg,one-insn-per-tb=on"]
@@ -323,9 +212,9 @@ impl Counter {
     }
 
     /// What lies between the marks, without what the marks themselves take.
-    fn finish(mut self) -> Result<Counts, Error> {
+    fn finish(mut self) -> Result<Counts, BenchError> {
         if self.marks.len() != MARKS || self.counts.to_prompt == 0 {
-            return Err(Error::NoTrace);
+            return Err(BenchError::NoTrace);
         }
         for (step, marks) in self.counts.steps.iter_mut().zip(self.marks.chunks_exact(3)) {
             *step = (marks[2] - marks[1]).saturating_sub(marks[1] - marks[0]);
@@ -339,7 +228,7 @@ fn count(
     trace: impl BufRead,
     milestones: Milestones,
     mut keys: impl Write,
-) -> Result<Counts, Error> {
+) -> Result<Counts, BenchError> {
     let mut counter = Counter {
         milestones,
         counts: Counts::default(),
@@ -351,7 +240,7 @@ fn count(
     let mut has_begun = false;
     let mut has_ended = false;
     for line in trace.split(b'\n') {
-        let line = line.map_err(Error::Trace)?;
+        let line = line?;
         let Some((core, pc)) = program_counter(&line) else {
             continue;
         };
@@ -369,12 +258,12 @@ fn count(
         if counter.counts.to_prompt == 0 {
             // The first instruction has the number 0.
             counter.counts.to_prompt = counter.executed[0] - 1;
-            keys.write_all(MEASURE).map_err(Error::Trace)?;
-            keys.flush().map_err(Error::Trace)?;
+            keys.write_all(MEASURE)?;
+            keys.flush()?;
         } else if counter.marks.len() == MARKS && !has_ended {
             has_ended = true;
-            keys.write_all(END).map_err(Error::Trace)?;
-            keys.flush().map_err(Error::Trace)?;
+            keys.write_all(END)?;
+            keys.flush()?;
         }
     }
     counter.finish()
@@ -394,7 +283,7 @@ fn program_counter(line: &[u8]) -> Option<(usize, u64)> {
 mod tests {
     use std::fmt::Write;
 
-    use super::{Counts, Milestones, agrees, count, is_newer, number_before};
+    use super::{Counts, Milestones, count, is_newer};
 
     const MILESTONES: Milestones = Milestones {
         start: 0x100,
@@ -476,15 +365,6 @@ mod tests {
             let trace = text(&run[..cut]);
             assert!(count(trace.as_bytes(), MILESTONES, Vec::new()).is_err());
         }
-    }
-
-    #[test]
-    fn the_kernels_own_number_must_be_near() {
-        let console = "noise\nframe pair                 64 ns\r\n";
-        assert_eq!(number_before(console, "frame pair", " ns"), Some(64));
-        assert!(agrees(console, "frame pair", 58));
-        assert!(!agrees(console, "frame pair", 0) && !agrees(console, "frame pair", 100));
-        assert!(!agrees(console, "call", 64), "it is not there");
     }
 
     #[test]

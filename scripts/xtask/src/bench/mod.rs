@@ -1,0 +1,152 @@
+//! `cargo xtask bench`: what booting and the kernel's most frequent steps cost, in instructions.
+//!
+//! Counted from the emulator's own trace, one line an instruction: the same number on every machine and at every
+//! load. Under `-icount shift=0` the guest's time is a function of that number, so waiting loops do not blur it
+//! either. The boot is counted on core 0. The steps are those of the shell's command `numbers`, which puts each
+//! between two marks; what any core executes between them counts. The kernel measures them by its clock too, and
+//! both must agree.
+
+mod trace;
+
+use std::process::ExitCode;
+
+use lexopt::{Arg, Parser};
+
+use crate::checkout;
+use crate::failure::Failure;
+use crate::flat;
+use crate::image;
+use crate::qemu;
+use trace::{BenchError, Milestones};
+
+/// The kernel's clock and the trace may differ by so much, in percent and in instructions: the clock counts the
+/// loop around a step too.
+const TOLERANCE_PERCENT: u64 = 15;
+const TOLERANCE: u64 = 12;
+
+/// A line of the table.
+struct Row {
+    what: &'static str,
+    number: u64,
+    limit: u64,
+    unit: &'static str,
+}
+
+const fn instructions(what: &'static str, number: u64, limit: u64) -> Row {
+    let unit = "instructions";
+    Row {
+        what,
+        number,
+        limit,
+        unit,
+    }
+}
+
+/// The verb. Fails if a limit is passed.
+pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
+    let mut program = qemu::default_program();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("qemu") => program = args.value()?,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    qemu::check_program(&program)?;
+    image::build_release()?;
+    let elf = checkout::read(&checkout::elf())?;
+    let bytes = checkout::read(&checkout::image())?.len() as u64;
+    let milestones = Milestones::find(&elf).ok_or(BenchError::NoMilestones)?;
+    let (counts, console) = trace::trace(&program, milestones)?;
+    let [_, call, pair, split, merge] = counts.steps;
+    let cores_us = number_before(&console, "online after", " us").ok_or(BenchError::NoTrace)?;
+    let rows = [
+        instructions("_start to kernel_main", counts.to_kernel, 10_000),
+        instructions("_start to the prompt", counts.to_prompt, 2_000_000),
+        instructions("exception and back", counts.exception, 200),
+        instructions("timer to its handler", counts.timer, 150),
+        instructions("mailbox to its handler", counts.mailbox, 150),
+        instructions("call of core 1", call, 3_000),
+        instructions("frame pair", pair, 60),
+        instructions("split and merge", split + merge, 400),
+        Row {
+            what: "four cores online",
+            number: cores_us,
+            limit: 10_000,
+            unit: "us",
+        },
+        Row {
+            what: "kernel8.img",
+            number: bytes,
+            limit: flat::SIZE_LIMIT as u64,
+            unit: "bytes",
+        },
+    ];
+    let mut good = true;
+    for row in rows {
+        good &= row.show();
+    }
+    for (what, traced) in [
+        ("exception and back", counts.steps[0]),
+        ("call of core 1", call),
+        ("frame pair", pair),
+        ("split and merge", split + merge),
+    ] {
+        good &= agrees(&console, what, traced);
+    }
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Row {
+    /// Prints it. Returns whether the limit is kept; nothing that is measured costs nothing.
+    fn show(&self) -> bool {
+        let Self {
+            what,
+            number,
+            limit,
+            unit,
+        } = self;
+        println!("{what:<24}{number:>10} {unit} (at most {limit})");
+        let good = (1..=*limit).contains(number);
+        if !good {
+            eprintln!("error: {what} is past its limit, or was not seen");
+        }
+        good
+    }
+}
+
+/// Whether what the kernel says of `what` by its clock is about what the trace says.
+fn agrees(console: &str, what: &str, traced: u64) -> bool {
+    let said = number_before(console, what, " ns");
+    let near = traced * TOLERANCE_PERCENT / 100 + TOLERANCE;
+    let good = said.is_some_and(|said| said.abs_diff(traced) <= near);
+    if !good {
+        eprintln!("error: {what}: {traced} by the trace, {said:?} by the kernel's clock");
+    }
+    good
+}
+
+/// The number between `what` and `unit` on a line of the console.
+fn number_before(console: &str, what: &str, unit: &str) -> Option<u64> {
+    console.lines().find_map(|line| {
+        let (_, rest) = line.split_once(what)?;
+        rest.split_once(unit)?.0.trim().parse().ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{agrees, number_before};
+
+    #[test]
+    fn the_kernels_own_number_must_be_near() {
+        let console = "noise\nframe pair                 64 ns\r\n";
+        assert_eq!(number_before(console, "frame pair", " ns"), Some(64));
+        assert!(agrees(console, "frame pair", 58));
+        assert!(!agrees(console, "frame pair", 0) && !agrees(console, "frame pair", 100));
+        assert!(!agrees(console, "call", 64), "it is not there");
+    }
+}

@@ -1,0 +1,114 @@
+//! The programs in `benches/peers`: built, run, and ended when their time is up.
+
+#![forbid(unsafe_code)]
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::error::PeersError;
+use crate::checkout;
+use crate::image;
+use crate::noise;
+use crate::program::cannot_run;
+
+/// How often a program is asked whether it has ended.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// The package.
+fn manifest() -> PathBuf {
+    checkout::root().join("benches/peers/Cargo.toml")
+}
+
+/// Its files, apart from the kernel's and the tools'.
+pub(super) fn target_dir() -> PathBuf {
+    image::kernel_target_dir().with_file_name("peers")
+}
+
+/// Runs a script that builds, and fails if it does.
+pub(super) fn build(command: &mut Command) -> Result<(), PeersError> {
+    command.arg("--manifest-path").arg(manifest());
+    command.args(["--locked", "--release"]);
+    let status = noise::run_without(command).map_err(cannot_run(command.get_program()))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(PeersError::Build { status })
+}
+
+/// What a program prints; ends it when its time is up.
+pub(super) fn output(command: &mut Command, limit: Duration) -> Result<String, PeersError> {
+    let program = command.get_program().to_owned();
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(cannot_run(&program))?;
+    let (status, text) = collect(&mut child, limit).map_err(cannot_run(&program))?;
+    let program = Path::new(&program).display().to_string();
+    let Some(status) = status else {
+        let seconds = limit.as_secs();
+        return Err(PeersError::Late { program, seconds });
+    };
+    if status.success() {
+        return Ok(text);
+    }
+    Err(PeersError::Ended {
+        program,
+        status,
+        reason: reason(&text).to_owned(),
+    })
+}
+
+/// What a program that failed says last: from its line `failed: ...` on.
+fn reason(text: &str) -> &str {
+    let begin = text.rfind("failed: ").unwrap_or(text.len());
+    text[begin..].trim_end()
+}
+
+/// Waits for the end, at most as long as `limit`, while a thread reads.
+fn collect(child: &mut Child, limit: Duration) -> io::Result<(Option<ExitStatus>, String)> {
+    let stdout = child.stdout.take();
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        stdout.map_or(Ok(0), |mut stdout| stdout.read_to_string(&mut text))?;
+        Ok::<_, io::Error>(text)
+    });
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        if begin.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            break None;
+        }
+        thread::sleep(INTERVAL);
+    };
+    let text = reader.join().map_err(|_| io::ErrorKind::Other)??;
+    Ok((status, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Command, Duration, output, reason};
+
+    #[test]
+    fn a_program_that_does_not_end_is_ended() {
+        let late = output(Command::new("sleep").arg("60"), Duration::from_millis(100));
+        assert!(late.is_err());
+    }
+
+    #[test]
+    fn a_program_that_fails_gives_no_figures() {
+        let failed = output(&mut Command::new("false"), Duration::from_secs(10));
+        assert!(failed.is_err());
+    }
+
+    #[test]
+    fn all_of_a_panics_lines_are_shown() {
+        let text = "row ptm zero 1 2 3 4\nfailed: panicked\n  left: 1\n right: 2\n";
+        assert_eq!(reason(text), "failed: panicked\n  left: 1\n right: 2");
+        assert_eq!(reason("row ptm zero 1 2 3 4\n"), "");
+    }
+}

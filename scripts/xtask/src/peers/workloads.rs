@@ -1,0 +1,129 @@
+//! The workloads, what each may cost, and how a figure is written.
+
+#![forbid(unsafe_code)]
+
+/// One of the eleven, as the tables show it.
+pub(super) struct Workload {
+    pub(super) name: &'static str,
+    pub(super) what: &'static str,
+    pub(super) unit: &'static str,
+    /// Instructions a unit that this project may take at most.
+    pub(super) ask: f64,
+    /// What the maintenance of this project must be.
+    pub(super) maintenance: Maintenance,
+}
+
+/// Barriers and invalidations that a workload is allowed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Maintenance {
+    /// No invalidation: nothing that was valid changes.
+    NoInvalidation,
+    /// One, of everything.
+    OneOfEverything,
+    /// One pair of barriers an operation, whatever is between.
+    OneBatchEach,
+    /// Nothing is said.
+    Any,
+}
+
+pub(super) const WORKLOADS: [Workload; 11] = [
+    Workload {
+        name: "W1",
+        what: "map_region 1 GiB, 4 KiB pages",
+        unit: "page",
+        ask: 3.0,
+        maintenance: Maintenance::NoInvalidation,
+    },
+    Workload {
+        name: "W2",
+        what: "map_region 1 GiB, 2 MiB blocks",
+        unit: "block",
+        ask: 6.0,
+        maintenance: Maintenance::NoInvalidation,
+    },
+    Workload {
+        name: "W3",
+        what: "query, random addresses",
+        unit: "query",
+        ask: 56.0,
+        maintenance: Maintenance::NoInvalidation,
+    },
+    Workload {
+        name: "W4",
+        what: "map, random pages in 256 GiB",
+        unit: "page",
+        ask: 95.0,
+        maintenance: Maintenance::NoInvalidation,
+    },
+    Workload {
+        name: "W5",
+        what: "unmap_region of W1",
+        unit: "page",
+        // Wanted: 0.1.
+        ask: 0.105,
+        maintenance: Maintenance::OneOfEverything,
+    },
+    Workload {
+        name: "W6",
+        what: "protect_region of W1",
+        unit: "page",
+        ask: 6.5,
+        maintenance: Maintenance::OneOfEverything,
+    },
+    Workload {
+        name: "W7",
+        what: "the kernel's map from nothing",
+        unit: "map",
+        ask: 8000.0,
+        maintenance: Maintenance::NoInvalidation,
+    },
+    Workload {
+        name: "W8",
+        what: "visit every leaf of W1",
+        unit: "leaf",
+        ask: 4.0,
+        maintenance: Maintenance::NoInvalidation,
+    },
+    Workload {
+        name: "W9",
+        what: "drop the table of W1",
+        unit: "table",
+        ask: 32.0,
+        maintenance: Maintenance::Any,
+    },
+    Workload {
+        name: "W10",
+        what: "map and unmap one page",
+        unit: "pair",
+        ask: 118.0,
+        maintenance: Maintenance::Any,
+    },
+    Workload {
+        name: "W11",
+        what: "random regions come and go",
+        unit: "region",
+        ask: 1250.0,
+        maintenance: Maintenance::OneBatchEach,
+    },
+];
+
+/// A figure in as many digits as matter.
+pub(super) fn digits(value: f64) -> String {
+    match value {
+        value if value < 10.0 => format!("{value:.2}"),
+        value if value < 1000.0 => format!("{value:.1}"),
+        value => format!("{value:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digits;
+
+    #[test]
+    fn small_figures_have_more_digits() {
+        assert_eq!(digits(0.0531), "0.05");
+        assert_eq!(digits(92.13), "92.1");
+        assert_eq!(digits(19_025.4), "19025");
+    }
+}
