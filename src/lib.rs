@@ -12,7 +12,7 @@
 //! | [`paging`] | page tables: formats, [`paging::PageTable64`], views of live tables |
 //! | [`exception`] | the meaning of exception bits; names of addresses, the calls on a stack |
 //! | [`drivers`] | device registers and protocols |
-//! | [`console`] | characters: line editor, numbers, quantities |
+//! | [`text`] | characters: line editor, numbers, quantities |
 //! | [`arch`] | every instruction that Rust cannot say |
 //! | [`mm`] | this kernel's memory: regions, frames, the kernel's map, heap |
 //! | [`kernel`] | the order of boot, interrupts, time, cores, log, shell, what becomes of exceptions |
@@ -22,7 +22,7 @@
 //! tested on any host. Where does a line go? First yes wins. (1) Runs before the MMU is on: `boot`. (2) A
 //! number from the board's manual: `board`. (3) A special instruction or a system register:
 //! `arch`. (4) A device register: `drivers`. (5) The meaning of bits: `paging::format`,
-//! `exception`. (6) Memory: machinery in `paging`, choices in `mm`. (7) Characters: `console`.
+//! `exception`. (6) Memory: machinery in `paging`, choices in `mm`. (7) Characters: `text`.
 //! Otherwise it is policy: `kernel`.
 //!
 //! # Edges
@@ -31,7 +31,7 @@
 //!
 //! ```text
 //! addr <- board, paging, drivers      addr paging <- arch      addr board paging arch <- mm
-//! addr board paging mm arch drivers exception console <- kernel
+//! addr board paging mm arch drivers exception text <- kernel
 //! addr board paging mm arch kernel <- boot
 //! ```
 //!
@@ -77,11 +77,11 @@ pub mod addr;
 pub mod arch;
 pub mod board;
 pub mod boot;
-pub mod console;
 pub mod drivers;
 pub mod exception;
 pub mod mm;
 pub mod paging;
+pub mod text;
 
 #[cfg(feature = "kernel")]
 pub mod kernel;

@@ -4,12 +4,12 @@
 use core::fmt;
 
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::console::Size;
 use crate::mm::areas::{self, Name};
 use crate::mm::kernel_space::live_view;
 use crate::mm::layout;
 use crate::mm::symbols;
 use crate::paging::{self, MappingFlags, Run};
+use crate::text::Size;
 
 /// What every page of the kernel has: only what differs is said.
 const USUAL: MappingFlags = MappingFlags::GLOBAL.union(MappingFlags::ACCESSED);

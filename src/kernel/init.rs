@@ -8,12 +8,12 @@ use crate::addr::PAGE_SIZE;
 use crate::arch::aarch64::zero::zero;
 use crate::arch::aarch64::{cpu, exception, mmu, tlb};
 use crate::board::raspi3;
-use crate::console::Size;
 use crate::log;
 use crate::mm::frames::{FrameAllocator, FrameState};
 use crate::mm::kernel_space::{self, KernelTable, linear, live_view};
 use crate::mm::{heap, layout, symbols};
 use crate::paging::PagingResult;
+use crate::text::Size;
 
 /// The vectors find the emergency stack by its distance from the exception stack.
 const _: () = {

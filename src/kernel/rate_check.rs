@@ -10,9 +10,9 @@ use super::{console, time};
 use crate::arch::aarch64::relax::Once;
 use crate::arch::aarch64::{cpu, timer};
 use crate::board::raspi3;
-use crate::console::Hertz;
 use crate::drivers::system_timer::SystemTimer;
 use crate::log;
+use crate::text::Hertz;
 
 static FIRST: Once<Reading> = Once::new();
 /// A reading that took longer is taken anew, a few times.

@@ -24,7 +24,7 @@ use crate::arch::aarch64::{cpu, timer};
 use crate::arch::counter::ticks_since as ticks_between;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
-use crate::console::Timestamp;
+use crate::text::Timestamp;
 use crate::{lock_class, log};
 
 /// Timers that a core can have armed.

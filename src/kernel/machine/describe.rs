@@ -7,13 +7,13 @@ use super::firmware::ask;
 use super::handed::Handed;
 use super::report::Disk;
 use super::{Cores, Machine, machine};
-use crate::console::{Hertz, Size};
 use crate::drivers::facts::Origin;
 use crate::drivers::mailbox::{
     Clock, ClockRate, MailboxError, MaxClockRate, MaxTemperature, MeasuredClockRate, Supply, Tag,
     Temperature, Throttled, Voltage,
 };
 use crate::kernel::time::counter_hz;
+use crate::text::{Hertz, Size};
 
 /// One line each about the machine. Rates, temperature and voltages are asked for now.
 pub(in crate::kernel) fn describe(out: &mut dyn Write) -> fmt::Result {

@@ -20,7 +20,6 @@ use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::relax::{Mutex, Once};
 use crate::board::raspi3;
 use crate::board::revision::Revision;
-use crate::console::Hertz;
 use crate::drivers::mailbox::{
     ArmMemory, BoardMac, BoardRevision, BoardSerial, Clock, ClockRate, FirmwareRevision,
     MacAddress, MailboxError, MemoryAnswer, SetClockRate, VideoCoreMemory,
@@ -33,6 +32,7 @@ use crate::drivers::range::PhysRange;
 use crate::log;
 use crate::mm::frames::{FrameAllocator, FrameState};
 use crate::mm::{layout, symbols};
+use crate::text::Hertz;
 
 pub(super) use describe::describe;
 use firmware::ask;

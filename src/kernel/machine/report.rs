@@ -6,11 +6,11 @@ use core::fmt;
 use super::handed::{Handed, What};
 use super::{Cores, Machine};
 use crate::board::raspi3;
-use crate::console::{Hertz, Size};
 use crate::drivers::facts::{Origin, Text};
 use crate::drivers::ram::{Decision, Judged, UNRESERVED};
 use crate::kernel::log as boot_log;
 use crate::log;
+use crate::text::{Hertz, Size};
 
 /// Columns that a line of the log leaves for a command line.
 const COLUMNS: usize = 56;

@@ -8,11 +8,11 @@ use super::{ChoiceText, CommandError, no_arguments, number_from};
 use crate::arch::aarch64::relax::relax;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
-use crate::console::parse_u64;
 use crate::kernel::console::{self, Out};
 use crate::kernel::jobs::{self, Jobs};
 use crate::kernel::{cross, interrupts, patience, per_core, smp, stand, time};
 use crate::log;
+use crate::text::parse_u64;
 
 /// The longest that `sleep` takes, in milliseconds.
 const SLEEP_MAX_MS: u64 = 600_000;

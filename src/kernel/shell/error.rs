@@ -5,7 +5,6 @@ use core::fmt;
 
 use super::fault;
 use crate::addr::VirtAddr;
-use crate::console::{NumberError, parse_u64};
 use crate::drivers::watchdog::BadTime;
 use crate::exception::syndrome::Syndrome;
 use crate::kernel::cross::CallError;
@@ -13,6 +12,7 @@ use crate::kernel::live_audit::AuditError;
 use crate::kernel::smp::ComeError;
 use crate::kernel::timers::TimerError;
 use crate::paging::PagingError;
+use crate::text::{NumberError, parse_u64};
 
 /// Why a command was refused or failed.
 pub(super) enum CommandError {

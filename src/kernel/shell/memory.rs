@@ -8,7 +8,6 @@ use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::mmu::{self, Access, address_translate};
 use crate::arch::aarch64::probe::{self, Width};
-use crate::console::{Size, parse_u64};
 use crate::exception::syndrome::Fault;
 use crate::kernel::address_map;
 use crate::mm::frames::Statistics;
@@ -17,6 +16,7 @@ use crate::mm::kernel_space::{LowView, frame_count, frame_statistics, live_view}
 use crate::paging::format::aarch64::{A64PTE, Describe};
 use crate::paging::format::par::TranslationResult;
 use crate::paging::{GenericPTE, MappingFlags, PagingError, Visit};
+use crate::text::{Size, parse_u64};
 
 /// `mem`
 pub(super) fn mem(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {

@@ -8,7 +8,7 @@ use core::fmt::{self, Write};
 
 use super::console::{self, Out};
 use crate::addr::VirtAddr;
-use crate::console::{Event, LineEditor, parse_u64};
+use crate::text::{Event, LineEditor, parse_u64};
 
 use error::{ChoiceText, CommandError, number_from};
 use progress::Interruptible;

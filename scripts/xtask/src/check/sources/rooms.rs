@@ -11,7 +11,7 @@ pub(super) const ROOMS: [(&str, &[&str]); 10] = [
     ("paging", &["addr"]),
     ("exception", &[]),
     ("drivers", &["addr"]),
-    ("console", &[]),
+    ("text", &[]),
     ("arch", &["addr", "paging"]),
     ("mm", &["addr", "board", "paging", "arch"]),
     (
@@ -24,7 +24,7 @@ pub(super) const ROOMS: [(&str, &[&str]); 10] = [
             "arch",
             "drivers",
             "exception",
-            "console",
+            "text",
         ],
     ),
     ("boot", &["addr", "board", "paging", "mm", "arch", "kernel"]),

@@ -139,7 +139,7 @@ mod tests {
             ("addr.rs", "use crate::board;"),
             ("board/mod.rs", "use crate::addr;"),
             ("paging/table.rs", "use crate::addr; use crate::arch;"),
-            ("console/mod.rs", "use crate::addr;"),
+            ("text/mod.rs", "use crate::addr;"),
             ("drivers/mod.rs", "use crate::{addr,\nboard};"),
             (
                 "arch/aarch64/mmu.rs",
@@ -148,18 +148,18 @@ mod tests {
             ("mm/mod.rs", "use crate::{addr, board, paging, arch};"),
             (
                 "boot/mod.rs",
-                "use crate::{addr, board, paging, mm, arch, kernel};\nuse crate::console;",
+                "use crate::{addr, board, paging, mm, arch, kernel};\nuse crate::text;",
             ),
             (
                 "kernel/mod.rs",
-                "use crate::{addr, board, paging, mm, arch, drivers, exception, console};",
+                "use crate::{addr, board, paging, mm, arch, drivers, exception, text};",
             ),
         ]));
         let expected = [
             "src/addr.rs:1",
             "src/arch/aarch64/mmu.rs:1",
             "src/boot/mod.rs:2",
-            "src/console/mod.rs:1",
+            "src/text/mod.rs:1",
             "src/drivers/mod.rs:2",
             "src/paging/table.rs:1",
         ];

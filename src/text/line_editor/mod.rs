@@ -28,18 +28,18 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use self::completion::Words;
-pub use self::history::HISTORY_LINES;
-pub use self::text::LINE_CAPACITY;
+pub use completion::Words;
+pub use history::HISTORY_LINES;
+pub use text::LINE_CAPACITY;
 
 use core::fmt::Write;
 use core::ops::Range;
 
-use self::completion::{Completion, complete, each_candidate};
-use self::history::History;
-use self::keys::{Key, KeyDecoder};
-use self::screen::{COLUMNS_MIN, IsAtEnd, Place, Screen};
-use self::text::Text;
+use completion::{Completion, complete, each_candidate};
+use history::History;
+use keys::{Key, KeyDecoder};
+use screen::{COLUMNS_MIN, IsAtEnd, Place, Screen};
+use text::Text;
 
 /// What a byte led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
