@@ -16,7 +16,7 @@ const USUAL: MappingFlags = MappingFlags::GLOBAL.union(MappingFlags::ACCESSED);
 
 /// A part of the map: `FIRST-LAST FRAME RIGHTS TYPE LEAF NAME`.
 #[derive(Clone, Copy)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// Equal pages with one use.
     Mapped(Run, Name),
     /// Pages that must stay unmapped, and are.
@@ -27,7 +27,7 @@ pub(super) enum Piece {
 ///
 /// # Errors
 /// The first of `visit`, which ends it.
-pub(super) fn each_piece<E>(mut visit: impl FnMut(Piece) -> Result<(), E>) -> Result<(), E> {
+pub(crate) fn each_piece<E>(mut visit: impl FnMut(Piece) -> Result<(), E>) -> Result<(), E> {
     let is_unmapped = |guard: &layout::Pages| live_view().query(guard.start).is_err();
     let guards = layout::guards();
     let mut guards = guards.into_iter().filter(is_unmapped).peekable();
@@ -110,7 +110,7 @@ impl fmt::Display for Rights {
 }
 
 /// A line of the log: what is equal but for frames and the sizes of leaves, as one.
-pub(super) struct Summary {
+pub(crate) struct Summary {
     first: VirtAddr,
     bytes: usize,
     flags: MappingFlags,
@@ -161,7 +161,7 @@ impl fmt::Display for Summary {
 }
 
 /// Shows `visit` the map in as few lines as tell what is mapped where.
-pub(super) fn each_summary(mut visit: impl FnMut(&Summary)) {
+pub(crate) fn each_summary(mut visit: impl FnMut(&Summary)) {
     let mut last: Option<Summary> = None;
     let _ = each_piece(|piece| {
         let Some(next) = Summary::of(piece) else {

@@ -7,7 +7,7 @@ use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::exclusive::{Exclusive, Owned};
-use super::interrupts;
+use super::irq;
 use super::per_core;
 use super::time::{self, delay_us};
 use super::watchdog;
@@ -34,7 +34,7 @@ const RECEIVE_QUEUE: usize = 1 << 10;
 const TRANSMIT_QUEUE: usize = 1 << 12;
 
 /// Registers at `base`, through the linear map.
-pub(super) const fn registers<T>(base: PhysAddr) -> Mmio<T> {
+pub(crate) const fn registers<T>(base: PhysAddr) -> Mmio<T> {
     // SAFETY: `base` is a device's address from the board's manual, aligned for its registers;
     // the boot map and the final map have the device at `linear`.
     unsafe { Mmio::new(linear(base)) }
@@ -63,7 +63,7 @@ static TURN: Exclusive<TurnClass> = Exclusive::new();
 lock_class!(TurnClass = "console turn", 2);
 
 /// The right to print a text as a whole.
-pub(super) struct Turn {
+pub(crate) struct Turn {
     /// `None` if this core has it already: it may be interrupted while it prints.
     _owned: Option<Owned<TurnClass>>,
 }
@@ -87,7 +87,7 @@ impl Turn {
     }
 
     /// For a report: waits as long, and says nothing. What was printed before leaves first.
-    pub(super) fn for_report() -> Self {
+    pub(crate) fn for_report() -> Self {
         let _owned = match TURN.owner() == Some(cpu::number()) {
             true => None,
             false => Some(TURN.take_or_seize(patience::CONSOLE_TURN_NS)),
@@ -110,7 +110,7 @@ fn push_out() {
 
 /// For the end of the machine, the other cores stopped: what they had printed leaves, and what they were
 /// printing is cut off.
-pub(super) fn cut_off() {
+pub(crate) fn cut_off() {
     core::mem::forget(TURN.seize());
     push_out();
 }
@@ -225,10 +225,10 @@ pub fn init(divisor: Divisor) {
 }
 
 /// Lets the UART interrupt: from here on bytes come in whatever the core does.
-pub(super) fn start_interrupts() {
+pub(crate) fn start_interrupts() {
     serial().start();
-    if interrupts::gpu_interrupts_work() {
-        interrupts::unmask(IrqNumber::UART0);
+    if irq::gpu_interrupts_work() {
+        irq::unmask(IrqNumber::UART0);
         INTERRUPTS.store(true, Ordering::Relaxed);
     } else {
         log!(
@@ -239,7 +239,7 @@ pub(super) fn start_interrupts() {
 }
 
 /// The UART's interrupt.
-pub(super) fn interrupt(_: IrqNumber) {
+pub(crate) fn interrupt(_: IrqNumber) {
     let _ = serial().service();
     device_barrier();
 }
@@ -271,25 +271,25 @@ pub fn read_byte() -> u8 {
 }
 
 /// Whether the UART's interrupt wakes who waits for it: it may have been masked, in a storm or by hand.
-pub(super) fn interrupts_come() -> bool {
-    INTERRUPTS.load(Ordering::Relaxed) && interrupts::is_let_in(IrqNumber::UART0)
+pub(crate) fn interrupts_come() -> bool {
+    INTERRUPTS.load(Ordering::Relaxed) && irq::is_let_in(IrqNumber::UART0)
 }
 
 /// What Ctrl-C sends.
-pub(super) const CTRL_C: u8 = 3;
+pub(crate) const CTRL_C: u8 = 3;
 
 /// Whether a byte waits to be read.
-pub(super) fn has_received() -> bool {
+pub(crate) fn has_received() -> bool {
     received().has_received()
 }
 
 /// Whether Ctrl-C was typed and not read yet. What was typed before it waits to be read, as ever.
-pub(super) fn is_interrupted() -> bool {
+pub(crate) fn is_interrupted() -> bool {
     received().has_received_byte(CTRL_C)
 }
 
 /// Takes the Ctrl-C away, for whom it ended. Returns whether there was one.
-pub(super) fn take_interrupt() -> bool {
+pub(crate) fn take_interrupt() -> bool {
     received().remove_received(CTRL_C)
 }
 
@@ -315,7 +315,7 @@ fn received() -> Guard<'static, Port, ConsoleLock> {
 }
 
 /// What came of the line so far.
-pub(super) fn counts() -> Counts {
+pub(crate) fn counts() -> Counts {
     SERIAL.lock().counts()
 }
 
@@ -327,7 +327,7 @@ pub fn flush() {
 }
 
 /// Waits until everything has left that is in the device.
-pub(super) fn wait_idle() {
+pub(crate) fn wait_idle() {
     device_barrier();
     UART.wait_idle();
 }

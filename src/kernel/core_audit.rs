@@ -15,7 +15,7 @@ use crate::mm::{kernel_space, symbols};
 
 /// What must not be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Violation {
+pub(crate) enum Violation {
     /// A core's register is not what it is on every core.
     Register {
         core: usize,
@@ -61,7 +61,7 @@ impl core::error::Error for Violation {}
 ///
 /// # Errors
 /// The first [`Violation`].
-pub(super) fn check() -> Result<(), Violation> {
+pub(crate) fn check() -> Result<(), Violation> {
     if let Some((index, entry)) = kernel_space::empty_table_entry() {
         return Err(Violation::NotEmpty { index, entry });
     }

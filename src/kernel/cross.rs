@@ -21,20 +21,21 @@ use core::cell::UnsafeCell;
 use core::fmt;
 use core::sync::atomic::AtomicUsize;
 
+use super::irq;
 use super::protocol::Slot;
 use super::wait::{self, hear, ring};
-use super::{interrupts, patience, per_core, time};
+use super::{patience, per_core, time};
 use crate::arch::aarch64::lock::{assert_may_wait, held_count};
 use crate::arch::aarch64::{cpu, masks};
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 
 /// What is called on another core; see above what it may do.
-pub(super) type Routine = fn(usize) -> usize;
+pub(crate) type Routine = fn(usize) -> usize;
 
 /// Why a core does not do what it is asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum CallError {
+pub(crate) enum CallError {
     /// There is no such core, or it does not run.
     Offline { core: usize },
     /// This core's last call to that core is still being done.
@@ -102,13 +103,13 @@ static SLOTS: [[CallSlot; CORES]; CORES] = [const { [const { CallSlot::new() }; 
 ///
 /// # Errors
 /// See [`CallError`].
-pub(super) fn call(core: usize, routine: Routine, argument: usize) -> Result<usize, CallError> {
+pub(crate) fn call(core: usize, routine: Routine, argument: usize) -> Result<usize, CallError> {
     begin_call(core, routine, argument)?.finish()
 }
 
 /// A call that was asked for. Dropped, it is abandoned.
 #[must_use]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     core: usize,
     asked_ns: u64,
     /// The slot, or the result of a call to this core itself.
@@ -127,7 +128,7 @@ enum PendingState {
 ///
 /// # Panics
 /// If interrupts are masked: whoever masks them must not wait for another core.
-pub(super) fn begin_call(
+pub(crate) fn begin_call(
     core: usize,
     routine: Routine,
     argument: usize,
@@ -177,7 +178,7 @@ fn ask(here: usize, core: usize, routine: Routine, argument: usize) -> Result<Pe
 
 impl Pending {
     /// How long its answer is waited for.
-    pub(super) fn patience_ns(&self) -> u64 {
+    pub(crate) fn patience_ns(&self) -> u64 {
         match per_core::of(self.core).silent_for_ns() {
             None => patience::ANSWER_NS,
             Some(_) => patience::SILENT_NS,
@@ -185,7 +186,7 @@ impl Pending {
     }
 
     /// Whether [`Pending::finish`] would return at once.
-    pub(super) fn is_answered(&self) -> bool {
+    pub(crate) fn is_answered(&self) -> bool {
         match self.state {
             PendingState::Done(_) => true,
             PendingState::Asked(slot) => slot.state.is_answered(),
@@ -196,7 +197,7 @@ impl Pending {
     ///
     /// # Errors
     /// [`CallError::NoAnswer`]: the call is abandoned.
-    pub(super) fn finish_now(self) -> Result<usize, CallError> {
+    pub(crate) fn finish_now(self) -> Result<usize, CallError> {
         self.finish_within(0)
     }
 
@@ -204,7 +205,7 @@ impl Pending {
     ///
     /// # Errors
     /// [`CallError::NoAnswer`]: the call is abandoned.
-    pub(super) fn finish(self) -> Result<usize, CallError> {
+    pub(crate) fn finish(self) -> Result<usize, CallError> {
         self.finish_within(patience::ANSWER_NS)
     }
 
@@ -241,7 +242,7 @@ impl Drop for Pending {
 }
 
 /// Asks every other core for a sign of life; who gives none is known to be silent afterwards.
-pub(super) fn ask_for_signs() {
+pub(crate) fn ask_for_signs() {
     let calls: [Option<Pending>; CORES] = core::array::from_fn(|core| {
         let is_there = core != cpu::number() && per_core::of(core).is_online();
         match is_there {
@@ -256,8 +257,8 @@ pub(super) fn ask_for_signs() {
 }
 
 /// The mailbox's interrupt: this core was asked something.
-pub(super) fn interrupt(_: IrqNumber) {
-    interrupts::take();
+pub(crate) fn interrupt(_: IrqNumber) {
+    irq::take();
     per_core::this().give_a_sign();
     hear();
     for slot in &SLOTS[cpu::number()] {
@@ -285,6 +286,6 @@ fn answer(slot: &CallSlot) {
 }
 
 /// Wakes core `core`, so that it looks what there is to do.
-pub(super) fn wake(core: usize) {
+pub(crate) fn wake(core: usize) {
     ring(1 << core);
 }

@@ -96,13 +96,13 @@ static TREE: Lock<Option<DoorTable>, DoorLock> = Lock::new(None);
 lock_class!(DoorLock = "door", 15);
 
 /// Where a core goes when its MMU is on.
-pub(super) type Entry = unsafe extern "C" fn(usize) -> !;
+pub(crate) type Entry = unsafe extern "C" fn(usize) -> !;
 
 /// Builds the tree and fills the handover. Once, before anyone is released.
 ///
 /// # Errors
 /// Those of a mapping.
-pub(super) fn open(entry: Entry) -> PagingResult {
+pub(crate) fn open(entry: Entry) -> PagingResult {
     let tree = door_map::build(&symbols::image())?;
     let registers = mmu::translation_registers();
     let mut stacks = [0; CORES];
@@ -126,7 +126,7 @@ pub(super) fn open(entry: Entry) -> PagingResult {
 }
 
 /// Whether a core may still come.
-pub(super) fn is_open() -> bool {
+pub(crate) fn is_open() -> bool {
     TREE.lock().is_some()
 }
 
@@ -137,7 +137,7 @@ fn publish<T>(value: &'static T) {
 }
 
 /// Lets core `core` go, wherever it waits. The door is open.
-pub(super) fn release(core: usize) {
+pub(crate) fn release(core: usize) {
     if let Some(word) = RELEASED.0.get(core) {
         word.store(1, Ordering::Relaxed);
     }
@@ -152,7 +152,7 @@ pub(super) fn release(core: usize) {
 }
 
 /// Whether core `core` has claimed, as memory has it. The door is open.
-pub(super) fn has_claimed(core: usize) -> bool {
+pub(crate) fn has_claimed(core: usize) -> bool {
     let flags = &raw const CLAIMED;
     // The cores write with their caches off: what this core may hold of the line is older.
     cache::clean_and_invalidate(flags.addr(), flags.addr() + size_of::<[u64; CORES]>());
@@ -162,7 +162,7 @@ pub(super) fn has_claimed(core: usize) -> bool {
 }
 
 /// Lets core `core` in, which has claimed: from here on it counts among those that use the live map.
-pub(super) fn admit(core: usize) {
+pub(crate) fn admit(core: usize) {
     kernel_space::with_table(|_| wait::set_live(core));
     let admitted = SECONDARY.0.get().cast::<u64>();
     let admitted = admitted
@@ -179,7 +179,7 @@ pub(super) fn admit(core: usize) {
 ///
 /// # Errors
 /// Those of a change of the kernel's map.
-pub(super) fn close() -> PagingResult<usize> {
+pub(crate) fn close() -> PagingResult<usize> {
     let Some(tree) = TREE.lock().take() else {
         return Ok(0);
     };

@@ -18,7 +18,7 @@ use crate::drivers::watchdog::Ticks;
 
 /// How the machine ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// Something failed: an emulator that listens ends with this code.
     Failure(ExitCode),
     /// The board is switched off, as far as it can be.
@@ -28,7 +28,7 @@ pub(super) enum End {
 }
 
 /// Ends the machine with `last_line`.
-pub(super) fn end(how: End, last_line: &str) -> ! {
+pub(crate) fn end(how: End, last_line: &str) -> ! {
     cpu::mask_exceptions();
     let here = cpu::number();
     ENDING.leave(here);
@@ -50,7 +50,7 @@ pub(super) fn end(how: End, last_line: &str) -> ! {
 }
 
 /// Ends the machine without a word: even that has failed.
-pub(super) fn end_silently(code: ExitCode) -> ! {
+pub(crate) fn end_silently(code: ExitCode) -> ! {
     cpu::mask_exceptions();
     if !ENDING.claim(cpu::number()) {
         wait::for_the_end();

@@ -2,8 +2,9 @@
 //! probe goes on, everything else is reported.
 
 use super::exit::ExitCode;
+use super::irq;
 use super::report::{self, Report};
-use super::{interrupts, look_again, per_core};
+use super::{look_again, per_core};
 use crate::arch::aarch64::exception::TrapFrame;
 use crate::arch::aarch64::{attempt, cpu, probe};
 use crate::exception::vector::{Kind, Vector};
@@ -15,7 +16,7 @@ extern "C" fn kernel_exception(frame: &mut TrapFrame, vector: u64) {
     let nesting = &per_core::this().nesting;
     nesting.enter();
     match Vector(vector) {
-        Vector::KERNEL_IRQ => interrupts::handle(),
+        Vector::KERNEL_IRQ => irq::handle(),
         vector => other(frame, vector),
     }
     nesting.leave();
@@ -34,7 +35,7 @@ fn other(frame: &mut TrapFrame, vector: Vector) {
 /// Makes the interrupted code of `frame` end its attempt, if the exception is the attempt's own: what
 /// a handler does that interrupted it is not, and an error that is told late may be anybody's. Called
 /// in the handler of that exception. Returns whether it was one.
-pub(super) fn abandon_attempt(frame: &mut TrapFrame, vector: Vector) -> bool {
+pub(crate) fn abandon_attempt(frame: &mut TrapFrame, vector: Vector) -> bool {
     let core = per_core::this();
     let stacks = layout::stacks(cpu::number());
     let stack = |sp: usize| {

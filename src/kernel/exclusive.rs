@@ -12,7 +12,7 @@ use crate::arch::aarch64::lock::{Class, note_acquired, note_released};
 use crate::arch::aarch64::{cpu, masks};
 
 /// The word that says whose it is.
-pub(super) struct Exclusive<C> {
+pub(crate) struct Exclusive<C> {
     class: PhantomData<fn() -> C>,
     /// The core that has it, plus one; 0 if none does.
     owner: AtomicUsize,
@@ -20,7 +20,7 @@ pub(super) struct Exclusive<C> {
 
 impl<C: Class> Exclusive<C> {
     /// Nobody's.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             class: PhantomData,
             owner: AtomicUsize::new(0),
@@ -31,7 +31,7 @@ impl<C: Class> Exclusive<C> {
     ///
     /// # Errors
     /// The core that has it still; also this one, at once, if it has it already.
-    pub(super) fn take(&'static self, patience_ns: u64) -> Result<Owned<C>, usize> {
+    pub(crate) fn take(&'static self, patience_ns: u64) -> Result<Owned<C>, usize> {
         if self.owner() == Some(cpu::number()) {
             return Err(cpu::number());
         }
@@ -47,20 +47,20 @@ impl<C: Class> Exclusive<C> {
 
     /// Takes it whoever has it, and out of every order: for reports, and when patience has run out. Who
     /// had it goes on without.
-    pub(super) fn seize(&'static self) -> Owned<C> {
+    pub(crate) fn seize(&'static self) -> Owned<C> {
         self.owner.store(cpu::number() + 1, Ordering::Relaxed);
         let noted = Noted::No;
         Owned { of: self, noted }
     }
 
     /// For reports: as [`Exclusive::take`], out of every order.
-    pub(super) fn take_or_seize(&'static self, patience_ns: u64) -> Owned<C> {
+    pub(crate) fn take_or_seize(&'static self, patience_ns: u64) -> Owned<C> {
         wait::until(patience_ns, || self.is_free_for_me());
         self.seize()
     }
 
     /// Who has it.
-    pub(super) fn owner(&self) -> Option<usize> {
+    pub(crate) fn owner(&self) -> Option<usize> {
         self.owner.load(Ordering::Relaxed).checked_sub(1)
     }
 
@@ -101,7 +101,7 @@ impl Noted {
 
 /// It is this core's until this is dropped.
 #[must_use]
-pub(super) struct Owned<C: Class + 'static> {
+pub(crate) struct Owned<C: Class + 'static> {
     of: &'static Exclusive<C>,
     noted: Noted,
 }

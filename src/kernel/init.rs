@@ -1,9 +1,10 @@
 //! `kernel_main`: the order of everything, one line a step.
 
 use super::address_map;
+use super::irq;
 use super::live_audit::audit_live_tables;
 use super::machine::{self, Machine};
-use super::{console, interrupts, per_core, rate_check, shell, smp, wait};
+use super::{console, per_core, rate_check, shell, smp, wait};
 use crate::addr::PAGE_SIZE;
 use crate::arch::aarch64::zero::zero;
 use crate::arch::aarch64::{cpu, exception, mmu, tlb};
@@ -66,8 +67,8 @@ extern "C" fn finish_boot() -> ! {
     // SAFETY: mapped by `final_map`, and handed over here once.
     unsafe { heap::init(layout::heap()) };
     wait::set_live(BOOT_CORE);
-    interrupts::init();
-    interrupts::init_core();
+    irq::init();
+    irq::init_core();
     console::start_interrupts();
     per_core::this().set_online();
     smp::start();

@@ -21,14 +21,14 @@ const REPORT_NS: u64 = 1_000_000_000;
 
 /// The jobs that were begun together. They end when this is dropped.
 #[must_use]
-pub(super) struct Jobs {
+pub(crate) struct Jobs {
     /// Whether each core was given one.
     begun: [bool; CORES],
 }
 
 impl Jobs {
     /// None yet.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             begun: [false; CORES],
         }
@@ -38,7 +38,7 @@ impl Jobs {
     ///
     /// # Errors
     /// Those of [`Jobs::begin`], with nothing begun.
-    pub(super) fn on_all_others(routine: fn(usize)) -> Result<Self, CallError> {
+    pub(crate) fn on_all_others(routine: fn(usize)) -> Result<Self, CallError> {
         let mut jobs = Self::new();
         for core in 1..CORES {
             jobs.begin(core, routine, core)?;
@@ -50,7 +50,7 @@ impl Jobs {
     ///
     /// # Errors
     /// [`CallError::Offline`]; [`CallError::Working`] as long as it has another.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &mut self,
         core: usize,
         routine: fn(usize),
@@ -73,7 +73,7 @@ impl Jobs {
     ///
     /// # Errors
     /// [`CallError::Endless`], for the first core that goes on.
-    pub(super) fn end(mut self) -> Result<(), CallError> {
+    pub(crate) fn end(mut self) -> Result<(), CallError> {
         self.ask_and_wait()
     }
 
@@ -113,6 +113,6 @@ impl Drop for Jobs {
 }
 
 /// Whether the running core's job was not yet asked to end.
-pub(super) fn may_go_on() -> bool {
+pub(crate) fn may_go_on() -> bool {
     !per_core::this().is_asked_to_end()
 }

@@ -31,7 +31,7 @@ use crate::paging::Run;
 
 /// Why an audit has no counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum AuditError {
+pub(crate) enum AuditError {
     /// What must not be in the tables.
     Violation(Violation),
     /// What must not be of a core.
@@ -77,7 +77,7 @@ impl core::error::Error for AuditError {}
 ///
 /// A symbol of its own, so that a debugger can plant a fault before it runs.
 #[unsafe(no_mangle)]
-pub(super) extern "C" fn audit_live_tables() {
+pub(crate) extern "C" fn audit_live_tables() {
     match audit() {
         Ok(counts) => {
             let [leaves, rest] = counts.lines();
@@ -93,7 +93,7 @@ pub(super) extern "C" fn audit_live_tables() {
 ///
 /// # Errors
 /// Those of [`audit`], and that it cannot be done.
-pub(super) fn audit_again() -> Result<Counts, AuditError> {
+pub(crate) fn audit_again() -> Result<Counts, AuditError> {
     // First what needs neither: it says more about a frame that became free.
     core_audit::check()?;
     heap::check().map_err(AuditError::Heap)?;
@@ -105,7 +105,7 @@ pub(super) fn audit_again() -> Result<Counts, AuditError> {
 ///
 /// # Errors
 /// The first [`Violation`] that two looks agree on, or that there is no room to look.
-pub(super) fn audit() -> Result<Counts, AuditError> {
+pub(crate) fn audit() -> Result<Counts, AuditError> {
     audit_once().or_else(|_| audit_once())
 }
 

@@ -27,7 +27,7 @@ use crate::paging::format::aarch64_refusal::Attempt;
 
 /// Whether what was refused in `frame` is to be done again, because it is allowed now.
 #[inline]
-pub(super) fn is_good_now(frame: &TrapFrame) -> bool {
+pub(crate) fn is_good_now(frame: &TrapFrame) -> bool {
     let syndrome = Syndrome::new(frame.esr);
     syndrome.is_refused_by_map() && syndrome.has_address() && look(frame, syndrome)
 }

@@ -2,14 +2,13 @@
 //! becomes of exceptions.
 //!
 //! Pure: the deadlines of a core ([`timers`]), counter ticks as nanoseconds ([`clock`]), who has
-//! which interrupt ([`irq_table`]) and which comes too often ([`irq_storm`]), the idle share
+//! which interrupt and which comes too often ([`irq`]), the idle share
 //! ([`idle`]), how long one core waits for another ([`patience`]), how cores agree ([`protocol`]).
 //! The rest needs the machine.
 
 pub mod clock;
 pub mod idle;
-pub mod irq_storm;
-pub mod irq_table;
+pub mod irq;
 pub mod nesting;
 pub mod patience;
 pub mod protocol;
@@ -35,8 +34,6 @@ mod exclusive;
 pub mod exit;
 #[cfg(target_os = "none")]
 mod init;
-#[cfg(target_os = "none")]
-mod interrupts;
 #[cfg(target_os = "none")]
 mod jobs;
 #[cfg(target_os = "none")]

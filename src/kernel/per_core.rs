@@ -20,22 +20,22 @@ lock_class!(JobLock = "job", 35);
 
 /// What a core does, with interrupts let in.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Job {
-    pub(super) routine: fn(usize),
-    pub(super) argument: usize,
+pub(crate) struct Job {
+    pub(crate) routine: fn(usize),
+    pub(crate) argument: usize,
 }
 
 /// A core's own data, in cache lines of its own.
 #[repr(align(64))]
-pub(super) struct PerCore {
+pub(crate) struct PerCore {
     /// The exceptions that are under way here.
-    pub(super) nesting: Nesting,
+    pub(crate) nesting: Nesting,
     /// The faults that were none.
-    pub(super) second_looks: SecondLooks,
+    pub(crate) second_looks: SecondLooks,
     /// The call that an exception may end.
-    pub(super) attempt: UnderWay,
+    pub(crate) attempt: UnderWay,
     /// Reports under way: more than one is a failure inside a report.
-    pub(super) reports: AtomicUsize,
+    pub(crate) reports: AtomicUsize,
     idle: Lock<IdleClock, IdleLock>,
     /// What it does next, apart from interrupts.
     job: Lock<Option<Job>, JobLock>,
@@ -67,18 +67,18 @@ impl PerCore {
         }
     }
 
-    pub(super) fn is_online(&self) -> bool {
+    pub(crate) fn is_online(&self) -> bool {
         self.online.load(Ordering::Acquire)
     }
 
     /// From here on other cores ask it for things.
-    pub(super) fn set_online(&self) {
+    pub(crate) fn set_online(&self) {
         *self.idle.lock() = IdleClock::new(now_ns(), IDLE_WINDOW_NS);
         self.online.store(true, Ordering::Release);
     }
 
     /// It was asked something at `asked_ns`, and did not do it in time.
-    pub(super) fn set_silent(&self, asked_ns: u64) {
+    pub(crate) fn set_silent(&self, asked_ns: u64) {
         let since_ns = asked_ns.max(1);
         // Only the first question that it left open counts.
         let _ = self.silent_since_ns.compare_exchange(
@@ -90,7 +90,7 @@ impl PerCore {
     }
 
     /// It looks what it was asked.
-    pub(super) fn give_a_sign(&self) {
+    pub(crate) fn give_a_sign(&self) {
         // A store only where something changes: the line is looked at by others.
         if self.silent_since_ns.load(Ordering::Relaxed) != 0 {
             self.silent_since_ns.store(0, Ordering::Relaxed);
@@ -98,7 +98,7 @@ impl PerCore {
     }
 
     /// How long it has left something open that it was asked, in nanoseconds.
-    pub(super) fn silent_for_ns(&self) -> Option<u64> {
+    pub(crate) fn silent_for_ns(&self) -> Option<u64> {
         match self.silent_since_ns.load(Ordering::Relaxed) {
             0 => None,
             since_ns => Some(now_ns().saturating_sub(since_ns)),
@@ -106,7 +106,7 @@ impl PerCore {
     }
 
     /// Gives it a job, if it has none.
-    pub(super) fn give(&self, job: Job) -> bool {
+    pub(crate) fn give(&self, job: Job) -> bool {
         let mut slot = self.job.lock();
         if self.is_busy() {
             return false;
@@ -118,21 +118,21 @@ impl PerCore {
     }
 
     /// Whether it has a job that is not done.
-    pub(super) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.jobs_done.load(Ordering::Acquire) != self.jobs_given.load(Ordering::Relaxed)
     }
 
     /// Its job is to end.
-    pub(super) fn ask_to_end(&self) {
+    pub(crate) fn ask_to_end(&self) {
         self.job_ends.store(true, Ordering::Release);
     }
 
-    pub(super) fn is_asked_to_end(&self) -> bool {
+    pub(crate) fn is_asked_to_end(&self) -> bool {
         self.job_ends.load(Ordering::Acquire)
     }
 
     /// Does jobs, and nothing in between, for ever.
-    pub(super) fn work(&self) -> ! {
+    pub(crate) fn work(&self) -> ! {
         loop {
             let job = self.job.lock().take();
             match job {
@@ -146,7 +146,7 @@ impl PerCore {
     }
 
     /// Which part of its time it does nothing.
-    pub(super) fn idle_share(&self) -> IdleShare {
+    pub(crate) fn idle_share(&self) -> IdleShare {
         self.idle.lock().share(now_ns())
     }
 }
@@ -154,24 +154,24 @@ impl PerCore {
 static ALL: [PerCore; raspi3::CORES] = [const { PerCore::new() }; raspi3::CORES];
 
 /// The running core's.
-pub(super) fn this() -> &'static PerCore {
+pub(crate) fn this() -> &'static PerCore {
     &ALL[cpu::number() % raspi3::CORES]
 }
 
 /// Core `core`'s, which is less than [`raspi3::CORES`].
-pub(super) fn of(core: usize) -> &'static PerCore {
+pub(crate) fn of(core: usize) -> &'static PerCore {
     &ALL[core % raspi3::CORES]
 }
 
 /// The cores that left open what they were asked: a bit each.
-pub(super) fn silent() -> usize {
+pub(crate) fn silent() -> usize {
     let silent = |core: &usize| of(*core).silent_for_ns().is_some();
     let cores = (0..raspi3::CORES).filter(silent);
     cores.fold(0, |cores, core| cores | 1 << core)
 }
 
 /// Waits for an interrupt, unless `done`; serves it before it returns.
-pub(super) fn idle_unless(done: impl FnOnce() -> bool) {
+pub(crate) fn idle_unless(done: impl FnOnce() -> bool) {
     // Masked, so that what makes it done cannot come between the look and the wait: a pending
     // interrupt ends the wait all the same.
     assert_may_wait("an interrupt");

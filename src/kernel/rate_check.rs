@@ -20,12 +20,12 @@ const SHORT_US: u64 = 10;
 const TRIES: usize = 4;
 
 /// The first reading.
-pub(super) fn begin() {
+pub(crate) fn begin() {
     FIRST.call_once(read);
 }
 
 /// The second reading, and what both say.
-pub(super) fn finish() {
+pub(crate) fn finish() {
     let Some(first) = FIRST.get() else {
         return;
     };

@@ -45,33 +45,33 @@ fn takes_deadlines() -> bool {
 }
 
 /// Finds whether this core needs it for its deadlines, before there is one.
-pub(super) fn init_core() {
+pub(crate) fn init_core() {
     let is_ahead = timer::is_ahead_of_physical();
     here().stands_in.store(is_ahead, Ordering::Relaxed);
 }
 
 /// The next deadline of this core is `ticks` from now.
-pub(super) fn deadline_in(ticks: u64) {
+pub(crate) fn deadline_in(ticks: u64) {
     if takes_deadlines() {
         timer::physical_interrupt_in(ticks);
     }
 }
 
 /// This core has no deadline.
-pub(super) fn no_deadline() {
+pub(crate) fn no_deadline() {
     if takes_deadlines() {
         timer::physical_stop();
     }
 }
 
 /// Interrupts in `duration_ns`, when a storm is to be over, or earlier.
-pub(super) fn end_storm_in(duration_ns: u64) {
+pub(crate) fn end_storm_in(duration_ns: u64) {
     here().ends_storm.store(true, Ordering::Relaxed);
     timer::physical_interrupt_in(time::ticks_in(duration_ns));
 }
 
 /// It has interrupted: it does no more. Returns whether a storm is to be over.
-pub(super) fn take() -> bool {
+pub(crate) fn take() -> bool {
     // Not if the interrupt was of a deadline, and another one served just before it began a storm's pause.
     if !timer::physical_is_due() {
         return false;

@@ -9,8 +9,9 @@
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use super::irq;
 use super::wait::{self, numbers};
-use super::{door, interrupts, patience, per_core, time};
+use super::{door, patience, per_core, time};
 use crate::arch::aarch64::{cpu, exception, mmu};
 use crate::board::raspi3::CORES;
 use crate::log;
@@ -26,7 +27,7 @@ static ADMITTED: AtomicUsize = AtomicUsize::new(0);
 
 /// What has become of a core.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum CoreState {
+pub(crate) enum CoreState {
     /// It runs.
     Online,
     /// It was let in, but never got ready.
@@ -49,7 +50,7 @@ impl fmt::Display for CoreState {
 }
 
 /// What has become of core `core`.
-pub(super) fn state(core: usize) -> CoreState {
+pub(crate) fn state(core: usize) -> CoreState {
     if core == 0 || per_core::of(core).is_online() {
         CoreState::Online
     } else if ADMITTED.load(Ordering::Relaxed) & 1 << core != 0 {
@@ -62,7 +63,7 @@ pub(super) fn state(core: usize) -> CoreState {
 }
 
 /// Calls cores 1 to 3 and waits for those that come.
-pub(super) fn start() {
+pub(crate) fn start() {
     let began_us = time::now_us();
     if let Err(error) = door::open(kernel_secondary) {
         log!("cores", "warning: no other core can come: {error}");
@@ -113,7 +114,7 @@ fn wait_until_online(cores: usize) -> bool {
 
 /// Why a core cannot be called.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum ComeError {
+pub(crate) enum ComeError {
     /// There is no such core.
     None { given: u64 },
     /// It runs.
@@ -158,7 +159,7 @@ impl core::error::Error for ComeError {}
 ///
 /// # Errors
 /// See [`ComeError`].
-pub(super) fn call(given: u64, mut may_go_on: impl FnMut() -> bool) -> Result<(), ComeError> {
+pub(crate) fn call(given: u64, mut may_go_on: impl FnMut() -> bool) -> Result<(), ComeError> {
     let core = usize::try_from(given).ok().filter(|core| *core < CORES);
     let core = core.ok_or(ComeError::None { given })?;
     match state(core) {
@@ -188,7 +189,7 @@ pub(super) fn call(given: u64, mut may_go_on: impl FnMut() -> bool) -> Result<()
 ///
 /// # Errors
 /// Those of a change of the kernel's map.
-pub(super) fn close_the_door() -> Result<usize, PagingError> {
+pub(crate) fn close_the_door() -> Result<usize, PagingError> {
     let all_run = (1..CORES).all(|core| per_core::of(core).is_online());
     match all_run && door::is_open() {
         true => door::close(),
@@ -210,7 +211,7 @@ unsafe extern "C" fn kernel_secondary(core: usize) -> ! {
     time::join();
     // It counts since it was let in: what was asked since then came before it could be interrupted.
     wait::hear();
-    interrupts::init_core();
+    irq::init_core();
     wait::hear();
     per_core::this().set_online();
     per_core::this().work()

@@ -24,7 +24,7 @@ lock_class!(ConductorClass = "conductor", 25);
 static MISSED: AtomicUsize = AtomicUsize::new(0);
 
 /// Who conducts; some core if nobody does.
-pub(super) fn conductor() -> usize {
+pub(crate) fn conductor() -> usize {
     CONDUCTOR.load(Ordering::Relaxed).saturating_sub(1)
 }
 
@@ -73,6 +73,6 @@ extern "C" fn kernel_let_others_go() {
 }
 
 /// The cores that did not stand still since this was asked last: the map was changed without them.
-pub(super) fn take_missed() -> impl Iterator<Item = usize> {
+pub(crate) fn take_missed() -> impl Iterator<Item = usize> {
     numbers(MISSED.swap(0, Ordering::Relaxed))
 }

@@ -31,7 +31,7 @@ use crate::{lock_class, log};
 const CAPACITY: usize = 32;
 
 /// What is called when a timer is due, in the interrupt, with the argument it was armed with.
-pub(super) type Routine = fn(usize);
+pub(crate) type Routine = fn(usize);
 
 #[derive(Clone, Copy, Debug)]
 struct Action {
@@ -92,7 +92,7 @@ fn ticks() -> u64 {
 const JOIN_TOLERANCE_NS: u64 = 60_000_000_000;
 
 /// Takes this core, which has just come, into the common time. Before its first look at the time.
-pub(super) fn join() {
+pub(crate) fn join() {
     let here = cpu::number();
     let first = ahead_of(MONOTONIC.latest_ns());
     if first.min(first.wrapping_neg()) > ticks_in(JOIN_TOLERANCE_NS) {
@@ -139,7 +139,7 @@ static MONOTONIC: Monotonic<{ raspi3::CORES }> = Monotonic::new();
 static SCALE: Once<Scale> = Once::new();
 
 /// What the counter runs at, in Hz: the crystal's frequency if CNTFRQ_EL0 is not believable.
-pub(super) fn counter_hz() -> u32 {
+pub(crate) fn counter_hz() -> u32 {
     let hz = timer::frequency_hz();
     match Scale::new(hz) {
         Ok(_) => hz,
@@ -155,34 +155,34 @@ fn scale() -> Scale {
 }
 
 /// Nanoseconds since `_start`; never less than on any core before.
-pub(super) fn now_ns() -> u64 {
+pub(crate) fn now_ns() -> u64 {
     let scale = scale();
     MONOTONIC.now_ns(cpu::number(), || scale.ns_from_ticks(ticks()))
 }
 
 /// Nanoseconds of the counter, which may jump back: for what counts in passing.
 #[inline]
-pub(super) fn raw_ns() -> u64 {
+pub(crate) fn raw_ns() -> u64 {
     scale().ns_from_ticks(ticks())
 }
 
 /// How often the counter of core `core` was seen to go back.
-pub(super) fn jumps(core: usize) -> Jumps {
+pub(crate) fn jumps(core: usize) -> Jumps {
     MONOTONIC.jumps(core)
 }
 
 /// The ticks of the counter in `duration_ns`.
-pub(super) fn ticks_in(duration_ns: u64) -> u64 {
+pub(crate) fn ticks_in(duration_ns: u64) -> u64 {
     scale().ticks_from_ns(duration_ns)
 }
 
 /// Microseconds since `_start`.
-pub(super) fn now_us() -> u64 {
+pub(crate) fn now_us() -> u64 {
     now_ns() / 1000
 }
 
 /// The time since `_start`, for the log.
-pub(super) fn since_start() -> Timestamp {
+pub(crate) fn since_start() -> Timestamp {
     Timestamp {
         ticks: ticks(),
         hz: counter_hz(),
@@ -190,7 +190,7 @@ pub(super) fn since_start() -> Timestamp {
 }
 
 /// Returns after at least `duration_us` microseconds, without giving the core up.
-pub(super) fn delay_us(duration_us: u64) {
+pub(crate) fn delay_us(duration_us: u64) {
     let deadline_ns = now_ns().saturating_add(duration_us.saturating_mul(1000));
     while now_ns() < deadline_ns {
         relax();
@@ -201,7 +201,7 @@ pub(super) fn delay_us(duration_us: u64) {
 ///
 /// # Errors
 /// [`TimerError::Full`].
-pub(super) fn sleep_ns(duration_ns: u64) -> Result<(), TimerError> {
+pub(crate) fn sleep_ns(duration_ns: u64) -> Result<(), TimerError> {
     sleep_unless(now_ns().saturating_add(duration_ns), || false)
 }
 
@@ -209,7 +209,7 @@ pub(super) fn sleep_ns(duration_ns: u64) -> Result<(), TimerError> {
 ///
 /// # Errors
 /// [`TimerError::Full`].
-pub(super) fn sleep_unless(deadline_ns: u64, done: impl Fn() -> bool) -> Result<(), TimerError> {
+pub(crate) fn sleep_unless(deadline_ns: u64, done: impl Fn() -> bool) -> Result<(), TimerError> {
     let wake = arm_at(deadline_ns, None, |_| {}, 0)?;
     while now_ns() < deadline_ns && !done() {
         watchdog::feed_if_armed();
@@ -224,7 +224,7 @@ pub(super) fn sleep_unless(deadline_ns: u64, done: impl Fn() -> bool) -> Result<
 ///
 /// # Errors
 /// [`TimerError::Full`].
-pub(super) fn arm(
+pub(crate) fn arm(
     after_ns: u64,
     period_ns: Option<NonZeroU64>,
     routine: Routine,
@@ -249,7 +249,7 @@ fn arm_at(
 }
 
 /// Takes a timer of this core back. Returns whether it was armed.
-pub(super) fn cancel(id: TimerId) -> bool {
+pub(crate) fn cancel(id: TimerId) -> bool {
     let mut timers = timers_of(cpu::number()).lock();
     let cancelled = timers.0.cancel(id).is_some();
     timers.program();
@@ -257,7 +257,7 @@ pub(super) fn cancel(id: TimerId) -> bool {
 }
 
 /// When a timer of this core is due next, in nanoseconds; `None` if it is not armed any more.
-pub(super) fn deadline_of(id: TimerId) -> Option<u64> {
+pub(crate) fn deadline_of(id: TimerId) -> Option<u64> {
     timers_of(cpu::number()).lock().0.deadline_of(id)
 }
 
@@ -268,13 +268,13 @@ fn missed_by(core: usize) -> &'static AtomicU64 {
 }
 
 /// Periods of core `core`'s timers that had passed before the one before them was served.
-pub(super) fn missed(core: usize) -> u64 {
+pub(crate) fn missed(core: usize) -> u64 {
     missed_by(core).load(Ordering::Relaxed)
 }
 
 /// Sets this core's timer again, if one is armed: what it was set to may have been lost, as where the
 /// counter comes round. With interrupts masked, before a wait for one.
-pub(super) fn set_again() {
+pub(crate) fn set_again() {
     let timers = timers_of(cpu::number()).lock();
     if timers.0.armed() > 0 {
         timers.program();
@@ -282,12 +282,12 @@ pub(super) fn set_again() {
 }
 
 /// How many timers core `core` has armed.
-pub(super) fn armed(core: usize) -> usize {
+pub(crate) fn armed(core: usize) -> usize {
     timers_of(core).lock().0.armed()
 }
 
 /// The timer's interrupt: does what is due.
-pub(super) fn interrupt(_: IrqNumber) {
+pub(crate) fn interrupt(_: IrqNumber) {
     let timers = timers_of(cpu::number());
     loop {
         let now_ns = now_ns();

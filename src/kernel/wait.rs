@@ -11,8 +11,9 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use super::irq;
 use super::protocol::{Ending, Hold};
-use super::{interrupts, patience, per_core, stand, time};
+use super::{patience, per_core, stand, time};
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::masks::ExceptionsMasked;
 use crate::arch::aarch64::relax::relax;
@@ -25,38 +26,38 @@ const fn word() -> AtomicUsize {
 }
 
 /// Who ends the machine.
-pub(super) static ENDING: Ending<AtomicUsize> = Ending::new(word(), word(), word(), word());
+pub(crate) static ENDING: Ending<AtomicUsize> = Ending::new(word(), word(), word(), word());
 /// Who stands still.
-pub(super) static HOLD: Hold<AtomicUsize, CORES> = Hold::new(word(), [const { word() }; CORES]);
+pub(crate) static HOLD: Hold<AtomicUsize, CORES> = Hold::new(word(), [const { word() }; CORES]);
 /// Cores whose MMU is on, or is about to be, with the live map: a bit each.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// Core `core` uses the live map from now on. For a core that is on its way: with the kernel map's
 /// lock held, before it is let in.
-pub(super) fn set_live(core: usize) {
+pub(crate) fn set_live(core: usize) {
     LIVE.fetch_or(1 << core, Ordering::SeqCst);
 }
 
 /// The cores but this one that use the live map: a bit each.
-pub(super) fn live_others() -> usize {
+pub(crate) fn live_others() -> usize {
     LIVE.load(Ordering::SeqCst) & !(1 << cpu::number())
 }
 
 /// The numbers of the cores in a set.
-pub(super) fn numbers(cores: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn numbers(cores: usize) -> impl Iterator<Item = usize> {
     (0..CORES).filter(move |core| cores & 1 << core != 0)
 }
 
 /// Interrupts each of `cores`, so that it looks what was asked.
-pub(super) fn ring(cores: usize) {
+pub(crate) fn ring(cores: usize) {
     for core in numbers(cores) {
-        interrupts::send(core, 1);
+        irq::send(core, 1);
     }
 }
 
 /// Waits until `done`, for `patience_ns` at most, and longer while somebody reports. Returns whether it
 /// was done in time.
-pub(super) fn until(patience_ns: u64, mut done: impl FnMut() -> bool) -> bool {
+pub(crate) fn until(patience_ns: u64, mut done: impl FnMut() -> bool) -> bool {
     let mut looks = 0_u32;
     let mut waited = Waited::new(patience::SLICE_NS);
     while !done() {
@@ -83,7 +84,7 @@ fn is_over(waited_ns: u64, patience_ns: u64) -> bool {
 /// Stops if the machine ends, and stands still if that is asked: in a wait, and in the mailbox's
 /// interrupt.
 #[inline]
-pub(super) fn hear() {
+pub(crate) fn hear() {
     let here = cpu::number();
     if ENDING.is_over(here) {
         stop();
@@ -131,7 +132,7 @@ fn stand_still() {
 }
 
 /// Another core ends the machine: waits until it stops this one.
-pub(super) fn for_the_end() -> ! {
+pub(crate) fn for_the_end() -> ! {
     while !ENDING.is_over(cpu::number()) {
         hear();
         relax();
@@ -140,7 +141,7 @@ pub(super) fn for_the_end() -> ! {
 }
 
 /// This core does nothing any more.
-pub(super) fn stop() -> ! {
+pub(crate) fn stop() -> ! {
     cpu::mask_exceptions();
     ENDING.stop(cpu::number());
     cpu::stop()

@@ -32,15 +32,15 @@ const WAKE_NS: NonZeroU64 = NonZeroU64::new(500_000_000).unwrap();
 
 /// What the watchdog is set to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Armed {
+pub(crate) struct Armed {
     /// The time from one feed to the reset.
-    pub(super) period: Ticks,
+    pub(crate) period: Ticks,
     /// How much of it is left; `None` if the registers say that nothing will happen.
-    pub(super) left: Option<Ticks>,
+    pub(crate) left: Option<Ticks>,
 }
 
 /// The registers; accesses to other devices came before.
-pub(super) fn device() -> Watchdog {
+pub(crate) fn device() -> Watchdog {
     cpu::device_barrier();
     Watchdog::new(registers(raspi3::POWER_MANAGEMENT))
 }
@@ -49,7 +49,7 @@ pub(super) fn device() -> Watchdog {
 ///
 /// # Errors
 /// [`BadTime`], with nothing changed.
-pub(super) fn arm(seconds: u64) -> Result<(), BadTime> {
+pub(crate) fn arm(seconds: u64) -> Result<(), BadTime> {
     let ticks = Ticks::from_seconds(seconds)?;
     {
         let _registers = REGISTERS.lock();
@@ -74,7 +74,7 @@ fn wake_the_shell() {
 }
 
 /// Never resets the board any more. Not for interrupt handlers.
-pub(super) fn disarm() {
+pub(crate) fn disarm() {
     let _registers = REGISTERS.lock();
     device().disarm();
     cpu::device_barrier();
@@ -82,7 +82,7 @@ pub(super) fn disarm() {
 }
 
 /// What the watchdog is set to; `None` if it is off.
-pub(super) fn state() -> Option<Armed> {
+pub(crate) fn state() -> Option<Armed> {
     match STATE.load(Ordering::Relaxed) {
         OFF => None,
         ticks => Some(Armed {

@@ -16,7 +16,7 @@ use crate::kernel::time::counter_hz;
 use crate::text::{Hertz, Size};
 
 /// One line each about the machine. Rates, temperature and voltages are asked for now.
-pub(in crate::kernel) fn describe(out: &mut dyn Write) -> fmt::Result {
+pub(crate) fn describe(out: &mut dyn Write) -> fmt::Result {
     let Some(machine) = machine() else {
         return Ok(());
     };

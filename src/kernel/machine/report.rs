@@ -16,7 +16,7 @@ use crate::text::{Hertz, Size};
 const COLUMNS: usize = 56;
 
 /// Logs what was found.
-pub(in crate::kernel) fn report(machine: &Machine) {
+pub(crate) fn report(machine: &Machine) {
     let facts = &machine.handed.facts;
     match &machine.revision {
         _ if !facts.model.as_str().is_empty() => log!("model", "{}", facts.model.as_str()),

@@ -40,7 +40,7 @@ pub(super) fn from_frame(out: &mut impl Write, frame: &TrapFrame) -> fmt::Result
 }
 
 /// The calls that led here.
-pub(in crate::kernel) fn from_here(out: &mut impl Write) -> fmt::Result {
+pub(crate) fn from_here(out: &mut impl Write) -> fmt::Result {
     let (pc, fp) = cpu::here();
     print(out, pc, None, fp)
 }

@@ -51,7 +51,7 @@ pub(super) fn explain(
 }
 
 /// Whether the live tables allow `attempt` to use `va` in the high half.
-pub(in crate::kernel) fn map_allows(va: VirtAddr, attempt: Attempt) -> bool {
+pub(crate) fn map_allows(va: VirtAddr, attempt: Attempt) -> bool {
     let in_high_half = (va.as_usize() as u64) >> VA_BITS == 0xffff;
     let walked = steps(&mut Silent, mmu::high_root(), va, attempt);
     in_high_half && matches!(walked, Ok((_, None)))

@@ -9,8 +9,9 @@ use crate::arch::aarch64::relax::relax;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::kernel::console::{self, Out};
+use crate::kernel::irq;
 use crate::kernel::jobs::{self, Jobs};
-use crate::kernel::{cross, interrupts, patience, per_core, smp, stand, time};
+use crate::kernel::{cross, patience, per_core, smp, stand, time};
 use crate::log;
 use crate::text::parse_u64;
 
@@ -72,7 +73,7 @@ pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
             "{core:>4}  {state:<6} {:>4}%   {:>4}%  {:>10}  {:>6}  {:>11}",
             share.since_start / 10,
             last / 10,
-            interrupts::total(core),
+            irq::total(core),
             time::armed(core),
             time::jumps(core).count,
         )?;
@@ -117,7 +118,7 @@ pub(super) fn irq(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         write!(out, " {:>9}", CoreName(core))?;
     }
     writeln!(out)?;
-    for report in interrupts::reports() {
+    for report in irq::reports() {
         let owner = report.owner.unwrap_or("-");
         write!(
             out,
@@ -153,8 +154,8 @@ type CoreCount = (&'static str, fn(usize) -> u64);
 
 /// The rows of `irq` that belong to no number.
 const CORE_COUNTS: [CoreCount; 3] = [
-    ("spurious", |core| interrupts::vain(core).0),
-    ("unhandled", |core| interrupts::vain(core).1),
+    ("spurious", |core| irq::vain(core).0),
+    ("unhandled", |core| irq::vain(core).1),
     ("faults good at a second look", |core| {
         per_core::of(core).second_looks.counted()
     }),
@@ -186,7 +187,7 @@ fn release(word: &str, out: &mut dyn Write) -> Result<(), CommandError> {
             expected: "the numbers that `irq` shows; 32 to 103 come through it",
         });
     };
-    let released = interrupts::release(number)?;
+    let released = irq::release(number)?;
     if !released.contains(&true) {
         writeln!(out, "{number} was not masked")?;
         return Ok(());

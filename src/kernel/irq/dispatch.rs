@@ -5,15 +5,13 @@
 //!
 //! # Decisions
 //! - What stormed is let in again by a timer that did not: the physical timer
-//!   ([`second_timer`](super::second_timer)), so that a storm of the virtual one ends too. A storm of
+//!   ([`second_timer`](crate::kernel::second_timer)), so that a storm of the virtual one ends too. A storm of
 //!   the physical timer is first taken for one of deadlines, which its pause ends; if it comes on all
 //!   the same it is masked, and the timers let it in.
 //! - Masks and storms are each core's own. Who lets an interrupt in for another core asks that core.
 
-use super::cross::{self, CallError};
-use super::irq_storm::{STORM_RATE, StormGuard, Verdict};
-use super::irq_table::{IrqCounts, IrqError, IrqTable, Unhandled};
-use super::{console, second_timer, time};
+use super::storm::{STORM_RATE, StormGuard, Verdict};
+use super::table::{IrqCounts, IrqError, IrqTable, Unhandled};
 use crate::addr::PhysAddr;
 use crate::arch::aarch64::relax::Once;
 use crate::arch::aarch64::{cpu, masks, timer};
@@ -23,10 +21,12 @@ use crate::drivers::gpu_interrupts::{GpuInterrupts, GpuLine};
 use crate::drivers::interrupts::{Pending, Source};
 use crate::drivers::local_interrupts::{Core, CoreMailbox, LocalInterrupts, LocalSource};
 use crate::drivers::mmio::Mmio;
+use crate::kernel::cross::{self, CallError};
+use crate::kernel::{console, second_timer, time};
 use crate::log;
 
 /// What is called for an interrupt, on the core that takes it, with its interrupts masked.
-pub(super) type Handler = fn(IrqNumber);
+pub(crate) type Handler = fn(IrqNumber);
 
 type Table = IrqTable<Handler, { IrqNumber::COUNT }>;
 
@@ -52,7 +52,7 @@ static STORMS: StormGuard<CORES, { IrqNumber::COUNT }> = StormGuard::new();
 const STORM_PAUSE_NS: u64 = 1_000_000_000;
 
 /// The mailbox through which cores interrupt each other.
-pub(super) const CROSS_MAILBOX: IrqNumber = IrqNumber::MAILBOX_0;
+pub(crate) const CROSS_MAILBOX: IrqNumber = IrqNumber::MAILBOX_0;
 
 /// What lets in again what stormed, and stands in for the virtual timer where that is needed.
 const RELIEF: IrqNumber = IrqNumber::PHYSICAL_TIMER;
@@ -67,7 +67,7 @@ const REGISTRATIONS: [(IrqNumber, &str, Handler); 4] = [
 
 /// Brings the controllers to a known state and fills the table. Once, on core 0, before any core
 /// lets interrupts in.
-pub(super) fn init() {
+pub(crate) fn init() {
     cpu::device_barrier();
     LOCAL.init_shared(core(usize::from(GPU_CORE)));
     cpu::device_barrier();
@@ -88,7 +88,7 @@ fn registrations() -> Result<Table, IrqError> {
 }
 
 /// Lets this core's interrupts in.
-pub(super) fn init_core() {
+pub(crate) fn init_core() {
     timer::init();
     second_timer::init_core();
     cpu::device_barrier();
@@ -100,7 +100,7 @@ pub(super) fn init_core() {
 }
 
 /// Whether the GPU's peripherals can interrupt at all.
-pub(super) fn gpu_interrupts_work() -> bool {
+pub(crate) fn gpu_interrupts_work() -> bool {
     let _masked = masks::mask();
     cpu::device_barrier();
     let obeys = match IrqNumber::UART0.kind() {
@@ -112,7 +112,7 @@ pub(super) fn gpu_interrupts_work() -> bool {
 }
 
 /// Whether `number`, one of the GPU's, is let in.
-pub(super) fn is_let_in(number: IrqNumber) -> bool {
+pub(crate) fn is_let_in(number: IrqNumber) -> bool {
     let _masked = masks::mask();
     cpu::device_barrier();
     let is_enabled = match number.kind() {
@@ -124,12 +124,12 @@ pub(super) fn is_let_in(number: IrqNumber) -> bool {
 }
 
 /// Lets `number` in: for this core if it is one of its own, else for the core that hears it.
-pub(super) fn unmask(number: IrqNumber) {
+pub(crate) fn unmask(number: IrqNumber) {
     change_mask(number, LocalInterrupts::unmask, GpuInterrupts::enable);
 }
 
 /// Keeps `number` out.
-pub(super) fn mask(number: IrqNumber) {
+pub(crate) fn mask(number: IrqNumber) {
     change_mask(number, LocalInterrupts::mask, GpuInterrupts::disable);
 }
 
@@ -161,13 +161,13 @@ fn change_mask(
 }
 
 /// Interrupts core `number`: adds `bits` to its mailbox, once all that was written is visible.
-pub(super) fn send(number: usize, bits: u32) {
+pub(crate) fn send(number: usize, bits: u32) {
     cpu::wait_for_stores();
     LOCAL.send(core(number), CROSS, bits);
 }
 
 /// Empties this core's mailbox: what was asked is looked for after this.
-pub(super) fn take() {
+pub(crate) fn take() {
     let _ = LOCAL.take(core(cpu::number()), CROSS);
     cpu::wait_for_stores();
 }
@@ -189,7 +189,7 @@ fn core(number: usize) -> Core {
 ///
 /// The barrier between what the interrupted code was reading and the first access here is in the
 /// vectors (arch/aarch64/exception.S).
-pub(super) fn handle() {
+pub(crate) fn handle() {
     let here = cpu::number();
     let pending = LOCAL.pending(core(here));
     let mut served = false;
@@ -304,7 +304,7 @@ fn release_here(number: IrqNumber) -> bool {
 ///
 /// # Errors
 /// Those of a call to such a core.
-pub(super) fn release(number: IrqNumber) -> Result<[bool; CORES], CallError> {
+pub(crate) fn release(number: IrqNumber) -> Result<[bool; CORES], CallError> {
     let mut released = [false; CORES];
     for (core, released) in released.iter_mut().enumerate() {
         if STORMS.is_masked(core, number.index()) {
@@ -327,18 +327,18 @@ fn numbers() -> impl Iterator<Item = IrqNumber> {
 
 /// What an interrupt did so far.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct IrqReport {
-    pub(super) number: IrqNumber,
+pub(crate) struct IrqReport {
+    pub(crate) number: IrqNumber,
     /// Who has registered it.
-    pub(super) owner: Option<&'static str>,
+    pub(crate) owner: Option<&'static str>,
     /// How often it came, for each core.
-    pub(super) counts: [u64; CORES],
+    pub(crate) counts: [u64; CORES],
     /// Whether a storm of it was masked on some core.
-    pub(super) storms: bool,
+    pub(crate) storms: bool,
 }
 
 /// Every interrupt that somebody registered or that came.
-pub(super) fn reports() -> impl Iterator<Item = IrqReport> {
+pub(crate) fn reports() -> impl Iterator<Item = IrqReport> {
     numbers().filter_map(|number| {
         let index = number.index();
         let owner = TABLE.get().and_then(|table| table.get(index));
@@ -355,12 +355,12 @@ pub(super) fn reports() -> impl Iterator<Item = IrqReport> {
 }
 
 /// Interrupts of core `core` that had no cause, and those that nobody had registered.
-pub(super) fn vain(core: usize) -> (u64, u64) {
+pub(crate) fn vain(core: usize) -> (u64, u64) {
     (COUNTS.spurious(core), COUNTS.unhandled(core))
 }
 
 /// All interrupts that core `core` took.
-pub(super) fn total(core: usize) -> u64 {
+pub(crate) fn total(core: usize) -> u64 {
     let (spurious, unhandled) = vain(core);
     let handled = (0..IrqNumber::COUNT).map(|number| COUNTS.handled(core, number));
     handled.sum::<u64>() + spurious + unhandled
