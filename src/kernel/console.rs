@@ -6,10 +6,11 @@
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use super::clock;
+use super::clock::delay_us;
 use super::exclusive::{Exclusive, Owned};
 use super::irq;
 use super::per_core;
-use super::time::{self, delay_us};
 use super::watchdog;
 use super::{patience, wait};
 use crate::addr::PhysAddr;
@@ -300,7 +301,7 @@ const LOOK_NS: u64 = 1_000_000;
 /// The UART, with what has come so far in its queue. Costs no access to a device but once in [`LOOK_NS`].
 fn received() -> Guard<'static, Port, ConsoleLock> {
     static NEXT_LOOK_NS: AtomicU64 = AtomicU64::new(0);
-    let now_ns = time::now_ns();
+    let now_ns = clock::now_ns();
     let is_due = now_ns >= NEXT_LOOK_NS.load(Ordering::Relaxed);
     if !is_due {
         return serial();

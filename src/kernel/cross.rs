@@ -21,10 +21,11 @@ use core::cell::UnsafeCell;
 use core::fmt;
 use core::sync::atomic::AtomicUsize;
 
+use super::clock;
 use super::irq;
 use super::protocol::Slot;
 use super::wait::{self, hear, ring};
-use super::{patience, per_core, time};
+use super::{patience, per_core};
 use crate::arch::aarch64::lock::{assert_may_wait, held_count};
 use crate::arch::aarch64::{cpu, masks};
 use crate::board::interrupts::IrqNumber;
@@ -171,7 +172,7 @@ fn ask(here: usize, core: usize, routine: Routine, argument: usize) -> Result<Pe
     ring(1 << core);
     Ok(Pending {
         core,
-        asked_ns: time::now_ns(),
+        asked_ns: clock::now_ns(),
         state: PendingState::Asked(slot),
     })
 }

@@ -9,9 +9,10 @@
 //! was asked to end, and did not, cannot take a later run's word for its own.
 #![forbid(unsafe_code)]
 
+use super::clock;
 use super::cross::{self, CallError};
 use super::per_core::{self, Job};
-use super::{console, patience, time, watchdog};
+use super::{console, patience, watchdog};
 use crate::arch::aarch64::relax::relax;
 use crate::arch::waited::Waited;
 use crate::board::raspi3::CORES;
@@ -85,18 +86,18 @@ impl Jobs {
         }
         let busy = || cores().find(|core| per_core::of(*core).is_busy());
         let mut waited = Waited::new(patience::SLICE_NS);
-        let mut next_report_ns = time::now_ns().saturating_add(REPORT_NS);
+        let mut next_report_ns = clock::now_ns().saturating_add(REPORT_NS);
         while let Some(core) = busy() {
-            if waited.look(time::now_ns()) > patience::JOB_END_NS {
+            if waited.look(clock::now_ns()) > patience::JOB_END_NS {
                 return Err(CallError::Endless { core });
             }
             watchdog::feed_if_armed();
             if console::is_interrupted() && console::take_interrupt() {
                 return Err(CallError::Endless { core });
             }
-            if time::now_ns() >= next_report_ns {
+            if clock::now_ns() >= next_report_ns {
                 console::print(format_args!("core {core} has not ended its job yet\n"));
-                next_report_ns = time::now_ns().saturating_add(REPORT_NS);
+                next_report_ns = clock::now_ns().saturating_add(REPORT_NS);
             }
             relax();
         }

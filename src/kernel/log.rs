@@ -5,8 +5,8 @@ use core::fmt::{self, Write};
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
+use super::clock;
 use super::console;
-use super::time;
 use crate::arch::aarch64::lock::Lock;
 use crate::lock_class;
 
@@ -68,7 +68,7 @@ impl Write for Ring {
 
 /// Prints and keeps a line.
 pub fn line(text: fmt::Arguments<'_>) {
-    let stamp = time::since_start();
+    let stamp = clock::since_start();
     let _ = writeln!(RING.lock(), "{stamp} {text}");
     console::print(format_args!("{stamp} {text}\n"));
 }

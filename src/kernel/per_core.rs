@@ -3,9 +3,10 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use super::clock::now_ns;
 use super::idle::{IdleClock, IdleShare};
 use super::nesting::{Nesting, SecondLooks};
-use super::time::{self, now_ns};
+use super::time;
 use crate::arch::aarch64::attempt::UnderWay;
 use crate::arch::aarch64::lock::{Lock, assert_may_wait};
 use crate::arch::aarch64::{cpu, masks};

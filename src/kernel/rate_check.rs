@@ -5,8 +5,9 @@
 //! is wrong nobody knows here, and who reads the line does.
 #![forbid(unsafe_code)]
 
+use super::clock;
 use super::clock::rate::{Rate, Reading, judge};
-use super::{console, time};
+use super::console;
 use crate::arch::aarch64::relax::Once;
 use crate::arch::aarch64::{cpu, timer};
 use crate::board::raspi3;
@@ -29,7 +30,7 @@ pub(crate) fn finish() {
     let Some(first) = FIRST.get() else {
         return;
     };
-    let hz = time::counter_hz();
+    let hz = clock::counter_hz();
     match judge(hz, *first, read()) {
         Rate::Agrees => {}
         Rate::Differs { measured_hz } => log!(
@@ -48,7 +49,7 @@ pub(crate) fn finish() {
 
 fn read() -> Reading {
     let timer = SystemTimer::new(console::registers(raspi3::SYSTEM_TIMER));
-    let short = u64::from(time::counter_hz()) * SHORT_US / 1_000_000;
+    let short = u64::from(clock::counter_hz()) * SHORT_US / 1_000_000;
     let mut reading = read_once(timer);
     for _ in 1..TRIES {
         if reading.after.wrapping_sub(reading.before) <= short {

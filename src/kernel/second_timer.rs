@@ -16,7 +16,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::time;
+use super::clock;
 use crate::arch::aarch64::{cpu, timer};
 use crate::board::raspi3::CORES;
 
@@ -67,7 +67,7 @@ pub(crate) fn no_deadline() {
 /// Interrupts in `duration_ns`, when a storm is to be over, or earlier.
 pub(crate) fn end_storm_in(duration_ns: u64) {
     here().ends_storm.store(true, Ordering::Relaxed);
-    timer::physical_interrupt_in(time::ticks_in(duration_ns));
+    timer::physical_interrupt_in(clock::ticks_in(duration_ns));
 }
 
 /// It has interrupted: it does no more. Returns whether a storm is to be over.

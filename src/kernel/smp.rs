@@ -9,9 +9,10 @@
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use super::clock::{self, Joined};
 use super::irq;
 use super::wait::{self, numbers};
-use super::{door, patience, per_core, time};
+use super::{door, patience, per_core};
 use crate::arch::aarch64::{cpu, exception, mmu};
 use crate::board::raspi3::CORES;
 use crate::log;
@@ -64,7 +65,7 @@ pub(crate) fn state(core: usize) -> CoreState {
 
 /// Calls cores 1 to 3 and waits for those that come.
 pub(crate) fn start() {
-    let began_us = time::now_us();
+    let began_us = clock::now_us();
     if let Err(error) = door::open(kernel_secondary) {
         log!("cores", "warning: no other core can come: {error}");
         return;
@@ -82,7 +83,7 @@ pub(crate) fn start() {
         "cores",
         "{} of {CORES} online after {} us",
         count.count(),
-        time::now_us().saturating_sub(began_us)
+        clock::now_us().saturating_sub(began_us)
     );
     for core in 1..CORES {
         match state(core) {
@@ -208,7 +209,12 @@ unsafe extern "C" fn kernel_secondary(core: usize) -> ! {
     // SAFETY: code, stack, vectors and data of this core are all high.
     unsafe { mmu::give_up_low_half(empty_table()) };
     cpu::unmask_errors();
-    time::join();
+    if clock::join() == Joined::SetRight {
+        log!(
+            "time",
+            "the counter of core {core} has another offset: set right"
+        );
+    }
     // It counts since it was let in: what was asked since then came before it could be interrupted.
     wait::hear();
     irq::init_core();

@@ -10,8 +10,9 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use super::clock;
 use super::wait::{self, HOLD, live_others, numbers, ring};
-use super::{patience, per_core, time};
+use super::{patience, per_core};
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::lock::{Class, note_acquired, note_released};
 use crate::lock_class;
@@ -52,7 +53,7 @@ extern "C" fn kernel_hold_others() {
     let others = live_others();
     let held = HOLD.begin(others);
     ring(others);
-    let asked_ns = time::now_ns();
+    let asked_ns = clock::now_ns();
     let silent = per_core::silent();
     wait::until(patience::STAND_NS, || HOLD.missing(held) & !silent == 0);
     wait::until(patience::SILENT_STAND_NS, || HOLD.missing(held) == 0);

@@ -11,9 +11,10 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use super::clock;
 use super::irq;
 use super::protocol::{Ending, Hold};
-use super::{patience, per_core, stand, time};
+use super::{patience, per_core, stand};
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::masks::ExceptionsMasked;
 use crate::arch::aarch64::relax::relax;
@@ -65,7 +66,7 @@ pub(crate) fn until(patience_ns: u64, mut done: impl FnMut() -> bool) -> bool {
         relax();
         // The clock costs more than a look.
         looks = looks.wrapping_add(1);
-        if looks.is_multiple_of(64) && is_over(waited.look(time::now_ns()), patience_ns) {
+        if looks.is_multiple_of(64) && is_over(waited.look(clock::now_ns()), patience_ns) {
             return done();
         }
     }
@@ -122,7 +123,7 @@ fn stand_still() {
         }
         relax();
         assert!(
-            !is_over(waited.look(time::now_ns()), patience::HELD_NS),
+            !is_over(waited.look(clock::now_ns()), patience::HELD_NS),
             "core {} does not let core {here} go",
             stand::conductor()
         );

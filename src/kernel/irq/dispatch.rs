@@ -21,6 +21,7 @@ use crate::drivers::gpu_interrupts::{GpuInterrupts, GpuLine};
 use crate::drivers::interrupts::{Pending, Source};
 use crate::drivers::local_interrupts::{Core, CoreMailbox, LocalInterrupts, LocalSource};
 use crate::drivers::mmio::Mmio;
+use crate::kernel::clock;
 use crate::kernel::cross::{self, CallError};
 use crate::kernel::{console, second_timer, time};
 use crate::log;
@@ -218,7 +219,7 @@ fn serve(here: usize, number: IrqNumber) {
     (registration.handler)(number);
     // Behind the handler, which is waited for. What the cores ask of each other is as much as they ask.
     if number != CROSS_MAILBOX {
-        match STORMS.arrived(STORM_RATE, here, number.index(), time::raw_ns()) {
+        match STORMS.arrived(STORM_RATE, here, number.index(), clock::raw_ns()) {
             Verdict::Calm => {}
             Verdict::Storm if number == RELIEF => pause(here, registration.owner),
             Verdict::Storm | Verdict::Masked => calm(here, number, registration.owner),

@@ -12,7 +12,7 @@ use crate::drivers::mailbox::{
     Clock, ClockRate, MailboxError, MaxClockRate, MaxTemperature, MeasuredClockRate, Supply, Tag,
     Temperature, Throttled, Voltage,
 };
-use crate::kernel::time::counter_hz;
+use crate::kernel::clock::counter_hz;
 use crate::text::{Hertz, Size};
 
 /// One line each about the machine. Rates, temperature and voltages are asked for now.

@@ -14,9 +14,10 @@ use crate::arch::aarch64::cache;
 use crate::arch::aarch64::relax::Mutex;
 use crate::board::raspi3;
 use crate::drivers::mailbox::{Mailbox, MailboxEnv, MailboxError, PropertyBuffer, Question, Tag};
+use crate::kernel::clock;
 use crate::kernel::console::registers;
 use crate::kernel::exclusive::Exclusive;
-use crate::kernel::{patience, time};
+use crate::kernel::patience;
 use crate::lock_class;
 
 /// # Invariants
@@ -74,7 +75,7 @@ struct Env;
 
 impl MailboxEnv for Env {
     fn now_us(&mut self) -> u64 {
-        time::now_us()
+        clock::now_us()
     }
 
     fn clean_invalidate(&mut self, buffer: &PropertyBuffer) {

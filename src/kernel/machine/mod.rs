@@ -12,9 +12,9 @@ use core::mem::MaybeUninit;
 
 use spin::mutex::MutexGuard;
 
+use super::clock::counter_hz;
 use super::console;
 use super::record::boot_record;
-use super::time::counter_hz;
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::relax::{Mutex, Once};

@@ -8,6 +8,7 @@ use super::{ChoiceText, CommandError, no_arguments, number_from};
 use crate::arch::aarch64::relax::relax;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
+use crate::kernel::clock;
 use crate::kernel::console::{self, Out};
 use crate::kernel::irq;
 use crate::kernel::jobs::{self, Jobs};
@@ -75,7 +76,7 @@ pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
             last / 10,
             irq::total(core),
             time::armed(core),
-            time::jumps(core).count,
+            clock::jumps(core).count,
         )?;
     }
     Ok(())
@@ -92,11 +93,11 @@ pub(super) fn cpus_details(out: &mut dyn Write) -> fmt::Result {
 
 /// Calls a core again that did not come at boot.
 fn call(core: u64, out: &mut dyn Write) -> Result<(), CommandError> {
-    let start_ns = time::now_ns();
+    let start_ns = clock::now_ns();
     let mut progress = Progress::new("cpus", patience::CLAIM_NS / 1_000_000, "ms of waiting");
     let mut waited = Ok(());
     let came = smp::call(core, || {
-        let waited_ms = time::now_ns().saturating_sub(start_ns) / 1_000_000;
+        let waited_ms = clock::now_ns().saturating_sub(start_ns) / 1_000_000;
         waited = progress.at(waited_ms, out);
         waited.is_ok()
     });
@@ -215,7 +216,7 @@ impl core::fmt::Display for CoreName {
 /// `uptime`
 pub(super) fn uptime(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
-    let ns = time::now_ns();
+    let ns = clock::now_ns();
     let (seconds, rest) = (ns / 1_000_000_000, ns % 1_000_000_000);
     writeln!(out, "{seconds}.{rest:09} s since the first instruction")?;
     Ok(())
@@ -227,13 +228,13 @@ pub(super) fn sleep(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comma
         return Err(CommandError::Usage);
     };
     let duration_ms = number_from(1, SLEEP_MAX_MS, word)?;
-    let start_ns = time::now_ns();
-    let slept_ms = || time::now_ns().saturating_sub(start_ns) / 1_000_000;
+    let start_ns = clock::now_ns();
+    let slept_ms = || clock::now_ns().saturating_sub(start_ns) / 1_000_000;
     let end_ns = start_ns.saturating_add(duration_ms * 1_000_000);
     let mut progress = Progress::new("sleep", duration_ms, "ms");
     loop {
         progress.wait(end_ns, console::is_interrupted)?;
-        let now_ns = time::now_ns();
+        let now_ns = clock::now_ns();
         if now_ns >= end_ns {
             let slept_us = now_ns.saturating_sub(start_ns) / 1000;
             writeln!(out, "slept {slept_us} us")?;
@@ -348,9 +349,9 @@ fn next_byte(taken: u64, progress: &mut Progress) -> Result<u8, CommandError> {
 
 /// Whether no byte comes for [`ECHO_SILENCE_NS`].
 fn silence_follows(progress: &Progress) -> Result<bool, CommandError> {
-    let end_ns = time::now_ns().saturating_add(ECHO_SILENCE_NS);
+    let end_ns = clock::now_ns().saturating_add(ECHO_SILENCE_NS);
     while !console::has_received() {
-        if time::now_ns() >= end_ns {
+        if clock::now_ns() >= end_ns {
             return Ok(true);
         }
         progress.wait(end_ns, console::has_received)?;

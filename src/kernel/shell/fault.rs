@@ -13,6 +13,7 @@ use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::lock::Lock;
 use crate::arch::aarch64::relax::relax;
 use crate::board::raspi3::{self, CORES};
+use crate::kernel::clock;
 use crate::kernel::cross::{self, CallError, Pending};
 use crate::kernel::{console, per_core, report, time};
 use crate::lock_class;
@@ -218,13 +219,13 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
 
 /// What `call` returns. A core that hangs is waited for, but not with Ctrl-C.
 fn answer_of(call: Pending, out: &mut dyn Write) -> Result<usize, CommandError> {
-    let start_ns = time::now_ns();
+    let start_ns = clock::now_ns();
     let mut progress = Progress::new("fault", call.patience_ns() / 1_000_000, "ms of waiting");
     let mut waited_ns = 0;
     while !call.is_answered() && waited_ns < call.patience_ns() {
         progress.at(waited_ns / 1_000_000, out)?;
         relax();
-        waited_ns = time::now_ns().saturating_sub(start_ns);
+        waited_ns = clock::now_ns().saturating_sub(start_ns);
     }
     Ok(call.finish_now()?)
 }
@@ -386,12 +387,12 @@ unsafe extern "C" fn guard_order(_: usize) {
 
 /// The core's timer interrupts it twice as often as is allowed, for 30 ms.
 unsafe extern "C" fn timer_storm(_: usize) {
-    let end_us = time::now_us() + 30_000;
+    let end_us = clock::now_us() + 30_000;
     storm_on(end_us as usize);
 }
 
 fn storm_on(end_us: usize) {
-    if time::now_us() < end_us as u64 {
+    if clock::now_us() < end_us as u64 {
         // Who can arm no timer has no storm, which is the end of this one too.
         let _ = time::arm(STORM_INTERVAL_NS, None, storm_on, end_us);
     }
@@ -415,7 +416,7 @@ const HANDLER_BRK_NS: u64 = 20_000_000;
 
 /// Waits for what [`handler_brk`] has armed, and some more.
 unsafe extern "C" fn wait(_: usize) {
-    time::delay_us(10 * HANDLER_BRK_NS / 1_000);
+    clock::delay_us(10 * HANDLER_BRK_NS / 1_000);
 }
 
 unsafe extern "C" fn nested(_: usize) {

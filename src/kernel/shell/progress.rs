@@ -14,6 +14,7 @@ use core::fmt::{self, Write};
 
 use super::CommandError;
 use crate::arch::aarch64::relax::relax;
+use crate::kernel::clock;
 use crate::kernel::console::{self, Out};
 use crate::kernel::{time, watchdog};
 
@@ -36,7 +37,7 @@ impl Progress {
             name,
             total,
             unit,
-            next_report_ns: time::now_ns().saturating_add(REPORT_NS),
+            next_report_ns: clock::now_ns().saturating_add(REPORT_NS),
         }
     }
 
@@ -63,7 +64,7 @@ impl Progress {
             name, total, unit, ..
         } = *self;
         watchdog::feed_if_armed();
-        let now_ns = time::now_ns();
+        let now_ns = clock::now_ns();
         if now_ns < self.next_report_ns {
             return Ok(());
         }

@@ -15,8 +15,8 @@ use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::aarch64::probe::{self, Width};
 use crate::arch::aarch64::relax::relax;
 use crate::board::raspi3::CORES;
+use crate::kernel::clock;
 use crate::kernel::jobs::{self, Jobs};
-use crate::kernel::time;
 use crate::mm::kernel_space::{self, KernelFrames, KernelTable, READ_ONLY, READ_WRITE, linear};
 use crate::mm::layout;
 use crate::paging::{PageSize, PagingError, PagingHandler, PagingResult};
@@ -109,9 +109,9 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         tally.wrong.store(0, Ordering::Relaxed);
     }
     let jobs = Jobs::on_all_others(look)?;
-    let start_ns = time::now_ns();
+    let start_ns = clock::now_ns();
     let Changes { rounds, result } = change(limit, out)?;
-    let took_ms = time::now_ns().saturating_sub(start_ns) / 1_000_000;
+    let took_ms = clock::now_ns().saturating_sub(start_ns) / 1_000_000;
     jobs.end()?;
     let mut wrong = 0;
     for (core, tally) in TALLIES.iter().enumerate().skip(1) {
@@ -137,13 +137,13 @@ fn change(limit: Limit, out: &mut dyn Write) -> PagingResult<Changes> {
     let page = Page(layout::SCRATCH);
     let [first, second] = frames.each_ref().map(|frame| frame.0);
     let mut progress = Progress::new("shootdown", limit.rounds, "rounds");
-    let end_ns = time::now_ns().saturating_add(limit.ns);
+    let end_ns = clock::now_ns().saturating_add(limit.ns);
     for rounds in 0..limit.rounds {
         let mut result = progress.at(rounds, out);
         if result.is_ok() {
             result = round(page.0, [first, second], rounds + 1).map_err(CommandError::from);
         }
-        if result.is_err() || time::now_ns() >= end_ns {
+        if result.is_err() || clock::now_ns() >= end_ns {
             let rounds = rounds + u64::from(result.is_ok());
             return Ok(Changes { rounds, result });
         }

@@ -16,8 +16,9 @@ use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::probe::{self, Width};
 use crate::board::raspi3::CORES;
+use crate::kernel::clock;
 use crate::kernel::jobs::{self, Jobs};
-use crate::kernel::{console, cross, time};
+use crate::kernel::{console, cross};
 use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
 use crate::mm::{heap, layout};
 use crate::paging::PagingHandler;
@@ -152,11 +153,11 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
 
 /// Core 0: works for so long, and says how long it has.
 fn work_here(seconds: u64, out: &mut dyn Write) -> Result<(), CommandError> {
-    let start_ns = time::now_ns();
+    let start_ns = clock::now_ns();
     let mut progress = Progress::new("soak", seconds, "s");
     let mut result = Ok(());
     work_while(0, || {
-        let done = time::now_ns().saturating_sub(start_ns) / 1_000_000_000;
+        let done = clock::now_ns().saturating_sub(start_ns) / 1_000_000_000;
         if done < seconds {
             result = progress.at(done, out);
         }
@@ -217,7 +218,7 @@ fn work_while(core: usize, mut may_go_on: impl FnMut() -> bool) {
     let ticks = Ticks::begin(tick, core);
     let mut random = Random(0x5717_0000_0000_0001 + core as u64);
     let mut frames = [None; FRAMES];
-    let mut next_print_ns = time::now_ns() + PRINT_NS;
+    let mut next_print_ns = clock::now_ns() + PRINT_NS;
     while may_go_on() {
         count(&tally.actions);
         let is_good = match random.below(8) {
@@ -233,7 +234,7 @@ fn work_while(core: usize, mut may_go_on: impl FnMut() -> bool) {
         if !is_good {
             count(&tally.errors);
         }
-        if time::now_ns() >= next_print_ns {
+        if clock::now_ns() >= next_print_ns {
             next_print_ns += PRINT_NS;
             let actions = tally.actions.load(Ordering::Relaxed);
             console::print(format_args!("soak: core {core} has done {actions}\n"));

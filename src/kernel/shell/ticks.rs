@@ -16,6 +16,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use crate::arch::aarch64::relax::relax;
 use crate::arch::aarch64::{cpu, masks};
 use crate::arch::waited::Waited;
+use crate::kernel::clock;
 use crate::kernel::timers::{TimerError, TimerId};
 use crate::kernel::{patience, time};
 
@@ -58,7 +59,7 @@ impl Ticks {
 
     /// Ends them, of which `counted` have come.
     pub(super) fn end(self, counted: &AtomicU64) -> Periods {
-        let all_served = self.await_those_due_by(time::now_ns());
+        let all_served = self.await_those_due_by(clock::now_ns());
         // No tick between the looks.
         let _masked = masks::mask();
         let next_ns = time::deadline_of(self.timer);
@@ -78,7 +79,7 @@ impl Ticks {
         let is_served = || time::deadline_of(self.timer).is_some_and(|next_ns| next_ns > end_ns);
         let mut waited = Waited::new(patience::SLICE_NS);
         while !is_served() {
-            if waited.look(time::now_ns()) > patience::TICK_NS {
+            if waited.look(clock::now_ns()) > patience::TICK_NS {
                 return false;
             }
             relax();
