@@ -1,7 +1,7 @@
 //! What this kernel does: the order of boot, interrupts, time, cores, the console and its shell, what
 //! becomes of exceptions.
 //!
-//! Pure: the deadlines of a core ([`timers`]), counter ticks as nanoseconds ([`clock`]), who has
+//! Pure: the deadlines of a core ([`time`]), counter ticks as nanoseconds ([`clock`]), who has
 //! which interrupt and which comes too often ([`irq`]), the idle share
 //! ([`idle`]), how long one core waits for another ([`patience`]), how cores agree ([`protocol`]).
 //! The rest needs the machine.
@@ -12,7 +12,7 @@ pub mod irq;
 pub mod nesting;
 pub mod patience;
 pub mod protocol;
-pub mod timers;
+pub mod time;
 
 #[cfg(target_os = "none")]
 mod address_map;
@@ -49,21 +49,15 @@ mod panic;
 #[cfg(target_os = "none")]
 mod per_core;
 #[cfg(target_os = "none")]
-mod rate_check;
-#[cfg(target_os = "none")]
 pub mod record;
 #[cfg(target_os = "none")]
 mod report;
-#[cfg(target_os = "none")]
-mod second_timer;
 #[cfg(target_os = "none")]
 mod shell;
 #[cfg(target_os = "none")]
 mod smp;
 #[cfg(target_os = "none")]
 mod stand;
-#[cfg(target_os = "none")]
-mod time;
 #[cfg(target_os = "none")]
 mod wait;
 #[cfg(target_os = "none")]

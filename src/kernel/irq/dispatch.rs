@@ -5,7 +5,7 @@
 //!
 //! # Decisions
 //! - What stormed is let in again by a timer that did not: the physical timer
-//!   ([`second_timer`](crate::kernel::second_timer)), so that a storm of the virtual one ends too. A storm of
+//!   ([`second_timer`](crate::kernel::time::second_timer)), so that a storm of the virtual one ends too. A storm of
 //!   the physical timer is first taken for one of deadlines, which its pause ends; if it comes on all
 //!   the same it is masked, and the timers let it in.
 //! - Masks and storms are each core's own. Who lets an interrupt in for another core asks that core.
@@ -22,8 +22,9 @@ use crate::drivers::interrupts::{Pending, Source};
 use crate::drivers::local_interrupts::{Core, CoreMailbox, LocalInterrupts, LocalSource};
 use crate::drivers::mmio::Mmio;
 use crate::kernel::clock;
+use crate::kernel::console;
 use crate::kernel::cross::{self, CallError};
-use crate::kernel::{console, second_timer, time};
+use crate::kernel::time::{self, second_timer};
 use crate::log;
 
 /// What is called for an interrupt, on the core that takes it, with its interrupts masked.

@@ -12,7 +12,8 @@ use crate::kernel::clock;
 use crate::kernel::console::{self, Out};
 use crate::kernel::irq;
 use crate::kernel::jobs::{self, Jobs};
-use crate::kernel::{cross, patience, per_core, smp, stand, time};
+use crate::kernel::time;
+use crate::kernel::{cross, patience, per_core, smp, stand};
 use crate::log;
 use crate::text::parse_u64;
 

@@ -10,7 +10,7 @@ use crate::exception::syndrome::Syndrome;
 use crate::kernel::cross::CallError;
 use crate::kernel::live_audit::AuditError;
 use crate::kernel::smp::ComeError;
-use crate::kernel::timers::TimerError;
+use crate::kernel::time::timers::TimerError;
 use crate::paging::PagingError;
 use crate::text::{NumberError, parse_u64};
 

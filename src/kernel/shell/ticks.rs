@@ -17,8 +17,9 @@ use crate::arch::aarch64::relax::relax;
 use crate::arch::aarch64::{cpu, masks};
 use crate::arch::waited::Waited;
 use crate::kernel::clock;
-use crate::kernel::timers::{TimerError, TimerId};
-use crate::kernel::{patience, time};
+use crate::kernel::patience;
+use crate::kernel::time;
+use crate::kernel::time::timers::{TimerError, TimerId};
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();
 

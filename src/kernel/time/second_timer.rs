@@ -16,9 +16,9 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::clock;
 use crate::arch::aarch64::{cpu, timer};
 use crate::board::raspi3::CORES;
+use crate::kernel::clock;
 
 /// What a core's physical timer does; only that core, with interrupts masked, reads and writes it.
 struct Use {

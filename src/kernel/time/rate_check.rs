@@ -5,13 +5,13 @@
 //! is wrong nobody knows here, and who reads the line does.
 #![forbid(unsafe_code)]
 
-use super::clock;
-use super::clock::rate::{Rate, Reading, judge};
-use super::console;
 use crate::arch::aarch64::relax::Once;
 use crate::arch::aarch64::{cpu, timer};
 use crate::board::raspi3;
 use crate::drivers::system_timer::SystemTimer;
+use crate::kernel::clock;
+use crate::kernel::clock::rate::{Rate, Reading, judge};
+use crate::kernel::console;
 use crate::log;
 use crate::text::Hertz;
 

@@ -6,13 +6,14 @@
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::clock::{self, now_ns};
+use super::second_timer;
 use super::timers::{TimerError, TimerId, Timers};
-use super::{per_core, second_timer, watchdog};
 use crate::arch::aarch64::lock::Lock;
 use crate::arch::aarch64::{cpu, timer};
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
+use crate::kernel::clock::{self, now_ns};
+use crate::kernel::{per_core, watchdog};
 use crate::lock_class;
 
 /// Timers that a core can have armed.
