@@ -9,7 +9,7 @@ use crate::addr::PhysAddr;
 use crate::arch::aarch64::exception::{STACKS_SIZE, VECTOR_ALIGNMENT};
 use crate::arch::aarch64::{cache, mmu};
 use crate::board::raspi3;
-use crate::kernel::door::Handover;
+use crate::kernel::cores::door::Handover;
 use crate::kernel::exit::ExitCode;
 use crate::kernel::record::{BootRecord, SCTLR_M_OR_C};
 use crate::mm::symbols;

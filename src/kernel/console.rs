@@ -8,11 +8,11 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::clock;
 use super::clock::delay_us;
-use super::exclusive::{Exclusive, Owned};
+use super::cores::exclusive::{Exclusive, Owned};
+use super::cores::per_core;
+use super::cores::{patience, wait};
 use super::irq;
-use super::per_core;
 use super::watchdog;
-use super::{patience, wait};
 use crate::addr::PhysAddr;
 use crate::arch::aarch64::cache;
 use crate::arch::aarch64::cpu::{self, device_barrier};

@@ -4,9 +4,9 @@
 
 use core::fmt;
 
-use super::cross;
-use super::door;
-use super::smp::{self, CoreState};
+use super::cores::door;
+use super::cores::ipi;
+use super::cores::smp::{self, CoreState};
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::arch::aarch64::mmu::{self, Register};
 use crate::board::raspi3::{self, CORES};
@@ -73,7 +73,7 @@ pub(crate) fn check() -> Result<(), Violation> {
 fn check_registers(core: usize) -> Result<(), Violation> {
     let (empty, high) = (kernel_space::empty_table(), mmu::high_root());
     for (index, register) in Register::ALL.into_iter().enumerate() {
-        let value = match cross::call(core, read_register, index) {
+        let value = match ipi::call(core, read_register, index) {
             Ok(value) => value as u64,
             Err(error) => {
                 log!(

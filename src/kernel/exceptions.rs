@@ -1,10 +1,11 @@
 //! What becomes of an exception: an interrupt is served, a fault that is none is done again, a failed
 //! probe goes on, everything else is reported.
 
+use super::cores::per_core;
 use super::exit::ExitCode;
 use super::irq;
+use super::look_again;
 use super::report::{self, Report};
-use super::{look_again, per_core};
 use crate::arch::aarch64::exception::TrapFrame;
 use crate::arch::aarch64::{attempt, cpu, probe};
 use crate::exception::vector::{Kind, Vector};

@@ -1,11 +1,12 @@
 //! `kernel_main`: the order of everything, one line a step.
 
 use super::address_map;
+use super::cores::{per_core, smp, wait};
 use super::irq;
 use super::live_audit::audit_live_tables;
 use super::machine::{self, Machine};
 use super::time::rate_check;
-use super::{console, per_core, shell, smp, wait};
+use super::{console, shell};
 use crate::addr::PAGE_SIZE;
 use crate::arch::aarch64::zero::zero;
 use crate::arch::aarch64::{cpu, exception, mmu, tlb};

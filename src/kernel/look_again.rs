@@ -18,7 +18,8 @@
 //! - PAR_EL1 stays as it was: who was interrupted may be about to read it.
 #![forbid(unsafe_code)]
 
-use super::{per_core, report};
+use super::cores::per_core;
+use super::report;
 use crate::addr::VirtAddr;
 use crate::arch::aarch64::exception::TrapFrame;
 use crate::arch::aarch64::mmu::{self, Access};

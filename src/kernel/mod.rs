@@ -7,11 +7,8 @@
 //! The rest needs the machine.
 
 pub mod clock;
-pub mod idle;
+pub mod cores;
 pub mod irq;
-pub mod nesting;
-pub mod patience;
-pub mod protocol;
 pub mod time;
 
 #[cfg(target_os = "none")]
@@ -21,21 +18,13 @@ pub mod console;
 #[cfg(target_os = "none")]
 mod core_audit;
 #[cfg(target_os = "none")]
-mod cross;
-#[cfg(target_os = "none")]
-pub(crate) mod door;
-#[cfg(target_os = "none")]
 mod ending;
 #[cfg(target_os = "none")]
 mod exceptions;
 #[cfg(target_os = "none")]
-mod exclusive;
-#[cfg(target_os = "none")]
 pub mod exit;
 #[cfg(target_os = "none")]
 mod init;
-#[cfg(target_os = "none")]
-mod jobs;
 #[cfg(target_os = "none")]
 mod live_audit;
 #[cfg(target_os = "none")]
@@ -47,19 +36,11 @@ mod machine;
 #[cfg(target_os = "none")]
 mod panic;
 #[cfg(target_os = "none")]
-mod per_core;
-#[cfg(target_os = "none")]
 pub mod record;
 #[cfg(target_os = "none")]
 mod report;
 #[cfg(target_os = "none")]
 mod shell;
-#[cfg(target_os = "none")]
-mod smp;
-#[cfg(target_os = "none")]
-mod stand;
-#[cfg(target_os = "none")]
-mod wait;
 #[cfg(target_os = "none")]
 mod watchdog;
 

@@ -23,7 +23,7 @@ use crate::drivers::local_interrupts::{Core, CoreMailbox, LocalInterrupts, Local
 use crate::drivers::mmio::Mmio;
 use crate::kernel::clock;
 use crate::kernel::console;
-use crate::kernel::cross::{self, CallError};
+use crate::kernel::cores::ipi::{self, CallError};
 use crate::kernel::time::{self, second_timer};
 use crate::log;
 
@@ -63,7 +63,7 @@ const RELIEF: IrqNumber = IrqNumber::PHYSICAL_TIMER;
 const REGISTRATIONS: [(IrqNumber, &str, Handler); 4] = [
     (RELIEF, "second timer", relieve),
     (IrqNumber::VIRTUAL_TIMER, "timers", time::interrupt),
-    (CROSS_MAILBOX, "cross calls", cross::interrupt),
+    (CROSS_MAILBOX, "cross calls", ipi::interrupt),
     (IrqNumber::UART0, "console", console::interrupt),
 ];
 
@@ -310,7 +310,7 @@ pub(crate) fn release(number: IrqNumber) -> Result<[bool; CORES], CallError> {
     let mut released = [false; CORES];
     for (core, released) in released.iter_mut().enumerate() {
         if STORMS.is_masked(core, number.index()) {
-            *released = cross::call(core, release_called, number.index())? != 0;
+            *released = ipi::call(core, release_called, number.index())? != 0;
         }
     }
     Ok(released)

@@ -16,8 +16,8 @@ use crate::board::raspi3;
 use crate::drivers::mailbox::{Mailbox, MailboxEnv, MailboxError, PropertyBuffer, Question, Tag};
 use crate::kernel::clock;
 use crate::kernel::console::registers;
-use crate::kernel::exclusive::Exclusive;
-use crate::kernel::patience;
+use crate::kernel::cores::exclusive::Exclusive;
+use crate::kernel::cores::patience;
 use crate::lock_class;
 
 /// # Invariants

@@ -11,11 +11,11 @@ use core::fmt::{self, Display, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::console::{self, Raw};
+use super::cores::per_core;
+use super::cores::wait::{self, ENDING};
 use super::ending::{End, end, end_silently};
 use super::exceptions;
 use super::exit::ExitCode;
-use super::per_core;
-use super::wait::{self, ENDING};
 use crate::addr::VirtAddr;
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::exception::TrapFrame;

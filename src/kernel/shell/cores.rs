@@ -10,10 +10,10 @@ use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::console::{self, Out};
+use crate::kernel::cores::jobs::{self, Jobs};
+use crate::kernel::cores::{ipi, patience, per_core, smp, stop_machine};
 use crate::kernel::irq;
-use crate::kernel::jobs::{self, Jobs};
 use crate::kernel::time;
-use crate::kernel::{cross, patience, per_core, smp, stand};
 use crate::log;
 use crate::text::parse_u64;
 
@@ -31,7 +31,7 @@ pub(super) fn after_command() {
         ),
         Err(error) => log!("cores", "warning: the parking pages stay: {error}"),
     }
-    for core in stand::take_missed() {
+    for core in stop_machine::take_missed() {
         log!(
             "cores",
             "core {core} did not stand still: the map was changed without waiting for it"
@@ -52,7 +52,7 @@ pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
             });
         }
     }
-    cross::ask_for_signs();
+    ipi::ask_for_signs();
     writeln!(
         out,
         "core  state   idle  last s  interrupts  timers  clock jumps"

@@ -14,9 +14,10 @@ use crate::arch::aarch64::lock::Lock;
 use crate::arch::aarch64::relax::relax;
 use crate::board::raspi3::{self, CORES};
 use crate::kernel::clock;
-use crate::kernel::cross::{self, CallError, Pending};
+use crate::kernel::cores::ipi::{self, CallError, Pending};
+use crate::kernel::cores::per_core;
 use crate::kernel::time;
-use crate::kernel::{console, per_core, report};
+use crate::kernel::{console, report};
 use crate::lock_class;
 use crate::mm::kernel_space::{self, READ_WRITE, linear};
 use crate::mm::layout::{self, Pages};
@@ -190,7 +191,7 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
     // Who was asked is waited for, whatever becomes of the others.
     let mut refused = Ok(());
     for core in cores.clone().filter(|core| *core != here) {
-        match (cross::begin_call(core, provoke, index), calls.get_mut(core)) {
+        match (ipi::begin_call(core, provoke, index), calls.get_mut(core)) {
             (Ok(call), Some(slot)) => *slot = Some(call),
             (Ok(_), None) => {}
             (Err(error), _) => refused = Err(CommandError::from(error)),
@@ -366,7 +367,7 @@ unsafe extern "C" fn locked_print(_: usize) {
 unsafe extern "C" fn locked_call(_: usize) {
     let held = LOWER.lock();
     let other = usize::from(cpu::number() == 0);
-    let _ = cross::call(other, |argument| argument, 0);
+    let _ = ipi::call(other, |argument| argument, 0);
     drop(held);
 }
 

@@ -15,7 +15,7 @@ use crate::addr::PhysAddr;
 use crate::arch::aarch64::probe::{self, Aborted};
 use crate::exception::syndrome::{Class, Syndrome};
 use crate::kernel::clock;
-use crate::kernel::cross;
+use crate::kernel::cores::ipi;
 use crate::kernel::time;
 use crate::mm::frames::Order;
 use crate::mm::kernel_space::{self, KernelFrames, linear};
@@ -152,7 +152,7 @@ fn breakpoint() -> bool {
 
 /// Whether core 1 was called, and has done its part as often as it was called.
 fn one_call(calls: &mut usize) -> bool {
-    let answer = cross::call(black_box(1), |calls| calls + 1, black_box(*calls));
+    let answer = ipi::call(black_box(1), |calls| calls + 1, black_box(*calls));
     *calls += 1;
     black_box(answer) == Ok(*calls)
 }

@@ -16,7 +16,7 @@ use crate::arch::aarch64::probe::{self, Width};
 use crate::arch::aarch64::relax::relax;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
-use crate::kernel::jobs::{self, Jobs};
+use crate::kernel::cores::jobs::{self, Jobs};
 use crate::mm::kernel_space::{self, KernelFrames, KernelTable, READ_ONLY, READ_WRITE, linear};
 use crate::mm::layout;
 use crate::paging::{PageSize, PagingError, PagingHandler, PagingResult};

@@ -17,8 +17,9 @@ use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::probe::{self, Width};
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
-use crate::kernel::jobs::{self, Jobs};
-use crate::kernel::{console, cross};
+use crate::kernel::console;
+use crate::kernel::cores::ipi;
+use crate::kernel::cores::jobs::{self, Jobs};
 use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
 use crate::mm::{heap, layout};
 use crate::paging::PagingHandler;
@@ -325,7 +326,7 @@ fn use_pages(pages: usize, moves: bool, core: usize) -> bool {
 /// Asks another core, or this one.
 fn ask(callee: usize, caller: usize) -> bool {
     let argument = caller << 8 | callee;
-    let answer = cross::call(callee, answer, argument);
+    let answer = ipi::call(callee, answer, argument);
     count(&tally(caller).calls);
     answer == Ok(argument + 1)
 }

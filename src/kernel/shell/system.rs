@@ -6,10 +6,11 @@ use core::fmt::{self, Write};
 use super::{CommandError, no_arguments, number_from};
 use crate::board::raspi3;
 use crate::drivers::watchdog::Ticks;
+use crate::kernel::cores::smp;
 use crate::kernel::ending::{End, end};
 use crate::kernel::record::boot_record;
 use crate::kernel::watchdog::{self, Armed};
-use crate::kernel::{console, log as boot_log, machine, smp};
+use crate::kernel::{console, log as boot_log, machine};
 
 /// `info`
 pub(super) fn info(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {

@@ -17,7 +17,7 @@ use crate::arch::aarch64::relax::relax;
 use crate::arch::aarch64::{cpu, masks};
 use crate::arch::waited::Waited;
 use crate::kernel::clock;
-use crate::kernel::patience;
+use crate::kernel::cores::patience;
 use crate::kernel::time;
 use crate::kernel::time::timers::{TimerError, TimerId};
 

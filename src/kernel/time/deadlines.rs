@@ -13,7 +13,8 @@ use crate::arch::aarch64::{cpu, timer};
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
 use crate::kernel::clock::{self, now_ns};
-use crate::kernel::{per_core, watchdog};
+use crate::kernel::cores::per_core;
+use crate::kernel::watchdog;
 use crate::lock_class;
 
 /// Timers that a core can have armed.

@@ -9,12 +9,12 @@
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::clock::{self, Joined};
-use super::irq;
 use super::wait::{self, numbers};
 use super::{door, patience, per_core};
 use crate::arch::aarch64::{cpu, exception, mmu};
 use crate::board::raspi3::CORES;
+use crate::kernel::clock::{self, Joined};
+use crate::kernel::irq;
 use crate::log;
 use crate::mm::kernel_space::empty_table;
 use crate::mm::layout;

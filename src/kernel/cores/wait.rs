@@ -11,15 +11,15 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::clock;
-use super::irq;
 use super::protocol::{Ending, Hold};
-use super::{patience, per_core, stand};
+use super::{patience, per_core, stop_machine};
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::masks::ExceptionsMasked;
 use crate::arch::aarch64::relax::relax;
 use crate::arch::waited::Waited;
 use crate::board::raspi3::CORES;
+use crate::kernel::clock;
+use crate::kernel::irq;
 
 /// A word at first.
 const fn word() -> AtomicUsize {
@@ -125,7 +125,7 @@ fn stand_still() {
         assert!(
             !is_over(waited.look(clock::now_ns()), patience::HELD_NS),
             "core {} does not let core {here} go",
-            stand::conductor()
+            stop_machine::conductor()
         );
     }
     cpu::synchronise();

@@ -9,13 +9,14 @@
 //! was asked to end, and did not, cannot take a later run's word for its own.
 #![forbid(unsafe_code)]
 
-use super::clock;
-use super::cross::{self, CallError};
+use super::ipi::{self, CallError};
+use super::patience;
 use super::per_core::{self, Job};
-use super::{console, patience, watchdog};
 use crate::arch::aarch64::relax::relax;
 use crate::arch::waited::Waited;
 use crate::board::raspi3::CORES;
+use crate::kernel::clock;
+use crate::kernel::{console, watchdog};
 
 /// How often a core is named that is waited for.
 const REPORT_NS: u64 = 1_000_000_000;
@@ -66,7 +67,7 @@ impl Jobs {
         if let Some(begun) = self.begun.get_mut(core) {
             *begun = true;
         }
-        cross::wake(core);
+        ipi::wake(core);
         Ok(())
     }
 

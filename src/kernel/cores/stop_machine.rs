@@ -10,11 +10,11 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::clock;
 use super::wait::{self, HOLD, live_others, numbers, ring};
 use super::{patience, per_core};
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::lock::{Class, note_acquired, note_released};
+use crate::kernel::clock;
 use crate::lock_class;
 
 /// Who makes the others stand still, plus one; 0 if nobody does.

@@ -3,14 +3,14 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::clock::now_ns;
-use super::idle::{IdleClock, IdleShare};
+use super::idle_clock::{IdleClock, IdleShare};
 use super::nesting::{Nesting, SecondLooks};
-use super::time;
 use crate::arch::aarch64::attempt::UnderWay;
 use crate::arch::aarch64::lock::{Lock, assert_may_wait};
 use crate::arch::aarch64::{cpu, masks};
 use crate::board::raspi3;
+use crate::kernel::clock::now_ns;
+use crate::kernel::time;
 use crate::lock_class;
 
 /// How long the idle share of the last while looks back.

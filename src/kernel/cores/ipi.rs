@@ -21,8 +21,6 @@ use core::cell::UnsafeCell;
 use core::fmt;
 use core::sync::atomic::AtomicUsize;
 
-use super::clock;
-use super::irq;
 use super::protocol::Slot;
 use super::wait::{self, hear, ring};
 use super::{patience, per_core};
@@ -30,6 +28,8 @@ use crate::arch::aarch64::lock::{assert_may_wait, held_count};
 use crate::arch::aarch64::{cpu, masks};
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
+use crate::kernel::clock;
+use crate::kernel::irq;
 
 /// What is called on another core; see above what it may do.
 pub(crate) type Routine = fn(usize) -> usize;
