@@ -41,11 +41,11 @@
 //! loader -x0-> boot/start.S           any of EL3, EL2, EL1; drops to EL1, MMU off, clears .bss
 //!   -> init_kernel_pt (boot::entry)   boot tables from mm::regions; MAIR, TCR, TTBRs
 //!   -> enable_mmu_and_enter_kernel    SCTLR, branch to the high half
-//!   -> kernel_main (kernel::init)     vectors, console, device tree and mailbox, frames,
+//!   -> kernel_main (kernel::boot)     vectors, console, device tree and mailbox, frames,
 //!                                     final map by PageTable64, TTBR1 switched, stack, heap,
 //!                                     interrupts, cores 1 to 3 called, low half given up, boot
 //!                                     memory freed, audit, shell
-//! spin table or park -> secondary_start (boot/park.S) -> kernel_secondary (kernel::smp)
+//! spin table or park -> secondary_start (boot/park.S) -> kernel_secondary (kernel::cores::smp)
 //! ```
 //!
 //! # Memory

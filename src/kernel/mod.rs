@@ -1,10 +1,23 @@
 //! What this kernel does: the order of boot, interrupts, time, cores, the console and its shell, what
 //! becomes of exceptions.
 //!
-//! Pure: the deadlines of a core ([`time`]), counter ticks as nanoseconds ([`clock`]), who has
-//! which interrupt and which comes too often ([`irq`]), the idle share
-//! ([`idle`]), how long one core waits for another ([`patience`]), how cores agree ([`protocol`]).
-//! The rest needs the machine.
+//! Rooms, each of which imports only what stands before it:
+//!
+//! | room | what it knows |
+//! |---|---|
+//! | `record` `exit` | how the kernel was entered, and how it tells an emulator that it ends |
+//! | [`clock`] | the time since `_start` |
+//! | `log` | the lines of the boot log |
+//! | [`time`] | what is to be done when time has passed |
+//! | [`irq`] | whom an interrupt is for, which is let in, which comes too often |
+//! | [`cores`] | how cores come, call, hold and wait for each other |
+//! | `console` | the PL011 as a terminal |
+//! | `machine` | what this board is, its firmware, its watchdog |
+//! | `report` | exceptions, panics, audits, and the one end of the machine |
+//! | `shell` | the prompt and its commands |
+//! | `boot` | the order of everything |
+//!
+//! What is pure in the first rooms is compiled and tested on any host; the rest needs the machine.
 
 pub mod clock;
 pub mod cores;
@@ -12,37 +25,21 @@ pub mod irq;
 pub mod time;
 
 #[cfg(target_os = "none")]
-mod address_map;
+mod boot;
 #[cfg(target_os = "none")]
 pub mod console;
 #[cfg(target_os = "none")]
-mod core_audit;
-#[cfg(target_os = "none")]
-mod ending;
-#[cfg(target_os = "none")]
-mod exceptions;
-#[cfg(target_os = "none")]
 pub mod exit;
-#[cfg(target_os = "none")]
-mod init;
-#[cfg(target_os = "none")]
-mod live_audit;
 #[cfg(target_os = "none")]
 pub mod log;
 #[cfg(target_os = "none")]
-mod look_again;
-#[cfg(target_os = "none")]
 mod machine;
-#[cfg(target_os = "none")]
-mod panic;
 #[cfg(target_os = "none")]
 pub mod record;
 #[cfg(target_os = "none")]
 mod report;
 #[cfg(target_os = "none")]
 mod shell;
-#[cfg(target_os = "none")]
-mod watchdog;
 
 #[cfg(test)]
 mod random;

@@ -16,7 +16,8 @@ use crate::arch::aarch64::relax::relax;
 use crate::arch::waited::Waited;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
-use crate::kernel::{console, watchdog};
+use crate::kernel::console;
+use crate::kernel::machine::watchdog;
 
 /// How often a core is named that is waited for.
 const REPORT_NS: u64 = 1_000_000_000;

@@ -6,6 +6,7 @@ mod describe;
 mod firmware;
 mod handed;
 mod report;
+pub(crate) mod watchdog;
 
 use core::fmt;
 use core::mem::MaybeUninit;

@@ -13,18 +13,24 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use super::console::{self, Raw};
 use super::cores::per_core;
 use super::cores::wait::{self, ENDING};
-use super::ending::{End, end, end_silently};
-use super::exceptions;
 use super::exit::ExitCode;
 use crate::addr::VirtAddr;
-use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::exception::TrapFrame;
+use crate::arch::aarch64::{attempt, cpu};
 use crate::exception::state::ProcessorState;
 use crate::exception::syndrome::{Class, Syndrome};
 use crate::exception::vector::{Kind, Vector};
 use crate::mm::layout;
 use crate::paging::format::aarch64_refusal::Attempt;
+use ending::{End, end, end_silently};
 
+pub(crate) mod address_map;
+mod core_audit;
+pub(crate) mod ending;
+mod exceptions;
+pub(crate) mod live_audit;
+mod look_again;
+mod panic;
 mod trace;
 mod turn;
 mod walk;
@@ -32,7 +38,6 @@ mod walk;
 use trace::At;
 pub(super) use trace::from_here as trace_from_here;
 use turn::Turn;
-pub(super) use walk::map_allows;
 
 /// Whether the next report fails on purpose, for `fault nested`.
 pub(super) static FAIL_INSIDE: AtomicBool = AtomicBool::new(false);
@@ -104,11 +109,26 @@ pub(super) fn exception(frame: &mut TrapFrame, vector: Vector) {
     let detail = Detail::of(frame, vector);
     let report = Report::begin(code, vector, &detail);
     let _ = describe(&mut Raw, frame, detail.syndrome);
-    if exceptions::abandon_attempt(frame, vector) {
+    if abandon_attempt(frame, vector) {
         report.resume();
     } else {
         report.end();
     }
+}
+
+/// Makes the interrupted code of `frame` end its attempt, if the exception is the attempt's own: what
+/// a handler does that interrupted it is not, and an error that is told late may be anybody's. Called
+/// in the handler of that exception. Returns whether it was one.
+fn abandon_attempt(frame: &mut TrapFrame, vector: Vector) -> bool {
+    let core = per_core::this();
+    let stacks = layout::stacks(cpu::number());
+    let stack = |sp: usize| {
+        let mut stacks = stacks.iter();
+        let stack = stacks.find(|stack| (stack.start.as_usize()..stack.end()).contains(&sp));
+        stack.map(|stack| stack.start.as_usize())
+    };
+    vector.kind() == Kind::Synchronous
+        && attempt::abandon(&core.attempt, core.nesting.depth(), stack, frame)
 }
 
 /// What happened, in a line.

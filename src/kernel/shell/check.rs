@@ -7,7 +7,7 @@ use core::fmt::{self, Display, Write};
 
 use super::error::CommandError;
 use super::no_arguments;
-use crate::kernel::live_audit;
+use crate::kernel::report::live_audit;
 use crate::mm::{heap, live_checks};
 
 /// `audit`

@@ -9,7 +9,7 @@ use crate::drivers::watchdog::BadTime;
 use crate::exception::syndrome::Syndrome;
 use crate::kernel::cores::ipi::CallError;
 use crate::kernel::cores::smp::ComeError;
-use crate::kernel::live_audit::AuditError;
+use crate::kernel::report::live_audit::AuditError;
 use crate::kernel::time::timers::TimerError;
 use crate::paging::PagingError;
 use crate::text::{NumberError, parse_u64};

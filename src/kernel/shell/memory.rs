@@ -9,7 +9,7 @@ use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::mmu::{self, Access, address_translate};
 use crate::arch::aarch64::probe::{self, Width};
 use crate::exception::syndrome::Fault;
-use crate::kernel::address_map;
+use crate::kernel::report::address_map;
 use crate::mm::frames::Statistics;
 use crate::mm::heap;
 use crate::mm::kernel_space::{LowView, frame_count, frame_statistics, live_view};

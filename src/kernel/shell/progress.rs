@@ -16,8 +16,8 @@ use super::CommandError;
 use crate::arch::aarch64::relax::relax;
 use crate::kernel::clock;
 use crate::kernel::console::{self, Out};
+use crate::kernel::machine::watchdog;
 use crate::kernel::time;
-use crate::kernel::watchdog;
 
 /// Between two reports.
 const REPORT_NS: u64 = 1_000_000_000;

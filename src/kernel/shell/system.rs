@@ -7,9 +7,9 @@ use super::{CommandError, no_arguments, number_from};
 use crate::board::raspi3;
 use crate::drivers::watchdog::Ticks;
 use crate::kernel::cores::smp;
-use crate::kernel::ending::{End, end};
+use crate::kernel::machine::watchdog::{self, Armed};
 use crate::kernel::record::boot_record;
-use crate::kernel::watchdog::{self, Armed};
+use crate::kernel::report::ending::{End, end};
 use crate::kernel::{console, log as boot_log, machine};
 
 /// `info`

@@ -14,7 +14,7 @@ use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
 use crate::kernel::clock::{self, now_ns};
 use crate::kernel::cores::per_core;
-use crate::kernel::watchdog;
+use crate::kernel::machine::watchdog;
 use crate::lock_class;
 
 /// Timers that a core can have armed.

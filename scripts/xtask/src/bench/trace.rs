@@ -93,8 +93,8 @@ impl Milestones {
             // Its last instruction is the ERET.
             exception_return: (way_back.address() + way_back.size()).checked_sub(4)?,
             irq: address("__vectors")? + IRQ_VECTOR,
-            timer: address("stilt::kernel::time::interrupt")?,
-            mailbox: address("stilt::kernel::cross::interrupt")?,
+            timer: address("stilt::kernel::time::deadlines::interrupt")?,
+            mailbox: address("stilt::kernel::cores::ipi::interrupt")?,
         })
     }
 }

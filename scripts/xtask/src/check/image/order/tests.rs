@@ -121,7 +121,7 @@ fn what_all_cores_hold_is_not_invalidated_for_one() {
     let words = [DSB_ISHST, TLBI_VMALLE1, DSB_NSH, ISB, RET];
     assert_eq!(broken("anything", &words), (1, 1));
     assert_eq!(
-        broken("stilt::kernel::smp::kernel_secondary", &words),
+        broken("stilt::kernel::cores::smp::kernel_secondary", &words),
         (0, 0)
     );
 }

@@ -12,12 +12,12 @@
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::console::registers;
-use super::time;
 use crate::arch::aarch64::cpu;
 use crate::arch::aarch64::lock::Lock;
 use crate::board::raspi3;
 use crate::drivers::watchdog::{BadTime, Ticks, Watchdog};
+use crate::kernel::console::registers;
+use crate::kernel::time;
 use crate::{lock_class, log};
 
 /// The time to the reset in ticks, or [`OFF`]; written with [`REGISTERS`] held.

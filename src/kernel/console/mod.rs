@@ -12,7 +12,7 @@ use super::cores::exclusive::{Exclusive, Owned};
 use super::cores::per_core;
 use super::cores::{patience, wait};
 use super::irq;
-use super::watchdog;
+use super::machine::watchdog;
 use crate::addr::PhysAddr;
 use crate::arch::aarch64::cache;
 use crate::arch::aarch64::cpu::{self, device_barrier};

@@ -13,13 +13,13 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::Report;
 use super::core_audit;
-use super::exit::ExitCode;
-use super::report::Report;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::aarch64::mmu;
 use crate::arch::aarch64::probe::{self, Width};
 use crate::board::raspi3::{CORES, KERNEL_VA_OFFSET};
+use crate::kernel::exit::ExitCode;
 use crate::log;
 use crate::mm::audit::{Counts, Violation, check};
 use crate::mm::expected::{is_in_place, is_mapped};

@@ -1,16 +1,16 @@
 //! `kernel_main`: the order of everything, one line a step.
 
-use super::address_map;
-use super::cores::{per_core, smp, wait};
-use super::irq;
-use super::live_audit::audit_live_tables;
-use super::machine::{self, Machine};
-use super::time::rate_check;
-use super::{console, shell};
 use crate::addr::PAGE_SIZE;
 use crate::arch::aarch64::zero::zero;
 use crate::arch::aarch64::{cpu, exception, mmu, tlb};
 use crate::board::raspi3;
+use crate::kernel::cores::{per_core, smp, wait};
+use crate::kernel::irq;
+use crate::kernel::machine::{self, Machine};
+use crate::kernel::report::address_map;
+use crate::kernel::report::live_audit::audit_live_tables;
+use crate::kernel::time::rate_check;
+use crate::kernel::{console, shell};
 use crate::log;
 use crate::mm::frames::{FrameAllocator, FrameState};
 use crate::mm::kernel_space::{self, KernelTable, linear, live_view};

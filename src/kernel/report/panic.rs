@@ -4,9 +4,9 @@
 use core::fmt::Write;
 use core::panic::PanicInfo;
 
-use super::console::Raw;
-use super::exit::ExitCode;
-use super::report::{self, Report};
+use super::{Report, trace_from_here};
+use crate::kernel::console::Raw;
+use crate::kernel::exit::ExitCode;
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
@@ -14,6 +14,6 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     if let Some(place) = info.location() {
         let _ = writeln!(Raw, "  by     {place}");
     }
-    let _ = report::trace_from_here(&mut Raw);
+    let _ = trace_from_here(&mut Raw);
     report.end()
 }

@@ -4,12 +4,12 @@
 
 use core::fmt;
 
-use super::cores::door;
-use super::cores::ipi;
-use super::cores::smp::{self, CoreState};
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::arch::aarch64::mmu::{self, Register};
 use crate::board::raspi3::{self, CORES};
+use crate::kernel::cores::door;
+use crate::kernel::cores::ipi;
+use crate::kernel::cores::smp::{self, CoreState};
 use crate::log;
 use crate::mm::{kernel_space, symbols};
 

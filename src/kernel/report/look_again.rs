@@ -18,12 +18,12 @@
 //! - PAR_EL1 stays as it was: who was interrupted may be about to read it.
 #![forbid(unsafe_code)]
 
-use super::cores::per_core;
-use super::report;
+use super::walk::map_allows;
 use crate::addr::VirtAddr;
 use crate::arch::aarch64::exception::TrapFrame;
 use crate::arch::aarch64::mmu::{self, Access};
 use crate::exception::syndrome::{Class, Syndrome};
+use crate::kernel::cores::per_core;
 use crate::paging::format::aarch64_refusal::Attempt;
 
 /// Whether what was refused in `frame` is to be done again, because it is allowed now.
@@ -59,8 +59,6 @@ fn allows(va: VirtAddr, attempt: Attempt) -> bool {
     match attempt {
         Attempt::Read => mmu::translates(va, Access::KernelRead),
         Attempt::Write => mmu::translates(va, Access::KernelWrite),
-        Attempt::Execute => {
-            mmu::translates(va, Access::KernelRead) && report::map_allows(va, attempt)
-        }
+        Attempt::Execute => mmu::translates(va, Access::KernelRead) && map_allows(va, attempt),
     }
 }

@@ -1,6 +1,6 @@
 //! The one end of the machine: panics, exceptions, failed audits, `halt` and `reboot` all come here.
 //!
-//! 1. One core [claims](super::cores::protocol::Ending) the end; every other that comes here stops.
+//! 1. One core [claims](crate::kernel::cores::protocol::Ending) the end; every other that comes here stops.
 //! 2. It waits for the reports that other cores had begun, and stops all cores.
 //! 3. What was printed leaves, then the last line; nobody prints after it.
 //! 4. The machine halts, resets, or ends the emulator with a code.
@@ -8,13 +8,13 @@
 
 use core::fmt::Write;
 
-use super::console::{self, Raw};
-use super::cores::patience;
-use super::cores::wait::{self, ENDING, live_others, numbers, ring};
-use super::exit::{self, ExitCode};
-use super::watchdog;
 use crate::arch::aarch64::cpu;
 use crate::drivers::watchdog::Ticks;
+use crate::kernel::console::{self, Raw};
+use crate::kernel::cores::patience;
+use crate::kernel::cores::wait::{self, ENDING, live_others, numbers, ring};
+use crate::kernel::exit::{self, ExitCode};
+use crate::kernel::machine::watchdog;
 
 /// How the machine ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,15 +1,14 @@
 //! What becomes of an exception: an interrupt is served, a fault that is none is done again, a failed
 //! probe goes on, everything else is reported.
 
-use super::cores::per_core;
-use super::exit::ExitCode;
-use super::irq;
 use super::look_again;
-use super::report::{self, Report};
+use super::{Report, exception};
 use crate::arch::aarch64::exception::TrapFrame;
-use crate::arch::aarch64::{attempt, cpu, probe};
+use crate::arch::aarch64::probe;
 use crate::exception::vector::{Kind, Vector};
-use crate::mm::layout;
+use crate::kernel::cores::per_core;
+use crate::kernel::exit::ExitCode;
+use crate::kernel::irq;
 
 /// Called by the vectors (arch/aarch64/exception.S) on the exception stack. Returning resumes.
 #[unsafe(no_mangle)]
@@ -30,22 +29,7 @@ fn other(frame: &mut TrapFrame, vector: Vector) {
     {
         return;
     }
-    report::exception(frame, vector);
-}
-
-/// Makes the interrupted code of `frame` end its attempt, if the exception is the attempt's own: what
-/// a handler does that interrupted it is not, and an error that is told late may be anybody's. Called
-/// in the handler of that exception. Returns whether it was one.
-pub(crate) fn abandon_attempt(frame: &mut TrapFrame, vector: Vector) -> bool {
-    let core = per_core::this();
-    let stacks = layout::stacks(cpu::number());
-    let stack = |sp: usize| {
-        let mut stacks = stacks.iter();
-        let stack = stacks.find(|stack| (stack.start.as_usize()..stack.end()).contains(&sp));
-        stack.map(|stack| stack.start.as_usize())
-    };
-    vector.kind() == Kind::Synchronous
-        && attempt::abandon(&core.attempt, core.nesting.depth(), stack, frame)
+    exception(frame, vector);
 }
 
 /// Called by the vectors when an exception finds the emergency stack used up.

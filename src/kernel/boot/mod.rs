@@ -1,0 +1,3 @@
+//! The order of boot: what comes before the shell.
+
+mod init;
