@@ -16,8 +16,8 @@ need() {
 mutate() (
     set -f
     # shellcheck disable=SC2086
-    exec cargo-mutants mutants --package stilt --profile mutants $files --exclude 'src/paging/tests/**' \
-        --exclude 'src/paging/mutants.rs' --timeout-multiplier 4 --output target/mutants "$@"
+    exec cargo-mutants mutants --package stilt-paging --profile mutants $files --exclude 'paging/src/tests/**' \
+        --exclude 'paging/src/mutants.rs' --timeout-multiplier 4 --output target/mutants "$@"
 )
 
 case ${1-} in
@@ -30,18 +30,18 @@ fuzz)
 mutants)
     need cargo-mutants
     shift
-    files='--file src/paging/**/*.rs'
+    files='--file paging/src/**/*.rs'
     case " $* " in *" --file"[\ =]* | *" -f "*) files= ;; esac
     # `--fail-fast` is an option of the test harness that a stable one takes only so.
     export RUSTC_BOOTSTRAP=1 RUST_BACKTRACE=0
     export STILT_MODEL_OPERATIONS="${STILT_MODEL_OPERATIONS:-2000}"
     export STILT_ADVERSARY_OPERATIONS="${STILT_ADVERSARY_OPERATIONS:-2000}"
     # First the tests that take no time; then, for what they did not catch, the slow ones, too. What lives
-    # then is looked at by hand: src/paging/tests/mutants.md.
-    mutate --minimum-test-timeout 10 "$@" -- --lib -- paging --skip exhaustive --skip every_planted --skip no_schedule \
+    # then is looked at by hand: paging/src/tests/mutants.md.
+    mutate --minimum-test-timeout 10 "$@" -- --lib -- --skip exhaustive --skip every_planted --skip no_schedule \
         --skip running_out_of --skip take_any_arg --skip runs_of_a_range --skip no_core_is_misled \
         -Zunstable-options --fail-fast || [ $? -lt 4 ]
-    mutate --iterate "$@" -- --lib -- paging --skip exhaustive -Zunstable-options --fail-fast
+    mutate --iterate "$@" -- --lib -- --skip exhaustive -Zunstable-options --fail-fast
     ;;
 *)
     echo "usage: scripts/long.sh fuzz [SECONDS] | mutants [ARGUMENT...]" >&2

@@ -5,11 +5,12 @@
 //!
 //! # Rooms
 //!
+//! The page tables and the types of addresses are a crate of their own, `stilt-paging`: [`paging`] and [`addr`]
+//! here. The kernel's rooms are
+//!
 //! | room | what it knows |
 //! |---|---|
-//! | [`addr`] | addresses: physical and virtual, never mixed up |
-//! | [`board`] | numbers from the board's manuals |
-//! | [`paging`] | page tables: formats, [`paging::PageTable64`], views of live tables |
+//! //! | [`board`] | numbers from the board's manuals |
 //! | [`exception`] | the meaning of exception bits; names of addresses, the calls on a stack |
 //! | [`drivers`] | device registers and protocols |
 //! | [`text`] | characters: line editor, numbers, quantities |
@@ -68,20 +69,17 @@
 //! table without entries on every core.
 #![no_std]
 
-#[cfg(feature = "kernel")]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod addr;
 pub mod arch;
 pub mod board;
 pub mod boot;
 pub mod drivers;
 pub mod exception;
+pub mod kernel;
 pub mod mm;
-pub mod paging;
 pub mod text;
 
-#[cfg(feature = "kernel")]
-pub mod kernel;
+pub use stilt_paging::{self as paging, addr};

@@ -8,11 +8,11 @@ mod memory;
 mod operation;
 
 use arbitrary::Arbitrary;
-use stilt::paging::format::aarch64::{A64MetaData, A64PTE, HighHalf, LowHalf};
-use stilt::paging::format::loongarch::{LA64MetaData, LA64PTE};
-use stilt::paging::format::riscv::{Rv64PTE, Rv64PbmtPTE, Sv39MetaData, Sv48MetaData};
-use stilt::paging::format::x86_64::{X64MetaData, X64PTE};
-use stilt::paging::{GenericPTE, PageTable64, PagingMetaData};
+use stilt_paging::format::aarch64::{A64MetaData, A64PTE, HighHalf, LowHalf};
+use stilt_paging::format::loongarch::{LA64MetaData, LA64PTE};
+use stilt_paging::format::riscv::{Rv64PTE, Rv64PbmtPTE, Sv39MetaData, Sv48MetaData};
+use stilt_paging::format::x86_64::{X64MetaData, X64PTE};
+use stilt_paging::{GenericPTE, PageTable64, PagingMetaData};
 
 use memory::{Frames, Idle};
 use operation::Operation;

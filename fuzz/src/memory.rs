@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use stilt::paging::{AddressSpace, ENTRIES, InvalidateScope, Maintenance, PagingHandler};
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use stilt_paging::{AddressSpace, ENTRIES, InvalidateScope, Maintenance, PagingHandler};
 
 /// How many frames there are: few enough that they run out.
 const FRAMES: usize = 48;

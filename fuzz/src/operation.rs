@@ -1,8 +1,8 @@
 //! Operations from bytes, and what must be true after each.
 
 use arbitrary::{Arbitrary, Unstructured};
-use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use stilt::paging::{
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use stilt_paging::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData, PagingResult,
     RegionOptions, Run,
 };

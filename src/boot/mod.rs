@@ -5,5 +5,5 @@
 //! pointer, nothing that calls through a table, no unaligned access.
 
 pub mod early_map;
-#[cfg(all(target_os = "none", feature = "kernel"))]
+#[cfg(target_os = "none")]
 pub mod entry;

@@ -6,7 +6,6 @@
 use core::arch::asm;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::arch::aarch64::linear_map::reached_at;
 use crate::arch::aarch64::lock::{Brief, Guard, Lock};
 use crate::arch::aarch64::tlb::KernelTlb;
 use crate::arch::aarch64::zero::zero;
@@ -15,6 +14,7 @@ use crate::lock_class;
 use crate::mm::frames::{FrameAllocator, FrameCount, FrameError, Statistics};
 use crate::mm::layout::{self, Pages};
 use crate::mm::regions::{ImageLayout, Kind};
+use crate::paging::backend::aarch64::reached_at;
 use crate::paging::format::aarch64::{A64PageTable, A64TableView, HighHalf, LowHalf};
 use crate::paging::{
     ENTRIES, MappingFlags, PageSize, PagingError, PagingHandler, PagingResult, RegionOptions,

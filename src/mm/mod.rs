@@ -13,13 +13,13 @@ pub mod layout;
 pub mod live_walk;
 pub mod regions;
 
-#[cfg(all(target_os = "none", feature = "kernel"))]
+#[cfg(target_os = "none")]
 pub mod door_map;
-#[cfg(all(target_os = "none", feature = "kernel"))]
+#[cfg(target_os = "none")]
 pub mod heap;
-#[cfg(all(target_os = "none", feature = "kernel"))]
+#[cfg(target_os = "none")]
 pub mod kernel_space;
-#[cfg(all(target_os = "none", feature = "kernel"))]
+#[cfg(target_os = "none")]
 pub mod live_checks;
-#[cfg(all(target_os = "none", feature = "kernel"))]
+#[cfg(target_os = "none")]
 pub mod symbols;

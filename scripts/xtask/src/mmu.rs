@@ -154,7 +154,7 @@ impl Machine {
     fn check(&self) -> Result<(), MmuError> {
         let package = self.package();
         for part in [
-            &["--package", "stilt", "--lib", "--no-default-features"][..],
+            &["--package", "stilt-paging", "--lib"][..],
             &["--package", "mmu-scenario", "--package", &package],
         ] {
             self.cargo("clippy", &[part, &["--", "-D", "warnings"]].concat())?;

@@ -18,12 +18,17 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
-use super::cores::kernel_hear;
 use super::masks::{self, Masked};
 use super::relax::{Yield, relax};
 use super::{cpu, timer};
 use crate::arch::lock_order::{HeldLocks, LockClass};
 use crate::arch::waited::Waited;
+
+unsafe extern "C" {
+    /// What a core does while it waits for a lock: it hears what must not wait for the lock. Returns how
+    /// long a lock may be held, in nanoseconds. The room `kernel` defines it.
+    safe fn kernel_hear() -> u64;
+}
 
 type Inner<'a, T> = SpinMutexGuard<'a, T, Yield>;
 

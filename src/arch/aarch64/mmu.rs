@@ -3,8 +3,6 @@
 //! The numbers are `paging::format::aarch64_registers`'s; here they are written. Source: DDI 0487
 //! D8, D24.2.
 
-use core::arch::asm;
-
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{
     ID_AA64MMFR0_EL1, MAIR_EL1, PAR_EL1, Readable, SCTLR_EL1, TCR_EL1, TTBR0_EL1, TTBR1_EL1,
@@ -13,6 +11,7 @@ use aarch64_cpu::registers::{
 
 use super::tlb;
 use crate::addr::{PhysAddr, VirtAddr};
+pub use crate::paging::backend::aarch64::{Access, address_translate};
 use crate::paging::format::aarch64_registers::{
     MAIR_EL1 as MAIR, SCTLR_EL1_MMU_OFF as SCTLR_EL1_RES1, SCTLR_EL1_MMU_ON, TCR_EL1_EPD0, tcr_el1,
 };
@@ -154,39 +153,6 @@ impl Register {
             Self::Ttbr1 => high.as_usize() as u64,
         }
     }
-}
-
-/// How an address is to be used.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Access {
-    /// A load at EL1.
-    KernelRead,
-    /// A store at EL1.
-    KernelWrite,
-    /// A load at EL0.
-    UserRead,
-    /// A store at EL0.
-    UserWrite,
-}
-
-/// What the hardware's own translation (an AT instruction) says about `va`: PAR_EL1.
-#[must_use]
-pub fn address_translate(va: VirtAddr, access: Access) -> u64 {
-    let va = va.as_usize();
-    macro_rules! at {
-        ($operation:literal) => {
-            // SAFETY: AT changes nothing but PAR_EL1.
-            unsafe { asm!(concat!("at ", $operation, ", {}"), in(reg) va, options(nostack)) }
-        };
-    }
-    match access {
-        Access::KernelRead => at!("s1e1r"),
-        Access::KernelWrite => at!("s1e1w"),
-        Access::UserRead => at!("s1e0r"),
-        Access::UserWrite => at!("s1e0w"),
-    }
-    barrier::isb(barrier::SY);
-    PAR_EL1.get()
 }
 
 /// Whether the MMU allows `access` to `va` now. PAR_EL1 stays as it was.

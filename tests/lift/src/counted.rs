@@ -2,8 +2,8 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::addr::VirtAddr;
-use crate::paging::{AddressSpace, InvalidateScope, Maintenance};
+use stilt_paging::addr::VirtAddr;
+use stilt_paging::{AddressSpace, InvalidateScope, Maintenance};
 
 static BARRIERS: AtomicUsize = AtomicUsize::new(0);
 static INVALIDATIONS: AtomicUsize = AtomicUsize::new(0);

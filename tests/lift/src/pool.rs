@@ -2,8 +2,8 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::paging::{ENTRIES, PagingHandler};
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use stilt_paging::{ENTRIES, PagingHandler};
 
 /// How many frames there are.
 pub const FRAMES: usize = 64;

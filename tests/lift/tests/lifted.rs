@@ -1,14 +1,14 @@
 //! The lifted room at work: every format, with the frames and the machine of another kernel.
 
-use lift::addr::{PhysAddr, VirtAddr};
-use lift::paging::format::aarch64::{A64PageTable, LowHalf};
-use lift::paging::format::loongarch::LA64PageTable;
-use lift::paging::format::riscv::{Sv39PageTable, Sv48PageTable};
-use lift::paging::format::x86_64::X64PageTable;
-use lift::paging::{
+use lift::{Counted, Pool};
+use stilt_paging::addr::{PhysAddr, VirtAddr};
+use stilt_paging::format::aarch64::{A64PageTable, LowHalf};
+use stilt_paging::format::loongarch::LA64PageTable;
+use stilt_paging::format::riscv::{Sv39PageTable, Sv48PageTable};
+use stilt_paging::format::x86_64::X64PageTable;
+use stilt_paging::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData, RegionOptions,
 };
-use lift::{Counted, Pool};
 
 const BLOCK: usize = 0x20_0000;
 
@@ -46,7 +46,7 @@ fn a_life<M: PagingMetaData, PTE: GenericPTE>() {
 /// One test: the pool belongs to the whole program, and at the end all of it must be back.
 #[test]
 fn every_format_works_in_another_kernel_and_leaves_nothing_behind() {
-    fn of<M: PagingMetaData, PTE: GenericPTE, H: lift::paging::PagingHandler>(
+    fn of<M: PagingMetaData, PTE: GenericPTE, H: stilt_paging::PagingHandler>(
         _: Option<PageTable64<M, PTE, H>>,
     ) {
         a_life::<M, PTE>();

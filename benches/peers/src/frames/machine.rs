@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 
-use stilt::arch::aarch64::linear_map::reached_at;
+use stilt_paging::backend::aarch64::reached_at;
 
 use super::FRAME;
 

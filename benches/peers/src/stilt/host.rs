@@ -1,7 +1,7 @@
 //! In a process: maintenance with nobody to tell.
 
-use ::stilt::addr::VirtAddr;
-use ::stilt::paging::{AddressSpace, InvalidateScope, Maintenance};
+use ::stilt_paging::addr::VirtAddr;
+use ::stilt_paging::{AddressSpace, InvalidateScope, Maintenance};
 
 /// Stores descriptors; barriers and invalidations are nothing.
 pub struct Tlb;

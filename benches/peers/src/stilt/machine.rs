@@ -1,4 +1,4 @@
 //! On the machine: the kernel's own maintenance, which is instructions.
 #![forbid(unsafe_code)]
 
-pub use ::stilt::arch::aarch64::tlb::KernelTlb as Tlb;
+pub use stilt_paging::backend::aarch64::Tlb;

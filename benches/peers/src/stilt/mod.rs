@@ -3,10 +3,10 @@
 use core::marker::PhantomData;
 use core::ops::ControlFlow;
 
-use ::stilt::addr::{PhysAddr, VirtAddr};
-use ::stilt::paging::format::aarch64::{A64MetaData, A64PTE, HighHalf};
-use ::stilt::paging::format::x86_64::{X64MetaData, X64PTE};
-use ::stilt::paging::{
+use ::stilt_paging::addr::{PhysAddr, VirtAddr};
+use ::stilt_paging::format::aarch64::{A64MetaData, A64PTE, HighHalf};
+use ::stilt_paging::format::x86_64::{X64MetaData, X64PTE};
+use ::stilt_paging::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, RegionOptions,
 };
 

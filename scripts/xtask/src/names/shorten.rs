@@ -1,7 +1,8 @@
 //! Names as short as they can be without two functions having the same one.
 //!
 //! # Decisions
-//! - The hashes go, and `stilt::`: it is our own image. A crate's name in front means a dependency.
+//! - The hashes go, and `stilt::`: it is our own image; `stilt_paging::` is `paging::`, as the kernel calls it.
+//!   Another crate's name in front means a dependency.
 //! - The path of a function stays, and that of the type whose method it is: `paging::table::PageTable64::prune`
 //!   says in which file to look. The brackets around such a type go; `<&u8 as Debug>::fmt` needs its own.
 //! - Of a trait, the last word of its path stays.
@@ -16,6 +17,8 @@ use stilt::exception::names::TEXT_MAX;
 
 /// The crate whose functions need no crate in front.
 const OWN_CRATE: &str = "stilt::";
+/// The page tables' crate, and the name by which the kernel imports it.
+const PAGING_CRATE: (&str, &str) = ("stilt_paging", "paging");
 /// The end of a name that is cut.
 const CUT: &str = "...";
 
@@ -121,6 +124,9 @@ impl<'a> Reader<'a> {
             } else {
                 break;
             }
+        }
+        if let Some(word) = words.first_mut().filter(|word| *word == PAGING_CRATE.0) {
+            *word = PAGING_CRATE.1.to_owned();
         }
         let is_own = words
             .first()
@@ -236,7 +242,7 @@ mod tests {
     #[test]
     fn types_of_methods_stay_without_parameters() {
         let method =
-            "<stilt::paging::table::PageTable64<stilt::a::B<stilt::c::D, 40>, core::e::F>>::prune";
+            "<stilt_paging::table::PageTable64<stilt::a::B<stilt::c::D, 40>, core::e::F>>::prune";
         assert_eq!(short(method), "paging::table::PageTable64::prune");
         assert_eq!(
             last_words(method),
@@ -249,7 +255,7 @@ mod tests {
 
     #[test]
     fn of_traits_the_last_word_stays() {
-        let next = "<stilt::paging::cursor::Runs<stilt::a::B> as core::iter::Iterator>::next";
+        let next = "<stilt_paging::cursor::Runs<stilt::a::B> as core::iter::Iterator>::next";
         assert_eq!(short(next), "<paging::cursor::Runs as Iterator>::next");
         assert_eq!(
             short("<&u8 as core::fmt::Debug>::fmt"),

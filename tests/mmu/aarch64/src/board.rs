@@ -9,8 +9,8 @@ use core::ops::Range;
 use core::ptr;
 
 use mmu_scenario::ONE_GIB;
-use stilt::addr::PhysAddr;
-use stilt::paging::MappingFlags;
+use stilt_paging::MappingFlags;
+use stilt_paging::addr::PhysAddr;
 
 /// RAM: `-m 3G`.
 pub(crate) const RAM: Range<usize> = ONE_GIB..4 * ONE_GIB;

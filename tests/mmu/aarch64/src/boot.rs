@@ -8,10 +8,10 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use mmu_scenario::{ONE_GIB, Part};
-use stilt::addr::PhysAddr;
-use stilt::paging::format::aarch64::A64PTE;
-use stilt::paging::format::aarch64_registers::SCTLR_EL1_MMU_OFF;
-use stilt::paging::{ENTRIES, GenericPTE, MappingFlags, PageSize};
+use stilt_paging::addr::PhysAddr;
+use stilt_paging::format::aarch64::A64PTE;
+use stilt_paging::format::aarch64_registers::SCTLR_EL1_MMU_OFF;
+use stilt_paging::{ENTRIES, GenericPTE, MappingFlags, PageSize};
 
 use crate::board;
 use crate::cpu::Trees;

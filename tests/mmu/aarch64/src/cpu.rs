@@ -5,10 +5,11 @@
 use core::arch::{asm, global_asm};
 
 use mmu_scenario::{Access, Fault, FaultKind, Privilege, first_instruction};
-use stilt::addr::{PhysAddr, VirtAddr};
-use stilt::arch::aarch64::mmu;
-use stilt::paging::Asid;
-use stilt::paging::format::aarch64_registers::{SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON};
+use stilt_paging::Asid;
+use stilt_paging::addr::{PhysAddr, VirtAddr};
+use stilt_paging::format::aarch64_registers::{
+    MAIR_EL1, SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON, tcr_el1,
+};
 
 use crate::board::{Verdict, exit};
 
@@ -16,6 +17,8 @@ use crate::board::{Verdict, exit};
 const SCTLR_WXN: u64 = 1 << 19;
 /// TTBR0_EL1.ASID.
 const TTBR_ASID_SHIFT: u32 = 48;
+/// TTBR0_EL1.BADDR, of a root that is aligned to 4 KiB.
+const TTBR_BADDR: usize = 0xffff_ffff_f000;
 
 /// SPSR_EL1 of EL1 on its own stack, and of EL0: AArch64, exceptions masked.
 const SPSR_EL1H: u64 = 0x3c5;
@@ -91,8 +94,21 @@ pub(crate) fn take_exceptions() {
 /// # Safety
 /// It was off; `trees` hold the program where it lies, and stay as long as they are used.
 pub(crate) unsafe fn enable(trees: Trees) {
-    // SAFETY: the caller's promise.
-    unsafe { mmu::install(trees.low, trees.high) };
+    let pa_ranges: u64;
+    // SAFETY: reading the register changes nothing.
+    unsafe {
+        asm!("mrs {}, id_aa64mmfr0_el1", out(reg) pa_ranges, options(nostack, preserves_flags));
+    }
+    // SAFETY: with the MMU off the registers mean nothing yet.
+    unsafe {
+        asm!(
+            "msr mair_el1, {mair}",
+            "msr tcr_el1, {tcr}",
+            mair = in(reg) MAIR_EL1,
+            tcr = in(reg) tcr_el1(pa_ranges),
+            options(nostack, preserves_flags),
+        );
+    }
     // SAFETY: the caller's promise.
     unsafe { replace(trees, Asid::KERNEL, Wxn::Off) };
 }
@@ -161,9 +177,20 @@ fn ttbr0(trees: Trees, asid: Asid) -> u64 {
 
 /// The roots that are in use.
 pub(crate) fn trees() -> Trees {
+    let (low, high): (usize, usize);
+    // SAFETY: reading the registers changes nothing.
+    unsafe {
+        asm!(
+            "mrs {low}, ttbr0_el1",
+            "mrs {high}, ttbr1_el1",
+            low = out(reg) low,
+            high = out(reg) high,
+            options(nostack, preserves_flags),
+        );
+    }
     Trees {
-        low: mmu::low_root().unwrap_or_default(),
-        high: mmu::high_root(),
+        low: PhysAddr::new(low & TTBR_BADDR),
+        high: PhysAddr::new(high & TTBR_BADDR),
     }
 }
 

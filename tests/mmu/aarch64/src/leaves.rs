@@ -7,8 +7,8 @@
 use core::ptr;
 
 use mmu_scenario::{Access, Fault, Privilege};
-use stilt::addr::{PhysAddr, VirtAddr};
-use stilt::paging::{Asid, MappingFlags, PageSize, PagingMetaData, RegionOptions};
+use stilt_paging::addr::{PhysAddr, VirtAddr};
+use stilt_paging::{Asid, MappingFlags, PageSize, PagingMetaData, RegionOptions};
 
 use crate::board;
 use crate::cpu::{self, Wxn};

@@ -8,9 +8,9 @@ use mmu_scenario::{
     Access, AccessedBit, Fault, FaultKind, Identity, Machine, Pool, Privilege, ROUTINE_BYTES,
     routine_bytes,
 };
-use stilt::addr::{PhysAddr, VirtAddr};
-use stilt::paging::format::aarch64::A64PTE;
-use stilt::paging::{Asid, MappingFlags, PagingResult};
+use stilt_paging::addr::{PhysAddr, VirtAddr};
+use stilt_paging::format::aarch64::A64PTE;
+use stilt_paging::{Asid, MappingFlags, PagingResult};
 
 use crate::board;
 use crate::cpu::{self, Wxn};

@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
 use mmu_scenario::{Identity, Pool};
-use stilt::paging::format::aarch64::{HighHalf, LowHalf};
+use stilt_paging::format::aarch64::{HighHalf, LowHalf};
 
 use crate::board::{self, Console, Verdict, exit};
 use crate::cpu::{self, Wxn};

@@ -3,10 +3,10 @@
 use core::ops::Range;
 
 use mmu_scenario::map_in_place;
-use stilt::addr::PhysAddr;
-use stilt::arch::aarch64::tlb::KernelTlb;
-use stilt::paging::format::aarch64::{A64MetaData, A64PTE, Half, HighHalf, LowHalf};
-use stilt::paging::{Asid, PageTable64, PagingResult};
+use stilt_paging::addr::PhysAddr;
+use stilt_paging::backend::aarch64::Tlb;
+use stilt_paging::format::aarch64::{A64MetaData, A64PTE, Half, HighHalf, LowHalf};
+use stilt_paging::{Asid, PageTable64, PagingResult};
 
 use crate::board;
 use crate::boot;
@@ -14,7 +14,7 @@ use crate::cpu::{self, Trees, Wxn};
 use crate::machine::Frames;
 
 /// Geometry and maintenance of a tree: as the kernel's, on this CPU.
-pub(crate) type MetaData<S> = A64MetaData<S, KernelTlb, 40>;
+pub(crate) type MetaData<S> = A64MetaData<S, Tlb, 40>;
 /// A tree.
 pub(crate) type Table<S> = PageTable64<MetaData<S>, A64PTE, Frames>;
 

@@ -4,10 +4,10 @@
 use core::fmt;
 
 use mmu_scenario::Fault;
-use stilt::addr::{PhysAddr, VirtAddr};
-use stilt::arch::aarch64::mmu::Access;
-use stilt::paging::format::par::TranslationResult;
-use stilt::paging::{MappingFlags, PageSize, PagingError, PagingResult, Unsound};
+use stilt_paging::addr::{PhysAddr, VirtAddr};
+use stilt_paging::backend::aarch64::Access;
+use stilt_paging::format::par::TranslationResult;
+use stilt_paging::{MappingFlags, PageSize, PagingError, PagingResult, Unsound};
 
 use crate::random::Found;
 

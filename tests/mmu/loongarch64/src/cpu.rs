@@ -5,9 +5,9 @@
 use core::arch::{asm, global_asm};
 
 use mmu_scenario::{Access, Fault, FaultKind, Privilege};
-use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use stilt::paging::Asid;
-use stilt::paging::format::loongarch;
+use stilt_paging::Asid;
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use stilt_paging::format::loongarch;
 
 use crate::csr;
 use crate::devices::power_off;

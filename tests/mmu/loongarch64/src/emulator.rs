@@ -17,8 +17,8 @@
 use core::arch::asm;
 
 use mmu_scenario::{Access, Fault, FaultKind, Machine, Privilege, ROUTINE_BYTES, Table};
-use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use stilt::paging::{Asid, MappingFlags, PageSize, PagingResult};
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use stilt_paging::{Asid, MappingFlags, PageSize, PagingResult};
 
 use crate::csr::{self, Held};
 use crate::machine::{Core, word};

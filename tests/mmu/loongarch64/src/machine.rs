@@ -7,11 +7,11 @@ use mmu_scenario::{
     Access, AccessedBit, Fault, FaultKind, LinearMap, Machine, ONE_GIB, Privilege, ROUTINE_BYTES,
     Table, routine_bytes,
 };
-use stilt::addr::{PhysAddr, VirtAddr};
-use stilt::arch::loongarch64::tlb::{self, Tlb};
-use stilt::arch::remote::Invalidation;
-use stilt::paging::format::loongarch::{LA64MetaData, LA64PTE};
-use stilt::paging::{AddressSpace, Asid, PagingResult};
+use stilt_paging::addr::{PhysAddr, VirtAddr};
+use stilt_paging::backend::Invalidation;
+use stilt_paging::backend::loongarch64::{self, Tlb};
+use stilt_paging::format::loongarch::{LA64MetaData, LA64PTE};
+use stilt_paging::{AddressSpace, Asid, PagingResult};
 
 use crate::emulator::Emulator;
 use crate::program::{self, KERNEL_WINDOW, window};
@@ -91,7 +91,7 @@ unsafe impl Machine for Core {
 
     fn deactivate(&mut self) {
         cpu::translate_by_nothing();
-        tlb::execute(Invalidation::Everything(AddressSpace::All));
+        loongarch64::execute(Invalidation::Everything(AddressSpace::All));
     }
 
     fn access(

@@ -4,8 +4,8 @@
 //! spaces of their own, whose invalidations spare most of the TLB.
 
 use mmu_scenario::{Access, FaultKind, Machine, Privilege, Table};
-use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use stilt::paging::{Asid, MappingFlags, PageSize, PagingResult};
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use stilt_paging::{Asid, MappingFlags, PageSize, PagingResult};
 
 use crate::machine::{Core, word};
 

@@ -5,8 +5,8 @@ use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
 use mmu_scenario::Pool;
-use stilt::addr::PhysAddr;
-use stilt::paging::PagingResult;
+use stilt_paging::PagingResult;
+use stilt_paging::addr::PhysAddr;
 
 use crate::devices::{Console, power_off};
 use crate::emulator::Emulator;

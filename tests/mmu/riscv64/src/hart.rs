@@ -5,7 +5,7 @@
 use core::arch::{asm, global_asm};
 
 use mmu_scenario::{Access, Fault, FaultKind, Privilege, first_instruction};
-use stilt::addr::VirtAddr;
+use stilt_paging::addr::VirtAddr;
 
 use crate::firmware::{Verdict, exit};
 

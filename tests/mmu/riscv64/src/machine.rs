@@ -8,13 +8,13 @@ use mmu_scenario::{
     Access, AccessedBit, Fault, FaultKind, Identity, Machine, ONE_GIB, Privilege, ROUTINE_BYTES,
     Table, routine_bytes,
 };
-use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use stilt::arch::remote::Invalidation;
-use stilt::arch::riscv64::tlb::{self, Tlb};
-use stilt::paging::format::riscv::{
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use stilt_paging::backend::Invalidation;
+use stilt_paging::backend::riscv64::{self, Tlb};
+use stilt_paging::format::riscv::{
     MemoryTypes, Platform, Rv64Entry, Sv39MetaData, Sv48MetaData, Svpbmt,
 };
-use stilt::paging::{AddressSpace, Asid, PagingMetaData, PagingResult};
+use stilt_paging::{AddressSpace, Asid, PagingMetaData, PagingResult};
 
 use crate::hart;
 use crate::program;
@@ -124,14 +124,14 @@ unsafe impl<M: Mode> Machine for Hart<M> {
         // SAFETY: by the caller the tree maps the program, where it is.
         unsafe { hart::set_satp(satp) };
         if was_off {
-            tlb::execute(Invalidation::Everything(AddressSpace::All));
+            riscv64::execute(Invalidation::Everything(AddressSpace::All));
         }
     }
 
     fn deactivate(&mut self) {
         // SAFETY: untranslated, the program is where it is.
         unsafe { hart::set_satp(0) };
-        tlb::execute(Invalidation::Everything(AddressSpace::All));
+        riscv64::execute(Invalidation::Everything(AddressSpace::All));
     }
 
     fn access(

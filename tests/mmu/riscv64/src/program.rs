@@ -5,9 +5,9 @@ use core::ops::Range;
 use core::panic::PanicInfo;
 
 use mmu_scenario::{AccessedBit, Failure, Identity, Machine, ONE_GIB, Pool, Privilege, Table};
-use stilt::addr::{PhysAddr, VirtAddr};
-use stilt::paging::format::riscv::{Platform, Svpbmt};
-use stilt::paging::{Asid, MappingFlags, PageSize, PagingResult};
+use stilt_paging::addr::{PhysAddr, VirtAddr};
+use stilt_paging::format::riscv::{Platform, Svpbmt};
+use stilt_paging::{Asid, MappingFlags, PageSize, PagingResult};
 
 use crate::firmware::{Console, Verdict, exit};
 use crate::hart;

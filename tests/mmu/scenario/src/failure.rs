@@ -3,8 +3,8 @@
 
 use core::fmt;
 
-use stilt::addr::{PhysAddr, VirtAddr};
-use stilt::paging::{MappingFlags, PageSize, PagingError};
+use stilt_paging::addr::{PhysAddr, VirtAddr};
+use stilt_paging::{MappingFlags, PageSize, PagingError};
 
 use crate::machine::{Access, Fault, Privilege};
 

@@ -1,7 +1,7 @@
 //! What stands in the frames that are mapped: a routine, a word to be read, a word to be written.
 //! Always reached through the linear map, never through the mapping under test.
 
-use stilt::addr::{PAGE_SIZE, PhysAddr};
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr};
 
 use crate::machine::{Machine, ROUTINE_BYTES};
 use crate::pool::LinearMap;

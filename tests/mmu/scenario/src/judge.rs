@@ -1,8 +1,8 @@
 //! The one place that makes accesses, and compares what happens with what has to happen.
 #![forbid(unsafe_code)]
 
-use stilt::addr::VirtAddr;
-use stilt::paging::{GenericPTE, MappingFlags, PagingError};
+use stilt_paging::addr::VirtAddr;
+use stilt_paging::{GenericPTE, MappingFlags, PagingError};
 
 use crate::failure::{Failure, Translation};
 use crate::frame;

@@ -21,7 +21,7 @@ mod pool;
 mod program;
 mod trial;
 
-use stilt::paging::PageTable64;
+use stilt_paging::PageTable64;
 
 pub use failure::Failure;
 pub use machine::{

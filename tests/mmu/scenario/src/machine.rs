@@ -3,8 +3,8 @@
 use core::fmt;
 use core::ops::Range;
 
-use stilt::addr::{PhysAddr, VirtAddr};
-use stilt::paging::{Asid, GenericPTE, MappingFlags, PagingMetaData, PagingResult};
+use stilt_paging::addr::{PhysAddr, VirtAddr};
+use stilt_paging::{Asid, GenericPTE, MappingFlags, PagingMetaData, PagingResult};
 
 use crate::Table;
 use crate::pool::LinearMap;

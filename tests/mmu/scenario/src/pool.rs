@@ -6,8 +6,8 @@
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use stilt::paging::PagingHandler;
+use stilt_paging::PagingHandler;
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
 /// The next frame that was never given out.
 static NEXT: AtomicUsize = AtomicUsize::new(0);

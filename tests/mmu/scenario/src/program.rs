@@ -6,8 +6,8 @@
 
 use core::ops::Range;
 
-use stilt::addr::{PhysAddr, VirtAddr};
-use stilt::paging::{
+use stilt_paging::addr::{PhysAddr, VirtAddr};
+use stilt_paging::{
     GenericPTE, MappingFlags, PageTable64, PagingHandler, PagingMetaData, PagingResult,
     RegionOptions,
 };

@@ -1,8 +1,8 @@
 //! [`Trial`]: one tree under test, what is done to it, and what is asked of its leaves. The accesses
 //! are made and judged in `judge`.
 
-use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use stilt::paging::{Asid, GenericPTE, MappingFlags, PageSize, PagingMetaData, PagingResult};
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use stilt_paging::{Asid, GenericPTE, MappingFlags, PageSize, PagingMetaData, PagingResult};
 
 use crate::Table;
 use crate::failure::{Failure, Translation};

@@ -6,7 +6,7 @@
 use core::arch::asm;
 
 use mmu_scenario::{Access, Fault, FaultKind, Privilege, first_instruction};
-use stilt::addr::{PhysAddr, VirtAddr};
+use stilt_paging::addr::{PhysAddr, VirtAddr};
 
 use crate::ports::{Verdict, exit};
 use crate::segments::{KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA};

@@ -7,11 +7,11 @@ use mmu_scenario::{
     Access, AccessedBit, Fault, FaultKind, Identity, Machine, ONE_GIB, Privilege, ROUTINE_BYTES,
     Table, routine_bytes,
 };
-use stilt::addr::{PhysAddr, VirtAddr};
-use stilt::arch::remote::Invalidation;
-use stilt::arch::x86_64::tlb::{self, Tlb};
-use stilt::paging::format::x86_64::{X64MetaData, X64PTE};
-use stilt::paging::{AddressSpace, Asid, PagingResult};
+use stilt_paging::addr::{PhysAddr, VirtAddr};
+use stilt_paging::backend::Invalidation;
+use stilt_paging::backend::x86_64::{self, Tlb};
+use stilt_paging::format::x86_64::{X64MetaData, X64PTE};
+use stilt_paging::{AddressSpace, Asid, PagingResult};
 
 use crate::cpu;
 use crate::program;
@@ -67,7 +67,7 @@ unsafe impl Machine for Core {
     fn deactivate(&mut self) {
         // SAFETY: the boot tables map everything where it is, and stay.
         unsafe { cpu::set_root(cpu::boot_root_paddr()) };
-        tlb::execute(Invalidation::Everything(AddressSpace::All));
+        x86_64::execute(Invalidation::Everything(AddressSpace::All));
     }
 
     fn access(

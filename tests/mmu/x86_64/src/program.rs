@@ -5,7 +5,7 @@ use core::ops::Range;
 use core::panic::PanicInfo;
 
 use mmu_scenario::{Identity, ONE_GIB, Pool};
-use stilt::addr::PhysAddr;
+use stilt_paging::addr::PhysAddr;
 
 use crate::machine::Core;
 use crate::ports::{Console, Verdict, exit};

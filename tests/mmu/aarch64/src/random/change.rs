@@ -2,8 +2,8 @@
 //! changes, before and afterwards.
 #![forbid(unsafe_code)]
 
-use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use stilt::paging::PageSize;
+use stilt_paging::PageSize;
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
 use super::map::Map;
 use crate::side::Side;

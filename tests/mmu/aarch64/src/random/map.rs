@@ -2,9 +2,9 @@
 
 use core::ops::ControlFlow;
 
-use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use stilt::paging::format::aarch64::A64PTE;
-use stilt::paging::{
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use stilt_paging::format::aarch64::A64PTE;
+use stilt_paging::{
     Asid, GenericPTE, MappingFlags, PageSize, PagingError, PagingMetaData, RegionOptions,
 };
 

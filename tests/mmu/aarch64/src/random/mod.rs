@@ -9,8 +9,8 @@ mod map;
 mod number;
 mod translate;
 
-use stilt::addr::VirtAddr;
-use stilt::paging::{PagingMetaData, Summary};
+use stilt_paging::addr::VirtAddr;
+use stilt_paging::{PagingMetaData, Summary};
 
 use crate::program::say;
 use crate::side::{MetaData, Side};

@@ -7,11 +7,11 @@
 use core::fmt;
 use core::ops::ControlFlow;
 
-use stilt::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use stilt::arch::aarch64::mmu::{Access, address_translate};
-use stilt::paging::format::aarch64::{A64PTE, LowHalf};
-use stilt::paging::format::par::{MemoryAttributes, TranslationResult};
-use stilt::paging::{Leaf, MappingFlags, PageSize, PagingMetaData};
+use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use stilt_paging::backend::aarch64::{Access, address_translate};
+use stilt_paging::format::aarch64::{A64PTE, LowHalf};
+use stilt_paging::format::par::{MemoryAttributes, TranslationResult};
+use stilt_paging::{Leaf, MappingFlags, PageSize, PagingMetaData};
 
 use super::number::Numbers;
 use crate::side::{MetaData, Side, Table};

@@ -1,8 +1,8 @@
 //! `ACCESSED`: taken away, and given by whoever gives it.
 #![forbid(unsafe_code)]
 
-use stilt::addr::VirtAddr;
-use stilt::paging::{MappingFlags, PageSize};
+use stilt_paging::addr::VirtAddr;
+use stilt_paging::{MappingFlags, PageSize};
 
 use super::{COMMON, areas, leaf};
 use crate::failure::{Failure, Translation};

@@ -1,8 +1,8 @@
 //! A leaf that is changed in place: its flags, its frame, all its rights.
 #![forbid(unsafe_code)]
 
-use stilt::addr::{PAGE_SIZE, VirtAddr};
-use stilt::paging::{MappingFlags, PageSize};
+use stilt_paging::addr::{PAGE_SIZE, VirtAddr};
+use stilt_paging::{MappingFlags, PageSize};
 
 use super::{areas, frame, leaf};
 use crate::failure::{Failure, Translation};

@@ -1,8 +1,8 @@
 //! The first and last addresses, and those behind them.
 #![forbid(unsafe_code)]
 
-use stilt::addr::VirtAddr;
-use stilt::paging::{PageSize, PagingError, PagingMetaData};
+use stilt_paging::addr::VirtAddr;
+use stilt_paging::{PageSize, PagingError, PagingMetaData};
 
 use super::{COMMON, KERNEL_DATA, frame, leaf};
 use crate::failure::Failure;

@@ -8,8 +8,8 @@ mod regions;
 mod rights;
 mod spaces;
 
-use stilt::addr::{PhysAddr, VirtAddr};
-use stilt::paging::{MappingFlags, PageSize, PagingMetaData};
+use stilt_paging::addr::{PhysAddr, VirtAddr};
+use stilt_paging::{MappingFlags, PageSize, PagingMetaData};
 
 use crate::failure::{Failure, Translation};
 use crate::machine::Machine;

@@ -3,8 +3,8 @@
 
 use core::ops::Range;
 
-use stilt::addr::{PAGE_SIZE, VirtAddr};
-use stilt::paging::{MappingFlags, PageSize, RegionOptions};
+use stilt_paging::addr::{PAGE_SIZE, VirtAddr};
+use stilt_paging::{MappingFlags, PageSize, RegionOptions};
 
 use super::{COMMON, KERNEL_DATA, areas, frame, leaf};
 use crate::failure::{Failure, Translation};

@@ -1,7 +1,7 @@
 //! Every set of flags, mapped and unmapped.
 #![forbid(unsafe_code)]
 
-use stilt::paging::PageSize;
+use stilt_paging::PageSize;
 
 use super::{areas, leaf};
 use crate::failure::Failure;

@@ -3,7 +3,7 @@
 
 use core::mem;
 
-use stilt::paging::{Asid, MappingFlags, PageSize};
+use stilt_paging::{Asid, MappingFlags, PageSize};
 
 use super::{KERNEL_DATA, areas, frame};
 use crate::Table;

@@ -1,0 +1,45 @@
+//! What the MMU itself says of an address: the `AT` instructions.
+//!
+//! Source: DDI 0487 C5.5 (AT), D24.2.121 (PAR_EL1).
+
+use core::arch::asm;
+
+use crate::addr::VirtAddr;
+
+/// How an address is to be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// A load at EL1.
+    KernelRead,
+    /// A store at EL1.
+    KernelWrite,
+    /// A load at EL0.
+    UserRead,
+    /// A store at EL0.
+    UserWrite,
+}
+
+/// What this core's own translation of `va` gives: PAR_EL1, for
+/// [`TranslationResult`](crate::format::par::TranslationResult) to read.
+///
+/// The translation is that of the trees that are in use now, with what the TLB holds of them.
+#[must_use]
+pub fn address_translate(va: VirtAddr, access: Access) -> u64 {
+    let va = va.as_usize();
+    macro_rules! at {
+        ($operation:literal) => {
+            // SAFETY: AT changes nothing but PAR_EL1.
+            unsafe { asm!(concat!("at ", $operation, ", {}"), in(reg) va, options(nostack)) }
+        };
+    }
+    match access {
+        Access::KernelRead => at!("s1e1r"),
+        Access::KernelWrite => at!("s1e1w"),
+        Access::UserRead => at!("s1e0r"),
+        Access::UserWrite => at!("s1e0w"),
+    }
+    let par;
+    // SAFETY: the `isb` makes the result of AT visible, and reading it changes nothing.
+    unsafe { asm!("isb", "mrs {}, par_el1", out(reg) par, options(nostack, preserves_flags)) };
+    par
+}

@@ -1,0 +1,176 @@
+//! Why the MMU refuses an access: what in a descriptor stops a walk, in the manual's terms.
+//!
+//! Written for whoever explains a fault: it judges one descriptor at a time, the way the hardware
+//! does on its walk from the root, for accesses from EL1 with SCTLR_EL1.WXN set.
+//! Source: DDI 0487 D8.3 (descriptors), D8.4 (permissions), D8.15.3 (priority of faults).
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use super::aarch64::A64PTE;
+use crate::GenericPTE;
+
+/// What EL1 wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Attempt {
+    /// A load.
+    Read,
+    /// A store.
+    Write,
+    /// An instruction fetch.
+    Execute,
+}
+
+/// What in a descriptor refuses an access.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refusal {
+    /// Bit 0 is clear.
+    Invalid,
+    /// Bits 1:0 have a value that means nothing at this level.
+    Reserved,
+    /// The output address has bits that the core does not have.
+    AddressSize,
+    /// AF is clear, and the core does not set it.
+    AccessFlag,
+    /// AP\[2\] is set.
+    ReadOnly,
+    /// PXN is set.
+    ExecuteNever,
+    /// Writable, and so by SCTLR_EL1.WXN not executable.
+    Writable,
+    /// EL0 may write it, and so EL1 may not execute it.
+    UserWritable,
+    /// Of a table: APTable\[1\] takes the right to write from everything below.
+    TableReadOnly,
+    /// Of a table: PXNTable takes the right to execute from everything below.
+    TableExecuteNever,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Invalid => "invalid",
+            Self::Reserved => "a reserved encoding",
+            Self::AddressSize => "the address is too large",
+            Self::AccessFlag => "access flag clear",
+            Self::ReadOnly => "read-only",
+            Self::ExecuteNever => "execute-never",
+            Self::Writable => "writable, and so execute-never",
+            Self::UserWritable => "writable from EL0, and so execute-never",
+            Self::TableReadOnly => "read-only by its table",
+            Self::TableExecuteNever => "execute-never by its table",
+        })
+    }
+}
+
+const AP_EL0: u64 = 1 << 6;
+const AP_READ_ONLY: u64 = 1 << 7;
+const ACCESS_FLAG: u64 = 1 << 10;
+const PXN: u64 = 1 << 53;
+const PXN_TABLE: u64 = 1 << 59;
+const AP_TABLE_READ_ONLY: u64 = 1 << 62;
+
+/// What `entry`, found at `level` (0 to 3) by a core with `pa_bits` of physical address, refuses
+/// of `attempt`; `None`: the walk goes on, or the leaf allows it.
+#[must_use]
+pub fn refusal(entry: A64PTE, level: usize, attempt: Attempt, pa_bits: usize) -> Option<Refusal> {
+    let bits = entry.bits();
+    let table = match (level, bits & 0b11) {
+        (_, 0b00 | 0b10) => return Some(Refusal::Invalid),
+        (0..=2, 0b11) => true,
+        (1 | 2, 0b01) | (3, 0b11) => false,
+        _ => return Some(Refusal::Reserved),
+    };
+    if entry.paddr().as_usize() >> pa_bits != 0 {
+        return Some(Refusal::AddressSize);
+    }
+    let set = |bit: u64| bits & bit != 0;
+    match (table, attempt) {
+        (true, Attempt::Write) => set(AP_TABLE_READ_ONLY).then_some(Refusal::TableReadOnly),
+        (true, Attempt::Execute) => set(PXN_TABLE).then_some(Refusal::TableExecuteNever),
+        (true, Attempt::Read) => None,
+        (false, _) if !set(ACCESS_FLAG) => Some(Refusal::AccessFlag),
+        (false, Attempt::Read) => None,
+        (false, Attempt::Write) => set(AP_READ_ONLY).then_some(Refusal::ReadOnly),
+        (false, Attempt::Execute) if set(PXN) => Some(Refusal::ExecuteNever),
+        (false, Attempt::Execute) if set(AP_READ_ONLY) => None,
+        (false, Attempt::Execute) if set(AP_EL0) => Some(Refusal::UserWritable),
+        (false, Attempt::Execute) => Some(Refusal::Writable),
+    }
+}
+
+/// Values worked out from the manual's tables.
+#[cfg(test)]
+mod tests {
+    use super::{Attempt, Refusal, refusal};
+    use crate::GenericPTE;
+    use crate::format::aarch64::A64PTE;
+    use std::string::ToString;
+
+    /// A valid page: AF, inner shareable, AttrIndx 4.
+    const PAGE: u64 = 0x713;
+
+    fn judge(bits: u64, level: usize, attempt: Attempt) -> Option<Refusal> {
+        refusal(A64PTE::from_bits(bits), level, attempt, 40)
+    }
+
+    #[test]
+    fn what_stops_a_walk_is_named() {
+        for level in 0..4 {
+            assert_eq!(judge(0, level, Attempt::Read), Some(Refusal::Invalid));
+            assert_eq!(judge(0b10, level, Attempt::Read), Some(Refusal::Invalid));
+        }
+        for level in [0, 3] {
+            assert_eq!(judge(0b01, level, Attempt::Read), Some(Refusal::Reserved));
+        }
+        for level in 0..3 {
+            assert_eq!(judge(0x1003, level, Attempt::Write), None);
+        }
+        let far = 1 << 40 | PAGE;
+        assert_eq!(judge(far, 3, Attempt::Read), Some(Refusal::AddressSize));
+        assert_eq!(judge(far, 1, Attempt::Read), Some(Refusal::AddressSize));
+    }
+
+    #[test]
+    fn what_a_leaf_refuses_is_named() {
+        use Attempt::{Execute, Read, Write};
+        const PXN: u64 = 1 << 53;
+        for (bits, attempt, expected) in [
+            (PAGE, Read, None),
+            (PAGE, Write, None),
+            (PAGE, Execute, Some(Refusal::Writable)),
+            (PAGE | PXN, Execute, Some(Refusal::ExecuteNever)),
+            (PAGE | 1 << 7, Execute, None),
+            (PAGE | 1 << 7, Write, Some(Refusal::ReadOnly)),
+            (PAGE | 1 << 7 | PXN, Execute, Some(Refusal::ExecuteNever)),
+            (PAGE | 1 << 6, Execute, Some(Refusal::UserWritable)),
+            (PAGE & !0x400, Read, Some(Refusal::AccessFlag)),
+            // The access flag comes before the permissions.
+            (PAGE & !0x400 | 1 << 7, Write, Some(Refusal::AccessFlag)),
+        ] {
+            assert_eq!(judge(bits, 3, attempt), expected, "{bits:#x} {attempt:?}");
+            let block = bits & !0b10;
+            assert_eq!(judge(block, 2, attempt), expected, "{block:#x} {attempt:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_can_take_rights_from_what_is_below() {
+        let read_only = 1 << 62 | 0x1003;
+        let never = 1 << 59 | 0x1003;
+        assert_eq!(judge(read_only, 1, Attempt::Read), None);
+        let refused = judge(read_only, 1, Attempt::Write);
+        assert_eq!(refused, Some(Refusal::TableReadOnly));
+        let refused = judge(never, 2, Attempt::Execute);
+        assert_eq!(refused, Some(Refusal::TableExecuteNever));
+        assert_eq!(judge(never, 2, Attempt::Write), None);
+        // In a leaf those bits mean nothing.
+        assert_eq!(judge(1 << 62 | PAGE, 3, Attempt::Write), None);
+    }
+
+    #[test]
+    fn reasons_are_words() {
+        assert_eq!(Refusal::AccessFlag.to_string(), "access flag clear");
+        assert_eq!(Refusal::ReadOnly.to_string(), "read-only");
+    }
+}

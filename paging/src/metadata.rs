@@ -1,0 +1,289 @@
+//! What a tree needs besides its entries: [`PagingMetaData`] (geometry, addresses),
+//! [`Maintenance`] (stores, barriers, invalidations), [`PagingHandler`] (frames).
+
+use core::sync::atomic::{AtomicU64, Ordering, fence};
+
+use super::Asid;
+use crate::addr::{PhysAddr, VirtAddr};
+
+/// The geometry of a tree, the meaning of an address, and the maintenance that its tables need.
+///
+/// The tree translates `2^VA_MAX_BITS` bytes: offset `n` of them is at
+/// [`PagingMetaData::vaddr_at`]`(n)`, which for two canonical halves in one tree jumps in the
+/// middle.
+///
+/// # Safety
+/// Which memory is taken for tables, what is invalidated and when a table is freed follows from
+/// this. The constants are those of the tree that the hardware walks, within the limits that each
+/// names; [`PagingMetaData::CACHES_INVALID`] is false only where no walker remembers that an entry
+/// was invalid. [`PagingMetaData::vaddr_at`] gives each offset an address of its own that
+/// [`PagingMetaData::vaddr_is_valid`] accepts, with the offset in its low
+/// [`PagingMetaData::VA_MAX_BITS`] bits; nothing else is accepted.
+/// [`PagingMetaData::paddr_is_valid`] accepts no bit from [`PagingMetaData::PA_MAX_BITS`] on. All of
+/// it depends on the arguments alone.
+///
+/// A tree that the code here could not walk does not compile where it is used. This one does:
+///
+/// ```
+/// # use stilt_paging::addr::{PhysAddr, VirtAddr};
+/// # use stilt_paging::format::x86_64::X64PTE;
+/// # use stilt_paging::{AddressSpace, InvalidateScope, Maintenance, PageTable64};
+/// # use stilt_paging::{PagingHandler, PagingMetaData};
+/// # struct Nobody;
+/// # // SAFETY: nothing walks these tables.
+/// # unsafe impl Maintenance for Nobody {
+/// #     fn order_table() {}
+/// #     fn publish() {}
+/// #     fn begin_invalidation() {}
+/// #     fn invalidate(_: VirtAddr, _: AddressSpace, _: InvalidateScope) {}
+/// #     fn invalidate_all(_: AddressSpace) {}
+/// #     fn end_invalidation() {}
+/// # }
+/// # struct NoFrames;
+/// # // SAFETY: there is no frame.
+/// # unsafe impl PagingHandler for NoFrames {
+/// #     fn alloc_frame() -> Option<PhysAddr> { None }
+/// #     fn dealloc_frame(_: PhysAddr) {}
+/// #     fn phys_to_virt(pa: PhysAddr) -> VirtAddr { VirtAddr::new(pa.as_usize()) }
+/// # }
+/// struct Tree;
+/// // SAFETY: nothing walks it.
+/// unsafe impl PagingMetaData for Tree {
+///     const LEVELS: usize = 4;
+///     const PA_MAX_BITS: usize = 48;
+///     type Maintenance = Nobody;
+/// }
+/// let table = PageTable64::<Tree, X64PTE, NoFrames>::try_new();
+/// # assert!(table.is_err());
+/// ```
+///
+/// and this does not:
+///
+/// ```compile_fail,E0080
+/// # use stilt_paging::addr::{PhysAddr, VirtAddr};
+/// # use stilt_paging::format::x86_64::X64PTE;
+/// # use stilt_paging::{AddressSpace, InvalidateScope, Maintenance, PageTable64};
+/// # use stilt_paging::{PagingHandler, PagingMetaData};
+/// # struct Nobody;
+/// # // SAFETY: nothing walks these tables.
+/// # unsafe impl Maintenance for Nobody {
+/// #     fn order_table() {}
+/// #     fn publish() {}
+/// #     fn begin_invalidation() {}
+/// #     fn invalidate(_: VirtAddr, _: AddressSpace, _: InvalidateScope) {}
+/// #     fn invalidate_all(_: AddressSpace) {}
+/// #     fn end_invalidation() {}
+/// # }
+/// # struct NoFrames;
+/// # // SAFETY: there is no frame.
+/// # unsafe impl PagingHandler for NoFrames {
+/// #     fn alloc_frame() -> Option<PhysAddr> { None }
+/// #     fn dealloc_frame(_: PhysAddr) {}
+/// #     fn phys_to_virt(pa: PhysAddr) -> VirtAddr { VirtAddr::new(pa.as_usize()) }
+/// # }
+/// struct Tree;
+/// // SAFETY: nothing walks it.
+/// unsafe impl PagingMetaData for Tree {
+///     const LEVELS: usize = 5;
+///     const PA_MAX_BITS: usize = 48;
+///     type Maintenance = Nobody;
+/// }
+/// let table = PageTable64::<Tree, X64PTE, NoFrames>::try_new();
+/// # assert!(table.is_err());
+/// ```
+pub unsafe trait PagingMetaData: Send + Sync + 'static {
+    /// Levels of the tree: 3 or 4. `12 + LEVELS * INDEX_BITS` is [`PagingMetaData::VA_MAX_BITS`].
+    const LEVELS: usize;
+    /// Bits of a virtual address that index one table.
+    const INDEX_BITS: usize = 9;
+    /// Bits of a physical address, at most what the format's entries have room for.
+    const PA_MAX_BITS: usize;
+    /// Bits of a virtual address that the tree translates.
+    const VA_MAX_BITS: usize = 12 + Self::LEVELS * Self::INDEX_BITS;
+    /// Whether the hardware may remember that an entry was invalid, so that making it valid needs
+    /// an invalidation too. Not on Arm and x86.
+    const CACHES_INVALID: bool = false;
+    /// Who stores descriptors and executes barriers and invalidations.
+    type Maintenance: Maintenance;
+
+    /// Whether the tree translates `va`.
+    ///
+    /// By default both canonical halves: bits from `VA_MAX_BITS` up equal the highest bit below.
+    #[inline]
+    #[must_use]
+    fn vaddr_is_valid(va: VirtAddr) -> bool {
+        canonical::<Self>(va.as_usize()) == va
+    }
+
+    /// The virtual address at `offset` (below `2^VA_MAX_BITS`) from the tree's first.
+    ///
+    /// By default the lower half of the offsets is the lower canonical half, from address 0.
+    #[inline]
+    #[must_use]
+    fn vaddr_at(offset: usize) -> VirtAddr {
+        canonical::<Self>(offset)
+    }
+
+    /// Whether a descriptor can name `pa`.
+    #[must_use]
+    fn paddr_is_valid(pa: PhysAddr) -> bool {
+        pa.as_usize() >> Self::PA_MAX_BITS == 0
+    }
+
+    /// Whether both are valid: asked for every page that is mapped. An architecture may have one
+    /// test for both, with the same answer.
+    #[inline(always)]
+    #[must_use]
+    fn are_valid(va: VirtAddr, pa: PhysAddr) -> bool {
+        Self::vaddr_is_valid(va) && Self::paddr_is_valid(pa)
+    }
+}
+
+/// The canonical address with the low bits of `address`.
+#[inline]
+fn canonical<M: PagingMetaData + ?Sized>(address: usize) -> VirtAddr {
+    let unused = usize::BITS as usize - M::VA_MAX_BITS;
+    VirtAddr::new(((address << unused).cast_signed() >> unused).cast_unsigned())
+}
+
+/// Whose translations an invalidation must reach.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum AddressSpace {
+    /// Everybody's, global ones included.
+    All,
+    /// Those that are not global and belong to this ASID.
+    Asid(Asid),
+}
+
+/// How much an invalidation by address must reach.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum InvalidateScope {
+    /// Leaves only: no table was unlinked on the way to the address.
+    LastLevel,
+    /// Cached pointers to tables too.
+    AnyLevel,
+}
+
+/// The only code that stores a descriptor, issues a barrier or an invalidation.
+///
+/// Invalidations reach every core that shares the tables.
+///
+/// # Safety
+/// When a table or a frame is given to its next owner, no walker finds the old way to it: that rests
+/// on each method here having done what it says when it returns. A machine on which nothing walks
+/// the tables, as in a test, has nothing to do.
+///
+/// Safe code cannot promise that:
+///
+/// ```compile_fail,E0200
+/// # use stilt_paging::addr::VirtAddr;
+/// # use stilt_paging::{AddressSpace, InvalidateScope, Maintenance};
+/// struct Nothing;
+/// impl Maintenance for Nothing {
+///     fn order_table() {}
+///     fn publish() {}
+///     fn begin_invalidation() {}
+///     fn invalidate(_: VirtAddr, _: AddressSpace, _: InvalidateScope) {}
+///     fn invalidate_all(_: AddressSpace) {}
+///     fn end_invalidation() {}
+/// }
+/// ```
+pub unsafe trait Maintenance: Send + Sync + 'static {
+    /// Stores a descriptor: one 64-bit single-copy-atomic store.
+    #[inline(always)]
+    fn store(slot: &AtomicU64, bits: u64) {
+        slot.store(bits, Ordering::Relaxed);
+    }
+
+    /// Orders the stores that fill a table before the store that links it, and those that fill a
+    /// frame before the leaf that maps it ([`PageTable64::order_contents`](super::PageTable64::order_contents)).
+    fn order_table();
+
+    /// Makes stores that turned invalid entries valid visible to walks, and to the instructions
+    /// after it.
+    ///
+    /// Of this core's instructions. Another core that goes on without a context synchronisation (an
+    /// `isb`, an exception) may meet the translation that it began before, and fault once although
+    /// it has seen, by a lock say, that the page is mapped: Arm without FEAT_ETS2, as on a
+    /// Cortex-A53. Its fault handler looks again (walks, or asks `AT`) before it believes.
+    fn publish();
+
+    /// Makes stores of other cores that this core knows of, because it was handed the table, as
+    /// complete as its own: called before it pays what may be older than the operation.
+    ///
+    /// `begin_invalidation` and `publish` may look at the stores of their own core alone: `dsb
+    /// ishst` does. Without this, a walk could still find what another core has overwritten, after
+    /// this one's invalidation.
+    #[inline(always)]
+    fn adopt() {
+        fence(Ordering::SeqCst);
+    }
+
+    /// Makes the stores so far visible to every walker, before invalidating.
+    fn begin_invalidation();
+
+    /// Invalidates what is cached for the leaf that covers `va`.
+    fn invalidate(va: VirtAddr, space: AddressSpace, scope: InvalidateScope);
+
+    /// Invalidates everything cached for `space`, leaves and pointers to tables.
+    fn invalidate_all(space: AddressSpace);
+
+    /// Waits until the invalidations have completed on every core, and makes this core's later
+    /// instructions notice.
+    fn end_invalidation();
+
+    /// Waits until the invalidations have completed on every core, after entries were broken and
+    /// before they are made anew.
+    ///
+    /// No instruction of this core is to notice before they are made: what it does in between are
+    /// stores to the tables, and those are ordered by the waiting alone.
+    #[inline(always)]
+    fn end_invalidation_of_broken() {
+        Self::end_invalidation();
+    }
+
+    /// Keeps others off `bytes` from `start` on, which are invalid for a moment (break-before-make),
+    /// until what this returns is dropped.
+    ///
+    /// A kernel whose other cores or interrupt handlers may use the range stops them here. With
+    /// nobody else there is nothing to do. When they are let in again, what was made in the place
+    /// of the old has been published: they find it.
+    #[inline(always)]
+    fn stop_machine(start: VirtAddr, bytes: usize) -> impl Sized {
+        let _ = (start, bytes);
+    }
+}
+
+/// Does `work`, which makes `bytes` from `start` invalid for a moment, with others kept off.
+///
+/// The work is done here, not by the implementor, which cannot leave it out or do it twice.
+#[inline(always)]
+pub(super) fn while_broken<M: PagingMetaData>(start: VirtAddr, bytes: usize, work: impl FnOnce()) {
+    let _held = M::Maintenance::stop_machine(start, bytes);
+    work();
+}
+
+/// Where tables live.
+///
+/// # Safety
+/// `alloc_frame` gives each frame to one owner until `dealloc_frame` takes it back: 4 KiB,
+/// 4 KiB-aligned, Normal write-back memory. `phys_to_virt` gives, for every such frame and for
+/// every table of a tree that a [`TableView`](super::TableView) is made for, an address at which
+/// its 512 entries can be read and written as long as the frame is owned.
+///
+/// `phys_to_virt` and `zero_frame` do not panic: they are called in the middle of a change. Where
+/// `alloc_frame` or `dealloc_frame` panics, the tree is whole, and the operation is done or not
+/// begun; frames that it had in hand are lost.
+pub unsafe trait PagingHandler: Send + Sync + 'static {
+    /// A frame with unknown contents, or `None` if there is none.
+    fn alloc_frame() -> Option<PhysAddr>;
+    /// Takes back a frame that [`PagingHandler::alloc_frame`] gave.
+    fn dealloc_frame(pa: PhysAddr);
+    /// The address at which the kernel reaches the frame at `pa`.
+    fn phys_to_virt(pa: PhysAddr) -> VirtAddr;
+    /// Makes all bytes of a frame that nobody else sees zero. A machine that has an instruction
+    /// for it uses that.
+    fn zero_frame(pa: PhysAddr) {
+        super::slots::zero::<Self>(pa);
+    }
+}

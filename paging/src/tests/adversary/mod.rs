@@ -1,0 +1,221 @@
+//! Page tables before the oracle: random operations, with all that they store and execute shown to
+//! the machine; once as they are, and once with each of the faults that can be planted.
+//!
+//! A run is a fixed sequence of steps. So what is found with a fault planted, and is not there
+//! without, is that fault.
+#![forbid(unsafe_code)]
+
+mod beside;
+mod carry;
+mod steps;
+mod watch;
+
+use core::mem::{forget, take};
+use std::vec::Vec;
+use std::{env, format, println, thread};
+
+use super::super::mutants::{Mutant, plant};
+use super::formats::{A64Caching, A64High, A64Low, Format};
+use super::memory::Frames;
+use super::operation::Operation;
+use super::{A, G, K4, M2, R, U, W};
+use crate::{PageSize, RegionOptions, Sharing};
+use steps::{CACHING, KERNEL, MIXED, Owner, Receipt, SHARING, Step, Steps, USER};
+use watch::{Fault, Tally, Watched};
+
+const SEED: u64 = 0x5eed_0007;
+/// Operations of a run without a fault that are not refused, unless the environment says
+/// otherwise.
+const OPERATIONS: usize = 35_000;
+/// Says otherwise.
+const OPERATIONS_VARIABLE: &str = "STILT_ADVERSARY_OPERATIONS";
+/// Operations until a planted fault must be found: fewer than are seen to be without one.
+const BUDGET: usize = 10_000;
+/// Steps between two checks of the whole tree.
+const INTERVAL: usize = 64;
+
+/// What came of a run: where it ended, what was found in which step.
+struct Run {
+    tally: Tally,
+    found: Option<(Step, Fault)>,
+}
+
+/// Carries `count` operations out on a tree of `owner`'s, or as many as it takes to find a fault.
+fn run<F: Format>(owner: &'static Owner, count: usize) -> Run {
+    run_on(Watched::<F>::new(owner), owner, count)
+}
+
+/// Carries `count` operations out as [`run`] does, on a tree whose tables are shared.
+fn run_shared(owner: &'static Owner, count: usize) -> Run {
+    run_on(beside::watched(owner, SEED), owner, count)
+}
+
+fn run_on<F: Format, S: Sharing<F::M, F::PTE, Frames>>(
+    mut watched: Watched<F, S>,
+    owner: &'static Owner,
+    count: usize,
+) -> Run {
+    let mut random = Steps::new(owner, SEED);
+    // Nearly half of them are refused.
+    for steps in 0..3 * count {
+        if watched.tally.done >= count {
+            break;
+        }
+        let step = random.next();
+        let mut result = watched.take(&step);
+        if result.is_ok() && steps % INTERVAL == 0 {
+            result = watched.check();
+        }
+        if let Err(fault) = result {
+            let tally = take(&mut watched.tally);
+            // What is broken cannot be taken down.
+            forget(watched);
+            let found = Some((step, fault));
+            return Run { tally, found };
+        }
+    }
+    let tally = take(&mut watched.tally);
+    Run { tally, found: None }
+}
+
+/// A run in which nothing must be found, and in which everything happens often enough.
+fn clean_run(owner: &'static Owner, run: fn(&'static Owner, usize) -> Run) -> Tally {
+    let wanted = env::var(OPERATIONS_VARIABLE).ok();
+    let count = wanted.map_or(OPERATIONS, |count| count.parse().expect("a number"));
+    let Run { tally, found } = run(owner, count);
+    if let Some((step, fault)) = found {
+        panic!("{fault}: after {} operations, in {step:x?}", tally.done);
+    }
+    println!("{}: {tally:?}", owner.name);
+    let often = [
+        tally.leaked,
+        tally.handed_over,
+        tally.batches,
+        tally.broken,
+        tally.tables_freed,
+        tally.by_address,
+        tally.everything,
+    ];
+    let seldom = [tally.merged, tally.no_memory];
+    let kinds = [tally.contiguous, tally.retained];
+    assert!(tally.done >= count, "{tally:?}");
+    assert!(often.into_iter().all(|times| times > count / 50));
+    assert!(seldom.into_iter().all(|times| times > count / 500));
+    assert!(kinds.into_iter().all(|leaves| leaves > 512));
+    tally
+}
+
+#[test]
+fn no_core_is_misled_by_a_users_tree() {
+    clean_run(&USER, run::<A64Low>);
+}
+
+#[test]
+fn no_core_is_misled_by_a_users_tree_with_global_leaves() {
+    clean_run(&MIXED, run::<A64Low>);
+}
+
+#[test]
+fn no_core_is_misled_by_the_kernels_tree() {
+    clean_run(&KERNEL, run::<A64High>);
+}
+
+#[test]
+fn no_core_and_no_reader_is_misled_by_what_is_shared() {
+    let tally = clean_run(&SHARING, run_shared);
+    assert!(tally.walks > tally.done / 50, "{tally:?}");
+}
+
+#[test]
+fn no_core_is_misled_that_caches_what_was_absent() {
+    clean_run(&CACHING, run::<A64Caching>);
+}
+
+/// Takes `steps` on a tree of `owner`'s, none of which may be refused.
+fn take_all<F: Format>(owner: &'static Owner, steps: &[Step]) {
+    let mut watched = Watched::<F>::new(owner);
+    for step in steps {
+        if let Err(fault) = watched.take(step) {
+            panic!("{fault}: in {step:x?}");
+        }
+    }
+    assert_eq!(watched.tally.refused, 0);
+}
+
+/// An operation whose receipt is paid.
+const fn paid(operation: Operation) -> Step {
+    Step::One(operation, Receipt::Flush, usize::MAX)
+}
+
+#[test]
+fn a_table_is_not_linked_while_a_pointer_to_the_one_before_may_be_cached() {
+    let flags = R.union(W).union(G).union(A);
+    let map = |at| Operation::Map(at, 0, PageSize::Size4K, flags);
+    let (first, other) = (KERNEL.base, KERNEL.base + K4);
+    let batch = Step::Batch(Vec::from([Operation::Unmap(first), map(other)]));
+    take_all::<A64High>(&KERNEL, &[paid(map(first)), batch]);
+    let unmap = Step::One(Operation::Unmap(first), Receipt::Forget, usize::MAX);
+    let leaked = [paid(map(first)), unmap, paid(map(other))];
+    take_all::<A64High>(&KERNEL, &leaked);
+}
+
+#[test]
+fn a_global_leaf_leaves_no_core_with_a_users_asid_behind() {
+    let global = R.union(G).union(A);
+    let size = 2 * M2;
+    let options = RegionOptions::empty();
+    let steps = [
+        paid(Operation::MapRegion(0, 0, size, global, options)),
+        paid(Operation::ProtectRegion(0, M2, R.union(U).union(A))),
+        paid(Operation::Unmap(size - K4)),
+        paid(Operation::UnmapRegion(0, size)),
+    ];
+    take_all::<A64Low>(&MIXED, &steps);
+}
+
+/// What is found in `owner`'s tree with `mutant` planted, and after how many operations. On a
+/// thread of its own: a fault may leave memory in any state.
+fn hunt_in(
+    owner: &'static Owner,
+    run: fn(&'static Owner, usize) -> Run,
+    mutant: Mutant,
+) -> Option<(usize, Fault)> {
+    let hunter = thread::spawn(move || {
+        plant(Some(mutant));
+        let Run { tally, found } = run(owner, BUDGET);
+        found.map(|(_, fault)| (tally.done, fault))
+    });
+    hunter.join().expect("a run catches panics")
+}
+
+/// The same in the first tree in which something is found, and whose that is.
+fn hunt(mutant: Mutant) -> Option<(&'static str, usize, Fault)> {
+    let hunts: [(&'static Owner, fn(_, _) -> _); 5] = [
+        (&KERNEL, run::<A64High>),
+        (&USER, run::<A64Low>),
+        (&MIXED, run::<A64Low>),
+        (&SHARING, run_shared),
+        (&CACHING, run::<A64Caching>),
+    ];
+    hunts.into_iter().find_map(|(owner, run)| {
+        let (operations, fault) = hunt_in(owner, run, mutant)?;
+        Some((owner.name, operations, fault))
+    })
+}
+
+#[test]
+fn every_planted_fault_is_found() {
+    let (mut missed, mut by_oracle) = (Vec::new(), 0);
+    for mutant in Mutant::ALL {
+        let Some((whose, operations, fault)) = hunt(*mutant) else {
+            missed.push(mutant);
+            continue;
+        };
+        by_oracle += usize::from(matches!(fault, Fault::Oracle(_)));
+        let name = format!("{mutant:?}");
+        println!("{name:30} {operations:5} in the {whose} tree: {fault}");
+    }
+    println!("{by_oracle} of {} by the oracle", Mutant::ALL.len());
+    assert!(missed.is_empty(), "not found: {missed:?}");
+    assert!(by_oracle >= 40);
+}

@@ -1,0 +1,283 @@
+//! Random steps, where translations meet: few tables, leaves of every size, edges of pages, blocks,
+//! contiguous groups and tables, and frames with equal offsets, so that leaves can merge.
+#![forbid(unsafe_code)]
+
+use std::vec::Vec;
+
+use super::super::operation::{Operation, Random};
+use super::super::{A, D, G, G1, K4, M2, N, NONE, R, U, W, X};
+use crate::{MappingFlags, PageSize, RegionOptions};
+
+/// Bytes of a contiguous group of pages, and of blocks.
+const PAGES: usize = 16 * K4;
+const BLOCKS: usize = 16 * M2;
+/// Bytes that an entry of the root translates.
+pub(super) const ROOT: usize = 1 << 39;
+
+/// Whose tree it is: where it translates, and what is mapped there.
+pub(super) struct Owner {
+    pub(super) name: &'static str,
+    pub(super) base: usize,
+    pub(super) asid: Option<u16>,
+    /// Nearly all flags are among the first few, so that neighbours are often equal.
+    flags: &'static [MappingFlags],
+}
+
+/// A user's: nothing in it is global.
+pub(super) const USER: Owner = Owner {
+    name: "user",
+    base: 0,
+    asid: Some(0x51),
+    flags: &[
+        R.union(W).union(U).union(A),
+        R.union(U).union(A),
+        NONE,
+        R.union(X).union(U).union(A),
+        R.union(W).union(A),
+        R.union(W).union(U),
+        R.union(W).union(U).union(A).union(N),
+        R.union(W).union(A).union(D),
+        U.union(A),
+    ],
+};
+
+/// A user's in which the kernel maps what all users share.
+pub(super) const MIXED: Owner = Owner {
+    name: "mixed",
+    flags: &[
+        R.union(W).union(U).union(A),
+        R.union(W).union(G).union(A),
+        R.union(G).union(A),
+        NONE,
+        G.union(A),
+        R.union(W).union(A),
+    ],
+    ..USER
+};
+
+/// One whose tables others share.
+pub(super) const SHARING: Owner = Owner {
+    name: "sharing",
+    ..MIXED
+};
+
+/// The kernel's.
+pub(super) const KERNEL: Owner = Owner {
+    name: "kernel",
+    base: 0xffff_0000_0000_0000,
+    asid: None,
+    flags: &[
+        R.union(W).union(G).union(A),
+        R.union(G).union(A),
+        NONE,
+        R.union(X).union(G).union(A),
+        R.union(W).union(A),
+        R.union(W).union(G),
+        R.union(W).union(G).union(A).union(D),
+        R.union(W).union(A).union(N),
+        R.union(W).union(U).union(A),
+        G.union(A),
+    ],
+};
+
+/// The kernel's on a machine that caches invalid entries.
+pub(super) const CACHING: Owner = Owner {
+    name: "caching",
+    ..KERNEL
+};
+
+/// What is done with a receipt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Receipt {
+    Flush,
+    Drop,
+    /// Leaked: the debt stays, but for the barrier that publishes, which the caller issues.
+    Forget,
+    /// Leaked, and the table handed to another core, which pays.
+    HandOver,
+}
+
+/// What is done to a table.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// With so many frames to be had.
+    One(Operation, Receipt, usize),
+    Batch(Vec<Operation>),
+    /// Says which ASID the tree has, or that all may have it.
+    SetAsid(Option<u16>),
+}
+
+/// Makes steps.
+pub(super) struct Steps {
+    random: Random,
+    owner: &'static Owner,
+    /// Where the step before was.
+    last: usize,
+}
+
+impl Steps {
+    pub(super) fn new(owner: &'static Owner, seed: u64) -> Self {
+        Self {
+            random: Random::new(seed),
+            owner,
+            last: owner.base,
+        }
+    }
+
+    fn address(&mut self) -> usize {
+        let windows = [0, 0, 0, G1, ROOT - G1, ROOT, 2 * ROOT - G1];
+        let blocks = [
+            0,
+            0,
+            0,
+            M2,
+            2 * M2,
+            BLOCKS,
+            BLOCKS + M2,
+            G1 - BLOCKS,
+            G1 - M2,
+        ];
+        let pages = [
+            0,
+            0,
+            0,
+            0,
+            K4,
+            PAGES,
+            PAGES + K4,
+            M2 / 2,
+            M2 - PAGES,
+            M2 - K4,
+        ];
+        let random = &mut self.random;
+        let offset = random.pick(&windows) + random.pick(&blocks) + random.pick(&pages);
+        self.owner.base + offset
+    }
+
+    /// A frame for `at`, most often one that large leaves can lead to as well.
+    fn frame(&mut self, at: usize) -> usize {
+        let unit = self.random.pick(&[G1, G1, G1, BLOCKS, M2, PAGES, K4]);
+        let base = self.random.pick(&[0, 0, 0, G1, 5 * G1, (1 << 40) - 4 * G1]);
+        base + at % unit
+    }
+
+    fn flags(&mut self) -> MappingFlags {
+        let few = self.random.pick(&[1, 1, 2, 3, self.owner.flags.len()]);
+        self.random
+            .pick(self.owner.flags.get(..few).unwrap_or_default())
+    }
+
+    /// A size of a region.
+    fn bytes(&mut self) -> usize {
+        let group = [K4, K4, 2 * K4, 7 * K4, PAGES, PAGES, PAGES + K4, 33 * K4];
+        let table = [M2 - K4, M2, M2 + K4, 2 * M2];
+        match self.random.one_in(5) {
+            true => self.random.pick(&table),
+            false => self.random.pick(&group),
+        }
+    }
+
+    /// A size of a region that holds blocks.
+    fn many_bytes(&mut self) -> usize {
+        let sizes = [
+            M2,
+            BLOCKS,
+            BLOCKS + M2,
+            40 * M2,
+            G1 - M2,
+            G1,
+            G1 + K4,
+            2 * G1,
+        ];
+        match self.random.one_in(2) {
+            true => self.bytes(),
+            false => self.random.pick(&sizes),
+        }
+    }
+
+    fn map_region(&mut self, at: usize) -> Operation {
+        let options = self.random.pick(&[
+            RegionOptions::empty(),
+            RegionOptions::CONTIGUOUS,
+            RegionOptions::HUGE,
+            RegionOptions::all(),
+        ]);
+        let frame = self.frame(at);
+        let blocks = options.contains(RegionOptions::HUGE) && at % M2 == frame % M2;
+        let bytes = if blocks {
+            self.many_bytes()
+        } else {
+            self.bytes()
+        };
+        Operation::MapRegion(at, frame, bytes, self.flags(), options)
+    }
+
+    /// Pages of a whole block, ready to be merged.
+    fn fill_block(&mut self, at: usize) -> Operation {
+        let at = at & !(M2 - 1);
+        let frame = at % G1;
+        Operation::MapRegion(at, frame, M2, self.flags(), RegionOptions::CONTIGUOUS)
+    }
+
+    fn operation(&mut self) -> Operation {
+        let at = match self.random.below(8) {
+            0..3 => self.last,
+            3 => self.last & !(M2 - 1) | self.address() & (M2 - 1),
+            _ => self.address(),
+        };
+        self.last = at;
+        match self.random.below(24) {
+            0..4 => {
+                let (page, block, big) = (PageSize::Size4K, PageSize::Size2M, PageSize::Size1G);
+                let size = self.random.pick(&[page, page, page, block, big]);
+                Operation::Map(at, self.frame(at), size, self.flags())
+            }
+            4..8 => Operation::Unmap(at),
+            8..11 => Operation::Update(at, None, Some(self.flags())),
+            11 => Operation::Update(at, Some(self.frame(at)), None),
+            12 => Operation::Update(at, Some(self.frame(at)), Some(self.flags())),
+            13..16 => self.map_region(at),
+            16 => self.fill_block(at),
+            17..20 => Operation::UnmapRegion(at, self.many_bytes()),
+            20..23 => self.protect_region(at),
+            _ => Operation::Compact(at & !(G1 - 1), G1),
+        }
+    }
+
+    /// Of a part, or of all that could be one block.
+    fn protect_region(&mut self, at: usize) -> Operation {
+        match self.random.one_in(3) {
+            true => Operation::ProtectRegion(at & !(G1 - 1), G1, self.flags()),
+            false => Operation::ProtectRegion(at, self.many_bytes(), self.flags()),
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Step {
+        match self.random.below(40) {
+            0 => {
+                let asid = self.owner.asid.filter(|_| !self.random.one_in(3));
+                Step::SetAsid(asid)
+            }
+            1..4 => {
+                let count = 2 + self.random.below(5);
+                let operations = (0..count).map(|_| self.operation());
+                // Batches do not merge.
+                let merges = |operation: &_| matches!(operation, Operation::Compact(..));
+                Step::Batch(operations.filter(|operation| !merges(operation)).collect())
+            }
+            _ => {
+                let receipt = match self.random.below(12) {
+                    0..2 => Receipt::Forget,
+                    2 => Receipt::Drop,
+                    3 => Receipt::HandOver,
+                    _ => Receipt::Flush,
+                };
+                let frames = match self.random.one_in(16) {
+                    true => self.random.below(3),
+                    false => usize::MAX,
+                };
+                Step::One(self.operation(), receipt, frames)
+            }
+        }
+    }
+}
