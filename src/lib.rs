@@ -10,7 +10,7 @@
 //!
 //! | room | what it knows |
 //! |---|---|
-//! //! | [`board`] | numbers from the board's manuals |
+//! | [`board`] | numbers from the board's manuals |
 //! | [`exception`] | the meaning of exception bits; names of addresses, the calls on a stack |
 //! | [`drivers`] | device registers and protocols |
 //! | [`text`] | characters: line editor, numbers, quantities |

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use super::{MappingFlags, PagingError, PagingResult, Rights};
 use crate::addr::PhysAddr;
+use crate::{MappingFlags, PagingError, PagingResult, Rights};
 
 /// The size of a leaf, which is how far above the last level it stands.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::MappingFlags;
+use crate::MappingFlags;
 use crate::addr::{PhysAddr, VirtAddr};
 
 /// Why an operation was refused. An operation that returns one has changed nothing.

@@ -25,12 +25,16 @@
 //! * Tables that are left empty are freed: after unmapping everything, the root is left.
 //!
 //! # A map of the crate
-//! `metadata`, `entry`, `flags`, `error`: what a format and a kernel have to say. `geometry`: where
-//! an address stands. `slots`: the memory of tables, and the loops over runs of entries. `view`,
-//! `cursor`, `dump`, `check`: reading. `table`: one leaf. `region`: ranges; `compact`: merging.
-//! `debt`, `cover`, `maintenance`: what is owed, and who pays. `pins`: what the core stands on. `share`:
-//! top-level tables of many trees; `walkers`: who reads those beside their writer. `asid`: names of
-//! address spaces.
+//! | room | what it knows |
+//! |---|---|
+//! | `table` | [`PageTable64`] |
+//! | `entry` `flags` `error` `metadata` `asid` | what a format and a kernel have to say |
+//! | `format` | the bits of each architecture's entries, and of AArch64's registers and `TLBI` operands |
+//! | `node` | the memory of tables, where an address stands in them, and frames on their way out |
+//! | `read` | views, cursors, checks and dumps of a tree |
+//! | `change` | one leaf, ranges, splitting and merging, top-level tables that many trees share |
+//! | `flush` | pending invalidations, the receipts that issue them, readers beside a writer |
+//! | `backend` | the instructions of each architecture |
 //!
 //! # What is shown by which test
 //!
@@ -74,27 +78,16 @@ extern crate std;
 pub mod addr;
 mod asid;
 pub mod backend;
-mod check;
-mod compact;
-mod cover;
-mod cursor;
-mod debt;
-mod dump;
+mod change;
 mod entry;
 mod error;
 mod flags;
+mod flush;
 pub mod format;
-mod frame_chain;
-mod geometry;
-mod leaf;
-mod maintenance;
 mod metadata;
 mod mutants;
-mod pins;
-mod place;
-mod region;
-mod share;
-mod slots;
+mod node;
+mod read;
 mod table;
 #[cfg(test)]
 #[expect(
@@ -105,8 +98,6 @@ mod table;
     reason = "how tests fail"
 )]
 mod tests;
-mod view;
-mod walkers;
 
 #[cfg(any(
     target_arch = "aarch64",
@@ -117,18 +108,18 @@ mod walkers;
 pub use backend::native::{Native, NativeUser};
 
 pub use asid::{Activation, Asid, AsidAllocator, AsidTag};
-pub use check::{Summary, Unsound};
-pub use cursor::{Cursor, Run, Runs};
-pub use dump::Dump;
+pub use change::region::RegionOptions;
+pub use change::share::{Alone, SharedReader, SharedTop, SharedView, SharedWriter, Sharing};
 pub use entry::{GenericPTE, PageSize, check_wx};
 pub use error::{PagingError, PagingResult};
 pub use flags::{MappingFlags, Rights};
-pub use maintenance::{Batch, BatchUnmapped, Paid, TlbFlush, TlbFlushAll, Unmapped};
+pub use flush::receipt::{Batch, BatchUnmapped, Paid, TlbFlush, TlbFlushAll, Unmapped};
 pub use metadata::{AddressSpace, InvalidateScope, Maintenance, PagingHandler, PagingMetaData};
-pub use region::RegionOptions;
-pub use share::{Alone, SharedReader, SharedTop, SharedView, SharedWriter, Sharing};
+pub use read::check::{Summary, Unsound};
+pub use read::cursor::{Cursor, Run, Runs};
+pub use read::dump::Dump;
+pub use read::view::{Leaf, TableView, Visit};
 pub use table::PageTable64;
-pub use view::{Leaf, TableView, Visit};
 
 /// Entries in a table of every format: 512 of 8 bytes in one 4 KiB frame.
 pub const ENTRIES: usize = 512;

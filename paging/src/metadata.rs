@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 
-use super::Asid;
+use crate::Asid;
 use crate::addr::{PhysAddr, VirtAddr};
 
 /// The geometry of a tree, the meaning of an address, and the maintenance that its tables need.
@@ -196,7 +196,7 @@ pub unsafe trait Maintenance: Send + Sync + 'static {
     }
 
     /// Orders the stores that fill a table before the store that links it, and those that fill a
-    /// frame before the leaf that maps it ([`PageTable64::order_contents`](super::PageTable64::order_contents)).
+    /// frame before the leaf that maps it ([`PageTable64::order_contents`](crate::PageTable64::order_contents)).
     fn order_table();
 
     /// Makes stores that turned invalid entries valid visible to walks, and to the instructions
@@ -268,7 +268,7 @@ pub(super) fn while_broken<M: PagingMetaData>(start: VirtAddr, bytes: usize, wor
 /// # Safety
 /// `alloc_frame` gives each frame to one owner until `dealloc_frame` takes it back: 4 KiB,
 /// 4 KiB-aligned, Normal write-back memory. `phys_to_virt` gives, for every such frame and for
-/// every table of a tree that a [`TableView`](super::TableView) is made for, an address at which
+/// every table of a tree that a [`TableView`](crate::TableView) is made for, an address at which
 /// its 512 entries can be read and written as long as the frame is owned.
 ///
 /// `phys_to_virt` and `zero_frame` do not panic: they are called in the middle of a change. Where
@@ -284,6 +284,6 @@ pub unsafe trait PagingHandler: Send + Sync + 'static {
     /// Makes all bytes of a frame that nobody else sees zero. A machine that has an instruction
     /// for it uses that.
     fn zero_frame(pa: PhysAddr) {
-        super::slots::zero::<Self>(pa);
+        crate::node::memory::zero::<Self>(pa);
     }
 }

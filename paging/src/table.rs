@@ -3,23 +3,23 @@
 
 use core::ops::{ControlFlow, RangeBounds};
 
-use super::check::{Summary, Unsound};
-use super::debt::{Care, Debt, Due};
-use super::geometry::Span;
-use super::pins::Pins;
-use super::share::{Alone, Sharing};
-use super::slots::Table;
-use super::view::{TableView, is_table};
-use super::{
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::change::pins::Pins;
+use crate::change::share::{Alone, Sharing};
+use crate::flush::pending::{Care, Debt, Due};
+use crate::node::geometry::Span;
+use crate::node::memory::Table;
+use crate::read::check::{Summary, Unsound};
+use crate::read::view::{TableView, is_table};
+use crate::{
     AddressSpace, Asid, Cursor, Dump, GenericPTE, Leaf, Maintenance, MappingFlags, PageSize,
     PagingError, PagingHandler, PagingMetaData, PagingResult, Runs, TlbFlush, Unmapped, Visit,
 };
-use crate::addr::{PhysAddr, VirtAddr};
 
 /// A page table: owns the tables of its tree, not the frames that it maps.
 ///
 /// Dropping it gives the tables back; the hardware must have stopped using it. `S` says which of
-/// its top-level tables belong to somebody else: see [`SharedTop`](super::SharedTop).
+/// its top-level tables belong to somebody else: see [`SharedTop`](crate::SharedTop).
 ///
 /// # Invariants
 /// `view` is a tree of tables that came from `H` and belong to this value, or to who lent them.
@@ -82,7 +82,7 @@ where
 
     /// The tree, to be read as long as it is not changed.
     ///
-    /// Shared tables may be changed by their writer meanwhile: a [`SharedView`](super::SharedView)
+    /// Shared tables may be changed by their writer meanwhile: a [`SharedView`](crate::SharedView)
     /// keeps those alive that it can come to.
     #[must_use]
     #[inline(always)]

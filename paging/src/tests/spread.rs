@@ -285,7 +285,7 @@ impl Saved {
 #[test]
 fn a_tiny_block_is_as_many_tiny_leaves_as_its_table_has_entries() {
     use super::formats::A64High;
-    use crate::geometry::leaf_bytes;
+    use crate::node::geometry::leaf_bytes;
     let two = PageSize::ALL.map(leaf_bytes::<TinyMetaData<A64High, 1>>);
     let four = PageSize::ALL.map(leaf_bytes::<TinyMetaData<A64High, 2>>);
     assert_eq!(two, [K4, 2 * K4, 4 * K4]);

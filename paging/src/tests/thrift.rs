@@ -8,7 +8,7 @@ use std::vec::Vec;
 use super::formats::{A64High, Format, Table, every_format};
 use super::memory::{Event, record_all, recorded};
 use super::{K4, M2, RW, pa, va};
-use crate::debt::BY_ADDRESS_LIMIT;
+use crate::flush::pending::BY_ADDRESS_LIMIT;
 use crate::format::aarch64_tlb::Tlbi;
 use crate::{GenericPTE, RegionOptions};
 

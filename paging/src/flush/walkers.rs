@@ -31,11 +31,11 @@
 
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
-use super::frame_chain::FrameChain;
-use super::geometry::entries;
-use super::mutants::{Mutant, planted};
-use super::slots::Table;
-use super::{GenericPTE, PagingHandler, PagingMetaData};
+use crate::mutants::{Mutant, planted};
+use crate::node::frame_chain::FrameChain;
+use crate::node::geometry::entries;
+use crate::node::memory::Table;
+use crate::{GenericPTE, PagingHandler, PagingMetaData};
 
 /// Which of the two phases: a bit each.
 type Phases = usize;
@@ -43,7 +43,7 @@ type Phases = usize;
 const BOTH: Phases = 0b11;
 
 /// The readers that walk, and the tables that wait for them.
-pub(super) struct Walkers {
+pub(crate) struct Walkers {
     /// How many walks began in each phase, and go on.
     walking: [AtomicUsize; 2],
     /// In which phase walks begin.
@@ -72,7 +72,7 @@ impl Drop for Walk<'_> {
 }
 
 impl Walkers {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             walking: [AtomicUsize::new(0), AtomicUsize::new(0)],
             phase: AtomicUsize::new(0),
@@ -83,7 +83,7 @@ impl Walkers {
     }
 
     /// A reader begins to walk.
-    pub(super) fn enter(&self) -> Walk<'_> {
+    pub(crate) fn enter(&self) -> Walk<'_> {
         let [first, second] = &self.walking;
         let count = match self.phase.load(Ordering::Relaxed) {
             0 => first,
@@ -106,7 +106,7 @@ impl Walkers {
 
     /// Takes the tables in `freed` over, which neither links nor TLBs lead to, and gives back what no
     /// reader can stand in.
-    pub(super) fn retire<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    pub(crate) fn retire<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
         &self,
         freed: &mut FrameChain<M, PTE, H>,
     ) {
@@ -141,7 +141,7 @@ impl Walkers {
     }
 
     /// Gives all tables back: nobody walks.
-    pub(super) fn release_all<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(&self) {
+    pub(crate) fn release_all<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(&self) {
         for list in [&self.older, &self.newer] {
             take::<M, PTE, H>(list).release();
         }
@@ -149,7 +149,7 @@ impl Walkers {
     }
 
     /// How many tables wait.
-    pub(super) fn waiting<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(&self) -> usize {
+    pub(crate) fn waiting<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(&self) -> usize {
         let lists = [&self.older, &self.newer];
         let chains =
             lists.map(|list| FrameChain::<M, PTE, H>::from_bits(list.load(Ordering::Relaxed)));

@@ -3,21 +3,21 @@
 
 use core::ops::Range;
 
-use super::debt::Due;
-use super::geometry::{Span, check_frame, leaf_bytes, level_of_size, offset_of, table_index};
-use super::maintenance::Removed;
-use super::metadata::while_broken;
-use super::mutants::{Mutant, planted};
-use super::place::{Place, first_mapped, link};
-use super::region::Change;
-use super::share::Sharing;
-use super::slots::{Slot, Table};
-use super::view::is_table;
-use super::{
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::change::region::Change;
+use crate::change::share::Sharing;
+use crate::change::walk::{Place, first_mapped, link};
+use crate::flush::pending::Due;
+use crate::flush::receipt::Removed;
+use crate::metadata::while_broken;
+use crate::mutants::{Mutant, planted};
+use crate::node::geometry::{Span, check_frame, leaf_bytes, level_of_size, offset_of, table_index};
+use crate::node::memory::{Slot, Table};
+use crate::read::view::is_table;
+use crate::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingError, PagingHandler, PagingMetaData,
     PagingResult, TlbFlush, Unmapped,
 };
-use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
 impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
 where
@@ -26,7 +26,7 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    pub(super) fn map_leaf(
+    pub(crate) fn map_leaf(
         &mut self,
         va: VirtAddr,
         pa: PhysAddr,
@@ -161,7 +161,7 @@ where
     /// Unmaps one leaf. What nearly every unmapping is, a page of a table that stays in use, comes
     /// first.
     #[inline]
-    pub(super) fn unmap_leaf(&mut self, va: VirtAddr) -> PagingResult<Unmapped<'_, M, PTE, H, S>> {
+    pub(crate) fn unmap_leaf(&mut self, va: VirtAddr) -> PagingResult<Unmapped<'_, M, PTE, H, S>> {
         self.check_own(va)?;
         let place = self.descend(va, M::LEVELS - 1);
         if place.level == M::LEVELS - 1
@@ -191,7 +191,7 @@ where
         Ok(Unmapped::new(receipt, leaf))
     }
 
-    pub(super) fn update_leaf(
+    pub(crate) fn update_leaf(
         &mut self,
         va: VirtAddr,
         pa: Option<PhysAddr>,
@@ -228,7 +228,7 @@ where
 
     /// Replaces the leaf of `size` at `place` by another of that size, and owes what must follow.
     /// Where a present leaf must not meet its successor, it is broken first.
-    pub(super) fn replace(
+    pub(crate) fn replace(
         &mut self,
         place: &Place<M, PTE, H>,
         va: VirtAddr,
@@ -394,7 +394,7 @@ fn already_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
 }
 
 /// Whether `old` must be broken before `new` takes its place.
-pub(super) fn needs_break<PTE: GenericPTE>(old: PTE, new: PTE) -> bool {
+pub(crate) fn needs_break<PTE: GenericPTE>(old: PTE, new: PTE) -> bool {
     let moved = old.paddr() != new.paddr();
     let changed = old.flags() ^ new.flags();
     let retyped = changed.intersects(MappingFlags::MEMORY_TYPE);

@@ -6,14 +6,14 @@
 use core::fmt;
 use core::ops::ControlFlow;
 
-use super::geometry::{
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::node::geometry::{
     check_address, entries, leaf_bytes, level_shift, size_of_level, table_index,
 };
-use super::slots::Table;
-use super::{
+use crate::node::memory::Table;
+use crate::{
     GenericPTE, MappingFlags, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
 };
-use crate::addr::{PhysAddr, VirtAddr};
 
 /// A leaf of a tree, present or retained. What its descriptor says is decoded when asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -65,7 +65,7 @@ pub struct TableView<M, PTE, H> {
     table: Table<M, PTE, H>,
     /// Whether others may change the tree while it is read: what was read before then says nothing
     /// about what is there now.
-    pub(super) others_write: bool,
+    pub(crate) others_write: bool,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
@@ -80,7 +80,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     }
 
     /// The tree at `root`, which this room builds and keeps a tree.
-    pub(super) fn owned(root: PhysAddr, others_write: bool) -> Self {
+    pub(crate) fn owned(root: PhysAddr, others_write: bool) -> Self {
         Self {
             root,
             table: Table::at(root),
@@ -94,7 +94,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         self.root
     }
 
-    pub(super) const fn root(&self) -> Table<M, PTE, H> {
+    pub(crate) const fn root(&self) -> Table<M, PTE, H> {
         self.table
     }
 
@@ -217,20 +217,20 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> fmt::Debug for TableV
 
 /// Whether `entry`, found at `level`, points to a table.
 #[inline(always)]
-pub(super) fn is_table<M: PagingMetaData, PTE: GenericPTE>(entry: PTE, level: usize) -> bool {
+pub(crate) fn is_table<M: PagingMetaData, PTE: GenericPTE>(entry: PTE, level: usize) -> bool {
     level + 1 < M::LEVELS && entry.is_present() && !entry.is_huge()
 }
 
 /// Whether nothing is mapped by `entry`: also for a moment, while it is broken.
 #[inline(always)]
-pub(super) fn is_nothing<PTE: GenericPTE>(entry: PTE) -> bool {
+pub(crate) fn is_nothing<PTE: GenericPTE>(entry: PTE) -> bool {
     entry.is_unused() || entry.is_broken()
 }
 
 /// Whether `entry` points to a table, in a sound tree: at a level that has no leaves, whatever is
 /// present does.
 #[inline(always)]
-pub(super) fn leads_on<M: PagingMetaData, PTE: GenericPTE>(entry: PTE, level: usize) -> bool {
+pub(crate) fn leads_on<M: PagingMetaData, PTE: GenericPTE>(entry: PTE, level: usize) -> bool {
     if size_of_level::<M>(level).is_none() {
         return entry.is_present();
     }

@@ -7,21 +7,21 @@
 
 use core::ops::ControlFlow;
 
-use super::super::geometry::{
-    Rows, Span, entries, leaf_bytes, level_bytes, level_shift, size_of_level,
-};
-use super::super::leaf::needs_break;
-use super::super::metadata::while_broken;
-use super::super::mutants::{Mutant, planted};
-use super::super::place::{Home, Parent};
-use super::super::share::Sharing;
-use super::super::slots::Table;
-use super::super::view::is_table;
-use super::super::{
-    GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
-};
 use super::Change;
 use crate::addr::{PAGE_SIZE, PhysAddr};
+use crate::change::leaf::needs_break;
+use crate::change::share::Sharing;
+use crate::change::walk::{Home, Parent};
+use crate::metadata::while_broken;
+use crate::mutants::{Mutant, planted};
+use crate::node::geometry::{
+    Rows, Span, entries, leaf_bytes, level_bytes, level_shift, size_of_level,
+};
+use crate::node::memory::Table;
+use crate::read::view::is_table;
+use crate::{
+    GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
+};
 
 /// How a walk over a region rewrites its leaves.
 #[derive(Clone, Copy, PartialEq)]
@@ -82,7 +82,7 @@ where
     S: Sharing<M, PTE, H>,
 {
     /// Changes every leaf of `span`, which this tree may change; the flags have an encoding.
-    pub(in super::super) fn change_region(&mut self, span: Span, change: Change) -> PagingResult {
+    pub(crate) fn change_region(&mut self, span: Span, change: Change) -> PagingResult {
         self.debt.pages = 0;
         self.debt.begin();
         if span.is_empty() {

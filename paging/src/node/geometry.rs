@@ -6,15 +6,15 @@
 
 use core::ops::Range;
 
-use super::{ENTRIES, GenericPTE, PageSize, PagingError, PagingMetaData, PagingResult};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::{ENTRIES, GenericPTE, PageSize, PagingError, PagingMetaData, PagingResult};
 
 /// Levels of the deepest tree that there can be.
-pub(super) const MAX_LEVELS: usize = 4;
+pub(crate) const MAX_LEVELS: usize = 4;
 
 /// What the constants of a tree of `M` with entries `PTE` must be for the code of this room: a
 /// program that names another tree does not compile.
-pub(super) const fn assert_geometry<M: PagingMetaData, PTE: GenericPTE>() {
+pub(crate) const fn assert_geometry<M: PagingMetaData, PTE: GenericPTE>() {
     assert!(
         3 <= M::LEVELS && M::LEVELS <= MAX_LEVELS,
         "a tree has 3 or 4 levels"
@@ -38,32 +38,32 @@ pub(super) const fn assert_geometry<M: PagingMetaData, PTE: GenericPTE>() {
 }
 
 /// Bits below the index of `level` in an address.
-pub(super) const fn level_shift<M: PagingMetaData>(level: usize) -> usize {
+pub(crate) const fn level_shift<M: PagingMetaData>(level: usize) -> usize {
     12 + M::INDEX_BITS * (M::LEVELS - 1 - level)
 }
 
 /// Bytes that an entry at `level` translates.
-pub(super) const fn level_bytes<M: PagingMetaData>(level: usize) -> usize {
+pub(crate) const fn level_bytes<M: PagingMetaData>(level: usize) -> usize {
     1 << level_shift::<M>(level)
 }
 
 /// Entries in a table.
-pub(super) const fn entries<M: PagingMetaData>() -> usize {
+pub(crate) const fn entries<M: PagingMetaData>() -> usize {
     1 << M::INDEX_BITS
 }
 
 /// The index of `va` in a table of `level`.
-pub(super) const fn table_index<M: PagingMetaData>(va: VirtAddr, level: usize) -> usize {
+pub(crate) const fn table_index<M: PagingMetaData>(va: VirtAddr, level: usize) -> usize {
     offset_index::<M>(va.as_usize(), level)
 }
 
 /// The index of what is `offset` bytes behind the tree's first address, in a table of `level`.
-pub(super) const fn offset_index<M: PagingMetaData>(offset: usize, level: usize) -> usize {
+pub(crate) const fn offset_index<M: PagingMetaData>(offset: usize, level: usize) -> usize {
     (offset >> level_shift::<M>(level)) & (entries::<M>() - 1)
 }
 
 /// The size of a leaf at `level`, if there can be one.
-pub(super) const fn size_of_level<M: PagingMetaData>(level: usize) -> Option<PageSize> {
+pub(crate) const fn size_of_level<M: PagingMetaData>(level: usize) -> Option<PageSize> {
     match M::LEVELS - 1 - level {
         0 => Some(PageSize::Size4K),
         1 => Some(PageSize::Size2M),
@@ -73,13 +73,13 @@ pub(super) const fn size_of_level<M: PagingMetaData>(level: usize) -> Option<Pag
 }
 
 /// The level at which a leaf of `size` stands.
-pub(super) const fn level_of_size<M: PagingMetaData>(size: PageSize) -> usize {
+pub(crate) const fn level_of_size<M: PagingMetaData>(size: PageSize) -> usize {
     M::LEVELS - 1 - size.levels_below()
 }
 
 /// Bytes of a leaf of `size`.
 #[inline(always)]
-pub(super) const fn leaf_bytes<M: PagingMetaData>(size: PageSize) -> usize {
+pub(crate) const fn leaf_bytes<M: PagingMetaData>(size: PageSize) -> usize {
     if M::INDEX_BITS == 9 {
         size.bytes()
     } else {
@@ -88,13 +88,13 @@ pub(super) const fn leaf_bytes<M: PagingMetaData>(size: PageSize) -> usize {
 }
 
 /// The offset of a valid address from the tree's first.
-pub(super) const fn offset_of<M: PagingMetaData>(va: VirtAddr) -> usize {
+pub(crate) const fn offset_of<M: PagingMetaData>(va: VirtAddr) -> usize {
     va.as_usize() & ((1 << M::VA_MAX_BITS) - 1)
 }
 
 /// Refuses an address that the tree does not translate.
 #[inline]
-pub(super) fn check_address<M: PagingMetaData>(va: VirtAddr) -> PagingResult {
+pub(crate) fn check_address<M: PagingMetaData>(va: VirtAddr) -> PagingResult {
     if M::vaddr_is_valid(va) {
         Ok(())
     } else {
@@ -104,7 +104,7 @@ pub(super) fn check_address<M: PagingMetaData>(va: VirtAddr) -> PagingResult {
 
 /// Refuses frames that a descriptor cannot name; `bytes` is not 0.
 #[inline]
-pub(super) fn check_frame<M: PagingMetaData>(pa: PhysAddr, bytes: usize) -> PagingResult {
+pub(crate) fn check_frame<M: PagingMetaData>(pa: PhysAddr, bytes: usize) -> PagingResult {
     match pa.checked_add(bytes - 1) {
         Some(last) if M::paddr_is_valid(last) => Ok(()),
         _ => Err(PagingError::InvalidPhysAddr { pa }),
@@ -113,14 +113,14 @@ pub(super) fn check_frame<M: PagingMetaData>(pa: PhysAddr, bytes: usize) -> Pagi
 
 /// A part of a tree, as offsets from its first address; never ends before it starts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 impl Span {
     /// `size` bytes from `va` on, both multiples of a page; all of them addresses of the tree.
-    pub(super) fn new<M: PagingMetaData>(va: VirtAddr, size: usize) -> PagingResult<Self> {
+    pub(crate) fn new<M: PagingMetaData>(va: VirtAddr, size: usize) -> PagingResult<Self> {
         for value in [va.as_usize(), size] {
             if !value.is_multiple_of(PAGE_SIZE) {
                 return Err(PagingError::NotAligned {
@@ -146,40 +146,40 @@ impl Span {
     }
 
     /// The entry at `level` that holds `offset`.
-    pub(super) const fn of_entry<M: PagingMetaData>(offset: usize, level: usize) -> Self {
+    pub(crate) const fn of_entry<M: PagingMetaData>(offset: usize, level: usize) -> Self {
         Self::from_start::<M>(offset & !(level_bytes::<M>(level) - 1), level)
     }
 
     /// The entry at `level` whose first offset is `start`.
-    pub(super) const fn from_start<M: PagingMetaData>(start: usize, level: usize) -> Self {
+    pub(crate) const fn from_start<M: PagingMetaData>(start: usize, level: usize) -> Self {
         Self {
             start,
             end: start + level_bytes::<M>(level),
         }
     }
 
-    pub(super) const fn bytes(self) -> usize {
+    pub(crate) const fn bytes(self) -> usize {
         self.end - self.start
     }
 
-    pub(super) const fn pages(self) -> usize {
+    pub(crate) const fn pages(self) -> usize {
         self.bytes() / PAGE_SIZE
     }
 
-    pub(super) const fn is_empty(self) -> bool {
+    pub(crate) const fn is_empty(self) -> bool {
         self.start == self.end
     }
 
-    pub(super) const fn covers(self, other: Self) -> bool {
+    pub(crate) const fn covers(self, other: Self) -> bool {
         self.start <= other.start && other.end <= self.end
     }
 
-    pub(super) const fn is_disjoint(self, other: Self) -> bool {
+    pub(crate) const fn is_disjoint(self, other: Self) -> bool {
         self.end <= other.start || other.end <= self.start
     }
 
     /// The part of this span inside `other`, which it meets.
-    pub(super) fn clip(self, other: Self) -> Self {
+    pub(crate) fn clip(self, other: Self) -> Self {
         Self {
             start: self.start.max(other.start),
             end: self.end.min(other.end),
@@ -190,18 +190,18 @@ impl Span {
 /// The entries of a table that a span touches, in three groups: at most one entry that it covers
 /// in part at either end, and those between that it covers whole.
 #[derive(Clone, Debug)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     /// All.
-    pub(super) touched: Range<usize>,
+    pub(crate) touched: Range<usize>,
     /// Those that are covered whole; where there are none, empty at the end.
-    pub(super) whole: Range<usize>,
+    pub(crate) whole: Range<usize>,
 }
 
 impl Rows {
     /// Those of the table at `level` whose first offset is `base`; `span` is not empty and lies
     /// in it.
     #[inline(always)]
-    pub(super) fn new<M: PagingMetaData>(level: usize, base: usize, span: Span) -> Self {
+    pub(crate) fn new<M: PagingMetaData>(level: usize, base: usize, span: Span) -> Self {
         let shift = level_shift::<M>(level);
         let (start, end) = (span.start - base, span.end - base);
         let up = (1 << shift) - 1;
@@ -213,25 +213,25 @@ impl Rows {
     }
 
     /// Whether every entry is covered whole.
-    pub(super) fn are_whole(&self) -> bool {
+    pub(crate) fn are_whole(&self) -> bool {
         self.whole == self.touched
     }
 
     /// The entry at the start that is not covered whole.
     #[inline(always)]
-    pub(super) fn head(&self) -> Option<usize> {
+    pub(crate) fn head(&self) -> Option<usize> {
         (self.touched.start < self.whole.start).then_some(self.touched.start)
     }
 
     /// The entry at the end that is not covered whole.
     #[inline(always)]
-    pub(super) fn tail(&self) -> Option<usize> {
+    pub(crate) fn tail(&self) -> Option<usize> {
         (self.whole.end < self.touched.end).then_some(self.whole.end)
     }
 
     /// The entries that are not covered whole.
     #[inline(always)]
-    pub(super) fn partial(&self) -> impl Iterator<Item = usize> + use<> {
+    pub(crate) fn partial(&self) -> impl Iterator<Item = usize> + use<> {
         self.head().into_iter().chain(self.tail())
     }
 }

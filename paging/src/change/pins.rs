@@ -1,20 +1,20 @@
 //! What the running core stands on: ranges of a live tree that are never without a translation.
 #![forbid(unsafe_code)]
 
-use super::geometry::Span;
-use super::{PagingError, PagingResult};
+use crate::node::geometry::Span;
+use crate::{PagingError, PagingResult};
 
 /// How many ranges there can be.
 const CAPACITY: usize = 16;
 
 /// The ranges. None of them is empty.
-pub(super) struct Pins {
+pub(crate) struct Pins {
     spans: [Span; CAPACITY],
     len: usize,
 }
 
 impl Pins {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             spans: [Span { start: 0, end: 0 }; CAPACITY],
             len: 0,
@@ -22,15 +22,15 @@ impl Pins {
     }
 
     #[inline(always)]
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    pub(super) fn spans(&self) -> &[Span] {
+    pub(crate) fn spans(&self) -> &[Span] {
         self.spans.get(..self.len).unwrap_or_default()
     }
 
-    pub(super) fn add(&mut self, span: Span) -> PagingResult {
+    pub(crate) fn add(&mut self, span: Span) -> PagingResult {
         if span.is_empty() {
             return Ok(());
         }
@@ -43,7 +43,7 @@ impl Pins {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, span: Span) -> bool {
+    pub(crate) fn remove(&mut self, span: Span) -> bool {
         let Some(index) = self.spans().iter().position(|pin| *pin == span) else {
             return false;
         };

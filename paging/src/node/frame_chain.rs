@@ -4,9 +4,9 @@
 
 use core::marker::PhantomData;
 
-use super::slots::{Format, Table};
-use super::{GenericPTE, PagingError, PagingHandler, PagingMetaData, PagingResult};
 use crate::addr::PhysAddr;
+use crate::node::memory::{Format, Table};
+use crate::{GenericPTE, PagingError, PagingHandler, PagingMetaData, PagingResult};
 
 /// A list of frames that is kept in the frames themselves: the first entry names the next one.
 ///
@@ -19,7 +19,7 @@ pub struct FrameChain<M, PTE, H> {
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FrameChain<M, PTE, H> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             head: PTE::from_bits(0),
             format: PhantomData,
@@ -27,7 +27,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FrameChain<M, PTE, H>
     }
 
     /// The list that [`FrameChain::into_bits`] was.
-    pub(super) fn from_bits(bits: u64) -> Self {
+    pub(crate) fn from_bits(bits: u64) -> Self {
         Self {
             head: PTE::from_bits(bits),
             format: PhantomData,
@@ -35,23 +35,23 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FrameChain<M, PTE, H>
     }
 
     /// The list as one word; 0 if it is empty.
-    pub(super) fn into_bits(self) -> u64 {
+    pub(crate) fn into_bits(self) -> u64 {
         self.head.bits()
     }
 
     /// How many frames there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         let next = |link: &PTE| Some(Table::<M, PTE, H>::at(link.paddr()).load(0));
         let links = core::iter::successors(Some(self.head), next);
         links.take_while(|link| !link.is_unused()).count()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.head.is_unused()
     }
 
     /// Takes `count` frames from the handler, or none.
-    pub(super) fn reserve(count: usize) -> PagingResult<Self> {
+    pub(crate) fn reserve(count: usize) -> PagingResult<Self> {
         let mut chain = Self::new();
         for _ in 0..count {
             match H::alloc_frame() {
@@ -67,14 +67,14 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FrameChain<M, PTE, H>
 
     /// Takes ownership of the frame at `pa`.
     #[inline]
-    pub(super) fn push(&mut self, pa: PhysAddr) {
+    pub(crate) fn push(&mut self, pa: PhysAddr) {
         Table::<M, PTE, H>::at(pa).store(0, self.head);
         self.head = PTE::new_table(pa).broken();
     }
 
     /// Gives one frame up.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<PhysAddr> {
+    pub(crate) fn pop(&mut self) -> Option<PhysAddr> {
         if self.head.is_unused() {
             return None;
         }
@@ -85,7 +85,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FrameChain<M, PTE, H>
 
     /// A frame of a reserve, which holds as many as the operation counted before.
     #[expect(clippy::panic, reason = "to go on would lose mappings")]
-    pub(super) fn take(&mut self) -> PhysAddr {
+    pub(crate) fn take(&mut self) -> PhysAddr {
         let Some(frame) = self.pop() else {
             panic!("an operation on a page table reserved too few tables");
         };
@@ -94,7 +94,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> FrameChain<M, PTE, H>
 
     /// Returns every frame to the handler. If it panics, the rest stay in the chain.
     #[inline]
-    pub(super) fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         while let Some(pa) = self.pop() {
             H::dealloc_frame(pa);
         }

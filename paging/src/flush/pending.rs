@@ -6,21 +6,21 @@
 
 use core::mem;
 
-use super::cover::Cover;
-use super::frame_chain::FrameChain;
-use super::geometry::{leaf_bytes, offset_index};
-use super::mutants::{Mutant, planted};
-use super::share::Sharing;
-use super::{
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::change::share::Sharing;
+use crate::flush::cover::Cover;
+use crate::mutants::{Mutant, planted};
+use crate::node::frame_chain::FrameChain;
+use crate::node::geometry::{leaf_bytes, offset_index};
+use crate::{
     AddressSpace, GenericPTE, InvalidateScope, Maintenance, MappingFlags, PageSize, PagingHandler,
     PagingMetaData,
 };
-use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
 /// More addresses than this are invalidated as a whole address space. The Cortex-A53's main TLB
 /// has 512 entries, but what an invalidation costs is the broadcast, and what a full one costs is
 /// a few hundred refills.
-pub(super) const BY_ADDRESS_LIMIT: usize = 32;
+pub(crate) const BY_ADDRESS_LIMIT: usize = 32;
 
 /// What one leaf, or one table, translated: a power of two of bytes, aligned to that.
 ///
@@ -61,7 +61,7 @@ impl Owed {
 /// What an operation on one leaf added to a debt, as far as that is known without looking: its
 /// receipt then pays without looking, too.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Due {
+pub(crate) enum Due {
     /// Nothing but that something became valid.
     Publication,
     /// Nothing but the page that [`Debt::owe_page`] names, in every address space.
@@ -76,7 +76,7 @@ pub(super) enum Due {
 
 /// What has to be looked at before a page is unmapped, besides the page itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Care {
+pub(crate) enum Care {
     /// Nothing.
     None,
     /// Whether it is global: the tree belongs to one ASID.
@@ -99,7 +99,7 @@ const PAGE: usize = 1 << 8;
 const FLAGS: usize = PAGE_SIZE - 1;
 
 /// What is owed.
-pub(super) struct Debt<M, PTE, H, S> {
+pub(crate) struct Debt<M, PTE, H, S> {
     /// The ranges to invalidate.
     owed: [Owed; BY_ADDRESS_LIMIT],
     /// [`TABLES`], [`EVERY_SPACE`], [`PAGE`], and how many ranges there are to invalidate; past the
@@ -111,21 +111,21 @@ pub(super) struct Debt<M, PTE, H, S> {
     inherited: bool,
     /// Whether all operations since the last payment are those of one batch, which stays on its
     /// core.
-    pub(super) in_batch: bool,
+    pub(crate) in_batch: bool,
     /// Whether entries became valid that no barrier has published. The receipt of a mapping knows
     /// by itself; if that is leaked, what was mapped may be seen late, which harms nobody.
     unpublished: bool,
     /// Whose translations the tree makes, unless they are global.
-    pub(super) space: AddressSpace,
+    pub(crate) space: AddressSpace,
     /// What follows from that and from the pins.
-    pub(super) care: Care,
+    pub(crate) care: Care,
     /// Unlinked tables.
     freed: FrameChain<M, PTE, H>,
     /// 4 KiB pages that the last region operation changed.
-    pub(super) pages: usize,
+    pub(crate) pages: usize,
     /// Who else has the tables: says what every address space is concerned with, and where tables go
     /// that are free.
-    pub(super) sharing: S,
+    pub(crate) sharing: S,
 }
 
 impl<M, PTE, H, S> Debt<M, PTE, H, S>
@@ -135,7 +135,7 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    pub(super) fn new(sharing: S) -> Self {
+    pub(crate) fn new(sharing: S) -> Self {
         Self {
             owed: [Owed(0); BY_ADDRESS_LIMIT],
             state: 0,
@@ -154,7 +154,7 @@ where
     /// An operation begins that may add to what is owed, or pay for it. Those that find out that
     /// nothing is owed need not say so.
     #[inline]
-    pub(super) const fn begin(&mut self) {
+    pub(crate) const fn begin(&mut self) {
         if !self.is_settled() || self.unpublished {
             self.inherited |= !self.in_batch;
         }
@@ -162,7 +162,7 @@ where
 
     /// The entry of `leaf`, of `size` at `va`, became valid.
     #[inline(always)]
-    pub(super) fn owe_publication(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) {
+    pub(crate) fn owe_publication(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) {
         self.unpublished = true;
         if M::CACHES_INVALID {
             self.owe_invalidation(va, size, leaf);
@@ -171,7 +171,7 @@ where
 
     /// The same for one leaf that has a receipt, and may be retained: what is due.
     #[inline(always)]
-    pub(super) fn publication(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) -> Due {
+    pub(crate) fn publication(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) -> Due {
         if leaf.is_present() && !M::CACHES_INVALID && self.is_settled() {
             return Due::Publication;
         }
@@ -182,12 +182,12 @@ where
     }
 
     /// Something became valid that owes no invalidation.
-    pub(super) const fn owe_barrier(&mut self) {
+    pub(crate) const fn owe_barrier(&mut self) {
         self.unpublished = true;
     }
 
     /// `count` entries of leaves like `leaf`, of `size` from `va` on, became valid.
-    pub(super) fn owe_publications(
+    pub(crate) fn owe_publications(
         &mut self,
         va: VirtAddr,
         size: PageSize,
@@ -204,7 +204,7 @@ where
     /// Where invalid entries are cached, one for that entry is a cached pointer to nothing: it goes
     /// with an invalidation in its range that reaches pointers. What became valid behind it owes its
     /// own addresses, before.
-    pub(super) fn owe_link(&mut self, va: VirtAddr, bytes: usize) {
+    pub(crate) fn owe_link(&mut self, va: VirtAddr, bytes: usize) {
         self.unpublished = true;
         if M::CACHES_INVALID {
             self.state |= TABLES;
@@ -217,7 +217,7 @@ where
     /// A table with nothing but `leaf`, of `size` at `va`, was linked, and whoever asked for the
     /// leaf will publish it if it is present.
     #[inline(always)]
-    pub(super) fn owe_link_to(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) {
+    pub(crate) fn owe_link_to(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) {
         if !leaf.is_present() {
             self.owe_link(va, leaf_bytes::<M>(size));
         } else if M::CACHES_INVALID {
@@ -228,7 +228,7 @@ where
 
     /// `leaf`, of `size` at `va`, was removed or got other rights.
     #[inline(always)]
-    pub(super) fn owe_invalidation(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) {
+    pub(crate) fn owe_invalidation(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) {
         self.owe_space(va, leaf);
         self.owe(va.as_usize(), leaf_bytes::<M>(size));
         // The Cortex-A53's TLB holds a 1 GiB block as two pieces (DDI 0500, 5.2.3).
@@ -240,7 +240,7 @@ where
 
     /// `count` leaves like `leaf`, of `size` from `va` on, were removed or got other rights. The
     /// operation says in the end of which addresses: [`Debt::concern`].
-    pub(super) fn owe_invalidations(
+    pub(crate) fn owe_invalidations(
         &mut self,
         va: VirtAddr,
         size: PageSize,
@@ -267,7 +267,7 @@ where
     /// A pointer that a walk to a global leaf has cached may be held as that is. Later, when its table
     /// goes, nothing may be left to say so: it goes with the leaf.
     #[inline(always)]
-    pub(super) fn owe_space(&mut self, va: VirtAddr, leaf: PTE) {
+    pub(crate) fn owe_space(&mut self, va: VirtAddr, leaf: PTE) {
         if self.is_everyones(va.as_usize()) {
             self.state |= EVERY_SPACE;
         }
@@ -297,13 +297,13 @@ where
 
     /// Whether the tree belongs to one ASID.
     #[inline(always)]
-    pub(super) const fn is_one_space(&self) -> bool {
+    pub(crate) const fn is_one_space(&self) -> bool {
         matches!(self.space, AddressSpace::Asid(_))
     }
 
     /// What is due when `leaf`, a page at `va`, is unmapped, if it can be owed by itself.
     #[inline(always)]
-    pub(super) fn due_for_page(&self, va: VirtAddr, leaf: PTE) -> Option<Due> {
+    pub(crate) fn due_for_page(&self, va: VirtAddr, leaf: PTE) -> Option<Due> {
         match self.care {
             Care::None => Some(Due::Page),
             Care::ForGlobal if self.spares(leaf) || self.is_everyones(va.as_usize()) => None,
@@ -315,7 +315,7 @@ where
     /// So much was removed that everything is invalidated. Whoever removed it says of which
     /// addresses: by [`Debt::concern`], before anything is made valid.
     #[inline]
-    pub(super) fn owe_everything(&mut self) {
+    pub(crate) fn owe_everything(&mut self) {
         if !self.is_everything() {
             self.give_up_the_list();
         }
@@ -333,7 +333,7 @@ where
 
     /// If everything is to be invalidated: for these addresses, too.
     #[inline]
-    pub(super) fn concern(&mut self, va: VirtAddr, bytes: usize) {
+    pub(crate) fn concern(&mut self, va: VirtAddr, bytes: usize) {
         if self.is_everything() {
             self.cover.add(va.as_usize(), bytes);
         }
@@ -376,12 +376,12 @@ where
     }
 
     /// Whether so much is owed that everything is invalidated.
-    pub(super) const fn is_everything(&self) -> bool {
+    pub(crate) const fn is_everything(&self) -> bool {
         self.state & COUNT > BY_ADDRESS_LIMIT
     }
 
     /// Whether everything is invalidated if `count` more addresses are owed.
-    pub(super) const fn is_too_much(&self, count: usize) -> bool {
+    pub(crate) const fn is_too_much(&self, count: usize) -> bool {
         (self.state & COUNT) + count > BY_ADDRESS_LIMIT
     }
 
@@ -392,14 +392,14 @@ where
     /// removed from it has owed one already, unless that leaf was retained. Until that is paid,
     /// a table that is linked anywhere in the range would meet this one.
     #[inline(always)]
-    pub(super) fn owe_table(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {
+    pub(crate) fn owe_table(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {
         self.owe_table_of_many(pa, va, bytes);
         self.concern(va, bytes);
     }
 
     /// One unlinked table of many: the caller hands the addresses of all to [`Debt::concern`] at once.
     #[inline(always)]
-    pub(super) fn owe_table_of_many(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {
+    pub(crate) fn owe_table_of_many(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {
         self.state |= TABLES;
         if self.is_everyones(va.as_usize()) && !planted(Mutant::AsidFormForASharedTable) {
             self.state |= EVERY_SPACE;
@@ -444,20 +444,20 @@ where
 
     /// A page at `va` was removed, when nothing was owed and no other space is concerned.
     #[inline(always)]
-    pub(super) fn owe_page(&mut self, va: VirtAddr) {
+    pub(crate) fn owe_page(&mut self, va: VirtAddr) {
         self.state = va.as_usize() | PAGE;
     }
 
     /// Whether nothing is owed that an invalidation pays for.
     #[inline(always)]
-    pub(super) const fn is_settled(&self) -> bool {
+    pub(crate) const fn is_settled(&self) -> bool {
         self.state == 0
     }
 
     /// Before entries of `bytes` from `va` on become valid: pays if something older may still be
     /// cached for them.
     #[inline]
-    pub(super) fn settle_before_making(&mut self, va: VirtAddr, bytes: usize) {
+    pub(crate) fn settle_before_making(&mut self, va: VirtAddr, bytes: usize) {
         if !self.is_settled() && self.owes_any(va.as_usize(), bytes) {
             self.pay();
         }
@@ -476,7 +476,7 @@ where
     }
 
     /// Pays what earlier operations have left, at the end of a batch or of the table.
-    pub(super) fn pay_all(&mut self) {
+    pub(crate) fn pay_all(&mut self) {
         self.begin();
         self.pay();
     }
@@ -493,7 +493,7 @@ where
     /// begins with the same barrier, and ends with a stronger one.
     #[cold]
     #[inline(never)]
-    pub(super) fn pay(&mut self) {
+    pub(crate) fn pay(&mut self) {
         self.adopt();
         let unpublished = mem::take(&mut self.unpublished);
         if self.state & FLAGS == PAGE {
@@ -509,7 +509,7 @@ where
 
     /// The same when it is known to be what is `due`.
     #[inline(always)]
-    pub(super) fn pay_due(&mut self, due: Due) {
+    pub(crate) fn pay_due(&mut self, due: Due) {
         match due {
             _ if planted(Mutant::NothingIsPaid) => self.forget(),
             Due::Publication => M::Maintenance::publish(),
@@ -567,7 +567,7 @@ where
 
     /// Between break and make: invalidates what is owed in every address space, and whatever
     /// pointers to tables are cached. What was unlinked goes back with the payment that follows.
-    pub(super) fn invalidate_broken(&mut self) {
+    pub(crate) fn invalidate_broken(&mut self) {
         self.adopt();
         self.list_page();
         let count = self.state & COUNT;
@@ -579,7 +579,7 @@ where
     }
 
     /// The table at `pa` goes back with the next payment: it was unlinked and invalidated already.
-    pub(super) fn give_up(&mut self, pa: PhysAddr) {
+    pub(crate) fn give_up(&mut self, pa: PhysAddr) {
         self.freed.push(pa);
     }
 
@@ -591,7 +591,7 @@ where
     }
 
     /// Forgets the barriers and invalidations; the tables are given back.
-    pub(super) fn forgive(&mut self) {
+    pub(crate) fn forgive(&mut self) {
         self.forget();
         self.release_freed();
     }
@@ -603,7 +603,7 @@ where
     }
 
     /// Leaves what is `due` to a later payment.
-    pub(super) fn defer(&mut self, due: Due) {
+    pub(crate) fn defer(&mut self, due: Due) {
         self.unpublished |= due == Due::Publication;
     }
 }

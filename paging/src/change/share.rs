@@ -23,16 +23,16 @@
 use core::ops::{Deref, Range};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::frame_chain::FrameChain;
-use super::geometry::{Span, entries, level_bytes, level_shift};
-use super::slots::Table;
-use super::table::free_entries;
-use super::walkers::{Walk, Walkers};
-use super::{
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::flush::walkers::{Walk, Walkers};
+use crate::node::frame_chain::FrameChain;
+use crate::node::geometry::{Span, entries, level_bytes, level_shift};
+use crate::node::memory::Table;
+use crate::table::free_entries;
+use crate::{
     GenericPTE, Maintenance, PageTable64, PagingError, PagingHandler, PagingMetaData, PagingResult,
     TableView,
 };
-use crate::addr::{PhysAddr, VirtAddr};
 
 mod sealed {
     use super::{FrameChain, GenericPTE, PagingHandler, PagingMetaData, Range, TableView};

@@ -6,18 +6,18 @@ use core::fmt;
 use core::iter::FusedIterator;
 use core::ops::{Bound, RangeBounds};
 
-use super::geometry::{
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::change::share::{Alone, Sharing};
+use crate::node::geometry::{
     MAX_LEVELS, Span, check_address, entries, leaf_bytes, level_bytes, level_shift, offset_index,
     offset_of, size_of_level,
 };
-use super::share::{Alone, Sharing};
-use super::slots::Table;
-use super::view::{is_nothing, is_table};
-use super::{
+use crate::node::memory::Table;
+use crate::read::view::{is_nothing, is_table};
+use crate::{
     GenericPTE, Leaf, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult, Rights,
     TableView,
 };
-use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
 /// A place in a tree, with the tables on the way to it: moving within a table costs no walk.
 ///
@@ -37,7 +37,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     /// A cursor at `va`.
     ///
     /// # Errors
-    /// [`PagingError::InvalidVirtAddr`](super::PagingError::InvalidVirtAddr).
+    /// [`PagingError::InvalidVirtAddr`](crate::PagingError::InvalidVirtAddr).
     pub fn cursor(&self, va: VirtAddr) -> PagingResult<Cursor<'_, M, PTE, H>> {
         Cursor::new(self, va, &Alone)
     }
@@ -92,7 +92,7 @@ where
     S: Sharing<M, PTE, H>,
 {
     /// A cursor at `va` of `view`, which is shared as `sharing` says.
-    pub(super) fn new(
+    pub(crate) fn new(
         view: &'view TableView<M, PTE, H>,
         va: VirtAddr,
         sharing: &'view S,
@@ -121,7 +121,7 @@ where
     /// Moves to `va`.
     ///
     /// # Errors
-    /// [`PagingError::InvalidVirtAddr`](super::PagingError::InvalidVirtAddr); the cursor stays.
+    /// [`PagingError::InvalidVirtAddr`](crate::PagingError::InvalidVirtAddr); the cursor stays.
     pub fn seek(&mut self, va: VirtAddr) -> PagingResult {
         check_address::<M>(va)?;
         let _walk = self.sharing.walk();
@@ -320,7 +320,7 @@ where
     S: Sharing<M, PTE, H>,
 {
     /// The runs in `range` of `view`, which is shared as `sharing` says.
-    pub(super) fn new(
+    pub(crate) fn new(
         view: &'view TableView<M, PTE, H>,
         range: impl RangeBounds<VirtAddr>,
         sharing: &'view S,

@@ -1,15 +1,15 @@
 //! Whether a change would take away what the running core stands on.
 
-use super::super::geometry::{Rows, Span, leaf_bytes, level_bytes, offset_of, size_of_level};
-use super::super::leaf::needs_break;
-use super::super::share::Sharing;
-use super::super::slots::Table;
-use super::super::view::is_table;
-use super::super::{
-    GenericPTE, MappingFlags, PageTable64, PagingError, PagingHandler, PagingMetaData, PagingResult,
-};
 use super::Change;
 use crate::addr::PAGE_SIZE;
+use crate::change::leaf::needs_break;
+use crate::change::share::Sharing;
+use crate::node::geometry::{Rows, Span, leaf_bytes, level_bytes, offset_of, size_of_level};
+use crate::node::memory::Table;
+use crate::read::view::is_table;
+use crate::{
+    GenericPTE, MappingFlags, PageTable64, PagingError, PagingHandler, PagingMetaData, PagingResult,
+};
 
 impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
 where
@@ -21,7 +21,7 @@ where
     /// Refuses a change of `span` that would leave a pinned address, or a page through which a
     /// table of the way is written, without the translation that it has.
     #[cold]
-    pub(in super::super) fn check_pins(&self, span: Span, change: Change) -> PagingResult {
+    pub(crate) fn check_pins(&self, span: Span, change: Change) -> PagingResult {
         // What a reader stands on, and where it reaches its own tables, may be in shared ones.
         let _walk = self.sharing().walk();
         for pin in self.pins.spans() {

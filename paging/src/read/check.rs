@@ -4,11 +4,13 @@
 use core::fmt;
 use core::ops::ControlFlow;
 
-use super::geometry::{MAX_LEVELS, check_frame, entries, leaf_bytes, level_shift, size_of_level};
-use super::slots::Table;
-use super::view::is_table;
-use super::{GenericPTE, MappingFlags, PagingHandler, PagingMetaData, TableView};
 use crate::addr::{PhysAddr, VirtAddr};
+use crate::node::geometry::{
+    MAX_LEVELS, check_frame, entries, leaf_bytes, level_shift, size_of_level,
+};
+use crate::node::memory::Table;
+use crate::read::view::is_table;
+use crate::{GenericPTE, MappingFlags, PagingHandler, PagingMetaData, TableView};
 
 /// What a sound tree holds.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -8,18 +8,18 @@
 use core::marker::PhantomData;
 use core::mem;
 
-use super::debt::{Debt, Due};
-use super::share::{Alone, Sharing};
-use super::{
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::change::share::{Alone, Sharing};
+use crate::flush::pending::{Debt, Due};
+use crate::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
     RegionOptions,
 };
-use crate::addr::{PhysAddr, VirtAddr};
 
 /// What ties a receipt to the core that has stored: its barriers may look at the stores of their
 /// own core alone. It is not `Send`; a debt is handed on with the table instead, as a receipt that
 /// is leaked leaves it, and whoever pays that looks at the stores of others too
-/// ([`Maintenance::adopt`](super::Maintenance::adopt)).
+/// ([`Maintenance::adopt`](crate::Maintenance::adopt)).
 ///
 /// A scheduler that moves a thread between two of its instructions completes the thread's stores
 /// first (`dsb ish`), as for any other barrier of the thread.
@@ -49,7 +49,7 @@ macro_rules! receipt {
             S: Sharing<M, PTE, H>,
         {
             #[inline(always)]
-            pub(super) const fn new(debt: &'table mut Debt<M, PTE, H, S>, due: Due) -> Self {
+            pub(crate) const fn new(debt: &'table mut Debt<M, PTE, H, S>, due: Due) -> Self {
                 Self {
                     debt,
                     due,
@@ -137,10 +137,10 @@ where
 
 /// A leaf that was unmapped: its frame comes out only when the invalidation has completed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Removed {
-    pub(super) pa: PhysAddr,
-    pub(super) flags: MappingFlags,
-    pub(super) size: PageSize,
+pub(crate) struct Removed {
+    pub(crate) pa: PhysAddr,
+    pub(crate) flags: MappingFlags,
+    pub(crate) size: PageSize,
 }
 
 /// What was unmapped. The frame comes out only when the invalidation has completed.
@@ -164,7 +164,7 @@ where
     S: Sharing<M, PTE, H>,
 {
     #[inline(always)]
-    pub(super) const fn new(receipt: TlbFlush<'table, M, PTE, H, S>, leaf: Removed) -> Self {
+    pub(crate) const fn new(receipt: TlbFlush<'table, M, PTE, H, S>, leaf: Removed) -> Self {
         Self { receipt, leaf }
     }
 

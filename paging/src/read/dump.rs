@@ -4,10 +4,10 @@
 use core::fmt;
 use core::ops::ControlFlow;
 
-use super::geometry::{entries, level_bytes};
-use super::share::{Alone, Sharing};
-use super::view::is_table;
-use super::{GenericPTE, PagingHandler, PagingMetaData, TableView, Visit};
+use crate::change::share::{Alone, Sharing};
+use crate::node::geometry::{entries, level_bytes};
+use crate::read::view::is_table;
+use crate::{GenericPTE, PagingHandler, PagingMetaData, TableView, Visit};
 
 /// A tree as text: its tables, indented by level, and between them the runs of leaves.
 pub struct Dump<'view, M, PTE, H, S = Alone> {
@@ -16,7 +16,7 @@ pub struct Dump<'view, M, PTE, H, S = Alone> {
 }
 
 impl<'view, M, PTE, H, S> Dump<'view, M, PTE, H, S> {
-    pub(super) const fn new(view: &'view TableView<M, PTE, H>, sharing: &'view S) -> Self {
+    pub(crate) const fn new(view: &'view TableView<M, PTE, H>, sharing: &'view S) -> Self {
         Self { view, sharing }
     }
 }

@@ -1,52 +1,52 @@
 //! Where an entry stands: the walk to it, and the counts of used entries on the way.
 #![forbid(unsafe_code)]
 
-use super::geometry::{
+use crate::addr::VirtAddr;
+use crate::change::share::Sharing;
+use crate::mutants::{Mutant, planted};
+use crate::node::geometry::{
     Span, check_address, entries, level_bytes, level_shift, offset_index, offset_of, size_of_level,
     table_index,
 };
-use super::mutants::{Mutant, planted};
-use super::share::Sharing;
-use super::slots::{Slot, Table};
-use super::view::{is_table, leads_on};
-use super::{
+use crate::node::memory::{Slot, Table};
+use crate::read::view::{is_table, leads_on};
+use crate::{
     GenericPTE, Maintenance, PageSize, PageTable64, PagingError, PagingHandler, PagingMetaData,
     PagingResult,
 };
-use crate::addr::VirtAddr;
 
 /// An entry that leads to a table.
-pub(super) struct Parent<M, PTE, H> {
+pub(crate) struct Parent<M, PTE, H> {
     /// The table that it is in.
-    pub(super) table: Table<M, PTE, H>,
-    pub(super) slot: Slot<M, PTE>,
-    pub(super) entry: PTE,
+    pub(crate) table: Table<M, PTE, H>,
+    pub(crate) slot: Slot<M, PTE>,
+    pub(crate) entry: PTE,
 }
 
 /// Where an entry stands, and where the entry of its table does. No more: this is what every
 /// operation on a leaf carries in registers.
-pub(super) struct Place<M, PTE, H> {
-    pub(super) level: usize,
-    pub(super) table: Table<M, PTE, H>,
-    pub(super) slot: Slot<M, PTE>,
-    pub(super) entry: PTE,
+pub(crate) struct Place<M, PTE, H> {
+    pub(crate) level: usize,
+    pub(crate) table: Table<M, PTE, H>,
+    pub(crate) slot: Slot<M, PTE>,
+    pub(crate) entry: PTE,
     /// What leads to its table, unless that is the root.
-    pub(super) parent: Option<Parent<M, PTE, H>>,
+    pub(crate) parent: Option<Parent<M, PTE, H>>,
 }
 
 /// The lowest table that translates the whole of a span.
-pub(super) struct Home<M, PTE, H> {
-    pub(super) table: Table<M, PTE, H>,
-    pub(super) level: usize,
+pub(crate) struct Home<M, PTE, H> {
+    pub(crate) table: Table<M, PTE, H>,
+    pub(crate) level: usize,
     /// The first offset that it translates.
-    pub(super) base: usize,
+    pub(crate) base: usize,
     /// What leads to it, unless it is the root.
-    pub(super) parent: Option<Parent<M, PTE, H>>,
+    pub(crate) parent: Option<Parent<M, PTE, H>>,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Home<M, PTE, H> {
     /// Whether a leaf or a contiguous group may lie across an end of `span`.
-    pub(super) fn may_have_edges(&self, span: Span) -> bool {
+    pub(crate) fn may_have_edges(&self, span: Span) -> bool {
         self.may_cut(span.start, span.start) || self.may_cut(span.end - 1, span.end)
     }
 
@@ -75,7 +75,7 @@ where
 {
     /// Refuses an address that is not this tree's, or not its owner's to change.
     #[inline]
-    pub(super) fn check_own(&self, va: VirtAddr) -> PagingResult {
+    pub(crate) fn check_own(&self, va: VirtAddr) -> PagingResult {
         check_address::<M>(va)?;
         match self.may_change(va) {
             true => Ok(()),
@@ -85,14 +85,14 @@ where
 
     /// Whether an address of this tree is its owner's to change.
     #[inline(always)]
-    pub(super) fn may_change(&self, va: VirtAddr) -> bool {
+    pub(crate) fn may_change(&self, va: VirtAddr) -> bool {
         let shared = self.sharing().shared();
         self.sharing().writes() || !shared.contains(&table_index::<M>(va, 0))
     }
 
     /// Walks towards the entry of `va` at level `target`, as far as there are tables.
     #[inline(always)]
-    pub(super) fn descend(&self, va: VirtAddr, target: usize) -> Place<M, PTE, H> {
+    pub(crate) fn descend(&self, va: VirtAddr, target: usize) -> Place<M, PTE, H> {
         let mut table = self.root();
         let mut level = 0;
         let mut parent = None;
@@ -115,7 +115,7 @@ where
     }
 
     /// The table where work on `span`, which is not empty, can begin.
-    pub(super) fn home(&self, span: Span) -> Home<M, PTE, H> {
+    pub(crate) fn home(&self, span: Span) -> Home<M, PTE, H> {
         let differs = span.start ^ (span.end - 1);
         let mut home = Home {
             table: self.root(),
@@ -145,7 +145,7 @@ where
 
     /// The leaf that covers `va`.
     #[inline]
-    pub(super) fn find(&self, va: VirtAddr) -> PagingResult<(Place<M, PTE, H>, PageSize)> {
+    pub(crate) fn find(&self, va: VirtAddr) -> PagingResult<(Place<M, PTE, H>, PageSize)> {
         self.check_own(va)?;
         let place = self.descend(va, M::LEVELS - 1);
         match size_of_level::<M>(place.level) {
@@ -156,7 +156,7 @@ where
 
     /// The entry at `place`, on the way to `va`, came into use.
     #[inline(always)]
-    pub(super) fn count_one_more(&self, place: &Place<M, PTE, H>, va: VirtAddr) {
+    pub(crate) fn count_one_more(&self, place: &Place<M, PTE, H>, va: VirtAddr) {
         if !PTE::COUNTS {
             return;
         }
@@ -169,7 +169,7 @@ where
 
     /// The entry at `place`, on the way to `va`, came out of use: unlinks the table if it was the
     /// last.
-    pub(super) fn count_one_less(&mut self, place: &Place<M, PTE, H>, va: VirtAddr) {
+    pub(crate) fn count_one_less(&mut self, place: &Place<M, PTE, H>, va: VirtAddr) {
         if let Some(parent) = &place.parent
             && self.empties(parent, place.level, offset_of::<M>(va), 1)
         {
@@ -180,7 +180,7 @@ where
     /// `fewer` entries of the table at `level` that `parent` leads to, and that translates
     /// `offset`, came out of use. Returns whether that leaves none, and the table is to be
     /// unlinked; otherwise its count is right again.
-    pub(super) fn empties(
+    pub(crate) fn empties(
         &self,
         parent: &Parent<M, PTE, H>,
         level: usize,
@@ -203,7 +203,7 @@ where
     /// Whether the table at `level` that translates `offset` was lent by others, so that its entry
     /// is never touched.
     #[inline(always)]
-    pub(super) fn is_lent(&self, level: usize, offset: usize) -> bool {
+    pub(crate) fn is_lent(&self, level: usize, offset: usize) -> bool {
         level == 1
             && self
                 .sharing()
@@ -213,7 +213,7 @@ where
 
     /// Unlinks the empty table at `level` on the way to `va`, and those above that get empty.
     #[cold]
-    pub(super) fn prune(&mut self, va: VirtAddr, level: usize) {
+    pub(crate) fn prune(&mut self, va: VirtAddr, level: usize) {
         let place = self.descend(va, level - 1);
         place.slot.store(PTE::from_bits(0));
         let bytes = level_bytes::<M>(level - 1);
@@ -224,14 +224,14 @@ where
 }
 
 /// Whether no entry of the table is used.
-pub(super) fn is_empty<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+pub(crate) fn is_empty<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table: Table<M, PTE, H>,
 ) -> bool {
     table.first_used(0, entries::<M>()).is_none()
 }
 
 /// The first offset that is mapped in the table at `level` that translates from `offset` on.
-pub(super) fn first_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+pub(crate) fn first_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table: Table<M, PTE, H>,
     level: usize,
     offset: usize,
@@ -246,7 +246,7 @@ pub(super) fn first_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>
 }
 
 /// Links a table that is complete, down to its leaves.
-pub(super) fn link<M: PagingMetaData, PTE: GenericPTE>(slot: Slot<M, PTE>, entry: PTE) {
+pub(crate) fn link<M: PagingMetaData, PTE: GenericPTE>(slot: Slot<M, PTE>, entry: PTE) {
     if !planted(Mutant::LinkedBeforeOrdered) {
         M::Maintenance::order_table();
     }

@@ -10,18 +10,18 @@
 
 use core::ops::ControlFlow;
 
-use super::debt::Due;
-use super::geometry::{Rows, Span, entries, level_bytes, level_of_size, size_of_level};
-use super::metadata::while_broken;
-use super::mutants::{Mutant, planted};
-use super::region::Change;
-use super::share::Sharing;
-use super::slots::Table;
-use super::view::is_table;
-use super::{
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::change::region::Change;
+use crate::change::share::Sharing;
+use crate::flush::pending::Due;
+use crate::metadata::while_broken;
+use crate::mutants::{Mutant, planted};
+use crate::node::geometry::{Rows, Span, entries, level_bytes, level_of_size, size_of_level};
+use crate::node::memory::Table;
+use crate::read::view::is_table;
+use crate::{
     GenericPTE, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult, TlbFlushAll,
 };
-use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
 /// How many tables are merged with one invalidation.
 const AT_ONCE: usize = 32;
@@ -50,7 +50,7 @@ where
     /// pages of the blocks that were made, each once.
     ///
     /// # Errors
-    /// Those of a range; [`PagingError::Pinned`](super::PagingError::Pinned) if the running core
+    /// Those of a range; [`PagingError::Pinned`](crate::PagingError::Pinned) if the running core
     /// stands on anything in it.
     pub fn compact(
         &mut self,

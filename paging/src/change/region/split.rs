@@ -3,26 +3,28 @@
 
 use core::ops::Range;
 
-use super::super::frame_chain::FrameChain;
-use super::super::geometry::{
-    Rows, Span, entries, leaf_bytes, level_bytes, level_shift, offset_index, size_of_level,
-};
-use super::super::metadata::while_broken;
-use super::super::mutants::{Mutant, planted};
-use super::super::place::link;
-use super::super::share::Sharing;
-use super::super::slots::Table;
-use super::super::view::is_table;
-use super::super::{
-    GenericPTE, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
-};
 use super::Change;
 use crate::addr::PhysAddr;
+use crate::change::share::Sharing;
+use crate::change::walk::link;
+use crate::metadata::while_broken;
+use crate::mutants::{Mutant, planted};
+use crate::node::frame_chain::FrameChain;
+use crate::node::geometry::{
+    Rows, Span, entries, leaf_bytes, level_bytes, level_shift, offset_index, size_of_level,
+};
+use crate::node::memory::Table;
+use crate::read::view::is_table;
+use crate::{GenericPTE, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult};
 
 impl Change {
     /// What becomes of `leaf`. The change is known to have an encoding.
     #[expect(clippy::panic, reason = "a change is refused before it begins")]
-    pub(super) fn apply<PTE: GenericPTE>(self, leaf: PTE, size: PageSize) -> PTE {
+    pub(in crate::change::region) fn apply<PTE: GenericPTE>(
+        self,
+        leaf: PTE,
+        size: PageSize,
+    ) -> PTE {
         let mut leaf = leaf.without_contiguous();
         let (pa, flags) = match self {
             Self::Unmap => return PTE::from_bits(0),
@@ -39,7 +41,11 @@ impl Change {
 
     /// Whether `leaf`, or the contiguous group that it is in, would be another one. An update is
     /// known to change its leaf.
-    pub(super) fn alters<PTE: GenericPTE>(self, leaf: PTE, size: PageSize) -> bool {
+    pub(in crate::change::region) fn alters<PTE: GenericPTE>(
+        self,
+        leaf: PTE,
+        size: PageSize,
+    ) -> bool {
         matches!(self, Self::Update { .. }) || self.apply(leaf, size) != leaf.without_contiguous()
     }
 }
@@ -148,7 +154,11 @@ where
     /// the span, which has no edges.
     #[cold]
     #[inline(never)]
-    pub(super) fn change_edges(&mut self, span: Span, change: Change) -> PagingResult<Span> {
+    pub(in crate::change::region) fn change_edges(
+        &mut self,
+        span: Span,
+        change: Change,
+    ) -> PagingResult<Span> {
         let (mut edges, tables) = self.edges(span, change);
         let mut reserve = FrameChain::reserve(tables)?;
         self.take_apart(&mut edges, (span, change), &mut reserve);

@@ -2,22 +2,22 @@
 
 use core::ops::Range;
 
-use super::super::debt::Due;
-use super::super::frame_chain::FrameChain;
-use super::super::geometry::{
+use super::{RegionOptions, check_page_aligned};
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::change::share::Sharing;
+use crate::change::walk::{first_mapped, link};
+use crate::flush::pending::Due;
+use crate::mutants::{Mutant, planted};
+use crate::node::frame_chain::FrameChain;
+use crate::node::geometry::{
     Rows, Span, check_frame, entries, leaf_bytes, level_bytes, size_of_level,
 };
-use super::super::mutants::{Mutant, planted};
-use super::super::place::{first_mapped, link};
-use super::super::share::Sharing;
-use super::super::slots::Table;
-use super::super::view::is_table;
-use super::super::{
+use crate::node::memory::Table;
+use crate::read::view::is_table;
+use crate::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingError, PagingHandler, PagingMetaData,
     PagingResult,
 };
-use super::{RegionOptions, check_page_aligned};
-use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
 /// What `map_region` was asked for. The flags are known to have an encoding.
 struct Mapping {
@@ -67,7 +67,7 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    pub(in super::super) fn map_pages(
+    pub(crate) fn map_pages(
         &mut self,
         va: VirtAddr,
         pa: PhysAddr,

@@ -30,13 +30,13 @@ impl Part {
 /// # Invariants
 /// The first `len` parts are in the order of addresses, and no two touch; there is room for one
 /// more.
-pub(super) struct Cover {
+pub(crate) struct Cover {
     parts: [Part; SPANS + 1],
     len: usize,
 }
 
 impl Cover {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             parts: [Part { first: 0, last: 0 }; SPANS + 1],
             len: 0,
@@ -44,7 +44,7 @@ impl Cover {
     }
 
     #[inline(always)]
-    pub(super) const fn clear(&mut self) {
+    pub(crate) const fn clear(&mut self) {
         self.len = 0;
     }
 
@@ -53,7 +53,7 @@ impl Cover {
     }
 
     /// Adds `bytes`, not 0, from `start` on.
-    pub(super) fn add(&mut self, start: usize, bytes: usize) {
+    pub(crate) fn add(&mut self, start: usize, bytes: usize) {
         let new = Part {
             first: start,
             last: start + (bytes - 1),
@@ -117,7 +117,7 @@ impl Cover {
     }
 
     /// Whether some of `bytes`, not 0, from `start` on may have been added.
-    pub(super) fn meets(&self, start: usize, bytes: usize) -> bool {
+    pub(crate) fn meets(&self, start: usize, bytes: usize) -> bool {
         let last = start + (bytes - 1);
         self.parts()
             .iter()

@@ -9,12 +9,12 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::{array, slice};
 
-use super::geometry::{assert_geometry, entries};
-use super::{ENTRIES, GenericPTE, Maintenance, PageSize, PagingHandler, PagingMetaData};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::node::geometry::{assert_geometry, entries};
+use crate::{ENTRIES, GenericPTE, Maintenance, PageSize, PagingHandler, PagingMetaData};
 
 /// The format that memory is read in, and how it is reached.
-pub(super) type Format<M, PTE, H> = PhantomData<fn() -> (M, PTE, H)>;
+pub(crate) type Format<M, PTE, H> = PhantomData<fn() -> (M, PTE, H)>;
 
 /// How many entries the loops over runs treat at once: what a loop costs is shared by them.
 const UNROLL: usize = 8;
@@ -37,7 +37,7 @@ fn all_present<PTE: GenericPTE>(slots: &[AtomicU64]) -> bool {
 }
 
 /// Makes every entry of a frame unused. Nobody else sees the frame yet.
-pub(super) fn zero<H: PagingHandler + ?Sized>(pa: PhysAddr) {
+pub(crate) fn zero<H: PagingHandler + ?Sized>(pa: PhysAddr) {
     with_frame(H::phys_to_virt(pa), |slots| {
         for slot in slots {
             slot.store(0, Ordering::Relaxed);
@@ -49,7 +49,7 @@ pub(super) fn zero<H: PagingHandler + ?Sized>(pa: PhysAddr) {
 ///
 /// # Invariants
 /// The frame is a table of a live tree of format `PTE`, or a frame that this room owns.
-pub(super) struct Table<M, PTE, H> {
+pub(crate) struct Table<M, PTE, H> {
     at: VirtAddr,
     format: Format<M, PTE, H>,
 }
@@ -66,7 +66,7 @@ impl<M, PTE, H> Copy for Table<M, PTE, H> {}
 ///
 /// # Invariants
 /// `at` is the address of an entry of a [`Table`], for which that one's invariant holds.
-pub(super) struct Slot<M, PTE> {
+pub(crate) struct Slot<M, PTE> {
     at: NonNull<AtomicU64>,
     format: PhantomData<fn() -> (M, PTE)>,
 }
@@ -82,7 +82,7 @@ impl<M, PTE> Copy for Slot<M, PTE> {}
 impl<M: PagingMetaData, PTE: GenericPTE> Slot<M, PTE> {
     /// Reads the entry.
     #[inline(always)]
-    pub(super) fn load(self) -> PTE {
+    pub(crate) fn load(self) -> PTE {
         // SAFETY: by the invariant, an aligned word that is readable; the access is atomic.
         let slot = unsafe { self.at.as_ref() };
         PTE::from_bits(slot.load(Ordering::Relaxed))
@@ -90,7 +90,7 @@ impl<M: PagingMetaData, PTE: GenericPTE> Slot<M, PTE> {
 
     /// Writes the entry.
     #[inline(always)]
-    pub(super) fn store(self, entry: PTE) {
+    pub(crate) fn store(self, entry: PTE) {
         // SAFETY: by the invariant, an aligned word that is writable; the access is atomic.
         let slot = unsafe { self.at.as_ref() };
         M::Maintenance::store(slot, entry.bits());
@@ -100,7 +100,7 @@ impl<M: PagingMetaData, PTE: GenericPTE> Slot<M, PTE> {
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     /// The table in the frame at `pa`, for which the invariant holds.
     #[inline(always)]
-    pub(super) fn at(pa: PhysAddr) -> Self {
+    pub(crate) fn at(pa: PhysAddr) -> Self {
         const { assert_geometry::<M, PTE>() }
         Self {
             at: H::phys_to_virt(pa),
@@ -109,7 +109,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     }
 
     /// The page through which the table is read and written.
-    pub(super) const fn window(self) -> VirtAddr {
+    pub(crate) const fn window(self) -> VirtAddr {
         self.at
     }
 
@@ -124,7 +124,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     /// Entry `index`.
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "a remainder is below the divisor")]
-    pub(super) fn slot(self, index: usize) -> Slot<M, PTE> {
+    pub(crate) fn slot(self, index: usize) -> Slot<M, PTE> {
         Slot {
             at: with_frame(self.at, |slots| NonNull::from(&slots[index % ENTRIES])),
             format: PhantomData,
@@ -133,18 +133,18 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
 
     /// Reads entry `index`.
     #[inline(always)]
-    pub(super) fn load(self, index: usize) -> PTE {
+    pub(crate) fn load(self, index: usize) -> PTE {
         self.slot(index).load()
     }
 
     /// Writes entry `index`.
     #[inline(always)]
-    pub(super) fn store(self, index: usize, entry: PTE) {
+    pub(crate) fn store(self, index: usize, entry: PTE) {
         self.slot(index).store(entry);
     }
 
     /// The first used entry of `count` from `first` on.
-    pub(super) fn first_used(self, first: usize, count: usize) -> Option<usize> {
+    pub(crate) fn first_used(self, first: usize, count: usize) -> Option<usize> {
         let used = |slot: &AtomicU64| slot.load(Ordering::Relaxed) != 0;
         self.with_run(first, count, |run| {
             let mut at = 0;
@@ -162,7 +162,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
 
     /// The first used entry of `range`: its index and the entry.
     #[inline(always)]
-    pub(super) fn next_used(self, range: Range<usize>) -> Option<(usize, PTE)> {
+    pub(crate) fn next_used(self, range: Range<usize>) -> Option<(usize, PTE)> {
         if range.is_empty() {
             return None;
         }
@@ -177,7 +177,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
 
     /// Shows `visit` every used entry with its index.
     #[inline(always)]
-    pub(super) fn each_used(self, mut visit: impl FnMut(usize, PTE)) {
+    pub(crate) fn each_used(self, mut visit: impl FnMut(usize, PTE)) {
         let mut index = 0;
         while index < entries::<M>() {
             let entry = self.load(index);
@@ -197,7 +197,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     /// Shows `visit` every entry, each with the address of the page that it translates; the first
     /// is `va`.
     #[inline(always)]
-    pub(super) fn each<B>(
+    pub(crate) fn each<B>(
         self,
         va: VirtAddr,
         mut visit: impl FnMut(VirtAddr, PTE) -> ControlFlow<B>,
@@ -219,14 +219,14 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     }
 
     /// The last used entry of `count` from `first` on.
-    pub(super) fn last_used(self, first: usize, count: usize) -> Option<usize> {
+    pub(crate) fn last_used(self, first: usize, count: usize) -> Option<usize> {
         let used = |slot: &AtomicU64| slot.load(Ordering::Relaxed) != 0;
         self.with_run(first, count, |run| run.iter().rposition(used))
             .map(|index| first + index)
     }
 
     /// Writes `count` leaves of `size` from `first` on: `leaf` and those for the frames after it.
-    pub(super) fn fill(self, first: usize, count: usize, leaf: PTE, size: PageSize) {
+    pub(crate) fn fill(self, first: usize, count: usize, leaf: PTE, size: PageSize) {
         self.with_run(first, count, |run| {
             let mut leaf = leaf;
             let mut put = |slot: &AtomicU64| {
@@ -242,7 +242,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     }
 
     /// Whether all `count` entries from `first` on are present.
-    pub(super) fn are_present(self, first: usize, count: usize) -> bool {
+    pub(crate) fn are_present(self, first: usize, count: usize) -> bool {
         self.with_run(first, count, |run| {
             let mut chunks = run.chunks_exact(UNROLL);
             chunks.all(all_present::<PTE>) && all_present::<PTE>(chunks.remainder())
@@ -251,7 +251,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
 
     /// Makes `count` entries from `first` on unused, as long as they are present leaves. Returns
     /// how many were.
-    pub(super) fn clear_present(self, first: usize, count: usize) -> usize {
+    pub(crate) fn clear_present(self, first: usize, count: usize) -> usize {
         self.with_run(first, count, |run| {
             let clear = |slot: &AtomicU64| M::Maintenance::store(slot, 0);
             let mut done = 0;
@@ -273,7 +273,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     /// Turns `count` leaves of `size` from `first` on into `new`, each with its own frame, as
     /// long as they differ from `old` in their frames only. Returns how many did.
     #[expect(clippy::indexing_slicing, reason = "a chunk is as long as the array")]
-    pub(super) fn rewrite(
+    pub(crate) fn rewrite(
         self,
         first: usize,
         count: usize,
@@ -311,7 +311,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
 
     /// How many leaves of `size` from `first` on, at most `count`, differ from `old` in their
     /// frames only.
-    pub(super) fn alike(self, first: usize, count: usize, size: PageSize, old: PTE) -> usize {
+    pub(crate) fn alike(self, first: usize, count: usize, size: PageSize, old: PTE) -> usize {
         let address = PTE::address_mask(size);
         self.with_run(first, count, |run| {
             run.iter()

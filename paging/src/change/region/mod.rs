@@ -5,18 +5,18 @@
 #![forbid(unsafe_code)]
 
 mod change;
-mod edge;
 mod map;
 mod pinned;
+mod split;
 
-use super::debt::Due;
-use super::geometry::Span;
-use super::share::Sharing;
-use super::{
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::change::share::Sharing;
+use crate::flush::pending::Due;
+use crate::node::geometry::Span;
+use crate::{
     GenericPTE, MappingFlags, PageTable64, PagingError, PagingHandler, PagingMetaData,
     PagingResult, TlbFlushAll,
 };
-use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
 bitflags::bitflags! {
     /// What a region may be mapped with, besides 4 KiB pages.
@@ -32,7 +32,7 @@ bitflags::bitflags! {
 
 /// What becomes of the leaves in a region.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Change {
+pub(crate) enum Change {
     Unmap,
     /// Other flags.
     Protect(MappingFlags),
@@ -100,30 +100,30 @@ where
         Ok(TlbFlushAll::new(&mut self.debt, Due::AsOwed))
     }
 
-    pub(super) fn unmap_pages(&mut self, va: VirtAddr, size: usize) -> PagingResult {
+    pub(crate) fn unmap_pages(&mut self, va: VirtAddr, size: usize) -> PagingResult {
         let span = self.own_span(va, size)?;
         self.change_region(span, Change::Unmap)
     }
 
-    pub(super) fn protect_pages(
+    pub(crate) fn protect_pages(
         &mut self,
         va: VirtAddr,
         size: usize,
         flags: MappingFlags,
     ) -> PagingResult {
         let span = self.own_span(va, size)?;
-        PTE::new_page(PhysAddr::new(0), flags, super::PageSize::Size4K)?;
+        PTE::new_page(PhysAddr::new(0), flags, crate::PageSize::Size4K)?;
         self.change_region(span, Change::Protect(flags))
     }
 
     /// The span of a region that this tree may change.
-    pub(super) fn own_span(&self, va: VirtAddr, size: usize) -> PagingResult<Span> {
+    pub(crate) fn own_span(&self, va: VirtAddr, size: usize) -> PagingResult<Span> {
         let span = Span::new::<M>(va, size)?;
         let shared = self.sharing().shared();
         if self.sharing().writes() || shared.is_empty() || span.is_empty() {
             return Ok(span);
         }
-        let bytes = super::geometry::level_bytes::<M>(0);
+        let bytes = crate::node::geometry::level_bytes::<M>(0);
         let lent = Span {
             start: shared.start * bytes,
             end: shared.end * bytes,

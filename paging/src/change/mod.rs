@@ -1,0 +1,8 @@
+//! Changing a tree: one leaf, ranges, splitting and merging, and top-level tables that many trees share.
+
+pub(crate) mod compact;
+pub(crate) mod leaf;
+pub(crate) mod pins;
+pub(crate) mod region;
+pub(crate) mod share;
+pub(crate) mod walk;
