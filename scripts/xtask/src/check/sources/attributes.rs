@@ -12,8 +12,8 @@ const MACHINE_KEYS: [&str; 2] = ["target_os", "target_arch"];
 /// What [`misplaced`] finds: the line, from 1, and the rule.
 pub(super) type Misplaced = (usize, &'static str);
 
-/// Conditions on the target that do not stand on a `mod` line, and attributes that hide where code
-/// belongs: `#[path]` and `#[macro_use]`.
+/// Conditions on the target that do not stand on a `mod` line or on the re-export of such a module,
+/// and attributes that hide where code belongs: `#[path]` and `#[macro_use]`.
 pub(super) fn misplaced(tokens: &[TokenTree]) -> Vec<Misplaced> {
     let mut found = Vec::new();
     walk(tokens, &mut found);
@@ -22,15 +22,24 @@ pub(super) fn misplaced(tokens: &[TokenTree]) -> Vec<Misplaced> {
 
 fn walk(tokens: &[TokenTree], found: &mut Vec<Misplaced>) {
     let mut at = 0;
+    let mut gated = Vec::new();
     while at < tokens.len() {
-        if is_punct(tokens, at, '#') && gates_a_module(tokens, at) {
-            at += 2;
-            continue;
+        match gated_item(tokens, at) {
+            Some(Item::Module(name)) => {
+                gated.push(name);
+                at += 2;
+                continue;
+            }
+            Some(Item::ReExport(name)) if gated.contains(&name) => {
+                at += 2;
+                continue;
+            }
+            _ => {}
         }
         if names_the_target(tokens, at) {
             found.push((
                 line(&tokens[at]),
-                "a condition on the target stands only on a `mod x;` line",
+                "a condition on the target stands only on a `mod x;` line, and on `use x::...;` behind it",
             ));
         }
         let attribute = if is_punct(tokens, at, '#') {
@@ -67,16 +76,22 @@ fn names_the_target(tokens: &[TokenTree], at: usize) -> bool {
         && matches!(tokens.get(at + 2), Some(TokenTree::Literal(_)))
 }
 
-/// Whether the `#` at `at` begins a `#[cfg(...)]` of a module in a file of its own: further
-/// attributes and a visibility may stand between it and `mod x;`.
-fn gates_a_module(tokens: &[TokenTree], at: usize) -> bool {
+/// What a `#[cfg(...)]` may stand on.
+enum Item {
+    /// `mod x;`: a module in a file of its own.
+    Module(String),
+    /// `use x::...;`: what the room's own file passes on of its module `x`.
+    ReExport(String),
+}
+
+/// What the `#[cfg(...)]` that begins at `at`, if there is one, stands on: further attributes and a
+/// visibility may stand between.
+fn gated_item(tokens: &[TokenTree], at: usize) -> Option<Item> {
     let attribute = |at| {
         let inner = group(tokens, at + 1, Delimiter::Bracket);
         inner.filter(|_| is_punct(tokens, at, '#'))
     };
-    if !attribute(at).is_some_and(|inner| is_ident(&inner, 0, "cfg")) {
-        return false;
-    }
+    attribute(at).filter(|inner| is_ident(inner, 0, "cfg"))?;
     let mut next = at + 2;
     while attribute(next).is_some() {
         next += 2;
@@ -84,7 +99,12 @@ fn gates_a_module(tokens: &[TokenTree], at: usize) -> bool {
     if is_ident(tokens, next, "pub") {
         next += 1 + usize::from(group(tokens, next + 1, Delimiter::Parenthesis).is_some());
     }
-    is_ident(tokens, next, "mod") && is_punct(tokens, next + 2, ';')
+    let name = tokens.get(next + 1)?.to_string();
+    if is_ident(tokens, next, "mod") && is_punct(tokens, next + 2, ';') {
+        return Some(Item::Module(name));
+    }
+    let passes_on = is_ident(tokens, next, "use") && is_punct(tokens, next + 2, ':');
+    passes_on.then_some(Item::ReExport(name))
 }
 
 /// Whether the file begins with `#![forbid(unsafe_code)]`: only documentation and other inner
@@ -126,6 +146,21 @@ mod tests {
             lines("mod a {\n    #[cfg(all(test, target_os = \"none\"))] mod arch;\n}"),
             []
         );
+    }
+
+    #[test]
+    fn a_condition_on_the_re_export_of_a_gated_module_is_allowed() {
+        let gate = "#[cfg(target_os = \"none\")]";
+        assert_eq!(
+            lines(&format!(
+                "{gate}\nmod a;\n{gate}\npub(crate) use a::{{f, g}};"
+            )),
+            []
+        );
+        let without_a_gate = format!("mod a;\n{gate}\npub(crate) use a::f;");
+        assert_eq!(lines(&without_a_gate), [2]);
+        let of_another = format!("{gate}\nmod a;\n{gate}\npub use b::f;");
+        assert_eq!(lines(&of_another), [3]);
     }
 
     #[test]
