@@ -1,7 +1,7 @@
 # Stilt's verbs. Only a list of what calls what: the work is done by scripts/*.sh, which need nothing but a shell,
 # and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, DEBUG, FIRMWARE, DEV.
 
-.PHONY: help image qemu debug console test test-mmu check bench bench-host fuzz mutants soak sdcard flash doctor setup clean
+.PHONY: help image qemu debug console test test-mmu check doc bench bench-host fuzz mutants soak sdcard flash doctor setup clean
 .DEFAULT_GOAL := help
 # One verb at a time, whatever -j says: they share the image and the terminal.
 .NOTPARALLEL:
@@ -17,6 +17,7 @@ help:
 	@echo 'make test     every test: host, QEMU, tools'
 	@echo 'make test-mmu page tables of every architecture, each on the MMU of its emulator'
 	@echo 'make check    formatting, lints, room edges, what may not run before the MMU is on, barriers, errata'
+	@echo 'make doc      the documentation of kernel, page tables and tools; docs/ is to be read as it is'
 	@echo 'make bench    the benchmarks: booting, and page tables beside those of other libraries'
 	@echo 'make bench-host  page tables beside those of other libraries, on this machine'
 	@echo 'make fuzz     page-table operations from random bytes, for SECONDS (600)'
@@ -66,6 +67,12 @@ check:
 	$(CARGO) xtask mmu --check
 	$(CARGO) xtask image
 	$(CARGO) xtask check
+
+doc:
+	@scripts/setup.sh doc
+	$(CARGO) doc --workspace --no-deps
+	$(KCARGO) doc --package stilt --package stilt-paging --no-deps
+	@echo 'The kernel as its target sees it: target/kernel/aarch64-unknown-none-softfloat/doc/stilt/index.html'
 
 bench:
 	@scripts/setup.sh bench

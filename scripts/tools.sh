@@ -17,7 +17,7 @@ mmu_targets='aarch64-unknown-none riscv64imac-unknown-none-elf x86_64-unknown-no
 needs() (
     build='host cc certs kernel linker'
     case $1 in
-    image | sdcard | flash) echo "$build" ;;
+    image | sdcard | flash | doc) echo "$build" ;;
     qemu | bench) echo "$build qemu" ;;
     console) echo 'host cc certs' ;;
     bench-host) echo 'host cc certs valgrind' ;;

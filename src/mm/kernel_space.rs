@@ -102,7 +102,7 @@ pub const fn linear(pa: PhysAddr) -> VirtAddr {
     VirtAddr::new(pa.as_usize() + KERNEL_VA_OFFSET)
 }
 
-/// Frames from [`FRAMES`], reached through the linear map.
+/// Frames of the one allocator, reached through the linear map.
 pub struct KernelFrames;
 
 // SAFETY: the allocator gives a frame once until it is freed, and only RAM; the boot map and the

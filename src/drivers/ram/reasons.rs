@@ -27,7 +27,8 @@ impl fmt::Display for Voice {
 /// Who named the RAM that is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The loader and the mailbox; [`Decision::differ`] if each said something else.
+    /// The loader and the mailbox; [`Decision::differ`](super::Decision::differ) tells whether they
+    /// disagree.
     Both(Voice),
     /// The loader alone.
     Loader(Voice),
