@@ -22,7 +22,7 @@ const FILES: [&str; 4] = [
     "boot/start.S",
     "boot/early.S",
     "boot/park.S",
-    "src/arch/aarch64/exception.S",
+    "src/arch/exception.S",
 ];
 
 fn main() -> io::Result<()> {

@@ -1,9 +1,37 @@
-//! What Rust cannot say: instructions and system registers of AArch64.
+//! What Rust cannot say: instructions and system registers of AArch64 at EL1, on a Cortex-A53
+//! (Armv8.0-A).
+//!
+//! Pure: the order of locks ([`lock_order`]), the depth of masks ([`mask_depth`]), what a wait counts
+//! ([`waited`]), what ticks mean ([`counter`]).
 
 pub mod counter;
 pub mod lock_order;
 pub mod mask_depth;
 pub mod waited;
 
-#[cfg(all(target_os = "none", target_arch = "aarch64"))]
-pub mod aarch64;
+#[cfg(target_os = "none")]
+pub mod attempt;
+#[cfg(target_os = "none")]
+pub mod cache;
+#[cfg(target_os = "none")]
+pub mod cpu;
+#[cfg(target_os = "none")]
+pub mod exception;
+#[cfg(target_os = "none")]
+pub mod lock;
+#[cfg(target_os = "none")]
+pub mod masks;
+#[cfg(target_os = "none")]
+pub mod mmu;
+#[cfg(target_os = "none")]
+pub mod probe;
+#[cfg(target_os = "none")]
+pub mod relax;
+#[cfg(target_os = "none")]
+pub mod semihosting;
+#[cfg(target_os = "none")]
+pub mod timer;
+#[cfg(target_os = "none")]
+pub mod tlb;
+#[cfg(target_os = "none")]
+pub mod zero;

@@ -6,8 +6,8 @@ use core::mem::{MaybeUninit, offset_of};
 
 use super::early_map::BootTables;
 use crate::addr::PhysAddr;
-use crate::arch::aarch64::exception::{STACKS_SIZE, VECTOR_ALIGNMENT};
-use crate::arch::aarch64::{cache, mmu};
+use crate::arch::exception::{STACKS_SIZE, VECTOR_ALIGNMENT};
+use crate::arch::{cache, mmu};
 use crate::board::raspi3;
 use crate::kernel::cores::door::Handover;
 use crate::kernel::exit::ExitCode;

@@ -1,7 +1,7 @@
 //! The end of a run: codes that an emulator passes on.
 #![forbid(unsafe_code)]
 
-use crate::arch::aarch64::semihosting;
+use crate::arch::semihosting;
 
 /// Why the kernel stopped, as the exit code of an emulator that listens to semihosting.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

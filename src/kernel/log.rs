@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use super::clock;
 use super::console;
-use crate::arch::aarch64::lock::Lock;
+use crate::arch::lock::Lock;
 use crate::lock_class;
 
 /// Bytes of log that are kept: the oldest go first.

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use crate::addr::PhysAddr;
-use crate::arch::aarch64::tlb::KernelTlb;
+use crate::arch::tlb::KernelTlb;
 use crate::board::raspi3;
 use crate::mm::kernel_space::{CODE, DEVICE, KernelFrames, PA_BITS};
 use crate::mm::regions::ImageLayout;

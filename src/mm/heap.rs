@@ -19,8 +19,8 @@ use core::ptr::{self, NonNull};
 use linked_list_allocator::Heap;
 
 use crate::addr::{PAGE_SIZE, VirtAddr};
-use crate::arch::aarch64::lock::Lock;
-use crate::arch::aarch64::probe::{self, Width};
+use crate::arch::lock::Lock;
+use crate::arch::probe::{self, Width};
 use crate::lock_class;
 use crate::mm::holes::{List, Violation, Walk};
 use crate::mm::kernel_space;

@@ -6,9 +6,9 @@
 use core::arch::asm;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::arch::aarch64::lock::{Brief, Guard, Lock};
-use crate::arch::aarch64::tlb::KernelTlb;
-use crate::arch::aarch64::zero::zero;
+use crate::arch::lock::{Brief, Guard, Lock};
+use crate::arch::tlb::KernelTlb;
+use crate::arch::zero::zero;
 use crate::board::raspi3::{self, KERNEL_VA_OFFSET};
 use crate::lock_class;
 use crate::mm::frames::{FrameAllocator, FrameCount, FrameError, Statistics};
@@ -437,5 +437,5 @@ pub fn with_table<R>(work: impl FnOnce(&mut KernelTable) -> R) -> Option<R> {
 #[must_use]
 pub fn live_view() -> KernelView {
     // SAFETY: TTBR1 always points to a tree of this format, whose tables the linear map has.
-    unsafe { KernelView::new(crate::arch::aarch64::mmu::high_root()) }
+    unsafe { KernelView::new(crate::arch::mmu::high_root()) }
 }

@@ -174,7 +174,7 @@ fn assembly_is_stepped_and_listed_by_its_source_lines() {
         "_start () at boot/start.S:",
         "secondary_start:",
         "of \"boot/start.S\" starts at address",
-        "of \"src/arch/aarch64/exception.S\" starts at address",
+        "of \"src/arch/exception.S\" starts at address",
     ] {
         assert!(output.contains(words), "{words:?} is not in {output}");
     }

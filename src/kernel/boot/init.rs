@@ -1,8 +1,8 @@
 //! `kernel_main`: the order of everything, one line a step.
 
 use crate::addr::PAGE_SIZE;
-use crate::arch::aarch64::zero::zero;
-use crate::arch::aarch64::{cpu, exception, mmu, tlb};
+use crate::arch::zero::zero;
+use crate::arch::{cpu, exception, mmu, tlb};
 use crate::board::raspi3;
 use crate::kernel::cores::{per_core, smp, wait};
 use crate::kernel::irq;

@@ -12,9 +12,9 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Jumps, Monotonic, Scale};
-use crate::arch::aarch64::relax::{Once, relax};
-use crate::arch::aarch64::{cpu, timer};
 use crate::arch::counter::ticks_since as ticks_between;
+use crate::arch::relax::{Once, relax};
+use crate::arch::{cpu, timer};
 use crate::board::raspi3;
 use crate::kernel::record::boot_record;
 use crate::text::Timestamp;

@@ -23,8 +23,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::wait;
 use crate::addr::PAGE_SIZE;
-use crate::arch::aarch64::lock::Lock;
-use crate::arch::aarch64::{cache, cpu, mmu, tlb};
+use crate::arch::lock::Lock;
+use crate::arch::{cache, cpu, mmu, tlb};
 use crate::board::raspi3::{self, CORES};
 use crate::lock_class;
 use crate::mm::door_map::{self, DoorTable};

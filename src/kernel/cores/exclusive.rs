@@ -8,8 +8,8 @@ use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::wait;
-use crate::arch::aarch64::lock::{Class, note_acquired, note_released};
-use crate::arch::aarch64::{cpu, masks};
+use crate::arch::lock::{Class, note_acquired, note_released};
+use crate::arch::{cpu, masks};
 
 /// The word that says whose it is.
 pub(crate) struct Exclusive<C> {

@@ -12,7 +12,7 @@
 use super::ipi::{self, CallError};
 use super::patience;
 use super::per_core::{self, Job};
-use crate::arch::aarch64::relax::relax;
+use crate::arch::relax::relax;
 use crate::arch::waited::Waited;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;

@@ -5,9 +5,9 @@ use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::idle_clock::{IdleClock, IdleShare};
 use super::nesting::{Nesting, SecondLooks};
-use crate::arch::aarch64::attempt::UnderWay;
-use crate::arch::aarch64::lock::{Lock, assert_may_wait};
-use crate::arch::aarch64::{cpu, masks};
+use crate::arch::attempt::UnderWay;
+use crate::arch::lock::{Lock, assert_may_wait};
+use crate::arch::{cpu, masks};
 use crate::board::raspi3;
 use crate::kernel::clock::now_ns;
 use crate::kernel::time;

@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::wait::{self, numbers};
 use super::{door, patience, per_core};
-use crate::arch::aarch64::{cpu, exception, mmu};
+use crate::arch::{cpu, exception, mmu};
 use crate::board::raspi3::CORES;
 use crate::kernel::clock::{self, Joined};
 use crate::kernel::irq;

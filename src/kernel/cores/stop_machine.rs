@@ -12,8 +12,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::wait::{self, HOLD, live_others, numbers, ring};
 use super::{patience, per_core};
-use crate::arch::aarch64::cpu;
-use crate::arch::aarch64::lock::{Class, note_acquired, note_released};
+use crate::arch::cpu;
+use crate::arch::lock::{Class, note_acquired, note_released};
 use crate::kernel::clock;
 use crate::lock_class;
 
@@ -31,7 +31,7 @@ pub(crate) fn conductor() -> usize {
 
 /// Makes every other core on the live map stand still with its interrupts masked, in code and on
 /// stacks that are pinned, until [`kernel_let_others_go`]. Called by the maintenance of the kernel's
-/// tables (arch/aarch64/tlb.rs) with this core's exceptions masked.
+/// tables (arch/tlb.rs) with this core's exceptions masked.
 ///
 /// # Panics
 /// If another core holds the others, and does not let them go.

@@ -13,9 +13,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::protocol::{Ending, Hold};
 use super::{patience, per_core, stop_machine};
-use crate::arch::aarch64::cpu;
-use crate::arch::aarch64::masks::ExceptionsMasked;
-use crate::arch::aarch64::relax::relax;
+use crate::arch::cpu;
+use crate::arch::masks::ExceptionsMasked;
+use crate::arch::relax::relax;
 use crate::arch::waited::Waited;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;

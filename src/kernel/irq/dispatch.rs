@@ -13,8 +13,8 @@
 use super::storm::{STORM_RATE, StormGuard, Verdict};
 use super::table::{IrqCounts, IrqError, IrqTable, Unhandled};
 use crate::addr::PhysAddr;
-use crate::arch::aarch64::relax::Once;
-use crate::arch::aarch64::{cpu, masks, timer};
+use crate::arch::relax::Once;
+use crate::arch::{cpu, masks, timer};
 use crate::board::interrupts::{IrqKind, IrqNumber};
 use crate::board::raspi3::{self, CORES};
 use crate::drivers::gpu_interrupts::{GpuInterrupts, GpuLine};
@@ -190,7 +190,7 @@ fn core(number: usize) -> Core {
 /// An IRQ on this core: serves all that is pending.
 ///
 /// The barrier between what the interrupted code was reading and the first access here is in the
-/// vectors (arch/aarch64/exception.S).
+/// vectors (arch/exception.S).
 pub(crate) fn handle() {
     let here = cpu::number();
     let pending = LOCAL.pending(core(here));

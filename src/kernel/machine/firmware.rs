@@ -10,8 +10,8 @@
 //! [`TIMEOUT_US`]: crate::drivers::mailbox::TIMEOUT_US
 
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::arch::aarch64::cache;
-use crate::arch::aarch64::relax::Mutex;
+use crate::arch::cache;
+use crate::arch::relax::Mutex;
 use crate::board::raspi3;
 use crate::drivers::mailbox::{Mailbox, MailboxEnv, MailboxError, PropertyBuffer, Question, Tag};
 use crate::kernel::clock;

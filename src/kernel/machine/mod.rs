@@ -17,8 +17,8 @@ use super::clock::counter_hz;
 use super::console;
 use super::record::boot_record;
 use crate::addr::{PAGE_SIZE, PhysAddr};
-use crate::arch::aarch64::cpu;
-use crate::arch::aarch64::relax::{Mutex, Once};
+use crate::arch::cpu;
+use crate::arch::relax::{Mutex, Once};
 use crate::board::raspi3;
 use crate::board::revision::Revision;
 use crate::drivers::mailbox::{

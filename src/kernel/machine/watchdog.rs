@@ -12,8 +12,8 @@
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crate::arch::aarch64::cpu;
-use crate::arch::aarch64::lock::Lock;
+use crate::arch::cpu;
+use crate::arch::lock::Lock;
 use crate::board::raspi3;
 use crate::drivers::watchdog::{BadTime, Ticks, Watchdog};
 use crate::kernel::console::registers;

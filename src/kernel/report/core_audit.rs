@@ -5,7 +5,7 @@
 use core::fmt;
 
 use crate::addr::{PAGE_SIZE, PhysAddr};
-use crate::arch::aarch64::mmu::{self, Register};
+use crate::arch::mmu::{self, Register};
 use crate::board::raspi3::{self, CORES};
 use crate::kernel::cores::door;
 use crate::kernel::cores::ipi;

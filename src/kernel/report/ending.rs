@@ -8,7 +8,7 @@
 
 use core::fmt::Write;
 
-use crate::arch::aarch64::cpu;
+use crate::arch::cpu;
 use crate::drivers::watchdog::Ticks;
 use crate::kernel::console::{self, Raw};
 use crate::kernel::cores::patience;

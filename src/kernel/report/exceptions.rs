@@ -3,14 +3,14 @@
 
 use super::look_again;
 use super::{Report, exception};
-use crate::arch::aarch64::exception::TrapFrame;
-use crate::arch::aarch64::probe;
+use crate::arch::exception::TrapFrame;
+use crate::arch::probe;
 use crate::exception::vector::{Kind, Vector};
 use crate::kernel::cores::per_core;
 use crate::kernel::exit::ExitCode;
 use crate::kernel::irq;
 
-/// Called by the vectors (arch/aarch64/exception.S) on the exception stack. Returning resumes.
+/// Called by the vectors (arch/exception.S) on the exception stack. Returning resumes.
 #[unsafe(no_mangle)]
 extern "C" fn kernel_exception(frame: &mut TrapFrame, vector: u64) {
     let nesting = &per_core::this().nesting;

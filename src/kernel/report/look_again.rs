@@ -20,8 +20,8 @@
 
 use super::walk::map_allows;
 use crate::addr::VirtAddr;
-use crate::arch::aarch64::exception::TrapFrame;
-use crate::arch::aarch64::mmu::{self, Access};
+use crate::arch::exception::TrapFrame;
+use crate::arch::mmu::{self, Access};
 use crate::exception::syndrome::{Class, Syndrome};
 use crate::kernel::cores::per_core;
 use crate::paging::format::aarch64_refusal::Attempt;

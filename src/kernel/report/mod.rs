@@ -4,7 +4,7 @@
 //! bounded time; a failure inside a report is told in one line and ends the machine.
 //!
 //! # Decisions
-//! Everything that a report reads through a pointer it reads as a [probe](crate::arch::aarch64::probe):
+//! Everything that a report reads through a pointer it reads as a [probe](crate::arch::probe):
 //! tables and stacks may be what is broken.
 
 use core::fmt::{self, Display, Write};
@@ -15,8 +15,8 @@ use super::cores::per_core;
 use super::cores::wait::{self, ENDING};
 use super::exit::ExitCode;
 use crate::addr::VirtAddr;
-use crate::arch::aarch64::exception::TrapFrame;
-use crate::arch::aarch64::{attempt, cpu};
+use crate::arch::exception::TrapFrame;
+use crate::arch::{attempt, cpu};
 use crate::exception::state::ProcessorState;
 use crate::exception::syndrome::{Class, Syndrome};
 use crate::exception::vector::{Kind, Vector};
@@ -102,7 +102,7 @@ impl Report {
     }
 }
 
-/// Reports an exception. If it ended an [`attempt`](crate::arch::aarch64::attempt::attempt), that is abandoned;
+/// Reports an exception. If it ended an [`attempt`](crate::arch::attempt::attempt), that is abandoned;
 /// otherwise the machine ends.
 pub(super) fn exception(frame: &mut TrapFrame, vector: Vector) {
     let code = ExitCode::Exception;

@@ -3,9 +3,9 @@
 use core::fmt::{self, Display, Write};
 
 use crate::addr::VirtAddr;
-use crate::arch::aarch64::cpu;
-use crate::arch::aarch64::exception::TrapFrame;
-use crate::arch::aarch64::probe::{self, Width};
+use crate::arch::cpu;
+use crate::arch::exception::TrapFrame;
+use crate::arch::probe::{self, Width};
 use crate::exception::backtrace::{Backtrace, Step};
 use crate::exception::folded::{Folded, Line};
 use crate::exception::names::Names;

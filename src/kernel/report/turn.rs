@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::arch::aarch64::cpu;
+use crate::arch::cpu;
 use crate::kernel::cores::patience;
 use crate::kernel::cores::wait::{self, ENDING};
 

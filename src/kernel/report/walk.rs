@@ -3,8 +3,8 @@
 use core::fmt::{self, Write};
 
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::arch::aarch64::mmu;
-use crate::arch::aarch64::probe::{self, Width};
+use crate::arch::mmu;
+use crate::arch::probe::{self, Width};
 use crate::exception::syndrome::{Fault, Syndrome};
 use crate::mm::kernel_space::{PA_BITS, linear};
 use crate::paging::format::aarch64::{A64PTE, Describe};

@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 
 use super::progress::Progress;
 use super::{ChoiceText, CommandError, no_arguments, number_from};
-use crate::arch::aarch64::relax::relax;
+use crate::arch::relax::relax;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;

@@ -8,10 +8,10 @@ use core::sync::atomic::Ordering;
 
 use super::progress::Progress;
 use super::{ChoiceText, CommandError, number_from};
-use crate::arch::aarch64::attempt::{Abandoned, Routine, attempt};
-use crate::arch::aarch64::cpu;
-use crate::arch::aarch64::lock::Lock;
-use crate::arch::aarch64::relax::relax;
+use crate::arch::attempt::{Abandoned, Routine, attempt};
+use crate::arch::cpu;
+use crate::arch::lock::Lock;
+use crate::arch::relax::relax;
 use crate::board::raspi3::{self, CORES};
 use crate::kernel::clock;
 use crate::kernel::cores::ipi::{self, CallError, Pending};

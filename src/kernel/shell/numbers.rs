@@ -12,7 +12,7 @@ use core::hint::black_box;
 use super::progress::Progress;
 use super::{CommandError, number_from};
 use crate::addr::PhysAddr;
-use crate::arch::aarch64::probe::{self, Aborted};
+use crate::arch::probe::{self, Aborted};
 use crate::exception::syndrome::{Class, Syndrome};
 use crate::kernel::clock;
 use crate::kernel::cores::ipi;

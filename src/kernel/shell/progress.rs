@@ -13,7 +13,7 @@
 use core::fmt::{self, Write};
 
 use super::CommandError;
-use crate::arch::aarch64::relax::relax;
+use crate::arch::relax::relax;
 use crate::kernel::clock;
 use crate::kernel::console::{self, Out};
 use crate::kernel::machine::watchdog;

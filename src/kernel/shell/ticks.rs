@@ -13,9 +13,9 @@
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::arch::aarch64::relax::relax;
-use crate::arch::aarch64::{cpu, masks};
+use crate::arch::relax::relax;
 use crate::arch::waited::Waited;
+use crate::arch::{cpu, masks};
 use crate::kernel::clock;
 use crate::kernel::cores::patience;
 use crate::kernel::time;

@@ -8,8 +8,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::second_timer;
 use super::timers::{TimerError, TimerId, Timers};
-use crate::arch::aarch64::lock::Lock;
-use crate::arch::aarch64::{cpu, timer};
+use crate::arch::lock::Lock;
+use crate::arch::{cpu, timer};
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
 use crate::kernel::clock::{self, now_ns};

@@ -5,8 +5,8 @@
 //! is wrong nobody knows here, and who reads the line does.
 #![forbid(unsafe_code)]
 
-use crate::arch::aarch64::relax::Once;
-use crate::arch::aarch64::{cpu, timer};
+use crate::arch::relax::Once;
+use crate::arch::{cpu, timer};
 use crate::board::raspi3;
 use crate::drivers::system_timer::SystemTimer;
 use crate::kernel::clock;

@@ -16,7 +16,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::arch::aarch64::{cpu, timer};
+use crate::arch::{cpu, timer};
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 

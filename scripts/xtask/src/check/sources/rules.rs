@@ -142,7 +142,7 @@ mod tests {
             ("text/mod.rs", "use crate::addr;"),
             ("drivers/mod.rs", "use crate::{addr,\nboard};"),
             (
-                "arch/aarch64/mmu.rs",
+                "arch/mmu.rs",
                 "use crate::{addr, paging}; use crate::board;",
             ),
             ("mm/mod.rs", "use crate::{addr, board, paging, arch};"),
@@ -157,7 +157,7 @@ mod tests {
         ]));
         let expected = [
             "src/addr.rs:1",
-            "src/arch/aarch64/mmu.rs:1",
+            "src/arch/mmu.rs:1",
             "src/boot/mod.rs:2",
             "src/text/mod.rs:1",
             "src/drivers/mod.rs:2",

@@ -54,7 +54,7 @@ macro_rules! lock_class {
         #[doc = concat!("The class of the lock `", $name, "`.")]
         $visibility enum $class {}
 
-        impl $crate::arch::aarch64::lock::Class for $class {
+        impl $crate::arch::lock::Class for $class {
             const CLASS: &'static $crate::arch::lock_order::LockClass =
                 &$crate::arch::lock_order::LockClass {
                     name: $name,
