@@ -4,11 +4,11 @@
 #
 # Its names for them: host (cargo for tools and tests), cc (what host Rust links with), certs (what cargo
 # downloads with), kernel (Rust for the image), linker, lints (rustfmt and clippy), qemu, gdb, mtools, fsck, dtc,
-# targets (Rust for the programs in tests/mmu), qemu-riscv64, qemu-x86_64, qemu-loongarch64; and valgrind, which
+# objdump (LLVM's), targets (Rust for the programs in tests/mmu), qemu-riscv64, qemu-x86_64, qemu-loongarch64; and valgrind, which
 # no verb but bench-host has a use for: it is not among all tools.
 # shellcheck disable=SC2154  # toolchain.sh sets the names that are not set here
 
-all_tools='host cc certs kernel linker lints qemu gdb mtools fsck dtc targets qemu-riscv64 qemu-x86_64 qemu-loongarch64'
+all_tools='host cc certs kernel linker lints qemu gdb mtools fsck dtc objdump targets qemu-riscv64 qemu-x86_64 qemu-loongarch64'
 
 # What the programs in tests/mmu are built for.
 mmu_targets='aarch64-unknown-none riscv64imac-unknown-none-elf x86_64-unknown-none loongarch64-unknown-none-softfloat'
@@ -22,7 +22,7 @@ needs() (
     console) echo 'host cc certs' ;;
     bench-host) echo 'host cc certs valgrind' ;;
     debug) echo "$build qemu gdb" ;;
-    test) echo "$build qemu gdb mtools fsck dtc" ;;
+    test) echo "$build qemu gdb mtools fsck dtc objdump" ;;
     test-mmu) echo "$build targets qemu qemu-riscv64 qemu-x86_64 qemu-loongarch64" ;;
     check) echo "$build lints targets" ;;
     fuzz | mutants) ;; # scripts/long.sh names theirs
@@ -53,6 +53,7 @@ label() {
     mtools) echo 'mtools' ;;
     fsck) echo 'fsck.fat' ;;
     dtc) echo 'dtc (device trees)' ;;
+    objdump) echo 'llvm-objdump' ;;
     targets) echo 'Rust for tests/mmu' ;;
     qemu-riscv64) echo 'QEMU for RISC-V' ;;
     qemu-x86_64) echo 'QEMU for x86-64' ;;
@@ -75,6 +76,7 @@ find_tool() {
     mtools) find_program mcopy ;;
     fsck) find_program fsck.fat ;;
     dtc) find_program dtc ;;
+    objdump) find_objdump ;;
     targets) find_targets ;;
     qemu-*) find_program "qemu-system-${1#qemu-}" ;;
     valgrind) find_program valgrind ;;
@@ -136,6 +138,20 @@ find_gdb() (
     find_program gdb >/dev/null && gdb -nx -batch -ex 'set architecture aarch64' 2>&1 | grep -q 'set to' && find_program gdb
 )
 
+# Under its own name, under that of a version, and where Homebrew hides it; any version from 14 on will do.
+find_objdump() (
+    find_program llvm-objdump && return 0
+    version=30
+    while [ "$version" -ge 14 ]; do
+        ! find_program "llvm-objdump-$version" || return 0
+        version=$((version - 1))
+    done
+    for folder in /opt/homebrew/opt/llvm/bin /usr/local/opt/llvm/bin; do
+        ! find_program "$folder/llvm-objdump" || return 0
+    done
+    return 1
+)
+
 # One line on tool $1's version; $2 is where it is.
 version_of() {
     case $1 in
@@ -144,6 +160,7 @@ version_of() {
     lints) "${2%/*}/rustfmt" --version ;;
     linker) if [ -x "$2" ]; then "$2" --version; fi ;;
     mtools | targets) "$2" --version ;;
+    objdump) "$2" --version | sed -n '/version/p' ;;
     certs | fsck) ;; # neither tells
     *) "$2" --version ;;
     esac 2>/dev/null | sed -n 1p
@@ -195,6 +212,7 @@ packages_for() {
     *:mtools) echo mtools ;;
     *:fsck) echo dosfstools ;;
     *:dtc) echo dtc ;;
+    *:objdump) echo llvm ;;
     *:valgrind) echo valgrind ;;
     esac
 }

@@ -6,7 +6,6 @@
 
 #![forbid(unsafe_code)]
 
-mod a64;
 mod image;
 mod report;
 mod sources;

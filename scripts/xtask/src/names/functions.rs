@@ -1,5 +1,7 @@
 //! The functions of a linked image: its symbols, without what lies in other sections or has no length.
 
+use a64::Instruction as Word;
+use a64::flow::Branch;
 use object::{File, Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 
 use super::shorten::shorten;
@@ -75,28 +77,17 @@ fn code<'data>(file: &File<'data>) -> Result<impl Fn(u64) -> u32 + 'data, NamesE
     })
 }
 
-/// What an instruction does, as far as reports care (DDI 0487 C4.1, the top level of the encodings).
+/// What an instruction does, as far as reports care.
 fn classify(word: u32) -> Use {
-    const BL: (u32, u32) = (0xfc00_0000, 0x9400_0000);
-    const BLR: (u32, u32) = (0xffff_fc1f, 0xd63f_0000);
-    const FAULTS: [(u32, u32); 4] = [
-        (0x0a00_0000, 0x0800_0000), // loads and stores
-        (0xff00_0000, 0xd400_0000), // SVC, BRK, HLT and their like
-        (0xffff_0000, 0x0000_0000), // UDF
-        (0xffc0_0000, 0xd500_0000), // system registers; cache maintenance, which can abort
-    ];
-    let is = |(mask, value): (u32, u32)| word & mask == value;
-    if is(BL) || is(BLR) {
-        Use::Call
-    } else if FAULTS.into_iter().any(is) && !is(HINTS_AND_BARRIERS) {
-        Use::Fault
-    } else {
-        Use::Other
+    match a64::decode(word) {
+        Word::Branch(Branch::Call { .. } | Branch::CallTo { .. }) => Use::Call,
+        Word::Exception(_) | Word::Undefined(_) => Use::Fault,
+        // A register may be trapped, and maintenance by address can abort.
+        Word::System(system) if system.rt().is_some() => Use::Fault,
+        instruction if instruction.is_load_store() => Use::Fault,
+        _ => Use::Other,
     }
 }
-
-/// Those of the system instructions that do nothing to registers: hints, barriers, flags of PSTATE.
-const HINTS_AND_BARRIERS: (u32, u32) = (0xfff8_0000, 0xd500_0000);
 
 #[cfg(test)]
 mod tests {

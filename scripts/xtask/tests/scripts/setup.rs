@@ -365,6 +365,7 @@ fn doctor_is_content_with_all_that_qemu_and_test_need() {
         "mcopy",
         "fsck.fat",
         "dtc",
+        "llvm-objdump",
     ] {
         machine.program(name);
     }

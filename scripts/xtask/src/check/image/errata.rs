@@ -10,9 +10,12 @@
 
 #![forbid(unsafe_code)]
 
+use a64::data::{Data, Three};
+use a64::memory::{Access, Address, Offset};
+use a64::{Instruction, Register, Width};
+
 use super::parts::Section;
 use super::program::Program;
-use crate::check::a64::{Instruction, ZERO};
 use crate::check::report::{Report, Violation};
 
 /// Where in a 4 KiB page the ADRP of erratum 843419 stands: its last two words.
@@ -33,7 +36,9 @@ pub(in crate::check) fn check_843419(program: &Program) -> Report {
         window.push((address, instruction));
         let first = window.len().saturating_sub(4);
         window.drain(..first);
-        pages += usize::from(instruction.is_adrp() && LAST_WORDS.contains(&(address & 0xfff)));
+        pages += usize::from(
+            adrp_register(instruction).is_some() && LAST_WORDS.contains(&(address & 0xfff)),
+        );
         let words: Vec<_> = window.iter().map(|&(_, word)| word).collect();
         let sequence = (0..words.len()).find(|&start| is_843419(window[start].0, &words[start..]));
         if let Some(start) = sequence {
@@ -59,17 +64,55 @@ fn is_843419(address: u64, words: &[Instruction]) -> bool {
         [adrp, second, between, last] => (adrp, second, Some(between), last),
         _ => return false,
     };
-    let base = adrp.rd();
-    let harmless =
-        |word: Instruction| word.is_branch() || word.is_load_store() && word.access_writes(base);
-    adrp.is_adrp()
-        && LAST_WORDS.contains(&(address & 0xfff))
-        && base != ZERO
-        && second.is_843419_second()
-        && !second.access_writes(base)
+    let Some(base) = adrp_register(adrp) else {
+        return false;
+    };
+    let harmless = |word: Instruction| word.is_branch() || writes(word, base);
+    LAST_WORDS.contains(&(address & 0xfff))
+        && base != Register::ZERO
+        && can_be_second(second)
+        && !writes(second, base)
         && !between.is_some_and(harmless)
-        && last.is_unsigned_immediate_access()
-        && last.rn() == base
+        && scaled_base(last) == Some(base)
+}
+
+/// Rd of an ADRP.
+fn adrp_register(word: Instruction) -> Option<Register> {
+    match word {
+        Instruction::Data(Data::Adrp { rd, .. }) => Some(rd),
+        _ => None,
+    }
+}
+
+/// Whether a load or store leaves a new value in `register`.
+fn writes(word: Instruction, register: Register) -> bool {
+    matches!(word, Instruction::Access(access) if access.writes(register))
+}
+
+/// Whether the word can stand second in the sequence of erratum 843419: a single-register access of any addressing
+/// form, an exclusive or ordered access, a literal load, STP or STNP, prefetches too. Pair loads are no part of it.
+/// ST1 of vectors would be; any SIMD instruction is reported by a check of its own.
+fn can_be_second(word: Instruction) -> bool {
+    match word {
+        Instruction::Access(Access::Pair { transfer, .. }) => transfer.is_store(),
+        word => word.is_load_store(),
+    }
+}
+
+/// The base of an access with an unsigned offset.
+fn scaled_base(word: Instruction) -> Option<Register> {
+    let Instruction::Access(Access::Single { address, .. } | Access::Prefetch { address, .. }) =
+        word
+    else {
+        return None;
+    };
+    match address {
+        Address {
+            rn,
+            offset: Offset::Scaled(_),
+        } => Some(rn),
+        _ => None,
+    }
 }
 
 /// Erratum 835769: a 64-bit multiply-accumulate right after a load, store or prefetch may give a
@@ -81,12 +124,12 @@ pub(in crate::check) fn check_835769(program: &Program) -> Report {
     let mut previous: Option<(u64, Instruction)> = None;
     for (address, instruction) in code(program) {
         let before = previous.replace((address, instruction));
-        if !instruction.is_wide_multiply_accumulate() {
+        let Some(sources) = accumulated(instruction) else {
             continue;
-        }
+        };
         sums += 1;
         let adjacent = before.filter(|(last, _)| last + 4 == address);
-        if adjacent.is_some_and(|(_, access)| is_835769(access, instruction)) {
+        if adjacent.is_some_and(|(_, access)| is_835769(access, sources)) {
             let place = program.describe(address);
             violations.push(Violation {
                 place,
@@ -102,12 +145,32 @@ pub(in crate::check) fn check_835769(program: &Program) -> Report {
     }
 }
 
-/// Whether a multiply-accumulate right after `access` is hit: `access` is a load or store that
-/// brings none of the three numbers. A prefetch is in the same group and brings nothing.
-fn is_835769(access: Instruction, sum: Instruction) -> bool {
-    let sources = [sum.rn(), sum.rm(), sum.ra()];
-    let waits = access
-        .loaded_registers()
+/// Rn, Rm and Ra of a 64-bit multiply-accumulate that really adds: with Ra the zero register it is MUL, and SMULH and
+/// UMULH do not accumulate.
+fn accumulated(word: Instruction) -> Option<[Register; 3]> {
+    let Instruction::Data(Data::Three {
+        operation,
+        width: Width::X,
+        rn,
+        rm,
+        ra,
+        ..
+    }) = word
+    else {
+        return None;
+    };
+    let adds = !matches!(operation, Three::Smulh | Three::Umulh) && ra != Register::ZERO;
+    adds.then_some([rn, rm, ra])
+}
+
+/// Whether a multiply-accumulate of `sources` right after `access` is hit: `access` is a load or store that brings
+/// none of the three numbers. A prefetch is in the same group and brings nothing.
+fn is_835769(access: Instruction, sources: [Register; 3]) -> bool {
+    let filled = match access {
+        Instruction::Access(access) => access.filled(),
+        _ => [None, None],
+    };
+    let waits = filled
         .into_iter()
         .flatten()
         .any(|loaded| sources.contains(&loaded));
@@ -122,8 +185,10 @@ fn code(program: &Program) -> impl Iterator<Item = (u64, Instruction)> {
 
 #[cfg(test)]
 mod tests {
+    use a64::decode;
+
     use super::super::sample::{RET, Sample, TEXT};
-    use super::{check_835769, check_843419};
+    use super::{accumulated, can_be_second, check_835769, check_843419};
 
     const NOP: u32 = 0xd503_201f;
     /// adrp x0, .+4096
@@ -239,5 +304,40 @@ mod tests {
         assert_eq!(found_835769(&[STR, NOP, MADD]), 0);
         assert_eq!(found_835769(&[STR, 0x9b02_7c20]), 0, "mul adds nothing");
         assert_eq!(found_835769(&[STR, 0x1b02_0c20]), 0, "madd of 32 bits");
+    }
+
+    #[test]
+    fn only_64_bit_sums_of_products_are_multiply_accumulates() {
+        let yes = [
+            (0x9b02_0c20, "madd x0, x1, x2, x3"),
+            (0x9b02_8c20, "msub x0, x1, x2, x3"),
+            (0x9b22_0c20, "smaddl x0, w1, w2, x3"),
+            (0x9ba2_8c20, "umsubl x0, w1, w2, x3"),
+        ];
+        let no = [
+            (0x9b02_7c20, "mul x0, x1, x2"),
+            (0x1b02_0c20, "madd w0, w1, w2, w3"),
+            (0x9ba2_7c20, "umull x0, w1, w2"),
+            (0x9b42_7c20, "smulh x0, x1, x2"),
+            (0x9100_4000, "add x0, x0, #16"),
+        ];
+        for (word, text) in yes {
+            assert!(accumulated(decode(word)).is_some(), "{text}");
+        }
+        for (word, text) in no {
+            assert!(accumulated(decode(word)).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pair_loads_are_no_part_of_erratum_843419() {
+        let second = |word| can_be_second(decode(word));
+        assert!(second(0xf900_00a2), "str x2, [x5]");
+        assert!(second(0xa9bf_07e0), "stp x0, x1, [sp, #-16]!");
+        assert!(second(0xa800_0440), "stnp x0, x1, [x2]");
+        assert!(second(0x5800_0040), "ldr x0, .+8");
+        assert!(second(0xc85f_7c20), "ldxr x0, [x1]");
+        assert!(!second(0xa941_07e0), "ldp x0, x1, [sp, #16]");
+        assert!(!second(0x9100_4000), "add x0, x0, #16");
     }
 }

@@ -7,8 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use a64::Instruction;
+use a64::flow::Flow;
+use a64::system::System;
+
 use super::program::Program;
-use crate::check::a64::{Flow, Instruction};
 use crate::check::report::{Report, Violation};
 
 /// Checks that every ISB is a barrier: it follows a DSB, or its function has something that needs
@@ -19,7 +22,7 @@ pub(in crate::check) fn check_isb(program: &Program) -> Report {
     let mut violations = Vec::new();
     for function in program.functions() {
         let code: BTreeMap<u64, Instruction> = program.instructions(&function.range).collect();
-        let purpose = code.values().any(|word| word.gives_isb_a_purpose());
+        let purpose = code.values().any(|word| gives_isb_a_purpose(*word));
         for (&address, _) in code.iter().filter(|(_, word)| word.is_isb()) {
             count += 1;
             let after_dsb = code.get(&(address - 4)).is_some_and(|word| word.is_dsb());
@@ -53,7 +56,7 @@ fn spins(code: &BTreeMap<u64, Instruction>, isb: u64) -> bool {
         }
         let Some(word) = code
             .get(&address)
-            .filter(|word| !word.gives_isb_a_purpose())
+            .filter(|word| !gives_isb_a_purpose(**word))
         else {
             continue;
         };
@@ -70,34 +73,65 @@ fn spins(code: &BTreeMap<u64, Instruction>, isb: u64) -> bool {
     false
 }
 
-/// Checks that no executable section has a SIMD or floating-point instruction: the kernel saves no
-/// such registers and leaves the unit off.
-pub(in crate::check) fn check_simd(program: &Program) -> Report {
+/// Checks that every executable section has instructions of Armv8.0 alone, which are those of a Cortex-A53, and none
+/// that needs the SIMD and floating-point unit: the kernel saves no such registers and leaves the unit off.
+pub(in crate::check) fn check_instructions(program: &Program) -> Report {
     let mut count = 0;
     let mut violations = Vec::new();
     for section in program.executable_sections() {
         for (address, word) in program.instructions(&section.range()) {
             count += 1;
-            if word.is_simd_or_fp() {
-                let place = program.describe(address);
-                violations.push(Violation {
-                    place,
-                    rule: "a SIMD or floating-point instruction".into(),
-                });
-            }
+            let rule = match word {
+                _ if needs_vector_unit(word) => "a SIMD or floating-point instruction",
+                Instruction::Later(_) | Instruction::Unallocated(_) => "no instruction of Armv8.0",
+                _ => continue,
+            };
+            violations.push(Violation {
+                place: program.describe(address),
+                rule: rule.into(),
+            });
         }
     }
     Report {
-        name: "simd",
+        name: "instructions",
         counted: format!("{count} instructions"),
         violations,
     }
 }
 
+/// Whether an ISB beside this instruction has a purpose: MSR to a register or to PSTATE, SYS (TLBI, IC, DC, AT), and
+/// MRS of the counters.
+fn gives_isb_a_purpose(word: Instruction) -> bool {
+    let Instruction::System(system) = word else {
+        return false;
+    };
+    match system {
+        System::Write { .. } | System::WritePstate { .. } | System::Maintain { .. } => true,
+        System::Read { register, .. } => {
+            matches!(register.name(), Some("cntpct_el0" | "cntvct_el0"))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the instruction needs the SIMD and floating-point unit (or SVE, or SME): the accesses to FPCR and FPSR do,
+/// too (DDI 0487 C5.2).
+pub(super) fn needs_vector_unit(word: Instruction) -> bool {
+    match word {
+        Instruction::Vector(_) => true,
+        Instruction::System(System::Read { register, .. } | System::Write { register, .. }) => {
+            matches!(register.name(), Some("fpcr" | "fpsr"))
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use a64::decode;
+
     use super::super::sample::{RET, Sample, TEXT};
-    use super::{check_isb, check_simd};
+    use super::{check_instructions, check_isb, gives_isb_a_purpose, needs_vector_unit};
 
     const ISB: u32 = 0xd503_3fdf;
     const DSB: u32 = 0xd503_3f9f;
@@ -156,15 +190,87 @@ mod tests {
     }
 
     #[test]
-    fn simd_is_seen_wherever_code_lies() {
+    fn what_the_kernel_must_not_use_is_seen_wherever_code_lies() {
         let words = [NOP, 0x3dc0_0020, RET, 0x6f00_e400];
         let program = Sample::default().section(".text", TEXT, &words).build();
-        let report = check_simd(&program);
+        let report = check_instructions(&program);
         assert_eq!(
             (report.violations.len(), report.counted.as_str()),
             (2, "4 instructions")
         );
+        let later = [NOP, 0xf820_0041, 0xd71f_0861, 0xd503_30ff, RET];
+        let program = Sample::default().section(".text", TEXT, &later).build();
+        assert_eq!(
+            check_instructions(&program).violations.len(),
+            3,
+            "ldadd, braa, sb"
+        );
         let program = Sample::default().section(".rodata", TEXT, &words).build();
-        assert!(check_simd(&program).violations.is_empty());
+        assert!(check_instructions(&program).violations.is_empty());
+    }
+
+    #[test]
+    fn simd_and_floating_point_are_seen_in_every_class() {
+        let words = [
+            (0x9e67_0000, "fmov d0, x0"),
+            (0x6f00_e400, "movi v0.2d, #0"),
+            (0x1e22_2820, "fadd s0, s1, s2"),
+            (0x3dc0_0020, "ldr q0, [x1]"),
+            (0x6d00_27e8, "stp d8, d9, [sp]"),
+            (0x5c00_0040, "ldr d0, .+8"),
+            (0x4c40_7000, "ld1 {v0.16b}, [x0]"),
+            (0xd53b_4400, "mrs x0, fpcr"),
+            (0xd51b_4420, "msr fpsr, x0"),
+        ];
+        for (word, text) in words {
+            assert!(needs_vector_unit(decode(word)), "{text}");
+        }
+    }
+
+    #[test]
+    fn integer_code_is_not_simd() {
+        let words = [
+            (0xf940_0420, "ldr x0, [x1, #8]"),
+            (0xa941_07e0, "ldp x0, x1, [sp, #16]"),
+            (0x9b02_0c20, "madd x0, x1, x2, x3"),
+            (0xd538_4240, "mrs x0, currentel"),
+            (0xd51b_4220, "msr daif, x0"),
+            (0x5800_0040, "ldr x0, .+8"),
+            (0xd503_201f, "nop"),
+            (0x1400_0002, "b .+8"),
+            (0xd2ff_ffe0, "mov x0, #0xffff000000000000"),
+            (0x9250_6c00, "and x0, x0, #0xffff000000000fff"),
+            (0x0000_0000, "udf #0"),
+        ];
+        for (word, text) in words {
+            assert!(!needs_vector_unit(decode(word)), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_isb_serves_writes_maintenance_and_counters_only() {
+        let yes = [
+            (0xd518_1000, "msr sctlr_el1, x0"),
+            (0xd503_42df, "msr daifset, #2"),
+            (0xd508_871f, "tlbi vmalle1"),
+            (0xd508_751f, "ic iallu"),
+            (0xd50b_7e20, "dc civac, x0"),
+            (0xd508_7800, "at s1e1r, x0"),
+            (0xd53b_e020, "mrs x0, cntpct_el0"),
+            (0xd53b_e040, "mrs x0, cntvct_el0"),
+        ];
+        let no = [
+            (0xd538_00a0, "mrs x0, mpidr_el1"),
+            (0xd503_3f9f, "dsb sy"),
+            (0xd503_3fdf, "isb"),
+            (0xd503_201f, "nop"),
+            (0xd503_205f, "wfe"),
+        ];
+        for (word, text) in yes {
+            assert!(gives_isb_a_purpose(decode(word)), "{text}");
+        }
+        for (word, text) in no {
+            assert!(!gives_isb_a_purpose(decode(word)), "{text}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod early;
+mod effect;
 mod elf;
 mod errata;
 mod hints;
@@ -49,6 +50,6 @@ pub(super) fn check(file: &[u8], policy: Policy835769) -> Result<Vec<Report>, El
         errata::check_843419(&program),
         multiply_accumulate,
         hints::check_isb(&program),
-        hints::check_simd(&program),
+        hints::check_instructions(&program),
     ])
 }

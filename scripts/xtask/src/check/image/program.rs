@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::parts::{Content, Parts, Relocation, Section, Symbol, Target};
-use crate::check::a64::Instruction;
+use a64::{Instruction, decode};
 
 /// A stretch of an executable section that belongs to one symbol: from it to the next one that does
 /// not lie inside it, so literal pools and padding after a function count as its own.
@@ -128,7 +128,7 @@ impl Program {
         let start = range.start.next_multiple_of(4);
         (start..range.end).step_by(4).filter_map(|address| {
             let word = u32::from_le_bytes(self.bytes_at(address)?);
-            (word != 0 && self.is_code(address)).then_some((address, Instruction(word)))
+            (word != 0 && self.is_code(address)).then_some((address, decode(word)))
         })
     }
 

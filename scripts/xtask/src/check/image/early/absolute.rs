@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use a64::data::Constant;
+use a64::{Instruction, Register};
 use object::elf::{
     R_AARCH64_ABS16, R_AARCH64_ABS32, R_AARCH64_ABS64, R_AARCH64_LD64_GOT_LO12_NC,
     R_AARCH64_MOVW_SABS_G0, R_AARCH64_MOVW_SABS_G1, R_AARCH64_MOVW_SABS_G2, R_AARCH64_MOVW_UABS_G0,
@@ -12,7 +14,6 @@ use object::elf::{
     R_AARCH64_MOVW_UABS_G2, R_AARCH64_MOVW_UABS_G2_NC, R_AARCH64_MOVW_UABS_G3, RelocationType,
 };
 
-use crate::check::a64::{MoveWide, ZERO};
 use crate::check::image::parts::{Relocation, Target};
 use crate::check::image::program::{Function, Program};
 
@@ -99,19 +100,31 @@ fn literals(program: &Program, function: &Function) -> Vec<(u64, u64)> {
             .literal_target(address)
             .and_then(|target| program.bytes_at(target));
         found.extend(pool.map(|bytes| (address, u64::from_le_bytes(bytes))));
-        let register = &mut registers[instruction.rd() as usize];
-        match (instruction.move_wide(), *register) {
-            (Some(MoveWide::Set(value)), _) => found.extend(register.replace((address, value))),
-            (Some(MoveWide::Keep { bits, mask }), Some((_, value))) => {
+        let Some(register) = first_register(instruction) else {
+            continue;
+        };
+        let register = &mut registers[register.index()];
+        match (instruction.constant(), *register) {
+            (Some(Constant::Set(value)), _) => found.extend(register.replace((address, value))),
+            (Some(Constant::Keep { bits, mask }), Some((_, value))) => {
                 *register = Some((address, value & !mask | bits));
             }
-            // Any other use of the register ends the sequence. A branch has no register there.
-            _ if !instruction.is_branch() => found.extend(register.take()),
-            _ => {}
+            // Any other use of the register ends the sequence.
+            _ => found.extend(register.take()),
         }
     }
-    found.extend(registers[..ZERO as usize].iter().flatten());
+    found.extend(registers[..Register::ZERO.index()].iter().flatten());
     found
+}
+
+/// Rd of data processing, Rt of an access or a system register: what a sequence that builds a constant ends with.
+fn first_register(instruction: Instruction) -> Option<Register> {
+    match instruction {
+        Instruction::Data(data) => data.rd(),
+        Instruction::Access(access) => access.rt(),
+        Instruction::System(system) => system.rt(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! translation stage"): exclusives, unaligned accesses and DC ZVA fault or never succeed there, and
 //! the code runs at its physical address while it is linked in the high half, so no absolute
 //! address is right. QEMU shows none of this. `reach` finds the code, `absolute` the addresses in
-//! it; this file knows the instructions.
+//! it, `forbidden` the instructions.
 //!
 //! # Decisions
 //!
@@ -14,9 +14,10 @@
 #![forbid(unsafe_code)]
 
 mod absolute;
+mod forbidden;
 mod reach;
 
-use super::program::{Function, Program};
+use super::program::Program;
 use crate::check::report::{Report, Violation};
 
 /// The sections that hold the assembly that runs at low addresses. All of them counts.
@@ -30,9 +31,6 @@ const EARLY_RUST: &str = "init_kernel_pt";
 
 /// The first function in the high half: nothing from here on is early.
 const FIRST_HIGH: &str = "kernel_main";
-
-/// The labels of the places that may branch to a register: they leave for the high half.
-const BRANCHES_HIGH: [&str; 2] = ["enter_high_half", "secondary_enters_high_half"];
 
 /// Checks everything that can be reached from `_start` and `init_kernel_pt` before `kernel_main`.
 pub(in crate::check) fn check(program: &Program) -> Report {
@@ -56,7 +54,7 @@ pub(in crate::check) fn check(program: &Program) -> Report {
             );
             continue;
         }
-        check_instructions(program, &early.function, &mut report);
+        forbidden::check_instructions(program, &early.function, &mut report);
         absolute::check_code(program, &early.function, &mut report);
     }
     for object in reached.objects.values() {
@@ -110,44 +108,6 @@ fn missing_landmarks(program: &Program) -> Vec<Violation> {
             rule: rule.into(),
         })
         .collect()
-}
-
-/// Reports every instruction of the function that may not run with the MMU off.
-fn check_instructions(
-    program: &Program,
-    function: &Function,
-    report: &mut impl FnMut(u64, String),
-) {
-    for (address, instruction) in program.instructions(&function.range) {
-        if instruction.is_exclusive_or_atomic() {
-            report(
-                address,
-                "an exclusive or atomic access before the MMU is on".into(),
-            );
-        }
-        if instruction.is_simd_or_fp() {
-            report(
-                address,
-                "a SIMD or floating-point instruction before the MMU is on".into(),
-            );
-        }
-        if let Some(name) = instruction.forbidden_cache_operation() {
-            report(address, format!("`{name}` before the MMU is on"));
-        }
-        if let Some((offset, size)) = instruction.misaligned_offset() {
-            report(
-                address,
-                format!("an access of {size} bytes at offset {offset} before the MMU is on"),
-            );
-        }
-        let leaves = |label: &&str| program.stands_under(label, address);
-        if instruction.is_branch_to_register() && !BRANCHES_HIGH.iter().any(leaves) {
-            report(
-                address,
-                format!("a branch to a register: only {BRANCHES_HIGH:?} have one"),
-            );
-        }
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,12 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::check::a64::{Instruction, MoveWide, System};
+use a64::data::Constant;
+use a64::memory::Access;
+use a64::system::System;
+use a64::{Instruction, Register};
+
+use crate::check::image::effect::{Effect, effect};
 use crate::check::image::program::Program;
 use crate::check::report::{Report, Violation};
 
@@ -79,10 +84,10 @@ fn targets(program: &Program) -> BTreeSet<u64> {
 impl Line {
     /// The device that `word` loads from or stores to, if its base is known.
     fn accessed(&self, word: Instruction) -> Option<u64> {
-        if !word.is_load_store() || word.is_literal_load() {
+        let Instruction::Access(access) = word else {
             return None;
-        }
-        let physical = self.values[word.rn() as usize]? & !OFFSET;
+        };
+        let physical = self.values[access.base()?.index()]? & !OFFSET;
         DEVICES
             .contains(&physical)
             .then_some(physical & !(PAGE - 1))
@@ -93,35 +98,46 @@ impl Line {
             *self = Self::default();
             return;
         }
-        if matches!(word.system(), Some(System::Dmb | System::Dsb)) {
+        if matches!(effect(word), Some(Effect::Dmb | Effect::Dsb)) {
             self.device = None;
         }
-        let register = word.rd() as usize;
-        match (word.move_wide(), self.values[register]) {
-            (Some(MoveWide::Set(value)), _) => self.values[register] = Some(value),
-            (Some(MoveWide::Keep { bits, mask }), Some(value)) => {
-                self.values[register] = Some(value & !mask | bits);
-            }
-            _ if word.is_literal_load() => {
-                let value = word
-                    .literal_target(address)
-                    .and_then(|at| program.bytes_at(at));
-                // Bit 30: 64 bits.
-                let width = if word.0 >> 30 & 1 == 1 {
-                    u64::MAX
-                } else {
-                    u32::MAX.into()
-                };
-                self.values[register] = value.map(|bytes| u64::from_le_bytes(bytes) & width);
-            }
-            _ if word.is_load_store() => {
-                for (number, value) in self.values.iter_mut().enumerate() {
-                    if word.access_writes(number as u32) {
-                        *value = None;
+        match word {
+            Instruction::Data(data) => {
+                let Some(register) = data.rd() else { return };
+                let value = &mut self.values[register.index()];
+                *value = match (data.constant(), *value) {
+                    (Some(Constant::Set(bits)), _) => Some(bits),
+                    (Some(Constant::Keep { bits, mask }), Some(before)) => {
+                        Some(before & !mask | bits)
                     }
-                }
+                    _ => None,
+                };
             }
-            _ => self.values[register] = None,
+            Instruction::Access(Access::Literal {
+                transfer,
+                rt,
+                offset,
+            }) => {
+                let bytes = program.bytes_at(address.wrapping_add_signed(offset));
+                let mask = u64::MAX >> (64 - 8 * transfer.bytes());
+                let value = bytes.map(|bytes| u64::from_le_bytes(bytes) & mask);
+                self.values[rt.index()] = value;
+            }
+            Instruction::Access(access) => self.forget(|register| access.writes(register)),
+            Instruction::System(System::Read { rt, .. } | System::MaintainAndRead { rt, .. }) => {
+                self.values[rt.index()] = None;
+            }
+            Instruction::Vector(_) | Instruction::Later(_) => self.forget(|_| true),
+            _ => {}
+        }
+    }
+
+    /// Registers that an instruction writes with what is not known.
+    fn forget(&mut self, is_written: impl Fn(Register) -> bool) {
+        for (number, value) in (0..).zip(&mut self.values) {
+            if is_written(Register(number)) {
+                *value = None;
+            }
         }
     }
 }

@@ -19,8 +19,11 @@ mod devices;
 mod places;
 mod walk;
 
+use a64::Instruction;
+use a64::system::SystemRegister;
+
+use super::effect::{Effect, effect};
 use super::program::Program;
-use crate::check::a64::{Instruction, System, SystemRegister};
 use crate::check::report::{Report, Violation};
 use walk::{AtTheEnd, Met, Walk};
 
@@ -73,7 +76,7 @@ pub(in crate::check) fn check(program: &Program) -> Report {
             false => AtTheEnd::Allowed,
         };
         for (address, word) in program.instructions(&section.range()) {
-            let Some(system) = word.system() else {
+            let Some(system) = effect(word) else {
                 continue;
             };
             count += 1;
@@ -96,7 +99,7 @@ fn broken_rule(
     program: &Program,
     walk: &Walk<'_>,
     address: u64,
-    system: System,
+    system: Effect,
     at_the_end: AtTheEnd,
 ) -> Option<String> {
     let from_here = |at_the_end, judge: fn(Instruction) -> Met| {
@@ -104,33 +107,33 @@ fn broken_rule(
     };
     let told = |rule: &str, place: u64| format!("{rule}: see {}", program.describe(place));
     match system {
-        System::Write(register) if SCTLR.contains(&register) => {
+        Effect::Write(register) if SCTLR.contains(&register) => {
             let place = from_here(AtTheEnd::Forbidden, until_isb_at_once)?;
             Some(told("SCTLR is written without an isb behind it", place))
         }
-        System::Write(register) if TRANSLATION.contains(&register) => {
+        Effect::Write(register) if TRANSLATION.contains(&register) => {
             from_here(AtTheEnd::Forbidden, until_isb)
                 .map(|place| told("a translation register is written without an isb before what relies on it", place))
         }
-        System::TlbiLocal | System::TlbiBroadcast | System::IcLocal | System::IcBroadcast => {
+        Effect::TlbiLocal | Effect::TlbiBroadcast | Effect::IcLocal | Effect::IcBroadcast => {
             local_maintenance(program, address, system)
                 .or_else(|| {
                     from_here(at_the_end, until_dsb)
                         .map(|place| told("maintenance that no dsb waits for", place))
                 })
-                .or_else(|| (system == System::TlbiBroadcast).then(|| published(program, walk, address))?)
+                .or_else(|| (system == Effect::TlbiBroadcast).then(|| published(program, walk, address))?)
         }
-        System::DcInvalidate | System::DcCleanInvalidate => from_here(AtTheEnd::Forbidden, until_dsb)
+        Effect::DcInvalidate | Effect::DcCleanInvalidate => from_here(AtTheEnd::Forbidden, until_dsb)
             .map(|place| told("cache maintenance that no dsb waits for", place)),
-        System::DcClean => Some(
+        Effect::DcClean => Some(
             "`dc cvac` or `cvau` may lose what another core writes (Cortex-A53 erratum 855873): `dc civac`".into(),
         ),
-        System::Sev => {
+        Effect::Sev => {
             let before = program.instruction(address - 4);
             let is_dsb = before.is_some_and(Instruction::is_dsb);
             (!is_dsb).then(|| "an event without a dsb between it and what it announces".into())
         }
-        System::Read(register) if COUNTERS.contains(&register) => {
+        Effect::Read(register) if COUNTERS.contains(&register) => {
             let mut before = (1..=COUNTER_DISTANCE).map(|words| address - 4 * words);
             let isb = before.any(|place| program.instruction(place).is_some_and(Instruction::is_isb));
             (!isb).then(|| "a counter is read without an isb before it: it may be read early".into())
@@ -141,10 +144,10 @@ fn broken_rule(
 
 /// Until an ISB nothing relies on what was written: no invalidation, no MMU, no way out.
 fn until_isb(word: Instruction) -> Met {
-    match word.system() {
-        Some(System::Isb) => Met::Wanted,
-        Some(System::TlbiLocal | System::TlbiBroadcast) => Met::Forbidden,
-        Some(System::Write(register)) if SCTLR.contains(&register) => Met::Forbidden,
+    match effect(word) {
+        Some(Effect::Isb) => Met::Wanted,
+        Some(Effect::TlbiLocal | Effect::TlbiBroadcast) => Met::Forbidden,
+        Some(Effect::Write(register)) if SCTLR.contains(&register) => Met::Forbidden,
         _ => Met::Nothing,
     }
 }
@@ -159,17 +162,17 @@ fn until_isb_at_once(word: Instruction) -> Met {
 
 /// Until a DSB maintenance is not done: an ISB waits for nothing, and neither the MMU nor an event may come.
 fn until_dsb(word: Instruction) -> Met {
-    match word.system() {
-        Some(System::Dsb) => Met::Wanted,
-        Some(System::Isb | System::Sev) => Met::Forbidden,
-        Some(System::Write(register)) if SCTLR.contains(&register) => Met::Forbidden,
+    match effect(word) {
+        Some(Effect::Dsb) => Met::Wanted,
+        Some(Effect::Isb | Effect::Sev) => Met::Forbidden,
+        Some(Effect::Write(register)) if SCTLR.contains(&register) => Met::Forbidden,
         _ => Met::Nothing,
     }
 }
 
 /// Invalidation for one core alone, where others may hold the same.
-fn local_maintenance(program: &Program, address: u64, system: System) -> Option<String> {
-    if !matches!(system, System::TlbiLocal | System::IcLocal) {
+fn local_maintenance(program: &Program, address: u64, system: Effect) -> Option<String> {
+    if !matches!(system, Effect::TlbiLocal | Effect::IcLocal) {
         return None;
     }
     let function = program.function_at(address);
@@ -183,9 +186,9 @@ fn local_maintenance(program: &Program, address: u64, system: System) -> Option<
 /// What is invalidated for all was written before: a DSB on every way from the function's start.
 fn published(program: &Program, walk: &Walk<'_>, address: u64) -> Option<String> {
     let start = program.function_at(address)?.range.start;
-    let until = |word: Instruction| match word.system() {
-        Some(System::Dsb) => Met::Wanted,
-        Some(System::TlbiBroadcast) => Met::Forbidden,
+    let until = |word: Instruction| match effect(word) {
+        Some(Effect::Dsb) => Met::Wanted,
+        Some(Effect::TlbiBroadcast) => Met::Forbidden,
         _ => Met::Nothing,
     };
     let place = walk.first_forbidden(start, AtTheEnd::Allowed, until)?;

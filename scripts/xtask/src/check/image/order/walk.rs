@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::check::a64::{Flow, Instruction};
+use a64::Instruction;
+use a64::flow::Flow;
+
 use crate::check::image::program::Program;
 
 /// What a rule says about an instruction on the way.

@@ -5,8 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+use a64::Instruction;
+use a64::system::SystemRegister;
+
 use super::walk::{AtTheEnd, Met, Walk};
-use crate::check::a64::{Instruction, System, SystemRegister};
+use crate::check::image::effect::{Effect, effect};
 use crate::check::image::program::{Function, Program};
 use crate::check::report::{Report, Violation};
 
@@ -109,10 +112,10 @@ impl<'a> Places<'a> {
         found
     }
 
-    fn system(&self, from: u64, to: u64) -> Vec<System> {
+    fn system(&self, from: u64, to: u64) -> Vec<Effect> {
         let range = from..to;
         let words = self.program.instructions(&range);
-        words.filter_map(|(_, word)| word.system()).collect()
+        words.filter_map(|(_, word)| effect(word)).collect()
     }
 
     /// What was in the TLB and the instruction cache goes, and is seen to have gone, before SCTLR.M: a reset leaves
@@ -124,15 +127,15 @@ impl<'a> Places<'a> {
         let all = self.system(function.range.start, address);
         let enable = all
             .iter()
-            .rposition(|system| *system == System::Write(SCTLR_EL1));
+            .rposition(|system| *system == Effect::Write(SCTLR_EL1));
         let Some(before) = enable.map(|at| &all[..at]) else {
             return self.report(label.into(), "SCTLR_EL1 is not written before it".into());
         };
         for (first, last) in [
-            (System::TlbiLocal, "tlbi vmalle1"),
-            (System::IcLocal, "ic iallu"),
+            (Effect::TlbiLocal, "tlbi vmalle1"),
+            (Effect::IcLocal, "ic iallu"),
         ] {
-            let wanted = [System::Isb, first, System::Dsb, System::Isb];
+            let wanted = [Effect::Isb, first, Effect::Dsb, Effect::Isb];
             if !has_in_order(before, &wanted) {
                 let rule =
                     format!("isb, {last}, dsb, isb do not come in this order before the MMU is on");
@@ -146,16 +149,16 @@ impl<'a> Places<'a> {
         let Some((_, address)) = self.place(AT_EL3) else {
             return;
         };
-        let until_smpen = |word: Instruction| match word.system() {
-            Some(System::Write(register)) if register == CPUECTLR_EL1 => Met::Wanted,
+        let until_smpen = |word: Instruction| match effect(word) {
+            Some(Effect::Write(register)) if register == CPUECTLR_EL1 => Met::Wanted,
             Some(
-                System::TlbiLocal
-                | System::TlbiBroadcast
-                | System::IcLocal
-                | System::IcBroadcast
-                | System::DcInvalidate
-                | System::DcCleanInvalidate
-                | System::DcClean,
+                Effect::TlbiLocal
+                | Effect::TlbiBroadcast
+                | Effect::IcLocal
+                | Effect::IcBroadcast
+                | Effect::DcInvalidate
+                | Effect::DcCleanInvalidate
+                | Effect::DcClean,
             ) => Met::Forbidden,
             _ => Met::Nothing,
         };
@@ -176,10 +179,10 @@ impl<'a> Places<'a> {
         };
         let all = self.system(function.range.start, function.range.end);
         for (register, name) in WRITTEN {
-            if !all.contains(&System::Write(register)) {
+            if !all.contains(&Effect::Write(register)) {
                 self.report(LEAVE.into(), format!("{name} is not written"));
             }
-            if all.contains(&System::Read(register)) && !ALSO_READ.contains(&name) {
+            if all.contains(&Effect::Read(register)) && !ALSO_READ.contains(&name) {
                 self.report(
                     LEAVE.into(),
                     format!("{name} is read: it is unknown after a reset"),
@@ -196,7 +199,7 @@ impl<'a> Places<'a> {
         let all = self.system(address, function.range.end);
         if !has_in_order(
             &all,
-            &[System::Dsb, System::IcLocal, System::Dsb, System::Isb],
+            &[Effect::Dsb, Effect::IcLocal, Effect::Dsb, Effect::Isb],
         ) {
             let rule = "dsb, ic iallu, dsb, isb do not come in this order after the cleaning";
             self.report(LEAVE_CACHES.into(), rule.into());
@@ -210,7 +213,7 @@ impl<'a> Places<'a> {
             let callee = self.program.function_at(*target);
             callee.is_some_and(|callee| {
                 self.system(callee.range.start, callee.range.end)
-                    .contains(&System::DcCleanInvalidate)
+                    .contains(&Effect::DcCleanInvalidate)
             })
         });
         if !cleans {
@@ -227,13 +230,13 @@ impl<'a> Places<'a> {
             return;
         };
         let all = self.system(function.range.start, function.range.end);
-        if !all.contains(&System::DcInvalidate) {
+        if !all.contains(&Effect::DcInvalidate) {
             self.report(
                 BOOT_TABLES.into(),
                 "no `dc ivac` over the fresh tables".into(),
             );
         }
-        if all.contains(&System::DcCleanInvalidate) {
+        if all.contains(&Effect::DcCleanInvalidate) {
             let rule = "`dc civac` would write a stale line over the fresh tables: `dc ivac`";
             self.report(BOOT_TABLES.into(), rule.into());
         }
@@ -255,7 +258,7 @@ impl<'a> Places<'a> {
         let before = self.system(function.range.start, call);
         if !before
             .iter()
-            .any(|system| matches!(system, System::Dmb | System::Dsb))
+            .any(|system| matches!(system, Effect::Dmb | Effect::Dsb))
         {
             let rule = "no barrier between what the interrupted code reads and the handler";
             self.report(SAVE_FRAME.into(), rule.into());
@@ -264,7 +267,7 @@ impl<'a> Places<'a> {
 }
 
 /// Whether `all` has what is wanted in this order, with anything in between.
-fn has_in_order(all: &[System], wanted: &[System]) -> bool {
+fn has_in_order(all: &[Effect], wanted: &[Effect]) -> bool {
     let mut all = all.iter();
     wanted.iter().all(|system| all.any(|found| found == system))
 }
