@@ -200,7 +200,8 @@ pub enum Operand {
 /// The second operand of a logical operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LogicalOperand {
-    /// A repeated run of ones (DecodeBitMasks in the manual's shared pseudocode), as wide as the registers.
+    /// A repeated run of ones (DecodeBitMasks in the manual's shared pseudocode), as wide as the
+    /// registers.
     Immediate(u64),
     /// A register, shifted.
     Plain(Shifted),

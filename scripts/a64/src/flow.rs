@@ -1,4 +1,5 @@
-//! Branches, returns and exceptions: DDI 0487 C4.1 "Branches, Exception Generating and System instructions".
+//! Branches, returns and exceptions: DDI 0487 C4.1 "Branches, Exception Generating and System
+//! instructions".
 
 use crate::operand::{Condition, Register, Width};
 
@@ -74,7 +75,8 @@ pub enum Bit {
     Set,
 }
 
-/// An instruction that is an exception: "Exception generation". Each has an immediate that the handler may read.
+/// An instruction that is an exception: "Exception generation". Each has an immediate that the
+/// handler may read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exception {
     /// SVC, to EL1.

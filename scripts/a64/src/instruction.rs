@@ -33,14 +33,16 @@ pub enum Instruction {
 pub enum Later {
     /// Compare and swap, atomic read-modify-write (FEAT_LSE): the word.
     Atomic(u32),
-    /// LDLAR, STLLR (FEAT_LOR), LDAPUR and its like (FEAT_LRCPC2), loads with authentication: the word.
+    /// LDLAR, STLLR (FEAT_LOR), LDAPUR and its like (FEAT_LRCPC2), loads with authentication: the
+    /// word.
     Access(u32),
     /// Branches and returns with pointer authentication (FEAT_PAuth): the word.
     Branch(u32),
 }
 
 impl Later {
-    /// Whether it is a branch or call to the address in a register: bits 23:21 are 000 or 001, not RET's or ERET's.
+    /// Whether it is a branch or call to the address in a register: bits 23:21 are 000 or 001, not
+    /// RET's or ERET's.
     #[must_use]
     pub const fn branches_to_register(self) -> bool {
         matches!(self, Self::Branch(word) if word >> 21 & 7 <= 1)
@@ -115,7 +117,8 @@ impl Instruction {
         matches!(self, Self::System(System::DataSynchronization(_)))
     }
 
-    /// Whether the instruction is in the group "Loads and Stores". Prefetches count, and what came after Armv8.0.
+    /// Whether the instruction is in the group "Loads and Stores". Prefetches count, and what came
+    /// after Armv8.0.
     #[must_use]
     pub const fn is_load_store(self) -> bool {
         match self {

@@ -1,10 +1,11 @@
 //! What an A64 instruction word is: every integer instruction of Armv8.0-A with its operands.
 //!
-//! One decoder for all who read machine code here: the checks of the linked image, and models that execute one. The
-//! encodings are those of the Arm Architecture Reference Manual for A-profile (DDI 0487), section C4.1 "A64 instruction
-//! set encoding"; each decoding function names the table (encoding class) that it follows. [`data`] holds data
-//! processing, [`flow`] branches and exceptions, [`system`] barriers, hints, system registers and maintenance,
-//! [`memory`] loads and stores; `decode` tells the words apart.
+//! One decoder for all who read machine code here: the checks of the linked image, and models that
+//! execute one. The encodings are those of the Arm Architecture Reference Manual for A-profile (DDI
+//! 0487), section C4.1 "A64 instruction set encoding"; each decoding function names the table
+//! (encoding class) that it follows. [`data`] holds data processing, [`flow`] branches and
+//! exceptions, [`system`] barriers, hints, system registers and maintenance, [`memory`] loads and
+//! stores; `decode` tells the words apart.
 //!
 //! ```
 //! use a64::{Instruction, Register, data::Data, decode};
@@ -17,14 +18,14 @@
 //! ```
 //!
 //! # Decisions
-//! - No disassembler crate: what they decode they take for allocated, and on words that a compiler never emits they
-//!   differ. An answer of this one is traced to a line of a table in the manual, and on every word of the image it is
-//!   compared with another disassembler's.
-//! - SIMD, floating point, SVE and SME are told as [`Instruction::Vector`] and not decoded: the kernel has none. What
-//!   came after Armv8.0 is [`Instruction::Later`] where a class of it is told by its first bits, or
-//!   [`Instruction::Unallocated`].
-//! - Instructions are printed in the manual's canonical form, without the preferred aliases (`orr x0, xzr, x1` for
-//!   `mov x0, x1`): what a field is comes before what it is for.
+//! - No disassembler crate: what they decode they take for allocated, and on words that a compiler
+//!   never emits they differ. An answer of this one is traced to a line of a table in the manual,
+//!   and on every word of the image it is compared with another disassembler's.
+//! - SIMD, floating point, SVE and SME are told as [`Instruction::Vector`] and not decoded: the
+//!   kernel has none. What came after Armv8.0 is [`Instruction::Later`] where a class of it is told
+//!   by its first bits, or [`Instruction::Unallocated`].
+//! - Instructions are printed in the manual's canonical form, without the preferred aliases (`orr
+//!   x0, xzr, x1` for `mov x0, x1`): what a field is comes before what it is for.
 #![forbid(unsafe_code)]
 
 pub mod data;

@@ -1,4 +1,5 @@
-//! Loads and stores of general registers: DDI 0487 C4.1 "Loads and Stores", and the classes in its table.
+//! Loads and stores of general registers: DDI 0487 C4.1 "Loads and Stores", and the classes in its
+//! table.
 
 use crate::data::Extend;
 use crate::operand::{Register, Width};
@@ -223,8 +224,8 @@ impl Access {
         }
     }
 
-    /// Whether the access leaves a new value in `register`: as what a load fills, as the status of an exclusive store,
-    /// or as a base that is written back.
+    /// Whether the access leaves a new value in `register`: as what a load fills, as the status of
+    /// an exclusive store, or as a base that is written back.
     #[must_use]
     pub fn writes(self, register: Register) -> bool {
         self.filled().contains(&Some(register)) || self.written_base() == Some(register)

@@ -1,7 +1,8 @@
-//! What the manual calls system registers and system instructions: DDI 0487 C5.3 to C5.5 and D24, those of Armv8.0.
+//! What the manual calls system registers and system instructions: DDI 0487 C5.3 to C5.5 and D24,
+//! those of Armv8.0.
 //!
-//! Breakpoints, watchpoints, event counters and the interrupt controller's registers, which a board has or has not, are
-//! printed by their fields.
+//! Breakpoints, watchpoints, event counters and the interrupt controller's registers, which a board
+//! has or has not, are printed by their fields.
 
 use std::fmt;
 

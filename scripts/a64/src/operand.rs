@@ -1,7 +1,7 @@
 //! What operands are made of: registers, widths, conditions.
 
-/// The number of a general-purpose register, 0 to 31. 31 is the zero register or the stack pointer: each operand says
-/// which ("SP" in its description, else the zero register).
+/// The number of a general-purpose register, 0 to 31. 31 is the zero register or the stack pointer:
+/// each operand says which ("SP" in its description, else the zero register).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Register(pub u8);
 

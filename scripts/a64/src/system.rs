@@ -1,12 +1,14 @@
-//! Hints, barriers, PSTATE, system instructions and system registers: DDI 0487 C4.1, the classes of its group
-//! "Branches, Exception Generating and System instructions" whose bits 31:22 are 1101010100.
+//! Hints, barriers, PSTATE, system instructions and system registers: DDI 0487 C4.1, the classes of
+//! its group "Branches, Exception Generating and System instructions" whose bits 31:22 are
+//! 1101010100.
 
 use crate::operand::Register;
 
 /// A system instruction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum System {
-    /// "Hints": CRm:op2, 0 to 127. 0 is NOP, 1 YIELD, 2 WFE, 3 WFI, 4 SEV, 5 SEVL; any other does nothing.
+    /// "Hints": CRm:op2, 0 to 127. 0 is NOP, 1 YIELD, 2 WFE, 3 WFI, 4 SEV, 5 SEVL; any other does
+    /// nothing.
     Hint(u8),
     /// CLREX, with its CRm.
     ClearExclusive(u8),
@@ -81,7 +83,8 @@ pub enum Pstate {
     Unmask,
 }
 
-/// A system register by its fields op0, op1, CRn, CRm, op2, as they stand in bits 19:5 of MRS and MSR.
+/// A system register by its fields op0, op1, CRn, CRm, op2, as they stand in bits 19:5 of MRS and
+/// MSR.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SystemRegister(pub(crate) u16);
 

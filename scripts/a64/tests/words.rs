@@ -1,4 +1,5 @@
-//! Words worked out by hand from the tables of the manual (DDI 0487 C4.1), and what is asked of them.
+//! Words worked out by hand from the tables of the manual (DDI 0487 C4.1), and what is asked of
+//! them.
 #![forbid(unsafe_code)]
 
 use a64::data::{Constant, Data, LogicalOperand};

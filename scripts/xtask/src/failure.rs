@@ -1,7 +1,8 @@
 //! How a verb ends that fails: a message and an exit code, whatever the error was.
 //!
-//! Errors belong to the files that meet them: each has an enum beside the code, with the values that say what to do
-//! about it. [`Failure`] takes any of them, so that a new error touches one file and no file knows all of them.
+//! Errors belong to the files that meet them: each has an enum beside the code, with the values
+//! that say what to do about it. [`Failure`] takes any of them, so that a new error touches one
+//! file and no file knows all of them.
 
 #![forbid(unsafe_code)]
 

@@ -99,8 +99,8 @@ const fn logical_immediate(word: Word) -> Option<Data> {
     }
 }
 
-/// DecodeBitMasks: N:NOT(imms) tells by its highest one how wide an element is; its run has imms + 1 ones below the
-/// width and is rotated by immr. A run that fills its element is not allocated.
+/// DecodeBitMasks: N:NOT(imms) tells by its highest one how wide an element is; its run has imms +
+/// 1 ones below the width and is rotated by immr. A run that fills its element is not allocated.
 const fn bit_mask(word: Word) -> Option<u64> {
     let (n, rotate, ones) = (word.field(22, 22), word.field(21, 16), word.field(15, 10));
     let size = (n << 6 | (!ones & 0x3f)).checked_ilog2();

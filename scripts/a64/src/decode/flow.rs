@@ -63,8 +63,8 @@ const fn test(word: Word) -> Branch {
     }
 }
 
-/// "Unconditional branch (register)": op2 is 11111; op3 and op4 are 0 but for pointer authentication, which also has
-/// the opcodes 1xxx.
+/// "Unconditional branch (register)": op2 is 11111; op3 and op4 are 0 but for pointer
+/// authentication, which also has the opcodes 1xxx.
 const fn to_register(word: Word) -> Option<Instruction> {
     if word.field(20, 16) != 0b11111 {
         return None;

@@ -21,7 +21,8 @@ const fn signed(width: Width, size: u32) -> Transfer {
     }
 }
 
-/// The group: op0 is x1x0. V (bit 26) tells the registers of SIMD and floating point in every class.
+/// The group: op0 is x1x0. V (bit 26) tells the registers of SIMD and floating point in every
+/// class.
 pub(crate) const fn decode(word: Word) -> Option<Instruction> {
     if word.bit(26) {
         return Some(Instruction::Vector(word.0));
@@ -46,7 +47,8 @@ const fn told(access: Option<Access>) -> Option<Instruction> {
     }
 }
 
-/// "Load/store exclusive register", "... pair", "Load/store ordered", "Compare and swap", by o2 (23) and o1 (21).
+/// "Load/store exclusive register", "... pair", "Load/store ordered", "Compare and swap", by o2
+/// (23) and o1 (21).
 const fn exclusive(word: Word) -> Option<Instruction> {
     let (size, load, o0) = (word.field(31, 30), word.bit(22), word.bit(15));
     let (rt, rn) = (word.register(0), word.register(5));
@@ -131,8 +133,8 @@ const fn by_bytes(word: Word) -> Option<Access> {
     single(word, offset)
 }
 
-/// "Load/store register (register offset)" and what came into its neighbourhood later, by bits 11:10. Option (15:13)
-/// is x1x.
+/// "Load/store register (register offset)" and what came into its neighbourhood later, by bits
+/// 11:10. Option (15:13) is x1x.
 const fn by_register(word: Word) -> Option<Instruction> {
     match word.field(11, 10) {
         0b10 if word.bit(14) => {}
@@ -155,7 +157,8 @@ const fn by_register(word: Word) -> Option<Instruction> {
     ))
 }
 
-/// One register, by size (31:30) and opc (23:22). Size 11 with opc 10 is a prefetch where nothing is written back.
+/// One register, by size (31:30) and opc (23:22). Size 11 with opc 10 is a prefetch where nothing
+/// is written back.
 const fn single(word: Word, offset: Offset) -> Option<Access> {
     let (size, rt) = (word.field(31, 30), word.register(0));
     let address = Address {

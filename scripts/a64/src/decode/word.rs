@@ -27,7 +27,8 @@ impl Word {
         self.0 & mask == value
     }
 
-    /// The register in the five bits from `low` up: Rd and Rt at 0, Rn at 5, Ra and Rt2 at 10, Rm and Rs at 16.
+    /// The register in the five bits from `low` up: Rd and Rt at 0, Rn at 5, Ra and Rt2 at 10, Rm
+    /// and Rs at 16.
     pub(crate) const fn register(self, low: u32) -> Register {
         Register(self.field(low + 4, low) as u8)
     }

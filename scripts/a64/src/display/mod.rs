@@ -1,4 +1,5 @@
-//! Instructions in the manual's canonical form. Addresses that count from the instruction are printed as `.+8`.
+//! Instructions in the manual's canonical form. Addresses that count from the instruction are
+//! printed as `.+8`.
 
 mod data;
 mod operands;

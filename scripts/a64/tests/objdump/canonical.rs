@@ -1,8 +1,10 @@
-//! One form for what two disassemblers say: the decoder's, with numbers in decimal, addresses absolute, and without
-//! what is left out by one of them where it is nothing (`#0` in an address, `lsl #0`).
+//! One form for what two disassemblers say: the decoder's, with numbers in decimal, addresses
+//! absolute, and without what is left out by one of them where it is nothing (`#0` in an address,
+//! `lsl #0`).
 //!
-//! llvm-objdump shows some aliases even when it is asked for none: shifts by a number, extensions and moves of
-//! bitfields, MOV of a constant, the names of prefetches. They are taken back here, by the manual's definition of each.
+//! llvm-objdump shows some aliases even when it is asked for none: shifts by a number, extensions
+//! and moves of bitfields, MOV of a constant, the names of prefetches. They are taken back here, by
+//! the manual's definition of each.
 
 use a64::data::{Data, Logical, LogicalOperand, Move};
 use a64::system::SystemRegister;
@@ -146,7 +148,8 @@ fn width_of(register: &str) -> Option<Width> {
     }
 }
 
-/// `s3_1_c15_c2_1`: llvm-objdump's form for a register that it knows no name of, or none for this direction.
+/// `s3_1_c15_c2_1`: llvm-objdump's form for a register that it knows no name of, or none for this
+/// direction.
 fn by_fields(operand: &str) -> Option<SystemRegister> {
     let mut fields = operand.strip_prefix('s')?.split('_');
     let mut next = |prefix: &str| fields.next()?.strip_prefix(prefix)?.parse().ok();
@@ -203,7 +206,8 @@ fn bitfield(text: &Text) -> Text {
     text
 }
 
-/// MOV of a constant, or what it is an alias of where that constant has a shorter form: the value in the register.
+/// MOV of a constant, or what it is an alias of where that constant has a shorter form: the value
+/// in the register.
 fn constant(text: Text) -> Text {
     let zero = usize::from(text[0] == "orr" && text[2].ends_with("zr"));
     let bits = text.get(2 + zero).and_then(|text| value(text));

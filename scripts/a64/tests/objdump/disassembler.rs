@@ -29,7 +29,8 @@ pub(crate) fn disassemble(elf: &Path) -> Vec<Line> {
     let program = String::from_utf8(found.stdout).expect("a path of plain text");
     let plain = run(program.trim_end(), &["-M", "no-aliases"], elf);
     let mut lines: Vec<Line> = plain.lines().filter_map(line).collect();
-    // Without aliases an index that is shifted looks like one that is not; loads and stores have no others.
+    // Without aliases an index that is shifted looks like one that is not; loads and stores have no
+    // others.
     let shown = run(program.trim_end(), &[], elf);
     let shown = shown.lines().filter_map(line);
     for (line, shown) in lines.iter_mut().zip(shown) {
@@ -57,8 +58,9 @@ fn run(program: &str, options: &[&str], elf: &Path) -> String {
     String::from_utf8(output.stdout).expect("plain text")
 }
 
-/// `address: bytes <tab> mnemonic <tab> operands`. Bytes are four in the order of memory, or a word. Constants are
-/// `.word`, `.short`, `.byte`, or rows of up to sixteen bytes with their letters behind.
+/// `address: bytes <tab> mnemonic <tab> operands`. Bytes are four in the order of memory, or a
+/// word. Constants are `.word`, `.short`, `.byte`, or rows of up to sixteen bytes with their
+/// letters behind.
 fn line(line: &str) -> Option<Line> {
     let (address, rest) = line.split_once(':')?;
     let address = u64::from_str_radix(address.trim(), 16).ok()?;

@@ -1,7 +1,9 @@
-//! The decoder against llvm-objdump: on every word of the linked image, and on words of every class.
+//! The decoder against llvm-objdump: on every word of the linked image, and on words of every
+//! class.
 //!
-//! Class and operands are compared as text, in one canonical form (`canonical`). What is not allocated in Armv8.0 is
-//! compared on the image alone: on other words no disassembler is an oracle for that.
+//! Class and operands are compared as text, in one canonical form (`canonical`). What is not
+//! allocated in Armv8.0 is compared on the image alone: on other words no disassembler is an oracle
+//! for that.
 #![forbid(unsafe_code)]
 
 mod canonical;

@@ -1,6 +1,8 @@
-//! How verbs fail, as a user and a Makefile see it: the exit code and the message, by the program itself.
+//! How verbs fail, as a user and a Makefile see it: the exit code and the message, by the program
+//! itself.
 //!
-//! 2 is a call that was wrong, 1 everything else. Only what fails before anything is built is asked here.
+//! 2 is a call that was wrong, 1 everything else. Only what fails before anything is built is asked
+//! here.
 #![forbid(unsafe_code)]
 
 use std::path::Path;

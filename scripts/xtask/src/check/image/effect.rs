@@ -1,4 +1,5 @@
-//! What an instruction does to the order of things, as far as rules ask: barriers, maintenance, system registers.
+//! What an instruction does to the order of things, as far as rules ask: barriers, maintenance,
+//! system registers.
 
 #![forbid(unsafe_code)]
 
@@ -53,8 +54,8 @@ pub(super) fn effect(word: Instruction) -> Option<Effect> {
     }
 }
 
-/// CRn 8 is TLBI, whose CRm has bit 2 clear in the broadcast forms (0 to 3) and set in the local ones (4 to 7); CRn 7
-/// is IC and DC.
+/// CRn 8 is TLBI, whose CRm has bit 2 clear in the broadcast forms (0 to 3) and set in the local
+/// ones (4 to 7); CRn 7 is IC and DC.
 fn maintenance(operation: Operation) -> Option<Effect> {
     if let [_, 8, crm, _] = operation.fields() {
         return Some(match crm & 4 {

@@ -89,9 +89,10 @@ fn writes(word: Instruction, register: Register) -> bool {
     matches!(word, Instruction::Access(access) if access.writes(register))
 }
 
-/// Whether the word can stand second in the sequence of erratum 843419: a single-register access of any addressing
-/// form, an exclusive or ordered access, a literal load, STP or STNP, prefetches too. Pair loads are no part of it.
-/// ST1 of vectors would be; any SIMD instruction is reported by a check of its own.
+/// Whether the word can stand second in the sequence of erratum 843419: a single-register access of
+/// any addressing form, an exclusive or ordered access, a literal load, STP or STNP, prefetches
+/// too. Pair loads are no part of it. ST1 of vectors would be; any SIMD instruction is reported by
+/// a check of its own.
 fn can_be_second(word: Instruction) -> bool {
     match word {
         Instruction::Access(Access::Pair { transfer, .. }) => transfer.is_store(),
@@ -145,8 +146,8 @@ pub(in crate::check) fn check_835769(program: &Program) -> Report {
     }
 }
 
-/// Rn, Rm and Ra of a 64-bit multiply-accumulate that really adds: with Ra the zero register it is MUL, and SMULH and
-/// UMULH do not accumulate.
+/// Rn, Rm and Ra of a 64-bit multiply-accumulate that really adds: with Ra the zero register it is
+/// MUL, and SMULH and UMULH do not accumulate.
 fn accumulated(word: Instruction) -> Option<[Register; 3]> {
     let Instruction::Data(Data::Three {
         operation,
@@ -163,8 +164,8 @@ fn accumulated(word: Instruction) -> Option<[Register; 3]> {
     adds.then_some([rn, rm, ra])
 }
 
-/// Whether a multiply-accumulate of `sources` right after `access` is hit: `access` is a load or store that brings
-/// none of the three numbers. A prefetch is in the same group and brings nothing.
+/// Whether a multiply-accumulate of `sources` right after `access` is hit: `access` is a load or
+/// store that brings none of the three numbers. A prefetch is in the same group and brings nothing.
 fn is_835769(access: Instruction, sources: [Register; 3]) -> bool {
     let filled = match access {
         Instruction::Access(access) => access.filled(),

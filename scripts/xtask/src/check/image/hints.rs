@@ -73,8 +73,9 @@ fn spins(code: &BTreeMap<u64, Instruction>, isb: u64) -> bool {
     false
 }
 
-/// Checks that every executable section has instructions of Armv8.0 alone, which are those of a Cortex-A53, and none
-/// that needs the SIMD and floating-point unit: the kernel saves no such registers and leaves the unit off.
+/// Checks that every executable section has instructions of Armv8.0 alone, which are those of a
+/// Cortex-A53, and none that needs the SIMD and floating-point unit: the kernel saves no such
+/// registers and leaves the unit off.
 pub(in crate::check) fn check_instructions(program: &Program) -> Report {
     let mut count = 0;
     let mut violations = Vec::new();
@@ -99,8 +100,8 @@ pub(in crate::check) fn check_instructions(program: &Program) -> Report {
     }
 }
 
-/// Whether an ISB beside this instruction has a purpose: MSR to a register or to PSTATE, SYS (TLBI, IC, DC, AT), and
-/// MRS of the counters.
+/// Whether an ISB beside this instruction has a purpose: MSR to a register or to PSTATE, SYS (TLBI,
+/// IC, DC, AT), and MRS of the counters.
 fn gives_isb_a_purpose(word: Instruction) -> bool {
     let Instruction::System(system) = word else {
         return false;
@@ -114,8 +115,8 @@ fn gives_isb_a_purpose(word: Instruction) -> bool {
     }
 }
 
-/// Whether the instruction needs the SIMD and floating-point unit (or SVE, or SME): the accesses to FPCR and FPSR do,
-/// too (DDI 0487 C5.2).
+/// Whether the instruction needs the SIMD and floating-point unit (or SVE, or SME): the accesses to
+/// FPCR and FPSR do, too (DDI 0487 C5.2).
 pub(super) fn needs_vector_unit(word: Instruction) -> bool {
     match word {
         Instruction::Vector(_) => true,

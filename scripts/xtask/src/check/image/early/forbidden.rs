@@ -13,7 +13,8 @@ use crate::check::image::program::{Function, Program};
 /// The labels of the places that may branch to a register: they leave for the high half.
 const BRANCHES_HIGH: [&str; 2] = ["enter_high_half", "secondary_enters_high_half"];
 
-/// DC ZVA faults on Device memory, and the operations by set and way reach only the caches of this core.
+/// DC ZVA faults on Device memory, and the operations by set and way reach only the caches of this
+/// core.
 const CACHE_OPERATIONS: [&str; 4] = ["dc zva", "dc isw", "dc csw", "dc cisw"];
 
 /// Reports every instruction of the function that may not run with the MMU off.
@@ -67,7 +68,8 @@ fn forbidden_cache_operation(word: Instruction) -> Option<&'static str> {
     CACHE_OPERATIONS.contains(&name).then_some(name)
 }
 
-/// The immediate of an access in bytes, when it is not a multiple of the access size, and that size.
+/// The immediate of an access in bytes, when it is not a multiple of the access size, and that
+/// size.
 fn misaligned_offset(word: Instruction) -> Option<(i16, u32)> {
     let Instruction::Access(Access::Single {
         transfer, address, ..
