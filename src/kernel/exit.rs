@@ -15,6 +15,8 @@ pub enum ExitCode {
     Audit = 103,
     /// An exception before the kernel's vectors, or an image at the wrong address.
     EarlyException = 104,
+    /// What is reserved leaves the kernel too little memory.
+    NoRoom = 105,
 }
 
 /// Stops this core for good; ends the emulator with `code` if it listens.

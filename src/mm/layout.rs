@@ -108,6 +108,12 @@ pub const fn stacks(core: usize) -> [Pages; 3] {
     ]
 }
 
+/// Bytes of frames that the kernel window takes at boot: every core's stacks, and the heap.
+pub const WINDOW_BYTES: usize = {
+    let [emergency, exception, main] = stacks(0);
+    CORES * (emergency.size + exception.size + main.size) + HEAP_SIZE
+};
+
 /// The stack that runs over when `va` is touched: the one above the guard in which it lies, and
 /// whose core that is.
 #[must_use]

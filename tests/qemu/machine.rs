@@ -254,17 +254,68 @@ fn absurd_reservations_are_reported_and_take_nothing() {
             "empty@9000000 { reg = <0x9000000 0x0>; }; \
              devices@3f000000 { no-map; reg = <0x3f000000 0x1000000>; };",
         ),
-        "/memreserve/ 0xfffffffffffff000 0x2000; /memreserve/ 0x0 0xffffffffffffffff; \
-         /memreserve/ 0x0 0x3b400000;",
+        "/memreserve/ 0xfffffffffffff000 0x2000;",
         0,
         &[
             "warning: 0x2000 bytes at 0xfffffffffffff000 reaches past the last address: ignored",
-            "warning: 0x0..0xffffffffffffffff leaves the kernel 0x0 bytes in one piece: ignored",
-            "warning: 0x0..0x3b400000 leaves the kernel 0x0 bytes in one piece: ignored",
             "warning: 0x0 bytes at 0x9000000 no memory: ignored",
             "0x3f000000..0x40000000 (no-map) not in RAM",
         ],
     );
+}
+
+/// With these reservations, the kernel ends its boot and says so.
+#[track_caller]
+fn finds_no_room(reservations: &str, reason: &str) {
+    let mut machine = with_tree("", reservations).start();
+    machine.must_end(Ending::NoRoom);
+    let said = machine.transcript();
+    machine.must_say(&said, &["stilt: no room for the kernel on core 0", reason]);
+    assert!(!said.contains("panic"), "{said}");
+}
+
+/// Where RAM of [`tree::BOARD_MEMORY`] ends, and the bytes of metadata for its frames.
+const RAM_END: u64 = 0x3b40_0000;
+const METADATA: u64 = RAM_END / 0x1000 * 8;
+
+/// Takes all RAM but for `bytes` behind the image.
+fn all_but(bytes: u64) -> String {
+    let image_end = Symbols::read().address("__image_end") - HIGH_HALF;
+    let start = image_end + bytes;
+    let rest = RAM_END - start;
+    format!("/memreserve/ 0x1000 0x7f000; /memreserve/ {start:#x} {rest:#x};")
+}
+
+#[test]
+fn reservations_that_take_all_memory_end_the_boot_with_the_reason() {
+    let reason = |largest: u64| {
+        format!(
+            "no room outside of what is reserved for {METADATA:#x} bytes in one piece for frame \
+             metadata: the largest has {largest:#x}\n"
+        )
+    };
+    for (reservations, largest) in [
+        ("/memreserve/ 0x0 0xffffffffffffffff;", 0),
+        ("/memreserve/ 0x0 0x3b400000;", 0),
+        ("/memreserve/ 0x1000 0xffffffffffffffff;", 0),
+        (&all_but(METADATA - 0x1000), METADATA - 0x1000),
+    ] {
+        finds_no_room(reservations, &reason(largest));
+    }
+    let reason = "bytes of stacks and heap, and page tables: 64 frames are free\n";
+    finds_no_room(&all_but(METADATA + 0x4_0000), reason);
+}
+
+#[test]
+fn a_kernel_with_little_more_room_than_it_needs_boots() {
+    let (_, reserved, usable, _) = boots(with_tree("", &all_but(4 << 20)));
+    let kept = |line: &String| line.ends_with("left alone");
+    assert!(
+        reserved.len() == 2 && reserved.iter().all(kept),
+        "{reserved:?}"
+    );
+    let frames = ((4 << 20) - METADATA) / 0x1000;
+    assert!((frames..frames + 0x100).contains(&usable), "{usable}");
 }
 
 #[test]

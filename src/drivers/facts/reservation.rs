@@ -56,10 +56,17 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// The place, or `None` if it is empty or reaches past the last address.
+    /// The place, or `None` if it is empty. One that reaches past the last address ends there: its
+    /// first byte is as good as that of any other.
     #[must_use]
     pub fn range(self) -> Option<PhysRange> {
-        PhysRange::from_raw(self.base, self.size)
+        PhysRange::from_raw(self.base, self.end() - self.base)
+    }
+
+    /// Whether it reaches past the last address.
+    #[must_use]
+    pub const fn wraps(self) -> bool {
+        self.base.checked_add(self.size).is_none()
     }
 
     const fn end(self) -> u64 {
@@ -68,7 +75,7 @@ impl Reservation {
 
     /// Whether any byte could be meant.
     const fn is_somewhere(self) -> bool {
-        self.size > 0 && self.base.checked_add(self.size).is_some()
+        self.size > 0
     }
 
     /// One that has all of both.
@@ -91,8 +98,8 @@ impl Reservation {
 impl fmt::Display for Reservation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.range() {
-            Some(range) => range.fmt(f),
-            None => write!(f, "{:#x} bytes at {:#x}", self.size, self.base),
+            Some(range) if !self.wraps() => range.fmt(f),
+            _ => write!(f, "{:#x} bytes at {:#x}", self.size, self.base),
         }
     }
 }
@@ -265,7 +272,7 @@ mod tests {
 
     #[test]
     fn those_that_are_nowhere_make_room_first() {
-        let nowhere = [place(1, 0), place(u64::MAX, 2)];
+        let nowhere = [place(1, 0), place(u64::MAX, 0)];
         let some = (0..RESERVED_RANGES as u64 - 2).map(|number| place(number << 20, 1));
         let more = [place(1 << 40, 1), place(1 << 41, 1), place(2, 0)];
         let list = list(nowhere.into_iter().chain(some).chain(more));

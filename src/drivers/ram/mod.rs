@@ -16,8 +16,9 @@
 //!   same, and uses no more than that memory, if it has room where everybody has RAM; or else the
 //!   memory is not believed. What the loader reserves is, in any case.
 //! - If there may be reservations that could not be read, only [`UNRESERVED`] is used.
-//! - No list stops the boot: where all of them together leave the kernel no room, it assumes what the
-//!   firmware leaves to the ARM in any case.
+//! - No list of RAM stops the boot: where all of them together leave the kernel no room, it assumes what
+//!   the firmware leaves to the ARM in any case. What is reserved in that is not handed out even if the
+//!   boot ends for it.
 #![forbid(unsafe_code)]
 
 mod reasons;
@@ -25,8 +26,9 @@ mod reserved;
 mod room;
 
 pub use self::reasons::{Differ, Overlap, Refused, Source, Voice};
-pub use self::reserved::{Judged, Needed, ROOM_BYTES, Reserved, Verdict};
+pub use self::reserved::{Judged, Needed, Reserved, Verdict};
 use self::room::Pieces;
+pub use self::room::ROOM_BYTES;
 use super::facts::{Facts, MEMORY_RANGES, Oddity, RESERVED_RANGES};
 use super::range::{PhysRange, RangeList};
 use crate::addr::{PAGE_SIZE, PhysAddr};

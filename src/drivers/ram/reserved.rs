@@ -7,8 +7,9 @@
 //! | reaches past RAM | its part in RAM is kept, and it is reported |
 //! | lies outside RAM | there is nothing to keep |
 //! | overlaps the image | the image is the kernel's; the rest is kept, and it is reported |
-//! | is empty, or reaches past the last address | ignored, and reported |
-//! | leaves the kernel no [`ROOM_BYTES`] in one piece | ignored, and reported |
+//! | reaches past the last address | kept up to there, and reported |
+//! | is empty | ignored, and reported |
+//! | leaves the kernel too little to run | kept: the kernel says so, and does not boot |
 //! | is `no-map` as well | left out of RAM as a whole: neither a frame nor mapped |
 //! | is switched off (`status`) | kept all the same: in doubt it is somebody's |
 //!
@@ -16,8 +17,8 @@
 //! block and into `/reserved-memory`. Nor is one over the device tree itself, which loaders reserve.
 //!
 //! # Decisions
-//! They are judged in their order, each beside those that were kept before: what is refused for lack of
-//! room is the one that takes the last of it, so that the others hold.
+//! No reservation is refused for want of room. Frames of somebody else's that are handed out are written
+//! over in silence; a kernel that does not boot says why.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -27,11 +28,6 @@ use super::room::Pieces;
 use crate::addr::PAGE_SIZE;
 use crate::drivers::facts::{Mapping, Origin, RESERVED_RANGES, Reservation};
 use crate::drivers::range::PhysRange;
-
-/// Bytes of free RAM in one piece that the kernel insists on: metadata of its frames, page tables,
-/// stacks, the heap, and something to work with. The kernel, which knows their sizes, checks that it
-/// is enough.
-pub const ROOM_BYTES: usize = 8 << 20;
 
 /// What is in use before any reservation is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -81,13 +77,8 @@ pub enum Verdict {
     OutsideRam,
     /// Ignored: no byte.
     Empty,
-    /// Ignored: reaches past the last address.
+    /// Ignored: reaches past the last address, and touches no RAM before.
     Wraps,
-    /// Ignored: the kernel could not run.
-    NoRoom {
-        /// What it would leave in one piece, in bytes.
-        bytes: usize,
-    },
 }
 
 impl Verdict {
@@ -100,7 +91,7 @@ impl Verdict {
             | Self::PastRam { .. }
             | Self::Image { .. }
             | Self::FirmwarePage { .. } => true,
-            Self::OutsideRam | Self::Empty | Self::Wraps | Self::NoRoom { .. } => false,
+            Self::OutsideRam | Self::Empty | Self::Wraps => false,
         }
     }
 
@@ -126,12 +117,6 @@ impl fmt::Display for Verdict {
             Self::OutsideRam => f.write_str("not in RAM"),
             Self::Empty => f.write_str("no memory: ignored"),
             Self::Wraps => f.write_str("reaches past the last address: ignored"),
-            Self::NoRoom { bytes } => {
-                write!(
-                    f,
-                    "leaves the kernel {bytes:#x} bytes in one piece: ignored"
-                )
-            }
         }
     }
 }
@@ -210,11 +195,16 @@ impl<'a> Reserved<'a> {
         self.needed.all().chain(self.kept.iter().copied())
     }
 
-    /// `bytes` bytes in one piece that nobody has, whole frames: there are at least [`ROOM_BYTES`],
-    /// unless RAM never had so many.
+    /// `bytes` bytes in one piece that nobody has, whole frames.
     #[must_use]
     pub fn free_place(&self, bytes: usize) -> Option<PhysRange> {
         Pieces::new(&self.mapped, || self.in_use()).place(bytes, self.needed.image)
+    }
+
+    /// Bytes of the largest piece that nobody has, whole frames; 0 if somebody has everything.
+    #[must_use]
+    pub fn largest_piece(&self) -> usize {
+        Pieces::new(&self.mapped, || self.in_use()).largest()
     }
 
     /// Every reservation with its answer, in the loader's order.
@@ -229,20 +219,16 @@ impl<'a> Reserved<'a> {
     /// Judges one, and keeps what is to be kept of it.
     #[inline(never)]
     fn place(&mut self, reservation: Reservation, ram: &Ram) -> Verdict {
-        let Some(range) = reservation.range() else {
+        let range = reservation.range();
+        let Some((range, in_ram)) = range.and_then(|range| Some((range, in_ram(range, ram)?)))
+        else {
             return match reservation.size {
                 0 => Verdict::Empty,
-                _ => Verdict::Wraps,
+                _ if reservation.wraps() => Verdict::Wraps,
+                _ => Verdict::OutsideRam,
             };
         };
-        let Some(in_ram) = in_ram(range, ram) else {
-            return Verdict::OutsideRam;
-        };
         let frames = in_ram.aligned_outward(PAGE_SIZE).unwrap_or(in_ram);
-        let bytes = Pieces::new(ram, || self.in_use().chain([frames])).largest();
-        if bytes < ROOM_BYTES && bytes < Pieces::new(ram, || self.in_use()).largest() {
-            return Verdict::NoRoom { bytes };
-        }
         let Needed {
             image,
             firmware_page,
@@ -269,9 +255,7 @@ impl<'a> Reserved<'a> {
     /// A reservation judged before that has a part in common with `range`, while neither contains the
     /// other.
     fn overlapped(&self, range: PhysRange) -> Option<PhysRange> {
-        let mut before = self.judged().filter(|judged| {
-            !matches!(judged.verdict, Verdict::OutsideRam | Verdict::NoRoom { .. })
-        });
+        let mut before = self.judged().filter(|judged| judged.verdict.is_kept());
         before.find_map(|judged| {
             let other = judged.reservation.range()?;
             let common = other.intersection(range)?;

@@ -1,6 +1,6 @@
 //! Room: the pieces of RAM that nobody has, and which of them something fits into.
 //!
-//! One idea of it for all who ask: `reserved.rs`, which refuses a reservation that leaves the
+//! One idea of it for all who ask: the decision about RAM, which believes no list that leaves the
 //! kernel too little, and the kernel, which looks for a place for the metadata of its frames.
 //!
 //! # Decisions
@@ -10,6 +10,11 @@
 
 use crate::addr::PAGE_SIZE;
 use crate::drivers::range::PhysRange;
+
+/// Bytes of RAM in one piece beside the image, without which no list of RAM is believed: metadata of
+/// frames, page tables, stacks, the heap, and something to work with. The kernel, which knows their
+/// sizes, checks that it is enough.
+pub const ROOM_BYTES: usize = 8 << 20;
 
 /// What nobody has of each range of `ram`, in whole frames; `ram` is whole frames itself.
 pub(super) struct Pieces<'a, F> {

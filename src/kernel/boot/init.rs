@@ -1,13 +1,16 @@
 //! `kernel_main`: the order of everything, one line a step.
 
+use core::fmt;
+
 use crate::addr::PAGE_SIZE;
 use crate::arch::zero::zero;
 use crate::arch::{cpu, exception, mmu, tlb};
 use crate::board::raspi3;
 use crate::kernel::cores::{per_core, smp, wait};
+use crate::kernel::exit::ExitCode;
 use crate::kernel::irq;
 use crate::kernel::machine::{self, Machine};
-use crate::kernel::report::address_map;
+use crate::kernel::report::{Report, address_map};
 use crate::kernel::report::live_audit::audit_live_tables;
 use crate::kernel::time::rate_check;
 use crate::kernel::{console, shell};
@@ -15,7 +18,7 @@ use crate::log;
 use crate::mm::frames::{FrameAllocator, FrameState};
 use crate::mm::kernel_space::{self, KernelTable, linear, live_view};
 use crate::mm::{heap, layout, symbols};
-use crate::paging::PagingResult;
+use crate::paging::{PagingError, PagingResult};
 use crate::text::Size;
 
 /// The vectors find the emergency stack by its distance from the exception stack.
@@ -44,8 +47,13 @@ unsafe extern "C" fn kernel_main(dtb: u64) -> ! {
     cpu::unmask_errors();
     machine::report(machine);
     take_frames(machine);
+    let free = kernel_space::frame_count().free;
     match final_map(machine) {
         Ok(table) => enter_final_map(table),
+        Err(PagingError::NoMemory) => no_room(format_args!(
+            "{:#x} bytes of stacks and heap, and page tables: {free} frames are free",
+            layout::WINDOW_BYTES
+        )),
         Err(error) => panic!("the final map cannot be built: {error}"),
     }
     let stack = layout::main_stack(BOOT_CORE);
@@ -92,13 +100,14 @@ extern "C" fn give_up_low_half() {
 /// Gives RAM to the frame allocator, less what is in use.
 fn take_frames(machine: &Machine) {
     let ram = &machine.reserved.mapped;
-    let Some(last) = ram.last() else {
-        panic!("no RAM: not even that in which the kernel lies");
-    };
-    let entries = FrameAllocator::metadata_for(last.end().as_usize());
+    let end = ram.last().map_or(0, |last| last.end().as_usize());
+    let entries = FrameAllocator::metadata_for(end);
     let bytes = entries * size_of::<FrameState>();
     let Some(place) = machine.reserved.free_place(bytes) else {
-        panic!("no {bytes:#x} bytes of RAM in one piece for frame metadata");
+        let largest = machine.reserved.largest_piece();
+        no_room(format_args!(
+            "{bytes:#x} bytes in one piece for frame metadata: the largest has {largest:#x}"
+        ));
     };
 
     let first = linear(place.base()).as_usize() as *mut FrameState;
@@ -114,6 +123,12 @@ fn take_frames(machine: &Machine) {
         frames.reserve(range.base(), range.end());
     }
     kernel_space::set_frames(frames);
+}
+
+/// Ends the boot: outside of what is reserved, there is no room for `what`.
+fn no_room(what: fmt::Arguments<'_>) -> ! {
+    let what = format_args!("no room outside of what is reserved for {what}");
+    Report::begin(ExitCode::NoRoom, "no room for the kernel", what).end()
 }
 
 /// The final map: image, RAM, devices; every core's stacks and the heap in the kernel window.

@@ -191,14 +191,11 @@ fn certain() -> Certain {
     }
 }
 
-/// What the kernel takes before anything works fits into the room that reservations leave it,
-/// several times: the rest is to work with.
+/// What the kernel takes before anything works fits into the room without which no list of RAM is
+/// believed, several times: the rest is to work with.
 const _: () = {
     let metadata = FrameAllocator::metadata_for(raspi3::RAM_LIMIT) * size_of::<FrameState>();
-    let stacks = layout::stacks(0);
-    let [emergency, exception, main] = [stacks[0].size, stacks[1].size, stacks[2].size];
-    let stacks = raspi3::CORES * (emergency + exception + main);
-    assert!(2 * (metadata + stacks + layout::HEAP_SIZE) <= ROOM_BYTES);
+    assert!(2 * (metadata + layout::WINDOW_BYTES) <= ROOM_BYTES);
 };
 
 /// What QEMU says when it is asked when its firmware was built.

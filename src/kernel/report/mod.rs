@@ -46,7 +46,7 @@ pub(super) static FAIL_INSIDE: AtomicBool = AtomicBool::new(false);
 const LAST_LINE: &str = "stilt: stopped";
 
 /// A report under way on this core.
-pub(super) struct Report {
+pub(crate) struct Report {
     turn: Turn,
     /// What others print waits meanwhile.
     console: console::Turn,
@@ -56,7 +56,7 @@ pub(super) struct Report {
 impl Report {
     /// Begins a report about `title`; a final one will end the machine with `code`. If there is one
     /// under way on this core, says only that and `detail`, and ends the machine.
-    pub(super) fn begin(code: ExitCode, title: impl Display, detail: impl Display) -> Self {
+    pub(crate) fn begin(code: ExitCode, title: impl Display, detail: impl Display) -> Self {
         cpu::mask_exceptions();
         let reports = &per_core::this().reports;
         let under_way = reports.load(Ordering::Relaxed);
@@ -95,7 +95,7 @@ impl Report {
     }
 
     /// Ends the machine, when the reports of other cores are out.
-    pub(super) fn end(self) -> ! {
+    pub(crate) fn end(self) -> ! {
         drop(self.console);
         self.turn.pass_on();
         end(End::Failure(self.code), LAST_LINE)

@@ -8,6 +8,7 @@ const PANIC: (i32, &str) = (101, "stilt: panic on core");
 const EXCEPTION: (i32, &str) = (102, "exception ");
 const AUDIT: (i32, &str) = (103, "stilt: unsound live page tables");
 const EARLY: (i32, &str) = (104, "stilt: stopped");
+const NO_ROOM: (i32, &str) = (105, "stilt: no room for the kernel");
 
 /// How a run ended. A code without its report is only a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(crate) enum Ending {
     Audit,
     /// An exception or a wrong load address, before there was a kernel.
     Early,
+    /// What is reserved leaves the kernel too little memory.
+    NoRoom,
     /// It ran until the time limit and was ended.
     Hang,
     /// A signal that is not ours ended QEMU.
@@ -47,6 +50,8 @@ impl Ending {
             Self::Audit
         } else if reported(EARLY) {
             Self::Early
+        } else if reported(NO_ROOM) {
+            Self::NoRoom
         } else {
             Self::Exit(code)
         }

@@ -142,39 +142,62 @@ fn reservations_that_overlap_in_part_are_both_kept_and_told() {
 }
 
 #[test]
-fn a_reservation_that_leaves_no_room_is_ignored_and_those_before_and_after_hold() {
-    let small = asked(0x0800_0000, 0x1000);
-    let (reserved, verdicts) = judge(&[
-        small,
-        asked(0, 0x1000_0000),
-        asked(0, u64::MAX),
-        asked(0x0900_0000, 0x1000),
-    ]);
-    let no_room = Verdict::NoRoom { bytes: 0 };
-    assert_eq!(verdicts, [Verdict::Kept, no_room, no_room, Verdict::Kept]);
-    assert_eq!(
-        *reserved.kept,
-        [range(0x0800_0000, 0x1000), range(0x0900_0000, 0x1000)]
-    );
+fn what_takes_all_of_ram_is_kept_and_nothing_is_free() {
+    let ram = range(0, 0x1000_0000);
+    let [below, above] = ram.without(IMAGE);
+    let parts = [below, above].map(|part| part.expect("RAM on both sides of the image"));
+    for size in [0x1000_0000, u64::MAX] {
+        let small = asked(0x0800_0000, 0x1000);
+        let (reserved, verdicts) = judge(&[small, asked(0, size)]);
+        let image = IMAGE;
+        assert_eq!(verdicts, [Verdict::Kept, Verdict::Image { image }]);
+        assert_eq!(*reserved.kept, parts);
+        assert_eq!(
+            (reserved.largest_piece(), reserved.free_place(1)),
+            (0, None)
+        );
+    }
 }
 
 #[test]
-fn the_last_bytes_that_the_kernel_needs_cannot_be_reserved() {
+fn the_last_bytes_that_the_kernel_needs_can_be_reserved() {
     let room = ROOM_BYTES as u64;
     let most = asked(0x20_0000 + room, 0x1000_0000 - 0x20_0000 - room);
-    let below = asked(0x1c_0000, 0x4_0000);
-    let (_, verdicts) = judge(&[below, most]);
-    assert_eq!(verdicts, [Verdict::Kept, Verdict::Kept]);
-    let (_, verdicts) = judge(&[below, asked(most.base - 0x1000, most.size + 0x1000)]);
-    let bytes = ROOM_BYTES - 0x1000;
-    assert_eq!(verdicts, [Verdict::Kept, Verdict::NoRoom { bytes }]);
-    // One that cuts what is left in two pieces takes the room as well.
-    let (_, verdicts) = judge(&[below, most, asked(0x20_0000 + room / 2, 0x1000)]);
-    let bytes = ROOM_BYTES / 2;
-    assert_eq!(verdicts[2], Verdict::NoRoom { bytes });
-    // What is not behind the image takes nothing of it.
-    let (_, verdicts) = judge(&[below, most, asked(0x1000, 0x1000)]);
-    assert_eq!(verdicts[2], Verdict::Kept);
+    let below = [asked(0x1c_0000, 0x4_0000), asked(0x1000, 0x7_f000)];
+    for (more, piece) in [
+        (&[][..], ROOM_BYTES),
+        (&[asked(most.base - 0x1000, 0x1000)], ROOM_BYTES - 0x1000),
+        // One that cuts what is left in two.
+        (&[asked(0x20_0000 + room / 2, 0x1000)], ROOM_BYTES / 2),
+        (&[asked(0x20_0000, room)], 0),
+    ] {
+        let all = [&below[..], &[most], more].concat();
+        let (reserved, verdicts) = judge(&all);
+        assert_eq!(verdicts, std::vec![Verdict::Kept; all.len()]);
+        assert_eq!(reserved.largest_piece(), piece);
+        assert_eq!(reserved.free_place(piece + 1), None);
+    }
+}
+
+#[test]
+fn a_reservation_that_wraps_is_kept_from_its_first_byte_on() {
+    let (reserved, verdicts) = judge(&[asked(0x0fff_e000, u64::MAX), asked(0x4000_0000, u64::MAX)]);
+    let kept = range(0x0fff_e000, 0x2000);
+    assert_eq!(verdicts, [Verdict::PastRam { kept }, Verdict::Wraps]);
+    assert_eq!(*reserved.kept, [kept]);
+    let said: std::vec::Vec<_> = reserved
+        .judged()
+        .map(|judged| std::format!("{judged}"))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "warning: 0xffffffffffffffff bytes at 0xfffe000 reaches past RAM: \
+             0xfffe000..0x10000000 is left alone",
+            "warning: 0xffffffffffffffff bytes at 0x40000000 reaches past the last address: \
+             ignored",
+        ]
+    );
 }
 
 #[test]
@@ -292,8 +315,7 @@ impl Xorshift {
     }
 }
 
-/// Every frame of a reservation that was not refused is kept, and no frame of the image is; none of
-/// `no-map` is RAM; there is room.
+/// Every frame of a reservation is kept, and no frame of the image is; none of `no-map` is RAM.
 #[test]
 fn whatever_is_asked_no_frame_is_both_reserved_and_given_away() {
     const FRAME: usize = 0x1000;
@@ -326,8 +348,7 @@ fn whatever_is_asked_no_frame_is_both_reserved_and_given_away() {
             let frame = range(frame, FRAME);
             let asks = |judged: &Judged| {
                 let range = judged.reservation.range();
-                !matches!(judged.verdict, Verdict::NoRoom { .. })
-                    && range.is_some_and(|range| range.intersection(frame).is_some())
+                range.is_some_and(|range| range.intersection(frame).is_some())
             };
             let in_image = IMAGE.contains(frame);
             let wanted = is_in(&ram, frame) && !in_image;
