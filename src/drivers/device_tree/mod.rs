@@ -99,7 +99,7 @@ fn read_root(root: &Node<'_>, seen: &mut Seen, facts: &mut Facts) -> Result<(), 
             Item::Property(property) => read_identity(&property, facts),
             Item::Child(node) => match node.base_name() {
                 b"reserved-memory" => seen.reserved_memory = places::read(&node, cells, facts),
-                b"chosen" => seen.chosen = read_chosen(&node, facts),
+                b"chosen" => seen.chosen = read_chosen(&node, cells, facts),
                 b"cpus" => read_cores(&node, facts),
                 _ if is_memory(&node) => read_memory(&node, cells, facts),
                 _ => {}
@@ -170,9 +170,9 @@ fn read_cores(node: &Node<'_>, facts: &mut Facts) {
     facts.cores += children.filter(|child| child.base_name() == b"cpu").count();
 }
 
-/// Reads the command line, and where the initial RAM disk lies. Returns whether the node was seen
-/// whole.
-fn read_chosen(node: &Node<'_>, facts: &mut Facts) -> bool {
+/// Reads the command line, where the initial RAM disk lies, and what a crashed kernel leaves to this
+/// one. Returns whether the node was seen whole.
+fn read_chosen(node: &Node<'_>, cells: Cells, facts: &mut Facts) -> bool {
     let (mut start, mut end) = (None, None);
     let mut is_whole = true;
     for item in node.items() {
@@ -185,6 +185,12 @@ fn read_chosen(node: &Node<'_>, facts: &mut Facts) -> bool {
             }
             Ok(Item::Property(property)) if property.is("linux,initrd-end") => {
                 end = Some(property.number());
+            }
+            Ok(Item::Property(property)) if property.is("linux,usable-memory-range") => {
+                read_usable(property.value, cells, facts);
+            }
+            Ok(Item::Property(property)) if property.is("linux,elfcorehdr") => {
+                read_crash_header(property.value, cells, facts);
             }
             Ok(Item::Property(property)) if !property.is_named() => {
                 // It may be one end of the disk.
@@ -200,6 +206,45 @@ fn read_chosen(node: &Node<'_>, facts: &mut Facts) -> bool {
         _ => facts.oddities.note_doubt(Oddity::InitrdHalf),
     }
     is_whole
+}
+
+/// Reads to which memory the kernel is restricted: whole pairs of the root's cells (Devicetree schema
+/// `chosen.yaml`, `linux,usable-memory-range`). A list that names none leaves what is meant in doubt.
+fn read_usable(list: &[u8], cells: Cells, facts: &mut Facts) {
+    let bytes = list.len();
+    if let Some(way) = cells.only() {
+        if !way.fits(list) {
+            facts.oddities.note(Oddity::UsableLength { bytes });
+        }
+        let pairs = way.pairs(list);
+        pairs.for_each(|(base, size)| facts.add_usable(base, size));
+    }
+    if facts.usable.is_none_or(|usable| usable.is_empty()) {
+        facts.usable = None;
+        facts.oddities.note_doubt(Oddity::UsableUnread);
+    }
+}
+
+/// Reads where a crashed kernel describes itself: one pair of the root's cells (Devicetree schema
+/// `chosen.yaml`, `linux,elfcorehdr`).
+fn read_crash_header(pair: &[u8], cells: Cells, facts: &mut Facts) {
+    let mut is_read = false;
+    for (base, size) in cells.fitting(pair).flat_map(|way| way.pairs(pair)) {
+        is_read = true;
+        facts.reserve(Reservation {
+            base,
+            size,
+            mapping: Mapping::Allowed,
+            origin: Origin::Place,
+        });
+    }
+    if !is_read {
+        let bytes = pair.len();
+        let owner = Owner::Chosen;
+        facts
+            .oddities
+            .note_doubt(Oddity::RegLength { owner, bytes });
+    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,9 @@ pub struct Facts {
     pub memory_places: usize,
     /// RAM, as named: in any order, perhaps overlapping or where there can be none, but not empty.
     pub memory: RangeList<MEMORY_RANGES>,
+    /// The only RAM that this kernel may use, sorted and without overlap, if a crashed kernel or a
+    /// hypervisor left it no more; other memory holds what they have.
+    pub usable: Option<RangeList<MEMORY_RANGES>>,
     /// What must be left alone, as named. Not judged here: [`Reserved`](super::ram::Reserved) says
     /// what becomes of each.
     pub reservations: Reservations,
@@ -64,6 +67,17 @@ impl Facts {
             Some(Ok(())) => {}
             Some(Err(_)) => self.oddities.note(Oddity::MemoryLeftOut { base, size }),
             None => self.oddities.note(Oddity::MemoryWraps { base, size }),
+        }
+    }
+
+    /// Adds RAM that this kernel may use; from the first on, it may use no other.
+    pub(in crate::drivers) fn add_usable(&mut self, base: u64, size: u64) {
+        let range = PhysRange::from_raw(base, size);
+        let list = self.usable.get_or_insert_default();
+        let pushed = range.map(|range| list.push(range));
+        list.merge();
+        if !matches!(pushed, Some(Ok(()))) {
+            self.oddities.note(Oddity::UsableLeftOut { base, size });
         }
     }
 

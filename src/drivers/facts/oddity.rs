@@ -119,6 +119,21 @@ pub enum Oddity {
         /// As named, in bytes.
         size: u64,
     },
+    /// Memory to which the kernel is restricted: empty, past the last address, or one range more than
+    /// are kept.
+    UsableLeftOut {
+        /// As named.
+        base: u64,
+        /// As named, in bytes.
+        size: u64,
+    },
+    /// A list of the memory to which the kernel is restricted, of which a part cannot be read.
+    UsableLength {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A list of the memory to which the kernel is restricted that names none.
+    UsableUnread,
     /// A reserved place that does not say where it is.
     Nowhere(Owner),
     /// A reserved place that the kernel may choose.
@@ -189,6 +204,13 @@ impl fmt::Display for Oddity {
                     "{size:#x} bytes of memory at {base:#x} too many: not used"
                 )
             }
+            Self::UsableLeftOut { base, size } => {
+                write!(f, "{size:#x} usable bytes at {base:#x}: not used")
+            }
+            Self::UsableLength { bytes } => {
+                write!(f, "usable memory of {bytes} bytes, no whole pairs")
+            }
+            Self::UsableUnread => f.write_str("usable memory: none that can be read"),
             Self::Nowhere(owner) => write!(f, "{owner}: reserved, and nothing says where"),
             Self::Anywhere { owner, size } => {
                 write!(f, "{owner}: {size:#x} bytes anywhere, none taken")

@@ -17,9 +17,11 @@
 //!   memory is not believed. What the loader reserves is, in any case.
 //! - If there may be reservations that could not be read, only [`UNRESERVED`] is used.
 //! - No list of RAM stops the boot: where all of them together leave the kernel no room, it assumes what
-//!   the firmware leaves to the ARM in any case. What is reserved in that is not handed out even if the
-//!   boot ends for it.
+//!   the firmware leaves to the ARM in any case. What is reserved in that, or outside what a crashed
+//!   kernel left to this one ([`Facts::usable`]), is not handed out even if the boot ends for it.
 #![forbid(unsafe_code)]
+
+use core::iter;
 
 mod reasons;
 mod reserved;
@@ -57,9 +59,9 @@ pub struct Certain {
     pub kernel: PhysRange,
 }
 
-/// Ranges of RAM: as many as a loader can name, one more for the VideoCore's hole, and one for each
-/// reservation and the image.
-const RAM_RANGES: usize = MEMORY_RANGES + 1 + RESERVED_RANGES + 2;
+/// Ranges of RAM: as many as a loader can name, one more for the VideoCore's hole, one for each range to
+/// which a loader can restrict it, and one for each reservation and the image.
+const RAM_RANGES: usize = 2 * MEMORY_RANGES + 1 + RESERVED_RANGES + 2;
 
 /// RAM: whole frames, sorted, without overlap.
 pub type Ram = RangeList<RAM_RANGES>;
@@ -138,6 +140,9 @@ pub fn ram_from(
         decision
             .ram
             .filter_map(|range| range.intersection(UNRESERVED));
+    }
+    if let Some((_, facts)) = loader {
+        decision.restrict(facts);
     }
     decision
 }
@@ -241,10 +246,26 @@ impl Decision {
         }
     }
 
+    /// Leaves of RAM what the loader calls usable, whoever calls the rest RAM.
+    fn restrict(&mut self, facts: &Facts) {
+        let Some(usable) = &facts.usable else {
+            return;
+        };
+        let [first, last] = [0, usize::MAX].map(PhysAddr::new);
+        let starts = usable.iter().map(|range| range.end());
+        let ends = usable.iter().map(|range| range.base());
+        let holes = iter::once(first)
+            .chain(starts)
+            .zip(ends.chain(iter::once(last)));
+        for hole in holes.filter_map(|(start, end)| PhysRange::between(start, end)) {
+            self.remove(hole);
+        }
+    }
+
     /// Leaves of RAM what lies outside `share`, in whole frames.
     fn remove(&mut self, share: PhysRange) {
         let Ok(()) = self.ram.remove(share) else {
-            unreachable!("RAM has room for a split by the VideoCore");
+            unreachable!("RAM has room for a split by the VideoCore, and by what is not usable");
         };
         self.ram.merge();
         self.ram.filter_map(whole_frames);

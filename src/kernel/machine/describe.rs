@@ -74,6 +74,10 @@ fn memory(machine: &Machine, out: &mut dyn Write) -> fmt::Result {
         Some(share) => writeln!(out, "videocore {share} {}", Size(share.size() as u64))?,
         None => writeln!(out, "videocore unknown")?,
     }
+    let usable = machine.handed.facts.usable.iter();
+    for range in usable.flat_map(|usable| usable.iter()) {
+        writeln!(out, "usable    {range} {}", Size(range.size() as u64))?;
+    }
     for judged in machine.reserved.judged() {
         match judged.reservation.origin {
             Origin::Initrd => writeln!(out, "initrd    {}", Disk(judged))?,

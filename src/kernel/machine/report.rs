@@ -74,6 +74,10 @@ fn report_handed(handed: &Handed, ram: &Decision) {
     if ram.kernel_left_out {
         warn(&"its memory leaves out the kernel");
     }
+    for range in facts.usable.iter().flat_map(|usable| usable.iter()) {
+        let size = Size(range.size() as u64);
+        boot_log::line(format_args!("{topic:<7} only {range} {size} may be used"));
+    }
     report_bootargs(&facts.bootargs);
 }
 

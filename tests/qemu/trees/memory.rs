@@ -1,6 +1,8 @@
 //! Memory nodes: where RAM begins, what is missing in it, and what is too much.
 
-use super::{Booted, CELLS, FRAME, PLACE, PLACE_FRAMES, UNMAPPED, Way, frames_of, reserved};
+use super::{
+    Booted, CELLS, FRAME, PLACE, PLACE_FRAMES, UNMAPPED, UNRESERVED, Way, frames_of, reserved,
+};
 use crate::harness::symbols::{HIGH_HALF, Symbols};
 use crate::harness::tree;
 
@@ -113,4 +115,48 @@ fn memory_that_is_not_filled_in_leaves_the_mailbox_to_tell_and_the_reservations(
     booted.must_not_map(UNMAPPED.0, UNMAPPED.1);
     let others = Way::X0.overhead() + booted.tree_frames() + PLACE_FRAMES + 1;
     assert_eq!(booted.usable, frames_of(&[(0, 0x3c00_0000)]) - others);
+}
+
+/// A tree with the board's memory, of which this much is usable.
+fn with_usable(usable: &str) -> Booted {
+    let source = tree::Source {
+        nodes: tree::BOARD_MEMORY,
+        chosen: &format!("linux,usable-memory-range = {usable};"),
+        reservations: "",
+        version: 17,
+    };
+    Booted::new(Way::X0.setup(&source.compile()))
+}
+
+/// As kexec leaves it to a kernel that is started after a crash: all else is the crashed kernel's.
+#[test]
+fn a_kernel_after_a_crash_uses_what_is_left_to_it_alone() {
+    let image_end = Symbols::read().address("__image_end") - HIGH_HALF;
+    for (range, ram) in [
+        ("<0x0 0x4000000>", &[(0, 0x400_0000)][..]),
+        (
+            "<0x20000000 0x1000000 0x0 0x1000000 0x800000 0x1000000>",
+            &[(0, 0x180_0000), (0x2000_0000, 0x2100_0000)],
+        ),
+        // Without the kernel.
+        (
+            "<0x10000000 0x4000000>",
+            &[(0x8_0000, image_end), (0x1000_0000, 0x1400_0000)],
+        ),
+    ] {
+        let booted = with_usable(range);
+        // The tree lies outside of all of them.
+        assert_eq!(booted.usable, frames_of(ram) - Way::X0.overhead());
+        let end = ram.last().expect("a range").1;
+        assert!(booted.maps(end - 1) && !booted.maps(end));
+        booted.must_say("tree", &[&format!("..{end:#x} "), "may be used"]);
+    }
+}
+
+#[test]
+fn a_list_of_usable_memory_that_cannot_be_read_leaves_what_is_certain() {
+    let booted = with_usable("[01 02 03]");
+    booted.must_say("tree", &["warning: usable memory: none that can be read"]);
+    booted.must_say("ram", &["0x0..0x2000000 32 MiB"]);
+    assert!(!booted.maps(UNRESERVED));
 }

@@ -5,6 +5,7 @@
 mod cost;
 mod damage;
 mod odd;
+mod usable;
 
 use std::string::String;
 use std::vec::Vec;

@@ -8,7 +8,7 @@ use super::{
     Voice, ram_from,
 };
 use crate::addr::PhysAddr;
-use crate::drivers::facts::{Facts, Oddity};
+use crate::drivers::facts::{Facts, MEMORY_RANGES, Oddity};
 use crate::drivers::range::{PhysRange, range};
 
 const LIMIT: usize = 0x3f00_0000;
@@ -370,3 +370,73 @@ const IMAGE: PhysRange = match PhysRange::new(PhysAddr::new(0x8_0000), 0x14_0000
     Some(image) => image,
     None => panic!("a range"),
 };
+
+#[test]
+fn memory_that_is_not_usable_is_no_ram_whoever_names_it() {
+    let usable = |ranges: &[PhysRange]| {
+        let mut facts = tree(&[range(0, 0x1000_0000), range(0x2000_0000, 0x1000_0000)]);
+        for range in ranges {
+            facts.add_usable(range.base().as_usize() as u64, range.size() as u64);
+        }
+        facts
+    };
+    let of = |ranges: &[PhysRange]| {
+        let decision = from_facts(&usable(ranges), Some((0, 0x3c00_0000)));
+        assert_eq!(decision.doubt, None);
+        decision.ram
+    };
+    // Several, in any order, overlapping, past all RAM, and over a hole in it.
+    for (ranges, ram) in [
+        (
+            &[range(0x0400_0000, 0x0400_0000)][..],
+            &[range(0x0400_0000, 0x0400_0000)][..],
+        ),
+        (
+            &[
+                range(0x2800_0000, 0x4000_0000),
+                range(0, 0x0100_0000),
+                range(0x80_0000, 0x0100_0000),
+            ],
+            &[range(0, 0x0180_0000), range(0x2800_0000, 0x0800_0000)],
+        ),
+        (
+            &[range(0x0f00_0000, 0x1200_0000)],
+            &[
+                range(0x0f00_0000, 0x0100_0000),
+                range(0x2000_0000, 0x0100_0000),
+            ],
+        ),
+        // Whole frames.
+        (&[range(0x0400_0001, 0x2ffe)], &[range(0x0400_1000, 0x1000)]),
+        (&[range(0x1000_0000, 0x1000_0000)], &[]),
+        (&[range(0x5000_0000, 0x1000)], &[]),
+        (
+            &[range(0, usize::MAX)],
+            &[range(0, 0x1000_0000), range(0x2000_0000, 0x1000_0000)],
+        ),
+    ] {
+        assert_eq!(*of(ranges), *ram, "{ranges:?}");
+    }
+    // What is assumed in need is restricted, too.
+    let mut facts = usable(&[range(0x0300_0000, 0x0800_0000)]);
+    facts.memory = crate::drivers::range::RangeList::of(range(0, 0x20_0000));
+    let decision = from_facts(&facts, None);
+    assert_eq!(decision.source, Source::Assumed);
+    assert_eq!(*decision.ram, [range(0x0300_0000, 0x0100_0000)]);
+}
+
+#[test]
+fn every_range_of_memory_may_be_cut_by_every_usable_one() {
+    let memory: std::vec::Vec<_> = (0..MEMORY_RANGES)
+        .map(|index| range(index << 24, 0x80_0000))
+        .collect();
+    let mut facts = tree(&memory);
+    for index in 0..MEMORY_RANGES {
+        facts.add_usable((index << 24) as u64 + 0x60_0000, 0xc0_0000);
+    }
+    let decision = from_facts(&facts, None);
+    // The upper quarter of each, and the lower one of all but the first.
+    let parts = decision.ram.len();
+    assert_eq!(parts, 2 * MEMORY_RANGES - 1);
+    assert_eq!(decision.ram.total_size(), parts * 0x20_0000);
+}
