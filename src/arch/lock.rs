@@ -22,7 +22,7 @@ use super::masks::{self, Masked};
 use super::relax::{Yield, relax};
 use super::{cpu, timer};
 use crate::arch::lock_order::{HeldLocks, LockClass};
-use crate::arch::waited::Waited;
+use crate::arch::waited::{LOOK_CYCLES, Waited};
 
 unsafe extern "C" {
     /// What a core does while it waits for a lock: it hears what must not wait for the lock. Returns how
@@ -165,14 +165,14 @@ impl<T, C: Class> Lock<T, C> {
     #[track_caller]
     fn wait(&self) -> Inner<'_, T> {
         let khz = u64::from(timer::frequency_hz().max(COUNTER_MIN_HZ)) / 1000;
-        let mut waited = Waited::new(SLICE_MS * khz);
+        let mut waited = Waited::new(SLICE_MS * khz, khz / 1000);
         loop {
             if let Some(inner) = self.inner.try_lock() {
                 return inner;
             }
             relax();
             let patience_ms = kernel_hear() / 1_000_000;
-            if waited.look(timer::counter()) > patience_ms * khz {
+            if waited.look(timer::counter(), LOOK_CYCLES) > patience_ms * khz {
                 self.report();
             }
         }

@@ -35,6 +35,7 @@ pub use self::tags::{
 pub use self::units::{MacAddress, Microvolts, MilliCelsius, Slowdown};
 use super::mmio::Mmio;
 use crate::addr::PhysAddr;
+use crate::arch::waited::Waited;
 
 register_bitfields! { u32,
     /// Status, of either mailbox.
@@ -64,6 +65,10 @@ register_structs! {
 /// For how long the VideoCore may be silent, in microseconds, until it is given up.
 pub const TIMEOUT_US: u64 = 1_000_000;
 
+/// Cycles of a core that a round of a wait takes at least: a device's register is read in each, behind
+/// the bridge to the peripherals' clock of 250 MHz.
+const ROUND_CYCLES: u64 = 64;
+
 /// Property tags, ARM to VideoCore.
 const PROPERTY_CHANNEL: u32 = 8;
 /// Where the VideoCore sees the first GiB past its caches.
@@ -73,7 +78,7 @@ const ALIAS_SIZE: usize = 0x4000_0000;
 
 /// What a call needs of the CPU.
 pub trait MailboxEnv {
-    /// A time in microseconds that never goes back and does not stand.
+    /// A time in microseconds. It may stand still, or be wrong at times: a call ends all the same.
     fn now_us(&mut self) -> u64;
 
     /// Writes the buffer's cache lines back and drops them, to the point of coherency, and waits
@@ -237,7 +242,7 @@ impl Mailbox {
 
     /// Hands `word` to the VideoCore as soon as there is room.
     fn send(&self, word: u32, env: &mut impl MailboxEnv) -> Result<(), MailboxError> {
-        let start_us = env.now_us();
+        let mut waited = patience();
         let mut waited_us = 0;
         loop {
             if !self.registers.mail1_status.is_set(STATUS::FULL) {
@@ -248,7 +253,7 @@ impl Mailbox {
             if waited_us >= TIMEOUT_US {
                 return Err(MailboxError::FullTimeout { waited_us });
             }
-            waited_us = env.now_us().saturating_sub(start_us);
+            waited_us = waited.look(env.now_us(), ROUND_CYCLES);
         }
     }
 
@@ -259,7 +264,7 @@ impl Mailbox {
         buffer: &PropertyBuffer,
         env: &mut impl MailboxEnv,
     ) -> Result<(), MailboxError> {
-        let start_us = env.now_us();
+        let mut waited = patience();
         let mut waited_us = 0;
         loop {
             if self.take() == Some(word) {
@@ -272,7 +277,7 @@ impl Mailbox {
                 return Err(MailboxError::NoAnswer { waited_us });
             }
             // Here, so that a core that was held up looks once more before it gives up.
-            waited_us = env.now_us().saturating_sub(start_us);
+            waited_us = waited.look(env.now_us(), ROUND_CYCLES);
         }
     }
 
@@ -283,6 +288,11 @@ impl Mailbox {
         }
         Some(self.registers.mail0_read.get())
     }
+}
+
+/// The wait for the VideoCore, in microseconds.
+const fn patience() -> Waited {
+    Waited::new(TIMEOUT_US / 8, 1)
 }
 
 /// The word that hands the buffer at `address` over, and that comes back with it.

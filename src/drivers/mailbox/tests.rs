@@ -43,9 +43,21 @@ enum Asked {
     Barrier,
 }
 
+/// What becomes of the clock at a look.
+#[derive(Clone, Copy, PartialEq)]
+enum Clocks {
+    Goes,
+    Stands,
+    /// It goes; so many looks later it is wrong by an hour, once.
+    Errs(u64),
+}
+
+const HOUR_US: u64 = 3_600_000_000;
+
 struct VideoCore {
     registers: &'static FakeRegisters<16>,
     now_us: u64,
+    clock: Clocks,
     script: Vec<Act>,
     asked: Vec<Asked>,
     /// What the VideoCore wrote, and the caches still hide.
@@ -61,6 +73,7 @@ impl VideoCore {
         Self {
             registers,
             now_us: u64::MAX / 2,
+            clock: Clocks::Goes,
             script: script.to_vec(),
             asked: Vec::new(),
             hidden: Vec::new(),
@@ -88,9 +101,13 @@ impl VideoCore {
 
 impl MailboxEnv for VideoCore {
     fn now_us(&mut self) -> u64 {
-        self.now_us += 1000;
         self.moments += 1;
-        assert!(self.moments < 10_000, "the call does not end");
+        let (step_us, most) = match self.clock {
+            Clocks::Stands => (0, 100_000_000),
+            Clocks::Goes | Clocks::Errs(_) => (1000, 10_000),
+        };
+        self.now_us += step_us;
+        assert!(self.moments < most, "the call does not end");
         // The script begins when the request is there.
         if self.registers.get(WRITE) != 0 && !self.script.is_empty() {
             match self.script.remove(0) {
@@ -103,7 +120,10 @@ impl MailboxEnv for VideoCore {
                 }
             }
         }
-        self.now_us
+        match self.clock {
+            Clocks::Errs(look) if look == self.moments => self.now_us + HOUR_US,
+            _ => self.now_us,
+        }
     }
 
     fn clean_invalidate(&mut self, _: &PropertyBuffer) {
@@ -124,7 +144,10 @@ impl MailboxEnv for VideoCore {
 
 /// Asks for the ARM's memory.
 fn query(script: &[Act]) -> (Result<MemoryAnswer, MailboxError>, VideoCore) {
-    let mut videocore = VideoCore::new(script);
+    query_of(VideoCore::new(script))
+}
+
+fn query_of(mut videocore: VideoCore) -> (Result<MemoryAnswer, MailboxError>, VideoCore) {
     let mut buffer = PropertyBuffer::new();
     let mailbox = videocore.mailbox();
     // SAFETY: this VideoCore writes through the reference that it is given, whatever the address.
@@ -192,6 +215,28 @@ fn silence_ends_the_call_with_the_time_that_it_took() {
     };
     assert!((TIMEOUT_US..TIMEOUT_US + 10_000).contains(&waited_us));
     assert!(!videocore.asked.contains(&Asked::Invalidate));
+}
+
+#[test]
+fn a_clock_that_stands_still_ends_the_call_too() {
+    let mut videocore = VideoCore::new(&[]);
+    videocore.clock = Clocks::Stands;
+    let (answer, _) = query_of(videocore);
+    let Err(MailboxError::NoAnswer { waited_us }) = answer else {
+        panic!("{answer:?}");
+    };
+    assert!((TIMEOUT_US..TIMEOUT_US + 10).contains(&waited_us));
+}
+
+#[test]
+fn an_answer_is_waited_for_although_a_reading_of_the_clock_is_wrong() {
+    for look in 1..20 {
+        let mut videocore = VideoCore::new(&[const { Act::Silence }; 20]);
+        videocore.script.push(GOOD);
+        videocore.clock = Clocks::Errs(look);
+        let (answer, _) = query_of(videocore);
+        assert_eq!(answer, Ok(MEMORY), "look {look}");
+    }
 }
 
 #[test]

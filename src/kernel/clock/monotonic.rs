@@ -14,7 +14,10 @@
 //!   two can only make the reading later, so a reading that is earlier is the counter's fault. Not
 //!   quite: a core may read the counter while the load is still on its way. [`JUMP_NS`] is more
 //!   than that takes, and less is corrected without being counted.
-//! - A jump forward is believed: it cannot be told from time that has passed.
+//! - A reading that is ahead of the latest time by more than `AHEAD_NS` is taken again, and the
+//!   second one counts if it is earlier: one wrong reading, hours ahead, would make all timers due and
+//!   then stop the clock for as long. A jump forward that lasts is believed: it cannot be told from
+//!   time that has passed.
 //! - What a core has seen is counted with exclusives: an interrupt of this core may come between a
 //!   load and a store, and look at the clock itself.
 #![forbid(unsafe_code)]
@@ -23,6 +26,10 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A reading that is earlier than the latest time by more than this, in nanoseconds, is a jump.
 pub const JUMP_NS: u64 = 1_000;
+
+/// A reading that is later than the latest time by more than this, in nanoseconds, is taken twice. Who
+/// looks less often than that does not mind the cost.
+const AHEAD_NS: u64 = 100_000;
 
 /// How often a core's counter went back.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -71,13 +78,18 @@ impl<const CORES: usize> Monotonic<CORES> {
     ///
     /// # Panics
     /// If there is no such core.
-    pub fn now_ns(&self, core: usize, read_ns: impl FnOnce() -> u64) -> u64 {
+    pub fn now_ns(&self, core: usize, mut read_ns: impl FnMut() -> u64) -> u64 {
         let before_ns = self.latest_ns.load(Ordering::Acquire);
-        let read_ns = read_ns();
-        self.cores[core].saw(before_ns.saturating_sub(read_ns));
+        let mut now_ns = read_ns();
+        if now_ns > before_ns.saturating_add(AHEAD_NS) {
+            let again_ns = read_ns();
+            self.cores[core].saw(now_ns.saturating_sub(again_ns));
+            now_ns = now_ns.min(again_ns);
+        }
+        self.cores[core].saw(before_ns.saturating_sub(now_ns));
         self.latest_ns
-            .fetch_max(read_ns, Ordering::AcqRel)
-            .max(read_ns)
+            .fetch_max(now_ns, Ordering::AcqRel)
+            .max(now_ns)
     }
 
     /// The latest time that any core was told.
@@ -159,6 +171,30 @@ mod tests {
         let once = Jumps {
             count: 1,
             largest_ns: 40_000,
+        };
+        assert_eq!(clock.jumps(0), once);
+    }
+
+    #[test]
+    fn one_reading_that_is_ahead_is_not_believed() {
+        let clock: Monotonic<1> = Monotonic::new();
+        clock.now_ns(0, || 1_000_000);
+        let hour_ns = 3_600_000_000_000;
+        for (first_ns, second_ns, time_ns) in [
+            (hour_ns, 1_000_500, 1_000_500),
+            (1_100_501, 1_100_600, 1_100_501),
+            // Not far enough ahead to be looked at again.
+            (1_200_501, 1, 1_200_501),
+            // Both: it is the time now.
+            (hour_ns, hour_ns + 20, hour_ns),
+        ] {
+            let mut readings = [first_ns, second_ns].into_iter();
+            let found_ns = clock.now_ns(0, || readings.next().expect("two looks at most"));
+            assert_eq!(found_ns, time_ns);
+        }
+        let once = Jumps {
+            count: 1,
+            largest_ns: hour_ns - 1_000_500,
         };
         assert_eq!(clock.jumps(0), once);
     }

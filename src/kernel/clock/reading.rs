@@ -14,6 +14,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use super::{Jumps, Monotonic, Scale};
 use crate::arch::counter::ticks_since as ticks_between;
 use crate::arch::relax::{Once, relax};
+use crate::arch::waited::pass;
 use crate::arch::{cpu, timer};
 use crate::board::raspi3;
 use crate::kernel::record::boot_record;
@@ -143,10 +144,11 @@ pub(crate) fn since_start() -> Timestamp {
     }
 }
 
-/// Returns after at least `duration_us` microseconds, without giving the core up.
+/// Returns after at least `duration_us` microseconds, without giving the core up; also if the counter
+/// stands still.
 pub(crate) fn delay_us(duration_us: u64) {
-    let deadline_ns = now_ns().saturating_add(duration_us.saturating_mul(1000));
-    while now_ns() < deadline_ns {
+    pass(duration_us, || {
         relax();
-    }
+        raw_ns()
+    });
 }

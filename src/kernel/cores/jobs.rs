@@ -13,7 +13,7 @@ use super::ipi::{self, CallError};
 use super::patience;
 use super::per_core::{self, Job};
 use crate::arch::relax::relax;
-use crate::arch::waited::Waited;
+use crate::arch::waited::LOOK_CYCLES;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::console;
@@ -87,10 +87,10 @@ impl Jobs {
             per_core::of(core).ask_to_end();
         }
         let busy = || cores().find(|core| per_core::of(*core).is_busy());
-        let mut waited = Waited::new(patience::SLICE_NS);
+        let mut waited = patience::wait_for(patience::JOB_END_NS);
         let mut next_report_ns = clock::now_ns().saturating_add(REPORT_NS);
         while let Some(core) = busy() {
-            if waited.look(clock::now_ns()) > patience::JOB_END_NS {
+            if waited.look(clock::raw_ns(), LOOK_CYCLES) > patience::JOB_END_NS {
                 return Err(CallError::Endless { core });
             }
             watchdog::feed_if_armed();

@@ -73,7 +73,10 @@ pub(crate) fn start() {
     for core in numbers(OTHERS) {
         door::release(core);
     }
-    let admit = || admit_who_came(OTHERS) == OTHERS;
+    let admit = || {
+        show_the_time();
+        admit_who_came(OTHERS) == OTHERS
+    };
     if !wait::until(patience::FIRST_CLAIM_NS, admit) && ADMITTED.load(Ordering::Relaxed) != 0 {
         wait::until(patience::CLAIM_NS, admit);
     }
@@ -110,7 +113,16 @@ fn admit_who_came(cores: usize) -> usize {
 /// Waits until all of `cores`, which were let in, are online.
 fn wait_until_online(cores: usize) -> bool {
     let is_online = |core: usize| per_core::of(core).is_online();
-    wait::until(patience::ONLINE_NS, || numbers(cores).all(is_online))
+    wait::until(patience::ONLINE_NS, || {
+        show_the_time();
+        numbers(cores).all(is_online)
+    })
+}
+
+/// Looks at the common time, which appears to the others: a core that joins finds by it what its own
+/// counter stands ahead.
+fn show_the_time() {
+    let _ = clock::now_ns();
 }
 
 /// Why a core cannot be called.

@@ -16,7 +16,7 @@ use super::{patience, per_core, stop_machine};
 use crate::arch::cpu;
 use crate::arch::masks::ExceptionsMasked;
 use crate::arch::relax::relax;
-use crate::arch::waited::Waited;
+use crate::arch::waited::LOOK_CYCLES;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::irq;
@@ -59,19 +59,29 @@ pub(crate) fn ring(cores: usize) {
 /// Waits until `done`, for `patience_ns` at most, and longer while somebody reports. Returns whether it
 /// was done in time.
 pub(crate) fn until(patience_ns: u64, mut done: impl FnMut() -> bool) -> bool {
-    let mut looks = 0_u32;
-    let mut waited = Waited::new(patience::SLICE_NS);
+    let mut rounds = 0;
+    let mut waited = patience::wait_for(patience_ns);
     while !done() {
         hear();
         relax();
-        // The clock costs more than a look.
-        looks = looks.wrapping_add(1);
-        if looks.is_multiple_of(64) && is_over(waited.look(clock::now_ns()), patience_ns) {
-            return done();
+        // The counter costs more than a round.
+        rounds += 1;
+        if rounds == ROUNDS {
+            rounds = 0;
+            let waited_ns = waited.look(clock::raw_ns(), ROUNDS * ROUND_CYCLES);
+            if is_over(waited_ns, patience_ns) {
+                return done();
+            }
         }
     }
     true
 }
+
+/// Rounds of a wait between two looks at the counter.
+const ROUNDS: u64 = 64;
+/// Cycles that a round takes at least: a hint, the loads of [`hear`] and the branches on them are more
+/// than eight instructions, of which a Cortex-A53 issues two in a cycle.
+const ROUND_CYCLES: u64 = 4;
 
 /// Whether a wait of `waited_ns` has lasted long enough.
 fn is_over(waited_ns: u64, patience_ns: u64) -> bool {
@@ -115,7 +125,7 @@ extern "C" fn kernel_hear() -> u64 {
 #[inline(never)]
 fn stand_still() {
     let here = cpu::number();
-    let mut waited = Waited::new(patience::SLICE_NS);
+    let mut waited = patience::wait_for(patience::HELD_NS);
     cpu::wait_for_stores();
     while HOLD.stand(here) {
         if ENDING.is_over(here) {
@@ -123,7 +133,7 @@ fn stand_still() {
         }
         relax();
         assert!(
-            !is_over(waited.look(clock::now_ns()), patience::HELD_NS),
+            !is_over(waited.look(clock::raw_ns(), LOOK_CYCLES), patience::HELD_NS),
             "core {} does not let core {here} go",
             stop_machine::conductor()
         );

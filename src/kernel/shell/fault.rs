@@ -12,9 +12,11 @@ use crate::arch::attempt::{Abandoned, Routine, attempt};
 use crate::arch::cpu;
 use crate::arch::lock::Lock;
 use crate::arch::relax::relax;
+use crate::arch::waited::LOOK_CYCLES;
 use crate::board::raspi3::{self, CORES};
 use crate::kernel::clock;
 use crate::kernel::cores::ipi::{self, CallError, Pending};
+use crate::kernel::cores::patience;
 use crate::kernel::cores::per_core;
 use crate::kernel::time;
 use crate::kernel::{console, report};
@@ -221,13 +223,13 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
 
 /// What `call` returns. A core that hangs is waited for, but not with Ctrl-C.
 fn answer_of(call: Pending, out: &mut dyn Write) -> Result<usize, CommandError> {
-    let start_ns = clock::now_ns();
+    let mut waited = patience::wait_for(call.patience_ns());
     let mut progress = Progress::new("fault", call.patience_ns() / 1_000_000, "ms of waiting");
     let mut waited_ns = 0;
     while !call.is_answered() && waited_ns < call.patience_ns() {
         progress.at(waited_ns / 1_000_000, out)?;
         relax();
-        waited_ns = clock::now_ns().saturating_sub(start_ns);
+        waited_ns = waited.look(clock::raw_ns(), LOOK_CYCLES);
     }
     Ok(call.finish_now()?)
 }

@@ -14,7 +14,7 @@ use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::arch::relax::relax;
-use crate::arch::waited::Waited;
+use crate::arch::waited::LOOK_CYCLES;
 use crate::arch::{cpu, masks};
 use crate::kernel::clock;
 use crate::kernel::cores::patience;
@@ -78,9 +78,9 @@ impl Ticks {
     /// Whether they were served, or are after a wait in which this core runs.
     fn await_those_due_by(&self, end_ns: u64) -> bool {
         let is_served = || time::deadline_of(self.timer).is_some_and(|next_ns| next_ns > end_ns);
-        let mut waited = Waited::new(patience::SLICE_NS);
+        let mut waited = patience::wait_for(patience::TICK_NS);
         while !is_served() {
-            if waited.look(clock::now_ns()) > patience::TICK_NS {
+            if waited.look(clock::raw_ns(), LOOK_CYCLES) > patience::TICK_NS {
                 return false;
             }
             relax();
