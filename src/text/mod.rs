@@ -9,7 +9,9 @@
 mod line_editor;
 mod number;
 mod size;
+mod wrap;
 
 pub use line_editor::{Event, HISTORY_LINES, LINE_CAPACITY, LineEditor, Words};
 pub use number::{NumberError, parse_u64};
 pub use size::{Hertz, Size, Timestamp};
+pub use wrap::Wrapped;

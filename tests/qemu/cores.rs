@@ -140,7 +140,7 @@ fn reporters(output: &str) -> Vec<usize> {
             assert_eq!(found, 1, "{label} of core {core}: {output}");
         }
         let registers = report.iter().filter(|line| line.starts_with("  x"));
-        assert_eq!(registers.count(), 8, "core {core}: {output}");
+        assert_eq!(registers.count(), 11, "core {core}: {output}");
         let stack = format!(" stack of core {core}, ");
         assert!(report.iter().any(|line| line.contains(&stack)), "{output}");
         reporters.push(core);

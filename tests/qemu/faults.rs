@@ -10,6 +10,7 @@ use std::{env, fs};
 use stilt::board::raspi3;
 use stilt::mm::layout;
 
+use crate::harness::report::unwrapped;
 use crate::harness::symbols::{HIGH_HALF, Symbols};
 use crate::harness::{Ending, Machine, Setup, checkout};
 
@@ -69,14 +70,21 @@ fn recoverable() -> Vec<Case> {
     ]
 }
 
-/// The report in `output`, from its first line to its last.
+/// The report in `output`, from its first line to its last, each line in one row.
 #[track_caller]
-fn report_in<'a>(machine: &Machine, output: &'a str, last: &str) -> &'a str {
+fn report_in(machine: &Machine, output: &str, last: &str) -> String {
     let report = output.split_once("stilt: ").and_then(|(_, rest)| {
         let end = rest.rfind(last)?;
         Some(&rest[..end + last.len()])
     });
-    report.unwrap_or_else(|| machine.fail("there is no report"))
+    let report = report.unwrap_or_else(|| machine.fail("there is no report"));
+    for row in report.lines() {
+        assert!(
+            row.chars().count() <= 80,
+            "{row:?} passes 80 columns: {report}"
+        );
+    }
+    unwrapped(report)
 }
 
 /// The number behind `0x` in the line that has `label`.
@@ -201,7 +209,7 @@ fn every_recoverable_fault_is_explained_and_the_kernel_goes_on() {
     let before = free_frames(&machine.command("mem"));
     for Case { kind, at, by } in recoverable() {
         let output = machine.command(&format!("fault {kind}"));
-        let report = report_in(&machine, &output, "stilt: continues");
+        let report = &report_in(&machine, &output, "stilt: continues");
         assert_eq!(number(report, "(FAR)").is_some(), at.is_some(), "{report}");
         let at = at.unwrap_or(0..1);
         let far = number(report, "(FAR)").unwrap_or(0);
@@ -209,7 +217,7 @@ fn every_recoverable_fault_is_explained_and_the_kernel_goes_on() {
         let elr = number(report, "(ELR)").unwrap_or(u64::MAX);
         assert!(by.contains(&elr), "{by:x?}: {report}");
         let registers = report.lines().filter(|line| line.starts_with("  x"));
-        assert_eq!(registers.count(), 8, "{report}");
+        assert_eq!(registers.count(), 11, "{report}");
         let routine = format!("kernel::shell::fault::{}", kind.replace('-', "_"));
         assert_eq!(top_of_trace(report), Some(&*routine), "{report}");
         assert!(report.contains(" kernel::shell::fault::run+0x"), "{report}");
@@ -238,8 +246,8 @@ fn is_final(kind: &str, ending: Ending) -> String {
     machine.must_end(ending);
     let output = machine.transcript();
     let report = report_in(&machine, &output, "stilt: stopped");
-    compare(kind, report);
-    report.to_owned()
+    compare(kind, &report);
+    report
 }
 
 /// Where FAR must be when `stack` has run over.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::harness::gdb::Gdb;
 use crate::harness::loader::{Level, Loader};
+use crate::harness::report::unwrapped;
 use crate::harness::symbols::{HIGH_HALF, Symbols};
 use crate::harness::{Ending, Machine, Setup, checkout};
 
@@ -424,7 +425,7 @@ fn last_words(setup: Setup, line: &str, ending: Ending) -> String {
     machine.boot();
     machine.send(format!("{line}\r"));
     machine.must_end(ending);
-    machine.transcript()
+    unwrapped(&machine.transcript())
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::exception::syndrome::{Class, Syndrome};
 use crate::exception::vector::{Kind, Vector};
 use crate::mm::layout;
 use crate::paging::format::aarch64_refusal::Attempt;
+use crate::text::Wrapped;
 use ending::{End, end, end_silently};
 
 pub(crate) mod address_map;
@@ -44,6 +45,11 @@ pub(super) static FAIL_INSIDE: AtomicBool = AtomicBool::new(false);
 
 /// What the machine says last when it has failed.
 const LAST_LINE: &str = "stilt: stopped";
+
+/// Where a report goes: the console as it is, in rows of 80 columns.
+pub(super) const fn out() -> Wrapped<Raw> {
+    Wrapped::new(Raw)
+}
 
 /// A report under way on this core.
 pub(crate) struct Report {
@@ -68,8 +74,8 @@ impl Report {
                 if ENDING.is_over(core) {
                     wait::stop();
                 }
-                let _ = writeln!(Raw, "\nstilt: {title} inside the report on core {core}");
-                let _ = writeln!(Raw, "  what   {detail}");
+                let _ = writeln!(out(), "\nstilt: {title} inside the report on core {core}");
+                let _ = writeln!(out(), "  what   {detail}");
                 Turn::give_up();
                 end(End::Failure(code), LAST_LINE);
             }
@@ -77,8 +83,8 @@ impl Report {
         }
         let turn = Turn::take();
         let console = console::Turn::for_report();
-        let _ = writeln!(Raw, "\nstilt: {title} on core {}", cpu::number());
-        let _ = writeln!(Raw, "  what   {detail}");
+        let _ = writeln!(out(), "\nstilt: {title} on core {}", cpu::number());
+        let _ = writeln!(out(), "  what   {detail}");
         Self {
             turn,
             console,
@@ -88,7 +94,7 @@ impl Report {
 
     /// The report was all: this core goes on.
     pub(super) fn resume(self) {
-        let _ = writeln!(Raw, "stilt: continues");
+        let _ = writeln!(out(), "stilt: continues");
         per_core::this().reports.store(0, Ordering::Relaxed);
         drop(self.console);
         self.turn.pass_on();
@@ -108,7 +114,7 @@ pub(super) fn exception(frame: &mut TrapFrame, vector: Vector) {
     let code = ExitCode::Exception;
     let detail = Detail::of(frame, vector);
     let report = Report::begin(code, vector, &detail);
-    let _ = describe(&mut Raw, frame, detail.syndrome);
+    let _ = describe(&mut out(), frame, detail.syndrome);
     if abandon_attempt(frame, vector) {
         report.resume();
     } else {
@@ -212,11 +218,15 @@ impl Display for Stack {
     }
 }
 
+/// As many as fit.
+const REGISTERS_A_ROW: usize = 3;
+
 fn registers(out: &mut impl Write, frame: &TrapFrame) -> fmt::Result {
-    for (row, registers) in frame.x.chunks(4).enumerate() {
+    for (row, registers) in frame.x.chunks(REGISTERS_A_ROW).enumerate() {
         write!(out, " ")?;
         for (column, value) in registers.iter().enumerate() {
-            write!(out, " x{:<2} {value:016x}", row * 4 + column)?;
+            let number = row * REGISTERS_A_ROW + column;
+            write!(out, " x{number:<2} {value:016x}")?;
         }
         writeln!(out)?;
     }

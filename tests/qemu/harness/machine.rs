@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use super::checkout;
 use super::ending::Ending;
 use super::gdb::Gdb;
+use super::report;
 
 /// What the shell prints when it wants a line.
 pub(crate) const PROMPT: &str = "stilt> ";
@@ -209,11 +210,12 @@ impl Machine {
         }
     }
 
-    /// Fails, with the transcript, if `output` lacks any of `words`.
+    /// Fails, with the transcript, if `output` lacks any of `words`, in however many rows.
     #[track_caller]
     pub(crate) fn must_say(&self, output: &str, words: &[&str]) {
+        let unwrapped = report::unwrapped(output);
         for word in words {
-            if !output.contains(word) {
+            if !output.contains(word) && !unwrapped.contains(word) {
                 self.fail(&format!("{word:?} is missing in {output:?}"));
             }
         }

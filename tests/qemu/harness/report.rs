@@ -35,6 +35,14 @@ pub(crate) fn log(output: &str) -> Vec<Line> {
     output.lines().filter_map(Line::parse).collect()
 }
 
+/// `output` with each line of a report in one row, as the kernel has wrapped none.
+pub(crate) fn unwrapped(output: &str) -> String {
+    output.replace(&format!("\n{GOES_ON}"), " ")
+}
+
+/// How a row begins in which a line goes on.
+const GOES_ON: &str = "           ";
+
 /// The texts of one topic.
 pub(crate) fn topic<'a>(log: &'a [Line], topic: &str) -> Vec<&'a str> {
     let lines = log.iter().filter(|line| line.topic == topic);
