@@ -66,10 +66,25 @@ fn a_core_that_hangs_is_named_and_the_shell_goes_on() {
         &["   1  runs", "   2  silent for ", "   3  runs"],
     );
     assert!(!output.contains("   2  runs"), "{output}");
+    let info = says(
+        &mut machine,
+        "info",
+        &[" 1 runs 2 silent for ", " s 3 runs\n"],
+    );
+    assert!(!info.contains(" 2 runs"), "{info}");
     release(&mut gdb);
     thread::sleep(Duration::from_secs(1));
     says(&mut machine, "cpus", &["   2  runs"]);
+    says(&mut machine, "info", &[" 0 runs 1 runs 2 runs 3 runs\n"]);
     all_cores_work(&mut machine);
+}
+
+/// Nothing was asked of it before.
+#[test]
+fn the_machine_is_described_with_a_core_that_hangs() {
+    let (mut machine, mut gdb) = at_the_prompt(Setup::raw());
+    hold(&mut gdb, 3);
+    says(&mut machine, "info", &[" 2 runs 3 silent for "]);
 }
 
 #[test]

@@ -58,14 +58,9 @@ pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
         "core  state   idle  last s  interrupts  timers  clock jumps"
     )?;
     for core in 0..CORES {
-        let state = smp::state(core);
-        if state != smp::CoreState::Online {
+        let state = Condition::of(core);
+        if state != Condition::Runs {
             writeln!(out, "{core:>4}  {state}")?;
-            continue;
-        }
-        if let Some(silent_ns) = per_core::of(core).silent_for_ns() {
-            let (seconds, tenths) = (silent_ns / 1_000_000_000, silent_ns / 100_000_000 % 10);
-            writeln!(out, "{core:>4}  silent for {seconds}.{tenths} s")?;
             continue;
         }
         let share = per_core::of(core).idle_share();
@@ -81,6 +76,41 @@ pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
         )?;
     }
     Ok(())
+}
+
+/// What becomes of a core just now, for `cpus` and `info`.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Condition {
+    /// It runs, and does what it is asked.
+    Runs,
+    /// It left something open that it was asked, for so long.
+    Silent { for_ns: u64 },
+    /// It is not there.
+    Out(smp::CoreState),
+}
+
+impl Condition {
+    /// That of core `core`, as of the last time that it was asked.
+    pub(super) fn of(core: usize) -> Self {
+        match (smp::state(core), per_core::of(core).silent_for_ns()) {
+            (smp::CoreState::Online, None) => Self::Runs,
+            (smp::CoreState::Online, Some(for_ns)) => Self::Silent { for_ns },
+            (state, _) => Self::Out(state),
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Runs => smp::CoreState::Online.fmt(f),
+            Self::Out(state) => state.fmt(f),
+            Self::Silent { for_ns } => {
+                let (seconds, tenths) = (for_ns / 1_000_000_000, for_ns / 100_000_000 % 10);
+                write!(f, "silent for {seconds}.{tenths} s")
+            }
+        }
+    }
 }
 
 /// What `help cpus` adds.

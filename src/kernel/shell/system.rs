@@ -3,10 +3,11 @@
 
 use core::fmt::{self, Write};
 
+use super::cores::Condition;
 use super::{CommandError, no_arguments, number_from};
 use crate::board::raspi3;
 use crate::drivers::watchdog::Ticks;
-use crate::kernel::cores::smp;
+use crate::kernel::cores::ipi;
 use crate::kernel::machine::watchdog::{self, Armed};
 use crate::kernel::record::boot_record;
 use crate::kernel::report::ending::{End, end};
@@ -23,9 +24,10 @@ pub(super) fn info(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
         "entry     EL{}, MMU {caches}, x0 {:#x}",
         record.level, record.x0
     )?;
+    ipi::ask_for_signs();
     write!(out, "cores    ")?;
     for core in 0..raspi3::CORES {
-        write!(out, " {core} {}", smp::state(core))?;
+        write!(out, " {core} {}", Condition::of(core))?;
     }
     writeln!(out)?;
     machine::describe(out)?;
