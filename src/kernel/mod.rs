@@ -5,7 +5,7 @@
 //!
 //! | room | what it knows |
 //! |---|---|
-//! | `record` `exit` | how the kernel was entered, and how it tells an emulator that it ends |
+//! | `record` `exit` `devices` | how the kernel was entered, and how it tells an emulator that it ends; where registers are |
 //! | [`clock`] | the time since `_start` |
 //! | `log` | the lines of the boot log |
 //! | [`time`] | what is to be done when time has passed |
@@ -28,6 +28,8 @@ pub mod time;
 mod boot;
 #[cfg(target_os = "none")]
 pub mod console;
+#[cfg(target_os = "none")]
+mod devices;
 #[cfg(target_os = "none")]
 pub mod exit;
 #[cfg(target_os = "none")]

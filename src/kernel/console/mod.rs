@@ -13,7 +13,6 @@ use super::cores::per_core;
 use super::cores::{patience, wait};
 use super::irq;
 use super::machine::watchdog;
-use crate::addr::PhysAddr;
 use crate::arch::cache;
 use crate::arch::cpu::{self, device_barrier};
 use crate::arch::lock::{Guard, Lock};
@@ -23,9 +22,9 @@ use crate::drivers::gpio::Gpio;
 use crate::drivers::mini_uart::MiniUart;
 use crate::drivers::mmio::Mmio;
 use crate::drivers::pl011::{Counts, Divisor, Pl011, Registers, Serial};
+use crate::kernel::devices::registers;
 use crate::lock_class;
 use crate::log;
-use crate::mm::kernel_space::linear;
 
 /// More than 150 cycles of any clock that the GPIO block runs at.
 const PULL_SETUP_US: u64 = 10;
@@ -33,13 +32,6 @@ const PULL_SETUP_US: u64 = 10;
 /// Bytes that wait to be read, and to be sent.
 const RECEIVE_QUEUE: usize = 1 << 10;
 const TRANSMIT_QUEUE: usize = 1 << 12;
-
-/// Registers at `base`, through the linear map.
-pub(crate) const fn registers<T>(base: PhysAddr) -> Mmio<T> {
-    // SAFETY: `base` is a device's address from the board's manual, aligned for its registers;
-    // the boot map and the final map have the device at `linear`.
-    unsafe { Mmio::new(linear(base)) }
-}
 
 const UART: Pl011 = Pl011::new(registers(raspi3::UART0));
 

@@ -12,7 +12,6 @@
 
 use super::storm::{STORM_RATE, StormGuard, Verdict};
 use super::table::{IrqCounts, IrqError, IrqTable, Unhandled};
-use crate::addr::PhysAddr;
 use crate::arch::relax::Once;
 use crate::arch::{cpu, masks, timer};
 use crate::board::interrupts::{IrqKind, IrqNumber};
@@ -20,10 +19,10 @@ use crate::board::raspi3::{self, CORES};
 use crate::drivers::gpu_interrupts::{GpuInterrupts, GpuLine};
 use crate::drivers::interrupts::{Pending, Source};
 use crate::drivers::local_interrupts::{Core, CoreMailbox, LocalInterrupts, LocalSource};
-use crate::drivers::mmio::Mmio;
 use crate::kernel::clock;
 use crate::kernel::console;
 use crate::kernel::cores::ipi::{self, CallError};
+use crate::kernel::devices::registers;
 use crate::kernel::time::{self, second_timer};
 use crate::log;
 
@@ -31,10 +30,6 @@ use crate::log;
 pub(crate) type Handler = fn(IrqNumber);
 
 type Table = IrqTable<Handler, { IrqNumber::COUNT }>;
-
-const fn registers<T>(base: PhysAddr) -> Mmio<T> {
-    console::registers(base)
-}
 
 static LOCAL: LocalInterrupts = LocalInterrupts::new(registers(raspi3::LOCAL_PERIPHERALS));
 static GPU: GpuInterrupts = GpuInterrupts::new(registers(raspi3::INTERRUPT_CONTROLLER));

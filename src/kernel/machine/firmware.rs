@@ -15,9 +15,9 @@ use crate::arch::relax::Mutex;
 use crate::board::raspi3;
 use crate::drivers::mailbox::{Mailbox, MailboxEnv, MailboxError, PropertyBuffer, Question, Tag};
 use crate::kernel::clock;
-use crate::kernel::console::registers;
 use crate::kernel::cores::exclusive::Exclusive;
 use crate::kernel::cores::patience;
+use crate::kernel::devices::registers;
 use crate::lock_class;
 
 /// # Invariants

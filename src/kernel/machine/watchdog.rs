@@ -16,7 +16,7 @@ use crate::arch::cpu;
 use crate::arch::lock::Lock;
 use crate::board::raspi3;
 use crate::drivers::watchdog::{BadTime, Ticks, Watchdog};
-use crate::kernel::console::registers;
+use crate::kernel::devices::registers;
 use crate::kernel::time;
 use crate::{lock_class, log};
 

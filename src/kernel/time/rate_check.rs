@@ -11,7 +11,7 @@ use crate::board::raspi3;
 use crate::drivers::system_timer::SystemTimer;
 use crate::kernel::clock;
 use crate::kernel::clock::rate::{Rate, Reading, judge};
-use crate::kernel::console;
+use crate::kernel::devices::registers;
 use crate::log;
 use crate::text::Hertz;
 
@@ -48,7 +48,7 @@ pub(crate) fn finish() {
 }
 
 fn read() -> Reading {
-    let timer = SystemTimer::new(console::registers(raspi3::SYSTEM_TIMER));
+    let timer = SystemTimer::new(registers(raspi3::SYSTEM_TIMER));
     let short = u64::from(clock::counter_hz()) * SHORT_US / 1_000_000;
     let mut reading = read_once(timer);
     for _ in 1..TRIES {
