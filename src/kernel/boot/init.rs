@@ -6,7 +6,7 @@ use crate::addr::PAGE_SIZE;
 use crate::arch::zero::zero;
 use crate::arch::{cpu, exception, mmu, tlb};
 use crate::board::raspi3;
-use crate::kernel::cores::{per_core, smp, wait};
+use crate::kernel::cores::{smp, wait};
 use crate::kernel::exit::ExitCode;
 use crate::kernel::irq;
 use crate::kernel::machine::{self, Machine};
@@ -80,7 +80,7 @@ extern "C" fn finish_boot() -> ! {
     irq::init();
     irq::init_core();
     console::start_interrupts();
-    per_core::this().set_online();
+    smp::come_online();
     smp::start();
     give_up_low_half();
     reclaim_boot_memory();

@@ -9,10 +9,10 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use super::clock;
 use super::clock::delay_us;
 use super::cores::exclusive::{Exclusive, Owned};
-use super::cores::per_core;
+use super::cores::idle;
 use super::cores::{patience, wait};
 use super::irq;
-use super::machine::watchdog;
+
 use crate::arch::cache;
 use crate::arch::cpu::{self, device_barrier};
 use crate::arch::lock::{Guard, Lock};
@@ -243,23 +243,19 @@ pub fn print(text: fmt::Arguments<'_>) {
     let _ = Queue.write_fmt(text);
 }
 
-/// Waits for the next byte; a byte that arrived damaged is skipped.
-///
-/// Never inlined: the benchmark sees by it that the prompt is reached.
-#[inline(never)]
-pub fn read_byte() -> u8 {
-    loop {
-        let byte = serial().read();
-        if let Some(byte) = byte {
-            return byte;
-        }
-        watchdog::feed_if_armed();
-        if interrupts_come() {
-            per_core::idle_unless(|| SERIAL.lock().has_received());
-        } else {
-            let _ = serial().service();
-            push_by_polling();
-        }
+/// The next byte that came in, if one has; a byte that arrived damaged is skipped.
+pub(crate) fn try_read() -> Option<u8> {
+    serial().read()
+}
+
+/// Waits for a byte, or for any interrupt: idle, or, where the UART does not interrupt, for one look at
+/// the device. Who reads in a loop does in between what must be done.
+pub(crate) fn wait_for_input() {
+    if interrupts_come() {
+        idle::idle_unless(|| SERIAL.lock().has_received());
+    } else {
+        let _ = serial().service();
+        push_by_polling();
     }
 }
 

@@ -43,10 +43,6 @@ pub(crate) enum CallError {
     Busy { core: usize },
     /// It did not answer a call in time.
     NoAnswer { core: usize },
-    /// It has a job already.
-    Working { core: usize },
-    /// It was asked to end its job, and goes on.
-    Endless { core: usize },
 }
 
 impl fmt::Display for CallError {
@@ -55,8 +51,6 @@ impl fmt::Display for CallError {
             Self::Offline { core } => write!(f, "core {core} does not run"),
             Self::Busy { core } => write!(f, "a call to core {core} is under way"),
             Self::NoAnswer { core } => write!(f, "core {core} does not answer a call"),
-            Self::Working { core } => write!(f, "core {core} has a job already"),
-            Self::Endless { core } => write!(f, "core {core} does not end its job"),
         }
     }
 }

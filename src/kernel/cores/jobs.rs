@@ -1,121 +1,131 @@
-//! Jobs: what cores 1 to 3 do with interrupts let in, begun and ended by core 0.
+//! Jobs: what cores 1 to 3 do with interrupts let in, when core 0 gives it to them.
 //!
-//! 1. Core 0 begins jobs through a [`Jobs`], which remembers the cores.
-//! 2. A job's routine asks [`may_go_on`] in its loop, and returns when it says no.
-//! 3. However core 0 leaves, by `?` too, the [`Jobs`] is dropped, asks the jobs to end and waits.
+//! 1. Core 0 [gives](give) a core a routine, and wakes it.
+//! 2. The routine asks [`may_go_on`] in its loop, and returns when it says no.
+//! 3. Core 0 [asks](ask_to_end) for the end, and looks whether the core [is busy](is_busy) still.
 //!
 //! # Decisions
 //! The word that ends a job is its core's own, and is set anew only for a core that has no job: what
 //! was asked to end, and did not, cannot take a later run's word for its own.
 #![forbid(unsafe_code)]
 
-use super::ipi::{self, CallError};
-use super::patience;
-use super::per_core::{self, Job};
-use crate::arch::relax::relax;
-use crate::arch::waited::LOOK_CYCLES;
+use core::fmt;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::idle::idle_unless;
+use super::ipi;
+use super::per_core;
+use crate::arch::cpu;
+use crate::arch::lock::Lock;
 use crate::board::raspi3::CORES;
-use crate::kernel::clock;
-use crate::kernel::console;
-use crate::kernel::machine::watchdog;
+use crate::lock_class;
 
-/// How often a core is named that is waited for.
-const REPORT_NS: u64 = 1_000_000_000;
+lock_class!(JobLock = "job", 35);
 
-/// The jobs that were begun together. They end when this is dropped.
-#[must_use]
-pub(crate) struct Jobs {
-    /// Whether each core was given one.
-    begun: [bool; CORES],
+/// Why a core has not begun a job, or does not end it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum JobError {
+    /// There is no such core, it does not run, or it is core 0.
+    Offline { core: usize },
+    /// It has a job already.
+    Working { core: usize },
+    /// It was asked to end its job, and goes on.
+    Endless { core: usize },
 }
 
-impl Jobs {
-    /// None yet.
-    pub(crate) const fn new() -> Self {
-        Self {
-            begun: [false; CORES],
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offline { core } => write!(f, "core {core} does not run"),
+            Self::Working { core } => write!(f, "core {core} has a job already"),
+            Self::Endless { core } => write!(f, "core {core} does not end its job"),
         }
-    }
-
-    /// Lets each of cores 1 to 3 do `routine` with its number.
-    ///
-    /// # Errors
-    /// Those of [`Jobs::begin`], with nothing begun.
-    pub(crate) fn on_all_others(routine: fn(usize)) -> Result<Self, CallError> {
-        let mut jobs = Self::new();
-        for core in 1..CORES {
-            jobs.begin(core, routine, core)?;
-        }
-        Ok(jobs)
-    }
-
-    /// Lets core `core` do `routine` with `argument`.
-    ///
-    /// # Errors
-    /// [`CallError::Offline`]; [`CallError::Working`] as long as it has another.
-    pub(crate) fn begin(
-        &mut self,
-        core: usize,
-        routine: fn(usize),
-        argument: usize,
-    ) -> Result<(), CallError> {
-        if core == 0 || core >= CORES || !per_core::of(core).is_online() {
-            return Err(CallError::Offline { core });
-        }
-        if !per_core::of(core).give(Job { routine, argument }) {
-            return Err(CallError::Working { core });
-        }
-        if let Some(begun) = self.begun.get_mut(core) {
-            *begun = true;
-        }
-        ipi::wake(core);
-        Ok(())
-    }
-
-    /// Asks the jobs to end, and waits until they have, or for Ctrl-C.
-    ///
-    /// # Errors
-    /// [`CallError::Endless`], for the first core that goes on.
-    pub(crate) fn end(mut self) -> Result<(), CallError> {
-        self.ask_and_wait()
-    }
-
-    fn ask_and_wait(&mut self) -> Result<(), CallError> {
-        let begun = core::mem::take(&mut self.begun);
-        let cores = || (0..CORES).filter(|core| begun.get(*core) == Some(&true));
-        for core in cores() {
-            per_core::of(core).ask_to_end();
-        }
-        let busy = || cores().find(|core| per_core::of(*core).is_busy());
-        let mut waited = patience::wait_for(patience::JOB_END_NS);
-        let mut next_report_ns = clock::now_ns().saturating_add(REPORT_NS);
-        while let Some(core) = busy() {
-            if waited.look(clock::raw_ns(), LOOK_CYCLES) > patience::JOB_END_NS {
-                return Err(CallError::Endless { core });
-            }
-            watchdog::feed_if_armed();
-            if console::is_interrupted() && console::take_interrupt() {
-                return Err(CallError::Endless { core });
-            }
-            if clock::now_ns() >= next_report_ns {
-                console::print(format_args!("core {core} has not ended its job yet\n"));
-                next_report_ns = clock::now_ns().saturating_add(REPORT_NS);
-            }
-            relax();
-        }
-        Ok(())
     }
 }
 
-impl Drop for Jobs {
-    fn drop(&mut self) {
-        if let Err(error) = self.ask_and_wait() {
-            console::print(format_args!("{error}\n"));
-        }
+impl core::error::Error for JobError {}
+
+/// What a core does, with interrupts let in.
+#[derive(Clone, Copy, Debug)]
+struct Job {
+    routine: fn(usize),
+    argument: usize,
+}
+
+/// A core's job, in cache lines of its own.
+#[repr(align(64))]
+struct CoreJob {
+    /// What it does next, apart from interrupts.
+    next: Lock<Option<Job>, JobLock>,
+    /// Jobs that it was given, and jobs that it has done.
+    given: AtomicUsize,
+    done: AtomicUsize,
+    /// Whether its job is to end.
+    ends: AtomicBool,
+}
+
+static JOBS: [CoreJob; CORES] = [const {
+    CoreJob {
+        next: Lock::new(None),
+        given: AtomicUsize::new(0),
+        done: AtomicUsize::new(0),
+        ends: AtomicBool::new(false),
     }
+}; CORES];
+
+fn job_of(core: usize) -> &'static CoreJob {
+    &JOBS[core % CORES]
+}
+
+/// Lets core `core`, one of 1 to 3, do `routine` with `argument`.
+///
+/// # Errors
+/// [`JobError::Offline`]; [`JobError::Working`] as long as it has another.
+pub(crate) fn give(core: usize, routine: fn(usize), argument: usize) -> Result<(), JobError> {
+    if core == 0 || core >= CORES || !per_core::of(core).is_online() {
+        return Err(JobError::Offline { core });
+    }
+    let job = job_of(core);
+    {
+        let mut next = job.next.lock();
+        if is_busy(core) {
+            return Err(JobError::Working { core });
+        }
+        *next = Some(Job { routine, argument });
+        job.ends.store(false, Ordering::Relaxed);
+        job.given.fetch_add(1, Ordering::Relaxed);
+    }
+    ipi::wake(core);
+    Ok(())
+}
+
+/// Whether core `core` has a job that is not done.
+pub(crate) fn is_busy(core: usize) -> bool {
+    let job = job_of(core);
+    job.done.load(Ordering::Acquire) != job.given.load(Ordering::Relaxed)
+}
+
+/// The job of core `core` is to end.
+pub(crate) fn ask_to_end(core: usize) {
+    job_of(core).ends.store(true, Ordering::Release);
 }
 
 /// Whether the running core's job was not yet asked to end.
 pub(crate) fn may_go_on() -> bool {
-    !per_core::this().is_asked_to_end()
+    !job_of(cpu::number()).ends.load(Ordering::Acquire)
+}
+
+/// Does the running core's jobs, and nothing in between, for ever.
+pub(crate) fn work() -> ! {
+    let own = job_of(cpu::number());
+    loop {
+        let job = own.next.lock().take();
+        match job {
+            Some(Job { routine, argument }) => {
+                routine(argument);
+                own.done.fetch_add(1, Ordering::Release);
+            }
+            None => idle_unless(|| own.next.lock().is_some()),
+        }
+    }
 }

@@ -14,6 +14,8 @@ pub(crate) mod door;
 #[cfg(target_os = "none")]
 pub(crate) mod exclusive;
 #[cfg(target_os = "none")]
+pub(crate) mod idle;
+#[cfg(target_os = "none")]
 pub(crate) mod ipi;
 #[cfg(target_os = "none")]
 pub(crate) mod jobs;

@@ -10,7 +10,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::wait::{self, numbers};
-use super::{door, patience, per_core};
+use super::{door, idle, jobs, patience, per_core};
 use crate::arch::{cpu, exception, mmu};
 use crate::board::raspi3::CORES;
 use crate::kernel::clock::{self, Joined};
@@ -210,6 +210,12 @@ pub(crate) fn close_the_door() -> Result<usize, PagingError> {
     }
 }
 
+/// This core is asked for things by others from here on, and its idle share counts.
+pub(crate) fn come_online() {
+    idle::begin();
+    per_core::this().set_online();
+}
+
 /// Where a core comes from boot/park.S: high, on its main stack, on the final map, DAIF masked.
 ///
 /// # Safety
@@ -231,6 +237,6 @@ unsafe extern "C" fn kernel_secondary(core: usize) -> ! {
     wait::hear();
     irq::init_core();
     wait::hear();
-    per_core::this().set_online();
-    per_core::this().work()
+    come_online();
+    jobs::work()
 }

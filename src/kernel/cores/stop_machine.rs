@@ -10,24 +10,17 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::wait::{self, HOLD, live_others, numbers, ring};
+use super::wait::{self, CONDUCTOR, HOLD, conductor, live_others, numbers, ring};
 use super::{patience, per_core};
 use crate::arch::cpu;
 use crate::arch::lock::{Class, note_acquired, note_released};
 use crate::kernel::clock;
 use crate::lock_class;
 
-/// Who makes the others stand still, plus one; 0 if nobody does.
-static CONDUCTOR: AtomicUsize = AtomicUsize::new(0);
 lock_class!(ConductorClass = "conductor", 25);
 
 /// Cores that did not stand when they were asked last, and that nobody was told of.
 static MISSED: AtomicUsize = AtomicUsize::new(0);
-
-/// Who conducts; some core if nobody does.
-pub(crate) fn conductor() -> usize {
-    CONDUCTOR.load(Ordering::Relaxed).saturating_sub(1)
-}
 
 /// Makes every other core on the live map stand still with its interrupts masked, in code and on
 /// stacks that are pinned, until [`kernel_let_others_go`]. Called by the maintenance of the kernel's

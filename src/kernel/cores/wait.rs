@@ -12,7 +12,7 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::protocol::{Ending, Hold};
-use super::{patience, per_core, stop_machine};
+use super::{patience, per_core};
 use crate::arch::cpu;
 use crate::arch::masks::ExceptionsMasked;
 use crate::arch::relax::relax;
@@ -30,6 +30,8 @@ const fn word() -> AtomicUsize {
 pub(crate) static ENDING: Ending<AtomicUsize> = Ending::new(word(), word(), word(), word());
 /// Who stands still.
 pub(crate) static HOLD: Hold<AtomicUsize, CORES> = Hold::new(word(), [const { word() }; CORES]);
+/// Who makes the others stand still, plus one; 0 if nobody does.
+pub(super) static CONDUCTOR: AtomicUsize = AtomicUsize::new(0);
 /// Cores whose MMU is on, or is about to be, with the live map: a bit each.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
@@ -42,6 +44,11 @@ pub(crate) fn set_live(core: usize) {
 /// The cores but this one that use the live map: a bit each.
 pub(crate) fn live_others() -> usize {
     LIVE.load(Ordering::SeqCst) & !(1 << cpu::number())
+}
+
+/// Who conducts; some core if nobody does.
+pub(super) fn conductor() -> usize {
+    CONDUCTOR.load(Ordering::Relaxed).saturating_sub(1)
 }
 
 /// The numbers of the cores in a set.
@@ -135,7 +142,7 @@ fn stand_still() {
         assert!(
             !is_over(waited.look(clock::raw_ns(), LOOK_CYCLES), patience::HELD_NS),
             "core {} does not let core {here} go",
-            stop_machine::conductor()
+            conductor()
         );
     }
     cpu::synchronise();

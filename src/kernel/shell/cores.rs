@@ -3,6 +3,7 @@
 
 use core::fmt::{self, Write};
 
+use super::begun_jobs::BegunJobs;
 use super::progress::Progress;
 use super::{ChoiceText, CommandError, no_arguments, number_from};
 use crate::arch::relax::relax;
@@ -10,8 +11,8 @@ use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::console::{self, Out};
-use crate::kernel::cores::jobs::{self, Jobs};
-use crate::kernel::cores::{ipi, patience, per_core, smp, stop_machine};
+use crate::kernel::cores::jobs;
+use crate::kernel::cores::{idle, ipi, patience, per_core, smp, stop_machine};
 use crate::kernel::irq;
 use crate::kernel::time;
 use crate::log;
@@ -63,7 +64,7 @@ pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
             writeln!(out, "{core:>4}  {state}")?;
             continue;
         }
-        let share = per_core::of(core).idle_share();
+        let share = idle::share(core);
         let last = share.last_window.unwrap_or(share.since_start);
         writeln!(
             out,
@@ -318,7 +319,7 @@ pub(super) fn echo_test(arguments: &[&str], _: &mut dyn Write) -> Result<(), Com
 fn while_others_are_busy(
     work: impl FnOnce() -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
-    let mut jobs = Jobs::new();
+    let mut jobs = BegunJobs::new();
     for core in (1..CORES).filter(|core| smp::state(*core) == smp::CoreState::Online) {
         jobs.begin(core, be_busy, 0)?;
     }
@@ -375,7 +376,7 @@ fn next_byte(taken: u64, progress: &mut Progress) -> Result<u8, CommandError> {
         progress.tell(taken, &mut Out)?;
     }
     progress.tell(taken, &mut Out)?;
-    Ok(console::read_byte())
+    Ok(super::read_byte())
 }
 
 /// Whether no byte comes for [`ECHO_SILENCE_NS`].

@@ -8,6 +8,7 @@ use crate::addr::VirtAddr;
 use crate::drivers::watchdog::BadTime;
 use crate::exception::syndrome::Syndrome;
 use crate::kernel::cores::ipi::CallError;
+use crate::kernel::cores::jobs::JobError;
 use crate::kernel::cores::smp::ComeError;
 use crate::kernel::report::live_audit::AuditError;
 use crate::kernel::time::timers::TimerError;
@@ -49,6 +50,8 @@ pub(super) enum CommandError {
     Timer(TimerError),
     /// Another core was asked in vain.
     Call(CallError),
+    /// Another core does not begin a job, or does not end it.
+    Job(JobError),
     /// A core that did not come at boot cannot be called.
     Come(ComeError),
     /// What had to fail did not.
@@ -136,6 +139,12 @@ impl From<TimerError> for CommandError {
     }
 }
 
+impl From<JobError> for CommandError {
+    fn from(error: JobError) -> Self {
+        Self::Job(error)
+    }
+}
+
 impl From<CallError> for CommandError {
     fn from(error: CallError) -> Self {
         Self::Call(error)
@@ -183,6 +192,7 @@ impl fmt::Display for CommandError {
             Self::Aborted { va, syndrome } => write!(f, "{va}: {}", Syndrome::new(*syndrome)),
             Self::Timer(error) => error.fmt(f),
             Self::Call(error) => error.fmt(f),
+            Self::Job(error) => error.fmt(f),
             Self::Come(error) => error.fmt(f),
             Self::NoFault => f.write_str("nothing was caught"),
             Self::Step { name } => write!(f, "{name}: not what it should do"),

@@ -15,8 +15,8 @@ use crate::addr::PhysAddr;
 use crate::arch::probe::{self, Aborted};
 use crate::exception::syndrome::{Class, Syndrome};
 use crate::kernel::clock;
+use crate::kernel::cores::idle;
 use crate::kernel::cores::ipi;
-use crate::kernel::time;
 use crate::mm::frames::Order;
 use crate::mm::kernel_space::{self, KernelFrames, linear};
 use crate::paging::{PagingError, PagingHandler};
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         _ => return Err(CommandError::Usage),
     };
     // For the trace: a timer's interrupt.
-    time::sleep_ns(1000)?;
+    idle::sleep_ns(1000)?;
     let mut bench = Bench {
         rounds,
         measured: 0,

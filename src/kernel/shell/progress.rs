@@ -16,8 +16,8 @@ use super::CommandError;
 use crate::arch::relax::relax;
 use crate::kernel::clock;
 use crate::kernel::console::{self, Out};
+use crate::kernel::cores::idle;
 use crate::kernel::machine::watchdog;
-use crate::kernel::time;
 
 /// Between two reports.
 const REPORT_NS: u64 = 1_000_000_000;
@@ -90,7 +90,10 @@ impl Progress {
             relax();
             return Ok(());
         }
-        time::sleep_unless(deadline_ns.min(self.next_report_ns), done)?;
+        idle::sleep_unless(deadline_ns.min(self.next_report_ns), || {
+            watchdog::feed_if_armed();
+            done()
+        })?;
         Ok(())
     }
 }

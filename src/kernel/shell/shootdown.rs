@@ -9,6 +9,7 @@
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::begun_jobs::BegunJobs;
 use super::progress::Progress;
 use super::{CommandError, number_from};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
@@ -16,7 +17,7 @@ use crate::arch::probe::{self, Width};
 use crate::arch::relax::relax;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
-use crate::kernel::cores::jobs::{self, Jobs};
+use crate::kernel::cores::jobs;
 use crate::mm::kernel_space::{self, KernelFrames, KernelTable, READ_ONLY, READ_WRITE, linear};
 use crate::mm::layout;
 use crate::paging::{PageSize, PagingError, PagingHandler, PagingResult};
@@ -108,7 +109,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         tally.judged.store(0, Ordering::Relaxed);
         tally.wrong.store(0, Ordering::Relaxed);
     }
-    let jobs = Jobs::on_all_others(look)?;
+    let jobs = BegunJobs::on_all_others(look)?;
     let start_ns = clock::now_ns();
     let Changes { rounds, result } = change(limit, out)?;
     let took_ms = clock::now_ns().saturating_sub(start_ns) / 1_000_000;

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::begun_jobs::BegunJobs;
 use super::progress::Progress;
 use super::ticks::Ticks;
 use super::{CommandError, number_from};
@@ -19,7 +20,7 @@ use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::console;
 use crate::kernel::cores::ipi;
-use crate::kernel::cores::jobs::{self, Jobs};
+use crate::kernel::cores::jobs;
 use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
 use crate::mm::{heap, layout};
 use crate::paging::PagingHandler;
@@ -144,7 +145,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         counter.store(0, Ordering::Relaxed);
     }
     let before = Memory::now();
-    let jobs = Jobs::on_all_others(work)?;
+    let jobs = BegunJobs::on_all_others(work)?;
     let interrupted = work_here(seconds, out);
     let ended = jobs.end();
     report(out, before)?;

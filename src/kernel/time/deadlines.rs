@@ -13,8 +13,6 @@ use crate::arch::{cpu, timer};
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
 use crate::kernel::clock::{self, now_ns};
-use crate::kernel::cores::per_core;
-use crate::kernel::machine::watchdog;
 use crate::lock_class;
 
 /// Timers that a core can have armed.
@@ -63,28 +61,6 @@ impl CoreTimers {
     }
 }
 
-/// Returns after at least `duration_ns`; meanwhile the core is idle, or does what interrupts want.
-///
-/// # Errors
-/// [`TimerError::Full`].
-pub(crate) fn sleep_ns(duration_ns: u64) -> Result<(), TimerError> {
-    sleep_unless(now_ns().saturating_add(duration_ns), || false)
-}
-
-/// Returns at `deadline_ns`, or at the first interrupt after which `done` is true; idle meanwhile, as [`sleep_ns`].
-///
-/// # Errors
-/// [`TimerError::Full`].
-pub(crate) fn sleep_unless(deadline_ns: u64, done: impl Fn() -> bool) -> Result<(), TimerError> {
-    let wake = arm_at(deadline_ns, None, |_| {}, 0)?;
-    while now_ns() < deadline_ns && !done() {
-        watchdog::feed_if_armed();
-        per_core::idle_unless(|| now_ns() >= deadline_ns || done());
-    }
-    cancel(wake);
-    Ok(())
-}
-
 /// Calls `routine` with `argument` on this core in `after_ns`, and every `period_ns` from then on if
 /// there is one.
 ///
@@ -100,7 +76,12 @@ pub(crate) fn arm(
     arm_at(deadline_ns, period_ns, routine, argument)
 }
 
-fn arm_at(
+/// Calls `routine` with `argument` on this core at `deadline_ns`, and every `period_ns` from then on if
+/// there is one.
+///
+/// # Errors
+/// [`TimerError::Full`].
+pub(crate) fn arm_at(
     deadline_ns: u64,
     period_ns: Option<NonZeroU64>,
     routine: Routine,

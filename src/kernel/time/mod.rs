@@ -12,6 +12,4 @@ pub(crate) mod rate_check;
 pub(crate) mod second_timer;
 
 #[cfg(target_os = "none")]
-pub(crate) use deadlines::{
-    arm, armed, cancel, deadline_of, interrupt, missed, set_again, sleep_ns, sleep_unless,
-};
+pub(crate) use deadlines::{arm, arm_at, armed, cancel, deadline_of, interrupt, missed, set_again};
