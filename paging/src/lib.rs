@@ -50,7 +50,6 @@ mod flags;
 mod flush;
 pub mod format;
 mod metadata;
-mod mutants;
 mod node;
 mod read;
 mod table;

@@ -15,7 +15,6 @@ use crate::change::region::Change;
 use crate::change::share::Sharing;
 use crate::flush::pending::Due;
 use crate::metadata::while_broken;
-use crate::mutants::{Mutant, planted};
 use crate::node::geometry::{Rows, Span, entries, level_bytes, level_of_size, size_of_level};
 use crate::node::memory::Table;
 use crate::read::view::is_table;
@@ -140,30 +139,18 @@ where
         let hull = end - first.offset;
         let start = M::vaddr_at(first.offset);
         while_broken::<M>(start, hull, || {
-            if !planted(Mutant::NoBreakForAMerge) {
-                for merge in merges() {
-                    let entry = merge.parent.load(merge.index);
-                    merge.parent.store(merge.index, entry.broken());
-                    if planted(Mutant::MergedTableFreedAtOnce) {
-                        H::dealloc_frame(entry.paddr());
-                    }
-                }
-                match planted(Mutant::OneLeafOfAMerge) {
-                    true => self
-                        .debt
-                        .owe_invalidation(start, PageSize::Size4K, first.block),
-                    false => self.debt.owe_everything(),
-                }
-                self.debt.invalidate_broken();
+            for merge in merges() {
+                let entry = merge.parent.load(merge.index);
+                merge.parent.store(merge.index, entry.broken());
             }
+            self.debt.owe_everything();
+            self.debt.invalidate_broken();
             for merge in merges() {
                 let broken = merge.parent.load(merge.index);
                 merge.parent.store(merge.index, merge.block);
                 let va = M::vaddr_at(merge.offset);
                 self.debt.owe_publication(va, block, merge.block);
-                if !planted(Mutant::MergedTableFreedAtOnce) {
-                    self.give_up(broken.paddr(), level + 1);
-                }
+                self.give_up(broken.paddr(), level + 1);
                 self.debt.pages += bytes / PAGE_SIZE;
             }
             self.debt.pay();

@@ -10,7 +10,6 @@ use crate::change::walk::{Place, first_mapped, link};
 use crate::flush::pending::Due;
 use crate::flush::receipt::Removed;
 use crate::metadata::while_broken;
-use crate::mutants::{Mutant, planted};
 use crate::node::geometry::{Span, check_frame, leaf_bytes, level_of_size, offset_of, table_index};
 use crate::node::memory::{Slot, Table};
 use crate::read::view::is_table;
@@ -241,7 +240,7 @@ where
         }
         let put = |entry| place.slot.store(entry);
         match (old.is_present(), new.is_present()) {
-            (true, true) if needs_break(old, new) => {
+            (true, true) if old.needs_break(new) => {
                 let debt = &mut self.debt;
                 while_broken::<M>(va, leaf_bytes::<M>(size), || {
                     put(old.broken());
@@ -253,11 +252,8 @@ where
                 });
             }
             (true, _) => {
-                store_in_steps(place, new);
                 put(new);
-                if !planted(Mutant::ProtectionForgotten) {
-                    self.debt.owe_invalidation(va, size, old);
-                }
+                self.debt.owe_invalidation(va, size, old);
             }
             (false, true) => {
                 self.debt.settle_before_making(va, leaf_bytes::<M>(size));
@@ -318,9 +314,7 @@ fn table_of<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     level: usize,
 ) -> Option<PTE> {
     let frame = H::alloc_frame()?;
-    if !planted(Mutant::TableNotCleared) {
-        H::zero_frame(frame);
-    }
+    H::zero_frame(frame);
     Table::<M, PTE, H>::at(frame).store(table_index::<M>(va, level), entry);
     Some(PTE::new_table(frame).with_count(1))
 }
@@ -390,32 +384,5 @@ fn already_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
             va: M::vaddr_at(offset),
         },
         None => PagingError::Shared { va },
-    }
-}
-
-/// Whether `old` must be broken before `new` takes its place.
-pub(crate) fn needs_break<PTE: GenericPTE>(old: PTE, new: PTE) -> bool {
-    let moved = old.paddr() != new.paddr();
-    let changed = old.flags() ^ new.flags();
-    let retyped = changed.intersects(MappingFlags::MEMORY_TYPE);
-    let rescoped = changed.contains(MappingFlags::GLOBAL);
-    match (moved, retyped, rescoped) {
-        (true, false, false) if planted(Mutant::NoBreakForAnotherFrame) => false,
-        (false, true, false) if planted(Mutant::NoBreakForAnotherType) => false,
-        (false, false, true) if planted(Mutant::NoBreakForGlobal) => false,
-        _ => old.needs_break(new),
-    }
-}
-
-/// A fault to plant: a descriptor that can be seen half-written.
-#[inline(always)]
-fn store_in_steps<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    place: &Place<M, PTE, H>,
-    new: PTE,
-) {
-    if planted(Mutant::StoredInTwoSteps) {
-        let frame = place.entry.bits() & !PTE::address_mask(PageSize::Size4K);
-        place.slot.store(PTE::from_bits(frame));
-        place.slot.store(new);
     }
 }

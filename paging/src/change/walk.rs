@@ -3,7 +3,6 @@
 
 use crate::addr::VirtAddr;
 use crate::change::share::Sharing;
-use crate::mutants::{Mutant, planted};
 use crate::node::geometry::{
     Span, check_address, entries, level_bytes, level_shift, offset_index, offset_of, size_of_level,
     table_index,
@@ -247,8 +246,6 @@ pub(crate) fn first_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>
 
 /// Links a table that is complete, down to its leaves.
 pub(crate) fn link<M: PagingMetaData, PTE: GenericPTE>(slot: Slot<M, PTE>, entry: PTE) {
-    if !planted(Mutant::LinkedBeforeOrdered) {
-        M::Maintenance::order_table();
-    }
+    M::Maintenance::order_table();
     slot.store(entry);
 }

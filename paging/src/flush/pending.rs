@@ -9,7 +9,6 @@ use core::mem;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::change::share::Sharing;
 use crate::flush::cover::Cover;
-use crate::mutants::{Mutant, planted};
 use crate::node::frame_chain::FrameChain;
 use crate::node::geometry::{leaf_bytes, offset_index};
 use crate::{
@@ -208,7 +207,7 @@ where
         self.unpublished = true;
         if M::CACHES_INVALID {
             self.state |= TABLES;
-            if !self.is_everything() && !planted(Mutant::LinkOwesNoAddress) {
+            if !self.is_everything() {
                 self.owe_in_range(va, bytes);
             }
         }
@@ -232,7 +231,7 @@ where
         self.owe_space(va, leaf);
         self.owe(va.as_usize(), leaf_bytes::<M>(size));
         // The Cortex-A53's TLB holds a 1 GiB block as two pieces (DDI 0500, 5.2.3).
-        if size == PageSize::Size1G && !planted(Mutant::OneHalfOfAGibibyte) {
+        if size == PageSize::Size1G {
             let half = leaf_bytes::<M>(size) / 2;
             self.owe(va.as_usize() | half, half);
         }
@@ -251,10 +250,7 @@ where
             self.owe_everything();
             return;
         }
-        let stride = match planted(Mutant::StrideOfPages) {
-            true => PAGE_SIZE,
-            false => leaf_bytes::<M>(size),
-        };
+        let stride = leaf_bytes::<M>(size);
         for number in 0..count {
             let va = va.as_usize() + number * stride;
             self.owe_invalidation(VirtAddr::new(va), size, leaf);
@@ -272,27 +268,20 @@ where
             self.state |= EVERY_SPACE;
         }
         if self.spares(leaf) {
-            self.state |= EVERY_SPACE;
-            if !planted(Mutant::LeafFormForAGlobalLeaf) {
-                self.state |= TABLES;
-            }
+            self.state |= EVERY_SPACE | TABLES;
         }
     }
 
     /// Whether an invalidation for the tree's ASID spares `leaf`.
     #[inline(always)]
     fn spares(&self, leaf: PTE) -> bool {
-        self.is_one_space()
-            && leaf.flags().contains(MappingFlags::GLOBAL)
-            && !planted(Mutant::AsidFormForGlobalLeaf)
+        self.is_one_space() && leaf.flags().contains(MappingFlags::GLOBAL)
     }
 
     /// Whether what translates `va` is held under other ASIDs than the tree's: its tables are lent.
     #[inline(always)]
     fn is_everyones(&self, va: usize) -> bool {
-        self.is_one_space()
-            && self.sharing.shared().contains(&offset_index::<M>(va, 0))
-            && !planted(Mutant::AsidFormForSharedTables)
+        self.is_one_space() && self.sharing.shared().contains(&offset_index::<M>(va, 0))
     }
 
     /// Whether the tree belongs to one ASID.
@@ -352,7 +341,7 @@ where
     #[inline(always)]
     fn owe(&mut self, at: usize, bytes: usize) {
         self.list_page();
-        if self.is_everyones(at) && !planted(Mutant::AsidFormForASharedTable) {
+        if self.is_everyones(at) {
             self.state |= EVERY_SPACE;
         }
         if self.state & COUNT == 0 {
@@ -369,7 +358,7 @@ where
         if let Some(slot) = self.owed.get_mut(self.state & COUNT) {
             *slot = owed;
             self.state += 1;
-        } else if !planted(Mutant::FullListForgets) {
+        } else {
             self.owe_everything();
             self.cover.add(owed.first(), owed.bytes());
         }
@@ -401,27 +390,14 @@ where
     #[inline(always)]
     pub(crate) fn owe_table_of_many(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {
         self.state |= TABLES;
-        if self.is_everyones(va.as_usize()) && !planted(Mutant::AsidFormForASharedTable) {
+        if self.is_everyones(va.as_usize()) {
             self.state |= EVERY_SPACE;
         }
         if !self.is_everything() {
-            self.owe_range_of_table(va, bytes);
+            self.owe_in_range(va, bytes);
         }
         // Last: whatever was stored in a frame, the state would be read again.
-        if planted(Mutant::TableFreedAtOnce) {
-            H::dealloc_frame(pa);
-        } else if !planted(Mutant::TableLost) {
-            self.freed.push(pa);
-        }
-    }
-
-    fn owe_range_of_table(&mut self, va: VirtAddr, bytes: usize) {
-        self.list_page();
-        match self.last_in(va, bytes) {
-            Some(_) if planted(Mutant::TableMeetsTable) => {}
-            None if planted(Mutant::TableOfRetainedForgotten) => {}
-            _ => self.owe_in_range(va, bytes),
-        }
+        self.freed.push(pa);
     }
 
     /// Owes one invalidation somewhere in `bytes` from `va` on: the last that was owed, if it is
@@ -466,12 +442,9 @@ where
     #[cold]
     fn owes_any(&mut self, start: usize, bytes: usize) -> bool {
         self.list_page();
-        if planted(Mutant::MadeBeforeSettled) {
-            return false;
-        }
         match self.owed.get(..self.state & COUNT) {
             Some(owed) => owed.iter().any(|owed| owed.overlaps(start, bytes)),
-            None => self.cover.meets(start, bytes) && !planted(Mutant::MadeBeforeEverything),
+            None => self.cover.meets(start, bytes),
         }
     }
 
@@ -511,7 +484,6 @@ where
     #[inline(always)]
     pub(crate) fn pay_due(&mut self, due: Due) {
         match due {
-            _ if planted(Mutant::NothingIsPaid) => self.forget(),
             Due::Publication => M::Maintenance::publish(),
             Due::Page => self.pay_page(AddressSpace::All),
             Due::PageOfSpace => self.pay_page(self.space),
@@ -534,13 +506,7 @@ where
     fn pay_much(&mut self) {
         self.list_page();
         let state = mem::take(&mut self.state);
-        if planted(Mutant::NothingIsPaid) {
-            return;
-        }
-        if planted(Mutant::FreedBeforeInvalidated) {
-            self.freed.release();
-        }
-        let scope = match state & TABLES != 0 && !planted(Mutant::LeafFormForATable) {
+        let scope = match state & TABLES != 0 {
             true => InvalidateScope::AnyLevel,
             false => InvalidateScope::LastLevel,
         };
@@ -572,10 +538,8 @@ where
         self.list_page();
         let count = self.state & COUNT;
         self.state = 0;
-        if !planted(Mutant::BrokenNotInvalidated) {
-            self.invalidate(count, AddressSpace::All, InvalidateScope::AnyLevel);
-            M::Maintenance::end_invalidation_of_broken();
-        }
+        self.invalidate(count, AddressSpace::All, InvalidateScope::AnyLevel);
+        M::Maintenance::end_invalidation_of_broken();
     }
 
     /// The table at `pa` goes back with the next payment: it was unlinked and invalidated already.

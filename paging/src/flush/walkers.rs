@@ -31,7 +31,6 @@
 
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
-use crate::mutants::{Mutant, planted};
 use crate::node::frame_chain::FrameChain;
 use crate::node::geometry::entries;
 use crate::node::memory::Table;
@@ -65,9 +64,7 @@ pub struct Walk<'walkers> {
 
 impl Drop for Walk<'_> {
     fn drop(&mut self) {
-        if !planted(Mutant::WalkerNotCounted) {
-            self.count.fetch_sub(1, Ordering::Release);
-        }
+        self.count.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -89,9 +86,7 @@ impl Walkers {
             0 => first,
             _ => second,
         };
-        if !planted(Mutant::WalkerNotCounted) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
+        count.fetch_add(1, Ordering::Relaxed);
         // Before the first link is read: see the head of this file.
         fence(Ordering::SeqCst);
         Walk { count }
@@ -113,7 +108,7 @@ impl Walkers {
         // After the last link was stored: see the head of this file.
         fence(Ordering::SeqCst);
         let empty = self.empty_phases();
-        if empty == BOTH || planted(Mutant::FreedBesideWalkers) {
+        if empty == BOTH {
             freed.release();
             self.release_all::<M, PTE, H>();
             return;

@@ -6,7 +6,6 @@
 use core::marker::PhantomData;
 
 use crate::addr::VirtAddr;
-use crate::mutants::{Mutant, planted};
 use crate::{AddressSpace, InvalidateScope, Maintenance};
 
 /// A TLB invalidation at EL1. All but the last reach every core of the inner shareable domain.
@@ -76,18 +75,6 @@ pub const fn tlbi_operand(va: VirtAddr, asid: u16) -> u64 {
     (va.as_usize() as u64 >> 12) & ((1 << 44) - 1) | (asid as u64) << 48
 }
 
-/// The operand, or a planted fault.
-#[inline(always)]
-fn operand(va: VirtAddr, asid: u16) -> u64 {
-    if planted(Mutant::OperandNotShifted) {
-        return va.as_usize() as u64;
-    }
-    if planted(Mutant::OperandNotMasked) {
-        return va.as_usize() as u64 >> 12 | (asid as u64) << 48;
-    }
-    tlbi_operand(va, asid)
-}
-
 // SAFETY: the sequences of DDI 0487 D8.16 and B2.3, of instructions that `I` executes as it promises.
 unsafe impl<I: Instructions> Maintenance for A64Maintenance<I> {
     #[inline(always)]
@@ -102,85 +89,47 @@ unsafe impl<I: Instructions> Maintenance for A64Maintenance<I> {
 
     #[inline(always)]
     fn publish() {
-        if planted(Mutant::NotPublished) {
-            return;
-        }
         I::barrier(Barrier::DsbIshst);
-        if !planted(Mutant::NotSynchronisedWhenPublished) {
-            I::barrier(Barrier::Isb);
-        }
+        I::barrier(Barrier::Isb);
     }
 
     /// `dsb ish`, which completes loads too: what such a load has seen of another core, and all
     /// that this core ordered before it, comes before what follows (DDI 0487 B2.3).
     #[inline(always)]
     fn adopt() {
-        if !planted(Mutant::NotAdopted) {
-            I::barrier(Barrier::DsbIsh);
-        }
+        I::barrier(Barrier::DsbIsh);
     }
 
     #[inline(always)]
     fn begin_invalidation() {
-        if !planted(Mutant::NoBarrierBeforeInvalidation) {
-            I::barrier(Barrier::DsbIshst);
-        }
+        I::barrier(Barrier::DsbIshst);
     }
 
     #[inline(always)]
     fn invalidate(va: VirtAddr, space: AddressSpace, scope: InvalidateScope) {
-        if planted(Mutant::LocalInvalidation) {
-            I::tlbi(Tlbi::Vmalle1, 0);
-            return;
-        }
-        let last_level = scope == InvalidateScope::LastLevel;
-        match space {
-            AddressSpace::All if !planted(Mutant::AsidFormForGlobal) => {
-                let by_address = match last_level {
-                    true => Tlbi::Vaale1is,
-                    false => Tlbi::Vaae1is,
-                };
-                I::tlbi(by_address, operand(va, 0));
+        let (form, asid) = match (space, scope) {
+            (AddressSpace::All, InvalidateScope::LastLevel) => (Tlbi::Vaale1is, 0),
+            (AddressSpace::All, InvalidateScope::AnyLevel) => (Tlbi::Vaae1is, 0),
+            (AddressSpace::Asid(asid), InvalidateScope::LastLevel) => {
+                (Tlbi::Vale1is, asid.as_u16())
             }
-            AddressSpace::All => I::tlbi(Tlbi::Vae1is, operand(va, 0)),
-            AddressSpace::Asid(asid) => {
-                let by_asid = match last_level {
-                    true => Tlbi::Vale1is,
-                    false => Tlbi::Vae1is,
-                };
-                let asid = asid.as_u16() ^ u16::from(planted(Mutant::WrongAsid));
-                I::tlbi(by_asid, operand(va, asid));
-            }
-        }
+            (AddressSpace::Asid(asid), InvalidateScope::AnyLevel) => (Tlbi::Vae1is, asid.as_u16()),
+        };
+        I::tlbi(form, tlbi_operand(va, asid));
     }
 
     #[inline(always)]
     fn invalidate_all(space: AddressSpace) {
         match space {
-            _ if planted(Mutant::LocalInvalidation) || planted(Mutant::LocalIfEverything) => {
-                I::tlbi(Tlbi::Vmalle1, 0);
-            }
-            AddressSpace::All if planted(Mutant::AsidFormForEverything) => {
-                I::tlbi(Tlbi::Aside1is, 0);
-            }
             AddressSpace::All => I::tlbi(Tlbi::Vmalle1is, 0),
-            AddressSpace::Asid(asid) if planted(Mutant::AsidNotShifted) => {
-                I::tlbi(Tlbi::Aside1is, u64::from(asid.as_u16()));
-            }
             AddressSpace::Asid(asid) => I::tlbi(Tlbi::Aside1is, u64::from(asid.as_u16()) << 48),
         }
     }
 
     #[inline(always)]
     fn end_invalidation() {
-        if planted(Mutant::BarrierOfThisCore) {
-            I::barrier(Barrier::DsbNsh);
-        } else if !planted(Mutant::NoBarrierAfterInvalidation) {
-            I::barrier(Barrier::DsbIsh);
-        }
-        if !planted(Mutant::NotSynchronisedWhenInvalidated) {
-            I::barrier(Barrier::Isb);
-        }
+        I::barrier(Barrier::DsbIsh);
+        I::barrier(Barrier::Isb);
     }
 
     /// No `isb`: the stores that make the entries anew come after the `dsb` in program order, and
@@ -189,11 +138,7 @@ unsafe impl<I: Instructions> Maintenance for A64Maintenance<I> {
     /// does that.
     #[inline(always)]
     fn end_invalidation_of_broken() {
-        if planted(Mutant::BarrierOfThisCore) {
-            I::barrier(Barrier::DsbNsh);
-        } else if !planted(Mutant::NoBarrierAfterInvalidation) {
-            I::barrier(Barrier::DsbIsh);
-        }
+        I::barrier(Barrier::DsbIsh);
     }
 
     #[inline(always)]

@@ -9,11 +9,9 @@ use core::ops::ControlFlow;
 
 use super::Change;
 use crate::addr::{PAGE_SIZE, PhysAddr};
-use crate::change::leaf::needs_break;
 use crate::change::share::Sharing;
 use crate::change::walk::{Home, Parent};
 use crate::metadata::while_broken;
-use crate::mutants::{Mutant, planted};
 use crate::node::geometry::{
     Rows, Span, entries, leaf_bytes, level_bytes, level_shift, size_of_level,
 };
@@ -206,8 +204,7 @@ where
         let target = PTE::from_bits(new.bits() & !address | entry.bits() & address);
         let breaks = entry.is_present()
             && target.is_present()
-            && (needs_break(entry, target)
-                || entry.is_contiguous() && !planted(Mutant::NoBreakForAContiguousGroup));
+            && (entry.needs_break(target) || entry.is_contiguous());
         let skipped = entry == target || step == Step::Break && !breaks;
         let change = |new| run.table.rewrite(run.index, run.count, size, (entry, new));
         let count = if skipped {
@@ -230,9 +227,7 @@ where
             };
             self.debt.pages += run.part.clip(all).pages();
         }
-        if !skipped && entry.is_present() && !planted(Mutant::ProtectionForgotten) {
-            let forgotten = usize::from(planted(Mutant::LastLeafForgotten));
-            let count = count - forgotten;
+        if !skipped && entry.is_present() {
             self.debt.owe_invalidations(va, size, (entry, count));
         } else if !skipped && new.is_present() {
             self.debt.owe_publications(va, size, (new, count));
@@ -305,9 +300,7 @@ where
             table.store(index, PTE::from_bits(0));
         }
         if present {
-            let forgotten = usize::from(planted(Mutant::LastLeafForgotten));
-            self.debt
-                .owe_invalidations(va, size, (leaf, count - forgotten));
+            self.debt.owe_invalidations(va, size, (leaf, count));
         }
         self.debt.pages += count * (leaf_bytes::<M>(size) / PAGE_SIZE);
         count
@@ -357,7 +350,7 @@ where
             }
             self.debt.pages += entry.count();
             self.debt.owe_everything();
-        } else if !known || !planted(Mutant::OneAddressOfATable) {
+        } else {
             self.abandon_entries(table, level, offset);
         }
     }

@@ -7,7 +7,6 @@ use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::change::share::Sharing;
 use crate::change::walk::{first_mapped, link};
 use crate::flush::pending::Due;
-use crate::mutants::{Mutant, planted};
 use crate::node::frame_chain::FrameChain;
 use crate::node::geometry::{
     Rows, Span, check_frame, entries, leaf_bytes, level_bytes, size_of_level,
@@ -120,7 +119,6 @@ where
         if let Some(parent) = &home.parent
             && PTE::COUNTS
             && used > 0
-            && !planted(Mutant::CountForgotten)
             && !self.is_lent(home.level, span.start)
         {
             let count = parent.entry.count() + used;
@@ -335,7 +333,7 @@ fn build<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     let table = Table::<M, PTE, H>::at(frame);
     let rows = Rows::new::<M>(level, base, part);
     let used = rows.touched.len();
-    if used < entries::<M>() && !planted(Mutant::TableNotCleared) {
+    if used < entries::<M>() {
         H::zero_frame(frame);
     }
     let mut below = |index| {
@@ -404,9 +402,6 @@ fn groups_in<M: PagingMetaData, PTE: GenericPTE>(
     let aligned = frame % PTE::CONTIGUOUS == first % PTE::CONTIGUOUS;
     let start = first.next_multiple_of(PTE::CONTIGUOUS);
     let end = end / PTE::CONTIGUOUS * PTE::CONTIGUOUS;
-    if planted(Mutant::UnalignedContiguousGroup) && wanted {
-        return first..first + (end.saturating_sub(first)) / PTE::CONTIGUOUS * PTE::CONTIGUOUS;
-    }
     if wanted && aligned && start < end {
         start..end
     } else {

@@ -2,7 +2,6 @@
 
 use super::Change;
 use crate::addr::PAGE_SIZE;
-use crate::change::leaf::needs_break;
 use crate::change::share::Sharing;
 use crate::node::geometry::{Rows, Span, leaf_bytes, level_bytes, offset_of, size_of_level};
 use crate::node::memory::Table;
@@ -110,5 +109,5 @@ fn takes_away<PTE: GenericPTE>(old: PTE, new: PTE, needed: MappingFlags) -> bool
         || given_away
         || lost.intersects(needed.union(MappingFlags::ACCESSED))
         || old.is_contiguous()
-        || needs_break(old, new)
+        || old.needs_break(new)
 }

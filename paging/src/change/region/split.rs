@@ -8,7 +8,6 @@ use crate::addr::PhysAddr;
 use crate::change::share::Sharing;
 use crate::change::walk::link;
 use crate::metadata::while_broken;
-use crate::mutants::{Mutant, planted};
 use crate::node::frame_chain::FrameChain;
 use crate::node::geometry::{
     Rows, Span, entries, leaf_bytes, level_bytes, level_shift, offset_index, size_of_level,
@@ -199,8 +198,11 @@ where
         if page || leaf.is_unused() {
             return None;
         }
-        let grouped = leaf.is_contiguous() && !planted(Mutant::PartOfAContiguousGroup);
-        let count = if grouped { PTE::CONTIGUOUS } else { 1 };
+        let count = if leaf.is_contiguous() {
+            PTE::CONTIGUOUS
+        } else {
+            1
+        };
         let table = place
             .parent
             .map_or(self.root(), |parent| Table::at(parent.entry.paddr()));
@@ -256,18 +258,11 @@ where
     }
 
     fn break_edges(&mut self, edges: &Edges<M, PTE, H>) {
-        if planted(Mutant::NoBreakForASplit) {
-            return;
-        }
         for edge in edges.iter().flatten().filter(|edge| edge.leaf.is_present()) {
             edge.break_all();
-            let owed = match planted(Mutant::OneOfAContiguousGroup) {
-                true => 1,
-                false => edge.count,
-            };
             let va = M::vaddr_at(edge.span.start);
             self.debt
-                .owe_invalidations(va, edge.size, (edge.leaf, owed));
+                .owe_invalidations(va, edge.size, (edge.leaf, edge.count));
         }
         self.debt.invalidate_broken();
     }
@@ -297,14 +292,9 @@ where
         if !M::CACHES_INVALID {
             return;
         }
-        if planted(Mutant::SplitOwesOneAddress) {
-            let va = M::vaddr_at(edge.span.start);
-            self.debt.owe_publication(va, edge.size, edge.leaf);
-        } else {
-            self.owe_leaves(edge.table, edge.level, edge.indices(), edge.span.start);
-            let va = M::vaddr_at(edge.span.start);
-            self.debt.concern(va, edge.span.bytes());
-        }
+        self.owe_leaves(edge.table, edge.level, edge.indices(), edge.span.start);
+        let va = M::vaddr_at(edge.span.start);
+        self.debt.concern(va, edge.span.bytes());
         for (index, _) in edge.tables.iter().flatten() {
             let Span { start, end } = edge.entry_span(*index);
             self.debt.owe_link(M::vaddr_at(start), end - start);

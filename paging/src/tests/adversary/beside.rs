@@ -6,11 +6,12 @@ use core::ops::Range;
 use std::boxed::Box;
 use std::vec::Vec;
 
-use super::super::formats::{A64Low, Format};
+use super::super::formats::Format;
 use super::super::memory::{Frames, word};
 use super::super::operation::Random;
 use super::super::oracle::{Event, Machine};
 use super::super::share::{Reader, Top, Writer};
+use super::A64Low;
 use super::steps::{Owner, ROOT};
 use super::watch::Watched;
 use crate::addr::PAGE_SIZE;
