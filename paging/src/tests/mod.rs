@@ -1,44 +1,20 @@
-//! Host tests of page tables: `memory` stands in for the machine, `formats` lists what the generic
-//! suite runs over, `model` says what must come out, `oracle` what must happen on the way.
+//! Host tests of page tables.
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | `memory` | the machine's stand-in: frames, and a record of stores, barriers and invalidations |
+//! | `formats` | the formats that generic tests run over, and the bits of each against its manual |
+//! | `unit` | one property a file, by cases |
+//! | `model` | random and exhaustive operations against a model of pages |
+//! | `oracle` | a machine that judges what is stored and executed, and its own tests |
+//! | `adversary` | random operations before the oracle, with and without planted faults |
 
 mod adversary;
-mod asid;
-mod bad_input;
-mod batch;
-mod defaults;
-mod descriptors;
-mod due;
-mod exhaustive;
-mod format_aarch64_peer;
-mod format_cases;
-mod format_loongarch;
-mod format_riscv;
-mod format_x86_64;
-#[cfg(target_arch = "x86_64")]
-mod format_x86_64_peer;
 mod formats;
-mod judge;
 mod memory;
-mod merging;
 mod model;
-mod operation;
 mod oracle;
-mod outside;
-mod panics;
-mod pins;
-mod random;
-mod regressions;
-mod sequences;
-mod share;
-mod share_asid;
-mod share_random;
-mod share_steps;
-mod share_threads;
-mod share_walks;
-mod spread;
-mod thrift;
-mod told;
-mod walk;
+mod unit;
 
 use super::MappingFlags;
 use crate::addr::{PhysAddr, VirtAddr};

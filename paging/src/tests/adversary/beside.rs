@@ -6,15 +6,15 @@ use core::ops::Range;
 use std::boxed::Box;
 use std::vec::Vec;
 
-use super::super::formats::Format;
-use super::super::memory::{Frames, word};
-use super::super::operation::Random;
-use super::super::oracle::{Event, Machine};
-use super::super::share::{Reader, Top, Writer};
 use super::A64Low;
 use super::steps::{Owner, ROOT};
 use super::watch::Watched;
 use crate::addr::PAGE_SIZE;
+use crate::tests::formats::Format;
+use crate::tests::memory::{Frames, word};
+use crate::tests::model::operation::Random;
+use crate::tests::oracle::{Event, Machine};
+use crate::tests::unit::share::{Reader, Top, Writer};
 use crate::{Asid, SharedView, SharedWriter};
 
 /// The entries of the root that are shared: the first; what lies beside them is the writer's own.

@@ -12,10 +12,10 @@ use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::thread_local;
 
-use super::super::formats::{Format, Halves};
-use super::super::memory::Recorder;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::format::aarch64_tlb::{A64Maintenance, Barrier, Instructions, Tlbi};
+use crate::tests::formats::{Format, Halves};
+use crate::tests::memory::Recorder;
 use crate::{AddressSpace, InvalidateScope, Maintenance, MappingFlags, PagingMetaData};
 
 macro_rules! faults {
@@ -74,7 +74,7 @@ faults! {
     AsidFormForEverything,
     /// By address: a form for leaves in the place of one that reaches pointers to tables.
     LeafFormForATable,
-    /// The addresses that are invalidated together lie 4 KiB apart, whatever the size of the leaves.
+    /// The addresses that are invalidated together lie 4 KiB apart, whatever they translate.
     StrideOfPages,
 }
 

@@ -4,8 +4,8 @@
 //! A run is a fixed sequence of steps, and it goes through the doubles of `faulty` either way. So
 //! what is found with a fault planted, and is not there without, is that fault.
 
+mod apply;
 mod beside;
-mod carry;
 mod faulty;
 mod steps;
 mod watch;
@@ -14,10 +14,10 @@ use core::mem::{forget, take};
 use std::vec::Vec;
 use std::{env, format, println, thread};
 
-use super::formats::{self, Format};
-use super::memory::Frames;
-use super::operation::Operation;
-use super::{A, G, K4, M2, R, U, W};
+use crate::tests::formats::{self, Format};
+use crate::tests::memory::Frames;
+use crate::tests::model::operation::Operation;
+use crate::tests::{A, G, K4, M2, R, U, W};
 use crate::{PageSize, RegionOptions, Sharing};
 use faulty::{Faulty, IssuingFault, plant};
 use steps::{CACHING, KERNEL, MIXED, Owner, Receipt, SHARING, Step, Steps, USER};

@@ -4,8 +4,8 @@
 
 use std::vec::Vec;
 
-use super::super::operation::{Operation, Random};
-use super::super::{A, D, G, G1, K4, M2, N, NONE, R, U, W, X};
+use crate::tests::model::operation::{Operation, Random};
+use crate::tests::{A, D, G, G1, K4, M2, N, NONE, R, U, W, X};
 use crate::{MappingFlags, PageSize, RegionOptions};
 
 /// Bytes of a contiguous group of pages, and of blocks.

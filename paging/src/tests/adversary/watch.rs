@@ -7,13 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use super::super::formats::Format;
-use super::super::memory::{self, begin_operation, live_frames, record_all};
-use super::super::oracle::{Event, Machine, TlbiForm, Violation};
+use super::apply::{Frames, Tree, batch, one};
 use super::beside::Readers;
-use super::carry::{Frames, Tree, batch, one};
 use super::steps::{Owner, Receipt, Step};
 use crate::format::aarch64_tlb::{Barrier, Tlbi};
+use crate::tests::formats::Format;
+use crate::tests::memory::{self, begin_operation, live_frames, record_all};
+use crate::tests::oracle::{Event, Machine, TlbiForm, Violation};
 use crate::{
     AddressSpace, Alone, Asid, Maintenance as _, PagingError, PagingMetaData, Sharing, Unsound,
 };

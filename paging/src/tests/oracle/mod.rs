@@ -84,16 +84,16 @@
 //! of the table's 512 words.
 #![forbid(unsafe_code)]
 
-mod appear;
 mod audit;
 mod descriptor;
 mod globals;
+mod invalidate;
 mod memory;
+mod publish;
 mod readers;
 mod schedules;
 mod tlb;
 mod traces;
-mod vanish;
 mod violation;
 
 use core::ops::Range;

@@ -1,0 +1,165 @@
+//! Carrying an operation out on a table: alone, or in a batch.
+#![forbid(unsafe_code)]
+
+use core::mem::forget;
+use std::vec::Vec;
+
+use super::steps::Receipt;
+use crate::tests::formats::Format;
+use crate::tests::memory::{self, hand_over};
+use crate::tests::model::operation::Operation;
+use crate::tests::{pa, va};
+use crate::{Batch, Maintenance, PageTable64, PagingMetaData, PagingResult, Sharing};
+
+/// A tree that shares tables as `S` says.
+pub(super) type Tree<F, S> = PageTable64<<F as Format>::M, <F as Format>::PTE, memory::Frames, S>;
+
+/// Bytes of physical memory, from a frame on.
+pub(super) type Frames = (usize, usize);
+
+/// What an operation says.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// What goes back to the caller once everything is paid.
+    pub(super) released: Vec<Frames>,
+    pub(super) merged: bool,
+}
+
+/// The frames that `operation` will take out of `table`, if it succeeds.
+fn frames_of<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
+    table: &Tree<F, S>,
+    operation: Operation,
+) -> Vec<Frames> {
+    match operation {
+        Operation::UnmapRegion(at, bytes) if bytes > 0 => {
+            let Some(last) = at.checked_add(bytes - 1) else {
+                return Vec::new();
+            };
+            let runs = table.iter(va(at)..=va(last));
+            runs.map(|run| (run.pa.as_usize(), run.bytes)).collect()
+        }
+        Operation::Update(at, Some(_), _) => {
+            let leaf = table.view().leaf(va(at)).into_iter();
+            leaf.map(|leaf| (leaf.paddr().as_usize(), leaf.size.bytes()))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Carries `operation` out on `table`.
+pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
+    table: &mut Tree<F, S>,
+    operation: Operation,
+    receipt: Receipt,
+) -> PagingResult<Outcome> {
+    // What a leaked receipt of a mapping owes is the caller's.
+    let receipt = match operation {
+        Operation::Map(..) | Operation::MapRegion(..) if receipt == Receipt::HandOver => {
+            Receipt::Flush
+        }
+        _ => receipt,
+    };
+    macro_rules! settle {
+        ($flush:expr) => {
+            match receipt {
+                Receipt::Flush => $flush.flush(),
+                Receipt::Drop => drop($flush),
+                Receipt::Forget => {
+                    forget($flush);
+                    <F::M as PagingMetaData>::Maintenance::publish();
+                }
+                Receipt::HandOver => {
+                    forget($flush);
+                    hand_over();
+                    table.batch(|batch| drop(batch));
+                }
+            }
+        };
+    }
+    let mut outcome = Outcome {
+        released: frames_of::<F, S>(table, operation),
+        merged: false,
+    };
+    match operation {
+        Operation::Map(at, frame, size, flags) => {
+            settle!(table.map(va(at), pa(frame), size, flags)?);
+        }
+        Operation::Unmap(at) => {
+            let unmapped = table.unmap(va(at))?;
+            let bytes = unmapped.size().bytes();
+            match receipt {
+                Receipt::Flush => outcome.released.push((unmapped.flush().as_usize(), bytes)),
+                Receipt::Drop => drop(unmapped),
+                Receipt::Forget => forget(unmapped),
+                Receipt::HandOver => {
+                    forget(unmapped);
+                    hand_over();
+                    table.batch(|batch| drop(batch));
+                }
+            }
+        }
+        Operation::Update(at, frame, flags) => {
+            settle!(table.update(va(at), frame.map(pa), flags)?.1);
+        }
+        Operation::MapRegion(at, frame, bytes, flags, options) => {
+            settle!(table.map_region(va(at), pa(frame), bytes, flags, options)?);
+        }
+        Operation::UnmapRegion(at, bytes) => settle!(table.unmap_region(va(at), bytes)?),
+        Operation::ProtectRegion(at, bytes, flags) => {
+            settle!(table.protect_region(va(at), bytes, flags)?);
+        }
+        Operation::Compact(at, bytes) => {
+            let flush = table.compact(va(at), bytes)?;
+            outcome.merged = flush.pages() > 0;
+            settle!(flush);
+        }
+    }
+    Ok(outcome)
+}
+
+/// Carries `operations` out on `table` and pays once. Returns how many were done, and the frames
+/// that come back.
+pub(super) fn batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
+    table: &mut Tree<F, S>,
+    operations: &[Operation],
+) -> (usize, Vec<Frames>) {
+    table.batch(|mut batch| {
+        let (mut done, mut released, mut unmapped) = (0, Vec::new(), Vec::new());
+        for operation in operations {
+            let frames = frames_of::<F, S>(batch.table(), *operation);
+            let result = match *operation {
+                Operation::Unmap(at) => batch.unmap(va(at)).map(|leaf| unmapped.push(leaf)),
+                other => in_batch::<F, S>(&mut batch, other),
+            };
+            if result.is_ok() {
+                done += 1;
+                released.extend(frames);
+            }
+        }
+        let paid = batch.finish();
+        released.extend(unmapped.into_iter().map(|leaf| {
+            let bytes = leaf.size().bytes();
+            (leaf.frame(&paid).as_usize(), bytes)
+        }));
+        (done, released)
+    })
+}
+
+fn in_batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
+    batch: &mut Batch<'_, F::M, F::PTE, memory::Frames, S>,
+    operation: Operation,
+) -> PagingResult {
+    match operation {
+        Operation::Map(at, frame, size, flags) => batch.map(va(at), pa(frame), size, flags),
+        Operation::Update(at, frame, flags) => batch.update(va(at), frame.map(pa), flags).map(drop),
+        Operation::MapRegion(at, frame, bytes, flags, options) => batch
+            .map_region(va(at), pa(frame), bytes, flags, options)
+            .map(drop),
+        Operation::UnmapRegion(at, bytes) => batch.unmap_region(va(at), bytes).map(drop),
+        Operation::ProtectRegion(at, bytes, flags) => {
+            batch.protect_region(va(at), bytes, flags).map(drop)
+        }
+        Operation::Unmap(_) | Operation::Compact(..) => panic!("not as any other in a batch"),
+    }
+}

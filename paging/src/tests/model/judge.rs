@@ -1,0 +1,374 @@
+//! What must come of an operation: [`Judge`] keeps the model and the pins of a table, and says
+//! what an operation does, or everything that is wrong with it.
+
+use core::marker::PhantomData;
+use std::vec::Vec;
+
+use super::operation::Operation;
+use super::{Model, Run, SIZES};
+use crate::tests::formats::{Format, Halves, View};
+use crate::tests::{A, D, G, K4, N, R, U, W, X, pa, va};
+use crate::{GenericPTE, MappingFlags, PagingError, RegionOptions};
+
+/// What an operation that was carried out said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Done {
+    Mapped,
+    /// The frame, the flags, the bytes of the leaf.
+    Unmapped(usize, MappingFlags, usize),
+    Updated(usize),
+    Pages(usize),
+}
+
+/// What becomes of the leaves in a range.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Unmap,
+    Protect(MappingFlags),
+    Replace(Run),
+}
+
+/// Every reason to refuse an operation.
+pub(super) type Faults = Vec<PagingError>;
+
+pub(in crate::tests) struct Judge<F> {
+    pub(in crate::tests) model: Model,
+    /// First pages and lengths.
+    pub(super) pins: Vec<(usize, usize)>,
+    format: PhantomData<F>,
+}
+
+fn verdict<T>(faults: Faults, verdict: T) -> Result<T, Faults> {
+    if faults.is_empty() {
+        Ok(verdict)
+    } else {
+        Err(faults)
+    }
+}
+
+fn alignment_fault(value: usize) -> Option<PagingError> {
+    let alignment = K4;
+    (!value.is_multiple_of(alignment)).then_some(PagingError::NotAligned { value, alignment })
+}
+
+impl<F: Format> Judge<F> {
+    pub(super) fn new() -> Self {
+        let hole = match F::HALVES {
+            Halves::Both => F::space() / 2 / K4,
+            _ => 0,
+        };
+        Self {
+            model: Model::new(F::LEVELS, hole),
+            pins: Vec::new(),
+            format: PhantomData,
+        }
+    }
+
+    /// The page of `at`, which was judged.
+    fn page(at: usize) -> usize {
+        F::page(at).expect("an address of the tree")
+    }
+
+    fn address_fault(at: usize) -> Option<PagingError> {
+        match F::page(at) {
+            Some(_) => None,
+            None => Some(PagingError::InvalidVirtAddr { va: va(at) }),
+        }
+    }
+
+    fn frame_fault(frame: usize, bytes: usize) -> Option<PagingError> {
+        let last = frame.checked_add(bytes - 1);
+        let fits = last.is_some_and(|last| last >> F::PA_BITS == 0);
+        (!fits).then_some(PagingError::InvalidPhysAddr { pa: pa(frame) })
+    }
+
+    /// What is wrong with `bytes` from `at` on.
+    pub(super) fn range_faults(at: usize, bytes: usize) -> Faults {
+        let mut faults: Faults = alignment_fault(at).into_iter().collect();
+        faults.extend(alignment_fault(bytes));
+        faults.extend(Self::address_fault(at));
+        if faults.is_empty() && bytes > 0 {
+            let last = at.checked_add(bytes - 1).and_then(F::page);
+            if last.and_then(|last| last.checked_sub(Self::page(at))) != Some(bytes / K4 - 1) {
+                let (va, size) = (va(at), bytes);
+                faults.push(PagingError::RangeTooLong { va, size });
+            }
+        }
+        faults
+    }
+
+    /// What must come of `operation`: what it says and how many tables it takes, or all that is
+    /// wrong with it.
+    pub(super) fn judge(
+        &self,
+        operation: Operation,
+        view: &View<F>,
+    ) -> Result<(Done, usize), Faults> {
+        match operation {
+            Operation::Map(at, frame, size, flags) => {
+                let (at, frame) = (at & !(size.bytes() - 1), frame & !(size.bytes() - 1));
+                let pages = size.bytes() / K4;
+                let cost = self.judge_map(at, frame, (pages, pages), flags)?;
+                Ok((Done::Mapped, cost))
+            }
+            Operation::Unmap(at) => {
+                let (page, leaf) = self.judge_leaf(at)?;
+                self.judge_pins(page, page + leaf.pages, Change::Unmap, view)?;
+                let (frame, bytes) = (leaf.frame * K4, leaf.pages * K4);
+                Ok((Done::Unmapped(frame, leaf.flags, bytes), 0))
+            }
+            Operation::Update(at, frame, flags) => {
+                let (page, old) = self.judge_leaf(at)?;
+                let new = Self::judge_update(old, frame, flags)?;
+                if new != old {
+                    self.judge_pins(page, page + old.pages, Change::Replace(new), view)?;
+                }
+                Ok((Done::Updated(old.pages * K4), 0))
+            }
+            Operation::MapRegion(at, frame, bytes, flags, options) => {
+                let mut faults = Self::range_faults(at, bytes);
+                faults.extend(alignment_fault(frame));
+                if bytes == 0 || !faults.is_empty() {
+                    faults.extend(F::faults(flags));
+                    return verdict(faults, (Done::Pages(0), 0));
+                }
+                let pages = bytes / K4;
+                let cost = self.judge_map(at, frame, (pages, largest(options)), flags)?;
+                Ok((Done::Pages(pages), cost))
+            }
+            Operation::UnmapRegion(at, bytes) => self.judge_change(at, bytes, Change::Unmap, view),
+            Operation::ProtectRegion(at, bytes, flags) => {
+                self.judge_change(at, bytes, Change::Protect(flags), view)
+            }
+            Operation::Compact(at, bytes) => {
+                verdict(Self::range_faults(at, bytes), ())?;
+                let page = Self::page(at);
+                self.judge_pins(page, page + bytes / K4, Change::Unmap, view)?;
+                // What merges is known when it has: see `apply`.
+                Ok((Done::Pages(0), 0))
+            }
+        }
+    }
+
+    fn judge_map(
+        &self,
+        at: usize,
+        frame: usize,
+        (pages, leaf): (usize, usize),
+        flags: MappingFlags,
+    ) -> Result<usize, Faults> {
+        let mut faults = F::faults(flags);
+        faults.extend(Self::frame_fault(frame, pages * K4));
+        faults.extend(Self::address_fault(at));
+        verdict(faults, ())?;
+        let page = Self::page(at);
+        if let Some(mapped) = self.model.first_mapped(page, page + pages) {
+            let va = va(F::address(mapped));
+            return Err(Vec::from([PagingError::AlreadyMapped { va }]));
+        }
+        let frame = frame / K4;
+        Ok(self.model.cost_of_map(
+            page,
+            Run {
+                pages,
+                leaf,
+                frame,
+                flags,
+            },
+        ))
+    }
+
+    fn judge_leaf(&self, at: usize) -> Result<(usize, Run), Faults> {
+        let Some(page) = F::page(at) else {
+            return Err(Self::address_fault(at).into_iter().collect());
+        };
+        let not_mapped = PagingError::NotMapped { va: va(at) };
+        self.model
+            .leaf_at(page)
+            .ok_or_else(|| Vec::from([not_mapped]))
+    }
+
+    /// What `old` becomes with another frame and other flags.
+    fn judge_update(
+        old: Run,
+        frame: Option<usize>,
+        flags: Option<MappingFlags>,
+    ) -> Result<Run, Faults> {
+        let bytes = old.pages * K4;
+        let (mut new, mut faults) = (old, Vec::new());
+        if let Some(flags) = flags {
+            faults.extend(F::faults(flags));
+            new.flags = flags;
+        }
+        if let Some(frame) = frame {
+            let frame = frame & !(bytes - 1);
+            faults.extend(Self::frame_fault(frame, bytes));
+            new.frame = frame / K4;
+        }
+        verdict(faults, new)
+    }
+
+    fn judge_change(
+        &self,
+        at: usize,
+        bytes: usize,
+        change: Change,
+        view: &View<F>,
+    ) -> Result<(Done, usize), Faults> {
+        let mut faults = Self::range_faults(at, bytes);
+        let flags = match change {
+            Change::Protect(flags) => Some(flags),
+            _ => None,
+        };
+        faults.extend(flags.into_iter().flat_map(F::faults));
+        verdict(faults, ())?;
+        let page = Self::page(at);
+        let end = page + bytes / K4;
+        self.judge_pins(page, end, change, view)?;
+        let pages = self
+            .model
+            .runs_in(page, end)
+            .map(|(_, run)| run.pages)
+            .sum();
+        Ok((
+            Done::Pages(pages),
+            self.model.cost_of_change(page, end, flags),
+        ))
+    }
+
+    /// Whether a core that stands on the pins loses anything by `change` of `start..end`.
+    fn judge_pins(
+        &self,
+        start: usize,
+        end: usize,
+        change: Change,
+        view: &View<F>,
+    ) -> Result<(), Faults> {
+        let mut faults = Vec::new();
+        for (pin, pages) in self.pins.iter().filter(|_| start < end) {
+            let mut page = *pin;
+            while page < pin + pages {
+                let Some((first, leaf)) = self.model.leaf_at(page) else {
+                    let next = self.model.first_mapped(page, pin + pages);
+                    page = next.unwrap_or(pin + pages);
+                    continue;
+                };
+                if Self::loses(first, leaf, (start, end), change, view) {
+                    let va = va(F::address(page));
+                    faults.push(PagingError::Pinned { va });
+                    break;
+                }
+                page = first + leaf.pages;
+            }
+        }
+        verdict(faults, ())
+    }
+
+    /// Whether the leaf at `page`, which a core stands on, is taken away or restricted.
+    fn loses(
+        page: usize,
+        leaf: Run,
+        (start, end): (usize, usize),
+        change: Change,
+        view: &View<F>,
+    ) -> bool {
+        let grants = |flags: MappingFlags| flags.intersects(R | W | X);
+        let new = match change {
+            Change::Unmap => None,
+            Change::Protect(flags) => Some(Run { flags, ..leaf }),
+            Change::Replace(new) => Some(new),
+        };
+        if !grants(leaf.flags) || matches!(change, Change::Protect(flags) if flags == leaf.flags) {
+            return false;
+        }
+        // One TLB entry may hold all leaves of a contiguous group: they are broken together.
+        let entry = view.leaf(va(F::address(page))).expect("a leaf").entry;
+        let hinted = entry.is_contiguous();
+        let pages = if hinted {
+            F::PTE::CONTIGUOUS * leaf.pages
+        } else {
+            leaf.pages
+        };
+        let first = page / pages * pages;
+        if end <= first || first + pages <= start {
+            return false;
+        }
+        let Some(new) = new.filter(|new| grants(new.flags)) else {
+            return true;
+        };
+        let lost = leaf.flags.difference(new.flags).intersects(R | W | X | A);
+        let user = new.flags.contains(U) && !leaf.flags.contains(U);
+        let broken = new.frame != leaf.frame
+            || (new.flags ^ leaf.flags).intersects(D | N)
+            || new.flags.contains(G) && !leaf.flags.contains(G);
+        let whole = start <= first && first + pages <= end;
+        lost || user || broken || hinted || !whole
+    }
+
+    /// Carries `operation`, which was judged to be possible, out on the model.
+    pub(super) fn apply(&mut self, operation: Operation) -> Option<Done> {
+        let model = &mut self.model;
+        match operation {
+            Operation::Map(at, frame, size, flags) => {
+                let pages = size.bytes() / K4;
+                let frame = (frame & !(size.bytes() - 1)) / K4;
+                let leaf = pages;
+                let at = at & !(size.bytes() - 1);
+                model.map(
+                    Self::page(at),
+                    Run {
+                        pages,
+                        leaf,
+                        frame,
+                        flags,
+                    },
+                );
+            }
+            Operation::Unmap(at) => {
+                let (page, leaf) = model.leaf_at(Self::page(at))?;
+                model.change(page, page + leaf.pages, None);
+            }
+            Operation::Update(at, frame, flags) => {
+                let (page, old) = model.leaf_at(Self::page(at))?;
+                let new = Self::judge_update(old, frame, flags).ok()?;
+                model.replace(page, new);
+            }
+            Operation::MapRegion(at, frame, bytes, flags, options) => {
+                let (pages, frame, leaf) = (bytes / K4, frame / K4, largest(options));
+                if pages > 0 {
+                    model.map(
+                        Self::page(at),
+                        Run {
+                            pages,
+                            leaf,
+                            frame,
+                            flags,
+                        },
+                    );
+                }
+            }
+            Operation::UnmapRegion(at, bytes) => {
+                let page = Self::page(at);
+                model.change(page, page + bytes / K4, None);
+            }
+            Operation::ProtectRegion(at, bytes, flags) => {
+                let page = Self::page(at);
+                model.change(page, page + bytes / K4, Some(flags));
+            }
+            Operation::Compact(at, bytes) => {
+                let page = Self::page(at);
+                return Some(Done::Pages(model.compact(page, page + bytes / K4)));
+            }
+        }
+        None
+    }
+}
+
+/// Pages of the largest leaf that a region may have.
+const fn largest(options: RegionOptions) -> usize {
+    if options.contains(RegionOptions::HUGE) {
+        SIZES[0]
+    } else {
+        1
+    }
+}

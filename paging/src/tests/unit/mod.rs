@@ -1,0 +1,17 @@
+//! One property a file, by cases that were worked out by hand.
+
+mod asid;
+mod bad_input;
+mod batch;
+mod bounds;
+mod defaults;
+mod display;
+mod merging;
+mod minimal_flushes;
+mod minimal_stores;
+mod panics;
+mod pins;
+mod read;
+mod regressions;
+mod sequences;
+pub(super) mod share;
