@@ -150,11 +150,12 @@ impl Machine {
         format!("mmu-{}", self.name)
     }
 
-    /// Clippy on the maintenance backend, the scenario and the program.
+    /// Clippy on the maintenance backend, on `tests/lift`, which uses it without naming the architecture, on the
+    /// scenario and on the program.
     fn check(&self) -> Result<(), MmuError> {
         let package = self.package();
         for part in [
-            &["--package", "stilt-paging", "--lib"][..],
+            &["--package", "stilt-paging", "--package", "lift", "--lib"][..],
             &["--package", "mmu-scenario", "--package", &package],
         ] {
             self.cargo("clippy", &[part, &["--", "-D", "warnings"]].concat())?;

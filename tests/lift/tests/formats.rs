@@ -1,4 +1,4 @@
-//! The lifted room at work: every format, with the frames and the machine of another kernel.
+//! Every format at work, with the frames of this kernel and a maintenance that counts.
 
 use lift::{Counted, Pool};
 use stilt_paging::addr::{PhysAddr, VirtAddr};
