@@ -35,7 +35,6 @@ pub use self::tags::{
 pub use self::units::{MacAddress, Microvolts, MilliCelsius, Slowdown};
 use super::mmio::Mmio;
 use crate::addr::PhysAddr;
-use crate::arch::waited::Waited;
 
 register_bitfields! { u32,
     /// Status, of either mailbox.
@@ -65,10 +64,6 @@ register_structs! {
 /// For how long the VideoCore may be silent, in microseconds, until it is given up.
 pub const TIMEOUT_US: u64 = 1_000_000;
 
-/// Cycles of a core that a round of a wait takes at least: a device's register is read in each, behind
-/// the bridge to the peripherals' clock of 250 MHz.
-const ROUND_CYCLES: u64 = 64;
-
 /// Property tags, ARM to VideoCore.
 const PROPERTY_CHANNEL: u32 = 8;
 /// Where the VideoCore sees the first GiB past its caches.
@@ -78,8 +73,15 @@ const ALIAS_SIZE: usize = 0x4000_0000;
 
 /// What a call needs of the CPU.
 pub trait MailboxEnv {
-    /// A time in microseconds. It may stand still, or be wrong at times: a call ends all the same.
-    fn now_us(&mut self) -> u64;
+    /// A wait for the VideoCore.
+    type Wait;
+
+    /// A wait begins.
+    fn begin_wait(&mut self) -> Self::Wait;
+
+    /// For how long it has lasted, in microseconds: looked at in each round, in which a device's register
+    /// is read. It must come past [`TIMEOUT_US`], whatever the clock does.
+    fn waited_us(&mut self, wait: &mut Self::Wait) -> u64;
 
     /// Writes the buffer's cache lines back and drops them, to the point of coherency, and waits
     /// until that is done: the VideoCore then sees the request, and no dirty line can later be
@@ -242,7 +244,7 @@ impl Mailbox {
 
     /// Hands `word` to the VideoCore as soon as there is room.
     fn send(&self, word: u32, env: &mut impl MailboxEnv) -> Result<(), MailboxError> {
-        let mut waited = patience();
+        let mut wait = env.begin_wait();
         let mut waited_us = 0;
         loop {
             if !self.registers.mail1_status.is_set(STATUS::FULL) {
@@ -253,7 +255,7 @@ impl Mailbox {
             if waited_us >= TIMEOUT_US {
                 return Err(MailboxError::FullTimeout { waited_us });
             }
-            waited_us = waited.look(env.now_us(), ROUND_CYCLES);
+            waited_us = env.waited_us(&mut wait);
         }
     }
 
@@ -264,7 +266,7 @@ impl Mailbox {
         buffer: &PropertyBuffer,
         env: &mut impl MailboxEnv,
     ) -> Result<(), MailboxError> {
-        let mut waited = patience();
+        let mut wait = env.begin_wait();
         let mut waited_us = 0;
         loop {
             if self.take() == Some(word) {
@@ -277,7 +279,7 @@ impl Mailbox {
                 return Err(MailboxError::NoAnswer { waited_us });
             }
             // Here, so that a core that was held up looks once more before it gives up.
-            waited_us = waited.look(env.now_us(), ROUND_CYCLES);
+            waited_us = env.waited_us(&mut wait);
         }
     }
 
@@ -288,11 +290,6 @@ impl Mailbox {
         }
         Some(self.registers.mail0_read.get())
     }
-}
-
-/// The wait for the VideoCore, in microseconds.
-const fn patience() -> Waited {
-    Waited::new(TIMEOUT_US / 8, 1)
 }
 
 /// The word that hands the buffer at `address` over, and that comes back with it.

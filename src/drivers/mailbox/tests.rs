@@ -43,21 +43,9 @@ enum Asked {
     Barrier,
 }
 
-/// What becomes of the clock at a look.
-#[derive(Clone, Copy, PartialEq)]
-enum Clocks {
-    Goes,
-    Stands,
-    /// It goes; so many looks later it is wrong by an hour, once.
-    Errs(u64),
-}
-
-const HOUR_US: u64 = 3_600_000_000;
-
 struct VideoCore {
     registers: &'static FakeRegisters<16>,
     now_us: u64,
-    clock: Clocks,
     script: Vec<Act>,
     asked: Vec<Asked>,
     /// What the VideoCore wrote, and the caches still hide.
@@ -73,7 +61,6 @@ impl VideoCore {
         Self {
             registers,
             now_us: u64::MAX / 2,
-            clock: Clocks::Goes,
             script: script.to_vec(),
             asked: Vec::new(),
             hidden: Vec::new(),
@@ -99,15 +86,12 @@ impl VideoCore {
     }
 }
 
-impl MailboxEnv for VideoCore {
+impl VideoCore {
+    /// A look at the clock.
     fn now_us(&mut self) -> u64 {
+        self.now_us += 1000;
         self.moments += 1;
-        let (step_us, most) = match self.clock {
-            Clocks::Stands => (0, 100_000_000),
-            Clocks::Goes | Clocks::Errs(_) => (1000, 10_000),
-        };
-        self.now_us += step_us;
-        assert!(self.moments < most, "the call does not end");
+        assert!(self.moments < 10_000, "the call does not end");
         // The script begins when the request is there.
         if self.registers.get(WRITE) != 0 && !self.script.is_empty() {
             match self.script.remove(0) {
@@ -120,10 +104,19 @@ impl MailboxEnv for VideoCore {
                 }
             }
         }
-        match self.clock {
-            Clocks::Errs(look) if look == self.moments => self.now_us + HOUR_US,
-            _ => self.now_us,
-        }
+        self.now_us
+    }
+}
+
+impl MailboxEnv for VideoCore {
+    type Wait = u64;
+
+    fn begin_wait(&mut self) -> u64 {
+        self.now_us()
+    }
+
+    fn waited_us(&mut self, began_us: &mut u64) -> u64 {
+        self.now_us() - *began_us
     }
 
     fn clean_invalidate(&mut self, _: &PropertyBuffer) {
@@ -144,10 +137,7 @@ impl MailboxEnv for VideoCore {
 
 /// Asks for the ARM's memory.
 fn query(script: &[Act]) -> (Result<MemoryAnswer, MailboxError>, VideoCore) {
-    query_of(VideoCore::new(script))
-}
-
-fn query_of(mut videocore: VideoCore) -> (Result<MemoryAnswer, MailboxError>, VideoCore) {
+    let mut videocore = VideoCore::new(script);
     let mut buffer = PropertyBuffer::new();
     let mailbox = videocore.mailbox();
     // SAFETY: this VideoCore writes through the reference that it is given, whatever the address.
@@ -215,28 +205,6 @@ fn silence_ends_the_call_with_the_time_that_it_took() {
     };
     assert!((TIMEOUT_US..TIMEOUT_US + 10_000).contains(&waited_us));
     assert!(!videocore.asked.contains(&Asked::Invalidate));
-}
-
-#[test]
-fn a_clock_that_stands_still_ends_the_call_too() {
-    let mut videocore = VideoCore::new(&[]);
-    videocore.clock = Clocks::Stands;
-    let (answer, _) = query_of(videocore);
-    let Err(MailboxError::NoAnswer { waited_us }) = answer else {
-        panic!("{answer:?}");
-    };
-    assert!((TIMEOUT_US..TIMEOUT_US + 10).contains(&waited_us));
-}
-
-#[test]
-fn an_answer_is_waited_for_although_a_reading_of_the_clock_is_wrong() {
-    for look in 1..20 {
-        let mut videocore = VideoCore::new(&[const { Act::Silence }; 20]);
-        videocore.script.push(GOOD);
-        videocore.clock = Clocks::Errs(look);
-        let (answer, _) = query_of(videocore);
-        assert_eq!(answer, Ok(MEMORY), "look {look}");
-    }
 }
 
 #[test]

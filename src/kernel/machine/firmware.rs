@@ -6,14 +6,15 @@
 //!   interrupts out for as long.
 //! - Once the firmware has been silent it is not asked again: it would cost a second each time, and the
 //!   buffer is still its to write to.
-//!
-//! [`TIMEOUT_US`]: crate::drivers::mailbox::TIMEOUT_US
 
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::arch::cache;
 use crate::arch::relax::Mutex;
+use crate::arch::waited::Waited;
 use crate::board::raspi3;
-use crate::drivers::mailbox::{Mailbox, MailboxEnv, MailboxError, PropertyBuffer, Question, Tag};
+use crate::drivers::mailbox::{
+    Mailbox, MailboxEnv, MailboxError, PropertyBuffer, Question, TIMEOUT_US, Tag,
+};
 use crate::kernel::clock;
 use crate::kernel::cores::exclusive::Exclusive;
 use crate::kernel::cores::patience;
@@ -70,12 +71,22 @@ fn ask_question(question: &Question) -> Result<[u32; 3], MailboxError> {
     answer
 }
 
+/// Cycles of a core that a round of a wait takes at least: a device's register is read in each, behind
+/// the bridge to the peripherals' clock of 250 MHz.
+const ROUND_CYCLES: u64 = 64;
+
 /// What the mailbox driver needs of the CPU.
 struct Env;
 
 impl MailboxEnv for Env {
-    fn now_us(&mut self) -> u64 {
-        clock::now_us()
+    type Wait = Waited;
+
+    fn begin_wait(&mut self) -> Waited {
+        Waited::new(TIMEOUT_US / 8, 1)
+    }
+
+    fn waited_us(&mut self, wait: &mut Waited) -> u64 {
+        wait.look(clock::now_us(), ROUND_CYCLES)
     }
 
     fn clean_invalidate(&mut self, buffer: &PropertyBuffer) {
