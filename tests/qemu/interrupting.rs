@@ -1,6 +1,7 @@
 //! Ctrl-C ends every command and leaves nothing behind; what takes long tells how far it is.
 
 use crate::harness::{Ending, Machine, Setup};
+use crate::interrupts::crc_32;
 
 const CTRL_C: &str = "\x03";
 
@@ -77,6 +78,45 @@ fn what_takes_long_tells_how_far_it_is_and_ends_without_a_trace() {
     }
     machine.send("halt\r");
     machine.must_end(Ending::Exit(0));
+}
+
+/// Several times what the UART's queue holds.
+const LINES_AHEAD: usize = 500;
+
+#[test]
+fn ctrl_c_is_seen_behind_whatever_was_typed_ahead_and_nothing_of_that_is_lost() {
+    let mut machine = Setup::raw().start();
+    machine.boot();
+    for Long { line, progress, .. } in LONG {
+        machine.send(format!("{line}\r"));
+        machine.expect(&format!("\n{progress}"));
+        machine.send("uptime\r".repeat(LINES_AHEAD));
+        machine.send(CTRL_C);
+        let name = line.split(' ').next().unwrap_or_default();
+        machine.expect(&format!("\n{name}: interrupted after "));
+        machine.send("help help\r");
+        let output = machine.expect("list the commands, or explain one\nstilt> ");
+        let lines = output.matches(" s since the first instruction\n").count();
+        assert_eq!(lines, LINES_AHEAD, "{line}: {output}");
+    }
+}
+
+/// More than is kept for a command that does not read: the sender waits, and no byte is lost.
+#[test]
+fn what_is_piped_in_behind_a_command_comes_whole_and_in_order() {
+    const BYTES: u32 = 100_000;
+    let bytes: Vec<u8> = (0..BYTES).map(|n| (n % 251) as u8).collect();
+    let bytes: Vec<u8> = bytes.into_iter().map(|byte| byte.max(4)).collect();
+    let mut machine = Setup::raw().start();
+    machine.boot();
+    machine.send(format!("sleep 2000\recho-test {BYTES}\r"));
+    machine.send(&bytes);
+    machine.expect("\nsleep: 1");
+    let sum = format!(
+        "crc {:08x} of {BYTES} bytes, 0 overruns\nstilt> ",
+        crc_32(&bytes)
+    );
+    machine.expect(&sum);
 }
 
 #[test]

@@ -254,7 +254,7 @@ fn noise(seed: u64) -> Vec<u8> {
 }
 
 /// CRC-32 as of Ethernet (ISO-HDLC), a bit at a time.
-fn crc_32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc_32(bytes: &[u8]) -> u32 {
     let crc = bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
             let out = crc & 1;

@@ -199,6 +199,12 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         !self.received.is_empty()
     }
 
+    /// Bytes that [`Serial::read`] has.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.received.len()
+    }
+
     /// Whether `byte` is among those that wait in the receive ring. Behind a ring that is full nobody
     /// looks.
     #[must_use]

@@ -3,6 +3,8 @@
 //! Text leaves line by line: a core that prints has the console for itself until its text is in the
 //! queue, with its interrupts as they were. [`Raw`] is for reports: it polls, and waits for nobody.
 
+mod ahead;
+
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -192,7 +194,7 @@ impl Write for Queue {
 /// Not 0 once pins and speed are set: boot/early.S, which reads it with the caches off, sets both
 /// otherwise. Loaded with the image, not cleared with `.bss`.
 #[unsafe(no_mangle)]
-#[unsafe(link_section = ".data.console_is_set_up")]
+#[unsafe(link_section = ".data.early.console_is_set_up")]
 static CONSOLE_IS_SET_UP: SetUp = SetUp(AtomicU32::new(0));
 
 /// In a cache line of its own.
@@ -245,7 +247,7 @@ pub fn print(text: fmt::Arguments<'_>) {
 
 /// The next byte that came in, if one has; a byte that arrived damaged is skipped.
 pub(crate) fn try_read() -> Option<u8> {
-    serial().read()
+    ahead::read().or_else(|| serial().read())
 }
 
 /// Waits for a byte, or for any interrupt: idle, or, where the UART does not interrupt, for one look at
@@ -269,17 +271,59 @@ pub(crate) const CTRL_C: u8 = 3;
 
 /// Whether a byte waits to be read.
 pub(crate) fn has_received() -> bool {
-    received().has_received()
+    ahead::has_received() || received().has_received()
 }
 
-/// Whether Ctrl-C was typed and not read yet. What was typed before it waits to be read, as ever.
+/// Whether Ctrl-C was typed and not read yet. What was typed before it waits to be read, as ever. Not for
+/// handlers.
 pub(crate) fn is_interrupted() -> bool {
-    received().has_received_byte(CTRL_C)
+    move_ahead();
+    ahead::is_interrupted() || serial().has_received_byte(CTRL_C)
+}
+
+/// Whether [`is_interrupted`] has something to do: for who waits with interrupts masked.
+pub(crate) fn wants_a_look() -> bool {
+    if ahead::is_interrupted() {
+        return true;
+    }
+    let has_room = ahead::room() > 0;
+    let serial = serial();
+    serial.has_received_byte(CTRL_C) || has_room && serial.waiting() >= FULL_ENOUGH
+}
+
+/// Bytes in the receive queue from which on it is emptied for a command that does not read.
+const FULL_ENOUGH: usize = RECEIVE_QUEUE / 2;
+
+/// Makes room in the receive queue, some bytes at a time: its lock masks interrupts.
+fn move_ahead() {
+    const BYTES: usize = 64;
+    loop {
+        let room = ahead::room();
+        let mut bytes = [0; BYTES];
+        let mut count = 0;
+        {
+            let mut serial = received();
+            if serial.waiting() < FULL_ENOUGH {
+                return;
+            }
+            for slot in bytes.iter_mut().take(room) {
+                let Some(byte) = serial.read() else {
+                    break;
+                };
+                *slot = byte;
+                count += 1;
+            }
+        }
+        if count == 0 {
+            return;
+        }
+        ahead::push(bytes.get(..count).unwrap_or_default());
+    }
 }
 
 /// Takes the Ctrl-C away, for whom it ended. Returns whether there was one.
 pub(crate) fn take_interrupt() -> bool {
-    received().remove_received(CTRL_C)
+    ahead::take_interrupt() || received().remove_received(CTRL_C)
 }
 
 /// How often the device is looked at for bytes whose interrupt may not come: its queue of 16 takes longer

@@ -265,7 +265,7 @@ pub(super) fn sleep(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comma
     let end_ns = start_ns.saturating_add(duration_ms * 1_000_000);
     let mut progress = Progress::new("sleep", duration_ms, "ms");
     loop {
-        progress.wait(end_ns, console::is_interrupted)?;
+        progress.wait(end_ns, console::wants_a_look)?;
         let now_ns = clock::now_ns();
         if now_ns >= end_ns {
             let slept_us = now_ns.saturating_sub(start_ns) / 1000;

@@ -6,8 +6,8 @@
 //!
 //! # Decisions
 //! Ctrl-C stays among the bytes that were typed until a command acts on it: one that ends by itself
-//! leaves it to the prompt. What was typed ahead, before and behind it, waits for the prompt. A queue
-//! that is full takes no byte in, Ctrl-C neither: a kilobyte typed ahead makes a command deaf.
+//! leaves it to the prompt. What was typed ahead, before and behind it, waits for the prompt. It is
+//! seen behind 64 KiB of that (`console/ahead.rs`).
 #![forbid(unsafe_code)]
 
 use core::fmt::{self, Write};
