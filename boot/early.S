@@ -1,11 +1,24 @@
 // What can be said before the kernel's own vectors and console exist: one line, then stop.
 //
+// The scenario: core 2, let go by core 0, faults on its way, before its vectors; or long after boot some
+// core comes to EL2, whose vectors are these for ever. Other cores run the kernel meanwhile.
+//   1. Core 2 claims the end, with no exclusives (its caches may be off): it finds EARLY_END 0, writes its
+//      number plus one, waits longer than another's store can take, and goes on if the word is its own
+//      still (Fischer's algorithm). Who loses waits for ever, and says nothing.
+//   2. Its store is what every core looks at that waits or that is interrupted by its mailbox
+//      (src/kernel/cores/wait.rs); each is interrupted. So they stop, all at this one end.
+//   3. It reports, and ends the emulator or waits.
+// A core in park, or not yet admitted, stays there: core 0 lets nobody go any more.
+// What cannot be done here: to wait until the others have stopped, who may be off, or masked for good; to
+// let the report of another core end first, which is cut off; to stop who has its interrupts masked and
+// waits for nobody. A fault in this code stops the core without a word: its vectors only wait by then.
+//
 // Vectors for EL3, EL2 and EL1 from the first instruction until kernel_main sets its own, and
 // for the moment in which TTBR1 is switched. EL3 and EL2 have no others, ever: these pages are never
-// given up. Runs at low addresses, MMU off or on; uses no stack and no memory but the UART's and the
-// pins' registers, and one word that says whether the kernel has set these up. Sources: DDI 0487 D1.3
+// given up. Runs at low addresses, MMU off or on; uses no stack and no memory but the registers of UART,
+// pins and mailboxes, and two words of .data.early: EARLY_END, and whether the kernel has set the UART up. Sources: DDI 0487 D1.3
 // (vector table), DDI 0183 (PL011), BCM2835 ARM Peripherals 6.1 (pins), Arm's semihosting specification
-// (SYS_EXIT_EXTENDED).
+// (SYS_EXIT_EXTENDED), QA7 4.8 (mailboxes).
 
 .equ UART0,               {UART0}
 .equ UARTFR,              0x18
@@ -26,6 +39,9 @@
 .equ GPFSEL1_PIN14_LSB,   12
 .equ GPFSEL3_PIN32_LSB,   6
 .equ GPFSEL_ALT0_ALT0,    0b100100
+.equ CORES,               {CORES}
+.equ LOCAL_MAILBOXES,     {LOCAL_MAILBOXES}   // core 0's mailbox 0, write-set; the next core's
+.equ MAILBOXES_SIZE_LOG2, 4                   // 16 bytes on
 .equ SYS_EXIT_EXTENDED,   0x20
 .equ SEMIHOSTING,         0xf000
 .equ TX_SPINS,            0x100000
@@ -60,6 +76,7 @@ __stop_vectors:
 
 .type early_exception, @function
 early_exception:
+    bl      early_stop_vectors
     mrs     x10, CurrentEL
     lsr     x10, x10, #2
     cmp     x10, #2
@@ -76,7 +93,8 @@ early_exception:
 3:  mrs     x11, esr_el3
     mrs     x12, elr_el3
     mrs     x13, far_el3
-4:  bl      early_uart
+4:  bl      early_claim
+    bl      early_uart
     adr     x0, text_exception
     bl      early_text
     mov     x0, x10
@@ -100,10 +118,11 @@ early_exception:
     b       early_stop
 .size early_exception, . - early_exception
 
-// x1 = where the image is.
+// x1 = where the image is. The other cores are parked in it, and nobody lets them go.
 .type wrong_load_address, @function
 wrong_load_address:
     mov     x10, x1
+    bl      early_stop_vectors
     bl      early_uart
     adr     x0, text_load
     bl      early_text
@@ -118,12 +137,47 @@ wrong_load_address:
     b       early_stop
 .size wrong_load_address, . - wrong_load_address
 
-// Ends the emulator, if one listens to semihosting; else the HLT is an undefined instruction,
-// and the vectors that are set here wait.
-.type early_stop, @function
-early_stop:
-    adr     x0, text_end
-    bl      early_text
+// Makes this core the one that ends the machine, and tells the others. Comes back on one core.
+//   Clobbers x0, x8, x14-x17.
+.type early_claim, @function
+early_claim:
+    mrs     x8, mpidr_el1
+    and     x8, x8, #0xff
+    add     x8, x8, #1
+    adr     x14, EARLY_END
+    dc      civac, x14                  // what a cache holds of it may be older
+    dsb     sy
+    ldr     w15, [x14]
+    cbnz    w15, early_wait
+    str     w8, [x14]
+    dsb     sy
+    dc      civac, x14                  // to memory, and out of the others' caches
+    dsb     sy
+    ldr     x16, =LOCAL_MAILBOXES
+    mov     w15, #1
+    mov     x17, #CORES
+1:  cmp     x17, x8
+    b.eq    2f
+    sub     x0, x17, #1
+    add     x0, x16, x0, lsl #MAILBOXES_SIZE_LOG2
+    str     w15, [x0]
+2:  subs    x17, x17, #1
+    b.ne    1b
+    dsb     sy
+    mov     x16, #TX_SPINS              // a millisecond: the others' stores, and what they print
+3:  subs    x16, x16, #1
+    b.ne    3b
+    dc      civac, x14
+    dsb     sy
+    ldr     w15, [x14]
+    cmp     w15, w8
+    b.ne    early_wait
+    ret
+.size early_claim, . - early_claim
+
+// Whatever happens from here on, this core waits.  Clobbers x0, x1.
+.type early_stop_vectors, @function
+early_stop_vectors:
     adr     x1, __stop_vectors
     mrs     x0, CurrentEL
     lsr     x0, x0, #2
@@ -136,11 +190,21 @@ early_stop:
     b       4f
 3:  msr     vbar_el3, x1
 4:  isb
+    ret
+.size early_stop_vectors, . - early_stop_vectors
+
+// Ends the emulator, if one listens to semihosting; else the HLT is an undefined instruction,
+// and the vectors wait.
+.type early_stop, @function
+early_stop:
+    adr     x0, text_end
+    bl      early_text
     mov     x0, #SYS_EXIT_EXTENDED
     adr     x1, exit_block
     hlt     #SEMIHOSTING
-5:  wfe
-    b       5b
+early_wait:
+    wfe
+    b       early_wait
 .size early_stop, . - early_stop
 
 // The UART on the header's pins, at 115200 8N1 from the clock that config.txt asks for: all of it,

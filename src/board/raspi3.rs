@@ -84,6 +84,8 @@ pub const UART_CLOCK_HZ: u32 = 48_000_000;
 pub const LOCAL_CONTROL: usize = 0x00;
 /// LOCAL_PRESCALER (QA7 4.3): 0x8000_0000 divides by 1.
 pub const LOCAL_PRESCALER: usize = 0x08;
+/// Core 0's mailbox 0, write-set, from [`LOCAL_PERIPHERALS`] (QA7 4.8); each core's are 16 bytes on.
+pub const LOCAL_MAILBOXES: usize = 0x80;
 
 /// What the generic timer's counter runs at, in Hz: the crystal.
 pub const COUNTER_HZ: u32 = 19_200_000;

@@ -1,8 +1,8 @@
-//! The boot tables: TTBR0 the identity map, TTBR1 the high half, both of 0 to 1 GiB.
+//! The boot tables: TTBR0 the identity map, TTBR1 the high half, both of 0 to 2 GiB.
 //!
 //! The shape is ChCore's: the first 2 MiB in 4 KiB pages, RAM in 2 MiB blocks up to the
-//! peripherals, peripherals in device blocks up to 1 GiB; TTBR1 has the same and one 1 GiB device
-//! block for the local peripherals. What differs is that every right is exact:
+//! peripherals, peripherals in device blocks up to 1 GiB, and one 1 GiB device block for the local
+//! peripherals; TTBR1 has the same. What differs is that every right is exact:
 //!
 //! | page | TTBR0 (non-global) | TTBR1 (global) |
 //! |---|---|---|
@@ -97,6 +97,8 @@ impl Attributes {
 const LOW: Attributes = Attributes::new(MappingFlags::empty());
 const HIGH: Attributes = Attributes::new(GLOBAL);
 const LOCAL_BLOCK: u64 = A64PTE::attributes(LOCAL_DEVICE.union(GLOBAL), PageSize::Size1G);
+/// For boot/early.S, which interrupts the other cores.
+const LOW_LOCAL_BLOCK: u64 = A64PTE::attributes(LOCAL_DEVICE, PageSize::Size1G);
 
 const BLOCK: usize = PageSize::Size2M.bytes();
 /// Valid, table.
@@ -140,6 +142,7 @@ impl BootTables {
 
         self.ttbr0_l0[0] = link(1);
         self.ttbr0_l1[0] = link(4);
+        self.ttbr0_l1[LOCAL_INDEX] = raspi3::LOCAL_PERIPHERALS.as_usize() as u64 | LOW_LOCAL_BLOCK;
         fill_blocks(&mut self.ttbr0_l2, &LOW);
         self.ttbr0_l2[0] = link(5);
         fill_pages(&mut self.ttbr0_l3, image, &LOW, Kind::Init);
@@ -310,7 +313,8 @@ mod tests {
             let tables = filled(layout);
             let link = |index: usize| (BASE + index * 0x1000) as u64 | 0b11;
             assert_eq!(tables.ttbr0_l0, table(&[(0, link(1))]));
-            assert_eq!(tables.ttbr0_l1, table(&[(0, link(4))]));
+            let local = LOCAL_BLOCK | NON_GLOBAL;
+            assert_eq!(tables.ttbr0_l1, table(&[(0, link(4)), (1, local)]));
             assert_eq!(tables.ttbr1_l0, table(&[(0, link(3))]));
             assert_eq!(tables.ttbr1_l1, table(&[(0, link(6)), (1, LOCAL_BLOCK)]));
             assert_eq!((tables.ttbr0_l2[0], tables.ttbr1_l2[0]), (link(5), link(7)));
@@ -353,7 +357,7 @@ mod tests {
     fn no_frame_is_writable_here_and_executable_there() {
         for layout in LAYOUTS {
             let leaves = leaves(&filled(layout));
-            assert_eq!(leaves.len(), 2 * (511 + 512) + 1);
+            assert_eq!(leaves.len(), 2 * (511 + 512 + 1));
             let executable = |bits: u64| bits & 0x0060_0000_0000_0000 != 0x0060_0000_0000_0000;
             let writable = |bits: u64| bits & 0x80 == 0;
             for (start, end, _) in leaves.iter().filter(|leaf| executable(leaf.2)) {

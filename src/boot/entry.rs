@@ -68,6 +68,9 @@ global_asm!(
     UART_IBRD = const UART_SIXTY_FOURTHS / 64,
     UART_FBRD = const UART_SIXTY_FOURTHS % 64,
     EXIT_EARLY = const ExitCode::EarlyException as u64,
+    CORES = const raspi3::CORES,
+    // QA7 4.8: core 0's mailbox 0, write-set, by which cores interrupt each other.
+    LOCAL_MAILBOXES = const raspi3::LOCAL_PERIPHERALS.as_usize() + raspi3::LOCAL_MAILBOXES,
 );
 
 global_asm!(

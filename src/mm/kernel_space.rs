@@ -78,7 +78,8 @@ pub const READ_ONLY: MappingFlags = KERNEL;
 pub const READ_WRITE: MappingFlags = KERNEL.union(MappingFlags::WRITE);
 /// Device registers.
 pub const DEVICE: MappingFlags = READ_WRITE.union(MappingFlags::DEVICE);
-const LOCAL_DEVICE: MappingFlags = DEVICE.union(MappingFlags::UNCACHED);
+/// The local peripherals.
+pub const LOCAL_DEVICE: MappingFlags = DEVICE.union(MappingFlags::UNCACHED);
 
 /// Device registers: what they are, where, how many bytes, and how they are mapped.
 pub(super) const DEVICES: [(&str, PhysAddr, usize, MappingFlags); 2] = [

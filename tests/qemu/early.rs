@@ -1,11 +1,12 @@
 //! An exception before the kernel has vectors of its own is reported and ends the run, at every level, with the MMU
 //! off and on: a debugger plants an undefined instruction in the image that ships.
 
+use std::thread;
 use std::time::Duration;
 
 use crate::harness::loader::{Level, Loader};
 use crate::harness::symbols::{HIGH_HALF, Symbols};
-use crate::harness::{Ending, Gdb, Setup, tables, trace};
+use crate::harness::{Ending, Gdb, Machine, Setup, tables, trace};
 
 /// `udf #0`, twice.
 const UNDEFINED: u64 = 0;
@@ -68,6 +69,70 @@ fn an_exception_in_the_high_half_before_its_vectors_is_reported() {
     let symbols = Symbols::read();
     let stop = symbols.address("enter_high_half") & !HIGH_HALF;
     reported(Setup::raw(), 1, stop, symbols.address("kernel_main"));
+}
+
+/// Core 1 on its way, its MMU on with the door's map; core 0 prints meanwhile.
+#[test]
+fn an_exception_of_another_core_in_the_high_half_before_its_vectors_is_reported() {
+    let symbols = Symbols::read();
+    let victim = symbols
+        .item(&["kernel", "cores", "smp", "kernel_secondary"])
+        .start;
+    let stop = symbols.address("kernel_main") & !HIGH_HALF;
+    reported(Setup::raw(), 1, stop | HIGH_HALF, victim);
+}
+
+/// What was said last, if the other cores do not say more.
+const LAST_LINE: &str = "stilt: stopped\n";
+
+/// Every core waits, whatever it did when another one failed early.
+#[track_caller]
+fn all_stop_after(machine: &mut Machine, gdb: &mut Gdb, elr: u64) {
+    machine.expect(&format!("ELR {elr:016x}"));
+    machine.expect(LAST_LINE);
+    thread::sleep(Duration::from_secs(2));
+    gdb.stop();
+    for core in 0..4 {
+        assert!(
+            gdb.has_stopped(core),
+            "core {core}: {}",
+            machine.transcript()
+        );
+    }
+    let output = machine.transcript();
+    assert!(output.ends_with(LAST_LINE), "{output}");
+    assert_eq!(output.matches("stilt: exception").count(), 1, "{output}");
+}
+
+/// Cores 1 to 3 come, and each fails with its MMU off.
+#[test]
+fn the_end_of_a_core_on_its_way_is_that_of_all_and_one_of_them_reports() {
+    let victim = Symbols::read().address("secondary_at_el1") & !HIGH_HALF;
+    for setup in [Setup::raw(), Loader::at(Level::El3).on_all_cores().setup()] {
+        let setup = setup.without_semihosting().stopped().limit(LIMIT);
+        let mut machine = setup.start();
+        let mut gdb = machine.debugger();
+        gdb.write(victim, UNDEFINED);
+        gdb.resume_all();
+        all_stop_after(&mut machine, &mut gdb, victim);
+    }
+}
+
+/// Core 2 comes to EL2 while the shell waits for it.
+#[test]
+fn a_stray_hypervisor_call_stops_every_core() {
+    const HVC: u64 = 0xd400_0002;
+    let victim = Symbols::read().item(&["shell", "fault", "brk"]).start;
+    let setup = Setup::raw().without_semihosting().stopped().limit(LIMIT);
+    let mut machine = setup.start();
+    let mut gdb = machine.debugger();
+    gdb.resume_all();
+    machine.boot();
+    gdb.stop();
+    gdb.write(victim & !HIGH_HALF, HVC);
+    gdb.resume_all();
+    machine.send("fault brk 2\r");
+    all_stop_after(&mut machine, &mut gdb, victim + 4);
 }
 
 /// While TTBR1 is empty: behind the seven instructions that set the vectors and switch to the empty table.

@@ -325,16 +325,6 @@ fn one_core_ends_the_machine_however_many_fail() {
     }
 }
 
-/// Exceptions masked, and where it was a moment ago.
-fn has_stopped(gdb: &mut Gdb, core: usize) -> bool {
-    const ALL_MASKED: u64 = 0b1111 << 6;
-    let (place, state) = gdb.place_of(core);
-    gdb.resume_all();
-    thread::sleep(Duration::from_millis(50));
-    gdb.stop();
-    place.abs_diff(gdb.place_of(core).0) <= 8 && state & ALL_MASKED == ALL_MASKED
-}
-
 #[test]
 fn every_end_stops_every_core() {
     for (line, last_line) in [
@@ -350,7 +340,7 @@ fn every_end_stops_every_core() {
         gdb.stop();
         for core in 0..4 {
             assert!(
-                has_stopped(&mut gdb, core),
+                gdb.has_stopped(core),
                 "core {core} runs after {line}: {}",
                 machine.transcript()
             );

@@ -1,7 +1,7 @@
 //! The one wait for another core, and what a core hears while it waits.
 //!
 //! Whoever waits, for a lock, the console, an answer, its turn to report, looks at two words in each
-//! round: is the machine ending, and must this core stand still? So nobody waits in vain for what a
+//! round: is the machine ending, in the kernel or in boot/early.S, and must this core stand still? So nobody waits in vain for what a
 //! stopped core has, and no core that waits with its interrupts masked keeps another waiting. Calls are
 //! left for the interrupt: a routine may take the very lock that is waited for.
 //!
@@ -9,7 +9,7 @@
 //! What is asked lies in memory, and the mailbox's interrupt says only that something was asked. A
 //! look costs two loads of lines that seldom change, and not a device's register.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::protocol::{Ending, Hold};
 use super::{patience, per_core};
@@ -99,12 +99,29 @@ fn is_over(waited_ns: u64, patience_ns: u64) -> bool {
     waited_ns > patience_ns.saturating_add(more_ns)
 }
 
+/// The core that ends the machine from boot/early.S, plus one; 0 if none does. Written there alone, past
+/// the caches: in a line of its own. Loaded with the image, not cleared with `.bss`.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".data.early.end")]
+static EARLY_END: EarlyEnd = EarlyEnd(AtomicU32::new(0));
+
+/// In a cache line of its own.
+#[repr(align(64))]
+struct EarlyEnd(AtomicU32);
+
+/// Whether another core ends the machine, or has failed where nothing of the kernel was there to report
+/// it: what that core says is the last line.
+#[inline]
+pub(crate) fn must_stop(here: usize) -> bool {
+    ENDING.is_over(here) || EARLY_END.0.load(Ordering::Relaxed) != 0
+}
+
 /// Stops if the machine ends, and stands still if that is asked: in a wait, and in the mailbox's
 /// interrupt.
 #[inline]
 pub(crate) fn hear() {
     let here = cpu::number();
-    if ENDING.is_over(here) {
+    if must_stop(here) {
         stop();
     }
     // Who ends the machine does not wait for who holds the others: that one stops.
@@ -135,7 +152,7 @@ fn stand_still() {
     let mut waited = patience::wait_for(patience::HELD_NS);
     cpu::wait_for_stores();
     while HOLD.stand(here) {
-        if ENDING.is_over(here) {
+        if must_stop(here) {
             stop();
         }
         relax();
@@ -151,7 +168,7 @@ fn stand_still() {
 
 /// Another core ends the machine: waits until it stops this one.
 pub(crate) fn for_the_end() -> ! {
-    while !ENDING.is_over(cpu::number()) {
+    while !must_stop(cpu::number()) {
         hear();
         relax();
     }

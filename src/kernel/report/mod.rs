@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::console::{self, Raw};
 use super::cores::per_core;
-use super::cores::wait::{self, ENDING};
+use super::cores::wait;
 use super::exit::ExitCode;
 use crate::addr::VirtAddr;
 use crate::arch::exception::TrapFrame;
@@ -71,7 +71,7 @@ impl Report {
             0 => {}
             1 => {
                 let core = cpu::number();
-                if ENDING.is_over(core) {
+                if wait::must_stop(core) {
                     wait::stop();
                 }
                 let _ = writeln!(out(), "\nstilt: {title} inside the report on core {core}");

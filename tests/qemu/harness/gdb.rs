@@ -104,6 +104,16 @@ impl Gdb {
         (place, state.expect("the processor state"))
     }
 
+    /// Whether a core waits with its exceptions masked: where it is a moment later. All are stopped.
+    pub(crate) fn has_stopped(&mut self, core: usize) -> bool {
+        const ALL_MASKED: u64 = 0b1111 << 6;
+        let (place, state) = self.place_of(core);
+        self.resume_all();
+        thread::sleep(Duration::from_millis(50));
+        self.stop();
+        place.abs_diff(self.place_of(core).0) <= 8 && state & ALL_MASKED == ALL_MASKED
+    }
+
     /// Stops whoever is about to execute `address`, until [`Gdb::clear_breakpoint`].
     #[track_caller]
     pub(crate) fn set_breakpoint(&mut self, address: u64) {
