@@ -1,5 +1,7 @@
 //! Writes flattened device trees, right ones and wrong ones. For tests.
 
+#![forbid(unsafe_code)]
+
 use std::vec::Vec;
 
 const BEGIN_NODE: u32 = 1;
