@@ -4,8 +4,9 @@ use a64::Instruction as Word;
 use a64::flow::Branch;
 use object::{File, Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 
+use super::error::NamesError;
+use super::model::{Function, Instruction, Use};
 use super::shorten::shorten;
-use super::{Function, Instruction, NamesError, Use};
 use stilt::exception::names::INSTRUCTION;
 
 /// Every function, in the order of addresses, without overlap and with nothing known about lines yet. Objects

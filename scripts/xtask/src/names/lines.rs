@@ -14,7 +14,8 @@ use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian, SectionId};
 use object::{File, Object, ObjectSection};
 use stilt::exception::names::{CHAIN_MAX, INSTRUCTION};
 
-use super::{Function, NamesError, SourceLine};
+use super::error::NamesError;
+use super::model::{Function, SourceLine};
 
 type Lines<'data> = Context<EndianSlice<'data, LittleEndian>>;
 

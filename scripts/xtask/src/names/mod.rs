@@ -10,129 +10,23 @@
 //! - The hole is filled in the ELF file, and the flat image is made from that: the same bytes in both.
 //! - All functions or an error. Lines take what is left, in the order of [`table`].
 
+mod error;
 mod functions;
 mod lines;
+mod model;
 mod pairs;
 mod shorten;
 mod table;
 mod verify;
 
-use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
 use object::{Object, ObjectSection, SectionKind};
-use thiserror::Error;
 
-/// The hole's section.
-const SECTION: &str = ".names";
-
-/// Why an image gets no names.
-#[derive(Debug, Error)]
-pub(crate) enum NamesError {
-    #[error("not an ELF file that can be read: {0}")]
-    Elf(#[from] object::read::Error),
-    #[error("its lines cannot be read: {0}")]
-    Dwarf(#[from] addr2line::gimli::Error),
-    #[error("there is no section {SECTION} with bytes in the file: see linker.ld")]
-    NoHole,
-    #[error("there are no functions in it: link without --strip-all")]
-    NoFunctions,
-    #[error("there is no line of this checkout's sources in it: release builds need `debug`")]
-    NoLines,
-    #[error("{what} is {value}, more than the table can hold")]
-    Range { what: &'static str, value: u64 },
-    #[error(
-        "the names of all functions take {needed} bytes, but {SECTION} has {available}: enlarge NAMES_SIZE in linker.ld"
-    )]
-    TooLarge { needed: usize, available: usize },
-    #[error("the table does not read back: {what} at {address:#x} is {found:?}, not {expected:?}")]
-    Differs {
-        what: &'static str,
-        address: u64,
-        found: String,
-        expected: String,
-    },
-}
-
-/// A function of the image.
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Function {
-    /// Its first byte, as linked.
-    start: u64,
-    /// In bytes.
-    size: u64,
-    /// As reports show it.
-    name: String,
-    /// Its instructions and where they come from, in the order of addresses.
-    instructions: Vec<Instruction>,
-}
-
-/// What the table says about one instruction.
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Instruction {
-    use_: Use,
-    /// Lines from the outermost to the innermost; empty if unknown.
-    chain: Vec<SourceLine>,
-}
-
-/// Why someone may ask for an instruction's line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Use {
-    /// A call: every backtrace has some.
-    Call,
-    /// It can cause a synchronous exception.
-    Fault,
-    /// Only an interrupt can stop there.
-    Other,
-}
-
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-struct SourceLine {
-    file: String,
-    line: u32,
-}
-
-/// What was put into an image, in bytes if not said otherwise.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Summary {
-    functions: usize,
-    names: usize,
-    calls: Share,
-    faults: Share,
-    lines: usize,
-    hole: usize,
-}
-
-/// How many instructions of a kind have their line in the table, of those that have one at all.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-struct Share {
-    kept: usize,
-    known: usize,
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            functions,
-            names,
-            calls,
-            faults,
-            lines,
-            hole,
-        } = self;
-        write!(
-            f,
-            "names: {functions} functions in {names} bytes; lines of {} of {} calls and {} of {} instructions that \
-             can fault in {lines} bytes; {} of {hole} bytes used",
-            calls.kept,
-            calls.known,
-            faults.kept,
-            faults.known,
-            names + lines
-        )
-    }
-}
+pub(crate) use error::NamesError;
+use error::SECTION;
+pub(crate) use model::Summary;
 
 /// Fills the hole of a linked image, whose sources are in the checkout at `root`.
 ///

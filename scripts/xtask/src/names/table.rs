@@ -21,8 +21,9 @@ use stilt::exception::names::{
     RECENT_FIRST, SAME_FILE, VERSION,
 };
 
+use super::error::NamesError;
+use super::model::{Function, Instruction, Share, SourceLine, Summary, Use};
 use super::pairs::{self, Packed};
-use super::{Function, Instruction, NamesError, Share, SourceLine, Summary, Use};
 
 /// What makes a physical address one of the high half.
 const HIGH_BITS: u64 = 0xffff_0000_0000_0000;

@@ -8,9 +8,11 @@ use object::{
 };
 use stilt::exception::names::Names;
 
+use super::error::{NamesError, SECTION};
+use super::model::{Function, Instruction, SourceLine, Use};
 use super::table::{Kept, encode};
 use super::verify::verify;
-use super::{Function, Instruction, NamesError, SECTION, SourceLine, Use, fill, hole, put};
+use super::{fill, hole, put};
 
 /// Numbers that look random (xorshift).
 struct Random(u64);

@@ -2,8 +2,9 @@
 
 use stilt::exception::names::{INSTRUCTION, Names};
 
+use super::error::NamesError;
+use super::model::{Function, SourceLine};
 use super::table::Kept;
-use super::{Function, NamesError, SourceLine};
 
 /// Checks that every function is found by its name, at its first and its last instruction and nowhere behind it,
 /// and that every line that is kept is right, and no other wrong.

@@ -15,26 +15,15 @@
 
 mod absolute;
 mod forbidden;
+mod landmarks;
 mod reach;
 
 use super::program::Program;
 use crate::check::report::{Report, Violation};
 
-/// The sections that hold the assembly that runs at low addresses. All of them counts.
-const EARLY_SECTIONS: [&str; 3] = [".init", ".park", ".early"];
-
-/// Where control comes in, in `.init`.
-const ENTRY: &str = "_start";
-
-/// The Rust that runs with the MMU off.
-const EARLY_RUST: &str = "init_kernel_pt";
-
-/// The first function in the high half: nothing from here on is early.
-const FIRST_HIGH: &str = "kernel_main";
-
 /// Checks everything that can be reached from `_start` and `init_kernel_pt` before `kernel_main`.
 pub(in crate::check) fn check(program: &Program) -> Report {
-    let mut violations = missing_landmarks(program);
+    let mut violations = landmarks::missing(program);
     let reached = reach::reach(program);
     let mut instructions = 0;
     for (index, early) in reached.functions.iter().enumerate() {
@@ -79,35 +68,6 @@ pub(in crate::check) fn check(program: &Program) -> Report {
         counted,
         violations,
     }
-}
-
-/// The names that the check stands on. Without one of them it would find nothing, in silence.
-fn missing_landmarks(program: &Program) -> Vec<Violation> {
-    let entry_section = program
-        .address_of(ENTRY)
-        .and_then(|entry| program.section_at(entry));
-    let entry_is_early =
-        entry_section.is_some_and(|section| EARLY_SECTIONS.contains(&section.name.as_str()));
-    let expected = [
-        (entry_is_early, ENTRY, "expected in .init or .park"),
-        (
-            program.address_of(EARLY_RUST).is_some(),
-            EARLY_RUST,
-            "no such symbol",
-        ),
-        (
-            program.address_of(FIRST_HIGH).is_some(),
-            FIRST_HIGH,
-            "no such symbol",
-        ),
-    ];
-    let missing = expected.iter().filter(|(found, _, _)| !found);
-    missing
-        .map(|&(_, name, rule)| Violation {
-            place: name.into(),
-            rule: rule.into(),
-        })
-        .collect()
 }
 
 #[cfg(test)]

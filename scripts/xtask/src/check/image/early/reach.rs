@@ -16,7 +16,7 @@ use object::elf::{
     R_AARCH64_LDST64_ABS_LO12_NC, R_AARCH64_LDST128_ABS_LO12_NC, RelocationType,
 };
 
-use super::{EARLY_RUST, EARLY_SECTIONS, FIRST_HIGH};
+use super::landmarks::{EARLY_RUST, EARLY_SECTIONS, FIRST_HIGH};
 use crate::check::image::parts::Target;
 use crate::check::image::program::{Function, Program};
 
