@@ -28,7 +28,8 @@
 //!
 //! # Edges
 //!
-//! These imports are allowed, and `make check` refuses others:
+//! These imports are allowed, and `make check` refuses others. Its table is
+//! `scripts/xtask/src/check/sources/tables.rs`, and this picture is compared with it:
 //!
 //! ```text
 //! addr <- board, paging, drivers      addr paging <- arch      addr board paging arch <- mm

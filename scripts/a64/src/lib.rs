@@ -3,9 +3,18 @@
 //! One decoder for all who read machine code here: the checks of the linked image, and models that
 //! execute one. The encodings are those of the Arm Architecture Reference Manual for A-profile (DDI
 //! 0487), section C4.1 "A64 instruction set encoding"; each decoding function names the table
-//! (encoding class) that it follows. [`data`] holds data processing, [`flow`] branches and
-//! exceptions, [`system`] barriers, hints, system registers and maintenance, [`memory`] loads and
-//! stores; `decode` tells the words apart.
+//! (encoding class) that it follows.
+//!
+//! | module | what it has; each uses those above it |
+//! |---|---|
+//! | `operand` | [`Register`], [`Width`], [`Condition`] |
+//! | [`data`] | data processing, with immediates and with registers |
+//! | [`flow`] | branches, returns, exceptions |
+//! | [`system`] `names` | barriers, hints, maintenance, system registers, and their names |
+//! | [`memory`] | loads and stores |
+//! | `instruction` | [`Instruction`], and what is asked of it whatever its class |
+//! | `decode` | [`decode()`]: which instruction a word is |
+//! | `display` | instructions as text |
 //!
 //! ```
 //! use a64::{Instruction, Register, data::Data, decode};

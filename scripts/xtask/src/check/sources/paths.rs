@@ -1,282 +1,393 @@
-//! Finds every place in a file that names something at the crate's root.
+//! Every path in a file that may name something of its own crate.
 //!
-//! Works on tokens, so that comments, strings and documentation do not count, while macros, their
-//! definitions and tests do. A path begins at the root when it is `crate::x`, `$crate::x`,
-//! `stilt::x`, or a chain of `super` that climbs all the way; `x`, alone or in a group, is a room.
+//! Works on tokens, so that comments, strings and documentation do not count, while macros and
+//! their definitions do.
 //!
 //! # Decisions
-//!
-//! Tokens instead of a syntax tree: the tree ends at every macro, and what it would add is no more
-//! than the few shapes that are matched here.
+//! - Tokens instead of a syntax tree: the tree ends at every macro, and what it would add is no
+//!   more than the few shapes that are matched here.
+//! - `pub use` is told apart: it passes a name on, and whoever uses the name imports from where it
+//!   is defined.
 
 #![forbid(unsafe_code)]
 
 use proc_macro2::{Delimiter, TokenTree};
 
-use super::tokens::{any, group, is_colons, is_ident, is_punct, line, list};
+use super::tokens::{group, is_colons, is_ident, is_punct, line, list, mentions};
 
-/// The library's name, by which the image's `main.rs` calls it.
-const CRATE_NAME: &str = "stilt";
-
-/// Something that a file names at the crate's root.
+/// A path as it stands in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Use {
-    /// The line, from 1.
+pub(super) struct Path {
+    /// The line of its first name, from 1.
     pub(super) line: usize,
-    /// What stands there.
-    pub(super) name: Name,
+    /// Its names; the first may be `crate`, `self` or `super`.
+    pub(super) names: Vec<String>,
+    /// What it stands for.
+    pub(super) role: Role,
+    /// The modules in the file's own text that it stands in, from the outermost.
+    pub(super) inside: Vec<String>,
+    /// Whether it is compiled for tests alone.
+    pub(super) purpose: Purpose,
 }
 
-/// What stands at the root.
+/// What a path stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Name {
-    /// A room, or a macro.
-    Item(String),
-    /// The root itself under another name: `use crate as x`, `extern crate self as x`.
-    Root,
-    /// A glob import of something in this crate.
-    Glob,
+pub(super) enum Role {
+    /// `use`: gives what it names another name in its module.
+    Import(String),
+    /// `pub use`, or with a narrower visibility: an import that others see.
+    PassedOn(String),
+    /// Something is used by its path.
+    Use,
 }
 
-/// Everything at the root that the file names, and its glob imports.
-///
-/// `depth` is the number of modules from the crate's root to the file's own, that one included.
-pub(super) fn uses(tokens: &[TokenTree], depth: usize) -> Vec<Use> {
-    let mut found = Vec::new();
-    walk(tokens, depth, &mut found);
-    found
+/// For whom code is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// For everybody.
+    All,
+    /// Behind `#[cfg(test)]`.
+    Test,
 }
 
-/// Looks at one level of tokens and at the groups in it.
-fn walk(tokens: &[TokenTree], depth: usize, found: &mut Vec<Use>) {
-    let mut at = 0;
-    while at < tokens.len() {
-        found.extend(glob(tokens, at));
-        let path = path_head(tokens, at, depth);
-        if let Some((after, 0)) = path {
-            found.extend(from_root(tokens, at, after));
+/// What a file has.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) paths: Vec<Path>,
+    /// Modules in the file's own text, as the names from the file's module on.
+    pub(super) modules: Vec<Vec<String>>,
+    /// Modules in files of their own that are compiled for tests alone: names from the file's
+    /// module on.
+    pub(super) test_files: Vec<Vec<String>>,
+    /// Macros that are exported, and stand at the crate's root whatever file defines them.
+    pub(super) macros: Vec<String>,
+}
+
+/// Everything that the file's tokens name.
+pub(super) fn find(tokens: &[TokenTree]) -> Found {
+    let mut walk = Walk {
+        found: Found::default(),
+        inside: Vec::new(),
+    };
+    walk.tokens(tokens, Purpose::All);
+    walk.found
+}
+
+struct Walk {
+    found: Found,
+    inside: Vec<String>,
+}
+
+impl Walk {
+    fn tokens(&mut self, tokens: &[TokenTree], purpose: Purpose) {
+        let mut at = 0;
+        // Where the item that `#[cfg(test)]` stands on ends.
+        let mut test_until = 0;
+        while at < tokens.len() {
+            let here = match at < test_until {
+                true => Purpose::Test,
+                false => purpose,
+            };
+            if let Some(attribute) = attribute(tokens, at) {
+                if is_test_gate(&attribute) {
+                    test_until = test_until.max(end_of_item(tokens, at + 2));
+                }
+                if is_ident(&attribute, 0, "macro_export") {
+                    self.exported_macro(tokens, at + 2);
+                }
+                at += 2;
+                continue;
+            }
+            at = self.item(tokens, at, here);
+        }
+    }
+
+    /// Looks at what begins at `at`; where to go on.
+    fn item(&mut self, tokens: &[TokenTree], at: usize, purpose: Purpose) -> usize {
+        if is_ident(tokens, at, "pub") {
+            return self.visible(tokens, at, purpose);
+        }
+        if is_ident(tokens, at, "use") {
+            return self.import(tokens, at, purpose, Role::Import);
+        }
+        if is_ident(tokens, at, "mod") {
+            return self.module(tokens, at, purpose);
+        }
+        if let Some((names, after)) = path(tokens, at) {
+            if names.len() > 1 {
+                self.add(line(&tokens[at]), names, Role::Use, purpose);
+            }
+            return after;
         }
         if let TokenTree::Group(inner) = &tokens[at] {
-            let opens_module = at >= 2 && is_ident(tokens, at - 2, "mod");
-            walk(
-                &list(inner.stream()),
-                depth + usize::from(opens_module),
-                found,
-            );
+            self.tokens(&list(inner.stream()), purpose);
         }
-        at = path.map_or(at + 1, |(after, _)| after);
+        at + 1
+    }
+
+    /// `pub`, perhaps with a restriction, which names no import; `pub use` passes on.
+    fn visible(&mut self, tokens: &[TokenTree], at: usize, purpose: Purpose) -> usize {
+        let restricted = group(tokens, at + 1, Delimiter::Parenthesis).filter(|inner| {
+            ["crate", "super", "self", "in"]
+                .iter()
+                .any(|name| is_ident(inner, 0, name))
+        });
+        let after = at + 1 + usize::from(restricted.is_some());
+        match is_ident(tokens, after, "use") {
+            true => self.import(tokens, after, purpose, Role::PassedOn),
+            false => after,
+        }
+    }
+
+    fn module(&mut self, tokens: &[TokenTree], at: usize, purpose: Purpose) -> usize {
+        let Some(TokenTree::Ident(name)) = tokens.get(at + 1) else {
+            return at + 1;
+        };
+        self.inside.push(name.to_string());
+        if let Some(inner) = group(tokens, at + 2, Delimiter::Brace) {
+            self.found.modules.push(self.inside.clone());
+            self.tokens(&inner, purpose);
+        } else if purpose == Purpose::Test {
+            self.found.test_files.push(self.inside.clone());
+        }
+        self.inside.pop();
+        at + 3
+    }
+
+    fn exported_macro(&mut self, tokens: &[TokenTree], from: usize) {
+        let mut at = from;
+        while attribute(tokens, at).is_some() {
+            at += 2;
+        }
+        if is_ident(tokens, at, "macro_rules")
+            && let Some(TokenTree::Ident(name)) = tokens.get(at + 2)
+        {
+            self.found.macros.push(name.to_string());
+        }
+    }
+
+    /// `use a::{b, c as d};`
+    fn import(
+        &mut self,
+        tokens: &[TokenTree],
+        at: usize,
+        purpose: Purpose,
+        role: fn(String) -> Role,
+    ) -> usize {
+        let end = (at..tokens.len())
+            .find(|&end| is_punct(tokens, end, ';'))
+            .unwrap_or(tokens.len());
+        self.tree(&tokens[at + 1..end], &[], purpose, role);
+        end
+    }
+
+    /// A part of an import whose names so far are `before`.
+    fn tree(
+        &mut self,
+        tokens: &[TokenTree],
+        before: &[String],
+        purpose: Purpose,
+        role: fn(String) -> Role,
+    ) {
+        let start = usize::from(is_colons(tokens, 0)) * 2;
+        let start = start + usize::from(is_punct(tokens, start, '$'));
+        let mut names = before.to_vec();
+        let mut at = start;
+        while let Some(TokenTree::Ident(name)) = tokens.get(at) {
+            names.push(name.to_string());
+            at += 1;
+            if !is_colons(tokens, at) {
+                break;
+            }
+            at += 2;
+        }
+        if let Some(inner) = group(tokens, at, Delimiter::Brace) {
+            for part in inner.split(is_comma) {
+                self.tree(part, &names, purpose, role);
+            }
+            return;
+        }
+        // `self` at the end of a group is the module itself.
+        if names.len() > 1 && names.last().is_some_and(|name| name == "self") {
+            names.pop();
+        }
+        let alias = match (is_ident(tokens, at, "as"), tokens.get(at + 1)) {
+            (true, Some(TokenTree::Ident(alias))) => alias.to_string(),
+            _ => names.last().cloned().unwrap_or_default(),
+        };
+        if let Some(first) = tokens.get(start) {
+            self.add(line(first), names, role(alias), purpose);
+        }
+    }
+
+    fn add(&mut self, line: usize, names: Vec<String>, role: Role, purpose: Purpose) {
+        let inside = self.inside.clone();
+        self.found.paths.push(Path {
+            line,
+            names,
+            role,
+            inside,
+            purpose,
+        });
     }
 }
 
-/// The head of a path at `at`: the index after it and its `super`s, and how many modules below the
-/// root it leads.
-fn path_head(tokens: &[TokenTree], at: usize, depth: usize) -> Option<(usize, usize)> {
-    let inside_path =
-        at >= 2 && is_colons(tokens, at - 2) && !(at >= 3 && is_ident(tokens, at - 3, "self"));
-    if inside_path {
-        return None;
+fn is_comma(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',')
+}
+
+/// What stands in the outer attribute at `at`.
+fn attribute(tokens: &[TokenTree], at: usize) -> Option<Vec<TokenTree>> {
+    let inner = group(tokens, at + 1, Delimiter::Bracket);
+    inner.filter(|_| is_punct(tokens, at, '#'))
+}
+
+/// `cfg(test)`, or `cfg(all(test, ...))`.
+fn is_test_gate(attribute: &[TokenTree]) -> bool {
+    let condition = group(attribute, 1, Delimiter::Parenthesis).unwrap_or_default();
+    is_ident(attribute, 0, "cfg")
+        && (is_ident(&condition, 0, "test")
+            || is_ident(&condition, 0, "all") && mentions(&condition, "test"))
+}
+
+/// Where the item at `at` ends: behind its `;`, or behind its braces if it is no import.
+fn end_of_item(tokens: &[TokenTree], at: usize) -> usize {
+    let mut at = at;
+    let mut import = false;
+    while at < tokens.len() {
+        import |= is_ident(tokens, at, "use");
+        let braces = group(tokens, at, Delimiter::Brace).is_some();
+        at += 1;
+        if is_punct(tokens, at - 1, ';') || braces && !import {
+            return at;
+        }
     }
-    if is_ident(tokens, at, "crate")
-        || is_ident(tokens, at, CRATE_NAME) && is_colons(tokens, at + 1)
+    at
+}
+
+/// The path that begins at `at`, and where it ends. Not the rest of one: what is before must be no
+/// `::`, and no dot of a method.
+fn path(tokens: &[TokenTree], at: usize) -> Option<(Vec<String>, usize)> {
+    let before = at.checked_sub(1);
+    if before.is_some_and(|before| is_punct(tokens, before, '.'))
+        || at >= 2 && is_colons(tokens, at - 2)
     {
-        return Some((at + 1, 0));
-    }
-    if !is_ident(tokens, at, "super") {
         return None;
     }
-    let (mut after, mut below) = (at + 1, depth.saturating_sub(1));
-    while is_colons(tokens, after) && is_ident(tokens, after + 2, "super") {
-        (after, below) = (after + 3, below.saturating_sub(1));
+    let mut names = Vec::new();
+    let mut at = at;
+    while let Some(TokenTree::Ident(name)) = tokens.get(at) {
+        names.push(name.to_string());
+        at += 1;
+        if !is_colons(tokens, at) || !matches!(tokens.get(at + 2), Some(TokenTree::Ident(_))) {
+            break;
+        }
+        at += 2;
     }
-    Some((after, below))
-}
-
-/// What is named by a path from the root that begins at `start` and whose head ends before `after`.
-fn from_root(tokens: &[TokenTree], start: usize, after: usize) -> Vec<Use> {
-    if !is_colons(tokens, after) {
-        // `pub(crate)` and `pub(super)` name nothing; `use crate as x` and `extern crate self` do.
-        let renamed = start >= 1 && is_ident(tokens, start - 1, "use");
-        let extern_self = is_ident(tokens, after, "self");
-        let root = Use {
-            line: line(&tokens[start]),
-            name: Name::Root,
-        };
-        return if renamed || extern_self {
-            vec![root]
-        } else {
-            Vec::new()
-        };
-    }
-    match group(tokens, after + 2, Delimiter::Brace) {
-        Some(inner) => first_names(&inner),
-        None => tokens.get(after + 2).and_then(named).into_iter().collect(),
-    }
-}
-
-/// The first name of every part of a `use` group.
-fn first_names(group: &[TokenTree]) -> Vec<Use> {
-    let is_comma =
-        |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
-    group
-        .split(is_comma)
-        .filter_map(|part| part.first().and_then(named))
-        .collect()
-}
-
-/// What the first token after the root names; `self` in a group is the root again.
-fn named(token: &TokenTree) -> Option<Use> {
-    let TokenTree::Ident(ident) = token else {
-        return None;
-    };
-    let name = if *ident == "self" {
-        Name::Root
-    } else {
-        Name::Item(ident.to_string())
-    };
-    Some(Use {
-        line: line(token),
-        name,
-    })
-}
-
-/// A glob import by the `use` at `at`, when its path begins in this crate.
-fn glob(tokens: &[TokenTree], at: usize) -> Option<Use> {
-    let head = at + 1 + usize::from(is_punct(tokens, at + 1, '$'));
-    let local = ["crate", "super", "self", CRATE_NAME]
-        .iter()
-        .any(|name| is_ident(tokens, head, name));
-    if !is_ident(tokens, at, "use") || !local {
-        return None;
-    }
-    let is_end =
-        |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';');
-    let import = tokens[at..].split(is_end).next()?;
-    let is_star =
-        |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '*');
-    any(import, &is_star).then(|| Use {
-        line: line(&tokens[at]),
-        name: Name::Glob,
-    })
+    (!names.is_empty()).then_some((names, at))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Name, list, uses};
+    use super::{Purpose, Role, find};
+    use crate::check::sources::tokens::list;
 
-    /// What a file two modules deep (`src/mm/frames.rs`) names at the root.
-    fn names(source: &str) -> Vec<Name> {
+    /// The paths of a text, each with the name that it gives, and `test` if it is compiled for
+    /// tests alone.
+    fn paths(source: &str) -> Vec<String> {
         let tokens = list(source.parse().expect("the sample is Rust"));
-        uses(&tokens, 2)
-            .into_iter()
-            .map(|found| found.name)
-            .collect()
-    }
-
-    fn items(names: &[&str]) -> Vec<Name> {
-        names
-            .iter()
-            .map(|name| Name::Item((*name).to_owned()))
-            .collect()
+        let told = |path: &super::Path| {
+            let names = path.names.join("::");
+            let role = match &path.role {
+                Role::Import(alias) => format!("use {names} as {alias}"),
+                Role::PassedOn(alias) => format!("pub use {names} as {alias}"),
+                Role::Use => names,
+            };
+            let inside = path.inside.join("::");
+            let inside = if inside.is_empty() {
+                inside
+            } else {
+                format!(" in {inside}")
+            };
+            let test = if path.purpose == Purpose::Test {
+                " test"
+            } else {
+                ""
+            };
+            format!("{role}{inside}{test}")
+        };
+        find(&tokens).paths.iter().map(told).collect()
     }
 
     #[test]
     fn every_form_of_import_is_seen() {
-        assert_eq!(names("use crate::board;"), items(&["board"]));
+        assert_eq!(paths("use crate::board;"), ["use crate::board as board"]);
         assert_eq!(
-            names("use crate::board::raspi3::RAM as R;"),
-            items(&["board"])
+            paths("use crate::{addr::{A, B as C}, arch::{self, x}};"),
+            [
+                "use crate::addr::A as A",
+                "use crate::addr::B as C",
+                "use crate::arch as arch",
+                "use crate::arch::x as x"
+            ]
         );
         assert_eq!(
-            names("use crate::{addr::{A, B}, arch, board as b};"),
-            items(&["addr", "arch", "board"])
+            paths("pub(crate) use super::a::T;"),
+            ["pub use super::a::T as T"]
         );
-        assert_eq!(names("use stilt::kernel::log;"), items(&["kernel"]));
-        assert_eq!(names("pub(in crate::mm) fn f() {}"), items(&["mm"]));
-        assert_eq!(
-            names("macro_rules! m { () => { $crate::kernel::log() } }"),
-            items(&["kernel"])
-        );
+        assert_eq!(paths("use crate as k;"), ["use crate as k"]);
+        assert_eq!(paths("use ::core::fmt;"), ["use core::fmt as fmt"]);
     }
 
     #[test]
     fn paths_without_an_import_are_seen() {
-        assert_eq!(names("fn f() { crate::arch::nop(); }"), items(&["arch"]));
         assert_eq!(
-            names("fn f(x: &crate::addr::PhysAddr) -> <crate::mm::T as X>::Y {}"),
-            items(&["addr", "mm"])
+            paths("fn f() { crate::arch::nop(); }"),
+            ["crate::arch::nop"]
         );
         assert_eq!(
-            names("fn f() { println!(\"{}\", crate::board::RAM); }"),
-            items(&["board"])
+            paths("fn f(x: &crate::addr::A) -> <crate::mm::T as X>::Y { x.y::<u8>() }"),
+            ["crate::addr::A", "crate::mm::T"]
         );
-        assert_eq!(names("crate::kprintln!(\"x\");"), items(&["kprintln"]));
+        assert_eq!(
+            paths("macro_rules! m { () => { $crate::kernel::log() } }"),
+            ["crate::kernel::log"]
+        );
+        assert_eq!(paths("fn f() { g(names::fill, a); }"), ["names::fill"]);
     }
 
     #[test]
-    fn a_chain_of_super_counts_when_it_reaches_the_root() {
-        assert_eq!(names("use super::super::board::RAM;"), items(&["board"]));
+    fn modules_and_tests_are_known() {
         assert_eq!(
-            names("use self::super::super::{board, arch};"),
-            items(&["board", "arch"])
-        );
-        assert_eq!(names("use super::region::Region;"), []);
-        assert_eq!(names("mod tests { use super::super::region; }"), []);
-        assert_eq!(
-            names("mod tests { use super::super::super::arch; }"),
-            items(&["arch"])
+            paths("mod a { mod b { use super::x; } fn f() { y::z() } }"),
+            ["use super::x as x in a::b", "y::z in a"]
         );
         assert_eq!(
-            names("mod a { mod b { } use super::super::super::arch; }"),
-            items(&["arch"])
+            paths(
+                "#[cfg(test)] use a::{b}; use c::d; #[cfg(all(test, x))] fn f() { e::g() } fn h() { i::j() }"
+            ),
+            ["use a::b as b test", "use c::d as d", "e::g test", "i::j"]
         );
+        let tokens = list("#[cfg(test)] mod t; mod u;".parse().expect("it is Rust"));
+        assert_eq!(find(&tokens).test_files, [["t"]]);
     }
 
     #[test]
-    fn the_root_under_another_name_is_seen() {
-        assert_eq!(names("use crate as k;"), [Name::Root]);
-        assert_eq!(names("use crate::{self as k};"), [Name::Root]);
-        assert_eq!(names("use super::super as k;"), [Name::Root]);
-        assert_eq!(names("extern crate self as k;"), [Name::Root]);
-        assert_eq!(
-            names("pub(crate) fn f() {} pub(super) struct S; extern crate std;"),
-            []
-        );
-    }
-
-    #[test]
-    fn globs_of_this_crate_are_seen() {
-        assert_eq!(names("use crate::*;"), [Name::Glob]);
-        assert_eq!(names("use super::*;"), [Name::Glob]);
-        assert_eq!(names("use super::{a, b::*};"), [Name::Glob]);
-        assert_eq!(names("mod t { pub use self::x::*; }"), [Name::Glob]);
-        assert_eq!(
-            names("use crate::mm::Kind::*;"),
-            [Name::Glob, Name::Item("mm".into())]
-        );
-        assert_eq!(
-            names("use core::fmt::*; fn f(a: u8) -> u8 { a * super::B }"),
-            []
-        );
-    }
-
-    #[test]
-    fn comments_strings_and_documentation_do_not_count() {
+    fn what_names_nothing_is_not_seen() {
         let text = "//! crate::arch\n/// [`crate::arch`]\nfn f() { /* crate::arch */ g(\"crate::arch\"); }";
-        assert_eq!(names(text), []);
+        assert_eq!(paths(text), [""; 0]);
         assert_eq!(
-            names("fn f() { g(r#\"use crate::arch;\"#, 'c', b\"crate::mm\"); }"),
-            []
+            paths("pub(in crate::mm) fn f() {} pub(super) struct S;"),
+            [""; 0]
         );
+        assert_eq!(paths("#[cfg(x)] fn f(self) { self.a(); }"), [""; 0]);
     }
 
     #[test]
     fn lines_are_those_of_the_name() {
-        let tokens = list(
-            "use crate::{\n    addr,\n    arch,\n};"
-                .parse()
-                .expect("the sample is Rust"),
-        );
-        let lines: Vec<_> = uses(&tokens, 2).iter().map(|found| found.line).collect();
+        let text = "use crate::{\n    addr,\n    arch,\n};";
+        let tokens = list(text.parse().expect("the sample is Rust"));
+        let lines: Vec<_> = find(&tokens).paths.iter().map(|path| path.line).collect();
         assert_eq!(lines, [2, 3]);
     }
 }

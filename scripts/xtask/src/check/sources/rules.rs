@@ -1,57 +1,67 @@
-//! The rules for source files. Each takes all files and gives a report.
+//! The rules for source files. Each takes all files of a crate and gives a report.
 
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 
 use super::attributes;
-use super::paths::{self, Name};
-use super::rooms;
+use super::graph::{self, Graph};
 use super::source::{Source, Sources};
-use crate::check::report::Report;
+use super::tables::House;
+use crate::check::report::{Report, Violation};
 
 /// The image's own file, which is another program on the host and exempt from `gates`.
 const IMAGE: &str = "main.rs";
 
-/// Each room imports only those that the table allows, and none by another name or by a glob.
-pub(super) fn edges(sources: &Sources) -> Report {
+/// Each room imports only those that its house allows; tests are no different.
+///
+/// Neither cargo nor rustc knows a border below a crate.
+pub(super) fn edges(sources: &Sources, house: &House) -> Report {
+    let graph = Graph::new(&sources.files, sources.checked.name);
+    let depth = house.module.len();
+    let room_in = |module: &[String]| {
+        let inside = module.len() > depth && module.iter().zip(house.module).all(|(a, b)| a == b);
+        inside.then(|| module[depth].clone())
+    };
     let mut imports = 0;
     let mut violations = Vec::new();
-    for source in sources.files.iter().filter(|source| !source.is_root()) {
-        let room = source.room();
-        let Some(allowed) = rooms::imports_of(room) else {
-            violations.push(source.violation(1, format!("`{room}` is no room")));
+    for source in &sources.files {
+        let Some(room) = room_in(&source.module) else {
             continue;
         };
-        for found in paths::uses(&source.tokens, source.module.len()) {
-            let rule = match &found.name {
-                Name::Root => Some("another name for the crate's root".to_owned()),
-                Name::Glob => Some("a glob import from this crate".to_owned()),
-                Name::Item(name) if sources.room_of(name) == room => None,
-                Name::Item(name) => {
-                    imports += 1;
-                    refusal(room, allowed, sources.room_of(name))
-                }
+        let Some(allowed) = house.edges.imports_of(&room) else {
+            violations.push(sources.violation(source, 1, format!("`{room}` is no room")));
+            continue;
+        };
+        for path in &source.found.paths {
+            let target = graph.module_of(source, path);
+            let Some(target) = target.and_then(|module| room_in(&module)) else {
+                continue;
             };
-            violations.extend(rule.map(|rule| source.violation(found.line, rule)));
+            if target != room {
+                imports += 1;
+                let rule = refusal(house, &room, allowed, &target);
+                violations.extend(rule.map(|rule| sources.violation(source, path.line, rule)));
+            }
         }
     }
-    let counted = format!("{} files, {imports} imports", sources.files.len());
+    let place = Path::new(sources.checked.folder).join(house.module.join("/"));
+    let place = place.display().to_string();
     Report {
         name: "edges",
-        counted,
+        counted: format!("{}, {imports} imports", place.trim_end_matches('/')),
         violations,
     }
 }
 
 /// Why `room`, which may import the rooms in `allowed`, may not import `target`; `None` when it
 /// may.
-fn refusal(room: &str, allowed: &[&str], target: &str) -> Option<String> {
+fn refusal(house: &House, room: &str, allowed: &[&str], target: &str) -> Option<String> {
     if allowed.contains(&target) {
         return None;
     }
-    if rooms::imports_of(target).is_none() {
-        return Some(format!("`{target}` at the crate's root is no room"));
+    if house.edges.imports_of(target).is_none() {
+        return Some(format!("`{target}` is no room"));
     }
     let others = if allowed.is_empty() {
         "none".to_owned()
@@ -63,7 +73,43 @@ fn refusal(room: &str, allowed: &[&str], target: &str) -> Option<String> {
     ))
 }
 
+/// No files of a crate use each other all round, whether in one room or across; what only tests use
+/// does not count.
+///
+/// To rustc a crate is one piece: it has no lint for this.
+pub(super) fn circles(sources: &Sources) -> Report {
+    let edges = Graph::new(&sources.files, sources.checked.name).edges();
+    let circles = graph::circles(sources.files.len(), &edges);
+    let told = |circle: &Vec<usize>| -> Option<Violation> {
+        let inside = |edge: &&graph::Edge| circle.contains(&edge.from) && circle.contains(&edge.to);
+        let first = edges.iter().find(inside)?;
+        let names: Vec<_> = circle
+            .iter()
+            .map(|&file| sources.files[file].path.display().to_string())
+            .collect();
+        let rule = format!(
+            "a circle of {} files, here to {}: {}",
+            circle.len(),
+            sources.files[first.to].path.display(),
+            names.join(", ")
+        );
+        Some(sources.violation(&sources.files[first.from], first.line, rule))
+    };
+    Report {
+        name: "circles",
+        counted: format!(
+            "{}, {} files, {} uses",
+            sources.checked.folder,
+            sources.files.len(),
+            edges.len()
+        ),
+        violations: circles.iter().filter_map(told).collect(),
+    }
+}
+
 /// The machine begins at a `mod` line, and a file's place tells its room.
+///
+/// Clippy cannot say where a condition may stand.
 pub(super) fn gates(sources: &Sources) -> Report {
     let checked: Vec<_> = sources
         .files
@@ -72,32 +118,39 @@ pub(super) fn gates(sources: &Sources) -> Report {
         .collect();
     let misplaced = checked.iter().flat_map(|source| {
         let found = attributes::misplaced(&source.tokens).into_iter();
-        found.map(|(line, rule)| source.violation(line, rule.to_owned()))
+        found.map(|(line, rule)| sources.violation(source, line, rule.to_owned()))
     });
     let violations = misplaced.collect();
     Report {
         name: "gates",
-        counted: format!("{} files", checked.len()),
+        counted: format!("{}, {} files", sources.checked.folder, checked.len()),
         violations,
     }
 }
 
-/// A file that needs no unsafe code, neither itself nor in the modules inside its own, forbids it.
+/// A file that needs no unsafe code, neither itself nor in the modules inside its own, forbids it;
+/// or the whole crate does.
+///
+/// rustc has no lint that asks for `forbid`, and one at the crate's root would hold the files that
+/// need unsafe code too.
 pub(super) fn unsafety(sources: &Sources) -> Report {
     let in_rooms = sources.files.iter().filter(|source| !source.is_root());
     let (needing, others): (Vec<&Source>, Vec<_>) =
         in_rooms.partition(|source| sources.needs_unsafe(source));
     let is_free = |source: &&&Source| !needing.iter().any(|needs| source.is_above(needs));
     let free: Vec<_> = others.iter().filter(is_free).collect();
+    let mut roots = sources.files.iter().filter(|source| source.is_root());
+    let forbidden = roots.any(|source| attributes::forbids_unsafe(&source.tokens));
     let missing = free
         .iter()
-        .filter(|source| !attributes::forbids_unsafe(&source.tokens));
+        .filter(|source| !forbidden && !attributes::forbids_unsafe(&source.tokens));
     let rule = "no unsafe code here or below: begin with `#![forbid(unsafe_code)]`";
     let violations = missing
-        .map(|source| source.violation(1, rule.to_owned()))
+        .map(|source| sources.violation(source, 1, rule.to_owned()))
         .collect();
     let counted = format!(
-        "{} files with unsafe code, {} without",
+        "{}, {} files with unsafe code, {} without",
+        sources.checked.folder,
         needing.len(),
         free.len()
     );
@@ -112,16 +165,15 @@ pub(super) fn unsafety(sources: &Sources) -> Report {
 mod tests {
     use std::path::Path;
 
-    use super::{Report, Source, Sources, edges, gates, unsafety};
+    use super::{Report, Source, Sources, circles, edges, gates, unsafety};
+    use crate::check::sources::tables::{CRATES, Edges, House};
 
     fn sources(files: &[(&str, &str)]) -> Sources {
         let parse = |&(path, text): &(&str, &str)| Source::parse(Path::new(path), text);
-        Sources::new(
-            files
-                .iter()
-                .map(|file| parse(file).expect("the sample is Rust"))
-                .collect(),
-        )
+        let files = files
+            .iter()
+            .map(|file| parse(file).expect("the sample is Rust"));
+        Sources::new(&CRATES[0], files.collect())
     }
 
     /// The places of the violations.
@@ -133,12 +185,22 @@ mod tests {
             .collect()
     }
 
+    fn rules(report: &Report) -> Vec<&str> {
+        report
+            .violations
+            .iter()
+            .map(|violation| violation.rule.as_str())
+            .collect()
+    }
+
+    fn edges_of_src(files: &[(&str, &str)]) -> Report {
+        edges(&sources(files), &CRATES[0].houses[0])
+    }
+
     #[test]
     fn every_edge_of_the_design_is_allowed_and_no_other() {
-        let report = edges(&sources(&[
-            ("addr.rs", "use crate::board;"),
+        let report = edges_of_src(&[
             ("board/mod.rs", "use crate::addr;"),
-            ("paging/table.rs", "use crate::addr; use crate::arch;"),
             ("text/mod.rs", "use crate::addr;"),
             ("drivers/mod.rs", "use crate::{addr,\nboard};"),
             (
@@ -154,74 +216,182 @@ mod tests {
                 "kernel/mod.rs",
                 "use crate::{addr, board, paging, mm, arch, drivers, exception, text};",
             ),
-        ]));
+        ]);
         let expected = [
-            "src/addr.rs:1",
             "src/arch/mmu.rs:1",
             "src/boot/mod.rs:2",
-            "src/text/mod.rs:1",
             "src/drivers/mod.rs:2",
-            "src/paging/table.rs:1",
+            "src/text/mod.rs:1",
         ];
         assert_eq!(places(&report), expected);
-        assert_eq!(report.counted, "9 files, 29 imports");
+        assert_eq!(report.counted, "src, 26 imports");
         assert_eq!(
             report.violations[0].rule,
-            "`addr` may not import `board`; it may import: none"
+            "`arch` may not import `board`; it may import: addr, paging"
         );
         assert_eq!(
-            report.violations[1].rule,
-            "`arch` may not import `board`; it may import: addr, paging"
+            report.violations[3].rule,
+            "`text` may not import `addr`; it may import: none"
         );
     }
 
     #[test]
-    fn tests_and_the_own_room_are_no_different() {
-        let report = edges(&sources(&[
+    fn tests_are_no_different_and_the_own_room_is() {
+        let report = edges_of_src(&[
             (
-                "paging/mod.rs",
-                "use crate::paging::table; #[cfg(test)]\nmod tests { use crate::board::RAM; }",
+                "arch/mod.rs",
+                "use crate::arch::cpu; #[cfg(test)]\nmod tests { use crate::board::RAM; }",
             ),
+            ("board/mod.rs", ""),
             ("lib.rs", "pub use crate::mm::frames;"),
             ("main.rs", "use stilt::kernel as _;"),
-        ]));
-        assert_eq!(places(&report), ["src/paging/mod.rs:2"]);
-        assert_eq!(report.counted, "3 files, 1 imports");
+        ]);
+        assert_eq!(places(&report), ["src/arch/mod.rs:2"]);
+        assert_eq!(report.counted, "src, 1 imports");
     }
 
     #[test]
     fn an_exported_macro_belongs_to_the_room_that_defines_it() {
-        let report = edges(&sources(&[
+        let report = edges_of_src(&[
             (
                 "kernel/log.rs",
                 "#[macro_export] macro_rules! kprintln { () => { $crate::kernel::log() } }",
             ),
             ("kernel/shell.rs", "fn f() { crate::kprintln!(); }"),
             ("mm/mod.rs", "fn f() {\n crate::kprintln!(); }"),
-        ]));
+            ("lib.rs", ""),
+        ]);
         assert_eq!(places(&report), ["src/mm/mod.rs:2"]);
         assert_eq!(
-            report.violations[0].rule,
-            "`mm` may not import `kernel`; it may import: addr, board, paging, arch"
+            rules(&report),
+            ["`mm` may not import `kernel`; it may import: addr, board, paging, arch"]
+        );
+    }
+
+    #[test]
+    fn another_name_for_a_room_or_for_the_root_hides_nothing() {
+        let report = edges_of_src(&[
+            ("lib.rs", "pub use mm::frames::Frame;"),
+            ("mm/mod.rs", ""),
+            ("mm/frames.rs", "pub struct Frame;"),
+            (
+                "arch/cpu.rs",
+                "use crate as k;\nfn f() {\nk::mm::frames::g() }",
+            ),
+            ("arch/lock.rs", "use super::super::Frame;"),
+            (
+                "arch/mod.rs",
+                "use crate::{self as root};\nuse root::mm::frames as f;\nfn g(x: f::Frame) {}",
+            ),
+        ]);
+        assert_eq!(
+            places(&report),
+            [
+                "src/arch/cpu.rs:3",
+                "src/arch/lock.rs:1",
+                "src/arch/mod.rs:2",
+                "src/arch/mod.rs:3"
+            ]
         );
     }
 
     #[test]
     fn what_is_no_room_is_refused() {
-        let report = edges(&sources(&[
-            ("util.rs", "fn f() {}"),
-            ("mm/mod.rs", "use crate::util;"),
-            ("arch/mod.rs", "use crate as k;\nuse super::*;"),
-        ]));
+        let report = edges_of_src(&[("util.rs", "fn f() {}"), ("mm/mod.rs", "use crate::util;")]);
+        assert_eq!(places(&report), ["src/mm/mod.rs:1", "src/util.rs:1"]);
+    }
+
+    const INNER: House = House {
+        module: &["kernel"],
+        edges: Edges::Line(&["log", "time", "shell"]),
+        front_page: None,
+    };
+
+    #[test]
+    fn inner_rooms_import_what_stands_before_them() {
+        let report = edges(
+            &sources(&[
+                (
+                    "kernel/mod.rs",
+                    "pub use time::now; fn f() { shell::run() }",
+                ),
+                ("kernel/log.rs", "use super::{\nnow,\nshell::run};"),
+                (
+                    "kernel/time/mod.rs",
+                    "mod rate; pub fn now() { super::log::x(); rate::r() }",
+                ),
+                ("kernel/time/rate.rs", "pub fn r() {}"),
+                (
+                    "kernel/shell.rs",
+                    "use crate::kernel::{log, now}; use crate::mm::x; pub fn run() {}",
+                ),
+                ("kernel/odd.rs", ""),
+            ]),
+            &INNER,
+        );
         assert_eq!(
             places(&report),
             [
-                "src/arch/mod.rs:1",
-                "src/arch/mod.rs:2",
-                "src/mm/mod.rs:1",
-                "src/util.rs:1"
+                "src/kernel/log.rs:2",
+                "src/kernel/log.rs:3",
+                "src/kernel/odd.rs:1"
             ]
         );
+        assert_eq!(
+            rules(&report),
+            [
+                "`log` may not import `time`; it may import: none",
+                "`log` may not import `shell`; it may import: none",
+                "`odd` is no room"
+            ]
+        );
+        assert_eq!(report.counted, "src/kernel, 5 imports");
+    }
+
+    #[test]
+    fn files_that_use_each_other_all_round_are_a_circle() {
+        let report = circles(&sources(&[
+            ("a/mod.rs", "pub use one::One; pub(crate) use two::Two;"),
+            ("a/one.rs", "use super::Two; pub struct One;"),
+            (
+                "a/two.rs",
+                "pub struct Two; fn f() { super::three::three() }",
+            ),
+            ("a/three.rs", "use crate::a; fn three() -> a::One {}"),
+            ("a/four.rs", "use super::One;"),
+            ("b/mod.rs", "mod inner; fn f() { inner::g() }"),
+            (
+                "b/inner.rs",
+                "pub fn g() {} #[cfg(test)] mod tests { use crate::b::f; }",
+            ),
+        ]));
+        assert_eq!(places(&report), ["src/a/one.rs:1"]);
+        assert_eq!(
+            rules(&report),
+            ["a circle of 3 files, here to a/two.rs: a/one.rs, a/three.rs, a/two.rs"]
+        );
+    }
+
+    #[test]
+    fn a_file_and_its_own_module_can_be_a_circle() {
+        let report = circles(&sources(&[
+            (
+                "a/mod.rs",
+                "mod inner; pub const N: u32 = 1;\nfn f() { inner::g() }",
+            ),
+            ("a/inner.rs", "pub fn g() -> u32 { super::N }"),
+        ]));
+        assert_eq!(places(&report), ["src/a/inner.rs:1"]);
+    }
+
+    #[test]
+    fn tests_in_files_of_their_own_make_no_circle() {
+        let report = circles(&sources(&[
+            ("a/mod.rs", "#[cfg(test)] mod tests; pub fn f() {}"),
+            ("a/tests/mod.rs", "mod x; pub fn g() { x::h() }"),
+            ("a/tests/x.rs", "pub fn h() { super::g(); crate::a::f() }"),
+        ]));
+        assert_eq!(places(&report), [""; 0]);
     }
 
     #[test]
@@ -235,7 +405,7 @@ mod tests {
             ("main.rs", &format!("{gate} fn f() {{}}")),
         ]));
         assert_eq!(places(&report), ["src/lib.rs:2"]);
-        assert_eq!(report.counted, "1 files");
+        assert_eq!(report.counted, "src, 1 files");
     }
 
     #[test]
@@ -261,6 +431,16 @@ mod tests {
             ("lib.rs", "pub mod addr;"),
         ]));
         assert_eq!(places(&report), ["src/addr.rs:1", "src/exception/esr.rs:1"]);
-        assert_eq!(report.counted, "4 files with unsafe code, 3 without");
+        assert_eq!(report.counted, "src, 4 files with unsafe code, 3 without");
+    }
+
+    #[test]
+    fn a_root_that_forbids_unsafe_code_does_so_for_all() {
+        let report = unsafety(&sources(&[
+            ("main.rs", "//! X.\n#![forbid(unsafe_code)]\nmod a;"),
+            ("a.rs", "fn f() {}"),
+        ]));
+        assert_eq!(places(&report), [""; 0]);
+        assert_eq!(report.counted, "src, 0 files with unsafe code, 1 without");
     }
 }

@@ -1,0 +1,199 @@
+//! Which crates are checked, and which rooms they have: the one place where the edges stand as
+//! data.
+//!
+//! The front pages tell readers about them; `front_page` compares what they say with this.
+
+#![forbid(unsafe_code)]
+
+/// A crate whose sources are checked.
+#[derive(Debug)]
+pub(super) struct Crate {
+    /// The folder of its sources, from the top of the checkout.
+    pub(super) folder: &'static str,
+    /// The name by which its own programs call it, besides `crate`.
+    pub(super) name: &'static str,
+    /// Where it runs.
+    pub(super) place: Place,
+    /// Whether its files may use each other all round.
+    pub(super) circles: Circles,
+    /// The rooms of the crate, and of modules in it.
+    pub(super) houses: &'static [House],
+}
+
+/// Where a crate runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On the machine, and parts of it in tests on any host: what needs the machine is gated.
+    Machine,
+    /// On a host; also what runs anywhere and has no more than one gate for each architecture.
+    Host,
+}
+
+/// Whether the files of a crate may use each other all round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Circles {
+    Allowed,
+    Refused,
+}
+
+/// A module that is made of rooms: the modules right below it.
+#[derive(Debug)]
+pub(super) struct House {
+    /// The names on the way from the crate's root to the module.
+    pub(super) module: &'static [&'static str],
+    /// Which room may import which.
+    pub(super) edges: Edges,
+    /// The file whose documentation shows the edges, from the crate's folder, and how.
+    pub(super) front_page: Option<(&'static str, Shown)>,
+}
+
+/// Which room may import which. Either way there is no circle.
+#[derive(Debug)]
+pub(super) enum Edges {
+    /// Each room and those that it may import, which stand before it.
+    Listed(&'static [(&'static str, &'static [&'static str])]),
+    /// Each room may import those before it.
+    Line(&'static [&'static str]),
+}
+
+/// How a front page shows the edges of a house.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shown {
+    /// A block of text below `# Edges`: `a b <- c, d` says that `c` and `d` may import `a` and `b`.
+    Arrows,
+    /// The first column of its first table has the rooms in their order, each in backticks.
+    FirstColumn,
+}
+
+/// All of them. A crate without houses is checked for circles of files alone.
+pub(super) const CRATES: [Crate; 4] = [
+    Crate {
+        folder: "src",
+        name: "stilt",
+        place: Place::Machine,
+        circles: Circles::Allowed,
+        houses: &[House {
+            module: &[],
+            edges: Edges::Listed(&[
+                ("addr", &[]),
+                ("board", &["addr"]),
+                ("paging", &["addr"]),
+                ("exception", &[]),
+                ("drivers", &["addr"]),
+                ("text", &[]),
+                ("arch", &["addr", "paging"]),
+                ("mm", &["addr", "board", "paging", "arch"]),
+                (
+                    "kernel",
+                    &[
+                        "addr",
+                        "board",
+                        "paging",
+                        "mm",
+                        "arch",
+                        "drivers",
+                        "exception",
+                        "text",
+                    ],
+                ),
+                ("boot", &["addr", "board", "paging", "mm", "arch", "kernel"]),
+            ]),
+            front_page: Some(("lib.rs", Shown::Arrows)),
+        }],
+    },
+    Crate {
+        folder: "paging/src",
+        name: "stilt_paging",
+        place: Place::Host,
+        circles: Circles::Allowed,
+        houses: &[],
+    },
+    Crate {
+        folder: "scripts/xtask/src",
+        name: "xtask",
+        place: Place::Host,
+        circles: Circles::Refused,
+        houses: &[House {
+            module: &[],
+            edges: Edges::Line(&[
+                "failure", "program", "checkout", "noise", "flat", "names", "image", "qemu",
+                "console", "debug", "bench", "mmu", "peers", "card", "firmware", "sdcard", "flash",
+                "check",
+            ]),
+            front_page: None,
+        }],
+    },
+    Crate {
+        folder: "scripts/a64/src",
+        name: "a64",
+        place: Place::Host,
+        circles: Circles::Refused,
+        houses: &[House {
+            module: &[],
+            edges: Edges::Line(&[
+                "operand",
+                "data",
+                "flow",
+                "system",
+                "names",
+                "memory",
+                "instruction",
+                "decode",
+                "display",
+            ]),
+            front_page: Some(("lib.rs", Shown::FirstColumn)),
+        }],
+    },
+];
+
+impl Edges {
+    /// The rooms, in their order.
+    pub(super) fn rooms(&self) -> Vec<&'static str> {
+        match self {
+            Self::Listed(rooms) => rooms.iter().map(|&(name, _)| name).collect(),
+            Self::Line(rooms) => rooms.to_vec(),
+        }
+    }
+
+    /// What `room` may import; `None` when there is no such room.
+    pub(super) fn imports_of(&self, room: &str) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Listed(rooms) => rooms
+                .iter()
+                .find(|(name, _)| *name == room)
+                .map(|&(_, imports)| imports),
+            Self::Line(rooms) => {
+                let rooms: &'static [&'static str] = rooms;
+                let place = rooms.iter().position(|name| *name == room)?;
+                Some(&rooms[..place])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CRATES, Edges};
+
+    #[test]
+    fn every_edge_leads_to_a_room_that_stands_before() {
+        for house in CRATES.iter().flat_map(|checked| checked.houses) {
+            let rooms = house.edges.rooms();
+            for (index, room) in rooms.iter().enumerate() {
+                let imports = house.edges.imports_of(room).expect("it is a room");
+                let before = |import| rooms[..index].contains(import);
+                assert!(imports.iter().all(before), "{room} <- {imports:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_rooms_have_imports() {
+        let line = Edges::Line(&["a", "b", "c"]);
+        assert_eq!(line.imports_of("b"), Some(&["a"][..]));
+        assert_eq!(line.imports_of("d"), None);
+        let listed = Edges::Listed(&[("a", &[]), ("b", &[]), ("c", &["a"])]);
+        assert_eq!(listed.imports_of("c"), Some(&["a"][..]));
+        assert_eq!(listed.imports_of("d"), None);
+    }
+}
