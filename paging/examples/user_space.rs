@@ -75,7 +75,9 @@ impl<'top> Process<'top> {
         let activation = asids
             .activate(core, &mut self.tag)
             .expect("there is such a core");
-        self.table.set_asid(Some(activation.asid));
+        // SAFETY: the tag is this tree's own, so no other tree has its number; when that changes, every core
+        // invalidates before it uses a number of the new generation.
+        unsafe { self.table.set_asid(Some(activation.asid)) };
         // Here a kernel invalidates this core's TLB if `activation.invalidate`, then loads root and PCID.
         activation
     }
@@ -133,7 +135,9 @@ fn step(
 /// The story of a kernel, two processes and a page.
 fn story() -> PagingResult<Vec<Step>> {
     let mut steps = Vec::new();
-    let mut asids = AsidAllocator::<CORES>::new(PCID_BITS).expect("more PCIDs than cores");
+    // SAFETY: the only allocator of this program.
+    let asids = unsafe { AsidAllocator::<CORES>::new(PCID_BITS) };
+    let mut asids = asids.expect("more PCIDs than cores");
     let top = Top::try_new(KERNEL, KERNEL_BYTES)?;
     let mut kernel = PageTable64::copy_from(top.writer()?)?;
     let mut parent = Process::new(&top)?;

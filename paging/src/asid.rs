@@ -9,7 +9,12 @@
 //! # Decisions
 //! ASIDs are given out in order, without a bitmap: within a generation none comes back. With
 //! 65,535 of them, a generation lasts as many new spaces.
-#![forbid(unsafe_code)]
+//!
+//! Whether two trees have one ASID decides whether a freed frame can still be reached, and no type can
+//! see what is written to TTBR0. So the two places at which a number becomes a promise are `unsafe`:
+//! [`AsidAllocator::new`], since two allocators give the same numbers out, and
+//! [`PageTable64::set_asid`](crate::PageTable64::set_asid). An identity in each allocator and tag would
+//! be looked at with every switch, and would not see a number that was made by hand.
 
 /// The name under which the TLB holds one address space's translations.
 ///
@@ -51,6 +56,12 @@ impl Issue {
 
 /// What a space keeps: its ASID, and when it was given out. It cannot be copied, so that no second
 /// space comes to the same ASID: to move it is to move the space's name.
+///
+/// ```compile_fail,E0382
+/// # use stilt_paging::AsidTag;
+/// let tag = AsidTag::NONE;
+/// let (first, second) = (tag, tag);
+/// ```
 #[derive(Debug, Default, Eq, PartialEq)]
 pub struct AsidTag(Issue);
 
@@ -71,8 +82,8 @@ pub struct Activation {
 
 /// The ASIDs of a machine with `CORES` cores. One lock of the caller's guards it.
 ///
-/// There is one for all cores whose TLBs an invalidation reaches: two would give the same numbers
-/// out. Tags are good for the one that filled them in.
+/// There is one for all cores whose TLBs an invalidation reaches: its maker promises that, so that a
+/// tag which was filled in is this allocator's.
 #[derive(Debug)]
 pub struct AsidAllocator<const CORES: usize> {
     /// How many there are, the kernel's included.
@@ -93,8 +104,30 @@ impl<const CORES: usize> AsidAllocator<CORES> {
     /// than cores, the kernel's not counted.
     ///
     /// Returns `None` if there are not.
+    ///
+    /// ```compile_fail,E0133
+    /// let second = stilt_paging::AsidAllocator::<4>::new(16);
+    /// ```
+    ///
+    /// # Safety
+    /// It is the only one that is ever made for these cores: two would give one number to two spaces,
+    /// and take each other's tags for their own. A `static` that holds it, behind the lock that it
+    /// needs anyway, is made once:
+    ///
+    /// ```
+    /// use std::sync::Mutex;
+    /// use stilt_paging::{AsidAllocator, AsidTag};
+    ///
+    /// // SAFETY: the only allocator of this program.
+    /// static ASIDS: Mutex<Option<AsidAllocator<4>>> = Mutex::new(unsafe { AsidAllocator::new(16) });
+    ///
+    /// let mut tag = AsidTag::NONE;
+    /// let mut asids = ASIDS.lock().unwrap();
+    /// let activation = asids.as_mut().unwrap().activate(0, &mut tag).unwrap();
+    /// assert_eq!(activation.asid.as_u16(), 1);
+    /// ```
     #[must_use]
-    pub const fn new(bits: u32) -> Option<Self> {
+    pub const unsafe fn new(bits: u32) -> Option<Self> {
         if bits > 16 || (1 << bits) <= CORES + 1 {
             return None;
         }

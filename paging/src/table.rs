@@ -1,5 +1,4 @@
 //! [`PageTable64`]: a tree with an owner. Operations on one leaf; regions are in `region`.
-#![forbid(unsafe_code)]
 
 use core::ops::{ControlFlow, RangeBounds};
 
@@ -102,10 +101,30 @@ where
     }
 
     /// Says under which ASID the hardware uses this tree, so that invalidations of what is its own,
-    /// and not global, spare other spaces; `None` reaches all. To be changed only together with the
-    /// register, when nothing of the tree is cached under another ASID that the hardware uses; a
-    /// tree that was in use without one gets one when nothing of it is cached at all.
-    pub fn set_asid(&mut self, asid: Option<Asid>) {
+    /// and not global, spare other spaces; `None` reaches all. To be changed together with the
+    /// register.
+    ///
+    /// Invalidations under a wrong ASID leave translations to frames and tables that are free by then.
+    ///
+    /// ```compile_fail,E0133
+    /// # use stilt_paging::{Asid, GenericPTE, PageTable64, PagingHandler, PagingMetaData};
+    /// # fn f<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    /// #     table: &mut PageTable64<M, PTE, H>,
+    /// # ) {
+    /// table.set_asid(Some(Asid::new(7)));
+    /// # }
+    /// ```
+    ///
+    /// # Safety
+    /// With `None`, nothing. With an ASID, from here until the next call and as long as the tree is
+    /// there:
+    /// - the hardware translates by the tree under this ASID alone, and by no other tree under it:
+    ///   the [`Activation`](super::Activation) of the tree's own [`AsidTag`](super::AsidTag) gives
+    ///   such a number, and so does whoever keeps numbers apart by hand;
+    /// - no core that could use it has a translation of the tree cached under another ASID. A tree
+    ///   that was in use without one, or under another, gets this one when all of that is
+    ///   invalidated.
+    pub unsafe fn set_asid(&mut self, asid: Option<Asid>) {
         self.debt.pay_all();
         self.debt.space = asid.map_or(AddressSpace::All, AddressSpace::Asid);
         self.take_care();

@@ -3,6 +3,7 @@
 //! | room | what it holds |
 //! |---|---|
 //! | `memory` | the machine's stand-in: frames, and a record of stores, barriers and invalidations |
+//! | `spaces` | ASIDs of trees that no hardware translates by |
 //! | `formats` | the formats that generic tests run over, and the bits of each against its manual |
 //! | `unit` | one property a file, by cases |
 //! | `model` | random and exhaustive operations against a model of pages |
@@ -14,6 +15,7 @@ mod formats;
 mod memory;
 mod model;
 mod oracle;
+mod spaces;
 mod unit;
 
 use super::MappingFlags;

@@ -2,6 +2,7 @@
 //! ASIDs, and walk it by software for as long as they like.
 #![forbid(unsafe_code)]
 
+use crate::tests::spaces::set_asid;
 use core::ops::Range;
 use std::boxed::Box;
 use std::vec::Vec;
@@ -36,7 +37,7 @@ pub(super) struct Readers<F: Format> {
 impl<F: Format> Readers<F> {
     fn new(top: &'static Top<F>, seed: u64) -> Self {
         let mut reader = Reader::<F>::copy_from(top.reader()).unwrap();
-        reader.set_asid(Some(Asid::new(0x77)));
+        set_asid(&mut reader, Some(Asid::new(0x77)));
         Self {
             reader: Box::leak(Box::new(reader)),
             walks: Vec::new(),
@@ -93,7 +94,7 @@ pub(super) fn watched(
     let top = Top::<A64Low>::try_new(A64Low::va(SHARED.start * ROOT), bytes).unwrap();
     let top: &'static Top<A64Low> = Box::leak(Box::new(top));
     let mut table = Writer::<A64Low>::copy_from(top.writer().unwrap()).unwrap();
-    table.set_asid(owner.asid.map(Asid::new));
+    set_asid(&mut table, owner.asid.map(Asid::new));
     let readers = Readers::new(top, seed);
     let root = table.root_paddr().as_usize();
     let lent = owner.base + SHARED.start * ROOT..owner.base + SHARED.end * ROOT;

@@ -1,6 +1,7 @@
 //! A table whose every store, barrier and invalidation the machine sees.
 #![forbid(unsafe_code)]
 
+use crate::tests::spaces::set_asid;
 use core::any::Any;
 use core::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -77,7 +78,7 @@ pub(super) struct Watched<F: Format, S: Sharing<F::M, F::PTE, memory::Frames> = 
 impl<F: Format> Watched<F> {
     pub(super) fn new(owner: &Owner) -> Self {
         let mut table = F::table();
-        table.set_asid(owner.asid.map(Asid::new));
+        set_asid(&mut table, owner.asid.map(Asid::new));
         let root = table.root_paddr().as_usize();
         Self {
             table,
@@ -190,7 +191,7 @@ impl<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>> Watched<F, S> {
     fn carry_out(&mut self, step: &Step) -> Vec<Frames> {
         match step {
             Step::SetAsid(asid) => {
-                self.table.set_asid(asid.map(Asid::new));
+                set_asid(&mut self.table, asid.map(Asid::new));
                 if asid.is_some() {
                     invalidate_all::<F>();
                 }

@@ -4,6 +4,7 @@
 use std::vec::Vec;
 
 use crate::tests::model::operation::Random;
+use crate::tests::spaces::allocator;
 use crate::{Asid, AsidAllocator, AsidTag};
 
 /// A translation in a TLB: of which space, as it was when.
@@ -30,7 +31,7 @@ struct Machine<const CORES: usize> {
 impl<const CORES: usize> Machine<CORES> {
     fn new(bits: u32, spaces: usize) -> Self {
         Self {
-            allocator: AsidAllocator::new(bits).unwrap(),
+            allocator: allocator(bits).unwrap(),
             tags: (0..spaces).map(|_| AsidTag::NONE).collect(),
             versions: (0..spaces).map(|_| 0).collect(),
             tlbs: (0..CORES).map(|_| Vec::new()).collect(),
@@ -115,7 +116,7 @@ fn no_core_ever_uses_a_translation_of_another_space_or_time() {
 
 #[test]
 fn a_space_that_runs_when_the_numbers_are_used_up_keeps_its_own() {
-    let mut allocator = AsidAllocator::<2>::new(2).unwrap();
+    let mut allocator = allocator::<2>(2).unwrap();
     let (mut kept, mut first, mut other) = (AsidTag::NONE, AsidTag::NONE, AsidTag::NONE);
     let asid = allocator.activate(0, &mut kept).unwrap().asid;
     let activation = allocator.activate(1, &mut first).unwrap();
@@ -136,12 +137,12 @@ fn a_space_that_runs_when_the_numbers_are_used_up_keeps_its_own() {
 
 #[test]
 fn there_are_more_asids_than_cores_or_no_allocator() {
-    assert!(AsidAllocator::<4>::new(17).is_none());
-    assert!(AsidAllocator::<4>::new(2).is_none());
-    assert!(AsidAllocator::<3>::new(2).is_none());
-    assert!(AsidAllocator::<2>::new(2).is_some());
-    assert!(AsidAllocator::<4>::new(16).is_some());
-    let mut allocator = AsidAllocator::<2>::new(8).unwrap();
+    assert!(allocator::<4>(17).is_none());
+    assert!(allocator::<4>(2).is_none());
+    assert!(allocator::<3>(2).is_none());
+    assert!(allocator::<2>(2).is_some());
+    assert!(allocator::<4>(16).is_some());
+    let mut allocator = allocator::<2>(8).unwrap();
     let mut tag = AsidTag::NONE;
     assert!(allocator.activate(2, &mut tag).is_none());
     assert_eq!(allocator.current(&tag), None);
@@ -162,7 +163,7 @@ impl<T: Clone> Question<u8> for T {}
 fn a_tag_cannot_be_copied() {
     // Would not compile if both answers were there.
     <AsidTag as Question<_>>::answer();
-    let mut allocator = AsidAllocator::<2>::new(8).unwrap();
+    let mut allocator = allocator::<2>(8).unwrap();
     let mut tag = AsidTag::NONE;
     let asid = allocator.activate(0, &mut tag).unwrap().asid;
     // Whoever takes the tag away leaves a space without a name, which gets another.

@@ -106,7 +106,8 @@ impl Space {
     fn new(core: &mut Core, asid: u16) -> PagingResult<Self> {
         let asid = Asid::new(asid);
         let mut table = Table::<Core>::try_new()?;
-        table.set_asid(Some(asid));
+        // SAFETY: whoever makes the space gives each its own number; nothing of it is cached yet.
+        unsafe { table.set_asid(Some(asid)) };
         let space = Self { table, asid };
         space.activate(core);
         Ok(space)

@@ -32,6 +32,13 @@ pub(crate) struct Trial<'machine, A: Machine> {
     pub(crate) next_value: u64,
 }
 
+/// Says under which ASID the machine uses `table`: a number that no other tree of the trial has.
+pub(crate) fn set_asid<A: Machine>(table: &mut Table<A>, asid: Asid) {
+    // SAFETY: of a tree that comes from `program_table`, the program alone may be cached under another
+    // number by now, and that stays as it is.
+    unsafe { table.set_asid(Some(asid)) };
+}
+
 impl<'machine, A: Machine> Trial<'machine, A> {
     /// A tree with nothing but the program in it; the machine translates by it from here on.
     pub(crate) fn new(machine: &'machine mut A, round: Round) -> Result<Self, Failure> {

@@ -1,5 +1,6 @@
 //! When what an operation owes is paid: by its receipt, by a later change, by a batch.
 
+use crate::tests::spaces::set_asid;
 use core::mem::forget;
 use std::vec::Vec;
 
@@ -154,7 +155,7 @@ fn what_is_found_owed_is_adopted_before_it_is_paid() {
         assert_eq!(first_dsb, Some(&ADOPT), "{maintenance:x?}");
     };
     is_adopted(&|table| table.batch(|batch| drop(batch)));
-    is_adopted(&|table| table.set_asid(None));
+    is_adopted(&|table| set_asid(table, None));
     is_adopted(&|table| drop(table.unmap(va(HIGH)).unwrap()));
     is_adopted(&|table| table.protect(va(HIGH), RO).unwrap().1.flush());
     is_adopted(&|table| table.protect(va(HIGH), RW | N).unwrap().1.flush());

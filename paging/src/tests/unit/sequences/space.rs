@@ -1,6 +1,7 @@
 //! Whose translations are invalidated, and what other formats are asked for.
 #![forbid(unsafe_code)]
 
+use crate::tests::spaces::set_asid;
 use core::mem::forget;
 use std::vec::Vec;
 
@@ -19,7 +20,7 @@ const fn tlbi_asid(form: Tlbi, at: usize, asid: u64) -> Event {
 /// A table of the low half under ASID 5, with a user's pages 0 to `pages`.
 fn user_table(pages: usize) -> Table<A64Low> {
     let mut table = A64Low::table();
-    table.set_asid(Some(Asid::new(5)));
+    set_asid(&mut table, Some(Asid::new(5)));
     let flags = R | W | U | A;
     let region = table.map_region(va(0), pa(0x8000_0000), pages * K4, flags, PAGES);
     region.unwrap().flush();
@@ -53,14 +54,14 @@ fn a_space_with_an_asid_invalidates_its_own_translations_only() {
 fn another_asid_is_taken_when_what_is_owed_under_the_old_one_is_paid() {
     let mut table = user_table(2);
     forget(table.unmap(va(0)).unwrap());
-    let log = recorded(|| table.set_asid(Some(Asid::new(6))));
+    let log = recorded(|| set_asid(&mut table, Some(Asid::new(6))));
     let paid = invalidation(&[tlbi_asid(Vale1is, 0, 5)]);
     assert_eq!(log, [&[ADOPT], &paid[..]].concat());
     let log = recorded(|| {
         let _ = table.unmap(va(K4)).unwrap().flush();
     });
     assert_eq!(tlbis(&log), [tlbi_asid(Vae1is, K4, 6)]);
-    table.set_asid(None);
+    set_asid(&mut table, None);
 }
 
 /// What mapping, protecting and unmapping a page ask for where the machine may remember that an

@@ -1,6 +1,7 @@
 //! Under which ASIDs the writer's changes are invalidated: what is shared, every space holds.
 #![forbid(unsafe_code)]
 
+use crate::tests::spaces::set_asid;
 use std::vec::Vec;
 
 use super::{Reader, Top, Writer, reader, start, top, writer};
@@ -40,8 +41,8 @@ fn reaches_all(what: &str, operation: impl FnOnce()) {
 
 fn trees<'top, F: Format>(top: &'top Top<F>) -> (Writer<'top, F>, Reader<'top, F>) {
     let (mut kernel, mut user) = (writer::<F>(top), reader::<F>(top));
-    kernel.set_asid(Some(WRITER));
-    user.set_asid(Some(READER));
+    set_asid(&mut kernel, Some(WRITER));
+    set_asid(&mut user, Some(READER));
     (kernel, user)
 }
 
@@ -128,7 +129,7 @@ fn what_is_a_trees_own_is_invalidated_in_its_own_space<F: Format>() {
 /// later, nothing is left that says so.
 fn pointers_to_a_global_leaf_go_with_it<F: Format>() {
     let mut table = F::table();
-    table.set_asid(Some(WRITER));
+    set_asid(&mut table, Some(WRITER));
     let at = F::va(K4);
     table.map(at, pa(0), PageSize::Size4K, RO).unwrap().flush();
     let log = recorded(|| table.protect(at, NONE).unwrap().1.flush());

@@ -9,7 +9,7 @@ use super::{KERNEL_DATA, areas, frame};
 use crate::Table;
 use crate::failure::{Failure, Translation};
 use crate::machine::Machine;
-use crate::trial::{Trial, program_table};
+use crate::trial::{Trial, program_table, set_asid};
 
 /// Switches between two trees without any invalidation: each shows its own frames, the global
 /// leaf is in both, and what one changes is changed there alone.
@@ -66,8 +66,8 @@ impl<A: Machine> Spaces<A> {
     fn new(trial: &mut Trial<'_, A>) -> Result<Self, Failure> {
         let mut other = program_table(trial.machine)?;
         if A::ASIDS > 1 {
-            other.set_asid(Some(asid::<A>(1)));
-            trial.table.set_asid(Some(asid::<A>(0)));
+            set_asid::<A>(&mut other, asid::<A>(1));
+            set_asid::<A>(&mut trial.table, asid::<A>(0));
         }
         trial.activate(asid::<A>(0));
         Ok(Self { other, current: 0 })
