@@ -1,12 +1,23 @@
 //! Addresses: [`PhysAddr`] and [`VirtAddr`], which cannot be mixed up.
 //!
-//! Both are plain numbers with a private field. Arithmetic that could wrap is checked or returns
-//! an `Option`; there is no silent wrap. Knows no board, no kernel layout and no page-table format.
+//! Both are plain numbers of bytes with a private field. Arithmetic that could wrap returns an
+//! `Option`; there is no silent wrap. Knows no board, no kernel layout and no page-table format.
+//!
+//! ```
+//! use stilt_paging::addr::{PAGE_SIZE, VirtAddr};
+//!
+//! let va = VirtAddr::new(0xffff_0000_0008_1234);
+//! assert_eq!(va.align_down(PAGE_SIZE), VirtAddr::new(0xffff_0000_0008_1000));
+//! assert_eq!(va.checked_sub(VirtAddr::new(0xffff_0000_0008_0000)), Some(0x1234));
+//! assert_eq!(VirtAddr::new(usize::MAX).checked_add(1), None);
+//! assert_eq!(va.to_string(), "0xffff000000081234");
+//! ```
 #![forbid(unsafe_code)]
 
 use core::fmt;
 
-/// Bytes in a frame or a page: the 4 KiB granule that every room uses.
+/// Bytes in a frame, a page and a table: 4 KiB, the one granule (base page size) of every format
+/// here.
 pub const PAGE_SIZE: usize = 4096;
 
 macro_rules! address {
@@ -17,19 +28,21 @@ macro_rules! address {
         pub struct $name(usize);
 
         impl $name {
-            /// Wraps a number, whatever it is; validity is the page-table format's business.
+            /// Wraps a number of bytes, whatever it is: which addresses are valid depends on the
+            /// format and is checked where the address is used.
             #[must_use]
             pub const fn new(raw: usize) -> Self {
                 Self(raw)
             }
 
-            /// The number.
+            /// The address as a number of bytes from 0, with all 64 bits as they were given.
             #[must_use]
             pub const fn as_usize(self) -> usize {
                 self.0
             }
 
-            /// This address plus `bytes`, or `None` past the end of the number range.
+            /// The address `bytes` above this one, or `None` past 2^64 - 1, the last address that
+            /// a number can hold.
             #[must_use]
             pub const fn checked_add(self, bytes: usize) -> Option<Self> {
                 match self.0.checked_add(bytes) {
@@ -38,19 +51,22 @@ macro_rules! address {
                 }
             }
 
-            /// The distance from `base` up to this address, or `None` if `base` lies above.
+            /// The distance in bytes from `base` up to this address, or `None` if `base` lies
+            /// above it.
             #[must_use]
             pub const fn checked_sub(self, base: Self) -> Option<usize> {
                 self.0.checked_sub(base.0)
             }
 
-            /// The nearest multiple of `alignment` at or below. `alignment` is a power of two.
+            /// The nearest multiple of `alignment` at or below this address; `alignment` is a power
+            /// of two, in bytes.
             #[must_use]
             pub const fn align_down(self, alignment: usize) -> Self {
                 Self(self.0 & !(alignment - 1))
             }
 
-            /// Whether this is a multiple of `alignment`, a power of two.
+            /// Whether this address is a multiple of `alignment`, which is a power of two, in
+            /// bytes: 0 is a multiple of each.
             #[must_use]
             pub const fn is_aligned(self, alignment: usize) -> bool {
                 self.0 & (alignment - 1) == 0
@@ -72,12 +88,14 @@ macro_rules! address {
 }
 
 address! {
-    /// A physical address: what a descriptor, a device or the firmware names.
+    /// A physical address: what an entry of a page table, a device's DMA or the firmware names.
+    /// Frames begin at multiples of [`PAGE_SIZE`].
     PhysAddr
 }
 
 address! {
-    /// A virtual address: what a load, a store or a fetch names.
+    /// A virtual address: what a load, a store or an instruction fetch names, before the MMU
+    /// translates it. Pages begin at multiples of [`PAGE_SIZE`].
     VirtAddr
 }
 

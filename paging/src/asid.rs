@@ -4,7 +4,7 @@
 //! gets its ASID when a core first needs it. When all are used up, a new *generation* begins:
 //! every ASID but those that cores run with right now is free again, and every core invalidates
 //! its whole TLB before it uses an ASID of the new generation. So no translation of an old owner
-//! can meet a new one.
+//! can meet a new one. Linux does this in `arch/arm64/mm/context.c`; on x86 an ASID is a PCID.
 //!
 //! # Decisions
 //! ASIDs are given out in order, without a bitmap: within a generation none comes back. With
@@ -16,23 +16,26 @@
 //! [`PageTable64::set_asid`](crate::PageTable64::set_asid). An identity in each allocator and tag would
 //! be looked at with every switch, and would not see a number that was made by hand.
 
-/// The name under which the TLB holds one address space's translations.
+/// An address space identifier: the name under which a TLB holds one space's translations that are
+/// not global. 16 bits or 8 on Arm, up to 16 on RISC-V, 10 on LoongArch, 12 on x86 (PCID).
 ///
 /// 0 belongs to the kernel; the allocator never gives it out.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Asid(u16);
 
 impl Asid {
-    /// The kernel's.
+    /// The kernel's own, 0: what a core has loaded while it runs no space of a process.
     pub const KERNEL: Self = Self(0);
 
-    /// Wraps a number; how many bits of it count depends on the CPU.
+    /// Wraps a number. How many of its bits count depends on the CPU: the caller gives no more
+    /// than those.
     #[must_use]
     pub const fn new(number: u16) -> Self {
         Self(number)
     }
 
-    /// The number.
+    /// The number, as TTBR0_EL1\[63:48\], `satp`\[59:44\] or CR3\[11:0\] take it, not yet shifted
+    /// into its place.
     #[must_use]
     pub const fn as_u16(self) -> u16 {
         self.0
@@ -54,8 +57,9 @@ impl Issue {
     };
 }
 
-/// What a space keeps: its ASID, and when it was given out. It cannot be copied, so that no second
-/// space comes to the same ASID: to move it is to move the space's name.
+/// The ASID of one address space, with the generation that it was given out in; a kernel keeps it
+/// with the space's root. It cannot be copied, so that no second space comes to the same ASID: to
+/// move it is to move the space's name.
 ///
 /// ```compile_fail,E0382
 /// # use stilt_paging::AsidTag;
@@ -66,21 +70,47 @@ impl Issue {
 pub struct AsidTag(Issue);
 
 impl AsidTag {
-    /// That of a space that never ran.
+    /// The tag of a space that never ran: it has no ASID, and gets one when a core first activates
+    /// it.
     pub const NONE: Self = Self(Issue::NONE);
 }
 
-/// What a core must do to use a space.
+/// What a core must do to run a space: invalidate if it is told to, then load ASID and root in one
+/// write of its register.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use = "a core that does not invalidate when it must sees the translations of others"]
 pub struct Activation {
-    /// The ASID to load together with the root.
+    /// The ASID to load together with the root, and to hand to
+    /// [`PageTable64::set_asid`](crate::PageTable64::set_asid) if it is another than before.
     pub asid: Asid,
-    /// Whether this core must invalidate everything that it holds before it loads them.
+    /// Whether this core must invalidate everything that its own TLB holds before it loads them:
+    /// once in each generation.
     pub invalidate: bool,
 }
 
-/// The ASIDs of a machine with `CORES` cores. One lock of the caller's guards it.
+/// The ASIDs of a machine with `CORES` cores, numbered from 0. One lock of the caller's guards it,
+/// taken at each switch to another space.
+///
+/// With two bits of ASID, so that 1, 2 and 3 can be given out, and two cores:
+///
+/// ```
+/// use stilt_paging::{AsidAllocator, AsidTag};
+///
+/// // SAFETY: the only allocator of this program.
+/// let mut asids = unsafe { AsidAllocator::<2>::new(2) }.expect("3 ASIDs for 2 cores");
+/// let [mut a, mut b, mut c, mut d] = [const { AsidTag::NONE }; 4];
+/// let mut run = |core, tag: &mut AsidTag| {
+///     let activation = asids.activate(core, tag).expect("core 0 or 1");
+///     (activation.asid.as_u16(), activation.invalidate)
+/// };
+/// assert_eq!(run(0, &mut a), (1, false));
+/// assert_eq!(run(1, &mut b), (2, false));
+/// assert_eq!(run(0, &mut c), (3, false));
+/// // None is left: a generation begins. B runs on core 1, C on core 0 until now: they keep theirs.
+/// assert_eq!(run(0, &mut d), (1, true));
+/// assert_eq!(run(1, &mut b), (2, true));
+/// assert_eq!(run(1, &mut c), (3, false));
+/// ```
 ///
 /// There is one for all cores whose TLBs an invalidation reaches: its maker promises that, so that a
 /// tag which was filled in is this allocator's.
@@ -100,10 +130,11 @@ pub struct AsidAllocator<const CORES: usize> {
 }
 
 impl<const CORES: usize> AsidAllocator<CORES> {
-    /// An allocator for ASIDs of `bits` bits, at least 1 and at most 16. There must be more ASIDs
-    /// than cores, the kernel's not counted.
+    /// An allocator for ASIDs of `bits` bits: what the CPU has, 16 or 8 on Arm by
+    /// ID_AA64MMFR0_EL1.ASIDBits (DDI 0487 D24).
     ///
-    /// Returns `None` if there are not.
+    /// Returns `None` for more than 16, and unless there are more ASIDs than cores, the kernel's
+    /// not counted: every core can keep its own then, and one is left to go on with.
     ///
     /// ```compile_fail,E0133
     /// let second = stilt_paging::AsidAllocator::<4>::new(16);
@@ -142,7 +173,8 @@ impl<const CORES: usize> AsidAllocator<CORES> {
     }
 
     /// The ASID under which some core may hold translations of the space that keeps `tag`: what an
-    /// invalidation for that space must name. `None` if no core does that could use them.
+    /// invalidation for that space must name. `None` if no core holds any that it could still use,
+    /// as for a space that has not run in this generation.
     #[must_use]
     pub fn current(&self, tag: &AsidTag) -> Option<Asid> {
         let AsidTag(issue) = *tag;
@@ -150,7 +182,8 @@ impl<const CORES: usize> AsidAllocator<CORES> {
         used.then_some(Asid(issue.number))
     }
 
-    /// Core `core` is about to run the space that keeps `tag`, which gets an ASID if it has none.
+    /// Core `core`, from 0, is about to run the space that keeps `tag`, which gets an ASID if it has
+    /// none of this generation. Takes a time that grows with the cores, not with the ASIDs.
     ///
     /// Returns `None` if there is no such core.
     pub fn activate(&mut self, core: usize, tag: &mut AsidTag) -> Option<Activation> {

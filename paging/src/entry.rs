@@ -1,33 +1,42 @@
 //! [`GenericPTE`]: what a format says about an entry. [`PageSize`]: what sizes of leaf there are.
+//!
+//! `examples/own_format.rs` implements a format from nothing; those of machines are in
+//! [`format`](crate::format).
 
 use core::fmt;
 
 use crate::addr::PhysAddr;
 use crate::{MappingFlags, PagingError, PagingResult, Rights};
 
-/// The size of a leaf, which is how far above the last level it stands.
+/// The size of a leaf, by which it stands 0, 1 or 2 levels above the last: 4 KiB granule, 9 bits of
+/// index a level (Arm DDI 0487 D8.2; Linux: PTE, PMD and PUD). Ordered by size.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[repr(usize)]
 pub enum PageSize {
-    /// A page: 4 KiB, at the last level.
+    /// A page of 4 KiB: a leaf of the last level, an entry of 512 in a table that translates
+    /// 2 MiB.
     Size4K = 0x1000,
-    /// A block of 2 MiB, one level above.
+    /// A block of 2 MiB, one level above pages: stands for 512 of them. Linux and x86: huge page.
+    /// RISC-V: megapage.
     Size2M = 0x20_0000,
-    /// A block of 1 GiB, two levels above.
+    /// A block of 1 GiB, two levels above pages: stands for 512 blocks of 2 MiB. RISC-V: gigapage.
     Size1G = 0x4000_0000,
 }
 
 impl PageSize {
-    /// All of them, the smallest first: the index is the number of levels below.
+    /// All sizes, the smallest first: the index is [`PageSize::levels_below`], so a level counted
+    /// from the last finds its size here.
     pub const ALL: [Self; 3] = [Self::Size4K, Self::Size2M, Self::Size1G];
 
-    /// The size in bytes in every format with 9 bits of index a level.
+    /// The size in bytes, a power of two, in every format with 9 bits of index a level; leaves of
+    /// other geometries are smaller.
     #[must_use]
     pub const fn bytes(self) -> usize {
         self as usize
     }
 
-    /// How many levels there are below a leaf of this size.
+    /// How many levels there are below a leaf of this size: 0 for a page. With `LEVELS` levels it
+    /// stands at level `LEVELS - 1` less this.
     #[must_use]
     pub const fn levels_below(self) -> usize {
         match self {
@@ -50,14 +59,34 @@ impl fmt::Display for PageSize {
 
 /// The meaning of an entry in one format. Pure: nothing is executed, no memory is touched.
 ///
-/// An entry is unused (all bits zero), a leaf or a table. Leaf and table are told apart by the
-/// format's structural encoding alone, never by rights. A leaf is present, or retained: not
-/// accessible, but it keeps frame, size and flags. For every `flags` that
+/// An entry (Arm: descriptor) is unused (all bits zero), a leaf or a table. Leaf and table are told
+/// apart by the format's structural encoding alone, never by rights. A leaf is present, or
+/// inaccessible (in names: *retained*): the hardware does not follow it, but it keeps frame, size and
+/// flags, as a `PROT_NONE` entry of Linux does. For every `flags` that
 /// [`GenericPTE::new_page`] accepts, `new_page(pa, flags, size)?.flags() == flags`, and whether
 /// it accepts them does not depend on `pa` or `size`.
 ///
 /// No frame or table with a valid address makes an entry that is unused: what names frame 0 has
 /// other bits set.
+///
+/// ```
+/// use stilt_paging::addr::PhysAddr;
+/// use stilt_paging::format::riscv::Rv64PTE;
+/// use stilt_paging::{GenericPTE, MappingFlags, PageSize};
+///
+/// let pa = PhysAddr::new(0x8020_0000);
+/// let data = MappingFlags::READ | MappingFlags::WRITE | MappingFlags::ACCESSED;
+/// let block = Rv64PTE::new_page(pa, data, PageSize::Size2M)?;
+/// // Frame number 0x80200 in bits 53:10; D, A, W, R and V.
+/// assert_eq!(block.bits(), 0x80200 << 10 | 0b1100_0111);
+/// assert_eq!((block.paddr(), block.flags()), (pa, data));
+///
+/// // Without a right it is inaccessible: not present, not unused, and nothing is forgotten.
+/// let inaccessible = Rv64PTE::new_page(pa, MappingFlags::ACCESSED, PageSize::Size2M)?;
+/// assert!(!inaccessible.is_present() && !inaccessible.is_unused());
+/// assert_eq!(inaccessible.paddr(), pa);
+/// # Ok::<(), stilt_paging::PagingError>(())
+/// ```
 ///
 /// # Safety
 /// Entries say which memory is a table, and when it may be freed. All of it depends on the entry
@@ -72,15 +101,17 @@ impl fmt::Display for PageSize {
 /// * [`GenericPTE::needs_break`] is true wherever the architecture asks for it, and a
 ///   [`GenericPTE::count`] is what was put in.
 pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'static {
-    /// Whether a table's entry has room for the number of used entries in the table.
+    /// Whether a table's entry has room for the number of used entries in the table, 0 to 512: ten
+    /// bits that the hardware ignores, as in Arm's and x86's. A table left empty is then found
+    /// without looking through it.
     const COUNTS: bool;
 
-    /// How many neighbouring entries one TLB entry can hold when each has the contiguous hint; 1
-    /// where there is no hint.
+    /// How many neighbouring entries one TLB entry can hold when each has the contiguous hint: 16 on
+    /// Arm with 4 KiB pages (DDI 0487 D8.7.1; Linux: `contpte`), 1 where there is no hint.
     const CONTIGUOUS: usize = 1;
 
-    /// A leaf of `size` that maps the frame at `pa`. Without any of
-    /// [`MappingFlags::RIGHTS`] it is retained, otherwise present.
+    /// A leaf of `size` that maps the frame at `pa`, a multiple of `size`. Without any of
+    /// [`MappingFlags::RIGHTS`] it is inaccessible, otherwise present.
     ///
     /// # Errors
     /// [`PagingError::Unsupported`], [`PagingError::WritableExecutable`] or
@@ -92,108 +123,127 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
     /// and within the format's width, with a count of 0.
     fn new_table(pa: PhysAddr) -> Self;
 
-    /// The entry with these bits.
+    /// The entry with these 64 bits, as they were read from a table: any, also such as no function
+    /// here makes.
     fn from_bits(bits: u64) -> Self;
 
-    /// The bits of the entry as memory holds them.
+    /// The 64 bits of the entry, as they are stored in a table: little endian is the memory's
+    /// business.
     fn bits(self) -> u64;
 
-    /// The frame or table that the entry names, also after [`GenericPTE::broken`].
+    /// The physical address of the frame or table that the entry names, 4 KiB-aligned, also after
+    /// [`GenericPTE::broken`].
     fn paddr(self) -> PhysAddr;
 
-    /// The flags of a leaf.
+    /// The flags of a leaf, present or inaccessible: those that [`GenericPTE::new_page`] was given,
+    /// or what comes nearest in a leaf that somebody else made.
     fn flags(self) -> MappingFlags;
 
-    /// Of a leaf that [`GenericPTE::new_page`] did not make: what kernel and user may do, if no set
-    /// of flags says that of both. A page that both may execute is such a leaf on Arm.
+    /// The rights of kernel and user code to a leaf that [`GenericPTE::new_page`] did not make, if
+    /// no set of flags has both: a page on Arm with PXN = UXN = 0, which both may execute.
     fn odd_rights(self) -> Option<Rights> {
         None
     }
 
-    /// Gives this leaf of `size` another frame.
+    /// Gives this leaf of `size` the frame at `pa`, a multiple of `size`; all other bits stay as they
+    /// are.
     ///
     /// # Errors
     /// As [`GenericPTE::new_page`] for `pa`; the leaf is as it was.
     fn set_paddr(&mut self, pa: PhysAddr, size: PageSize) -> PagingResult;
 
-    /// Gives this leaf of `size` other flags.
+    /// Gives this leaf of `size` other flags; its frame stays. Without a right it becomes
+    /// inaccessible, with one present.
     ///
     /// # Errors
     /// As [`GenericPTE::new_page`] for `flags`; the leaf is as it was.
     fn set_flags(&mut self, flags: MappingFlags, size: PageSize) -> PagingResult;
 
-    /// Whether the entry is all zero.
+    /// Whether the entry is all zero: neither leaf nor table, no frame belongs to it, and the hardware
+    /// does not follow it.
     fn is_unused(self) -> bool {
         self.bits() == 0
     }
 
-    /// Whether the hardware uses the entry: a table, or a leaf that is not retained.
+    /// Whether the hardware follows the entry: a table, or a leaf with a right. False for unused,
+    /// inaccessible and broken entries.
     fn is_present(self) -> bool;
 
-    /// Of a used entry above the last level: whether it is a leaf, present or retained.
+    /// Of a used entry above the last level: whether it is a leaf (a block), present or inaccessible,
+    /// and not a table. At the last level every used entry is one.
     fn is_huge(self) -> bool;
 
-    /// Makes the entry unused.
+    /// Makes the entry unused: all bits zero. A value alone; the table in memory is not touched by
+    /// it.
     fn clear(&mut self) {
         *self = Self::from_bits(0);
     }
 
-    /// Which bits of a leaf of `size` name its frame. Leaves whose other bits are equal have
-    /// equal flags.
+    /// The bits of a leaf of `size` that name its frame, set: bits 47:21 of a 2 MiB block on Arm.
+    /// Leaves whose other bits are equal have equal flags.
     fn address_mask(size: PageSize) -> u64;
 
-    /// This leaf of `size` for the frame that follows its own.
+    /// This leaf of `size`, but for the frame `size` bytes above its own: how runs of leaves are
+    /// filled, one addition each.
     ///
     /// The caller knows that there is such a frame.
     fn next(self, size: PageSize) -> Self;
 
     /// Whether `self`, a present leaf, must be broken before `new`, a present leaf of its size or
-    /// a table, takes its place: made invalid, and invalidated everywhere.
+    /// a table, takes its place: made invalid, and invalidated on every core (Arm DDI 0487 D8.17.1,
+    /// break-before-make). So it is for another frame, memory type or size, and for a leaf that
+    /// becomes global; not for other rights. Linux: `pgattr_change_is_safe`.
     fn needs_break(self, new: Self) -> bool;
 
-    /// This present entry, leaf or table, as the hardware takes for invalid at every level; it
-    /// still names its frame. Never equal to an unused entry.
+    /// This present entry, leaf or table, made invalid for the hardware at every level, between break
+    /// and make. It still names its frame, and never equals an unused entry.
     fn broken(self) -> Self;
 
     /// Whether [`GenericPTE::broken`] made the entry, or a leaf like it: software that reads the tree
-    /// at that moment finds nothing mapped, no retained leaf.
+    /// at that moment finds nothing mapped, and no inaccessible leaf.
     fn is_broken(self) -> bool;
 
-    /// A table's entry with another count, at most the number of entries in a table. What the
-    /// hardware does with the entry is the same.
+    /// A table's entry with another count of used entries, at most 512. The hardware ignores those
+    /// bits, so a change of them alone needs no barrier and no invalidation.
     fn with_count(self, count: usize) -> Self {
         let _ = count;
         self
     }
 
-    /// The count of a table's entry; 0 where [`GenericPTE::COUNTS`] is false.
+    /// The count of used entries that [`GenericPTE::with_count`] put into a table's entry; 0 where
+    /// [`GenericPTE::COUNTS`] is false.
     fn count(self) -> usize {
         0
     }
 
-    /// A table's entry with a count that is one more.
+    /// A table's entry with a count that is one more, for a leaf that was mapped in the table; a
+    /// format whose count is a field adds to it in place.
     #[inline(always)]
     fn counted_up(self) -> Self {
         self.with_count(self.count() + 1)
     }
 
-    /// A table's entry with a count that is one less.
+    /// A table's entry with a count that is one less, for a leaf that was unmapped in the table; the
+    /// count was not 0.
     #[inline(always)]
     fn counted_down(self) -> Self {
         self.with_count(self.count() - 1)
     }
 
-    /// Whether a leaf has the contiguous hint.
+    /// Whether a leaf has the contiguous hint (Arm DDI 0487 D8.7.1, bit 52), and so belongs to a group
+    /// of [`GenericPTE::CONTIGUOUS`].
     fn is_contiguous(self) -> bool {
         false
     }
 
-    /// A present leaf with the contiguous hint.
+    /// A present leaf with the contiguous hint; unchanged where the format has none. All members of a
+    /// group have it, or none.
     fn with_contiguous(self) -> Self {
         self
     }
 
-    /// A leaf without the contiguous hint.
+    /// A leaf, present or not, without the contiguous hint: as it stands alone, or when its group is
+    /// taken apart.
     fn without_contiguous(self) -> Self {
         self
     }
@@ -201,6 +251,15 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
 
 /// Refuses what W^X forbids, unless `flags` name the exception, and the exception where there is
 /// none: for [`GenericPTE::new_page`] of every format.
+///
+/// ```
+/// use stilt_paging::{MappingFlags, PagingError, check_wx};
+///
+/// let flags = MappingFlags::WRITE | MappingFlags::EXECUTE;
+/// assert_eq!(check_wx(flags), Err(PagingError::WritableExecutable { flags }));
+/// assert_eq!(check_wx(flags | MappingFlags::EXECUTE_ANYWAY), Ok(()));
+/// assert!(check_wx(MappingFlags::EXECUTE | MappingFlags::EXECUTE_ANYWAY).is_err());
+/// ```
 ///
 /// # Errors
 /// [`PagingError::WritableExecutable`], [`PagingError::ExecutableDevice`],

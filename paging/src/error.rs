@@ -6,75 +6,98 @@ use core::fmt;
 use crate::MappingFlags;
 use crate::addr::{PhysAddr, VirtAddr};
 
-/// Why an operation was refused. An operation that returns one has changed nothing.
+/// Why an operation was refused, with the values that make it reproducible. An operation that
+/// returns one has changed nothing: no entry, no frame, no pending invalidation.
+///
+/// ```
+/// use stilt_paging::PagingError;
+/// use stilt_paging::addr::VirtAddr;
+///
+/// let error = PagingError::AlreadyMapped { va: VirtAddr::new(0x40_0000) };
+/// assert_eq!(error.to_string(), "0x0000000000400000 is mapped already");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PagingError {
-    /// No frame for a table was to be had.
+    /// [`PagingHandler::alloc_frame`](crate::PagingHandler::alloc_frame) had no frame for a table
+    /// that the operation needs: a new one on the way to a leaf, or one to split a block into.
     NoMemory,
-    /// An address or a size is not a multiple of what it must be.
+    /// An address or a size is not a multiple of what it must be: of 4 KiB for a region, of the
+    /// leaf's size for the frame of a block.
     NotAligned {
-        /// The address or size.
+        /// The address or the size, in bytes.
         value: usize,
-        /// What it must be a multiple of.
+        /// The number of bytes that it must be a multiple of.
         alignment: usize,
     },
-    /// Nothing is mapped at the address.
+    /// No leaf covers the address; for [`PageTable64::query`](crate::PageTable64::query), no
+    /// present leaf: one that is inaccessible counts as nothing there.
     NotMapped {
-        /// The address.
+        /// The address, as it was asked for.
         va: VirtAddr,
     },
-    /// Something is mapped at the address already.
+    /// A leaf, present or inaccessible, covers an address that was to be mapped. It has to be
+    /// unmapped first, or changed by `update`.
     AlreadyMapped {
-        /// The first such address.
+        /// The first such address of the range.
         va: VirtAddr,
     },
-    /// The address is outside what this tree translates.
+    /// The address is outside what this tree translates: not canonical, or in the other half on
+    /// AArch64.
     InvalidVirtAddr {
-        /// The address.
+        /// The address, as it was asked for.
         va: VirtAddr,
     },
-    /// The frame is outside what a descriptor or the CPU can name.
+    /// The frame, or the end of the range of frames, is past the physical address width of the
+    /// format or of the CPU ([`PagingMetaData::PA_MAX_BITS`](crate::PagingMetaData::PA_MAX_BITS)).
     InvalidPhysAddr {
-        /// The address.
+        /// The address at which the frame or the range of frames begins.
         pa: PhysAddr,
     },
-    /// The range runs past the end of the address space.
+    /// The range runs past the end of the address space, or across the gap between its two
+    /// canonical halves.
     RangeTooLong {
-        /// Its start.
+        /// The first address of the range.
         va: VirtAddr,
-        /// Its size in bytes.
+        /// The size of the range in bytes.
         size: usize,
     },
-    /// The format has no encoding for some of the flags, or for their absence.
+    /// The format has no encoding for some of the flags, or for their absence: write without read
+    /// on RISC-V, user and global together everywhere.
     Unsupported {
-        /// All flags that were asked for.
+        /// All the flags that were asked for.
         flags: MappingFlags,
-        /// Those that cannot be had together with the rest; none: one that is missing.
+        /// The flags that cannot be had together with the rest; empty if one is missing instead.
         refused: MappingFlags,
     },
-    /// Writable and executable at once, and [`MappingFlags::EXECUTE_ANYWAY`] does not say so.
+    /// Writable and executable at once (W^X), without [`MappingFlags::EXECUTE_ANYWAY`], which
+    /// names the exception.
     WritableExecutable {
-        /// The flags.
+        /// All the flags that were asked for.
         flags: MappingFlags,
     },
-    /// Executable memory of a type that instructions must not be fetched from.
+    /// Executable device or uncached memory, whose speculative fetches can have side effects,
+    /// without [`MappingFlags::EXECUTE_ANYWAY`].
     ExecutableDevice {
-        /// The flags.
+        /// All the flags that were asked for.
         flags: MappingFlags,
     },
-    /// The change would take away, if only for a moment, what the running core stands on.
+    /// The change would take a right from a range that the running core stands on, or make it
+    /// invalid for a moment ([`PageTable64::pin`](crate::PageTable64::pin)).
     Pinned {
-        /// The first such address.
+        /// The first such address of the range.
         va: VirtAddr,
     },
-    /// No room to remember another range that the core stands on.
+    /// No room for another pinned range: [`PageTable64::unpin`](crate::PageTable64::unpin) makes
+    /// some.
     TooManyPins,
-    /// The address belongs to tables that are shared with others, and this is not their owner.
+    /// The range reaches into tables of a [`SharedTop`](crate::SharedTop), which only its one
+    /// writer may change.
     Shared {
-        /// The first such address.
+        /// The first such address of the range.
         va: VirtAddr,
     },
-    /// Somebody else changes the shared tables.
+    /// The [`SharedTop`](crate::SharedTop) has a writer already, and has one at a time: drop that
+    /// one first.
     Busy,
 }
 
@@ -116,5 +139,6 @@ impl fmt::Display for PagingError {
 
 impl core::error::Error for PagingError {}
 
-/// The result of an operation on a page table.
+/// The result of an operation on a page table: what it returns, or the [`PagingError`] with which
+/// it left everything as it was.
 pub type PagingResult<T = ()> = Result<T, PagingError>;

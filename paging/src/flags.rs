@@ -4,46 +4,70 @@
 use core::fmt;
 
 bitflags::bitflags! {
-    /// Rights, memory type and scope of a mapping, independent of the format.
+    /// Rights, memory type and scope of a mapping, independent of the format: what Linux keeps in
+    /// `pgprot_t`.
     ///
-    /// A set without `READ`, `WRITE` and `EXECUTE` makes a retained entry. What a format cannot
-    /// express is refused, never changed in silence.
+    /// A set without `READ`, `WRITE` and `EXECUTE` makes an inaccessible leaf, which keeps its frame
+    /// (a `PROT_NONE` entry in Linux). What a format cannot express is refused, never changed in
+    /// silence. Sources: Arm DDI 0487 D8.4 (rights), D8.6 (memory attributes).
+    ///
+    /// ```
+    /// use stilt_paging::MappingFlags;
+    ///
+    /// let kernel = MappingFlags::GLOBAL | MappingFlags::ACCESSED;
+    /// let code = kernel | MappingFlags::READ | MappingFlags::EXECUTE;
+    /// assert_eq!(code.to_string(), "r-x k wb     ga");
+    /// assert!((code | MappingFlags::WRITE).breaks_wx());
+    /// let registers = kernel | MappingFlags::READ | MappingFlags::WRITE | MappingFlags::DEVICE;
+    /// assert_eq!(registers.to_string(), "rw- k nGnRE  ga");
+    /// ```
     #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
     pub struct MappingFlags: usize {
-        /// Loads are allowed.
+        /// Loads are allowed: for the kernel, and with `USER` for user code too. x86-64 and AArch64
+        /// have no leaf that can be written and not read.
         const READ = 1 << 0;
-        /// Stores are allowed.
+        /// Stores are allowed, for whom `READ` is. The dirty bit is set from the start where a
+        /// format has one, so no first store faults.
         const WRITE = 1 << 1;
-        /// Instruction fetches are allowed: for the kernel, or, with `USER`, for user code.
+        /// Instruction fetches are allowed: for the kernel, or, with `USER`, for user code alone,
+        /// so the kernel never runs what a process wrote.
         const EXECUTE = 1 << 2;
-        /// User code has the rights too.
+        /// User code (EL0, ring 3, U-mode, PLV 3) has the rights too; such a leaf belongs to one
+        /// address space and is never `GLOBAL`.
         const USER = 1 << 3;
-        /// Device memory: no gathering, no reordering, early write acknowledgement. With
-        /// `UNCACHED`: no early acknowledgement either.
+        /// Device memory: accesses are neither merged nor reordered; writes may be acknowledged
+        /// early (Arm nGnRE, x86 UC, RISC-V IO). With `UNCACHED`: not even that (nGnRnE).
         const DEVICE = 1 << 4;
-        /// Normal memory that is not cached.
+        /// Normal memory that no cache holds, as for a framebuffer or for DMA without snooping
+        /// (Arm Normal non-cacheable, x86 UC-, RISC-V NC).
         const UNCACHED = 1 << 5;
-        /// Holds in every address space; kernel mappings only.
+        /// The translation holds in every address space, so a TLB keeps it whatever the ASID is
+        /// (Arm nG = 0, G elsewhere); of the kernel's leaves only.
         const GLOBAL = 1 << 7;
-        /// May be used without an access-flag fault.
+        /// The page counts as used. Without it the first use faults (Arm's access flag, RISC-V A)
+        /// or has the hardware set the bit (x86 A).
         const ACCESSED = 1 << 6;
         /// Names the exception to W^X: `EXECUTE` together with `WRITE`, or of memory that is not
-        /// write-back. Such a set is refused without it, and every other set with it.
+        /// write-back. Such a set is refused without it, and every other set with it. In no entry.
         const EXECUTE_ANYWAY = 1 << 8;
     }
 }
 
 impl MappingFlags {
-    /// The flags that grant access.
+    /// The flags that grant access: a leaf with none of them is inaccessible, and the hardware
+    /// does not follow it.
     pub const RIGHTS: Self = Self::READ.union(Self::WRITE).union(Self::EXECUTE);
-    /// The flags that select a memory type.
+    /// The flags that select a memory type; with neither, memory is Normal write-back, shareable
+    /// among all cores.
     pub const MEMORY_TYPE: Self = Self::DEVICE.union(Self::UNCACHED);
-    /// How many sets of flags there are: [`MappingFlags::bits`] is below.
+    /// The number of sets of flags: [`MappingFlags::bits`] of every set is below it, so that a
+    /// format can have a table of all.
     pub const SETS: usize = 1 << 9;
     /// What makes execution dangerous.
     const NOT_TO_EXECUTE: Self = Self::WRITE.union(Self::MEMORY_TYPE);
 
-    /// Whether the set is one that W^X forbids but for [`MappingFlags::EXECUTE_ANYWAY`].
+    /// Whether W^X forbids the set unless [`MappingFlags::EXECUTE_ANYWAY`] is in it: it executes,
+    /// and can be written or is not write-back.
     #[must_use]
     pub const fn breaks_wx(self) -> bool {
         self.contains(Self::EXECUTE) && self.intersects(Self::NOT_TO_EXECUTE)
@@ -51,7 +75,8 @@ impl MappingFlags {
 }
 
 impl MappingFlags {
-    /// `r`, `w` and `x`, or `-` for a right that is not given. A capital `X` is an exception to W^X.
+    /// `r`, `w` and `x`, or `-` for a right that is not given: `['r', 'w', '-']` is data. A capital
+    /// `X` is an exception to W^X.
     #[must_use]
     pub const fn right_letters(self) -> [char; 3] {
         let execute = match self.contains(Self::EXECUTE_ANYWAY) {
@@ -69,7 +94,8 @@ impl MappingFlags {
         ]
     }
 
-    /// The memory type: write-back, non-cacheable, or Arm's name of the device type.
+    /// The memory type in Arm's words, at most six letters: `wb` (write-back), `nc` (non-cacheable),
+    /// `nGnRE` or `nGnRnE` (device).
     #[must_use]
     pub const fn memory_type(self) -> &'static str {
         match self.intersection(Self::MEMORY_TYPE) {
@@ -81,12 +107,15 @@ impl MappingFlags {
     }
 }
 
-/// What the kernel and what user code may do with a page: two sets of [`MappingFlags::RIGHTS`].
+/// The rights of kernel and user code to one page, where they differ: two sets of
+/// [`MappingFlags::RIGHTS`]. Prints as `kernel rw-, user r--`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Rights {
-    /// The kernel.
+    /// The rights of the kernel (EL1, ring 0, S-mode), a subset of [`MappingFlags::RIGHTS`] and
+    /// nothing else.
     pub kernel: MappingFlags,
-    /// User code.
+    /// The rights of user code (EL0, ring 3, U-mode), a subset of [`MappingFlags::RIGHTS`] and
+    /// nothing else.
     pub user: MappingFlags,
 }
 

@@ -1,5 +1,21 @@
 //! What a tree needs besides its entries: [`PagingMetaData`] (geometry, addresses),
 //! [`Maintenance`] (stores, barriers, invalidations), [`PagingHandler`] (frames).
+//!
+//! The calls of a [`Maintenance`], for the 2 MiB block at 0x4000_0000 whose page at 0x4000_3000
+//! becomes read-only, on AArch64:
+//!
+//! ```text
+//! store(..), 512 times                     a new table, which nothing leads to yet
+//! stop_machine(0x4000_0000, 0x20_0000)     other cores are kept off the block
+//! store(entry, broken)                     the block is invalid in memory,
+//! begin_invalidation()                     dsb ishst   and for every walker;
+//! invalidate(0x4000_0000, All, AnyLevel)   tlbi vaae1is, #0x40000
+//! end_invalidation_of_broken()             dsb ish     no core holds the block any more;
+//! order_table()                            dmb ishst   the table is filled before it is linked
+//! store(entry, table)
+//! publish()                                dsb ishst; isb
+//! (what stop_machine returned is dropped)  the others go on, and find the pages
+//! ```
 
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -92,21 +108,27 @@ use crate::addr::{PhysAddr, VirtAddr};
 /// # assert!(table.is_err());
 /// ```
 pub unsafe trait PagingMetaData: Send + Sync + 'static {
-    /// Levels of the tree: 3 or 4. `12 + LEVELS * INDEX_BITS` is [`PagingMetaData::VA_MAX_BITS`].
+    /// Levels of the tree: 3 (Sv39) or 4. `12 + LEVELS * INDEX_BITS` is
+    /// [`PagingMetaData::VA_MAX_BITS`]; the root is level 0.
     const LEVELS: usize;
-    /// Bits of a virtual address that index one table.
+    /// Bits of a virtual address that index one table, 1 to 9: 9 in every format here, which makes
+    /// 512 entries of 8 bytes.
     const INDEX_BITS: usize = 9;
-    /// Bits of a physical address, at most what the format's entries have room for.
+    /// Bits of a physical address, 13 to 63 and at most what the format's entries have room for. What
+    /// the CPU has may be less: 40 on a Cortex-A53, of the 48 of an entry.
     const PA_MAX_BITS: usize;
-    /// Bits of a virtual address that the tree translates.
+    /// Bits of a virtual address that the tree translates: 39 or 48. No other value than the one
+    /// that follows from levels and index bits compiles.
     const VA_MAX_BITS: usize = 12 + Self::LEVELS * Self::INDEX_BITS;
     /// Whether the hardware may remember that an entry was invalid, so that making it valid needs
     /// an invalidation too. Not on Arm and x86.
     const CACHES_INVALID: bool = false;
-    /// Who stores descriptors and executes barriers and invalidations.
+    /// Who stores entries and executes barriers and invalidations: a backend, or a test's record of
+    /// what would be executed.
     type Maintenance: Maintenance;
 
-    /// Whether the tree translates `va`.
+    /// Whether the tree translates `va`; of any other address, operations return
+    /// [`PagingError::InvalidVirtAddr`](crate::PagingError::InvalidVirtAddr).
     ///
     /// By default both canonical halves: bits from `VA_MAX_BITS` up equal the highest bit below.
     #[inline]
@@ -115,16 +137,18 @@ pub unsafe trait PagingMetaData: Send + Sync + 'static {
         canonical::<Self>(va.as_usize()) == va
     }
 
-    /// The virtual address at `offset` (below `2^VA_MAX_BITS`) from the tree's first.
+    /// The virtual address at `offset`, in bytes (below `2^VA_MAX_BITS`), from the tree's first.
     ///
-    /// By default the lower half of the offsets is the lower canonical half, from address 0.
+    /// By default the lower half of the offsets is the lower canonical half, from address 0: with 39
+    /// bits, offset 0x3f_ffff_f000 is that address, and 0x40_0000_0000 is at 0xffff_ffc0_0000_0000.
     #[inline]
     #[must_use]
     fn vaddr_at(offset: usize) -> VirtAddr {
         canonical::<Self>(offset)
     }
 
-    /// Whether a descriptor can name `pa`.
+    /// Whether an entry can name `pa`: by default, whether it has no bit from
+    /// [`PagingMetaData::PA_MAX_BITS`] on.
     #[must_use]
     fn paddr_is_valid(pa: PhysAddr) -> bool {
         pa.as_usize() >> Self::PA_MAX_BITS == 0
@@ -146,27 +170,35 @@ fn canonical<M: PagingMetaData + ?Sized>(address: usize) -> VirtAddr {
     VirtAddr::new(((address << unused).cast_signed() >> unused).cast_unsigned())
 }
 
-/// Whose translations an invalidation must reach.
+/// The address spaces whose translations an invalidation must reach: an operand of `TLBI`,
+/// `invpcid`, `sfence.vma` and `invtlb`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum AddressSpace {
-    /// Everybody's, global ones included.
+    /// Every address space, global translations included: what a change of the kernel's own, or of
+    /// shared tables, needs.
     All,
-    /// Those that are not global and belong to this ASID.
+    /// The space with this ASID: its translations that are not global, and no others. Other
+    /// processes keep theirs.
     Asid(Asid),
 }
 
-/// How much an invalidation by address must reach.
+/// How deep an invalidation by address must reach: Arm's choice between `vale1is` and `vae1is` (DDI
+/// 0487 C5.5).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum InvalidateScope {
-    /// Leaves only: no table was unlinked on the way to the address.
+    /// Leaves only: no table was unlinked on the way to the address, so cached pointers to tables
+    /// are as good as before.
     LastLevel,
-    /// Cached pointers to tables too.
+    /// Leaves and cached pointers to tables (walk caches, paging-structure caches): a table was
+    /// unlinked, or takes the place of a block.
     AnyLevel,
 }
 
-/// The only code that stores a descriptor, issues a barrier or an invalidation.
+/// The only code that stores an entry, issues a barrier or an invalidation: one type for each machine,
+/// without values.
 ///
-/// Invalidations reach every core that shares the tables.
+/// Invalidations reach every core that shares the tables. [`backend`](crate::backend) has one for each
+/// architecture; a test brings one that records.
 ///
 /// # Safety
 /// When a table or a frame is given to its next owner, no walker finds the old way to it: that rests
@@ -189,23 +221,25 @@ pub enum InvalidateScope {
 /// }
 /// ```
 pub unsafe trait Maintenance: Send + Sync + 'static {
-    /// Stores a descriptor: one 64-bit single-copy-atomic store.
+    /// Stores `bits` to the entry at `slot`: one 64-bit single-copy-atomic store, which a hardware
+    /// walker may see at once or not before the next barrier.
     #[inline(always)]
     fn store(slot: &AtomicU64, bits: u64) {
         slot.store(bits, Ordering::Relaxed);
     }
 
     /// Orders the stores that fill a table before the store that links it, and those that fill a
-    /// frame before the leaf that maps it ([`PageTable64::order_contents`](crate::PageTable64::order_contents)).
+    /// frame before the leaf that maps it ([`PageTable64::order_contents`](crate::PageTable64::order_contents)):
+    /// `dmb ishst`, `fence w, w`, a release fence.
     fn order_table();
 
-    /// Makes stores that turned invalid entries valid visible to walks, and to the instructions
-    /// after it.
+    /// Makes stores that turned invalid entries valid visible to walks, and to this core's
+    /// instructions after it: `dsb ishst; isb`.
     ///
-    /// Of this core's instructions. Another core that goes on without a context synchronisation (an
-    /// `isb`, an exception) may meet the translation that it began before, and fault once although
-    /// it has seen, by a lock say, that the page is mapped: Arm without FEAT_ETS2, as on a
-    /// Cortex-A53. Its fault handler looks again (walks, or asks `AT`) before it believes.
+    /// Another core that goes on without a context synchronisation (an `isb`, an exception) may meet
+    /// the translation that it began before, and fault once although it has seen, by a lock say,
+    /// that the page is mapped: Arm without FEAT_ETS2, as on a Cortex-A53. Its fault handler looks
+    /// again (walks, or asks `AT`) before it believes.
     fn publish();
 
     /// Makes stores of other cores that this core knows of, because it was handed the table, as
@@ -219,21 +253,24 @@ pub unsafe trait Maintenance: Send + Sync + 'static {
         fence(Ordering::SeqCst);
     }
 
-    /// Makes the stores so far visible to every walker, before invalidating.
+    /// Makes the stores so far visible to every walker, before invalidations: a walk that begins
+    /// after one must not find the old entry again. `dsb ishst`.
     fn begin_invalidation();
 
-    /// Invalidates what is cached for the leaf that covers `va`.
+    /// Invalidates what every core has cached for the leaf that covers `va`, in `space`; need not have
+    /// completed when it returns. `tlbi vale1is` and its relatives, `invlpg`, `sfence.vma`.
     fn invalidate(va: VirtAddr, space: AddressSpace, scope: InvalidateScope);
 
-    /// Invalidates everything cached for `space`, leaves and pointers to tables.
+    /// Invalidates everything that every core has cached for `space`, leaves and pointers to tables;
+    /// need not have completed when it returns. `tlbi vmalle1is` or `aside1is`.
     fn invalidate_all(space: AddressSpace);
 
     /// Waits until the invalidations have completed on every core, and makes this core's later
-    /// instructions notice.
+    /// instructions notice: `dsb ish; isb`. Afterwards a frame can have its next owner.
     fn end_invalidation();
 
     /// Waits until the invalidations have completed on every core, after entries were broken and
-    /// before they are made anew.
+    /// before they are made anew: `dsb ish` alone.
     ///
     /// No instruction of this core is to notice before they are made: what it does in between are
     /// stores to the tables, and those are ordered by the waiting alone.
@@ -263,7 +300,8 @@ pub(super) fn while_broken<M: PagingMetaData>(start: VirtAddr, bytes: usize, wor
     work();
 }
 
-/// Where tables live.
+/// The memory of tables: frames of 4 KiB, and the addresses at which the kernel reaches them. One
+/// type for each allocator, without values; README's first example has one in fifteen lines.
 ///
 /// # Safety
 /// `alloc_frame` gives each frame to one owner until `dealloc_frame` takes it back: 4 KiB,
@@ -275,14 +313,17 @@ pub(super) fn while_broken<M: PagingMetaData>(start: VirtAddr, bytes: usize, wor
 /// `alloc_frame` or `dealloc_frame` panics, the tree is whole, and the operation is done or not
 /// begun; frames that it had in hand are lost.
 pub unsafe trait PagingHandler: Send + Sync + 'static {
-    /// A frame with unknown contents, or `None` if there is none.
+    /// Takes a frame of 4 KiB with unknown contents, or `None` if there is none: the operation then
+    /// ends with [`PagingError::NoMemory`](crate::PagingError::NoMemory) and has changed nothing.
     fn alloc_frame() -> Option<PhysAddr>;
-    /// Takes back a frame that [`PagingHandler::alloc_frame`] gave.
+    /// Takes back a frame that [`PagingHandler::alloc_frame`] gave: no walker of any core can come to
+    /// it any more.
     fn dealloc_frame(pa: PhysAddr);
-    /// The address at which the kernel reaches the frame at `pa`.
+    /// The virtual address at which the kernel reads and writes the frame at `pa`: physical plus a
+    /// constant in a kernel with a linear map. Called at each level of each walk, so it is short.
     fn phys_to_virt(pa: PhysAddr) -> VirtAddr;
-    /// Makes all bytes of a frame that nobody else sees zero. A machine that has an instruction
-    /// for it uses that.
+    /// Makes all 4096 bytes of a frame that nobody else sees zero. By default 512 stores; a machine
+    /// that has an instruction for it uses that (`dc zva`: 64 instead).
     fn zero_frame(pa: PhysAddr) {
         crate::node::memory::zero::<Self>(pa);
     }

@@ -42,7 +42,8 @@ pub type Tlb<O = Uniprocessor> = Shootdown<Instructions, O>;
 /// The table that the refill handler walks: both canonical halves.
 pub type Native<H, O = Uniprocessor> = LA64PageTable<Tlb<O>, H>;
 
-/// A process is in the table that holds the kernel.
+/// The table of a process: one root translates both halves, so it holds the kernel too, whose top-level
+/// tables a [`SharedTop`](crate::SharedTop) lends it.
 pub type NativeUser<H, O = Uniprocessor> = Native<H, O>;
 
 /// The instructions of the executing core.
@@ -73,7 +74,8 @@ unsafe impl LocalInstructions for Instructions {
     }
 }
 
-/// Executes `invalidation` on this core: also what a core does that was asked to.
+/// Executes `invalidation` on this core alone: also what a core's handler calls when another one has asked for
+/// it ([`RemoteCores::ask`](super::RemoteCores::ask)).
 #[inline(always)]
 pub fn execute(invalidation: Invalidation) {
     match invalidation {

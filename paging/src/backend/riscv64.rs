@@ -30,7 +30,8 @@ pub type Tlb<O = Uniprocessor> = Shootdown<Instructions, O>;
 /// The table of `satp` in Sv39, which every hart with an MMU for 64 bits has: both canonical halves.
 pub type Native<H, O = Uniprocessor> = Sv39PageTable<Tlb<O>, H>;
 
-/// A process is in the table that holds the kernel.
+/// The table of a process: one root translates both halves, so it holds the kernel too, whose top-level
+/// tables a [`SharedTop`](crate::SharedTop) lends it.
 pub type NativeUser<H, O = Uniprocessor> = Native<H, O>;
 
 /// The fences of the executing hart.
@@ -60,7 +61,8 @@ unsafe impl LocalInstructions for Instructions {
     }
 }
 
-/// Executes `invalidation` on this hart: also what a hart does that was asked to.
+/// Executes `invalidation` on this hart alone: also what a hart's handler calls when another one has asked for
+/// it ([`RemoteCores::ask`](super::RemoteCores::ask)).
 #[inline(always)]
 pub fn execute(invalidation: Invalidation) {
     match invalidation {

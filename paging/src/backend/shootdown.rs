@@ -22,19 +22,21 @@ use core::marker::PhantomData;
 use crate::addr::VirtAddr;
 use crate::{AddressSpace, InvalidateScope, Maintenance};
 
-/// One invalidation, for a core to execute.
+/// One invalidation, for a core to execute: what is handed to the other cores in a shootdown. Small
+/// enough to be put into a mailbox.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Invalidation {
-    /// What is cached for the leaf that covers an address.
+    /// What is cached for the leaf that covers one address, of whatever size the leaf is.
     Leaf {
-        /// The address.
+        /// Any virtual address that the leaf translates; its last 12 bits do not count.
         va: VirtAddr,
-        /// The address spaces that it reaches.
+        /// The address spaces that it reaches: one ASID's own translations, or those of all.
         space: AddressSpace,
-        /// Leaves alone, or pointers to tables too.
+        /// Whether leaves alone are to go, or cached pointers to tables on the way too.
         scope: InvalidateScope,
     },
-    /// Everything that is cached for these address spaces, leaves and pointers to tables.
+    /// Everything that is cached for these address spaces, leaves and pointers to tables: one
+    /// instruction where many addresses would take longer.
     Everything(AddressSpace),
 }
 
@@ -49,17 +51,20 @@ pub unsafe trait LocalInstructions: Send + Sync + 'static {
     /// core remembers invalid entries.
     const TO_PUBLISH: Option<Invalidation> = None;
 
-    /// Orders stores to tables before the stores behind it.
+    /// Orders stores to tables before the stores behind it, as other cores' walkers see them:
+    /// [`Maintenance::order_table`](crate::Maintenance::order_table).
     fn order_stores();
 
     /// Makes the stores before it visible to walks, also those of other cores, as far as
     /// [`LocalInstructions::execute`] does not.
     fn complete_stores();
 
-    /// Executes `invalidation` on this core.
+    /// Executes `invalidation` on this core alone, at least as far as it reaches: an architecture
+    /// without an exact form takes a wider one.
     fn execute(invalidation: Invalidation);
 
-    /// Discards instructions that this core has fetched by translations that are gone.
+    /// Discards instructions that this core has fetched by translations that are gone: `ibar` on
+    /// LoongArch; nothing where the invalidation itself does so.
     #[inline(always)]
     fn drop_fetched() {}
 }
@@ -85,12 +90,13 @@ pub unsafe trait RemoteCores: OtherCores {
     /// backend. The stores before it must be visible to that core first. Need not wait.
     fn ask(invalidation: Invalidation);
 
-    /// Waits until every core has executed all that was asked for.
+    /// Waits until every core has executed all that was asked for. With a limit: a core that hangs is
+    /// reported by the kernel, because the frame must not be freed before.
     fn wait();
 }
 
-/// There is one core, or one that uses the tables, and no handler uses a range while it is changed: whoever
-/// names this says so.
+/// There is one core, or one that uses the tables, and no interrupt handler uses a range while it is changed:
+/// whoever names this says so. The default of every backend's `Tlb` and `Native`.
 pub struct Uniprocessor;
 
 // SAFETY: there is nobody to stop. A core that is brought up later, and uses the tables, is let onto them by
@@ -109,7 +115,48 @@ unsafe impl RemoteCores for Uniprocessor {
     fn wait() {}
 }
 
-/// Maintenance of tables that this core uses, by the instructions `C`, and others that `O` reaches.
+/// Maintenance of tables that this core uses, by the instructions `C`, and others that `O` reaches: the
+/// `Tlb` of x86-64, RISC-V and LoongArch. A kernel with four cores on x86-64:
+///
+/// ```no_run
+/// # use stilt_paging::addr::VirtAddr;
+/// use stilt_paging::Native;
+/// use stilt_paging::backend::{Invalidation, OtherCores, RemoteCores};
+/// # struct Frames;
+/// # // SAFETY: never run.
+/// # unsafe impl stilt_paging::PagingHandler for Frames {
+/// #     fn alloc_frame() -> Option<stilt_paging::addr::PhysAddr> { None }
+/// #     fn dealloc_frame(_: stilt_paging::addr::PhysAddr) {}
+/// #     fn phys_to_virt(_: stilt_paging::addr::PhysAddr) -> VirtAddr { VirtAddr::new(0) }
+/// # }
+/// # mod ipi {
+/// #     pub fn stop_others() {}
+/// #     pub fn post(_: stilt_paging::backend::Invalidation) {}
+/// #     pub fn wait_for_all() {}
+/// # }
+///
+/// struct Ipi;
+///
+/// // SAFETY: `stop_others` returns a guard, and when it does the other cores spin in their handler.
+/// unsafe impl OtherCores for Ipi {
+///     fn stop_machine(_: VirtAddr, _: usize) -> impl Sized {
+///         ipi::stop_others()
+///     }
+/// }
+///
+/// // SAFETY: each core's handler calls the backend's `execute` with what was posted, then acknowledges.
+/// unsafe impl RemoteCores for Ipi {
+///     fn ask(invalidation: Invalidation) {
+///         ipi::post(invalidation);
+///     }
+///     fn wait() {
+///         ipi::wait_for_all();
+///     }
+/// }
+///
+/// type KernelTable = Native<Frames, Ipi>;
+/// # let table = KernelTable::try_new();
+/// ```
 pub struct Shootdown<C, O>(PhantomData<fn() -> (C, O)>);
 
 impl<C: LocalInstructions, O: RemoteCores> Shootdown<C, O> {

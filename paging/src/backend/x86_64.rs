@@ -40,10 +40,12 @@ pub type Tlb<O = Uniprocessor> = Shootdown<Instructions, O>;
 /// The table of CR3: both canonical halves.
 pub type Native<H, O = Uniprocessor> = X64PageTable<Tlb<O>, H>;
 
-/// A process is in the table that holds the kernel.
+/// The table of a process: one root translates both halves, so it holds the kernel too, whose top-level
+/// tables a [`SharedTop`](crate::SharedTop) lends it.
 pub type NativeUser<H, O = Uniprocessor> = Native<H, O>;
 
-/// The instructions of the executing core.
+/// The invalidations of the executing core, and the compiler fences that are all the ordering its stores
+/// need.
 pub struct Instructions;
 
 // SAFETY: stores are seen in order, by walkers too, and an entry that was invalid is never
@@ -64,7 +66,8 @@ unsafe impl LocalInstructions for Instructions {
     }
 }
 
-/// Executes `invalidation` on this core: also what a core does that was asked to.
+/// Executes `invalidation` on this core alone: also what a core's handler calls when another one has asked for
+/// it ([`RemoteCores::ask`](super::RemoteCores::ask)).
 pub fn execute(invalidation: Invalidation) {
     let pcids = read_cr4() & CR4_PCIDE != 0;
     match invalidation {

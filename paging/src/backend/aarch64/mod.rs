@@ -20,7 +20,8 @@ use crate::{AddressSpace, Maintenance};
 pub use linear_map::reached_at;
 pub use translate::{Access, address_translate};
 
-/// Maintenance of tables that this machine's cores walk; `O` keeps the others off what is broken.
+/// Maintenance of tables that this machine's cores walk: invalidations reach all of them. `O` keeps the others
+/// off a range that is broken for a moment.
 pub type Tlb<O = Uniprocessor> = A64Maintenance<Machine<O>>;
 
 /// The table of TTBR1_EL1: the kernel, at the top of the address space.
@@ -29,7 +30,8 @@ pub type Native<H, O = Uniprocessor> = A64PageTable<HighHalf, Tlb<O>, H>;
 /// The table of TTBR0_EL1: a process, from address 0 on.
 pub type NativeUser<H, O = Uniprocessor> = A64PageTable<LowHalf, Tlb<O>, H>;
 
-/// This machine's instructions.
+/// The barriers and invalidations of the executing core, at EL1, with `O` to stop the others where a range
+/// is broken.
 pub struct Machine<O>(PhantomData<fn() -> O>);
 
 macro_rules! execute {
@@ -79,14 +81,16 @@ unsafe impl<O: OtherCores> Instructions for Machine<O> {
     }
 }
 
-/// Invalidates everything that any core of the inner shareable domain holds, and waits.
+/// Invalidates everything that any core of the inner shareable domain holds, and waits: `dsb ishst`,
+/// `tlbi vmalle1is`, `dsb ish`, `isb`.
 pub fn invalidate_every_core() {
     Tlb::<Uniprocessor>::begin_invalidation();
     Tlb::<Uniprocessor>::invalidate_all(AddressSpace::All);
     Tlb::<Uniprocessor>::end_invalidation();
 }
 
-/// Invalidates everything that this core holds, and waits. Only for a tree that this core alone gives up.
+/// Invalidates everything that this core holds, and waits: `tlbi vmalle1`, `dsb nsh`, `isb`. Only for a
+/// tree that this core alone gives up.
 pub fn invalidate_this_core() {
     Machine::<Uniprocessor>::tlbi(Tlbi::Vmalle1, 0);
     Machine::<Uniprocessor>::barrier(Barrier::DsbNsh);

@@ -6,16 +6,17 @@ use core::arch::asm;
 
 use crate::addr::VirtAddr;
 
-/// How an address is to be used.
+/// The access that a translation is asked for: one of the four stage 1 forms of `AT` (DDI 0487
+/// C5.5).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
-    /// A load at EL1.
+    /// A load at EL1: `at s1e1r`, what an `ldr` of the kernel would meet.
     KernelRead,
-    /// A store at EL1.
+    /// A store at EL1: `at s1e1w`; a page that is read-only fails it.
     KernelWrite,
-    /// A load at EL0.
+    /// A load at EL0: `at s1e0r`, also what an unprivileged `ldtr` would meet.
     UserRead,
-    /// A store at EL0.
+    /// A store at EL0: `at s1e0w`, also what an unprivileged `sttr` would meet.
     UserWrite,
 }
 
