@@ -15,7 +15,8 @@ const SLICE_NS: u64 = S / 10;
 /// A wait of `limit_ns` at most, in nanoseconds. It takes eight looks that agree, at least: a counter
 /// that is set to another number does not end it.
 pub const fn wait_for(limit_ns: u64) -> Waited {
-    let slice_ns = match limit_ns / 8 {
+    // A limit of nothing ends with the third look.
+    let slice_ns = match limit_ns / 8 + 1 {
         eighth_ns if eighth_ns < SLICE_NS => eighth_ns,
         _ => SLICE_NS,
     };
@@ -72,3 +73,18 @@ const _: () = {
     assert!(LOCK_NS > HELD_NS);
     assert!(JOB_END_NS > ANSWER_NS + TICK_NS);
 };
+
+#[cfg(test)]
+mod tests {
+    use super::{ANSWER_NS, SILENT_STAND_NS, wait_for};
+
+    #[test]
+    fn every_limit_is_passed_also_that_of_nothing() {
+        for limit_ns in [0, 1, 7, SILENT_STAND_NS, ANSWER_NS] {
+            let mut waited = wait_for(limit_ns);
+            let looks = (0..10_000).map(|look| look * limit_ns.div_ceil(100).max(1));
+            let mut sums = looks.map(|now_ns| waited.look(now_ns, 1));
+            assert!(sums.any(|sum_ns| sum_ns > limit_ns), "{limit_ns} ns");
+        }
+    }
+}
