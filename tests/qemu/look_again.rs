@@ -3,6 +3,7 @@
 //! A debugger is the other core whose descriptor came too late: it changes the live tables when the fault has been
 //! taken and nobody has looked yet.
 
+use stilt::board::raspi3::CORES;
 use stilt::mm::layout;
 
 use crate::harness::gdb::Gdb;
@@ -29,36 +30,56 @@ fn booted(symbols: &Symbols) -> (Machine, Gdb) {
     (machine, gdb)
 }
 
-/// Continues until a synchronous exception of the kernel's own was taken, and nothing is done about it.
+/// Continues until a core has taken a synchronous exception of the kernel's own, and nothing is done about it.
+/// Returns its number, and looks at its registers from there on.
 #[track_caller]
-fn run_to_fault(gdb: &mut Gdb, symbols: &Symbols) {
+fn run_to_some_fault(gdb: &mut Gdb, symbols: &Symbols) -> usize {
     const SYNCHRONOUS: u64 = 4;
     loop {
-        gdb.run_to(symbols.address("kernel_exception"));
+        let core = gdb.run_some_core_to(symbols.address("kernel_exception"), || {});
+        gdb.choose(core);
         if gdb.x(1) == SYNCHRONOUS {
-            return;
+            return core;
         }
     }
 }
 
+/// [`run_to_some_fault`], which must be that of core 0.
+#[track_caller]
+fn run_to_fault(gdb: &mut Gdb, symbols: &Symbols) {
+    assert_eq!(run_to_some_fault(gdb, symbols), 0);
+}
+
 /// `fault KIND`, stopped when its fault has been taken.
 fn faulted(kind: &str) -> (Machine, Gdb, Symbols) {
+    faulted_on(0, kind)
+}
+
+/// `fault KIND CORE`, stopped when its fault has been taken there.
+fn faulted_on(core: usize, kind: &str) -> (Machine, Gdb, Symbols) {
     let symbols = Symbols::read();
     let (mut machine, mut gdb) = booted(&symbols);
-    machine.send(format!("fault {kind}\r"));
     let name = kind.replace('-', "_");
-    gdb.run_to(symbols.item(&["shell", "fault", &name]).start);
-    run_to_fault(&mut gdb, &symbols);
+    let routine = symbols.item(&["shell", "fault", &name]).start;
+    let there = gdb.run_some_core_to(routine, || {
+        machine.send(format!("fault {kind} {core}\r"));
+    });
+    assert_eq!(there, core);
+    assert_eq!(run_to_some_fault(&mut gdb, &symbols), core);
     (machine, gdb, symbols)
 }
 
-/// The address that `fault guard-page` stores to.
-fn guard() -> u64 {
-    layout::main_stack(0).start.as_usize() as u64 - 8
+/// The address that `fault guard-page` stores to on a core.
+fn guard(core: usize) -> u64 {
+    layout::main_stack(core).start.as_usize() as u64 - 8
 }
 
 fn map_guard(gdb: &mut Gdb) -> Slot {
-    let slot = tables::find(gdb, guard());
+    map_guard_of(gdb, 0)
+}
+
+fn map_guard_of(gdb: &mut Gdb, core: usize) -> Slot {
+    let slot = tables::find(gdb, guard(core));
     assert_eq!((slot.level, slot.descriptor), (3, 0));
     gdb.write(slot.address, FREE_FRAME | ORDINARY);
     slot
@@ -66,7 +87,7 @@ fn map_guard(gdb: &mut Gdb) -> Slot {
 
 /// How many faults were good at a second look, on each core, as `irq` says.
 #[track_caller]
-fn second_looks(machine: &mut Machine) -> [u64; 4] {
+fn second_looks(machine: &mut Machine) -> [u64; CORES] {
     let output = machine.command("irq");
     let row = output.lines().find(|line| line.contains("second look"));
     let counts = row.map(|row| row.split_whitespace().rev().take(4).map(str::parse));
@@ -82,12 +103,49 @@ fn a_store_to_a_page_that_became_valid_behind_the_fault_is_done_again() {
     let (mut machine, mut gdb, _) = faulted("guard-page");
     map_guard(&mut gdb);
     gdb.resume();
-    let output = machine.expect("fault guard-page\nfault: nothing was caught");
+    let output = machine.expect("fault guard-page 0\nfault: nothing was caught");
     assert!(!output.contains("stilt: "), "{output}");
     machine.expect("stilt> ");
     assert_eq!(second_looks(&mut machine), [1, 0, 0, 0]);
     machine.send("halt\r");
     machine.must_end(Ending::Exit(0));
+}
+
+/// Each core has its own record of the last look: a fault of one is not taken for that of another.
+#[test]
+fn every_core_does_its_store_again_and_counts_it_as_its_own() {
+    for core in 1..CORES {
+        let (mut machine, mut gdb, _) = faulted_on(core, "guard-page");
+        map_guard_of(&mut gdb, core);
+        gdb.resume();
+        let output = machine.expect(&format!("core {core} caught nothing"));
+        assert!(!output.contains("stilt: "), "{output}");
+        machine.expect("stilt> ");
+        let mut expected = [0; CORES];
+        expected[core] = 1;
+        assert_eq!(second_looks(&mut machine), expected);
+    }
+}
+
+#[test]
+fn a_fault_that_comes_twice_in_a_row_is_real_on_every_core() {
+    for core in 1..CORES {
+        let (mut machine, mut gdb, symbols) = faulted_on(core, "guard-page");
+        let slot = map_guard_of(&mut gdb, core);
+        let behind = gdb.x(30);
+        assert_eq!(gdb.run_some_core_to(behind, || {}), core);
+        gdb.write(slot.address, slot.descriptor);
+        assert_eq!(run_to_some_fault(&mut gdb, &symbols), core);
+        map_guard_of(&mut gdb, core);
+        gdb.resume();
+        let report = format!("stilt: synchronous exception from the kernel on core {core}");
+        machine.expect(&report);
+        machine.expect("stilt: continues\n");
+        machine.expect("stilt> ");
+        let mut expected = [0; CORES];
+        expected[core] = 1;
+        assert_eq!(second_looks(&mut machine), expected);
+    }
 }
 
 /// The page is invalid again when the store is done again, and valid when that is looked at: who believed the tables
@@ -128,7 +186,7 @@ fn a_fetch_from_a_page_that_became_executable_behind_the_fault_is_done_again() {
     gdb.run_to(caller);
     gdb.write(slot.address, slot.descriptor);
     gdb.resume();
-    machine.expect("fault exec-data\nfault: nothing was caught");
+    machine.expect("fault exec-data 0\nfault: nothing was caught");
     machine.expect("stilt> ");
     assert_eq!(second_looks(&mut machine), [1, 0, 0, 0]);
 }
