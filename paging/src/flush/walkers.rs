@@ -24,6 +24,37 @@
 //! do so, because the writer looks at both. What a reader has read, it has read before it takes
 //! itself out (release), and the writer goes on after it has seen that (acquire).
 //!
+//! Both races were run through herd7 with Arm's model of memory order (`aarch64.cat`, ArmARM rules), in the
+//! instructions that rustc makes of them for a Cortex-A53. The reader enters while the writer unlinks its
+//! table and writes something else (2) to it:
+//!
+//! ```text
+//! { link=1; count=0; table=1; 0:X0=link; 0:X1=count; 0:X2=table; 1:X0=link; 1:X1=count; 1:X2=table; }
+//!  P0: enter, then follow the link | P1: unlink, retire, reuse ;
+//!  LDXR W3,[X1]                    | MOV W3,#0                 ;
+//!  ADD W3,W3,#1                    | STR W3,[X0]               ;
+//!  STXR W4,W3,[X1]                 | DMB ISH                   ;
+//!  CBNZ W4,L9                      | LDAR W5,[X1]              ;
+//!  DMB ISH                         | CBNZ W5,L8                ;
+//!  LDR W6,[X0]                     | MOV W6,#2                 ;
+//!  CBZ W6,L9                       | STR W6,[X2]               ;
+//!  EOR W9,W6,W6                    | L8:                       ;
+//!  LDR W7,[X2,W9,SXTW]             |                           ;
+//!  L9:                             |                           ;
+//! exists (0:X4=0 /\ 0:X6=1 /\ 0:X7=2)
+//! ```
+//!
+//! And it leaves while the writer looks: `LDR W7,[X2]`, then the count less one by `LDXR` and `STLXR`,
+//! beside `LDAR W5,[X1]`, `CBNZ W5,L8` and the store of 2.
+//!
+//! | as it is, or with one instruction weaker | the reader reads what was written to the freed table |
+//! |---|---|
+//! | both as they are | never |
+//! | no `DMB ISH`, or `DMB ISHLD`, in the reader | sometimes: it reads the link before it is counted |
+//! | no `DMB ISH`, or `DMB ISHST`, in the writer | sometimes: it reads the count before the link is gone |
+//! | `STXR` in place of `STLXR` in the reader | sometimes: it is gone before it has read |
+//! | `LDR` in place of `LDAR` in the writer | never: its stores depend on the count; Rust's model wants it |
+//!
 //! # Invariants
 //! The lists belong to whoever holds the writer's right, or the tables alone: nobody else touches
 //! them. They are atomics because the tables' owner is shared between threads.
