@@ -87,7 +87,8 @@ pub(crate) enum Care {
 /// The number of ranges.
 const COUNT: usize = (1 << 6) - 1;
 const _: () = assert!(BY_ADDRESS_LIMIT < COUNT);
-/// A table was unlinked: cached pointers to tables must go, too.
+/// A table was unlinked: cached pointers to tables must go, too. An invalidation of everything
+/// reaches them anyway, so of hundreds of tables that go at once none writes the state.
 const TABLES: usize = 1 << 6;
 /// A global leaf is concerned, or what others have as well: every ASID must be reached.
 const EVERY_SPACE: usize = 1 << 7;
@@ -205,11 +206,8 @@ where
     /// own addresses, before.
     pub(crate) fn owe_link(&mut self, va: VirtAddr, bytes: usize) {
         self.unpublished = true;
-        if M::CACHES_INVALID {
-            self.state |= TABLES;
-            if !self.is_everything() {
-                self.owe_in_range(va, bytes);
-            }
+        if M::CACHES_INVALID && !self.is_everything() {
+            self.owe_in_range(va, bytes);
         }
     }
 
@@ -389,7 +387,6 @@ where
     /// One unlinked table of many: the caller hands the addresses of all to [`Debt::concern`] at once.
     #[inline(always)]
     pub(crate) fn owe_table_of_many(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {
-        self.state |= TABLES;
         if self.is_everyones(va.as_usize()) {
             self.state |= EVERY_SPACE;
         }
@@ -400,10 +397,11 @@ where
         self.freed.push(pa);
     }
 
-    /// Owes one invalidation somewhere in `bytes` from `va` on: the last that was owed, if it is
-    /// there, and it then stands for all of the range.
+    /// Owes one invalidation of cached pointers, somewhere in `bytes` from `va` on: the last that was
+    /// owed, if it is there, and it then stands for all of the range.
     fn owe_in_range(&mut self, va: VirtAddr, bytes: usize) {
         self.list_page();
+        self.state |= TABLES;
         match self.last_in(va, bytes) {
             Some(last) => *last = Owed::new(last.page().as_usize(), last.bytes().max(bytes)),
             None => self.owe(va.as_usize(), bytes),

@@ -197,10 +197,10 @@ mod tests {
 
     #[test]
     fn a_missed_ask_and_needless_maintenance_are_faults() {
-        assert_eq!(faults_of_w5(&figures_of_w5(20_000, "0 2 1 0 1")), 0);
-        assert_eq!(faults_of_w5(&figures_of_w5(30_000, "0 2 1 0 1")), 1);
-        assert_eq!(faults_of_w5(&figures_of_w5(20_000, "0 2 1 512 0")), 1);
-        assert_eq!(faults_of_w5(&figures_of_w5(30_000, "0 2 1 0 2")), 2);
+        assert_eq!(faults_of_w5(&figures_of_w5(26_200, "0 2 1 0 1")), 0);
+        assert_eq!(faults_of_w5(&figures_of_w5(26_300, "0 2 1 0 1")), 1);
+        assert_eq!(faults_of_w5(&figures_of_w5(26_200, "0 2 1 512 0")), 1);
+        assert_eq!(faults_of_w5(&figures_of_w5(26_300, "0 2 1 0 2")), 2);
     }
 
     #[test]
