@@ -6,9 +6,10 @@
 //! | room | what it knows |
 //! |---|---|
 //! | `record` `exit` `devices` | how the kernel was entered, and how it tells an emulator that it ends; where registers are |
+//! | [`protocol`] | the words by which cores agree |
 //! | [`clock`] | the time since `_start` |
 //! | `log` | the lines of the boot log |
-//! | [`time`] | what is to be done when time has passed |
+//! | [`time`] | what is to be done when time has passed, and how long one waits for another |
 //! | [`irq`] | whom an interrupt is for, which is let in, which comes too often |
 //! | [`cores`] | how cores come, call, hold and wait for each other |
 //! | `console` | the PL011 as a terminal |
@@ -22,6 +23,7 @@
 pub mod clock;
 pub mod cores;
 pub mod irq;
+pub mod protocol;
 pub mod time;
 
 #[cfg(target_os = "none")]

@@ -157,7 +157,7 @@ fn the_map_changes_although_a_core_does_not_stand_still() {
 fn who_stands_still_does_not_stand_for_ever() {
     let (mut machine, mut gdb) = at_the_prompt(Setup::raw());
     gdb.stop();
-    let stands = Symbols::read().item(&["cores", "wait", "stand_still"]);
+    let stands = Symbols::read().item(&["time", "wait", "stand_still"]);
     let core = gdb.run_some_core_to(stands.start, || machine.send("shootdown 5\r"));
     assert_ne!(core, 0);
     gdb.resume_all_but(0);
@@ -180,7 +180,7 @@ fn a_core_that_is_not_yet_online_is_held_as_well() {
     let mut gdb = machine.debugger();
     let entry = symbols.item(&["cores", "smp", "kernel_secondary"]);
     let core = gdb.run_some_core_to(entry.start, || ());
-    let live = symbols.item(&["cores", "wait", "LIVE"]);
+    let live = symbols.item(&["time", "wait", "LIVE"]);
     let live = gdb.read(live.start - HIGH_HALF);
     assert_eq!(
         live & 1 << core,

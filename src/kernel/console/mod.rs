@@ -12,8 +12,8 @@ use super::clock;
 use super::clock::delay_us;
 use super::cores::exclusive::{Exclusive, Owned};
 use super::cores::idle;
-use super::cores::{patience, wait};
 use super::irq;
+use super::time::{patience, wait};
 
 use crate::arch::cache;
 use crate::arch::cpu::{self, device_barrier};

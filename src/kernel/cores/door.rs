@@ -21,11 +21,11 @@ use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::wait;
 use crate::addr::PAGE_SIZE;
 use crate::arch::lock::Lock;
 use crate::arch::{cache, cpu, mmu, tlb};
 use crate::board::raspi3::{self, CORES};
+use crate::kernel::time::wait;
 use crate::lock_class;
 use crate::mm::door_map::{self, DoorTable};
 use crate::mm::kernel_space::{self, linear};

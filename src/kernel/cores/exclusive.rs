@@ -7,9 +7,9 @@
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::wait;
 use crate::arch::lock::{Class, note_acquired, note_released};
 use crate::arch::{cpu, masks};
+use crate::kernel::time::wait;
 
 /// The word that says whose it is.
 pub(crate) struct Exclusive<C> {

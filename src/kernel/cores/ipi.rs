@@ -13,7 +13,7 @@
 //! * A slot for each pair of caller and callee: no lock, and nobody's request is lost behind another's.
 //! * A [`Pending`] that is dropped abandons its call, and so does who loses patience: what the callee
 //!   has not begun it will not do, and what it has begun frees the slot when it ends
-//!   ([`Slot`](super::protocol::Slot)).
+//!   ([`Slot`](crate::kernel::protocol::Slot)).
 //! * Who holds a lock or serves an interrupt must not call: it would wait for a core that may be waiting
 //!   for it, masked as well. To serve calls in that wait would run a routine below that lock.
 
@@ -21,15 +21,16 @@ use core::cell::UnsafeCell;
 use core::fmt;
 use core::sync::atomic::AtomicUsize;
 
-use super::protocol::Slot;
-use super::wait::{self, hear, ring};
-use super::{patience, per_core};
+use super::per_core;
 use crate::arch::lock::{assert_may_wait, held_count};
 use crate::arch::{cpu, masks};
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::irq;
+use crate::kernel::protocol::Slot;
+use crate::kernel::time::wait::{self, hear, numbers};
+use crate::kernel::time::{patience, silence};
 
 /// What is called on another core; see above what it may do.
 pub(crate) type Routine = fn(usize) -> usize;
@@ -174,7 +175,7 @@ fn ask(here: usize, core: usize, routine: Routine, argument: usize) -> Result<Pe
 impl Pending {
     /// How long its answer is waited for.
     pub(crate) fn patience_ns(&self) -> u64 {
-        match per_core::of(self.core).silent_for_ns() {
+        match silence::lasts_ns(self.core) {
             None => patience::ANSWER_NS,
             Some(_) => patience::SILENT_NS,
         }
@@ -210,17 +211,17 @@ impl Pending {
             PendingState::Done(result) => return Ok(result),
             PendingState::Asked(slot) => slot,
         };
-        let patience_ns = match per_core::of(core).silent_for_ns() {
+        let patience_ns = match silence::lasts_ns(core) {
             None => patience_ns,
             Some(_) => patience_ns.min(patience::SILENT_NS),
         };
         if !wait::until(patience_ns, || slot.state.is_answered()) {
-            per_core::of(core).set_silent(self.asked_ns);
+            silence::note(core, self.asked_ns);
             // It may have answered between the look and the note, which nobody would take back.
             if !slot.state.is_answered() {
                 return Err(CallError::NoAnswer { core });
             }
-            per_core::of(core).give_a_sign();
+            silence::end(core);
         }
         // SAFETY: answered, so it is the caller's again.
         let call = unsafe { slot.call.get().read() };
@@ -254,7 +255,7 @@ pub(crate) fn ask_for_signs() {
 /// The mailbox's interrupt: this core was asked something.
 pub(crate) fn interrupt(_: IrqNumber) {
     irq::take();
-    per_core::this().give_a_sign();
+    silence::end_here();
     hear();
     for slot in &SLOTS[cpu::number()] {
         if slot.state.begin() {
@@ -278,6 +279,13 @@ fn answer(slot: &CallSlot) {
     // SAFETY: as above.
     unsafe { call.write(answered) };
     slot.state.answer();
+}
+
+/// Interrupts each of `cores`, so that it looks what was asked.
+pub(crate) fn ring(cores: usize) {
+    for core in numbers(cores) {
+        irq::send(core, 1);
+    }
 }
 
 /// Wakes core `core`, so that it looks what there is to do.

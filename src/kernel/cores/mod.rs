@@ -1,13 +1,10 @@
 //! The cores: how they come, what each has for itself, and how they ask each other for things.
 //!
-//! Pure: the words by which cores agree ([`protocol`]), how long one waits for another ([`patience`]),
-//! exceptions inside exceptions ([`nesting`]), the idle share ([`idle_clock`]). The rest needs the
+//! Pure: exceptions inside exceptions ([`nesting`]), the idle share ([`idle_clock`]). The rest needs the
 //! machine.
 
 pub mod idle_clock;
 pub mod nesting;
-pub mod patience;
-pub mod protocol;
 
 #[cfg(target_os = "none")]
 pub(crate) mod door;
@@ -25,5 +22,3 @@ pub(crate) mod per_core;
 pub(crate) mod smp;
 #[cfg(target_os = "none")]
 pub(crate) mod stop_machine;
-#[cfg(target_os = "none")]
-pub(crate) mod wait;

@@ -1,13 +1,12 @@
 //! What each core has for itself.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::nesting::{Nesting, SecondLooks};
 use crate::arch::attempt::UnderWay;
 use crate::arch::cpu;
 use crate::board::raspi3;
-use crate::kernel::clock::now_ns;
 
 /// A core's own data, in cache lines of its own.
 #[repr(align(64))]
@@ -20,8 +19,6 @@ pub(crate) struct PerCore {
     pub(crate) attempt: UnderWay,
     /// Reports under way: more than one is a failure inside a report.
     pub(crate) reports: AtomicUsize,
-    /// Since when it has not done what it was asked, in nanoseconds; 0 if it has.
-    silent_since_ns: AtomicU64,
     /// Whether it runs on the final map alone.
     online: AtomicBool,
 }
@@ -33,7 +30,6 @@ impl PerCore {
             second_looks: SecondLooks::new(),
             attempt: UnderWay::new(),
             reports: AtomicUsize::new(0),
-            silent_since_ns: AtomicU64::new(0),
             online: AtomicBool::new(false),
         }
     }
@@ -45,34 +41,6 @@ impl PerCore {
     /// From here on other cores ask it for things.
     pub(crate) fn set_online(&self) {
         self.online.store(true, Ordering::Release);
-    }
-
-    /// It was asked something at `asked_ns`, and did not do it in time.
-    pub(crate) fn set_silent(&self, asked_ns: u64) {
-        let since_ns = asked_ns.max(1);
-        // Only the first question that it left open counts.
-        let _ = self.silent_since_ns.compare_exchange(
-            0,
-            since_ns,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
-    }
-
-    /// It looks what it was asked.
-    pub(crate) fn give_a_sign(&self) {
-        // A store only where something changes: the line is looked at by others.
-        if self.silent_since_ns.load(Ordering::Relaxed) != 0 {
-            self.silent_since_ns.store(0, Ordering::Relaxed);
-        }
-    }
-
-    /// How long it has left something open that it was asked, in nanoseconds.
-    pub(crate) fn silent_for_ns(&self) -> Option<u64> {
-        match self.silent_since_ns.load(Ordering::Relaxed) {
-            0 => None,
-            since_ns => Some(now_ns().saturating_sub(since_ns)),
-        }
     }
 }
 
@@ -86,11 +54,4 @@ pub(crate) fn this() -> &'static PerCore {
 /// Core `core`'s, which is less than [`raspi3::CORES`].
 pub(crate) fn of(core: usize) -> &'static PerCore {
     &ALL[core % raspi3::CORES]
-}
-
-/// The cores that left open what they were asked: a bit each.
-pub(crate) fn silent() -> usize {
-    let silent = |core: &usize| of(*core).silent_for_ns().is_some();
-    let cores = (0..raspi3::CORES).filter(silent);
-    cores.fold(0, |cores, core| cores | 1 << core)
 }

@@ -9,12 +9,13 @@
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::wait::{self, numbers};
-use super::{door, idle, jobs, patience, per_core};
+use super::{door, idle, jobs, per_core};
 use crate::arch::{cpu, exception, mmu};
 use crate::board::raspi3::CORES;
 use crate::kernel::clock::{self, Joined};
 use crate::kernel::irq;
+use crate::kernel::time::patience;
+use crate::kernel::time::wait::{self, numbers};
 use crate::log;
 use crate::mm::kernel_space::empty_table;
 use crate::mm::layout;

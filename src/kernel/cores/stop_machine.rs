@@ -10,11 +10,12 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::wait::{self, CONDUCTOR, HOLD, conductor, live_others, numbers, ring};
-use super::{patience, per_core};
+use super::ipi::ring;
 use crate::arch::cpu;
 use crate::arch::lock::{Class, note_acquired, note_released};
 use crate::kernel::clock;
+use crate::kernel::time::wait::{self, CONDUCTOR, HOLD, conductor, live_others, numbers};
+use crate::kernel::time::{patience, silence};
 use crate::lock_class;
 
 lock_class!(ConductorClass = "conductor", 25);
@@ -47,11 +48,11 @@ extern "C" fn kernel_hold_others() {
     let held = HOLD.begin(others);
     ring(others);
     let asked_ns = clock::now_ns();
-    let silent = per_core::silent();
+    let silent = silence::silent_cores();
     wait::until(patience::STAND_NS, || HOLD.missing(held) & !silent == 0);
     wait::until(patience::SILENT_STAND_NS, || HOLD.missing(held) == 0);
     for core in numbers(HOLD.missing(held)) {
-        per_core::of(core).set_silent(asked_ns);
+        silence::note(core, asked_ns);
         MISSED.fetch_or(1 << core, Ordering::Relaxed);
     }
 }

@@ -17,8 +17,8 @@ use crate::drivers::mailbox::{
 };
 use crate::kernel::clock;
 use crate::kernel::cores::exclusive::Exclusive;
-use crate::kernel::cores::patience;
 use crate::kernel::devices::registers;
+use crate::kernel::time::patience;
 use crate::lock_class;
 
 /// # Invariants

@@ -1,6 +1,6 @@
 //! The one end of the machine: panics, exceptions, failed audits, `halt` and `reboot` all come here.
 //!
-//! 1. One core [claims](crate::kernel::cores::protocol::Ending) the end; every other that comes here stops.
+//! 1. One core [claims](crate::kernel::protocol::Ending) the end; every other that comes here stops.
 //! 2. It waits for the reports that other cores had begun, and stops all cores.
 //! 3. What was printed leaves, then the last line; nobody prints after it.
 //! 4. The machine halts, resets, or ends the emulator with a code.
@@ -11,10 +11,11 @@ use core::fmt::Write;
 use crate::arch::cpu;
 use crate::drivers::watchdog::Ticks;
 use crate::kernel::console::{self, Raw};
-use crate::kernel::cores::patience;
-use crate::kernel::cores::wait::{self, ENDING, live_others, numbers, ring};
+use crate::kernel::cores::ipi::ring;
 use crate::kernel::exit::{self, ExitCode};
 use crate::kernel::machine::watchdog;
+use crate::kernel::time::patience;
+use crate::kernel::time::wait::{self, ENDING, live_others, numbers};
 
 /// How the machine ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

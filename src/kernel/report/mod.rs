@@ -12,8 +12,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::console::{self, Raw};
 use super::cores::per_core;
-use super::cores::wait;
 use super::exit::ExitCode;
+use super::time::wait;
 use crate::addr::VirtAddr;
 use crate::arch::exception::TrapFrame;
 use crate::arch::{attempt, cpu};

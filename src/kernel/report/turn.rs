@@ -4,8 +4,8 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::arch::cpu;
-use crate::kernel::cores::patience;
-use crate::kernel::cores::wait::{self, ENDING};
+use crate::kernel::time::patience;
+use crate::kernel::time::wait::{self, ENDING};
 
 /// The core that reports, plus one; 0 if none does.
 static OWNER: AtomicUsize = AtomicUsize::new(0);

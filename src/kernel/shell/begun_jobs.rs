@@ -10,8 +10,8 @@ use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::console;
 use crate::kernel::cores::jobs::{self, JobError};
-use crate::kernel::cores::patience;
 use crate::kernel::machine::watchdog;
+use crate::kernel::time::patience;
 
 /// How often a core is named that is waited for.
 const REPORT_NS: u64 = 1_000_000_000;

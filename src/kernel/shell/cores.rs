@@ -12,9 +12,10 @@ use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::console::{self, Out};
 use crate::kernel::cores::jobs;
-use crate::kernel::cores::{idle, ipi, patience, per_core, smp, stop_machine};
+use crate::kernel::cores::{idle, ipi, per_core, smp, stop_machine};
 use crate::kernel::irq;
 use crate::kernel::time;
+use crate::kernel::time::{patience, silence};
 use crate::log;
 use crate::text::parse_u64;
 
@@ -93,7 +94,7 @@ pub(super) enum Condition {
 impl Condition {
     /// That of core `core`, as of the last time that it was asked.
     pub(super) fn of(core: usize) -> Self {
-        match (smp::state(core), per_core::of(core).silent_for_ns()) {
+        match (smp::state(core), silence::lasts_ns(core)) {
             (smp::CoreState::Online, None) => Self::Runs,
             (smp::CoreState::Online, Some(for_ns)) => Self::Silent { for_ns },
             (state, _) => Self::Out(state),

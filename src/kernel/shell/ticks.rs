@@ -17,8 +17,8 @@ use crate::arch::relax::relax;
 use crate::arch::waited::LOOK_CYCLES;
 use crate::arch::{cpu, masks};
 use crate::kernel::clock;
-use crate::kernel::cores::patience;
 use crate::kernel::time;
+use crate::kernel::time::patience;
 use crate::kernel::time::timers::{TimerError, TimerId};
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();

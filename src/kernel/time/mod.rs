@@ -1,7 +1,9 @@
-//! What is to be done when time has passed.
+//! What is to be done when time has passed, and how long one waits for another.
 //!
-//! Pure: the heap of a core's deadlines ([`timers`]). The rest sets this machine's timers.
+//! Pure: the heap of a core's deadlines ([`timers`]), every limit of a wait ([`patience`]). The rest needs
+//! the machine.
 
+pub mod patience;
 pub mod timers;
 
 #[cfg(target_os = "none")]
@@ -10,6 +12,10 @@ mod deadlines;
 pub(crate) mod rate_check;
 #[cfg(target_os = "none")]
 pub(crate) mod second_timer;
+#[cfg(target_os = "none")]
+pub(crate) mod silence;
+#[cfg(target_os = "none")]
+pub(crate) mod wait;
 
 #[cfg(target_os = "none")]
 pub(crate) use deadlines::{arm, arm_at, armed, cancel, deadline_of, interrupt, missed, set_again};

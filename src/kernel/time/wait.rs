@@ -11,15 +11,14 @@
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use super::protocol::{Ending, Hold};
-use super::{patience, per_core};
+use super::{patience, silence};
 use crate::arch::cpu;
 use crate::arch::masks::ExceptionsMasked;
 use crate::arch::relax::relax;
 use crate::arch::waited::LOOK_CYCLES;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
-use crate::kernel::irq;
+use crate::kernel::protocol::{Ending, Hold};
 
 /// A word at first.
 const fn word() -> AtomicUsize {
@@ -31,7 +30,7 @@ pub(crate) static ENDING: Ending<AtomicUsize> = Ending::new(word(), word(), word
 /// Who stands still.
 pub(crate) static HOLD: Hold<AtomicUsize, CORES> = Hold::new(word(), [const { word() }; CORES]);
 /// Who makes the others stand still, plus one; 0 if nobody does.
-pub(super) static CONDUCTOR: AtomicUsize = AtomicUsize::new(0);
+pub(crate) static CONDUCTOR: AtomicUsize = AtomicUsize::new(0);
 /// Cores whose MMU is on, or is about to be, with the live map: a bit each.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
@@ -47,20 +46,13 @@ pub(crate) fn live_others() -> usize {
 }
 
 /// Who conducts; some core if nobody does.
-pub(super) fn conductor() -> usize {
+pub(crate) fn conductor() -> usize {
     CONDUCTOR.load(Ordering::Relaxed).saturating_sub(1)
 }
 
 /// The numbers of the cores in a set.
 pub(crate) fn numbers(cores: usize) -> impl Iterator<Item = usize> {
     (0..CORES).filter(move |core| cores & 1 << core != 0)
-}
-
-/// Interrupts each of `cores`, so that it looks what was asked.
-pub(crate) fn ring(cores: usize) {
-    for core in numbers(cores) {
-        irq::send(core, 1);
-    }
 }
 
 /// Waits until `done`, for `patience_ns` at most, and longer while somebody reports. Returns whether it
@@ -163,7 +155,7 @@ fn stand_still() {
         );
     }
     cpu::synchronise();
-    per_core::this().give_a_sign();
+    silence::end_here();
 }
 
 /// Another core ends the machine: waits until it stops this one.

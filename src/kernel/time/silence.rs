@@ -1,0 +1,55 @@
+//! Cores that left open what they were asked, and since when.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::arch::cpu;
+use crate::board::raspi3::CORES;
+use crate::kernel::clock::now_ns;
+
+/// Since when a core has not done what it was asked, in nanoseconds; 0 if it has. In a cache line of its
+/// own.
+#[repr(align(64))]
+struct SilentSince(AtomicU64);
+
+static SINCE: [SilentSince; CORES] = [const { SilentSince(AtomicU64::new(0)) }; CORES];
+
+fn since(core: usize) -> &'static AtomicU64 {
+    let SilentSince(since_ns) = &SINCE[core % CORES];
+    since_ns
+}
+
+/// Core `core` was asked something at `asked_ns`, and did not do it in time.
+pub(crate) fn note(core: usize, asked_ns: u64) {
+    let since_ns = asked_ns.max(1);
+    // Only the first question that it left open counts.
+    let _ = since(core).compare_exchange(0, since_ns, Ordering::Relaxed, Ordering::Relaxed);
+}
+
+/// Core `core` looks what it was asked.
+pub(crate) fn end(core: usize) {
+    let since_ns = since(core);
+    // A store only where something changes: the line is looked at by others.
+    if since_ns.load(Ordering::Relaxed) != 0 {
+        since_ns.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The running core looks what it was asked.
+pub(crate) fn end_here() {
+    end(cpu::number());
+}
+
+/// How long core `core` has left something open that it was asked, in nanoseconds.
+pub(crate) fn lasts_ns(core: usize) -> Option<u64> {
+    match since(core).load(Ordering::Relaxed) {
+        0 => None,
+        since_ns => Some(now_ns().saturating_sub(since_ns)),
+    }
+}
+
+/// The cores that left open what they were asked: a bit each.
+pub(crate) fn silent_cores() -> usize {
+    let silent = (0..CORES).filter(|core| lasts_ns(*core).is_some());
+    silent.fold(0, |cores, core| cores | 1 << core)
+}
