@@ -5,15 +5,16 @@ use core::fmt;
 use crate::addr::PAGE_SIZE;
 use crate::arch::zero::zero;
 use crate::arch::{cpu, exception, mmu, tlb};
+use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
-use crate::kernel::cores::smp;
+use crate::kernel::cores::{ipi, smp};
 use crate::kernel::exit::ExitCode;
 use crate::kernel::irq;
 use crate::kernel::machine::{self, Machine};
 use crate::kernel::report::live_audit::audit_live_tables;
 use crate::kernel::report::{Report, address_map};
-use crate::kernel::time::rate_check;
 use crate::kernel::time::wait;
+use crate::kernel::time::{self, rate_check};
 use crate::kernel::{console, shell};
 use crate::log;
 use crate::mm::frames::{FrameAllocator, FrameState};
@@ -79,6 +80,7 @@ extern "C" fn finish_boot() -> ! {
     unsafe { heap::init(layout::heap()) };
     wait::set_live(BOOT_CORE);
     irq::init();
+    register_interrupts();
     irq::init_core();
     console::start_interrupts();
     smp::come_online();
@@ -89,6 +91,21 @@ extern "C" fn finish_boot() -> ! {
     audit_live_tables();
     rate_check::finish();
     shell::run()
+}
+
+/// Whom the kernel's own interrupts are for.
+fn register_interrupts() {
+    let own: [(&str, IrqNumber, irq::Handler); 4] = [
+        ("second timer", irq::RELIEF, irq::relieve),
+        ("timers", IrqNumber::VIRTUAL_TIMER, time::interrupt),
+        ("cross calls", irq::CROSS_MAILBOX, ipi::interrupt),
+        ("console", IrqNumber::UART0, console::interrupt),
+    ];
+    for (owner, number, handler) in own {
+        if let Err(error) = irq::register(owner, number, handler, 0) {
+            panic!("{owner} cannot have its interrupt: {error}");
+        }
+    }
 }
 
 /// A symbol of its own, so that a debugger can leave it out.

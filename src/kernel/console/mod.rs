@@ -234,7 +234,7 @@ pub(crate) fn start_interrupts() {
 }
 
 /// The UART's interrupt.
-pub(crate) fn interrupt(_: IrqNumber) {
+pub(crate) fn interrupt(_: IrqNumber, _: usize) {
     let _ = serial().service();
     device_barrier();
 }

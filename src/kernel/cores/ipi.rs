@@ -253,7 +253,7 @@ pub(crate) fn ask_for_signs() {
 }
 
 /// The mailbox's interrupt: this core was asked something.
-pub(crate) fn interrupt(_: IrqNumber) {
+pub(crate) fn interrupt(_: IrqNumber, _: usize) {
     irq::take();
     silence::end_here();
     hear();

@@ -1,18 +1,24 @@
-//! Interrupts: which are let in, and whom they are for.
+//! Interrupts of this machine: which are let in, and whom they are for.
 //!
-//! One table for all cores, filled before the first interrupt is let in. What nobody has registered,
-//! and what comes too often, is masked and reported; what had no cause is counted.
+//! What nobody has registered, and what comes too often, is masked and reported; what had no cause is
+//! counted.
 //!
 //! # Decisions
 //! - What stormed is let in again by a timer that did not: the physical timer
-//!   ([`second_timer`](crate::kernel::time::second_timer)), so that a storm of the virtual one ends too. A storm of
-//!   the physical timer is first taken for one of deadlines, which its pause ends; if it comes on all
-//!   the same it is masked, and the timers let it in.
+//!   ([`second_timer`](crate::kernel::time::second_timer)), so that a storm of the virtual one ends too. A
+//!   storm of the physical timer is first taken for one of deadlines, which its pause ends; if it comes
+//!   on all the same it is masked, and the timers let it in.
 //! - Masks and storms are each core's own. Who lets an interrupt in for another core asks that core.
+//! - Who owns an interrupt is under a lock, which only registration, reports and storms take. What is
+//!   called is read without one ([`handlers`](super::handlers)).
 
+use core::sync::atomic::AtomicUsize;
+
+use super::counts::{IrqCounts, Unhandled};
+use super::handlers::{Handlers, Line, Served};
+use super::owners::{IrqError, IrqOwners};
 use super::storm::{STORM_RATE, StormGuard, Verdict};
-use super::table::{IrqCounts, IrqError, IrqTable, Unhandled};
-use crate::arch::relax::Once;
+use crate::arch::lock::{Lock, assert_may_wait};
 use crate::arch::{cpu, masks, timer};
 use crate::board::interrupts::{IrqKind, IrqNumber};
 use crate::board::raspi3::{self, CORES};
@@ -20,16 +26,19 @@ use crate::drivers::gpu_interrupts::{GpuInterrupts, GpuLine};
 use crate::drivers::interrupts::{Pending, Source};
 use crate::drivers::local_interrupts::{Core, CoreMailbox, LocalInterrupts, LocalSource};
 use crate::kernel::clock;
-use crate::kernel::console;
-use crate::kernel::cores::ipi::{self, CallError};
 use crate::kernel::devices::registers;
-use crate::kernel::time::{self, second_timer};
-use crate::log;
+use crate::kernel::time::{self, patience, second_timer, wait};
+use crate::{lock_class, log};
 
-/// What is called for an interrupt, on the core that takes it, with its interrupts masked.
-pub(crate) type Handler = fn(IrqNumber);
+/// What is called for an interrupt, on the core that takes it, with its interrupts masked: with its
+/// number and the argument that it was registered with.
+pub type Handler = fn(IrqNumber, usize);
 
-type Table = IrqTable<Handler, { IrqNumber::COUNT }>;
+#[derive(Clone, Copy, Debug)]
+struct Action {
+    handler: Handler,
+    argument: usize,
+}
 
 static LOCAL: LocalInterrupts = LocalInterrupts::new(registers(raspi3::LOCAL_PERIPHERALS));
 static GPU: GpuInterrupts = GpuInterrupts::new(registers(raspi3::INTERRUPT_CONTROLLER));
@@ -37,7 +46,13 @@ static GPU: GpuInterrupts = GpuInterrupts::new(registers(raspi3::INTERRUPT_CONTR
 /// The core that hears the GPU's peripherals.
 const GPU_CORE: u8 = 0;
 
-static TABLE: Once<Table> = Once::new();
+static OWNERS: Lock<IrqOwners<{ IrqNumber::COUNT }>, OwnersLock> = Lock::new(IrqOwners::new());
+lock_class!(OwnersLock = "owners of interrupts", 47);
+
+static HANDLERS: Handlers<Action, AtomicUsize, CORES, { IrqNumber::COUNT }> = Handlers::new(
+    [const { AtomicUsize::new(0) }; IrqNumber::COUNT],
+    [const { Line(AtomicUsize::new(0)) }; CORES],
+);
 // SAFETY: cleared by `kernel_main`; an empty value is all zero, and nobody uses it before.
 #[unsafe(link_section = ".late.irq_counts")]
 static COUNTS: IrqCounts<CORES, { IrqNumber::COUNT }> = IrqCounts::new();
@@ -52,36 +67,78 @@ const STORM_PAUSE_NS: u64 = 1_000_000_000;
 pub(crate) const CROSS_MAILBOX: IrqNumber = IrqNumber::MAILBOX_0;
 
 /// What lets in again what stormed, and stands in for the virtual timer where that is needed.
-const RELIEF: IrqNumber = IrqNumber::PHYSICAL_TIMER;
+pub(crate) const RELIEF: IrqNumber = IrqNumber::PHYSICAL_TIMER;
 
-/// Everything that this kernel serves, with its owner.
-const REGISTRATIONS: [(IrqNumber, &str, Handler); 4] = [
-    (RELIEF, "second timer", relieve),
-    (IrqNumber::VIRTUAL_TIMER, "timers", time::interrupt),
-    (CROSS_MAILBOX, "cross calls", ipi::interrupt),
-    (IrqNumber::UART0, "console", console::interrupt),
-];
-
-/// Brings the controllers to a known state and fills the table. Once, on core 0, before any core
-/// lets interrupts in.
+/// Brings the controllers to a known state. Once, on core 0, before any core lets interrupts in.
 pub(crate) fn init() {
     cpu::device_barrier();
     LOCAL.init_shared(core(usize::from(GPU_CORE)));
     cpu::device_barrier();
     GPU.disable_all();
     cpu::device_barrier();
-    TABLE.call_once(|| match registrations() {
-        Ok(table) => table,
-        Err(error) => panic!("the table of interrupts is wrong: {error}"),
-    });
 }
 
-fn registrations() -> Result<Table, IrqError> {
-    let mut table = Table::new();
-    for (number, owner, handler) in REGISTRATIONS {
-        table.register(number.index(), owner, handler)?;
+/// Gives interrupt `number` to `owner`: from here on `handler` is called with `argument` for it, if it is
+/// [let in](unmask). At any time, on any core; what a handler reads must be ready before.
+///
+/// # Errors
+/// [`IrqError::Taken`] if anybody has it, `owner` included.
+pub fn register(
+    owner: &'static str,
+    number: IrqNumber,
+    handler: Handler,
+    argument: usize,
+) -> Result<(), IrqError> {
+    OWNERS.lock().add(number.index(), owner)?;
+    let is_free = HANDLERS.set(number.index(), Action { handler, argument });
+    assert!(is_free, "{number} has a handler, and no owner");
+    Ok(())
+}
+
+/// Takes interrupt `number` from `owner`, and masks it: when this returns, its handler runs on no core and
+/// is not called any more. A core that is in it is waited for.
+///
+/// Of a local source only this core's line is masked: who has unmasked others masks them before. What
+/// comes there all the same is masked then, and reported as nobody's.
+///
+/// # Errors
+/// [`IrqError::NotRegistered`], [`IrqError::Taken`] or [`IrqError::Leaving`] if it is not `owner`'s to give
+/// up; [`IrqError::StillServed`] if a core does not leave the handler in time: it is not called any more, is
+/// `owner`'s still, and may be given up again.
+///
+/// # Panics
+/// If interrupts are masked, as in every handler: it would wait for itself. In debug builds, if a lock is
+/// held.
+pub fn unregister(owner: &'static str, number: IrqNumber) -> Result<(), IrqError> {
+    assert!(
+        !cpu::interrupts_are_masked(),
+        "{number} is given up with interrupts masked"
+    );
+    assert_may_wait("the end of a handler");
+    let index = number.index();
+    OWNERS.lock().leave(index, owner)?;
+    mask(number);
+    HANDLERS.retire(index);
+    let mut server = 0;
+    let is_free = wait::until(patience::HANDLER_NS, || match HANDLERS.free(index) {
+        Ok(()) => true,
+        Err(core) => {
+            server = core;
+            false
+        }
+    });
+    if !is_free {
+        OWNERS.lock().keep(index);
+        let (number, core) = (index, server);
+        return Err(IrqError::StillServed { number, core });
     }
-    Ok(table)
+    OWNERS.lock().remove(index);
+    Ok(())
+}
+
+/// Who has `number`.
+fn owner_of(number: IrqNumber) -> Option<&'static str> {
+    OWNERS.lock().of(number.index())
 }
 
 /// Lets this core's interrupts in.
@@ -121,12 +178,12 @@ pub(crate) fn is_let_in(number: IrqNumber) -> bool {
 }
 
 /// Lets `number` in: for this core if it is one of its own, else for the core that hears it.
-pub(crate) fn unmask(number: IrqNumber) {
+pub fn unmask(number: IrqNumber) {
     change_mask(number, LocalInterrupts::unmask, GpuInterrupts::enable);
 }
 
 /// Keeps `number` out.
-pub(crate) fn mask(number: IrqNumber) {
+pub fn mask(number: IrqNumber) {
     change_mask(number, LocalInterrupts::mask, GpuInterrupts::disable);
 }
 
@@ -207,18 +264,23 @@ pub(crate) fn handle() {
 
 #[inline]
 fn serve(here: usize, number: IrqNumber) {
-    let registered = TABLE.get().and_then(|table| table.get(number.index()));
-    let Some(registration) = registered else {
-        return refuse(here, number);
+    let call = |action: Action| {
+        COUNTS.count_handled(here, number.index());
+        (action.handler)(number, action.argument);
     };
-    COUNTS.count_handled(here, number.index());
-    (registration.handler)(number);
+    // SAFETY: this core's number, in its interrupt, which masks others.
+    match unsafe { HANDLERS.serve(here, number.index(), call) } {
+        Served::Called => {}
+        // It was on its way when it was masked.
+        Served::Retiring => return mask(number),
+        Served::Nobody => return refuse(here, number),
+    }
     // Behind the handler, which is waited for. What the cores ask of each other is as much as they ask.
     if number != CROSS_MAILBOX {
         match STORMS.arrived(STORM_RATE, here, number.index(), clock::raw_ns()) {
             Verdict::Calm => {}
-            Verdict::Storm if number == RELIEF => pause(here, registration.owner),
-            Verdict::Storm | Verdict::Masked => calm(here, number, registration.owner),
+            Verdict::Storm if number == RELIEF => pause(here),
+            Verdict::Storm | Verdict::Masked => calm(here, number),
         }
     }
 }
@@ -243,10 +305,14 @@ const fn has_mask(number: IrqNumber) -> bool {
     }
 }
 
+/// The owner of what was given up just now.
+const NOBODY: &str = "nobody";
+
 /// The physical timer storms: for a second it serves no deadlines.
 #[cold]
-fn pause(here: usize, owner: &str) {
+fn pause(here: usize) {
     second_timer::end_storm_in(STORM_PAUSE_NS);
+    let owner = owner_of(RELIEF).unwrap_or(NOBODY);
     log!(
         "irq",
         "{RELIEF} of {owner} storms on core {here}: serves no deadline for a second"
@@ -254,8 +320,9 @@ fn pause(here: usize, owner: &str) {
 }
 
 #[cold]
-fn calm(here: usize, number: IrqNumber, owner: &str) {
+fn calm(here: usize, number: IrqNumber) {
     mask(number);
+    let owner = owner_of(number).unwrap_or(NOBODY);
     log!(
         "irq",
         "{number} of {owner} storms on core {here}: masked at {} a second, for a second",
@@ -272,11 +339,11 @@ fn calm(here: usize, number: IrqNumber, owner: &str) {
 
 /// The physical timer's interrupt: the storms on this core are over, or come again; and what is due is done,
 /// which sets the timer again if it stands in.
-fn relieve(number: IrqNumber) {
+pub(crate) fn relieve(number: IrqNumber, argument: usize) {
     if second_timer::take() {
         let_all_in_again();
     }
-    time::interrupt(number);
+    time::interrupt(number, argument);
 }
 
 fn let_all_in_again() {
@@ -285,36 +352,24 @@ fn let_all_in_again() {
     }
 }
 
-/// Lets `number` in again on this core if a storm masked it. Returns whether one had.
-fn release_here(number: IrqNumber) -> bool {
+/// Lets `number` in again on this core if a storm masked it, and somebody has it still. Returns whether a
+/// storm had.
+pub(crate) fn release_here(number: IrqNumber) -> bool {
     let _masked = masks::mask();
     let here = cpu::number();
     let stormed = STORMS.is_masked(here, number.index());
     if stormed {
         STORMS.release(here, number.index());
-        unmask(number);
+        if owner_of(number).is_some() {
+            unmask(number);
+        }
     }
     stormed
 }
 
-/// Lets an interrupt in again on every core on which a storm masked it. Returns for which cores.
-///
-/// # Errors
-/// Those of a call to such a core.
-pub(crate) fn release(number: IrqNumber) -> Result<[bool; CORES], CallError> {
-    let mut released = [false; CORES];
-    for (core, released) in released.iter_mut().enumerate() {
-        if STORMS.is_masked(core, number.index()) {
-            *released = ipi::call(core, release_called, number.index())? != 0;
-        }
-    }
-    Ok(released)
-}
-
-/// [`release_here`], as a call has it.
-fn release_called(index: usize) -> usize {
-    let number = u8::try_from(index).ok().and_then(IrqNumber::new);
-    usize::from(number.is_some_and(release_here))
+/// Whether a storm of `number` was masked on core `core`, and it was not let in again.
+pub(crate) fn was_masked(core: usize, number: IrqNumber) -> bool {
+    STORMS.is_masked(core, number.index())
 }
 
 /// Every interrupt that there is.
@@ -337,14 +392,12 @@ pub(crate) struct IrqReport {
 /// Every interrupt that somebody registered or that came.
 pub(crate) fn reports() -> impl Iterator<Item = IrqReport> {
     numbers().filter_map(|number| {
-        let index = number.index();
-        let owner = TABLE.get().and_then(|table| table.get(index));
-        let counts = core::array::from_fn(|core| COUNTS.handled(core, index));
+        let counts = core::array::from_fn(|core| COUNTS.handled(core, number.index()));
         let report = IrqReport {
             number,
-            owner: owner.map(|registration| registration.owner),
+            owner: owner_of(number),
             counts,
-            storms: (0..CORES).any(|core| STORMS.is_masked(core, index)),
+            storms: (0..CORES).any(|core| was_masked(core, number)),
         };
         let is_worth_a_line = report.owner.is_some() || counts.iter().any(|count| *count > 0);
         is_worth_a_line.then_some(report)

@@ -1,16 +1,32 @@
 //! Interrupts: whom they are for, which are let in, and what comes too often.
 //!
-//! Pure: who has which number ([`table`]), which comes too often ([`storm`]). The controllers of this
-//! machine are behind `dispatch`.
+//! A driver takes an interrupt at any time, and gives it up at any time:
+//!
+//! 1. [`register`]`(owner, number, handler, argument)`: from here on the handler is called, on the core
+//!    that takes the interrupt, with its interrupts masked.
+//! 2. [`unmask`]`(number)`: the controller lets it in.
+//! 3. [`unregister`]`(owner, number)`: when that returns, the handler runs on no core and is not called
+//!    any more, so what its argument stands for may go.
+//!
+//! Pure: who has which number ([`owners`]), what is called ([`handlers`]), how many came ([`counts`]) and
+//! which come too often ([`storm`]). The controllers of this machine are behind `dispatch`.
+//!
+//! [`register`]: fn@dispatch::register
+//! [`unmask`]: fn@dispatch::unmask
+//! [`unregister`]: fn@dispatch::unregister
 
+pub mod counts;
+pub mod handlers;
+pub mod owners;
 pub mod storm;
-pub mod table;
 
 #[cfg(target_os = "none")]
 mod dispatch;
 
 #[cfg(target_os = "none")]
 pub(crate) use dispatch::{
-    gpu_interrupts_work, handle, init, init_core, is_let_in, release, reports, send, take, total,
-    unmask, vain,
+    CROSS_MAILBOX, RELIEF, gpu_interrupts_work, handle, init, init_core, is_let_in, release_here,
+    relieve, reports, send, take, total, vain, was_masked,
 };
+#[cfg(target_os = "none")]
+pub use dispatch::{Handler, mask, register, unmask, unregister};

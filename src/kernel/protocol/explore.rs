@@ -93,10 +93,10 @@ impl Stage {
 
 /// A word whose accesses a schedule orders. Outside of a scene it is a plain one.
 #[derive(Debug, Default)]
-pub(super) struct Shared(AtomicUsize);
+pub(crate) struct Shared(AtomicUsize);
 
 impl Shared {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(AtomicUsize::new(0))
     }
 
@@ -139,11 +139,11 @@ impl Word for Shared {
 }
 
 /// What a core does in a scene.
-pub(super) type Part<S> = fn(&S);
+pub(crate) type Part<S> = fn(&S);
 
 /// Runs `parts` on a fresh scene in every order, and `check` after each. Returns the number of
 /// schedules. A part that panics fails the test.
-pub(super) fn every_schedule<S: Send + Sync + 'static>(
+pub(crate) fn every_schedule<S: Send + Sync + 'static>(
     scene: impl Fn() -> S,
     parts: &[Part<S>],
     check: impl Fn(&S),

@@ -12,7 +12,7 @@ mod slot;
 mod word;
 
 #[cfg(test)]
-mod explore;
+pub(crate) mod explore;
 #[cfg(test)]
 mod tests;
 

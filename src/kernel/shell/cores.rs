@@ -11,8 +11,9 @@ use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::console::{self, Out};
+use crate::kernel::cores::ipi::{self, CallError};
 use crate::kernel::cores::jobs;
-use crate::kernel::cores::{idle, ipi, per_core, smp, stop_machine};
+use crate::kernel::cores::{idle, per_core, smp, stop_machine};
 use crate::kernel::irq;
 use crate::kernel::time;
 use crate::kernel::time::{patience, silence};
@@ -221,7 +222,7 @@ fn release(word: &str, out: &mut dyn Write) -> Result<(), CommandError> {
             expected: "the numbers that `irq` shows; 32 to 103 come through it",
         });
     };
-    let released = irq::release(number)?;
+    let released = release_everywhere(number)?;
     if !released.contains(&true) {
         writeln!(out, "{number} was not masked")?;
         return Ok(());
@@ -234,6 +235,26 @@ fn release(word: &str, out: &mut dyn Write) -> Result<(), CommandError> {
     }
     writeln!(out)?;
     Ok(())
+}
+
+/// Lets an interrupt in again on every core on which a storm masked it. Returns for which cores.
+///
+/// # Errors
+/// Those of a call to such a core.
+fn release_everywhere(number: IrqNumber) -> Result<[bool; CORES], CallError> {
+    let mut released = [false; CORES];
+    for (core, released) in released.iter_mut().enumerate() {
+        if irq::was_masked(core, number) {
+            *released = ipi::call(core, release_called, number.index())? != 0;
+        }
+    }
+    Ok(released)
+}
+
+/// [`irq::release_here`], as a call has it.
+fn release_called(index: usize) -> usize {
+    let number = u8::try_from(index).ok().and_then(IrqNumber::new);
+    usize::from(number.is_some_and(irq::release_here))
 }
 
 /// A core as the head of a column.

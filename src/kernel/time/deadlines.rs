@@ -134,7 +134,7 @@ pub(crate) fn armed(core: usize) -> usize {
 }
 
 /// The timer's interrupt: does what is due.
-pub(crate) fn interrupt(_: IrqNumber) {
+pub(crate) fn interrupt(_: IrqNumber, _: usize) {
     let timers = timers_of(cpu::number());
     loop {
         let now_ns = now_ns();

@@ -50,6 +50,8 @@ pub const HELD_NS: u64 = STAND_NS + 3 * S;
 pub const CONDUCTOR_NS: u64 = HELD_NS + S / 2;
 /// A lock. Its holder may be holding other cores.
 pub const LOCK_NS: u64 = 8 * S;
+/// That a handler returns, whose interrupt is given up.
+pub const HANDLER_NS: u64 = 2 * S;
 /// The answer to a call.
 pub const ANSWER_NS: u64 = 4 * S;
 /// A sign of life, for `cpus`.
