@@ -23,6 +23,7 @@
 pub mod clock;
 pub mod cores;
 pub mod irq;
+pub mod log;
 pub mod protocol;
 pub mod time;
 
@@ -34,8 +35,6 @@ pub mod console;
 mod devices;
 #[cfg(target_os = "none")]
 pub mod exit;
-#[cfg(target_os = "none")]
-pub mod log;
 #[cfg(target_os = "none")]
 mod machine;
 #[cfg(target_os = "none")]

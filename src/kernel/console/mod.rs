@@ -13,6 +13,7 @@ use super::clock::delay_us;
 use super::cores::exclusive::{Exclusive, Owned};
 use super::cores::idle;
 use super::irq;
+use super::log::{self, Level, Sink};
 use super::time::{patience, wait};
 
 use crate::arch::cache;
@@ -26,7 +27,7 @@ use crate::drivers::mmio::Mmio;
 use crate::drivers::pl011::{Counts, Divisor, Pl011, Registers, Serial};
 use crate::kernel::devices::registers;
 use crate::lock_class;
-use crate::log;
+use crate::warning;
 
 /// More than 150 cycles of any clock that the GPIO block runs at.
 const PULL_SETUP_US: u64 = 10;
@@ -205,7 +206,10 @@ struct SetUp(AtomicU32);
 const WHERE_IT_IS: &str =
     "stilt: the console is the PL011: QEMU's first -serial, GPIO14 and 15 of a board\r\n";
 
-/// Connects the pins and sets the speed. What was typed before is kept.
+/// Connects the pins, sets the speed, and shows the log from here on. What was typed before is kept.
+///
+/// # Panics
+/// If the log has no room for another sink.
 pub fn init(divisor: Divisor) {
     device_barrier();
     Gpio::new(registers(raspi3::GPIO)).route_pl011(|| delay_us(PULL_SETUP_US));
@@ -217,6 +221,13 @@ pub fn init(divisor: Divisor) {
     // Whether anybody hears it cannot be known.
     let _ = MiniUart::new(registers(raspi3::AUX)).say(WHERE_IT_IS);
     device_barrier();
+    let sink = Sink {
+        write: print,
+        least: Level::Info,
+    };
+    if let Err(error) = log::add_sink(sink) {
+        panic!("the console shows no log: {error}");
+    }
 }
 
 /// Lets the UART interrupt: from here on bytes come in whatever the core does.
@@ -226,9 +237,9 @@ pub(crate) fn start_interrupts() {
         irq::unmask(IrqNumber::UART0);
         INTERRUPTS.store(true, Ordering::Relaxed);
     } else {
-        log!(
+        warning!(
             "irq",
-            "warning: the interrupt controller does not obey: the console is polled"
+            "the interrupt controller does not obey: the console is polled"
         );
     }
 }

@@ -16,10 +16,10 @@ use crate::kernel::clock::{self, Joined};
 use crate::kernel::irq;
 use crate::kernel::time::patience;
 use crate::kernel::time::wait::{self, numbers};
-use crate::log;
 use crate::mm::kernel_space::empty_table;
 use crate::mm::layout;
 use crate::paging::PagingError;
+use crate::{log, warning};
 
 /// Cores 1 to 3: a bit each.
 const OTHERS: usize = (1 << CORES) - 2;
@@ -68,7 +68,7 @@ pub(crate) fn state(core: usize) -> CoreState {
 pub(crate) fn start() {
     let began_us = clock::now_us();
     if let Err(error) = door::open(kernel_secondary) {
-        log!("cores", "warning: no other core can come: {error}");
+        warning!("cores", "no other core can come: {error}");
         return;
     }
     for core in numbers(OTHERS) {
@@ -92,7 +92,7 @@ pub(crate) fn start() {
     for core in 1..CORES {
         match state(core) {
             CoreState::Online => {}
-            CoreState::Lost => log!("cores", "warning: core {core} came, but is not ready"),
+            CoreState::Lost => warning!("cores", "core {core} came, but is not ready"),
             CoreState::Waiting => log!("cores", "core {core} came late: `cpus call {core}`"),
             CoreState::Absent => log!("cores", "core {core} does not come"),
         }

@@ -8,9 +8,9 @@ use super::{Cores, Machine};
 use crate::board::raspi3;
 use crate::drivers::facts::{Origin, Text};
 use crate::drivers::ram::{Decision, Judged, UNRESERVED};
-use crate::kernel::log as boot_log;
-use crate::log;
+use crate::kernel::log::{self as boot_log, Level};
 use crate::text::{Hertz, Size};
+use crate::{log, warning};
 
 /// Columns that a line of the log leaves for a command line.
 const COLUMNS: usize = 56;
@@ -51,12 +51,14 @@ fn report_handed(handed: &Handed, ram: &Decision) {
         }
         What::Nothing { .. } => return,
     };
-    let warn = |what: &dyn fmt::Display| boot_log::line(format_args!("{topic:<7} warning: {what}"));
+    let warn = |what: &dyn fmt::Display| {
+        boot_log::line(Level::Warning, format_args!("{topic:<7} warning: {what}"));
+    };
     for oddity in facts.oddities.iter() {
         if oddity.is_wrong() {
             warn(oddity);
         } else {
-            boot_log::line(format_args!("{topic:<7} {oddity}"));
+            boot_log::line(Level::Info, format_args!("{topic:<7} {oddity}"));
         }
     }
     if facts.oddities.left_out() > 0 {
@@ -69,14 +71,20 @@ fn report_handed(handed: &Handed, ram: &Decision) {
     }
     if let Some(refused) = ram.loader_refused {
         warn(&format_args!("its memory is not believed: {refused}"));
-        boot_log::line(format_args!("{topic:<7} its reservations are kept"));
+        boot_log::line(
+            Level::Info,
+            format_args!("{topic:<7} its reservations are kept"),
+        );
     }
     if ram.kernel_left_out {
         warn(&"its memory leaves out the kernel");
     }
     for range in facts.usable.iter().flat_map(|usable| usable.iter()) {
         let size = Size(range.size() as u64);
-        boot_log::line(format_args!("{topic:<7} only {range} {size} may be used"));
+        boot_log::line(
+            Level::Info,
+            format_args!("{topic:<7} only {range} {size} may be used"),
+        );
     }
     report_bootargs(&facts.bootargs);
 }
@@ -97,13 +105,10 @@ fn report_bootargs<const N: usize>(text: &Text<N>) {
 /// Logs what is RAM, and what there is to warn about.
 fn report_ram(ram: &Decision) {
     if let Some(bytes) = ram.too_little {
-        log!(
-            "ram",
-            "warning: {bytes:#x} bytes in one piece are too little"
-        );
+        warning!("ram", "{bytes:#x} bytes in one piece are too little");
     }
     if let Some(doubt) = ram.doubt {
-        log!("ram", "warning: reservations may be missing:");
+        warning!("ram", "reservations may be missing:");
         log!("ram", "{doubt}");
         log!("ram", "only {UNRESERVED} is used");
     }
@@ -116,17 +121,17 @@ fn report_ram(ram: &Decision) {
         log!("vc", "{share} {size} is the VideoCore's");
     }
     if let Some(differ) = ram.differ {
-        log!("ram", "warning: {differ}");
+        warning!("ram", "{differ}");
     }
     if let Some(overlap) = ram.overlap {
-        log!("ram", "warning: {overlap}");
+        warning!("ram", "{overlap}");
     }
     for (who, refused) in [
         ("mailbox", ram.mailbox_refused),
         ("mailbox, about the VideoCore,", ram.videocore_refused),
     ] {
         if let Some(refused) = refused {
-            log!("ram", "warning: the {who} is not believed: {refused}");
+            warning!("ram", "the {who} is not believed: {refused}");
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::board::raspi3;
 use crate::drivers::watchdog::{BadTime, Ticks, Watchdog};
 use crate::kernel::devices::registers;
 use crate::kernel::time;
-use crate::{lock_class, log};
+use crate::{lock_class, warning};
 
 /// The time to the reset in ticks, or [`OFF`]; written with [`REGISTERS`] held.
 static STATE: AtomicU32 = AtomicU32::new(OFF);
@@ -68,7 +68,7 @@ fn wake_the_shell() {
     if !WOKEN.swap(true, Ordering::Relaxed) {
         let armed = time::arm(WAKE_NS.get(), Some(WAKE_NS), |_| {}, 0);
         if let Err(error) = armed {
-            log!("dog", "warning: the shell is not woken: {error}");
+            warning!("dog", "the shell is not woken: {error}");
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::board::raspi3::{self, CORES};
 use crate::kernel::cores::door;
 use crate::kernel::cores::ipi;
 use crate::kernel::cores::smp::{self, CoreState};
-use crate::log;
 use crate::mm::{kernel_space, symbols};
+use crate::warning;
 
 /// What must not be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,9 +76,9 @@ fn check_registers(core: usize) -> Result<(), Violation> {
         let value = match ipi::call(core, read_register, index) {
             Ok(value) => value as u64,
             Err(error) => {
-                log!(
+                warning!(
                     "audit",
-                    "warning: the registers of core {core} are not known: {error}"
+                    "the registers of core {core} are not known: {error}"
                 );
                 return Ok(());
             }

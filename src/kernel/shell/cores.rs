@@ -17,8 +17,8 @@ use crate::kernel::cores::{idle, per_core, smp, stop_machine};
 use crate::kernel::irq;
 use crate::kernel::time;
 use crate::kernel::time::{patience, silence};
-use crate::log;
 use crate::text::parse_u64;
+use crate::{log, warning};
 
 /// The longest that `sleep` takes, in milliseconds.
 const SLEEP_MAX_MS: u64 = 600_000;
@@ -32,7 +32,7 @@ pub(super) fn after_command() {
             "cores",
             "all run: {frames} frames are free that they needed on their way"
         ),
-        Err(error) => log!("cores", "warning: the parking pages stay: {error}"),
+        Err(error) => warning!("cores", "the parking pages stay: {error}"),
     }
     for core in stop_machine::take_missed() {
         log!(

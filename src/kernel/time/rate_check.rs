@@ -12,8 +12,8 @@ use crate::drivers::system_timer::SystemTimer;
 use crate::kernel::clock;
 use crate::kernel::clock::rate::{Rate, Reading, judge};
 use crate::kernel::devices::registers;
-use crate::log;
 use crate::text::Hertz;
+use crate::{log, warning};
 
 static FIRST: Once<Reading> = Once::new();
 /// A reading that took longer is taken anew, a few times.
@@ -33,9 +33,9 @@ pub(crate) fn finish() {
     let hz = clock::counter_hz();
     match judge(hz, *first, read()) {
         Rate::Agrees => {}
-        Rate::Differs { measured_hz } => log!(
+        Rate::Differs { measured_hz } => warning!(
             "time",
-            "warning: the counter runs at {measured_hz} Hz by the system timer, not at {}: times are wrong",
+            "the counter runs at {measured_hz} Hz by the system timer, not at {}: times are wrong",
             Hertz(hz.into())
         ),
         Rate::NoMicroseconds => {

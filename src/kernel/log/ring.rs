@@ -1,13 +1,13 @@
-//! The boot log: lines with the time since `_start`, printed and kept.
+//! The lines that are kept, and their way to the sinks.
 
 use core::cell::UnsafeCell;
 use core::fmt::{self, Write};
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::clock;
-use super::console;
+use super::sinks::{Level, Sink, Sinks, TooManySinks};
 use crate::arch::lock::Lock;
+use crate::kernel::clock;
 use crate::lock_class;
 
 /// Bytes of log that are kept: the oldest go first.
@@ -30,9 +30,13 @@ static MEMORY: Memory = Memory(UnsafeCell::new(MaybeUninit::uninit()));
 /// `n % CAPACITY`.
 struct Ring {
     written: usize,
+    sinks: Sinks,
 }
 
-static RING: Lock<Ring, LogLock> = Lock::new(Ring { written: 0 });
+static RING: Lock<Ring, LogLock> = Lock::new(Ring {
+    written: 0,
+    sinks: Sinks::new(),
+});
 lock_class!(LogLock = "log", 50);
 
 impl Ring {
@@ -66,11 +70,25 @@ impl Write for Ring {
     }
 }
 
-/// Prints and keeps a line.
-pub fn line(text: fmt::Arguments<'_>) {
+/// Hands each line from now on to `sink`, behind those that were added before.
+///
+/// # Errors
+/// [`TooManySinks`].
+pub fn add_sink(sink: Sink) -> Result<(), TooManySinks> {
+    RING.lock().sinks.add(sink)
+}
+
+/// Keeps a line, and hands it to the sinks: with the lock released, for they may wait for a device.
+pub fn line(level: Level, text: fmt::Arguments<'_>) {
     let stamp = clock::since_start();
-    let _ = writeln!(RING.lock(), "{stamp} {text}");
-    console::print(format_args!("{stamp} {text}\n"));
+    let sinks = {
+        let mut ring = RING.lock();
+        let _ = writeln!(ring, "{stamp} {text}");
+        ring.sinks
+    };
+    for sink in sinks.of(level) {
+        (sink.write)(format_args!("{stamp} {text}\n"));
+    }
 }
 
 /// Writes what is kept to `out`, from the first whole line on, as far as it was kept when this began.
@@ -95,12 +113,4 @@ pub fn replay(out: &mut dyn Write) -> fmt::Result {
         next = first + count;
     }
     Ok(())
-}
-
-/// Logs a line: `log!("name", "format", arguments)`.
-#[macro_export]
-macro_rules! log {
-    ($topic:literal, $($text:tt)+) => {
-        $crate::kernel::log::line(format_args!("{:<7} {}", $topic, format_args!($($text)+)))
-    };
 }
