@@ -12,6 +12,7 @@ mod minimal_stores;
 mod panics;
 mod pins;
 mod read;
+mod readme;
 mod regressions;
 mod sequences;
 pub(super) mod share;
