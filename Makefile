@@ -1,7 +1,7 @@
 # Stilt's verbs. Only a list of what calls what: the work is done by scripts/*.sh, which need nothing but a shell,
 # and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, DEBUG, FIRMWARE, DEV.
 
-.PHONY: help image qemu debug console test test-mmu check doc bench bench-host fuzz mutants soak sdcard flash doctor setup clean
+.PHONY: help image qemu debug console test test-mmu check doc bench bench-host fuzz mutants planted soak sdcard flash doctor setup clean
 .DEFAULT_GOAL := help
 # One verb at a time, whatever -j says: they share the image and the terminal.
 .NOTPARALLEL:
@@ -22,6 +22,7 @@ help:
 	@echo 'make bench-host  page tables beside those of other libraries, on this machine'
 	@echo 'make fuzz     page-table operations from random bytes, for SECONDS (600)'
 	@echo 'make mutants  each line of the page tables changed in turn: do the tests notice? (hours; ARGS="--shard 0/8")'
+	@echo 'make planted  known mistakes, put into the page tables one by one: do the tests find each? (an hour; ARGS="--only NAME")'
 	@echo 'make soak     all cores use everything at once, for SECONDS of the guest (600)'
 	@echo 'make image    kernel8.img and kernel8.elf'
 	@echo 'make sdcard   sdcard.img, from which a board boots (FIRMWARE=folder with the files of its firmware)'
@@ -91,6 +92,10 @@ fuzz:
 mutants:
 	@scripts/setup.sh mutants
 	@scripts/long.sh mutants $(ARGS)
+
+planted:
+	@scripts/setup.sh planted
+	@$(CARGO) xtask planted $(ARGS)
 
 soak:
 	@scripts/setup.sh test

@@ -19,7 +19,7 @@ needs() (
     case $1 in
     image | sdcard | flash | doc) echo "$build" ;;
     qemu | bench) echo "$build qemu" ;;
-    console) echo 'host cc certs' ;;
+    console | planted) echo 'host cc certs' ;;
     bench-host) echo 'host cc certs valgrind' ;;
     debug) echo "$build qemu gdb" ;;
     test) echo "$build qemu gdb mtools fsck dtc objdump" ;;

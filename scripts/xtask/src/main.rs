@@ -20,6 +20,7 @@ mod mmu;
 mod names;
 mod noise;
 mod peers;
+mod planted;
 mod program;
 mod qemu;
 mod sdcard;
@@ -46,6 +47,8 @@ usage: cargo xtask VERB [OPTION...]
   bench  [--qemu PROGRAM]                  what booting costs, in instructions
   mmu    [--check] [NAME...]               build the programs in tests/mmu and run each in its emulator
   peers  [--host] [--qemu PROGRAM]         page tables beside other libraries', in instructions
+  planted [FOLDER] [--only NAME]           plant each fault of a folder in a copy of the checkout: do its tests
+                                           find it? (paging/tests/planted)
   sdcard                                   build sdcard.img; FIRMWARE=folder adds the board's firmware
   flash  DEVICE [--yes]                    write sdcard.img to a removable disk
 ";
@@ -92,6 +95,7 @@ fn dispatch(mut args: Parser) -> Result<ExitCode, Failure> {
         Some("image") => image::run(args),
         Some("mmu") => mmu::run(args),
         Some("peers") => peers::run(args),
+        Some("planted") => planted::run(args),
         Some("qemu") => qemu::run(args),
         Some("sdcard") => sdcard::run(args),
         _ => Err(UnknownVerb { verb }.into()),

@@ -2,12 +2,18 @@
 
 #![forbid(unsafe_code)]
 
-use std::io;
+use std::io::{self, Read};
 use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use crate::failure::EndsVerb;
+
+/// How often a program is asked whether it has ended.
+const INTERVAL: Duration = Duration::from_millis(50);
 
 /// A program that could not be started, or whose output could not be read.
 #[derive(Debug, Error)]
@@ -23,4 +29,43 @@ impl EndsVerb for RunError {}
 pub(crate) fn cannot_run(program: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> RunError {
     let program = program.into();
     |source| RunError { program, source }
+}
+
+/// Runs a program without input. Returns how it ended and what it printed; no status if it did not
+/// end in `limit` and was ended.
+///
+/// # Errors
+/// When it cannot be started, or its output cannot be read.
+pub(crate) fn output_within(
+    command: &mut Command,
+    limit: Duration,
+) -> Result<(Option<ExitStatus>, String), RunError> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let program = command.get_program().to_owned();
+    let mut child = command.spawn().map_err(cannot_run(&program))?;
+    collect(&mut child, limit).map_err(cannot_run(&program))
+}
+
+/// Waits for the end, at most as long as `limit`, while a thread reads.
+fn collect(child: &mut Child, limit: Duration) -> io::Result<(Option<ExitStatus>, String)> {
+    let stdout = child.stdout.take();
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        stdout.map_or(Ok(0), |mut stdout| stdout.read_to_string(&mut text))?;
+        Ok::<_, io::Error>(text)
+    });
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        if begin.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            break None;
+        }
+        thread::sleep(INTERVAL);
+    };
+    let text = reader.join().map_err(|_| io::ErrorKind::Other)??;
+    Ok((status, text))
 }

@@ -2,20 +2,15 @@
 
 #![forbid(unsafe_code)]
 
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use super::error::PeersError;
 use crate::checkout;
 use crate::image;
 use crate::noise;
-use crate::program::cannot_run;
-
-/// How often a program is asked whether it has ended.
-const INTERVAL: Duration = Duration::from_millis(50);
+use crate::program::{cannot_run, output_within};
 
 /// The package.
 fn manifest() -> PathBuf {
@@ -41,9 +36,7 @@ pub(super) fn build(command: &mut Command) -> Result<(), PeersError> {
 /// What a program prints; ends it when its time is up.
 pub(super) fn output(command: &mut Command, limit: Duration) -> Result<String, PeersError> {
     let program = command.get_program().to_owned();
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(cannot_run(&program))?;
-    let (status, text) = collect(&mut child, limit).map_err(cannot_run(&program))?;
+    let (status, text) = output_within(command, limit)?;
     let program = Path::new(&program).display().to_string();
     let Some(status) = status else {
         let seconds = limit.as_secs();
@@ -63,30 +56,6 @@ pub(super) fn output(command: &mut Command, limit: Duration) -> Result<String, P
 fn reason(text: &str) -> &str {
     let begin = text.rfind("failed: ").unwrap_or(text.len());
     text[begin..].trim_end()
-}
-
-/// Waits for the end, at most as long as `limit`, while a thread reads.
-fn collect(child: &mut Child, limit: Duration) -> io::Result<(Option<ExitStatus>, String)> {
-    let stdout = child.stdout.take();
-    let reader = thread::spawn(move || {
-        let mut text = String::new();
-        stdout.map_or(Ok(0), |mut stdout| stdout.read_to_string(&mut text))?;
-        Ok::<_, io::Error>(text)
-    });
-    let begin = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break Some(status);
-        }
-        if begin.elapsed() > limit {
-            child.kill()?;
-            child.wait()?;
-            break None;
-        }
-        thread::sleep(INTERVAL);
-    };
-    let text = reader.join().map_err(|_| io::ErrorKind::Other)??;
-    Ok((status, text))
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ fn apt_installs_what_the_verb_needs_and_no_more() {
 }
 
 /// Every verb of the Makefile that sets something up.
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "image",
     "qemu",
     "debug",
@@ -91,6 +91,7 @@ const VERBS: [&str; 14] = [
     "bench-host",
     "fuzz",
     "mutants",
+    "planted",
     "sdcard",
     "flash",
     "all",

@@ -117,8 +117,8 @@ pub(super) const CRATES: [Crate; 4] = [
             module: &[],
             edges: Edges::Line(&[
                 "failure", "program", "checkout", "noise", "flat", "names", "image", "qemu",
-                "console", "debug", "bench", "mmu", "peers", "card", "firmware", "sdcard", "flash",
-                "check",
+                "console", "debug", "bench", "mmu", "peers", "planted", "card", "firmware",
+                "sdcard", "flash", "check",
             ]),
             front_page: None,
         }],
