@@ -1,12 +1,13 @@
 //! `xtask check`: rules of the sources and of the linked image that no compiler enforces.
 //!
-//! `sources` looks at every file under `src/`, `image` at `kernel8.elf`. Each check prints one line
-//! with what it counted, so that a check that looks at nothing is seen, and one for every
-//! violation.
+//! `sources` looks at the crates' files, `image` at `kernel8.elf`, `licences` at what everything is
+//! built from. Each check prints one line with what it counted, so that a check that looks at
+//! nothing is seen, and one for every violation.
 
 #![forbid(unsafe_code)]
 
 mod image;
+mod licences;
 mod report;
 mod sources;
 
@@ -21,6 +22,7 @@ use thiserror::Error;
 use crate::checkout;
 use crate::failure::{EndsVerb, Failure};
 use image::{ElfError, Policy835769};
+use licences::LicenceError;
 use report::Report;
 use sources::SourceError;
 
@@ -33,6 +35,8 @@ enum CheckError {
     Read { path: PathBuf, source: io::Error },
     #[error("{}: {source}", path.display())]
     Image { path: PathBuf, source: ElfError },
+    #[error(transparent)]
+    Licences(#[from] LicenceError),
     #[error("{count} violations of the rules above")]
     Violations { count: usize },
 }
@@ -75,6 +79,7 @@ fn check(options: Options) -> Result<(), CheckError> {
         },
         Err(source) => return Err(CheckError::Read { path, source }),
     }
+    count += print(&[licences::check(&root)?]);
     if count == 0 {
         Ok(())
     } else {
@@ -134,7 +139,11 @@ mod tests {
     #[test]
     fn a_missing_or_broken_image_is_an_error_and_no_silence() {
         let root = tempfile::tempdir().expect("a temporary folder");
-        fs::create_dir(root.path().join("src")).expect("its own folder");
+        for folder in ["src", "paging/src", "scripts/xtask/src", "scripts/a64/src"] {
+            let folder = root.path().join(folder);
+            fs::create_dir_all(&folder).expect("its own folder");
+            fs::write(folder.join("lib.rs"), "").expect("its own file");
+        }
         let path = root.path().to_str().expect("plain text");
         let checked = || check(options(parser(&["--root", path])).expect("known options"));
         let error = checked().expect_err("there is no image");
