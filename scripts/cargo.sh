@@ -26,4 +26,6 @@ esac
 export RUSTUP_AUTO_INSTALL=0
 export CARGO="$host_bin/cargo" RUSTC="$host_bin/rustc" RUSTDOC="$host_bin/rustdoc" RUSTFMT="$host_bin/rustfmt"
 unset CARGO_BUILD_TARGET
+# Emulators that scripts/setup.sh has unpacked, behind those of the system.
+export PATH="$PATH:${CARGO_TARGET_DIR:-$root/target}/tools/bin"
 exec "$host_bin/$program" "$@"

@@ -69,11 +69,64 @@ use_apt() {
     as_root apt-get update -q || echo "setup: apt-get update failed; trying with the lists that are here" >&2
     # shellcheck disable=SC2046  # a list of package names
     set -- $(missing_packages)
-    echo "setup: apt installs $*"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 \
-        install -q -y --no-install-recommends --no-remove "$@" || explain_apt "$@"
+    if ! apt_installs "$@"; then
+        unpack_emulators
+        surveyed=
+        look
+        # shellcheck disable=SC2046  # a list of package names
+        set -- $(missing_packages)
+        [ $# = 0 ] || apt_installs "$@" || explain_apt "$@"
+    fi
     surveyed=
 }
+
+# Never at the price of a package that is there.
+apt_installs() {
+    echo "setup: apt installs $*"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 \
+        install -q -y --no-install-recommends --no-remove "$@"
+}
+
+# Emulators for which apt would have to remove something, as the `qemu-utils` of another release: they run from
+# any folder, so they are unpacked in target/tools, and the system stays as it is.
+unpack_emulators() {
+    # shellcheck disable=SC2046  # a list of package names
+    set -- $(for tool in $missing; do
+        case $tool in qemu | qemu-*) packages_for "$tool" "$manager" ;; esac
+    done | sort -u)
+    [ $# -gt 0 ] || return 0
+    plan=$(apt-get -s install --no-install-recommends "$@" 2>/dev/null) || return 0
+    in_the_way=$(echo "$plan" | sed -n 's/^Remv \([^ ]*\).*/\1/p' | tr '\n' ' ')
+    packages=$(echo "$plan" | sed -n 's/^Inst \([^ ]*\) .*/\1/p')
+    if [ -n "$in_the_way" ] && [ -n "$packages" ]; then
+        echo "setup: apt would have to remove ${in_the_way% } for $*: unpacked in target/tools instead"
+        # shellcheck disable=SC2086  # a list of package names
+        unpack $packages || echo "setup: $* could not be unpacked" >&2
+    fi
+}
+
+# Unpacks packages in target/tools/root, and makes programs in target/tools/bin of the emulators there.
+unpack() (
+    mkdir -p "$tools/packages" "$tools/root" "$tools/bin"
+    cd "$tools/packages"
+    apt-get download -q -o APT::Sandbox::User=root "$@" || return 1
+    for package in *.deb; do
+        dpkg -x "$package" "$tools/root" || return 1
+    done
+    rm -r "$tools/packages"
+    for program in "$tools"/root/usr/bin/qemu-system-*; do
+        name=${program##*/}
+        cat >"$tools/bin/$name" <<END
+#!/bin/sh
+# Made by scripts/setup.sh: an emulator that was unpacked, with its libraries, modules and ROMs.
+root=\$(CDPATH='' cd -- "\$(dirname -- "\$0")/../root" && pwd)
+libraries=\$(echo "\$root"/usr/lib/*-linux-gnu)
+export LD_LIBRARY_PATH="\$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" QEMU_MODULE_DIR="\$libraries/qemu"
+exec "\$root/usr/bin/$name" -L "\$root/usr/share/qemu" -L "\$root/usr/share/seabios" "\$@"
+END
+        chmod +x "$tools/bin/$name"
+    done
+)
 
 # Why apt did not install "$@": usually because another package would have to go, which is for its owner to decide.
 explain_apt() {

@@ -8,6 +8,9 @@
 # no verb but bench-host has a use for: it is not among all tools.
 # shellcheck disable=SC2154  # toolchain.sh sets the names that are not set here
 
+# Where emulators are unpacked that the system's package manager has no room for.
+tools="${CARGO_TARGET_DIR:-$root/target}/tools"
+
 all_tools='host cc certs kernel linker lints qemu gdb mtools fsck dtc objdump targets qemu-riscv64 qemu-x86_64 qemu-loongarch64'
 
 # What the programs in tests/mmu are built for.
@@ -84,11 +87,12 @@ find_tool() {
     esac
 }
 
-# A program by its path, or by its name on the PATH and where Debian keeps what it thinks only root runs.
+# A program by its path, or by its name on the PATH, where Debian keeps what it thinks only root runs, and where
+# scripts/setup.sh unpacks emulators.
 find_program() {
     case $1 in
     */*) [ -f "$1" ] && [ -x "$1" ] && echo "$1" ;;
-    *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" ;;
+    *) PATH="$PATH:/usr/sbin:/sbin:$tools/bin" command -v "$1" ;;
     esac
 }
 

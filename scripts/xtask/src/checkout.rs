@@ -1,5 +1,6 @@
 //! Where things are in the checkout, and how files get there: whole or not at all.
 
+use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,13 @@ impl EndsVerb for FileError {}
 pub(crate) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here)
+}
+
+/// Where scripts/setup.sh unpacks emulators that the system has no room for.
+pub(crate) fn tools() -> PathBuf {
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("tools/bin")
 }
 
 /// The flat image, as the firmware and the emulator load it.

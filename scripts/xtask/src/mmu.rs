@@ -142,7 +142,7 @@ impl Machine {
     fn program(&self) -> OsString {
         match self.name {
             "aarch64" => qemu::default_program(),
-            _ => self.emulator.into(),
+            _ => qemu::emulator(self.emulator),
         }
     }
 

@@ -11,6 +11,7 @@ use std::process::{Command, ExitCode};
 use lexopt::{Arg, Parser};
 use thiserror::Error;
 
+use crate::checkout;
 use crate::failure::{EndsVerb, Failure};
 use crate::image::{self, BuildError, Files};
 use crate::program::cannot_run;
@@ -45,11 +46,20 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     Err(cannot_run(program)(command.exec()).into())
 }
 
-/// `QEMU` from the environment, else the one on the PATH.
+/// `QEMU` from the environment, else the one that [`emulator`] finds.
 pub(crate) fn default_program() -> OsString {
     env::var_os("QEMU")
         .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "qemu-system-aarch64".into())
+        .unwrap_or_else(|| emulator("qemu-system-aarch64"))
+}
+
+/// The emulator `name` on the PATH, else the one that `make setup` has unpacked in the checkout.
+pub(crate) fn emulator(name: &str) -> OsString {
+    let unpacked = checkout::tools().join(name);
+    match check_program(OsStr::new(name)) {
+        Err(NoProgram { .. }) if is_program(&unpacked) => unpacked.into(),
+        _ => name.into(),
+    }
 }
 
 /// Whether an emulator is there: told before anything is built for it.

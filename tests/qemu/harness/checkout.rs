@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -68,11 +68,10 @@ pub(crate) fn tool(name: &str) -> PathBuf {
     PathBuf::from(text(&found.stdout).trim_end())
 }
 
-/// The emulator: `QEMU`, or the one on the path.
+/// The emulator: `QEMU`, or the one on the path, or the one that is unpacked in the checkout.
 pub(crate) fn qemu() -> OsString {
-    std::env::var_os("QEMU")
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "qemu-system-aarch64".into())
+    static FOUND: LazyLock<OsString> = LazyLock::new(|| tool("qemu").into());
+    FOUND.clone()
 }
 
 /// Runs a tool that must succeed.

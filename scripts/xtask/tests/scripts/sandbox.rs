@@ -11,8 +11,8 @@ use tempfile::TempDir;
 pub(crate) const TARGET: &str = "aarch64-unknown-none-softfloat";
 /// What the scripts may expect on every system.
 const BASICS: &[&str] = &[
-    "basename", "cat", "dirname", "env", "grep", "id", "printf", "sed", "sh", "sort", "tail", "tr",
-    "uname",
+    "basename", "cat", "chmod", "dirname", "env", "grep", "id", "mkdir", "printf", "rm", "sed",
+    "sh", "sort", "tail", "tr", "uname",
 ];
 
 /// A folder that is the whole PATH.
@@ -101,7 +101,8 @@ impl Sandbox {
         command
             .env_clear()
             .env("PATH", self.bin())
-            .env("HOME", self.folder.path());
+            .env("HOME", self.folder.path())
+            .env("CARGO_TARGET_DIR", self.path("target"));
         command.env(
             "DISTRO_RUSTC",
             if distro.is_empty() {

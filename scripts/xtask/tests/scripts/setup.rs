@@ -181,6 +181,40 @@ fn apt_may_not_remove_a_package_and_the_command_is_told() {
     );
 }
 
+/// An apt for which `qemu-utils` is in the way, and which can give the packages out to be unpacked.
+#[test]
+fn an_emulator_that_apt_has_no_room_for_is_unpacked_beside_the_system() {
+    let machine = without_qemu();
+    add_apt(&machine, &[]);
+    let body = "case $* in\n*'-s install '*) printf '%s\\n' 'Remv qemu-utils [1:10.0.2]' \
+                'Inst qemu-system-data (1:7.2 Debian [all])' \
+                'Inst qemu-system-arm (1:7.2 Debian [amd64])' ;;\n\
+                *--no-remove*) exit 100 ;;\n\
+                'download -q '*) shift 4; for name; do : >\"$name.deb\"; done ;;\nesac";
+    machine.script("bin/apt-get", body);
+    let body = "mkdir -p \"$3/usr/bin\" \"$3/usr/lib/any-linux-gnu\"\n\
+                case $2 in qemu-system-arm.deb) ;; *) exit 0 ;; esac\n\
+                program=\"$3/usr/bin/qemu-system-aarch64\"\n\
+                printf '#!/bin/sh\\necho \"$QEMU_MODULE_DIR $*\"\\n' >\"$program\"\n\
+                chmod +x \"$program\"";
+    machine.script("bin/dpkg", body);
+    let output = run(&machine, "setup.sh", &["qemu"]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let why = "apt would have to remove qemu-utils for qemu-system-arm: unpacked in target/tools";
+    assert!(said.contains(why), "{said}");
+    let found = text(&run(&machine, "find-tool.sh", &["qemu"]));
+    let program = machine.path("target/tools/bin/qemu-system-aarch64");
+    assert_eq!(found.trim_end(), program.to_str().unwrap());
+    let output = machine.command(&program, &[]).arg("-version").output();
+    let said = text(&output.unwrap());
+    let root = machine.path("target/tools/root/usr");
+    let root = root.to_str().unwrap();
+    let with = format!("-L {root}/share/qemu -L {root}/share/seabios -version\n");
+    assert_eq!(said, format!("{root}/lib/any-linux-gnu/qemu {with}"));
+    assert!(!machine.path("target/tools/packages").exists());
+}
+
 /// Without a word the user would look at an empty terminal for minutes.
 #[test]
 fn a_first_build_says_how_long_it_takes_and_a_later_one_does_not() {
