@@ -9,7 +9,8 @@
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::arch::tlb::KernelTlb;
 use crate::board::raspi3;
-use crate::mm::kernel_space::{CODE, DEVICE, KernelFrames, LOCAL_DEVICE, PA_BITS, READ_WRITE};
+use crate::mm::kernel_frames::KernelFrames;
+use crate::mm::kernel_space::{CODE, DEVICE, LOCAL_DEVICE, PA_BITS, READ_WRITE};
 use crate::mm::regions::ImageLayout;
 use crate::paging::format::aarch64::{A64PageTable, LowHalf};
 use crate::paging::{MappingFlags, PagingResult, RegionOptions};

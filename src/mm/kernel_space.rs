@@ -3,18 +3,14 @@
 //! Built beside the boot map from the same list of regions, then switched to. Afterwards it is
 //! only added to: nothing that the kernel stands on is split or moved.
 
-use core::arch::asm;
-
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::arch::lock::{Brief, Guard, Lock};
+use crate::arch::lock::Lock;
 use crate::arch::tlb::KernelTlb;
-use crate::arch::zero::zero;
-use crate::board::raspi3::{self, KERNEL_VA_OFFSET};
+use crate::board::raspi3;
 use crate::lock_class;
-use crate::mm::frames::{FrameAllocator, FrameCount, FrameError, Statistics};
-use crate::mm::layout::{self, Pages};
+use crate::mm::kernel_frames::{KernelFrames, add_frames};
+use crate::mm::layout::{self, Pages, phys_to_virt, virt_to_phys};
 use crate::mm::regions::{ImageLayout, Kind};
-use crate::paging::backend::aarch64::reached_at;
 use crate::paging::format::aarch64::{A64PageTable, A64TableView, HighHalf, LowHalf};
 use crate::paging::{
     ENTRIES, MappingFlags, PageSize, PagingError, PagingHandler, PagingResult, RegionOptions,
@@ -45,25 +41,7 @@ static EMPTY_TABLE: EmptyTable = EmptyTable([0; ENTRIES]);
 /// The physical address of a table without entries.
 #[must_use]
 pub fn empty_table() -> PhysAddr {
-    PhysAddr::new((&raw const EMPTY_TABLE).addr() & !KERNEL_VA_OFFSET)
-}
-
-/// The free frames, once RAM is known.
-static FRAMES: Lock<FrameAllocator<'static>, Frames> = Lock::new(FrameAllocator::empty());
-lock_class!(Frames = "frames", 30);
-
-/// [`FRAMES`], by an address that the compiler does not look through: all fields are reached from
-/// one register, which one instruction sets. It would make an address of its own for most of them.
-#[inline(always)]
-fn frames() -> &'static Lock<FrameAllocator<'static>, Frames> {
-    let frames: *const Lock<FrameAllocator<'static>, Frames>;
-    // SAFETY: computes an address. The image is smaller than the megabyte that ADR reaches.
-    unsafe {
-        asm!("adr {}, {}", out(reg) frames, sym FRAMES,
-            options(pure, nomem, nostack, preserves_flags));
-    }
-    // SAFETY: it is the static's.
-    unsafe { &*frames }
+    virt_to_phys(VirtAddr::new((&raw const EMPTY_TABLE).addr()))
 }
 
 /// Rights that every kernel mapping has.
@@ -97,117 +75,6 @@ pub(super) const DEVICES: [(&str, PhysAddr, usize, MappingFlags); 2] = [
     ),
 ];
 
-/// Where the linear map has `pa`.
-#[must_use]
-pub const fn linear(pa: PhysAddr) -> VirtAddr {
-    VirtAddr::new(pa.as_usize() + KERNEL_VA_OFFSET)
-}
-
-/// Frames of the one allocator, reached through the linear map.
-pub struct KernelFrames;
-
-// SAFETY: the allocator gives a frame once until it is freed, and only RAM; the boot map and the
-// final map have all RAM at `linear`, Normal write-back.
-unsafe impl PagingHandler for KernelFrames {
-    // Inline: the call and its frame record would be an eighth of the work.
-    #[inline(always)]
-    fn alloc_frame() -> Option<PhysAddr> {
-        match frames().lock_if_free() {
-            Some(mut frames) => match frames.allocate_hot() {
-                Some(pa) => Some(pa),
-                None => allocate_cold(frames),
-            },
-            None => allocate_contended(),
-        }
-    }
-
-    #[inline(always)]
-    fn dealloc_frame(pa: PhysAddr) {
-        match frames().lock_if_free() {
-            Some(mut frames) => {
-                if !frames.free_hot(pa) {
-                    free_cold(pa, frames);
-                }
-            }
-            None => free_contended(pa),
-        }
-    }
-
-    #[inline(always)]
-    fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
-        VirtAddr::new(reached_at::<KERNEL_VA_OFFSET>(pa.as_usize()))
-    }
-
-    fn zero_frame(pa: PhysAddr) {
-        let start = core::ptr::with_exposed_provenance_mut(linear(pa).as_usize());
-        // SAFETY: nobody else uses the frame, a whole number of blocks of RAM.
-        unsafe { zero(start, PAGE_SIZE) };
-    }
-}
-
-// The ways that are taken seldom are functions of their own, called last and with the lock: so the
-// usual way keeps nothing across a call, and saves no register.
-
-type LockedFrames = Guard<'static, FrameAllocator<'static>, Frames, Brief>;
-
-#[cold]
-#[inline(never)]
-fn allocate_cold(mut frames: LockedFrames) -> Option<PhysAddr> {
-    frames.allocate_cold()
-}
-
-#[cold]
-#[inline(never)]
-fn allocate_contended() -> Option<PhysAddr> {
-    FRAMES.lock().allocate()
-}
-
-#[cold]
-#[inline(never)]
-fn free_cold(pa: PhysAddr, mut frames: LockedFrames) {
-    if let Err(error) = frames.free_cold(pa) {
-        refused(error);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn free_contended(pa: PhysAddr) {
-    if let Err(error) = FRAMES.lock().free(pa) {
-        refused(error);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn refused(error: FrameError) -> ! {
-    panic!("{error}");
-}
-
-/// Hands the frames over.
-pub fn set_frames(frames: FrameAllocator<'static>) {
-    *FRAMES.lock() = frames;
-}
-
-/// How many frames there are and how many are free; nothing before RAM is known.
-#[must_use]
-pub fn frame_count() -> FrameCount {
-    FRAMES.lock().count()
-}
-
-/// What the frame allocator counted; `None` before RAM is known.
-#[must_use]
-pub fn frame_statistics() -> Option<Statistics> {
-    let frames = FRAMES.lock();
-    (frames.count().usable > 0).then(|| frames.statistics())
-}
-
-/// Whether the frame at `pa` is one of the allocator's: free, or with a user.
-#[must_use]
-pub fn is_allocatable(pa: PhysAddr) -> bool {
-    FRAMES.lock().has(pa)
-}
-
 /// The first entry of the empty table that is not empty: its index, and what it holds.
 #[must_use]
 pub fn empty_table_entry() -> Option<(usize, u64)> {
@@ -217,16 +84,6 @@ pub fn empty_table_entry() -> Option<(usize, u64)> {
         let entry = unsafe { first.wrapping_add(index).read_volatile() };
         (entry != 0).then_some((index, entry))
     })
-}
-
-/// Looks at the free frames, and changes nothing.
-pub(super) fn look_at_frames<R>(look: impl FnOnce(&FrameAllocator<'static>) -> R) -> R {
-    look(&FRAMES.lock())
-}
-
-/// Adds `[start, end)` to the free frames. Returns how many frames that is.
-pub fn add_frames(start: PhysAddr, end: PhysAddr) -> usize {
-    FRAMES.lock().add(start, end)
 }
 
 /// The final map of image, RAM and devices; nobody uses it yet. `ram` is sorted, whole frames.
@@ -282,7 +139,7 @@ fn map_linear(
         return Ok(());
     };
     table
-        .map_region(linear(start), start, size, flags, RegionOptions::HUGE)?
+        .map_region(phys_to_virt(start), start, size, flags, RegionOptions::HUGE)?
         .flush();
     Ok(())
 }
@@ -377,24 +234,20 @@ pub fn unmap_page(va: VirtAddr) -> PagingResult {
     Ok(())
 }
 
-/// Turns a part of the image that is not mapped into mapped free frames. Returns their number.
+/// Makes free frames of `[start, end)`, a part of the image that nobody needs any more: mapped read-write
+/// where it was not mapped, or was read-only. Returns their number.
 ///
 /// # Errors
-/// As for a mapping.
+/// Those of a mapping, or of a change of flags.
 pub fn reclaim(table: &mut KernelTable, start: PhysAddr, end: PhysAddr) -> PagingResult<usize> {
-    map_linear(table, start, end, READ_WRITE)?;
-    Ok(add_frames(start, end))
-}
-
-/// The same for a part of the image that is mapped read-only.
-///
-/// # Errors
-/// As for a change of flags.
-pub fn replace(table: &mut KernelTable, start: PhysAddr, end: PhysAddr) -> PagingResult<usize> {
-    let size = end.as_usize().saturating_sub(start.as_usize());
-    table
-        .protect_region(linear(start), size, READ_WRITE)?
-        .flush();
+    let va = phys_to_virt(start);
+    match table.query(va) {
+        Ok(_) => {
+            let size = end.as_usize().saturating_sub(start.as_usize());
+            table.protect_region(va, size, READ_WRITE)?.flush();
+        }
+        Err(_) => map_linear(table, start, end, READ_WRITE)?,
+    }
     Ok(add_frames(start, end))
 }
 
@@ -402,8 +255,8 @@ pub fn replace(table: &mut KernelTable, start: PhysAddr, end: PhysAddr) -> Pagin
 ///
 /// # Errors
 /// Those of unmapping.
-pub fn unmap(table: &mut KernelTable, start: PhysAddr, size: usize) -> PagingResult {
-    table.unmap_region(linear(start), size)?.flush();
+pub fn unmap_linear(table: &mut KernelTable, start: PhysAddr, size: usize) -> PagingResult {
+    table.unmap_region(phys_to_virt(start), size)?.flush();
     Ok(())
 }
 
@@ -413,7 +266,7 @@ pub fn unmap(table: &mut KernelTable, start: PhysAddr, size: usize) -> PagingRes
 /// Those of [`KernelTable::pin`].
 pub fn pin(table: &mut KernelTable, image: &ImageLayout) -> PagingResult {
     let bytes = image.scratch.as_usize() - image.text.as_usize();
-    table.pin(linear(image.text), bytes)?;
+    table.pin(phys_to_virt(image.text), bytes)?;
     for pages in (0..raspi3::CORES).flat_map(layout::stacks) {
         table.pin(pages.start, pages.size)?;
     }

@@ -24,8 +24,23 @@
 //!   the way from the handler to the interrupted code.
 #![forbid(unsafe_code)]
 
-use crate::addr::{PAGE_SIZE, VirtAddr};
-use crate::board::raspi3::CORES;
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::board::raspi3::{CORES, KERNEL_VA_OFFSET};
+
+/// Where the linear map has the frame at `pa`: 0xffff_0000_0008_0000 for 0x8_0000.
+#[must_use]
+#[inline(always)]
+pub const fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
+    VirtAddr::new(pa.as_usize() + KERNEL_VA_OFFSET)
+}
+
+/// What the linear map has at `va`: 0x8_0000 for 0xffff_0000_0008_0000. An address from before the MMU
+/// is on is physical already, and stays as it is.
+#[must_use]
+#[inline(always)]
+pub const fn virt_to_phys(va: VirtAddr) -> PhysAddr {
+    PhysAddr::new(va.as_usize() & !KERNEL_VA_OFFSET)
+}
 
 /// The first address of the kernel window.
 pub const WINDOW: usize = 0xffff_8000_0000_0000;
@@ -180,10 +195,28 @@ fn slot_guard(core: usize, index: usize) -> Pages {
 
 #[cfg(test)]
 mod tests {
-    use super::{HEAP_MAX, Pages, guards, heap, main_stack, overflown_stack, stacks};
-    use crate::addr::VirtAddr;
+    use super::{
+        HEAP_MAX, Pages, guards, heap, main_stack, overflown_stack, phys_to_virt, stacks,
+        virt_to_phys,
+    };
+    use crate::addr::{PhysAddr, VirtAddr};
     use crate::board::raspi3::CORES;
     use std::vec::Vec;
+
+    #[test]
+    fn the_linear_map_goes_there_and_back() {
+        for (pa, va) in [
+            (0, 0xffff_0000_0000_0000),
+            (0x8_0000, 0xffff_0000_0008_0000),
+            (0x4000_0040, 0xffff_0000_4000_0040),
+        ] {
+            let (pa, va) = (PhysAddr::new(pa), VirtAddr::new(va));
+            assert_eq!(phys_to_virt(pa), va);
+            assert_eq!(virt_to_phys(va), pa);
+            let before_the_mmu = VirtAddr::new(pa.as_usize());
+            assert_eq!(virt_to_phys(before_the_mmu), pa);
+        }
+    }
 
     fn guarded() -> Vec<Pages> {
         let stacks = (0..CORES).flat_map(stacks);

@@ -5,8 +5,10 @@
 use core::ops::Range;
 
 use super::frames::{self, FrameAllocator};
-use super::kernel_space::{CODE, DEVICES, READ_ONLY, READ_WRITE, linear, look_at_frames};
+use super::kernel_frames::look_at_frames;
+use super::kernel_space::{CODE, DEVICES, READ_ONLY, READ_WRITE};
 use super::layout::Pages;
+use super::layout::phys_to_virt;
 use super::symbols;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::paging::MappingFlags;
@@ -53,7 +55,7 @@ pub fn each_linear<E>(
 ) -> Result<(), E> {
     let mut show = |name, start: PhysAddr, end: PhysAddr, flags| {
         let size = end.as_usize().saturating_sub(start.as_usize());
-        let start = linear(start);
+        let start = phys_to_virt(start);
         visit(Pages { name, start, size }, flags)
     };
     let image = symbols::image();

@@ -2,7 +2,7 @@
 //!
 //! Pure: [`regions`] (the image), [`layout`] (the kernel window), [`areas`] (names of both), [`frames`],
 //! [`audit`] with [`live_walk`] and [`expected`], [`holes`] (the check of the heap). With the
-//! machine: the linker's symbols, the kernel's page table, the heap.
+//! machine: the linker's symbols, the owner of the frames, the kernel's page table, the heap.
 
 pub mod areas;
 pub mod audit;
@@ -17,6 +17,8 @@ pub mod regions;
 pub mod door_map;
 #[cfg(target_os = "none")]
 pub mod heap;
+#[cfg(target_os = "none")]
+pub mod kernel_frames;
 #[cfg(target_os = "none")]
 pub mod kernel_space;
 #[cfg(target_os = "none")]

@@ -4,8 +4,8 @@
 //! virtual afterwards. [`image`] is right in both worlds.
 
 use super::regions::ImageLayout;
-use crate::addr::PhysAddr;
-use crate::board::raspi3::KERNEL_VA_OFFSET;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::mm::layout::{phys_to_virt, virt_to_phys};
 
 macro_rules! symbols {
     ($($(#[$doc:meta])* $visibility:vis $name:ident = $symbol:ident;)*) => {
@@ -17,7 +17,7 @@ macro_rules! symbols {
             #[inline(always)]
             $visibility fn $name() -> PhysAddr {
                 let here = (&raw const $symbol).addr();
-                PhysAddr::new(here & !KERNEL_VA_OFFSET)
+                virt_to_phys(VirtAddr::new(here))
             }
         )*
     };
@@ -62,7 +62,7 @@ pub fn image() -> ImageLayout {
 /// The upper end of the stack for exceptions before the final map; virtual.
 #[must_use]
 pub fn boot_exception_stack_top() -> usize {
-    exception_stack_top().as_usize() | KERNEL_VA_OFFSET
+    phys_to_virt(exception_stack_top()).as_usize()
 }
 
 /// The table of names and lines, for `exception::names`. Zeros if the build put none there.

@@ -18,7 +18,9 @@ use crate::kernel::time::{self, rate_check};
 use crate::kernel::{console, shell};
 use crate::log;
 use crate::mm::frames::{FrameAllocator, FrameState};
-use crate::mm::kernel_space::{self, KernelTable, linear, live_view};
+use crate::mm::kernel_frames;
+use crate::mm::kernel_space::{self, KernelTable, live_view};
+use crate::mm::layout::phys_to_virt;
 use crate::mm::{heap, layout, symbols};
 use crate::paging::{PagingError, PagingResult};
 use crate::text::Size;
@@ -49,7 +51,7 @@ unsafe extern "C" fn kernel_main(dtb: u64) -> ! {
     cpu::unmask_errors();
     machine::report(machine);
     take_frames(machine);
-    let free = kernel_space::frame_count().free;
+    let free = kernel_frames::frame_count().free;
     match final_map(machine) {
         Ok(table) => enter_final_map(table),
         Err(PagingError::NoMemory) => no_room(format_args!(
@@ -66,7 +68,7 @@ unsafe extern "C" fn kernel_main(dtb: u64) -> ! {
 /// Makes zero what nobody uses before: with the caches on, a line at a time.
 fn clear_late_memory() {
     let (start, end) = symbols::late();
-    let first = core::ptr::with_exposed_provenance_mut(linear(start).as_usize());
+    let first = core::ptr::with_exposed_provenance_mut(phys_to_virt(start).as_usize());
     // SAFETY: nobody has used these statics yet; whole pages of the image, mapped read-write.
     unsafe { zero(first, end.as_usize() - start.as_usize()) };
 }
@@ -128,7 +130,7 @@ fn take_frames(machine: &Machine) {
         ));
     };
 
-    let first = linear(place.base()).as_usize() as *mut FrameState;
+    let first = phys_to_virt(place.base()).as_usize() as *mut FrameState;
     // SAFETY: the place is whole frames of RAM that nobody else uses, mapped read-write.
     unsafe { zero(first.cast(), place.size()) };
     // SAFETY: as above; all zero is a state, and `entries` entries fit; it is reserved below.
@@ -140,7 +142,7 @@ fn take_frames(machine: &Machine) {
     for range in machine.reserved.in_use().chain([place]) {
         frames.reserve(range.base(), range.end());
     }
-    kernel_space::set_frames(frames);
+    kernel_frames::set_frames(frames);
 }
 
 /// Ends the boot: outside of what is reserved, there is no room for `what`.
@@ -191,7 +193,7 @@ fn reclaim_boot_memory() {
         kernel_space::with_table(|table| kernel_space::reclaim(table, image.init, image.early));
     let frames = match (reclaimed, smp::close_the_door()) {
         (Some(Ok(frames)), Ok(more)) => {
-            frames + more + kernel_space::add_frames(image.scratch, image.end)
+            frames + more + kernel_frames::add_frames(image.scratch, image.end)
         }
         (Some(Err(error)), _) | (_, Err(error)) => {
             panic!("boot memory cannot be reclaimed: {error}")
@@ -208,7 +210,7 @@ fn reclaim_boot_memory() {
 fn report_map() {
     let view = live_view();
     address_map::each_summary(|line| log!("map", "{line}"));
-    let count = kernel_space::frame_count();
+    let count = kernel_frames::frame_count();
     log!("tables", "{} frames", view.count_tables());
     log!(
         "frames",

@@ -28,7 +28,8 @@ use crate::board::raspi3::{self, CORES};
 use crate::kernel::time::wait;
 use crate::lock_class;
 use crate::mm::door_map::{self, DoorTable};
-use crate::mm::kernel_space::{self, linear};
+use crate::mm::kernel_space;
+use crate::mm::layout::phys_to_virt;
 use crate::mm::{layout, symbols};
 use crate::paging::{PagingError, PagingResult};
 
@@ -143,7 +144,7 @@ pub(crate) fn release(core: usize) {
     }
     publish(&RELEASED);
     let entry = symbols::secondary_entry().as_usize() as u64;
-    let slot = linear(raspi3::spin_table(core)).as_usize();
+    let slot = phys_to_virt(raspi3::spin_table(core)).as_usize();
     // SAFETY: the spin table lies in page 0, which nobody else uses, and the map has it as long as the
     // door is open.
     unsafe { core::ptr::with_exposed_provenance_mut::<u64>(slot).write_volatile(entry) };
@@ -187,10 +188,10 @@ pub(crate) fn close() -> PagingResult<usize> {
     drop(tree);
     let image = symbols::image();
     let closed = kernel_space::with_table(|table| {
-        let frames = kernel_space::replace(table, image.park, image.init)?;
-        kernel_space::unmap(table, raspi3::FIRMWARE_PAGE, PAGE_SIZE)?;
+        let frames = kernel_space::reclaim(table, image.park, image.init)?;
+        kernel_space::unmap_linear(table, raspi3::FIRMWARE_PAGE, PAGE_SIZE)?;
         Ok(frames)
     });
-    let va = linear(raspi3::FIRMWARE_PAGE);
+    let va = phys_to_virt(raspi3::FIRMWARE_PAGE);
     closed.unwrap_or(Err(PagingError::NotMapped { va }))
 }

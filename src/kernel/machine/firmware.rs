@@ -7,7 +7,7 @@
 //! - Once the firmware has been silent it is not asked again: it would cost a second each time, and the
 //!   buffer is still its to write to.
 
-use crate::addr::{PhysAddr, VirtAddr};
+use crate::addr::VirtAddr;
 use crate::arch::cache;
 use crate::arch::relax::Mutex;
 use crate::arch::waited::Waited;
@@ -20,6 +20,7 @@ use crate::kernel::cores::exclusive::Exclusive;
 use crate::kernel::devices::registers;
 use crate::kernel::time::patience;
 use crate::lock_class;
+use crate::mm::layout::virt_to_phys;
 
 /// # Invariants
 /// One for ever, in a static: the VideoCore may write to the buffer at any time after a silence.
@@ -61,7 +62,7 @@ fn ask_question(question: &Question) -> Result<[u32; 3], MailboxError> {
     let mailbox = Mailbox::new(registers(raspi3::MAILBOX));
     let buffer = &mut firmware.buffer;
     let va = VirtAddr::new((&raw const *buffer).addr());
-    let address = PhysAddr::new(va.as_usize() & !raspi3::KERNEL_VA_OFFSET);
+    let address = virt_to_phys(va);
     // SAFETY: `address` is the buffer's: a static lies in the linear map. It is one for ever.
     let answer = unsafe { mailbox.query(question, buffer, address, &mut Env) };
     if let Err(error @ (MailboxError::NoAnswer { .. } | MailboxError::FullTimeout { .. })) = answer

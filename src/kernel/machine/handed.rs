@@ -9,7 +9,7 @@ use crate::drivers::device_tree::{self, AtZero, DeviceTree, Extent, HEADER_BYTES
 use crate::drivers::facts::Facts;
 use crate::drivers::ram::Voice;
 use crate::drivers::range::PhysRange;
-use crate::mm::kernel_space::linear;
+use crate::mm::layout::phys_to_virt;
 
 /// boot/start.S cleans as much of a tree as is believed here.
 const _: () = assert!(device_tree::MAX_TREE_BYTES == raspi3::DEVICE_TREE_MAX_SIZE);
@@ -103,7 +103,7 @@ fn ram_limit() -> PhysAddr {
 /// The device tree that x0 points to.
 fn find_tree(x0: u64) -> Result<Extent, PointerError> {
     let tree = DeviceTree::validate_pointer(x0, ram_limit(), AtZero::Look)?;
-    let first = linear(tree.base()).as_usize() as *const [u8; HEADER_BYTES];
+    let first = phys_to_virt(tree.base()).as_usize() as *const [u8; HEADER_BYTES];
     // SAFETY: the pointer was validated: the header lies below the limit of RAM, all of which the
     // boot map has; nobody writes there yet.
     let header = unsafe { first.read() };
@@ -126,7 +126,7 @@ fn find_atags(x0: u64, no_tree: PointerError) -> Option<PhysRange> {
 /// The bytes of a place below the limit of RAM, before anybody writes there.
 fn memory(place: PhysRange) -> &'static [u8] {
     assert!(place.end() <= ram_limit(), "{place} is not in RAM");
-    let first = linear(place.base()).as_usize() as *const u8;
+    let first = phys_to_virt(place.base()).as_usize() as *const u8;
     // SAFETY: the boot map has all of RAM up to its limit; nobody has got any of it yet.
     unsafe { core::slice::from_raw_parts(first, place.size()) }
 }

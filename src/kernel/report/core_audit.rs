@@ -10,6 +10,7 @@ use crate::board::raspi3::{self, CORES};
 use crate::kernel::cores::door;
 use crate::kernel::cores::ipi;
 use crate::kernel::cores::smp::{self, CoreState};
+use crate::mm::kernel_frames;
 use crate::mm::{kernel_space, symbols};
 use crate::warning;
 
@@ -128,7 +129,7 @@ fn check_frames() -> Result<(), Violation> {
         ),
     ] {
         let mut frames = (start.as_usize()..end.as_usize()).step_by(PAGE_SIZE);
-        if let Some(pa) = frames.find(|pa| kernel_space::is_allocatable(PhysAddr::new(*pa))) {
+        if let Some(pa) = frames.find(|pa| kernel_frames::is_allocatable(PhysAddr::new(*pa))) {
             let pa = PhysAddr::new(pa);
             return Err(Violation::GivenOut { pa, what });
         }

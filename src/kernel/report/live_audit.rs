@@ -23,8 +23,9 @@ use crate::kernel::exit::ExitCode;
 use crate::log;
 use crate::mm::audit::{Counts, Violation, check};
 use crate::mm::expected::{is_in_place, is_mapped};
-use crate::mm::kernel_space::{self, LowView, READ_WRITE, linear};
+use crate::mm::kernel_space::{self, LowView, READ_WRITE};
 use crate::mm::layout::Pages;
+use crate::mm::layout::phys_to_virt;
 use crate::mm::live_walk::{Tables, Walked, walk};
 use crate::mm::{frames, heap, holes, layout, live_checks};
 use crate::paging::Run;
@@ -227,7 +228,7 @@ impl Tables for LiveTables {
 
     fn descriptor(&mut self, pa: PhysAddr) -> Option<u64> {
         // SAFETY: RAM, as `admit` says.
-        unsafe { probe::read(linear(pa), Width::Double) }.ok()
+        unsafe { probe::read(phys_to_virt(pa), Width::Double) }.ok()
     }
 }
 

@@ -6,7 +6,8 @@ use crate::addr::{PhysAddr, VirtAddr};
 use crate::arch::mmu;
 use crate::arch::probe::{self, Width};
 use crate::exception::syndrome::{Fault, Syndrome};
-use crate::mm::kernel_space::{PA_BITS, linear};
+use crate::mm::kernel_space::PA_BITS;
+use crate::mm::layout::phys_to_virt;
 use crate::paging::format::aarch64::{A64PTE, Describe};
 use crate::paging::format::aarch64_refusal::{Attempt, Refusal, refusal};
 use crate::paging::{ENTRIES, GenericPTE};
@@ -77,7 +78,7 @@ fn steps(
     let mut by_table = None;
     for level in 0..LEVELS {
         let index = va.as_usize() >> (39 - 9 * level) & (ENTRIES - 1);
-        let slot = linear(PhysAddr::new(table.as_usize() + index * size_of::<u64>()));
+        let slot = phys_to_virt(PhysAddr::new(table.as_usize() + index * size_of::<u64>()));
         // SAFETY: tables lie in RAM; if this one does not, the load fails or reads something else.
         let Ok(bits) = (unsafe { probe::read(slot, Width::Double) }) else {
             writeln!(

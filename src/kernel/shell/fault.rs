@@ -21,7 +21,8 @@ use crate::kernel::time;
 use crate::kernel::time::patience;
 use crate::kernel::{console, report};
 use crate::lock_class;
-use crate::mm::kernel_space::{self, READ_WRITE, linear};
+use crate::mm::kernel_space::{self, READ_WRITE};
+use crate::mm::layout::phys_to_virt;
 use crate::mm::layout::{self, Pages};
 use crate::paging::{MappingFlags, PagingResult};
 
@@ -301,11 +302,11 @@ unsafe extern "C" fn exec_data(_: usize) {
 }
 
 unsafe extern "C" fn exec_device(_: usize) {
-    call(linear(raspi3::UART0).as_usize());
+    call(phys_to_virt(raspi3::UART0).as_usize());
 }
 
 unsafe extern "C" fn unaligned_device(_: usize) {
-    load(linear(raspi3::UART0).as_usize() + 1);
+    load(phys_to_virt(raspi3::UART0).as_usize() + 1);
 }
 
 unsafe extern "C" fn guard_page(_: usize) {

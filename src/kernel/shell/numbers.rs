@@ -18,7 +18,9 @@ use crate::kernel::clock;
 use crate::kernel::cores::idle;
 use crate::kernel::cores::ipi;
 use crate::mm::frames::Order;
-use crate::mm::kernel_space::{self, KernelFrames, linear};
+use crate::mm::kernel_frames;
+use crate::mm::kernel_frames::KernelFrames;
+use crate::mm::layout::phys_to_virt;
 use crate::paging::{PagingError, PagingHandler};
 
 /// Rounds if none are given, and at most.
@@ -274,12 +276,12 @@ fn maybe_marked<const MARKED: bool, R>(step: impl FnOnce() -> R) -> R {
 
 /// The first word of a frame.
 fn word(frame: PhysAddr) -> *mut usize {
-    core::ptr::with_exposed_provenance_mut(linear(frame).as_usize())
+    core::ptr::with_exposed_provenance_mut(phys_to_virt(frame).as_usize())
 }
 
 /// Whether there is a free block below the largest order.
 fn has_small_blocks() -> bool {
-    let Some(statistics) = kernel_space::frame_statistics() else {
+    let Some(statistics) = kernel_frames::frame_statistics() else {
         return false;
     };
     let orders = statistics.orders.iter().take(Order::MAX.index());
@@ -288,5 +290,5 @@ fn has_small_blocks() -> bool {
 
 /// How often blocks were halved so far.
 fn halvings() -> u64 {
-    kernel_space::frame_statistics().map_or(0, |statistics| statistics.splits)
+    kernel_frames::frame_statistics().map_or(0, |statistics| statistics.splits)
 }

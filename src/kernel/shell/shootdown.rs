@@ -18,8 +18,10 @@ use crate::arch::relax::relax;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::cores::jobs;
-use crate::mm::kernel_space::{self, KernelFrames, KernelTable, READ_ONLY, READ_WRITE, linear};
+use crate::mm::kernel_frames::KernelFrames;
+use crate::mm::kernel_space::{self, KernelTable, READ_ONLY, READ_WRITE};
 use crate::mm::layout;
+use crate::mm::layout::phys_to_virt;
 use crate::paging::{PageSize, PagingError, PagingHandler, PagingResult};
 
 /// The most rounds that one may ask for.
@@ -186,7 +188,7 @@ impl Drop for Page {
 fn round(page: VirtAddr, [first, second]: [PhysAddr; 2], round: u64) -> PagingResult {
     let state = round * STATES;
     for (frame, state) in [(first, state + WRITABLE), (second, state + MOVED)] {
-        let word = linear(frame).as_usize() as *mut u64;
+        let word = phys_to_virt(frame).as_usize() as *mut u64;
         // SAFETY: the frame is this function's, and no core may see it yet.
         unsafe { word.write_volatile(number(state)) };
     }

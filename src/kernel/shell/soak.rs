@@ -21,7 +21,10 @@ use crate::kernel::clock;
 use crate::kernel::console;
 use crate::kernel::cores::ipi;
 use crate::kernel::cores::jobs;
-use crate::mm::kernel_space::{self, KernelFrames, READ_ONLY, READ_WRITE, linear};
+use crate::mm::kernel_frames;
+use crate::mm::kernel_frames::KernelFrames;
+use crate::mm::kernel_space::{self, READ_ONLY, READ_WRITE};
+use crate::mm::layout::phys_to_virt;
 use crate::mm::{heap, layout};
 use crate::paging::PagingHandler;
 
@@ -104,7 +107,7 @@ impl Memory {
     fn now() -> Self {
         let heap = heap::usage();
         Self {
-            free_frames: kernel_space::frame_count().free,
+            free_frames: kernel_frames::frame_count().free,
             tables: kernel_space::live_view().count_tables(),
             heap_size: heap.size,
             heap_used: heap.used,
@@ -265,7 +268,7 @@ fn use_frame(frames: &mut [Option<PhysAddr>; FRAMES], index: usize, core: usize)
     let Some(slot) = frames.get_mut(index) else {
         return false;
     };
-    let word = |frame: PhysAddr| linear(frame).as_usize() as *mut u64;
+    let word = |frame: PhysAddr| phys_to_virt(frame).as_usize() as *mut u64;
     let pattern = |frame: PhysAddr| (frame.as_usize() | core) as u64;
     match slot.take() {
         Some(frame) => {
