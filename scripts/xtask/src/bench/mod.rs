@@ -88,7 +88,7 @@ fn rows(counts: &Counts, cores_us: u64, bytes: u64) -> [Row; 10] {
         instructions("timer to its handler", counts.timer, 150),
         instructions("mailbox to its handler", counts.mailbox, 150),
         instructions("call of core 1", call, 3_000),
-        instructions("frame pair", pair, 60),
+        instructions("frame pair", pair, 90),
         instructions("split and merge", split + merge, 400),
         Row {
             what: "four cores online",
