@@ -144,6 +144,8 @@ mod tests {
             fs::create_dir_all(&folder).expect("its own folder");
             fs::write(folder.join("lib.rs"), "").expect("its own file");
         }
+        fs::create_dir(root.path().join("src/kernel")).expect("its own folder");
+        fs::write(root.path().join("src/kernel/mod.rs"), "").expect("its own file");
         let path = root.path().to_str().expect("plain text");
         let checked = || check(options(parser(&["--root", path])).expect("known options"));
         let error = checked().expect_err("there is no image");

@@ -142,9 +142,13 @@ impl<'a> Graph<'a> {
         self.defined(&module, &path.names, PATIENCE)
     }
 
+    /// Whether a module is compiled for tests alone.
+    pub(super) fn is_for_tests(&self, module: &[String]) -> bool {
+        (1..=module.len()).any(|length| self.tests.contains(&module[..length]))
+    }
+
     fn purpose(&self, file: &Source, path: &Path) -> Purpose {
-        let tests = |length| self.tests.contains(&file.module[..length]);
-        match (1..=file.module.len()).any(tests) {
+        match self.is_for_tests(&file.module) {
             true => Purpose::Test,
             false => path.purpose,
         }

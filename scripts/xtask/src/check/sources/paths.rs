@@ -337,6 +337,11 @@ mod tests {
         );
         assert_eq!(paths("use crate as k;"), ["use crate as k"]);
         assert_eq!(paths("use ::core::fmt;"), ["use core::fmt as fmt"]);
+        assert_eq!(
+            paths("use crate::mm::*;"),
+            ["use crate::mm as mm"],
+            "of the room, whatever it has"
+        );
     }
 
     #[test]

@@ -65,6 +65,57 @@ pub(super) enum Shown {
     FirstColumn,
 }
 
+/// The kernel's library and image.
+const SRC: Edges = Edges::Listed(&[
+    ("addr", &[]),
+    ("board", &["addr"]),
+    ("paging", &["addr"]),
+    ("exception", &[]),
+    ("drivers", &["addr"]),
+    ("text", &[]),
+    ("arch", &["addr", "paging"]),
+    ("mm", &["addr", "board", "paging", "arch"]),
+    (
+        "kernel",
+        &[
+            "addr",
+            "board",
+            "paging",
+            "mm",
+            "arch",
+            "drivers",
+            "exception",
+            "text",
+        ],
+    ),
+    ("boot", &["addr", "board", "paging", "mm", "arch", "kernel"]),
+]);
+
+/// The rooms of `kernel`.
+const KERNEL: Edges = Edges::Line(&[
+    "record", "exit", "devices", "protocol", "clock", "log", "time", "irq", "cores", "console",
+    "machine", "report", "shell", "boot",
+]);
+
+/// The host's tools.
+const XTASK: Edges = Edges::Line(&[
+    "failure", "program", "checkout", "noise", "flat", "names", "image", "qemu", "console",
+    "debug", "bench", "mmu", "peers", "planted", "card", "firmware", "sdcard", "flash", "check",
+]);
+
+/// The decoder.
+const A64: Edges = Edges::Line(&[
+    "operand",
+    "data",
+    "flow",
+    "system",
+    "names",
+    "memory",
+    "instruction",
+    "decode",
+    "display",
+]);
+
 /// All of them. A crate without houses is checked for circles of files alone.
 pub(super) const CRATES: [Crate; 4] = [
     Crate {
@@ -72,34 +123,18 @@ pub(super) const CRATES: [Crate; 4] = [
         name: "stilt",
         place: Place::Machine,
         circles: Circles::Allowed,
-        houses: &[House {
-            module: &[],
-            edges: Edges::Listed(&[
-                ("addr", &[]),
-                ("board", &["addr"]),
-                ("paging", &["addr"]),
-                ("exception", &[]),
-                ("drivers", &["addr"]),
-                ("text", &[]),
-                ("arch", &["addr", "paging"]),
-                ("mm", &["addr", "board", "paging", "arch"]),
-                (
-                    "kernel",
-                    &[
-                        "addr",
-                        "board",
-                        "paging",
-                        "mm",
-                        "arch",
-                        "drivers",
-                        "exception",
-                        "text",
-                    ],
-                ),
-                ("boot", &["addr", "board", "paging", "mm", "arch", "kernel"]),
-            ]),
-            front_page: Some(("lib.rs", Shown::Arrows)),
-        }],
+        houses: &[
+            House {
+                module: &[],
+                edges: SRC,
+                front_page: Some(("lib.rs", Shown::Arrows)),
+            },
+            House {
+                module: &["kernel"],
+                edges: KERNEL,
+                front_page: Some(("kernel/mod.rs", Shown::FirstColumn)),
+            },
+        ],
     },
     Crate {
         folder: "paging/src",
@@ -115,11 +150,7 @@ pub(super) const CRATES: [Crate; 4] = [
         circles: Circles::Refused,
         houses: &[House {
             module: &[],
-            edges: Edges::Line(&[
-                "failure", "program", "checkout", "noise", "flat", "names", "image", "qemu",
-                "console", "debug", "bench", "mmu", "peers", "planted", "card", "firmware",
-                "sdcard", "flash", "check",
-            ]),
+            edges: XTASK,
             front_page: None,
         }],
     },
@@ -130,17 +161,7 @@ pub(super) const CRATES: [Crate; 4] = [
         circles: Circles::Refused,
         houses: &[House {
             module: &[],
-            edges: Edges::Line(&[
-                "operand",
-                "data",
-                "flow",
-                "system",
-                "names",
-                "memory",
-                "instruction",
-                "decode",
-                "display",
-            ]),
+            edges: A64,
             front_page: Some(("lib.rs", Shown::FirstColumn)),
         }],
     },
