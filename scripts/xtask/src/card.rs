@@ -144,7 +144,7 @@ impl TimeProvider for FixedTime {
 mod tests {
     use std::io::Read;
 
-    use super::*;
+    use super::{CardFile, Cursor, FatType, FileSystem, FsOptions, image};
 
     fn files() -> Vec<CardFile> {
         let file = |name: &str, bytes: Vec<u8>| CardFile {

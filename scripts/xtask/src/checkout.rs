@@ -85,7 +85,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{fs, read, root, write};
 
     #[test]
     fn the_root_is_where_the_linker_script_belongs() {

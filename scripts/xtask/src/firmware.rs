@@ -74,7 +74,7 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<CardFile>, FirmwareError> {
 mod tests {
     use std::fs;
 
-    use super::*;
+    use super::files;
 
     fn folder_with(names: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

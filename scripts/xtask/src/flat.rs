@@ -212,7 +212,7 @@ fn field(header: &[u8], at: Range<usize>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{FlatImage, HEADER_LENGTH, ImageError, LOAD_ADDRESS, flatten};
 
     /// A segment for [`elf_with`]: physical address, size in memory, bytes in the file.
     type Load<'data> = (u64, u64, &'data [u8]);

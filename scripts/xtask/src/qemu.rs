@@ -110,7 +110,7 @@ pub(crate) fn machine(program: &OsString, kernel: &Path) -> Command {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{OsStr, check_program};
 
     #[test]
     fn an_emulator_is_a_program_by_its_path_or_on_the_path() {

@@ -96,7 +96,7 @@ fn explain_missing_firmware() {
 mod tests {
     use std::fs;
 
-    use super::*;
+    use super::{CONFIG, contents};
 
     #[test]
     fn config_holds_each_setting_once_and_says_why_above_it() {

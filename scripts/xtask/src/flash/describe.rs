@@ -211,7 +211,7 @@ fn unescape(field: &str) -> String {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use super::*;
+    use super::{Kernel, Medium, Node, Path, PathBuf, describe, fs, medium_of};
 
     const MOUNTS: &str = "\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw

@@ -109,7 +109,7 @@ fn judge_use(disk: &Disk) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::super::disk::Part;
-    use super::*;
+    use super::{Disk, Medium, Node, PathBuf, Refusal, judge};
 
     const NEEDED: u64 = 0x400_0000;
 

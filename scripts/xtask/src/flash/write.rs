@@ -77,7 +77,7 @@ fn first_difference(file: &mut impl Read, bytes: &[u8]) -> io::Result<Option<u64
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{first_difference, write_all};
 
     #[test]
     fn what_was_written_reads_back_without_a_difference() {

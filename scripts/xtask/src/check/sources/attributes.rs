@@ -1,4 +1,7 @@
 //! Attributes that stand where they may not, or do not stand where they must.
+//!
+//! None of them is wrong in itself, so neither rustc nor clippy has a lint for it: `#[path]` and
+//! `#[macro_use]` would let the check of edges look in the wrong place.
 
 #![forbid(unsafe_code)]
 
