@@ -37,6 +37,12 @@
 //! addr board paging mm arch kernel <- boot
 //! ```
 //!
+//! Inside [`kernel`] each room imports only what stands to its left:
+//!
+//! ```text
+//! record exit devices protocol clock log | time irq cores | console machine report | shell | boot
+//! ```
+//!
 //! # The way through
 //!
 //! ```text

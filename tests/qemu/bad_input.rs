@@ -65,6 +65,7 @@ fn too_few_and_too_many_arguments_are_refused() {
         "poke 1 2 8 4",
         "fault null-read 1 2",
         "sleep",
+        "alarm",
         "echo-test",
         "soak",
         "numbers 1 2",

@@ -295,3 +295,52 @@ fn no_byte_is_lost_while_the_other_cores_are_idle() {
 fn no_byte_is_lost_while_all_cores_are_busy() {
     all_bytes_arrive(&format!("echo-test {ECHOED} busy"), 0x5717_0000_0000_0002);
 }
+
+/// After how many microseconds the alarm rang, of `delay_ms` milliseconds.
+#[track_caller]
+fn ring(machine: &mut Machine, delay_ms: u64) -> u64 {
+    let output = machine.command(&format!("alarm {delay_ms}"));
+    let words = output
+        .lines()
+        .find_map(|line| line.strip_prefix("rang after "));
+    let after_us = words.and_then(|words| words.strip_suffix(" us")?.parse().ok());
+    after_us.unwrap_or_else(|| machine.fail("the alarm does not ring"))
+}
+
+#[test]
+fn a_driver_takes_an_interrupt_and_gives_it_up_while_the_kernel_runs() {
+    const ALARM: IrqNumber = IrqNumber::SYSTEM_TIMER_1;
+    let mut machine = counted().start();
+    machine.boot();
+    let before = machine.command("irq");
+    assert!(
+        !before.contains(ALARM.name()),
+        "nobody has it yet: {before}"
+    );
+    for rung in 1..=3 {
+        let after_us = ring(&mut machine, 20);
+        // The timer counts whole microseconds: the one that had begun counts too.
+        assert!((19_999..30_000).contains(&after_us), "after {after_us} us");
+        let counts = Table::read(&mut machine).of(ALARM, "-");
+        assert_eq!(
+            counts,
+            [rung, 0, 0, 0],
+            "core 0 heard each, and nobody has it now"
+        );
+    }
+    machine.send("alarm 600000\r");
+    machine.expect("alarm: ");
+    machine.send("\x03");
+    machine.expect("stilt> ");
+    let counts = Table::read(&mut machine).of(ALARM, "-");
+    assert_eq!(counts, [3, 0, 0, 0], "who is interrupted gives it up too");
+    let _ = ring(&mut machine, 1);
+    let table = Table::read(&mut machine);
+    assert_eq!(
+        table.counts("unhandled"),
+        [0; 4],
+        "none came that nobody had"
+    );
+    machine.send("halt\r");
+    machine.must_end(Ending::Exit(0));
+}

@@ -2,6 +2,7 @@
 //!
 //! What may change is asked again whenever somebody wants to know: `describe.rs`.
 
+pub(crate) mod alarm;
 mod describe;
 mod firmware;
 mod handed;

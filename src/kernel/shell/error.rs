@@ -10,6 +10,7 @@ use crate::exception::syndrome::Syndrome;
 use crate::kernel::cores::ipi::CallError;
 use crate::kernel::cores::jobs::JobError;
 use crate::kernel::cores::smp::ComeError;
+use crate::kernel::irq::owners::IrqError;
 use crate::kernel::report::live_audit::AuditError;
 use crate::kernel::time::timers::TimerError;
 use crate::paging::PagingError;
@@ -50,6 +51,8 @@ pub(super) enum CommandError {
     Timer(TimerError),
     /// Another core was asked in vain.
     Call(CallError),
+    /// An interrupt is not to be had.
+    Irq(IrqError),
     /// Another core does not begin a job, or does not end it.
     Job(JobError),
     /// A core that did not come at boot cannot be called.
@@ -139,6 +142,12 @@ impl From<TimerError> for CommandError {
     }
 }
 
+impl From<IrqError> for CommandError {
+    fn from(error: IrqError) -> Self {
+        Self::Irq(error)
+    }
+}
+
 impl From<JobError> for CommandError {
     fn from(error: JobError) -> Self {
         Self::Job(error)
@@ -192,6 +201,7 @@ impl fmt::Display for CommandError {
             Self::Aborted { va, syndrome } => write!(f, "{va}: {}", Syndrome::new(*syndrome)),
             Self::Timer(error) => error.fmt(f),
             Self::Call(error) => error.fmt(f),
+            Self::Irq(error) => error.fmt(f),
             Self::Job(error) => error.fmt(f),
             Self::Come(error) => error.fmt(f),
             Self::NoFault => f.write_str("nothing was caught"),

@@ -14,6 +14,7 @@ use crate::text::{Event, LineEditor, parse_u64};
 use error::{ChoiceText, CommandError, number_from};
 use progress::Interruptible;
 
+mod alarm;
 mod begun_jobs;
 mod check;
 mod cores;
@@ -164,6 +165,14 @@ static COMMANDS: &[Command] = &[
         help: "wait, with the core idle",
         run: cores::sleep,
         details: cores::sleep_details,
+        ..PLAIN
+    },
+    Command {
+        name: "alarm",
+        arguments: "MILLISECONDS",
+        help: "wait for the system timer's interrupt",
+        run: alarm::run,
+        details: alarm::details,
         ..PLAIN
     },
     Command {
