@@ -6,10 +6,11 @@ use crate::addr::{PhysAddr, VirtAddr};
 use crate::change::pins::Pins;
 use crate::change::share::{Alone, Sharing};
 use crate::flush::pending::{Care, Debt, Due};
+use crate::node::descent::is_table;
 use crate::node::geometry::Span;
 use crate::node::memory::Table;
 use crate::read::check::{Summary, Unsound};
-use crate::read::view::{TableView, is_table};
+use crate::read::view::TableView;
 use crate::{
     AddressSpace, Asid, Cursor, Dump, GenericPTE, Leaf, Maintenance, MappingFlags, PageSize,
     PagingError, PagingHandler, PagingMetaData, PagingResult, Runs, TlbFlush, Unmapped, Visit,

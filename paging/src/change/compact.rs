@@ -11,13 +11,13 @@
 use core::ops::ControlFlow;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::change::region::Change;
+use crate::change::region::{Change, Request};
 use crate::change::share::Sharing;
 use crate::flush::pending::Due;
 use crate::metadata::while_broken;
-use crate::node::geometry::{Rows, Span, entries, level_bytes, level_of_size, size_of_level};
-use crate::node::memory::Table;
-use crate::read::view::is_table;
+use crate::node::descent::{Node, is_table};
+use crate::node::geometry::{Span, entries, level_bytes, level_of_size, size_of_level};
+use crate::node::memory::{Slot, Table};
 use crate::{
     GenericPTE, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult, TlbFlushAll,
 };
@@ -26,16 +26,17 @@ use crate::{
 const AT_ONCE: usize = 32;
 
 /// A table that can become a block.
-struct Merge<M, PTE, H> {
-    /// Where its entry stands.
-    parent: Table<M, PTE, H>,
-    index: usize,
+struct Merge<M, PTE> {
+    /// The entry that leads to it.
+    slot: Slot<M, PTE>,
+    /// The first offset that it translates.
     offset: usize,
+    /// What takes the table's place.
     block: PTE,
 }
 
 /// Some of them.
-type Merges<M, PTE, H> = [Option<Merge<M, PTE, H>>; AT_ONCE];
+type Merges<M, PTE> = [Option<Merge<M, PTE>>; AT_ONCE];
 
 impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
 where
@@ -60,7 +61,8 @@ where
         self.debt.begin();
         self.debt.pages = 0;
         if !self.pins.is_empty() && !span.is_empty() {
-            self.check_pins(span, Change::Unmap)?;
+            let change = Change::Unmap;
+            self.check_pins(Request { span, change })?;
         }
         // What becomes a part of a larger block is merged, and counted, once.
         for block in [PageSize::Size1G, PageSize::Size2M] {
@@ -75,7 +77,8 @@ where
         while !rest.is_empty() {
             let mut merges = [const { None }; AT_ONCE];
             let mut found = 0;
-            let stopped = self.find_merges((self.root(), 0, 0), rest, block, &mut |merge| {
+            let root = Node::root(self.root());
+            let stopped = self.find_merges(root, rest, block, &mut |merge| {
                 if let Some(slot) = merges.get_mut(found) {
                     *slot = Some(merge);
                 }
@@ -90,34 +93,30 @@ where
         }
     }
 
-    /// Shows `found` each table of `part` that can become a block, until it has enough: stops
-    /// with where the rest begins.
+    /// Shows `found` each table of `part`, which lies in `node`, that can become a block, until it has
+    /// enough: stops with where the rest begins.
     fn find_merges(
         &self,
-        (table, level, base): (Table<M, PTE, H>, usize, usize),
+        node: Node<M, PTE, H>,
         part: Span,
         block: PageSize,
-        found: &mut dyn FnMut(Merge<M, PTE, H>) -> bool,
+        found: &mut dyn FnMut(Merge<M, PTE>) -> bool,
     ) -> ControlFlow<usize> {
-        let bytes = level_bytes::<M>(level);
-        for index in Rows::new::<M>(level, base, part).touched {
-            let entry = table.load(index);
-            let offset = base + index * bytes;
-            let entry_span = Span::of_entry::<M>(offset, level);
-            if !is_table::<M, PTE>(entry, level) {
+        for index in node.rows(part).touched {
+            let entry = node.table.load(index);
+            if !node.is_table(entry) {
                 continue;
             }
-            let child = Table::at(entry.paddr());
-            if level < level_of_size::<M>(block) {
-                let below = (child, level + 1, offset);
-                self.find_merges(below, part.clip(entry_span), block, found)?;
+            let entry_span = node.entry_span(index);
+            let child = node.child(index, entry);
+            if node.level < level_of_size::<M>(block) {
+                self.find_merges(child, part.clip(entry_span), block, found)?;
             } else if part.covers(entry_span)
-                && !self.is_lent(level + 1, offset)
-                && let Some(block) = merged::<M, PTE, H>(child, level + 1)
+                && !self.is_lent(child.level, child.base)
+                && let Some(block) = merged::<M, PTE, H>(child.table, child.level)
                 && found(Merge {
-                    parent: table,
-                    index,
-                    offset,
+                    slot: node.table.slot(index),
+                    offset: entry_span.start,
                     block,
                 })
             {
@@ -128,7 +127,7 @@ where
     }
 
     /// Makes blocks of size `block` of `merges`.
-    fn merge(&mut self, merges: &Merges<M, PTE, H>, block: PageSize) {
+    fn merge(&mut self, merges: &Merges<M, PTE>, block: PageSize) {
         let merges = || merges.iter().flatten();
         let Some(first) = merges().next() else {
             return;
@@ -140,14 +139,14 @@ where
         let start = M::vaddr_at(first.offset);
         while_broken::<M>(start, hull, || {
             for merge in merges() {
-                let entry = merge.parent.load(merge.index);
-                merge.parent.store(merge.index, entry.broken());
+                let entry = merge.slot.load();
+                merge.slot.store(entry.broken());
             }
             self.debt.owe_everything();
             self.debt.invalidate_broken();
             for merge in merges() {
-                let broken = merge.parent.load(merge.index);
-                merge.parent.store(merge.index, merge.block);
+                let broken = merge.slot.load();
+                merge.slot.store(merge.block);
                 let va = M::vaddr_at(merge.offset);
                 self.debt.owe_publication(va, block, merge.block);
                 self.give_up(broken.paddr(), level + 1);

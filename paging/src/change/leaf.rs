@@ -4,19 +4,38 @@
 use core::ops::Range;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::change::region::Change;
+use crate::change::region::{Change, Request};
 use crate::change::share::Sharing;
 use crate::change::walk::{Place, first_mapped, link};
 use crate::flush::pending::Due;
 use crate::flush::receipt::Removed;
 use crate::metadata::while_broken;
+use crate::node::descent::{Node, is_table};
 use crate::node::geometry::{Span, check_frame, leaf_bytes, level_of_size, offset_of, table_index};
-use crate::node::memory::{Slot, Table};
-use crate::read::view::is_table;
+use crate::node::memory::Table;
 use crate::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingError, PagingHandler, PagingMetaData,
     PagingResult, TlbFlush, Unmapped,
 };
+
+/// A leaf that is to be mapped. Two words, which are handed over in registers.
+#[derive(Clone, Copy)]
+struct SizedLeaf<PTE> {
+    entry: PTE,
+    size: PageSize,
+}
+
+/// Where a walk has ended in an unused entry. Two words as well.
+///
+/// Tables, not entries: then the walk of a mapping that needs no new table, which is nearly every
+/// one, never works out the address of an entry, and reads and writes with an index instead (four
+/// instructions less).
+struct Gap<M, PTE, H> {
+    /// The table that holds the unused entry.
+    table: Table<M, PTE, H>,
+    /// The table that holds the entry of `table`; the root stands for itself.
+    above: Table<M, PTE, H>,
+}
 
 impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
 where
@@ -46,8 +65,12 @@ where
             let at = va.align_down(leaf_bytes::<M>(size));
             self.debt.publication(at, size, leaf)
         } else if place.entry.is_unused() {
-            let above = place.parent.map(|parent| parent.table);
-            let due = self.map_below(va, leaf, place.table, above, place.level, size);
+            let gap = Gap {
+                table: place.table,
+                above: place.parent.map_or(place.table, |parent| parent.table),
+            };
+            let leaf = SizedLeaf { entry: leaf, size };
+            let due = self.map_below(va, leaf, gap, place.level);
             due.ok_or(PagingError::NoMemory)?
         } else {
             return Err(why_not_mapped(va, pa, flags, size, self));
@@ -76,49 +99,43 @@ where
         PTE::new_page(pa, flags, size).ok()
     }
 
-    /// Maps `leaf` of `size` at `va` where a table is missing, or something is owed. The walk ended
-    /// in an unused entry of `table`, which is of `level`; `above` holds the entry of that table.
-    /// Returns what is due, or nothing if there is no frame for a table.
-    ///
-    /// What the walk found is handed over word by word, which keeps it in registers.
+    /// Maps `leaf` at `va` where a table is missing, or something is owed. The walk ended in `gap`,
+    /// at `level`. Returns what is due, or nothing if there is no frame for a table.
     #[cold]
     #[inline(never)]
     fn map_below(
         &mut self,
         va: VirtAddr,
-        leaf: PTE,
-        table: Table<M, PTE, H>,
-        above: Option<Table<M, PTE, H>>,
+        leaf: SizedLeaf<PTE>,
+        gap: Gap<M, PTE, H>,
         level: usize,
-        size: PageSize,
     ) -> Option<Due> {
+        let SizedLeaf { entry, size } = leaf;
         let target = level_of_size::<M>(size);
-        let slot = table.slot(table_index::<M>(va, level));
-        let parent = above.map(|above| above.slot(table_index::<M>(va, level - 1)));
         let at = va.align_down(leaf_bytes::<M>(size));
         if level + 1 == target && self.debt.is_settled() {
-            let entry = table_of::<M, PTE, H>(leaf, va, target)?;
-            self.link_below(slot, parent, level, va, entry);
-            self.debt.owe_link_to(at, size, leaf);
+            let table = table_of::<M, PTE, H>(entry, va, target)?;
+            self.fill_gap(gap, level, va, table);
+            self.debt.owe_link_to(at, size, entry);
         } else {
-            self.map_slowly(slot, parent, level, va, size, leaf)?;
+            self.map_slowly(va, leaf, gap, level)?;
         }
-        Some(self.debt.publication(at, size, leaf))
+        Some(self.debt.publication(at, size, entry))
     }
 
-    /// The same where several tables are missing, or something is owed.
+    /// Maps `leaf` at `va`, where several tables are missing, or something is owed. The walk ended in
+    /// `gap`, at `level`. Returns nothing if there is no frame for a table.
     #[cold]
     #[inline(never)]
     fn map_slowly(
         &mut self,
-        slot: Slot<M, PTE>,
-        parent: Option<Slot<M, PTE>>,
-        level: usize,
         va: VirtAddr,
-        size: PageSize,
-        leaf: PTE,
+        leaf: SizedLeaf<PTE>,
+        gap: Gap<M, PTE, H>,
+        level: usize,
     ) -> Option<()> {
         self.debt.begin();
+        let SizedLeaf { entry: leaf, size } = leaf;
         let target = level_of_size::<M>(size);
         let mut entry = leaf;
         for above in (level + 1..=target).rev() {
@@ -131,28 +148,20 @@ where
         let bytes = leaf_bytes::<M>(size);
         let at = va.align_down(bytes);
         self.debt.settle_before_making(at, bytes);
-        self.link_below(slot, parent, level, va, entry);
+        self.fill_gap(gap, level, va, entry);
         if level < target {
             self.debt.owe_link_to(at, size, leaf);
         }
         Some(())
     }
 
-    /// Stores `entry`, a leaf or the table above it, in `slot`, which was unused, and counts it.
+    /// Stores `entry`, a leaf or the table above it, in `gap`, which is at `level` on the way to `va`,
+    /// and counts it.
     #[inline(always)]
-    fn link_below(
-        &self,
-        slot: Slot<M, PTE>,
-        parent: Option<Slot<M, PTE>>,
-        level: usize,
-        va: VirtAddr,
-        entry: PTE,
-    ) {
-        link(slot, entry);
-        if PTE::COUNTS
-            && let Some(parent) = parent
-            && !self.is_lent(level, offset_of::<M>(va))
-        {
+    fn fill_gap(&self, gap: Gap<M, PTE, H>, level: usize, va: VirtAddr, entry: PTE) {
+        link(gap.table.slot(table_index::<M>(va, level)), entry);
+        if PTE::COUNTS && level > 0 && !self.is_lent(level, offset_of::<M>(va)) {
+            let parent = gap.above.slot(table_index::<M>(va, level - 1));
             parent.store(parent.load().counted_up());
         }
     }
@@ -222,7 +231,8 @@ where
     fn change_leaf(&mut self, va: VirtAddr, size: PageSize, change: Change) -> PagingResult {
         let start = offset_of::<M>(va);
         let end = start + leaf_bytes::<M>(size);
-        self.change_region(Span { start, end }, change)
+        let span = Span { start, end };
+        self.change_region(Request { span, change })
     }
 
     /// Replaces the leaf of `size` at `place` by another of that size, and owes what must follow.
@@ -378,8 +388,10 @@ fn already_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     if !is_table::<M, PTE>(entry, level) {
         return PagingError::AlreadyMapped { va };
     }
-    let table = Table::<M, PTE, H>::at(entry.paddr());
-    match first_mapped(table, level + 1, offset_of::<M>(va)) {
+    let start = offset_of::<M>(va);
+    let base = Span::of_entry::<M>(start, level).start;
+    let below = Node::<M, PTE, H>::new(Table::at(entry.paddr()), level + 1, base);
+    match first_mapped(below) {
         Some(offset) => PagingError::AlreadyMapped {
             va: M::vaddr_at(offset),
         },

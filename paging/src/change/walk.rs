@@ -3,12 +3,12 @@
 
 use crate::addr::VirtAddr;
 use crate::change::share::Sharing;
+use crate::node::descent::{Node, is_table, leads_on};
 use crate::node::geometry::{
     Span, check_address, entries, level_bytes, level_shift, offset_index, offset_of, size_of_level,
     table_index,
 };
 use crate::node::memory::{Slot, Table};
-use crate::read::view::{is_table, leads_on};
 use crate::{
     GenericPTE, Maintenance, PageSize, PageTable64, PagingError, PagingHandler, PagingMetaData,
     PagingResult,
@@ -33,12 +33,9 @@ pub(crate) struct Place<M, PTE, H> {
     pub(crate) parent: Option<Parent<M, PTE, H>>,
 }
 
-/// The lowest table that translates the whole of a span.
+/// The lowest node that translates the whole of a span.
 pub(crate) struct Home<M, PTE, H> {
-    pub(crate) table: Table<M, PTE, H>,
-    pub(crate) level: usize,
-    /// The first offset that it translates.
-    pub(crate) base: usize,
+    pub(crate) node: Node<M, PTE, H>,
     /// What leads to it, unless it is the root.
     pub(crate) parent: Option<Parent<M, PTE, H>>,
 }
@@ -52,7 +49,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Home<M, PTE, H> {
     /// Whether `end` may lie inside the leaf, or the contiguous group, that holds `offset`.
     #[inline(always)]
     fn may_cut(&self, offset: usize, end: usize) -> bool {
-        let (mut table, mut level) = (self.table, self.level);
+        let (mut table, mut level) = (self.node.table, self.node.level);
         loop {
             let entry = table.load(offset_index::<M>(offset, level));
             if !is_table::<M, PTE>(entry, level) {
@@ -116,30 +113,22 @@ where
     /// The table where work on `span`, which is not empty, can begin.
     pub(crate) fn home(&self, span: Span) -> Home<M, PTE, H> {
         let differs = span.start ^ (span.end - 1);
-        let mut home = Home {
-            table: self.root(),
-            level: 0,
-            base: 0,
-            parent: None,
-        };
+        let mut node = Node::root(self.root());
+        let mut parent = None;
         // An entry that is covered whole, as a page is, can go, with all below it: the bit of its size
         // ends the walk down, too.
-        while (differs | span.bytes()) >> level_shift::<M>(home.level) == 0 {
-            let slot = home.table.slot(offset_index::<M>(span.start, home.level));
+        while (differs | span.bytes()) >> level_shift::<M>(node.level) == 0 {
+            let index = offset_index::<M>(span.start, node.level);
+            let slot = node.table.slot(index);
             let entry = slot.load();
-            if !is_table::<M, PTE>(entry, home.level) {
+            if !node.is_table(entry) {
                 break;
             }
-            home.parent = Some(Parent {
-                table: home.table,
-                slot,
-                entry,
-            });
-            home.table = Table::at(entry.paddr());
-            home.base = Span::of_entry::<M>(span.start, home.level).start;
-            home.level += 1;
+            let table = node.table;
+            parent = Some(Parent { table, slot, entry });
+            node = node.child(index, entry);
         }
-        home
+        Home { node, parent }
     }
 
     /// The leaf that covers `va`.
@@ -229,19 +218,16 @@ pub(crate) fn is_empty<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table.first_used(0, entries::<M>()).is_none()
 }
 
-/// The first offset that is mapped in the table at `level` that translates from `offset` on.
+/// The first offset that is mapped at or below `node`.
 pub(crate) fn first_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    table: Table<M, PTE, H>,
-    level: usize,
-    offset: usize,
+    node: Node<M, PTE, H>,
 ) -> Option<usize> {
-    let index = table.first_used(0, entries::<M>())?;
-    let offset = offset | index << level_shift::<M>(level);
-    let entry = table.load(index);
-    if is_table::<M, PTE>(entry, level) {
-        return first_mapped(Table::<M, PTE, H>::at(entry.paddr()), level + 1, offset);
+    let index = node.table.first_used(0, entries::<M>())?;
+    let entry = node.table.load(index);
+    if node.is_table(entry) {
+        return first_mapped(node.child(index, entry));
     }
-    Some(offset)
+    Some(node.offset(index))
 }
 
 /// Links a table that is complete, down to its leaves.

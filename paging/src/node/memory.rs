@@ -249,6 +249,20 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
         })
     }
 
+    /// Whether no entry is used but the `count` from `first` on, of which some are not: `used` of this
+    /// table of the last level are. It may say no where some of the `count` are not present.
+    #[inline(always)]
+    pub(crate) fn holds_only(self, first: usize, count: usize, used: usize) -> bool {
+        let others = entries::<M>() - count;
+        // Not all is looked at: those outside or those inside, which are fewer.
+        if count < others {
+            return used == count && self.are_present(first, count);
+        }
+        used <= count
+            && self.first_used(0, first).is_none()
+            && self.first_used(first + count, others - first).is_none()
+    }
+
     /// Makes `count` entries from `first` on unused, as long as they are present leaves. Returns
     /// how many were.
     pub(crate) fn clear_present(self, first: usize, count: usize) -> usize {

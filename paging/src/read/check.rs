@@ -5,11 +5,9 @@ use core::fmt;
 use core::ops::ControlFlow;
 
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::node::geometry::{
-    MAX_LEVELS, check_frame, entries, leaf_bytes, level_shift, size_of_level,
-};
+use crate::node::descent::Node;
+use crate::node::geometry::{MAX_LEVELS, check_frame, entries, leaf_bytes};
 use crate::node::memory::Table;
-use crate::read::view::is_table;
 use crate::{GenericPTE, MappingFlags, PagingHandler, PagingMetaData, TableView};
 
 /// What a sound tree holds.
@@ -92,9 +90,23 @@ impl core::error::Error for Unsound {}
 /// The way down to a table.
 #[derive(Clone, Copy)]
 struct Path {
+    /// The tables on the way, the root first.
     tables: [PhysAddr; MAX_LEVELS],
+    /// The level of the last of them.
     level: usize,
-    offset: usize,
+    /// The first offset that it translates.
+    base: usize,
+}
+
+impl Path {
+    /// The table at the end of the path.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a level is below the four that the array has room for"
+    )]
+    fn node<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(&self) -> Node<M, PTE, H> {
+        Node::new(Table::at(self.tables[self.level]), self.level, self.base)
+    }
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
@@ -113,7 +125,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         let path = Path {
             tables: [self.root_paddr(); MAX_LEVELS],
             level: 0,
-            offset: 0,
+            base: 0,
         };
         match check_table::<M, PTE, H>(path, &lent, &mut summary) {
             ControlFlow::Continue(_) => Ok(summary),
@@ -132,25 +144,23 @@ fn check_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     lent: &core::ops::Range<usize>,
     summary: &mut Summary,
 ) -> ControlFlow<Unsound, usize> {
-    let table = Table::<M, PTE, H>::at(path.tables[path.level]);
-    let level = path.level;
+    let node = path.node::<M, PTE, H>();
     let mut used = 0;
     for index in 0..entries::<M>() {
-        let entry = table.load(index);
-        let offset = path.offset | index << level_shift::<M>(level);
+        let entry = node.table.load(index);
         if entry.is_unused() {
             continue;
         }
         used += 1;
-        if !is_table::<M, PTE>(entry, level) {
-            check_leaf(table, (level, index), M::vaddr_at(offset), summary)?;
+        if !node.is_table(entry) {
+            check_leaf(node, index, summary)?;
             continue;
         }
         let mut below = path;
         below.level += 1;
-        below.offset = offset;
+        below.base = node.offset(index);
         below.tables[below.level] = entry.paddr();
-        let is_lent = level == 0 && lent.contains(&index);
+        let is_lent = node.level == 0 && lent.contains(&index);
         check_link::<M, PTE, H>(below, entry, is_lent, lent, summary)?;
     }
     ControlFlow::Continue(used)
@@ -168,7 +178,7 @@ fn check_link<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     lent: &core::ops::Range<usize>,
     summary: &mut Summary,
 ) -> ControlFlow<Unsound> {
-    let va = M::vaddr_at(path.offset);
+    let va = M::vaddr_at(path.base);
     let table = path.tables[path.level];
     let above = path.tables.get(..path.level).unwrap_or_default();
     if above.contains(&table) {
@@ -189,15 +199,15 @@ fn check_link<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     ControlFlow::Continue(())
 }
 
-/// Checks the entry `index` of a table at `level`, which is no table.
+/// Checks entry `index` of `node`, which leads to no table.
 fn check_leaf<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    table: Table<M, PTE, H>,
-    (level, index): (usize, usize),
-    va: VirtAddr,
+    node: Node<M, PTE, H>,
+    index: usize,
     summary: &mut Summary,
 ) -> ControlFlow<Unsound> {
-    let entry = table.load(index);
-    let remade = size_of_level::<M>(level).and_then(|size| {
+    let entry = node.table.load(index);
+    let (va, level) = (node.va(index), node.level);
+    let remade = node.leaf_size().and_then(|size| {
         check_frame::<M>(entry.paddr(), leaf_bytes::<M>(size)).ok()?;
         PTE::new_page(entry.paddr(), entry.flags(), size).ok()
     });
@@ -212,7 +222,7 @@ fn check_leaf<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     }
     if entry.is_contiguous() {
         summary.contiguous += 1;
-        if !group_is_uniform(table, level, index) {
+        if !group_is_uniform(node, index) {
             return ControlFlow::Break(Unsound::BrokenGroup { va });
         }
     }
@@ -221,18 +231,17 @@ fn check_leaf<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
 
 /// Whether the group of the leaf at `index` is aligned, consecutive, present and of one kind.
 fn group_is_uniform<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    table: Table<M, PTE, H>,
-    level: usize,
+    node: Node<M, PTE, H>,
     index: usize,
 ) -> bool {
-    let Some(size) = size_of_level::<M>(level) else {
+    let Some(size) = node.leaf_size() else {
         return false;
     };
     let first = index / PTE::CONTIGUOUS * PTE::CONTIGUOUS;
-    let leaf = table.load(first);
+    let leaf = node.table.load(first);
     let group = leaf_bytes::<M>(size) * PTE::CONTIGUOUS;
     let mut leaves = core::iter::successors(Some(leaf), |leaf| Some(leaf.next(size)));
-    let mut entries = (first..first + PTE::CONTIGUOUS).map(|index| table.load(index));
+    let mut entries = (first..first + PTE::CONTIGUOUS).map(|index| node.table.load(index));
     leaf.paddr().is_aligned(group)
         && leaf.flags().intersects(MappingFlags::RIGHTS)
         && entries.all(|entry| leaves.next() == Some(entry))

@@ -7,6 +7,7 @@ use core::fmt;
 use core::ops::ControlFlow;
 
 use crate::addr::{PhysAddr, VirtAddr};
+use crate::node::descent::{Node, is_nothing, is_table, leads_on};
 use crate::node::geometry::{
     check_address, entries, leaf_bytes, level_shift, size_of_level, table_index,
 };
@@ -182,7 +183,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         mut pre: impl FnMut(&Visit<PTE>) -> ControlFlow<B>,
         mut post: impl FnMut(&Visit<PTE>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        walk_table(self.root(), 0, 0, limit, &mut pre, &mut post)
+        walk_table(Node::root(self.root()), limit, &mut pre, &mut post)
     }
 
     /// Shows `visit` every leaf, present or retained, in the order of addresses. Faster than
@@ -190,7 +191,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     #[inline]
     pub fn leaves<B>(&self, mut visit: impl FnMut(Leaf<PTE>) -> ControlFlow<B>) -> ControlFlow<B> {
         let trusts_counts = !self.others_write;
-        leaves_of(self.root(), 0, 0, (None, trusts_counts), &mut visit)
+        leaves_of(Node::root(self.root()), None, trusts_counts, &mut visit)
     }
 
     /// The tables of the tree, the root included.
@@ -215,97 +216,63 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> fmt::Debug for TableV
     }
 }
 
-/// Whether `entry`, found at `level`, points to a table.
-#[inline(always)]
-pub(crate) fn is_table<M: PagingMetaData, PTE: GenericPTE>(entry: PTE, level: usize) -> bool {
-    level + 1 < M::LEVELS && entry.is_present() && !entry.is_huge()
-}
-
-/// Whether nothing is mapped by `entry`: also for a moment, while it is broken.
-#[inline(always)]
-pub(crate) fn is_nothing<PTE: GenericPTE>(entry: PTE) -> bool {
-    entry.is_unused() || entry.is_broken()
-}
-
-/// Whether `entry` points to a table, in a sound tree: at a level that has no leaves, whatever is
-/// present does.
-#[inline(always)]
-pub(crate) fn leads_on<M: PagingMetaData, PTE: GenericPTE>(entry: PTE, level: usize) -> bool {
-    if size_of_level::<M>(level).is_none() {
-        return entry.is_present();
-    }
-    is_table::<M, PTE>(entry, level)
-}
-
 /// A mutable visitor of entries, for the recursion.
 type Visitor<'a, PTE, B> = &'a mut dyn FnMut(&Visit<PTE>) -> ControlFlow<B>;
 
 fn walk_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, B>(
-    table: Table<M, PTE, H>,
-    level: usize,
-    base: usize,
+    node: Node<M, PTE, H>,
     limit: usize,
     pre: Visitor<'_, PTE, B>,
     post: Visitor<'_, PTE, B>,
 ) -> ControlFlow<B> {
     let mut from = 0;
     for _ in 0..limit {
-        let Some(index) = table.first_used(from, entries::<M>() - from) else {
+        let Some(index) = node.table.first_used(from, entries::<M>() - from) else {
             break;
         };
-        let entry = table.load(index);
+        let entry = node.table.load(index);
         from = index + 1;
         // Others may have changed it since it was found.
         if is_nothing(entry) {
             continue;
         }
-        let offset = base | index << level_shift::<M>(level);
         let visit = Visit {
-            level,
+            level: node.level,
             index,
-            va: M::vaddr_at(offset),
+            va: node.va(index),
             entry,
         };
         pre(&visit)?;
-        if is_table::<M, PTE>(entry, level) {
-            let below: Table<M, PTE, H> = Table::at(entry.paddr());
-            walk_table(below, level + 1, offset, limit, pre, post)?;
+        if node.is_table(entry) {
+            walk_table(node.child(index, entry), limit, pre, post)?;
         }
         post(&visit)?;
     }
     ControlFlow::Continue(())
 }
 
-/// Shows `visit` every leaf below `table`, to which `parent` leads unless it is the root. A count of
-/// used entries is good as long as nobody else changes the table.
+/// Shows `visit` every leaf at or below `node`, to which `parent` leads unless it is the root. A
+/// count of used entries is good as long as nobody else changes the table.
 fn leaves_of<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, B>(
-    table: Table<M, PTE, H>,
-    level: usize,
-    base: usize,
-    (parent, trusts_counts): (Option<PTE>, bool),
+    node: Node<M, PTE, H>,
+    parent: Option<PTE>,
+    trusts_counts: bool,
     visit: &mut impl FnMut(Leaf<PTE>) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
-    if level + 1 == M::LEVELS {
+    if node.level + 1 == M::LEVELS {
         let full = trusts_counts && parent.is_some_and(|parent| parent.count() == entries::<M>());
-        return pages_of(table, M::vaddr_at(base), full, visit);
+        return pages_of(node.table, node.va(0), full, visit);
     }
     let mut from = 0;
-    while let Some(index) = table.first_used(from, entries::<M>() - from) {
-        let entry = table.load(index);
+    while let Some(index) = node.table.first_used(from, entries::<M>() - from) {
+        let entry = node.table.load(index);
         from = index + 1;
-        let offset = base | index << level_shift::<M>(level);
-        if is_table::<M, PTE>(entry, level) {
-            leaves_of::<M, PTE, H, B>(
-                Table::at(entry.paddr()),
-                level + 1,
-                offset,
-                (Some(entry), trusts_counts),
-                visit,
-            )?;
-        } else if let Some(size) = size_of_level::<M>(level)
+        if node.is_table(entry) {
+            leaves_of(node.child(index, entry), Some(entry), trusts_counts, visit)?;
+        } else if let Some(size) = node.leaf_size()
             && !is_nothing(entry)
         {
-            let va = M::vaddr_at(offset);
+            let va = node.va(index);
             visit(Leaf { va, entry, size })?;
         }
     }

@@ -5,18 +5,16 @@
 //! from the first leaf on that cannot, the rest of the region is broken as a whole, invalidated
 //! once, and made anew.
 
-use core::ops::ControlFlow;
+use core::ops::{ControlFlow, Range};
 
-use super::Change;
+use super::{Change, Request};
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::change::share::Sharing;
 use crate::change::walk::{Home, Parent};
 use crate::metadata::while_broken;
-use crate::node::geometry::{
-    Rows, Span, entries, leaf_bytes, level_bytes, level_shift, size_of_level,
-};
+use crate::node::descent::Node;
+use crate::node::geometry::{Span, entries, leaf_bytes, level_bytes, size_of_level};
 use crate::node::memory::Table;
-use crate::read::view::is_table;
 use crate::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
 };
@@ -57,17 +55,15 @@ impl<PTE: GenericPTE> Leaves<PTE> {
     }
 }
 
-/// A run of equal leaves of `size` in a table, from `index` on.
-struct Leaf<M, PTE, H> {
-    table: Table<M, PTE, H>,
-    index: usize,
-    /// How many entries of the region there are from `index` on.
-    count: usize,
+/// Where a run of equal leaves begins.
+struct RunStart<M, PTE, H> {
+    node: Node<M, PTE, H>,
+    /// The entries of the region from the first leaf on.
+    indices: Range<usize>,
+    /// The first leaf.
     entry: PTE,
     size: PageSize,
-    /// Where it is mapped.
-    offset: usize,
-    /// The region, or the part of it in the table: a leaf that would not change may lie across
+    /// The region, or the part of it in the node: a leaf that would not change may lie across
     /// its ends.
     part: Span,
 }
@@ -79,20 +75,21 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// Changes every leaf of `span`, which this tree may change; the flags have an encoding.
-    pub(crate) fn change_region(&mut self, span: Span, change: Change) -> PagingResult {
+    /// Does what is asked for in a span that this tree may change; the flags have an encoding.
+    pub(crate) fn change_region(&mut self, request: Request) -> PagingResult {
+        let Request { span, change } = request;
         self.debt.pages = 0;
         self.debt.begin();
         if span.is_empty() {
             return Ok(());
         }
         if !self.pins.is_empty() {
-            self.check_pins(span, change)?;
+            self.check_pins(request)?;
         }
         let mut home = self.home(span);
         let mut inner = span;
         if home.may_have_edges(span) {
-            inner = self.change_edges(span, change)?;
+            inner = self.change_edges(request)?;
             if inner.is_empty() {
                 return Ok(());
             }
@@ -108,23 +105,25 @@ where
 
     /// Unmaps every leaf of `span`.
     fn unmap_span(&mut self, home: &Home<M, PTE, H>, span: Span) {
-        let Home { level, base, .. } = *home;
+        let node = &home.node;
         let emptied = match &home.parent {
-            Some(parent) if self.is_all(parent.entry, level, base, span) => {
-                self.owe_contents(parent.entry, level, base);
+            Some(parent)
+                if node.level + 1 == M::LEVELS && self.is_all(parent.entry, node.base, span) =>
+            {
+                self.owe_contents(parent.entry, node);
                 true
             }
             parent => {
-                let fewer = self.clear(home.table, level, base, span);
+                let fewer = self.clear(node, span);
                 parent
                     .as_ref()
-                    .is_some_and(|parent| self.empties(parent, level, base, fewer))
+                    .is_some_and(|parent| self.empties(parent, node.level, node.base, fewer))
             }
         };
         // Whatever of it was too much for a list.
         self.debt.concern(M::vaddr_at(span.start), span.bytes());
         if emptied {
-            self.prune(M::vaddr_at(base), level);
+            self.prune(node.va(0), node.level);
         }
     }
 
@@ -139,51 +138,44 @@ where
 
     /// Gives every leaf of `span` new flags.
     fn protect_span(&mut self, home: &Home<M, PTE, H>, span: Span, leaves: &Leaves<PTE>) {
-        let Home {
-            table, level, base, ..
-        } = *home;
-        let direct = self.rewrite(table, level, base, span, (leaves, Step::Direct));
+        let node = &home.node;
+        let direct = self.rewrite(node, span, leaves, Step::Direct);
         self.debt.concern(M::vaddr_at(span.start), span.bytes());
         let ControlFlow::Break(start) = direct else {
             return;
         };
         let rest = Span { start, ..span };
         while_broken::<M>(M::vaddr_at(start), rest.bytes(), || {
-            let _ = self.rewrite(table, level, base, rest, (leaves, Step::Break));
+            let _ = self.rewrite(node, rest, leaves, Step::Break);
             self.debt.invalidate_broken();
-            let _ = self.rewrite(table, level, base, rest, (leaves, Step::Make));
+            let _ = self.rewrite(node, rest, leaves, Step::Make);
             self.debt.pay();
         });
     }
 
-    /// Takes `step` for every leaf of `part`, which lies in the table at `level` that translates
-    /// from `base` on. Stops with the offset of the first leaf that the step does not do.
+    /// Takes `step` for every leaf of `part`, which lies in `node`. Stops with the offset of the
+    /// first leaf that the step does not do.
     fn rewrite(
         &mut self,
-        table: Table<M, PTE, H>,
-        level: usize,
-        base: usize,
+        node: &Node<M, PTE, H>,
         part: Span,
-        step: (&Leaves<PTE>, Step),
+        leaves: &Leaves<PTE>,
+        step: Step,
     ) -> ControlFlow<usize> {
-        let mut rest = Rows::new::<M>(level, base, part).touched;
-        while let Some((index, entry)) = table.next_used(rest.clone()) {
-            let offset = base + index * level_bytes::<M>(level);
+        let mut rest = node.rows(part).touched;
+        while let Some((index, entry)) = node.table.next_used(rest.clone()) {
             rest.start = index + 1;
-            if is_table::<M, PTE>(entry, level) {
-                let part = part.clip(Span::from_start::<M>(offset, level));
-                self.rewrite(Table::at(entry.paddr()), level + 1, offset, part, step)?;
-            } else if let Some(size) = size_of_level::<M>(level) {
-                let run = Leaf {
-                    table,
-                    index,
-                    count: rest.end - index,
+            if node.is_table(entry) {
+                let part = part.clip(node.entry_span(index));
+                self.rewrite(&node.child(index, entry), part, leaves, step)?;
+            } else if let Some(size) = node.leaf_size() {
+                let run = RunStart {
+                    node: *node,
+                    indices: index..rest.end,
                     entry,
                     size,
-                    offset,
                     part,
                 };
-                let (leaves, step) = step;
                 rest.start = index + self.rewrite_run(&run, leaves, step)?;
             }
         }
@@ -193,12 +185,16 @@ where
     /// Takes `step` for a run of leaves. Returns how many there are.
     fn rewrite_run(
         &mut self,
-        run: &Leaf<M, PTE, H>,
+        run: &RunStart<M, PTE, H>,
         leaves: &Leaves<PTE>,
         step: Step,
     ) -> ControlFlow<usize, usize> {
-        let Leaf { entry, size, .. } = *run;
-        let va = M::vaddr_at(run.offset);
+        let RunStart {
+            node, entry, size, ..
+        } = *run;
+        let (table, first, rest) = (node.table, run.indices.start, run.indices.len());
+        let start = node.offset(first);
+        let va = M::vaddr_at(start);
         let new = leaves.successor(entry, size);
         let address = PTE::address_mask(size);
         let target = PTE::from_bits(new.bits() & !address | entry.bits() & address);
@@ -206,24 +202,24 @@ where
             && target.is_present()
             && (entry.needs_break(target) || entry.is_contiguous());
         let skipped = entry == target || step == Step::Break && !breaks;
-        let change = |new| run.table.rewrite(run.index, run.count, size, (entry, new));
+        let change = |new| table.rewrite(first, rest, size, (entry, new));
         let count = if skipped {
-            run.table.alike(run.index, run.count, size, entry)
+            table.alike(first, rest, size, entry)
         } else if step == Step::Break {
             change(new.broken())
         } else if breaks {
-            return ControlFlow::Break(run.offset);
+            return ControlFlow::Break(start);
         } else {
             if !entry.is_present() && new.is_present() {
-                let bytes = run.count * leaf_bytes::<M>(size);
+                let bytes = rest * leaf_bytes::<M>(size);
                 self.debt.settle_before_making(va, bytes);
             }
             change(new)
         };
         if step != Step::Break {
             let all = Span {
-                start: run.offset,
-                end: run.offset + count * leaf_bytes::<M>(size),
+                start,
+                end: start + count * leaf_bytes::<M>(size),
             };
             self.debt.pages += run.part.clip(all).pages();
         }
@@ -235,63 +231,74 @@ where
         ControlFlow::Continue(count)
     }
 
-    /// Unmaps every leaf of `part`, which lies in the table at `level` that translates from
-    /// `base` on. Returns how many entries of the table are unused now that were not.
-    fn clear(&mut self, table: Table<M, PTE, H>, level: usize, base: usize, part: Span) -> usize {
-        let mut rest = Rows::new::<M>(level, base, part).touched;
+    /// Unmaps every leaf of `part`, which lies in `node`. Returns how many entries of the node are
+    /// unused now that were not.
+    fn clear(&mut self, node: &Node<M, PTE, H>, part: Span) -> usize {
+        let mut rest = node.rows(part).touched;
         let mut cleared = 0;
-        while let Some((index, entry)) = table.next_used(rest.clone()) {
-            let offset = base + index * level_bytes::<M>(level);
-            let entry_span = Span::from_start::<M>(offset, level);
+        while let Some((index, entry)) = node.table.next_used(rest.clone()) {
+            let entry_span = node.entry_span(index);
             let mut count = 1;
-            if !is_table::<M, PTE>(entry, level) {
-                count = self.clear_leaves(table, level, (index, rest.end), offset);
+            if !node.is_table(entry) {
+                count = self.clear_leaves(node, index..rest.end);
                 cleared += count;
-            } else if part.covers(entry_span) && !self.is_lent(level + 1, offset) {
-                table.store(index, PTE::from_bits(0));
-                self.abandon(entry, level + 1, offset);
-                cleared += 1;
-            } else if self.is_all(entry, level + 1, offset, part.clip(entry_span)) {
-                table.store(index, PTE::from_bits(0));
-                self.abandon(entry, level + 1, offset);
-                // More than the region: pointers to the table are cached for all of it.
-                self.debt.concern(M::vaddr_at(offset), entry_span.bytes());
+            } else if part.covers(entry_span) && !self.is_lent(node.level + 1, entry_span.start) {
+                node.table.store(index, PTE::from_bits(0));
+                self.abandon(entry, &node.child(index, entry));
                 cleared += 1;
             } else {
-                let child = Table::at(entry.paddr());
-                let fewer = self.clear(child, level + 1, offset, part.clip(entry_span));
-                let slot = table.slot(index);
-                if self.empties(&Parent { table, slot, entry }, level + 1, offset, fewer) {
-                    slot.store(PTE::from_bits(0));
-                    let (pa, va) = (entry.paddr(), M::vaddr_at(offset));
-                    self.debt.owe_table(pa, va, entry_span.bytes());
-                    cleared += 1;
-                }
+                cleared += self.clear_below(node, index, entry, part.clip(entry_span));
             }
             rest.start = index + count;
         }
         cleared
     }
 
-    /// Unmaps the leaf at `index`, which translates from `offset` on, and those that follow it
-    /// before `end` if they are alike. Returns how many.
-    #[expect(clippy::panic, reason = "a level without leaves has none to clear")]
-    fn clear_leaves(
+    /// Unmaps every leaf of `part`, which lies in the table that `entry`, at `index` of `node`, leads
+    /// to. Unlinks the table if that leaves it empty: returns 1 then, for the entry, otherwise 0.
+    fn clear_below(
         &mut self,
-        table: Table<M, PTE, H>,
-        level: usize,
-        (index, end): (usize, usize),
-        offset: usize,
+        node: &Node<M, PTE, H>,
+        index: usize,
+        entry: PTE,
+        part: Span,
     ) -> usize {
-        let Some(size) = size_of_level::<M>(level) else {
-            panic!("a leaf at level {level}");
+        let child = node.child(index, entry);
+        if child.level + 1 == M::LEVELS && self.is_all(entry, child.base, part) {
+            node.table.store(index, PTE::from_bits(0));
+            self.abandon(entry, &child);
+            // More than the region: pointers to the table are cached for all of it.
+            let bytes = level_bytes::<M>(node.level);
+            self.debt.concern(node.va(index), bytes);
+            return 1;
+        }
+        // A copy, of which the callee gets the address: `child` itself can then stay in registers.
+        let fewer = self.clear(&Node { ..child }, part);
+        let (table, slot) = (node.table, node.table.slot(index));
+        let parent = Parent { table, slot, entry };
+        if !self.empties(&parent, child.level, child.base, fewer) {
+            return 0;
+        }
+        slot.store(PTE::from_bits(0));
+        let bytes = level_bytes::<M>(node.level);
+        self.debt.owe_table(entry.paddr(), node.va(index), bytes);
+        1
+    }
+
+    /// Unmaps the leaf at the first of `indices`, and those of the others that follow it and are
+    /// alike. Returns how many.
+    #[expect(clippy::panic, reason = "a level without leaves has none to clear")]
+    fn clear_leaves(&mut self, node: &Node<M, PTE, H>, indices: Range<usize>) -> usize {
+        let Some(size) = node.leaf_size() else {
+            panic!("a leaf at level {}", node.level);
         };
-        let va = M::vaddr_at(offset);
+        let (table, index) = (node.table, indices.start);
+        let va = node.va(index);
         let mut count = 1;
         let leaf = table.load(index);
         let present = leaf.is_present();
         if present && size == PageSize::Size4K {
-            count = end - index;
+            count = indices.len();
             if self.debt.is_one_space() {
                 count = table.alike(index, count, size, leaf);
             }
@@ -306,65 +313,58 @@ where
         count
     }
 
-    /// Whether `part`, which is less than that, is all that the table of `level` maps that `entry`
-    /// leads to and that translates from `base` on, so that the table can go as it is.
-    fn is_all(&self, entry: PTE, level: usize, base: usize, part: Span) -> bool {
+    /// Whether nothing is mapped in the table of the last level that `entry` leads to, and that
+    /// translates from `base` on, but `part`, which is not all of it: then it can go as it is.
+    fn is_all(&self, entry: PTE, base: usize, part: Span) -> bool {
         // Few leaves are owed one by one, and emptied on the way.
-        let counted = PTE::COUNTS && level + 1 == M::LEVELS && !self.is_lent(level, base);
-        if !counted || !self.debt.is_too_much(entry.count()) {
+        if !PTE::COUNTS
+            || self.is_lent(M::LEVELS - 1, base)
+            || !self.debt.is_too_much(entry.count())
+        {
             return false;
         }
-        let others = (level_bytes::<M>(level - 1) - part.bytes()) >> level_shift::<M>(level);
-        // Looking costs less than emptying: at those outside or those inside, which are fewer.
+        let first = (part.start - base) / PAGE_SIZE;
         let table = Table::<M, PTE, H>::at(entry.paddr());
-        let first = (part.start - base) >> level_shift::<M>(level);
-        let count = entries::<M>() - others;
-        if count < others {
-            return entry.count() == count && table.are_present(first, count);
-        }
-        entry.count() <= count
-            && table.first_used(0, first).is_none()
-            && table.first_used(first + count, others - first).is_none()
+        table.holds_only(first, part.pages(), entry.count())
     }
 
-    /// The table that the unlinked `entry` leads to, which translates from `offset` on, and all
-    /// below it: owes what is due for its leaves, and gives it up. What it translates, the region
-    /// concerns whole.
+    /// Gives up `node`, to which the unlinked `entry` led, and all below it, and owes what is due for
+    /// its leaves. What it translates, the region concerns whole.
     #[inline(always)]
-    fn abandon(&mut self, entry: PTE, level: usize, offset: usize) {
-        self.owe_contents(entry, level, offset);
-        let (va, bytes) = (M::vaddr_at(offset), level_bytes::<M>(level - 1));
+    fn abandon(&mut self, entry: PTE, node: &Node<M, PTE, H>) {
+        self.owe_contents(entry, node);
+        let (va, bytes) = (node.va(0), level_bytes::<M>(node.level - 1));
         self.debt.owe_table_of_many(entry.paddr(), va, bytes);
     }
 
-    /// The same for what is below the table.
+    /// Owes what is due for the leaves at and below `node`, to which the unlinked `entry` led, and
+    /// gives up the tables below it.
     #[inline(always)]
-    fn owe_contents(&mut self, entry: PTE, level: usize, offset: usize) {
-        let table = Table::<M, PTE, H>::at(entry.paddr());
-        let known = PTE::COUNTS && level + 1 == M::LEVELS;
+    fn owe_contents(&mut self, entry: PTE, node: &Node<M, PTE, H>) {
+        let known = PTE::COUNTS && node.level + 1 == M::LEVELS;
         if known && self.debt.is_too_much(entry.count()) {
             if self.debt.is_one_space() {
                 for index in 0..entries::<M>() {
-                    self.debt.owe_space(M::vaddr_at(offset), table.load(index));
+                    self.debt.owe_space(node.va(0), node.table.load(index));
                 }
             }
             self.debt.pages += entry.count();
             self.debt.owe_everything();
         } else {
-            self.abandon_entries(table, level, offset);
+            // A copy, so that a table whose leaves are counted needs no node in memory.
+            self.abandon_entries(&Node { ..*node });
         }
     }
 
-    /// The same, one entry after the other.
-    fn abandon_entries(&mut self, table: Table<M, PTE, H>, level: usize, offset: usize) {
-        table.each_used(|index, entry| {
-            let offset = offset + index * level_bytes::<M>(level);
-            if is_table::<M, PTE>(entry, level) {
-                self.abandon(entry, level + 1, offset);
-            } else if let Some(size) = size_of_level::<M>(level) {
+    /// Owes what is due for each leaf of `node`, and gives up each table below it.
+    fn abandon_entries(&mut self, node: &Node<M, PTE, H>) {
+        node.table.each_used(|index, entry| {
+            if node.is_table(entry) {
+                self.abandon(entry, &node.child(index, entry));
+            } else if let Some(size) = node.leaf_size() {
                 self.debt.pages += leaf_bytes::<M>(size) / PAGE_SIZE;
                 if entry.is_present() {
-                    self.debt.owe_invalidation(M::vaddr_at(offset), size, entry);
+                    self.debt.owe_invalidation(node.va(index), size, entry);
                 }
             }
         });

@@ -7,12 +7,12 @@ use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::change::share::Sharing;
 use crate::change::walk::{first_mapped, link};
 use crate::flush::pending::Due;
+use crate::node::descent::Node;
 use crate::node::frame_chain::FrameChain;
 use crate::node::geometry::{
     Rows, Span, check_frame, entries, leaf_bytes, level_bytes, size_of_level,
 };
 use crate::node::memory::Table;
-use crate::read::view::is_table;
 use crate::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingError, PagingHandler, PagingMetaData,
     PagingResult,
@@ -93,33 +93,33 @@ where
             first_level: usize::from(meets),
         };
         let home = self.home(span);
-        let rows = Rows::new::<M>(home.level, home.base, span);
+        let node = &home.node;
+        let rows = node.rows(span);
         let mut tables = 0;
-        let used = match mapping.leaf_size::<M>(home.level) {
+        let used = match mapping.leaf_size::<M>(node.level) {
             // Leaves of one table that is there already: what most regions come down to.
             Some(leaf) if rows.are_whole() => {
                 let (first, count) = (rows.whole.start, rows.whole.len());
-                if let Some(index) = home.table.first_used(first, count) {
-                    return Err(self.occupied(home.table, home.level, home.base, index, span));
+                if let Some(index) = node.table.first_used(first, count) {
+                    return Err(occupied(node, index, span));
                 }
                 self.debt.settle_before_making(va, size);
-                fill_run(home.table, rows.whole, home.base, leaf, &mapping);
+                let frame = mapping.frame(node.offset(first));
+                fill_run(node.table, rows.whole, frame, leaf, &mapping);
                 count
             }
             _ => {
                 let parent = home.parent.as_ref().map(|parent| parent.entry);
-                let table = (home.table, parent);
-                tables = self.plan(table, home.level, home.base, span, &mapping)?;
+                tables = self.plan(node, parent, span, &mapping)?;
                 let mut reserve = FrameChain::reserve(tables)?;
                 self.debt.settle_before_making(va, size);
-                let place = (home.table, home.level, home.base);
-                self.put(place, span, &mapping, &mut reserve)
+                self.put(node, span, &mapping, &mut reserve)
             }
         };
         if let Some(parent) = &home.parent
             && PTE::COUNTS
             && used > 0
-            && !self.is_lent(home.level, span.start)
+            && !self.is_lent(node.level, span.start)
         {
             let count = parent.entry.count() + used;
             parent.slot.store(parent.entry.with_count(count));
@@ -156,139 +156,130 @@ where
         }
     }
 
-    /// Checks that nothing is mapped in `part`, which lies in the table at `level` that
-    /// translates from `base` on and that `parent` leads to, and counts the tables that it needs.
+    /// Checks that nothing is mapped in `part`, which lies in `node`, to which `parent` leads, and
+    /// counts the tables that it needs.
     fn plan(
         &self,
-        (table, parent): (Table<M, PTE, H>, Option<PTE>),
-        level: usize,
-        base: usize,
+        node: &Node<M, PTE, H>,
+        parent: Option<PTE>,
         part: Span,
         mapping: &Mapping,
     ) -> PagingResult<usize> {
-        let rows = Rows::new::<M>(level, base, part);
+        let rows = node.rows(part);
         let mut tables = 0;
         let mut below = |index| -> PagingResult {
-            tables += self.plan_entry(table, level, base, index, part, mapping)?;
+            tables += self.plan_entry(node, index, part, mapping)?;
             Ok(())
         };
-        if mapping.leaf_size::<M>(level).is_none() {
+        if mapping.leaf_size::<M>(node.level).is_none() {
             rows.touched.clone().try_for_each(below)?;
             return Ok(tables);
         }
         // In the order of addresses: the first that is mapped is the one that is reported.
         rows.head().into_iter().try_for_each(&mut below)?;
-        if !self.holds_only(parent, (table, level, base), rows.partial())
-            && let Some(index) = table.first_used(rows.whole.start, rows.whole.len())
+        if !self.holds_only(node, parent, rows.partial())
+            && let Some(index) = node.table.first_used(rows.whole.start, rows.whole.len())
         {
-            return Err(self.occupied(table, level, base, index, part));
+            return Err(occupied(node, index, part));
         }
         rows.tail().into_iter().try_for_each(below)?;
         Ok(tables)
     }
 
-    /// The same for one entry, which does not become a leaf.
+    /// Plans entry `index` of `node`, which does not become a leaf: counts the tables that `part` needs
+    /// below it.
     fn plan_entry(
         &self,
-        table: Table<M, PTE, H>,
-        level: usize,
-        base: usize,
+        node: &Node<M, PTE, H>,
         index: usize,
         part: Span,
         mapping: &Mapping,
     ) -> PagingResult<usize> {
-        let start = base + index * level_bytes::<M>(level);
-        let part = part.clip(Span::from_start::<M>(start, level));
-        let entry = table.load(index);
+        let start = node.offset(index);
+        let part = part.clip(Span::from_start::<M>(start, node.level));
+        let entry = node.table.load(index);
         if entry.is_unused() {
-            return Ok(new_tables::<M>(level + 1, start, part, mapping));
+            return Ok(new_tables::<M>(node.level + 1, start, part, mapping));
         }
-        if !is_table::<M, PTE>(entry, level) {
-            return Err(self.occupied(table, level, base, index, part));
+        if !node.is_table(entry) {
+            return Err(occupied(node, index, part));
         }
-        let table = (Table::at(entry.paddr()), Some(entry));
-        self.plan(table, level + 1, start, part, mapping)
+        self.plan(&node.child(index, entry), Some(entry), part, mapping)
     }
 
-    /// Whether the table that `parent` leads to is known to be unused but for `entries`.
+    /// Whether `node`, to which `parent` leads, is known to be unused but for `entries`.
     fn holds_only(
         &self,
+        node: &Node<M, PTE, H>,
         parent: Option<PTE>,
-        (table, level, base): (Table<M, PTE, H>, usize, usize),
         entries: impl Iterator<Item = usize>,
     ) -> bool {
-        let counted = parent.filter(|_| PTE::COUNTS && !self.is_lent(level, base));
+        let counted = parent.filter(|_| PTE::COUNTS && !self.is_lent(node.level, node.base));
         counted.is_some_and(|parent| {
             parent.count()
                 == entries
-                    .filter(|index| !table.load(*index).is_unused())
+                    .filter(|index| !node.table.load(*index).is_unused())
                     .count()
         })
     }
 
-    /// That the entry `index` is used, with the first address of `part` that it concerns.
-    #[cold]
-    fn occupied(
-        &self,
-        table: Table<M, PTE, H>,
-        level: usize,
-        base: usize,
-        index: usize,
-        part: Span,
-    ) -> PagingError {
-        let start = base + index * level_bytes::<M>(level);
-        let entry = table.load(index);
-        let first = if is_table::<M, PTE>(entry, level) {
-            let table = Table::<M, PTE, H>::at(entry.paddr());
-            first_mapped(table, level + 1, start)
-        } else {
-            Some(start.max(part.start))
-        };
-        match first {
-            Some(offset) => PagingError::AlreadyMapped {
-                va: M::vaddr_at(offset),
-            },
-            None => PagingError::Shared {
-                va: M::vaddr_at(start),
-            },
-        }
-    }
-
-    /// Maps `part` in a table that walkers may read.
+    /// Maps `part` in `node`, which walkers may read. Returns how many of its entries came into use.
     fn put(
         &self,
-        (table, level, base): (Table<M, PTE, H>, usize, usize),
+        node: &Node<M, PTE, H>,
         part: Span,
         mapping: &Mapping,
         reserve: &mut FrameChain<M, PTE, H>,
     ) -> usize {
-        let rows = Rows::new::<M>(level, base, part);
+        let rows = node.rows(part);
         let mut used = 0;
         let mut below = |index| {
-            let start = base + index * level_bytes::<M>(level);
-            let part = part.clip(Span::from_start::<M>(start, level));
-            let entry = table.load(index);
+            let start = node.offset(index);
+            let part = part.clip(Span::from_start::<M>(start, node.level));
+            let entry = node.table.load(index);
             if entry.is_unused() {
-                let child = build::<M, PTE, H>(level + 1, start, part, mapping, reserve);
-                link(table.slot(index), child);
+                let child = build::<M, PTE, H>(node.level + 1, start, part, mapping, reserve);
+                link(node.table.slot(index), child);
                 used += 1;
                 return;
             }
-            let child = Table::at(entry.paddr());
-            let more = self.put((child, level + 1, start), part, mapping, reserve);
-            if PTE::COUNTS && more > 0 && !self.is_lent(level + 1, start) {
-                table.store(index, entry.with_count(entry.count() + more));
+            let more = self.put(&node.child(index, entry), part, mapping, reserve);
+            if PTE::COUNTS && more > 0 && !self.is_lent(node.level + 1, start) {
+                let count = entry.count() + more;
+                node.table.store(index, entry.with_count(count));
             }
         };
-        match mapping.leaf_size::<M>(level) {
+        match mapping.leaf_size::<M>(node.level) {
             None => rows.touched.for_each(below),
             Some(size) => {
                 rows.partial().for_each(&mut below);
                 used += rows.whole.len();
-                fill_run(table, rows.whole, base, size, mapping);
+                let frame = mapping.frame(node.offset(rows.whole.start));
+                fill_run(node.table, rows.whole, frame, size, mapping);
             }
         }
         used
+    }
+}
+
+/// That entry `index` of `node` is used, with the first address of `part` that it concerns.
+#[cold]
+fn occupied<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    node: &Node<M, PTE, H>,
+    index: usize,
+    part: Span,
+) -> PagingError {
+    let entry = node.table.load(index);
+    let first = if node.is_table(entry) {
+        first_mapped(node.child(index, entry))
+    } else {
+        Some(node.offset(index).max(part.start))
+    };
+    match first {
+        Some(offset) => PagingError::AlreadyMapped {
+            va: M::vaddr_at(offset),
+        },
+        None => PagingError::Shared { va: node.va(index) },
     }
 }
 
@@ -330,70 +321,70 @@ fn build<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     reserve: &mut FrameChain<M, PTE, H>,
 ) -> PTE {
     let frame = reserve.take();
-    let table = Table::<M, PTE, H>::at(frame);
-    let rows = Rows::new::<M>(level, base, part);
+    let node = Node::<M, PTE, H>::new(Table::at(frame), level, base);
+    let rows = node.rows(part);
     let used = rows.touched.len();
     if used < entries::<M>() {
         H::zero_frame(frame);
     }
     let mut below = |index| {
-        let start = base + index * level_bytes::<M>(level);
+        let start = node.offset(index);
         let part = part.clip(Span::from_start::<M>(start, level));
-        table.store(index, build(level + 1, start, part, mapping, reserve));
+        let child = build::<M, PTE, H>(level + 1, start, part, mapping, reserve);
+        node.table.store(index, child);
     };
     match mapping.leaf_size::<M>(level) {
         None => rows.touched.for_each(below),
         Some(size) => {
             rows.partial().for_each(&mut below);
-            fill_run(table, rows.whole, base, size, mapping);
+            let frame = mapping.frame(node.offset(rows.whole.start));
+            fill_run(node.table, rows.whole, frame, size, mapping);
         }
     }
     PTE::new_table(frame).with_count(used)
 }
 
-/// Makes a run of entries leaves of `size`, with the contiguous hint on whole
-/// groups if it is wanted.
+/// Makes the entries `run` of `table` leaves of `size`, the first of the frame at `pa`, with the
+/// contiguous hint on whole groups if it is wanted.
 fn fill_run<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table: Table<M, PTE, H>,
-    Range { start: first, end }: Range<usize>,
-    base: usize,
+    run: Range<usize>,
+    pa: PhysAddr,
     size: PageSize,
     mapping: &Mapping,
 ) {
-    if first == end {
+    if run.is_empty() {
+        return;
+    }
+    if !mapping.options.contains(RegionOptions::CONTIGUOUS) {
+        table.fill(run.start, run.len(), mapping.leaf(pa, size), size);
+        return;
+    }
+    let groups = groups_in::<M, PTE>(&run, pa, size, mapping);
+    if groups.is_empty() {
+        table.fill(run.start, run.len(), mapping.leaf(pa, size), size);
         return;
     }
     let bytes = leaf_bytes::<M>(size);
-    let at = |index: usize| mapping.frame(base + index * bytes);
-    if !mapping.options.contains(RegionOptions::CONTIGUOUS) {
-        table.fill(first, end - first, mapping.leaf(at(first), size), size);
-        return;
-    }
-    let groups = groups_in::<M, PTE>(first, end, at(first), size, mapping);
-    if groups.is_empty() {
-        table.fill(first, end - first, mapping.leaf(at(first), size), size);
-        return;
-    }
-    for (first, end) in [(first, groups.start), (groups.end, end)] {
+    let frame = |index: usize| PhysAddr::new(pa.as_usize() + (index - run.start) * bytes);
+    for (first, end) in [(run.start, groups.start), (groups.end, run.end)] {
         if first < end {
-            table.fill(first, end - first, mapping.leaf(at(first), size), size);
+            table.fill(first, end - first, mapping.leaf(frame(first), size), size);
         }
     }
-    let leaf = mapping
-        .leaf::<PTE>(at(groups.start), size)
-        .with_contiguous();
-    table.fill(groups.start, groups.len(), leaf, size);
+    let leaf = mapping.leaf::<PTE>(frame(groups.start), size);
+    table.fill(groups.start, groups.len(), leaf.with_contiguous(), size);
 }
 
-/// The entries of `first..end` that can have the contiguous hint: whole groups, aligned in both
+/// The entries of `run` that can have the contiguous hint: whole groups, aligned in both
 /// address spaces, present.
 fn groups_in<M: PagingMetaData, PTE: GenericPTE>(
-    first: usize,
-    end: usize,
+    run: &Range<usize>,
     pa: PhysAddr,
     size: PageSize,
     mapping: &Mapping,
 ) -> Range<usize> {
+    let Range { start: first, end } = *run;
     let wanted = PTE::CONTIGUOUS > 1
         && mapping.options.contains(RegionOptions::CONTIGUOUS)
         && mapping.flags.intersects(MappingFlags::RIGHTS)

@@ -43,6 +43,13 @@ pub(crate) enum Change {
     },
 }
 
+/// A change of every leaf in a span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) span: Span,
+    pub(crate) change: Change,
+}
+
 impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
 where
     M: PagingMetaData,
@@ -102,7 +109,8 @@ where
 
     pub(crate) fn unmap_pages(&mut self, va: VirtAddr, size: usize) -> PagingResult {
         let span = self.own_span(va, size)?;
-        self.change_region(span, Change::Unmap)
+        let change = Change::Unmap;
+        self.change_region(Request { span, change })
     }
 
     pub(crate) fn protect_pages(
@@ -113,7 +121,8 @@ where
     ) -> PagingResult {
         let span = self.own_span(va, size)?;
         PTE::new_page(PhysAddr::new(0), flags, crate::PageSize::Size4K)?;
-        self.change_region(span, Change::Protect(flags))
+        let change = Change::Protect(flags);
+        self.change_region(Request { span, change })
     }
 
     /// The span of a region that this tree may change.

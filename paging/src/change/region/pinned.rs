@@ -1,11 +1,10 @@
 //! Whether a change would take away what the running core stands on.
 
-use super::Change;
+use super::Request;
 use crate::addr::PAGE_SIZE;
 use crate::change::share::Sharing;
-use crate::node::geometry::{Rows, Span, leaf_bytes, level_bytes, offset_of, size_of_level};
-use crate::node::memory::Table;
-use crate::read::view::is_table;
+use crate::node::descent::Node;
+use crate::node::geometry::{Span, leaf_bytes, offset_of, size_of_level};
 use crate::{
     GenericPTE, MappingFlags, PageTable64, PagingError, PagingHandler, PagingMetaData, PagingResult,
 };
@@ -20,22 +19,18 @@ where
     /// Refuses a change of `span` that would leave a pinned address, or a page through which a
     /// table of the way is written, without the translation that it has.
     #[cold]
-    pub(crate) fn check_pins(&self, span: Span, change: Change) -> PagingResult {
+    pub(crate) fn check_pins(&self, request: Request) -> PagingResult {
         // What a reader stands on, and where it reaches its own tables, may be in shared ones.
         let _walk = self.sharing().walk();
         for pin in self.pins.spans() {
-            self.check_pin(*pin, MappingFlags::RIGHTS, (span, change))?;
+            self.check_pin(*pin, MappingFlags::RIGHTS, request)?;
         }
-        self.check_tables(self.root(), (0, 0), span, (span, change))
+        self.check_tables(Node::root(self.root()), request.span, request)
     }
 
     /// Every leaf of `pin` keeps a translation, with those of the `needed` rights that it has.
-    fn check_pin(
-        &self,
-        pin: Span,
-        needed: MappingFlags,
-        (span, change): (Span, Change),
-    ) -> PagingResult {
+    fn check_pin(&self, pin: Span, needed: MappingFlags, request: Request) -> PagingResult {
+        let Request { span, change } = request;
         let mut offset = pin.start;
         while offset < pin.end {
             let place = self.descend(M::vaddr_at(offset), M::LEVELS - 1);
@@ -67,32 +62,22 @@ where
         Ok(())
     }
 
-    /// The same for the pages through which the tables are written that translate a part of
-    /// `part`, from `table` on, which is at `level` and translates from `base` on.
-    fn check_tables(
-        &self,
-        table: Table<M, PTE, H>,
-        (level, base): (usize, usize),
-        part: Span,
-        work: (Span, Change),
-    ) -> PagingResult {
-        let window = table.window();
+    /// Every page through which a table of `part` is written, from `node` on, stays writable.
+    fn check_tables(&self, node: Node<M, PTE, H>, part: Span, request: Request) -> PagingResult {
+        let window = node.table.window();
         if M::vaddr_is_valid(window) {
             let start = offset_of::<M>(window);
             let page = Span {
                 start,
                 end: start + PAGE_SIZE,
             };
-            self.check_pin(page, MappingFlags::WRITE, work)?;
+            self.check_pin(page, MappingFlags::WRITE, request)?;
         }
-        let touched = Rows::new::<M>(level, base, part).touched;
-        for index in touched {
-            let entry = table.load(index);
-            if is_table::<M, PTE>(entry, level) {
-                let start = base + index * level_bytes::<M>(level);
-                let part = part.clip(Span::of_entry::<M>(start, level));
-                let below: Table<M, PTE, H> = Table::at(entry.paddr());
-                self.check_tables(below, (level + 1, start), part, work)?;
+        for index in node.rows(part).touched {
+            let entry = node.table.load(index);
+            if node.is_table(entry) {
+                let part = part.clip(node.entry_span(index));
+                self.check_tables(node.child(index, entry), part, request)?;
             }
         }
         Ok(())

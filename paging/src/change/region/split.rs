@@ -3,17 +3,17 @@
 
 use core::ops::Range;
 
-use super::Change;
+use super::{Change, Request};
 use crate::addr::PhysAddr;
 use crate::change::share::Sharing;
 use crate::change::walk::link;
 use crate::metadata::while_broken;
+use crate::node::descent::Node;
 use crate::node::frame_chain::FrameChain;
 use crate::node::geometry::{
-    Rows, Span, entries, leaf_bytes, level_bytes, level_shift, offset_index, size_of_level,
+    Rows, Span, entries, leaf_bytes, level_bytes, offset_index, size_of_level,
 };
 use crate::node::memory::Table;
-use crate::read::view::is_table;
 use crate::{GenericPTE, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult};
 
 impl Change {
@@ -51,8 +51,7 @@ impl Change {
 
 /// A leaf, or a whole contiguous group of leaves, that a region covers in part.
 struct Edge<M, PTE, H> {
-    table: Table<M, PTE, H>,
-    level: usize,
+    node: Node<M, PTE, H>,
     first: usize,
     count: usize,
     size: PageSize,
@@ -67,7 +66,7 @@ struct Edge<M, PTE, H> {
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Edge<M, PTE, H> {
     /// The leaf at `index`, without the contiguous hint.
     fn leaf_at(&self, index: usize) -> PTE {
-        self.table.load(index).without_contiguous()
+        self.node.table.load(index).without_contiguous()
     }
 
     fn indices(&self) -> Range<usize> {
@@ -76,21 +75,15 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Edge<M, PTE, H> {
 
     /// The entries that `span` touches.
     fn rows(&self, span: Span) -> Rows {
-        let table = level_shift::<M>(self.level) + M::INDEX_BITS;
-        let base = self.span.start >> table << table;
-        Rows::new::<M>(self.level, base, span.clip(self.span))
-    }
-
-    /// What entry `index` translates.
-    fn entry_span(&self, index: usize) -> Span {
-        let bytes = level_bytes::<M>(self.level);
-        let start = self.span.start + (index - self.first) * bytes;
-        Span::of_entry::<M>(start, self.level)
+        self.node.rows(span.clip(self.span))
     }
 
     /// Tables needed so that the ends of `span` fall between leaves.
     fn count_tables(&self, span: Span) -> usize {
-        let split = |index| split_tables::<M>(self.level, self.entry_span(index), span);
+        let split = |index| {
+            let entry_span = self.node.entry_span(index);
+            split_tables::<M>(self.node.level, entry_span, span)
+        };
         self.rows(span).partial().map(split).sum()
     }
 
@@ -99,12 +92,12 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Edge<M, PTE, H> {
         clippy::indexing_slicing,
         reason = "a span has two ends, and no more entries are cut"
     )]
-    fn build(&mut self, span: Span, change: Change, reserve: &mut FrameChain<M, PTE, H>) {
-        let partial = self.rows(span).partial();
+    fn build(&mut self, request: Request, reserve: &mut FrameChain<M, PTE, H>) {
+        let partial = self.rows(request.span).partial();
         for (slot, index) in [0, 1].into_iter().zip(partial) {
-            let entry_span = self.entry_span(index);
+            let entry_span = self.node.entry_span(index);
             let leaf = self.leaf_at(index);
-            let table = split(leaf, self.level, entry_span, (span, change), reserve);
+            let table = split(leaf, self.node.level, entry_span, request, reserve);
             self.tables[slot] = Some((index, table));
         }
     }
@@ -112,26 +105,28 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Edge<M, PTE, H> {
     /// Makes all leaves invalid for a moment.
     fn break_all(&self) {
         for index in self.indices() {
-            self.table.store(index, self.table.load(index).broken());
+            let entry = self.node.table.load(index);
+            self.node.table.store(index, entry.broken());
         }
     }
 
     /// Puts new entries in the place of all; `leaf` of the first is what it was. Returns how many
     /// entries are unused now.
-    fn make(&self, span: Span, change: Change) -> usize {
+    fn make(&self, request: Request) -> usize {
+        let Request { span, change } = request;
+        let node = self.node;
         let mut cleared = 0;
         let mut leaf = self.leaf.without_contiguous();
         for index in self.indices() {
-            let entry_span = self.entry_span(index);
             let table = self.tables.iter().flatten().find(|table| table.0 == index);
             if let Some((_, table)) = table {
-                link(self.table.slot(index), *table);
-            } else if span.covers(entry_span) {
+                link(node.table.slot(index), *table);
+            } else if span.covers(node.entry_span(index)) {
                 let new = change.apply(leaf, self.size);
                 cleared += usize::from(new.is_unused());
-                self.table.store(index, new);
+                node.table.store(index, new);
             } else {
-                self.table.store(index, leaf);
+                node.table.store(index, leaf);
             }
             leaf = leaf.next(self.size);
         }
@@ -155,12 +150,12 @@ where
     #[inline(never)]
     pub(in crate::change::region) fn change_edges(
         &mut self,
-        span: Span,
-        change: Change,
+        request: Request,
     ) -> PagingResult<Span> {
-        let (mut edges, tables) = self.edges(span, change);
+        let span = request.span;
+        let (mut edges, tables) = self.edges(request);
         let mut reserve = FrameChain::reserve(tables)?;
-        self.take_apart(&mut edges, (span, change), &mut reserve);
+        self.take_apart(&mut edges, request, &mut reserve);
         let [start, end] = &edges;
         let start = start.as_ref().map_or(span.start, |edge| edge.span.end);
         let end = end.as_ref().map_or(span.end, |edge| edge.span.start);
@@ -171,15 +166,16 @@ where
     }
 
     /// The edges of `span`, and how many tables they need.
-    fn edges(&self, span: Span, change: Change) -> (Edges<M, PTE, H>, usize) {
+    fn edges(&self, request: Request) -> (Edges<M, PTE, H>, usize) {
+        let span = request.span;
         // The end of a reader's own part is where the shared one may begin.
         let _walk = self.sharing().walk();
-        let start = self.edge_at(span.start, span, change);
+        let start = self.edge_at(span.start, request);
         let both = start.as_ref().is_some_and(|edge| span.end <= edge.span.end);
         let end = if both || span.end == 1 << M::VA_MAX_BITS {
             None
         } else {
-            self.edge_at(span.end, span, change)
+            self.edge_at(span.end, request)
         };
         let edges = [start, end];
         let tables = edges.iter().flatten().map(|edge| edge.count_tables(span));
@@ -189,7 +185,8 @@ where
 
     /// The edge that holds `offset`, an end of `span`, unless `offset` falls between leaves or
     /// nothing would change.
-    fn edge_at(&self, offset: usize, span: Span, change: Change) -> Option<Edge<M, PTE, H>> {
+    fn edge_at(&self, offset: usize, request: Request) -> Option<Edge<M, PTE, H>> {
+        let Request { span, change } = request;
         let place = self.descend(M::vaddr_at(offset), M::LEVELS - 1);
         let size = size_of_level::<M>(place.level)?;
         let leaf = place.entry;
@@ -203,13 +200,14 @@ where
         } else {
             1
         };
-        let table = place
-            .parent
-            .map_or(self.root(), |parent| Table::at(parent.entry.paddr()));
         let index = offset_index::<M>(offset, place.level);
-        let first = index / count * count;
+        let entry_start = Span::of_entry::<M>(offset, place.level).start;
         let bytes = level_bytes::<M>(place.level);
-        let start = Span::of_entry::<M>(offset, place.level).start - (index - first) * bytes;
+        let parent = place.parent.as_ref();
+        let table = parent.map_or(self.root(), |parent| Table::at(parent.entry.paddr()));
+        let node = Node::new(table, place.level, entry_start - index * bytes);
+        let first = index / count * count;
+        let start = node.offset(first);
         let all = Span {
             start,
             end: start + count * bytes,
@@ -218,12 +216,11 @@ where
             return None;
         }
         Some(Edge {
-            table,
-            level: place.level,
+            node,
             first,
             count,
             size,
-            leaf: table.load(first),
+            leaf: node.table.load(first),
             span: all,
             tables: [None; 2],
         })
@@ -233,11 +230,11 @@ where
     fn take_apart(
         &mut self,
         edges: &mut Edges<M, PTE, H>,
-        (span, change): (Span, Change),
+        request: Request,
         reserve: &mut FrameChain<M, PTE, H>,
     ) {
         for edge in edges.iter_mut().flatten() {
-            edge.build(span, change, reserve);
+            edge.build(request, reserve);
         }
         let hull = edges.iter().flatten().map(|edge| edge.span);
         let Some(hull) = hull.reduce(|hull, span| Span {
@@ -249,11 +246,11 @@ where
         if edges.iter().flatten().any(|edge| edge.leaf.is_present()) {
             while_broken::<M>(M::vaddr_at(hull.start), hull.bytes(), || {
                 self.break_edges(edges);
-                self.make_edges(edges, span, change);
+                self.make_edges(edges, request);
                 self.debt.pay();
             });
         } else {
-            self.make_edges(edges, span, change);
+            self.make_edges(edges, request);
         }
     }
 
@@ -267,17 +264,18 @@ where
         self.debt.invalidate_broken();
     }
 
-    fn make_edges(&mut self, edges: &Edges<M, PTE, H>, span: Span, change: Change) {
+    fn make_edges(&mut self, edges: &Edges<M, PTE, H>, request: Request) {
         for edge in edges.iter().flatten() {
             let va = M::vaddr_at(edge.span.start);
             self.debt.settle_before_making(va, edge.span.bytes());
-            let cleared = edge.make(span, change);
-            if let Some(parent) = &self.descend(va, edge.level).parent {
-                let empty = self.empties(parent, edge.level, edge.span.start, cleared);
+            let cleared = edge.make(request);
+            let level = edge.node.level;
+            if let Some(parent) = &self.descend(va, level).parent {
+                let empty = self.empties(parent, level, edge.span.start, cleared);
                 debug_assert!(!empty, "a part of an edge stays mapped");
             }
             self.owe_made(edge);
-            self.debt.pages += span.clip(edge.span).pages();
+            self.debt.pages += request.span.clip(edge.span).pages();
         }
     }
 
@@ -292,37 +290,29 @@ where
         if !M::CACHES_INVALID {
             return;
         }
-        self.owe_leaves(edge.table, edge.level, edge.indices(), edge.span.start);
+        self.owe_leaves(edge.node, edge.indices());
         let va = M::vaddr_at(edge.span.start);
         self.debt.concern(va, edge.span.bytes());
         for (index, _) in edge.tables.iter().flatten() {
-            let Span { start, end } = edge.entry_span(*index);
-            self.debt.owe_link(M::vaddr_at(start), end - start);
+            let entry_span = edge.node.entry_span(*index);
+            let va = M::vaddr_at(entry_span.start);
+            self.debt.owe_link(va, entry_span.bytes());
         }
     }
 
-    /// Owes the publication of every present leaf at or below the entries `indices` of `table`, at
-    /// `level`, the first of which translates from `offset` on.
-    fn owe_leaves(
-        &mut self,
-        table: Table<M, PTE, H>,
-        level: usize,
-        indices: Range<usize>,
-        offset: usize,
-    ) {
+    /// Owes the publication of every present leaf at or below the entries `indices` of `node`.
+    fn owe_leaves(&mut self, node: Node<M, PTE, H>, indices: Range<usize>) {
         let mut index = indices.start;
         while index < indices.end {
-            let entry = table.load(index);
-            let offset = offset + (index - indices.start) * level_bytes::<M>(level);
+            let entry = node.table.load(index);
             let mut count = 1;
-            if is_table::<M, PTE>(entry, level) {
-                let below = Table::at(entry.paddr());
-                self.owe_leaves(below, level + 1, 0..entries::<M>(), offset);
-            } else if let Some(size) = size_of_level::<M>(level)
+            if node.is_table(entry) {
+                self.owe_leaves(node.child(index, entry), 0..entries::<M>());
+            } else if let Some(size) = node.leaf_size()
                 && entry.is_present()
             {
-                count = table.alike(index, indices.end - index, size, entry);
-                let va = M::vaddr_at(offset);
+                count = node.table.alike(index, indices.end - index, size, entry);
+                let va = node.va(index);
                 self.debt.owe_publications(va, size, (entry, count));
             }
             index += count;
@@ -342,7 +332,7 @@ fn split_tables<M: PagingMetaData>(level: usize, entry: Span, span: Span) -> usi
 }
 
 /// A table from the reserve that maps what `leaf` does, which stands at `level` and translates
-/// `entry`, but for the change inside the region: its entry.
+/// `entry`, but for the requested change: its entry.
 #[expect(
     clippy::panic,
     reason = "what is mapped has an encoding, at every size below"
@@ -351,15 +341,14 @@ fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     leaf: PTE,
     level: usize,
     entry: Span,
-    (span, change): (Span, Change),
+    request: Request,
     reserve: &mut FrameChain<M, PTE, H>,
 ) -> PTE {
-    let below = level + 1;
-    let Some(size) = size_of_level::<M>(below) else {
+    let frame = reserve.take();
+    let node = Node::<M, PTE, H>::new(Table::at(frame), level + 1, entry.start);
+    let Some(size) = node.leaf_size() else {
         panic!("a leaf at level {level} has nothing below it");
     };
-    let frame = reserve.take();
-    let table = Table::<M, PTE, H>::at(frame);
     let at = |index: usize| {
         let pa = PhysAddr::new(leaf.paddr().as_usize() + index * leaf_bytes::<M>(size));
         match PTE::new_page(pa, leaf.flags(), size) {
@@ -367,20 +356,19 @@ fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
             Err(error) => panic!("a leaf that is mapped has no smaller form: {error}"),
         }
     };
-    let rows = Rows::new::<M>(below, entry.start, span.clip(entry));
-    table.fill(0, entries::<M>(), at(0), size);
+    let rows = node.rows(request.span.clip(entry));
+    node.table.fill(0, entries::<M>(), at(0), size);
     let mut used = entries::<M>();
     for index in rows.whole.clone() {
-        let new = change.apply(at(index), size);
+        let new = request.change.apply(at(index), size);
         used -= usize::from(new.is_unused());
-        table.store(index, new);
+        node.table.store(index, new);
     }
     for index in rows.partial() {
-        let start = entry.start + index * level_bytes::<M>(below);
-        let entry = Span::of_entry::<M>(start, below);
-        let child = split(at(index), below, entry, (span, change), reserve);
-        debug_assert!(is_table::<M, PTE>(child, below), "a split makes a table");
-        table.store(index, child);
+        let entry = node.entry_span(index);
+        let child = split::<M, PTE, H>(at(index), node.level, entry, request, reserve);
+        debug_assert!(node.is_table(child), "a split makes a table");
+        node.table.store(index, child);
     }
     PTE::new_table(frame).with_count(used)
 }
