@@ -1,24 +1,25 @@
 // What can be said before the kernel's own vectors and console exist: one line, then stop.
 //
-// The scenario: core 2, let go by core 0, faults on its way, before its vectors; or long after boot some
-// core comes to EL2, whose vectors are these for ever. Other cores run the kernel meanwhile.
-//   1. Core 2 claims the end, with no exclusives (its caches may be off): it finds EARLY_END 0, writes its
-//      number plus one, waits longer than another's store can take, and goes on if the word is its own
-//      still (Fischer's algorithm). Who loses waits for ever, and says nothing.
+// The scenario: core 2, let go by core 0, faults on its way, before its vectors; or long after boot
+// some core comes to EL2, whose vectors are these for ever. Other cores run the kernel meanwhile.
+//   1. Core 2 claims the end, with no exclusives (its caches may be off): it finds EARLY_END 0,
+//      writes its number plus one, waits longer than another's store can take, and goes on if the
+//      word is its own still (Fischer's algorithm). Who loses waits for ever, and says nothing.
 //   2. Its store is what every core looks at that waits or that is interrupted by its mailbox
 //      (src/kernel/cores/wait.rs); each is interrupted. So they stop, all at this one end.
 //   3. It reports, and ends the emulator or waits.
-// A core in park, or not yet admitted, stays there: core 0 lets nobody go any more.
-// What cannot be done here: to wait until the others have stopped, who may be off, or masked for good; to
-// let the report of another core end first, which is cut off; to stop who has its interrupts masked and
-// waits for nobody. A fault in this code stops the core without a word: its vectors only wait by then.
+// A core in park, or not yet admitted, stays there: core 0 lets nobody go any more. What cannot be
+// done here: to wait until the others have stopped, who may be off, or masked for good; to let the
+// report of another core end first, which is cut off; to stop who has its interrupts masked and
+// waits for nobody. A fault in this code stops the core without a word: its vectors only wait by
+// then.
 //
-// Vectors for EL3, EL2 and EL1 from the first instruction until kernel_main sets its own, and
-// for the moment in which TTBR1 is switched. EL3 and EL2 have no others, ever: these pages are never
-// given up. Runs at low addresses, MMU off or on; uses no stack and no memory but the registers of UART,
-// pins and mailboxes, and two words of .data.early: EARLY_END, and whether the kernel has set the UART up. Sources: DDI 0487 D1.3
-// (vector table), DDI 0183 (PL011), BCM2835 ARM Peripherals 6.1 (pins), Arm's semihosting specification
-// (SYS_EXIT_EXTENDED), QA7 4.8 (mailboxes).
+// Vectors for EL3, EL2 and EL1 from the first instruction until kernel_main sets its own, and for
+// the moment in which TTBR1 is switched. EL3 and EL2 have no others, ever: these pages are never
+// given up. Runs at low addresses, MMU off or on; uses no stack and no memory but the registers of
+// UART, pins and mailboxes, and two words of .data.early: EARLY_END, and whether the kernel has set
+// the UART up. Sources: DDI 0487 D1.3 (vector table), DDI 0183 (PL011), BCM2835 ARM Peripherals 6.1
+// (pins), Arm's semihosting specification (SYS_EXIT_EXTENDED), QA7 4.8 (mailboxes).
 
 .equ UART0,               {UART0}
 .equ UARTFR,              0x18
@@ -209,11 +210,9 @@ early_wait:
 
 // The UART on the header's pins, at 115200 8N1 from the clock that config.txt asks for: all of it,
 // because a loader may have set it up for something else (the firmware: at 3 Mbit/s towards the
-// Bluetooth chip, by GPIO32 and GPIO33). Unless the kernel has: then speed and pins are right, and a
-// queue may be in use.
-// Accesses to two devices are kept apart (BCM2835 ARM Peripherals, 1.3): whatever ran before may
-// have read another one.
-// Clobbers x14-x16.
+// Bluetooth chip, by GPIO32 and GPIO33). Unless the kernel has: then speed and pins are right, and
+// a queue may be in use. Accesses to two devices are kept apart (BCM2835 ARM Peripherals, 1.3):
+// whatever ran before may have read another one. Clobbers x14-x16.
 .type early_uart, @function
 early_uart:
     dmb     sy

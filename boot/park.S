@@ -44,8 +44,8 @@ secondary_start:
     and     x19, x19, #0xff
     cmp     x19, #{CORES}
     b.hs    stay_parked
-    // It says that it comes, and waits until it is let in: from then on it is counted among the cores
-    // that use the live map, whose root it loads below, and not earlier.
+    // It says that it comes, and waits until it is let in: from then on it is counted among the
+    // cores that use the live map, whose root it loads below, and not earlier.
     adr     x1, CLAIMED
     mov     x2, #1
     str     x2, [x1, x19, lsl #3]

@@ -1,16 +1,18 @@
 //! The build script: gives the assembly files the source lines that a debugger shows.
 //!
-//! rustc hands assembly to LLVM without an option like `-g`, and `.file` and `.loc` would add rows to the line table
-//! of some Rust unit whose ranges do not have this code, so that no debugger looks there. So each file gets a
-//! compilation unit of its own, written with data directives behind its code (DWARF 4: 2.17 ranges, 3.1.1 units, 6.2
-//! line numbers, 7.5 abbreviations). The library includes the result from `OUT_DIR`; the code itself is the file's.
+//! rustc hands assembly to LLVM without an option like `-g`, and `.file` and `.loc` would add rows
+//! to the line table of some Rust unit whose ranges do not have this code, so that no debugger
+//! looks there. So each file gets a compilation unit of its own, written with data directives
+//! behind its code (DWARF 4: 2.17 ranges, 3.1.1 units, 6.2 line numbers, 7.5 abbreviations). The
+//! library includes the result from `OUT_DIR`; the code itself is the file's.
 //!
 //! # Decisions
-//! - Subsection 1 of the debugging sections: the compiler's own tables begin at the start of theirs, and it counts on
-//!   that.
-//! - A macro's body and what `.rept` repeats have no lines of their own, since a label can stand there only once: their
-//!   code has the line of the call or of the `.rept`.
-//! - The folder is that of the checkout, as in the units that rustc writes; nothing of this is loaded.
+//! - Subsection 1 of the debugging sections: the compiler's own tables begin at the start of
+//!   theirs, and it counts on that.
+//! - A macro's body and what `.rept` repeats have no lines of their own, since a label can stand
+//!   there only once: their code has the line of the call or of the `.rept`.
+//! - The folder is that of the checkout, as in the units that rustc writes; nothing of this is
+//!   loaded.
 
 use std::env;
 use std::fmt::Write as _;
@@ -89,7 +91,8 @@ fn with_lines(source: &str, file: &str, root: &str) -> String {
     text
 }
 
-/// Whether a line that begins with `word` has an instruction, or the call of a macro. A label stands alone here.
+/// Whether a line that begins with `word` has an instruction, or the call of a macro. A label
+/// stands alone here.
 fn is_code(word: &str) -> bool {
     let begins = word.chars().next().unwrap_or(' ');
     begins.is_ascii_alphabetic() && !word.ends_with(':')
@@ -132,8 +135,8 @@ fn unit(tag: &str, file: &str, root: &str, sequences: &[Sequence]) -> String {
 .pushsection .debug_abbrev, "", @progbits
 .subsection 1
 .L{tag}_abbrev:
-    // DW_TAG_compile_unit without children: name, comp_dir (string), stmt_list, ranges (sec_offset), language
-    // (data2), low_pc (addr).
+    // DW_TAG_compile_unit without children: name, comp_dir (string), stmt_list, ranges
+    // (sec_offset), language (data2), low_pc (addr).
     .byte 1, 0x11, 0, 0x03, 0x08, 0x1b, 0x08, 0x10, 0x17, 0x55, 0x17, 0x13, 0x05, 0x11, 0x01, 0, 0, 0
 .popsection
 .pushsection .debug_ranges, "", @progbits
@@ -149,7 +152,8 @@ fn unit(tag: &str, file: &str, root: &str, sequences: &[Sequence]) -> String {
     .2byte 4
     .4byte .L{tag}_program - .L{tag}_header_begin
 .L{tag}_header_begin:
-    // Bytes of an instruction, operations in one, is_stmt, line_base, line_range, opcode_base and the lengths.
+    // Bytes of an instruction, operations in one, is_stmt, line_base, line_range, opcode_base and
+    // the lengths.
     .byte 1, 1, 1, -5, 14, 10, 0, 1, 1, 1, 1, 0, 0, 0, 1
     .byte 0
     .asciz "{file}"

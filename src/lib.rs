@@ -5,8 +5,8 @@
 //!
 //! # Rooms
 //!
-//! The page tables and the types of addresses are a crate of their own, `stilt-paging`: [`paging`] and [`addr`]
-//! here. The kernel's rooms are
+//! The page tables and the types of addresses are a crate of their own, `stilt-paging`: [`paging`]
+//! and [`addr`] here. The kernel's rooms are
 //!
 //! | room | what it knows |
 //! |---|---|
@@ -20,8 +20,8 @@
 //! | [`boot`] | the Rust half of `boot/`: `init_kernel_pt` and the boot map |
 //!
 //! All but most of `arch` and parts of `kernel`, `mm` and `boot` are pure: they compile and are
-//! tested on any host. Where does a line go? First yes wins. (1) Runs before the MMU is on: `boot`. (2) A
-//! number from the board's manual: `board`. (3) A special instruction or a system register:
+//! tested on any host. Where does a line go? First yes wins. (1) Runs before the MMU is on: `boot`.
+//! (2) A number from the board's manual: `board`. (3) A special instruction or a system register:
 //! `arch`. (4) A device register: `drivers`. (5) The meaning of bits: `paging::format`,
 //! `exception`. (6) Memory: machinery in `paging`, choices in `mm`. (7) Characters: `text`.
 //! Otherwise it is policy: `kernel`.
@@ -72,8 +72,8 @@
 //! | 0x3f00_0000 | peripherals | Device-nGnRE |
 //! | 0x4000_0000 | local peripherals | Device-nGnRnE |
 //!
-//! Nothing is writable and executable, through one address or two; the low half is empty: TTBR0 names a
-//! table without entries on every core.
+//! Nothing is writable and executable, through one address or two; the low half is empty: TTBR0
+//! names a table without entries on every core.
 #![no_std]
 
 extern crate alloc;

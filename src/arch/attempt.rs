@@ -4,9 +4,9 @@
 //! in a word of this core's. [`abandon`] makes the interrupted code return there. What the called
 //! code had on the stack is lost, and none of it is dropped: it must own nothing.
 //!
-//! An interrupt's handler that comes meanwhile is not the called code. It owns what it pleases, locks
-//! among them, and its exceptions end no attempt: they are taken one exception deeper than the
-//! attempt was begun, or on another stack.
+//! An interrupt's handler that comes meanwhile is not the called code. It owns what it pleases,
+//! locks among them, and its exceptions end no attempt: they are taken one exception deeper than
+//! the attempt was begun, or on another stack.
 
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -115,7 +115,8 @@ pub unsafe fn attempt(
 
 /// Makes the interrupted code of `frame` end its attempt, if it is the attempt's own: `depth`
 /// exceptions are under way, this one included, one more than when the attempt began; and the stack
-/// pointer is in the attempt's stack, of which `bottom` has the first address. Returns whether it was.
+/// pointer is in the attempt's stack, of which `bottom` has the first address. Returns whether it
+/// was.
 pub fn abandon(
     under_way: &UnderWay,
     depth: u32,

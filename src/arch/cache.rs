@@ -13,7 +13,8 @@ use core::arch::asm;
 ///
 /// # Safety
 /// No line of the range holds data that memory lacks, neither of the range itself nor of what
-/// shares its first line or its last group of four: best, both ends are multiples of that. The addresses are mapped, or the MMU is off.
+/// shares its first line or its last group of four: best, both ends are multiples of that. The
+/// addresses are mapped, or the MMU is off.
 #[inline(always)]
 pub unsafe fn invalidate_to_coherency(start: usize, end: usize) {
     let line = line_size();

@@ -1,10 +1,10 @@
 //! The arithmetic of the generic timer's counter: 64 bits that may stand anywhere, and come round.
 //!
-//! The counter begins at 0 with the board's power. What EL1 reads is that less CNTVOFF_EL2 (DDI 0487
-//! D12.2), which is unknown where a loader enters at EL1: the reading may be near 2^63, or a second
-//! before 2^64. So no reading means anything alone; two of one core do. The comparators know nothing
-//! of that: a timer's condition holds when the counter, as an unsigned number, is not below CVAL
-//! (D12.2.4), and so it ends where the counter comes round to 0.
+//! The counter begins at 0 with the board's power. What EL1 reads is that less CNTVOFF_EL2 (DDI
+//! 0487 D12.2), which is unknown where a loader enters at EL1: the reading may be near 2^63, or a
+//! second before 2^64. So no reading means anything alone; two of one core do. The comparators know
+//! nothing of that: a timer's condition holds when the counter, as an unsigned number, is not below
+//! CVAL (D12.2.4), and so it ends where the counter comes round to 0.
 #![forbid(unsafe_code)]
 
 /// Ticks from the reading `start` to the reading `now`, which may have come round in between. 0 if
@@ -20,8 +20,8 @@ pub const fn ticks_since(start: u64, now: u64) -> u64 {
 pub const ROUND_MARGIN: u64 = 1 << 12;
 
 /// What CVAL must be for a timer that is due `deadline` ticks after the reading `origin`, `passed`
-/// ticks of which have passed. As long as the counter must come round first, the timer is due early,
-/// [`ROUND_MARGIN`] before that; then, whenever it is set anew, at once.
+/// ticks of which have passed. As long as the counter must come round first, the timer is due
+/// early, [`ROUND_MARGIN`] before that; then, whenever it is set anew, at once.
 #[must_use]
 pub const fn compare_value(origin: u64, passed: u64, deadline: u64) -> u64 {
     const LOOK_AGAIN: u64 = u64::MAX - ROUND_MARGIN;

@@ -96,7 +96,8 @@ pub fn masks_but_for_interrupts() -> u64 {
 /// Sets the masks as they were, whoever else has masked interrupts since: for who ends last.
 #[inline(always)]
 pub fn restore_masks(masks: u64) {
-    // SAFETY: a value of the register, read by one of the two above. No `nomem`: what came before stays before.
+    // SAFETY: a value of the register, read by one of the two above. No `nomem`: what came before
+    // stays before.
     unsafe { asm!("msr daif, {}", in(reg) masks, options(nostack, preserves_flags)) };
 }
 

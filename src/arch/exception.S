@@ -3,7 +3,8 @@
 // An exception runs on this core's exception stack, whose top is in TPIDR_EL1, or goes on there if
 // it came from there; if little is left of it, on the emergency stack, which lies below:
 //
-//   distance below the top   0            EXCEPTION_SIZE   + GUARD_SIZE   + EMERGENCY_SIZE   + GUARD_SIZE
+//   distance below the top   0            EXCEPTION_SIZE   + GUARD_SIZE   + EMERGENCY_SIZE   +
+//   GUARD_SIZE
 //                            | exception stack     | guard     | emergency stack     | guard    |
 //
 // TPIDR_EL0, TPIDRRO_EL0 and SP_EL0 hold x0, x1 and the stack pointer meanwhile: the kernel has no
@@ -92,7 +93,8 @@ choose_stack:
     b       kernel_stacks_exhausted     // x0 = stack pointer; does not return
 .size choose_stack, . - choose_stack
 
-// In: x0 = index of the vector; sp = a good stack; x0, x1 and sp of before in the scratch registers.
+// In: x0 = index of the vector; sp = a good stack; x0, x1 and sp of before in the scratch
+// registers.
 .type save_frame, @function
 save_frame:
     sub     sp, sp, #{FRAME_SIZE}

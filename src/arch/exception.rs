@@ -10,8 +10,8 @@ use core::mem::offset_of;
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{TPIDR_EL1, VBAR_EL1, Writeable};
 
-/// What the address of a vector table is a multiple of: VBAR_ELx bits 10:0 are RES0 (DDI 0487 D24.2).
-/// linker.ld asserts it of every table.
+/// What the address of a vector table is a multiple of: VBAR_ELx bits 10:0 are RES0 (DDI 0487
+/// D24.2). linker.ld asserts it of every table.
 pub const VECTOR_ALIGNMENT: usize = 2048;
 /// Bytes of an exception stack.
 pub const EXCEPTION_STACK_SIZE: usize = 0x4000;

@@ -25,8 +25,8 @@ use crate::arch::lock_order::{HeldLocks, LockClass};
 use crate::arch::waited::{LOOK_CYCLES, Waited};
 
 unsafe extern "C" {
-    /// What a core does while it waits for a lock: it hears what must not wait for the lock. Returns how
-    /// long a lock may be held, in nanoseconds. The room `kernel` defines it.
+    /// What a core does while it waits for a lock: it hears what must not wait for the lock.
+    /// Returns how long a lock may be held, in nanoseconds. The room `kernel` defines it.
     safe fn kernel_hear() -> u64;
 }
 
@@ -40,8 +40,8 @@ const SLICE_MS: u64 = 100;
 /// wait of no time would be called a deadlock. The board's runs at 19.2 MHz.
 const COUNTER_MIN_HZ: u32 = 19_200_000;
 
-/// What is known of a lock at compile time, so that a free lock is all zero and takes no room in the
-/// image.
+/// What is known of a lock at compile time, so that a free lock is all zero and takes no room in
+/// the image.
 pub trait Class {
     /// Name and rank.
     const CLASS: &'static LockClass;
@@ -90,8 +90,8 @@ impl<T, C: Class> Lock<T, C> {
     /// Waits until the lock is free and takes it. Interrupts stay masked until it is released.
     ///
     /// # Panics
-    /// If it is held for seconds, by another core or by this one, or, in debug builds, if the order of
-    /// locks is violated.
+    /// If it is held for seconds, by another core or by this one, or, in debug builds, if the order
+    /// of locks is violated.
     #[track_caller]
     #[inline]
     pub fn lock(&self) -> Guard<'_, T, C> {
@@ -106,9 +106,9 @@ impl<T, C: Class> Lock<T, C> {
         self.owned(inner, Counted(masked))
     }
 
-    /// Takes the lock if it is free; never waits, and calls nothing. For the shortest ways: the masks
-    /// are not counted but kept in the guard, which ends where it was taken, before any guard that was
-    /// there and behind any that came. Debug builds refuse another order.
+    /// Takes the lock if it is free; never waits, and calls nothing. For the shortest ways: the
+    /// masks are not counted but kept in the guard, which ends where it was taken, before any guard
+    /// that was there and behind any that came. Debug builds refuse another order.
     #[track_caller]
     #[inline(always)]
     pub fn lock_if_free(&self) -> Option<Guard<'_, T, C, Brief>> {
@@ -120,8 +120,8 @@ impl<T, C: Class> Lock<T, C> {
         Some(self.owned(inner, hold))
     }
 
-    /// Takes the lock if it gets free within `attempts` looks: for reports, which wait for nobody, and
-    /// so in any order.
+    /// Takes the lock if it gets free within `attempts` looks: for reports, which wait for nobody,
+    /// and so in any order.
     #[track_caller]
     pub fn try_lock(&self, attempts: usize) -> Option<Guard<'_, T, C, Unordered>> {
         let masked = masks::mask();
@@ -198,8 +198,8 @@ impl<T, C: Class> Lock<T, C> {
     }
 }
 
-/// The right to use what is locked, until it is dropped: first it is free, then interrupts come back,
-/// if nothing else masks them.
+/// The right to use what is locked, until it is dropped: first it is free, then interrupts come
+/// back, if nothing else masks them.
 pub struct Guard<'a, T, C: Class, H: Hold = Counted> {
     inner: Inner<'a, T>,
     _noted: Noted<C, H>,
@@ -293,8 +293,8 @@ fn with_held<R>(work: impl FnOnce(&mut HeldLocks) -> R) -> R {
     work(unsafe { &mut *held })
 }
 
-/// Notes that the running core waits for something of `class`, or has it: for what is exclusive without
-/// being a [`Lock`]. In debug builds; interrupts are masked.
+/// Notes that the running core waits for something of `class`, or has it: for what is exclusive
+/// without being a [`Lock`]. In debug builds; interrupts are masked.
 ///
 /// # Panics
 /// If that violates the order of locks.
@@ -334,8 +334,8 @@ pub fn held_count() -> usize {
     }
 }
 
-/// Panics in debug builds if the running core has anything exclusive: it is about to wait for `what`,
-/// and whoever brings that may need just this.
+/// Panics in debug builds if the running core has anything exclusive: it is about to wait for
+/// `what`, and whoever brings that may need just this.
 #[track_caller]
 #[inline]
 pub fn assert_may_wait(what: &'static str) {

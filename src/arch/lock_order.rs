@@ -9,15 +9,16 @@
 //!
 //! # Decisions
 //!
-//! - Ranks, and not an order that is learnt from what is seen. Learning needs no numbers, and allows
-//!   orders that are only partial; but it needs a table of pairs that all cores share, finds an
-//!   inversion only after both orders were taken, and its findings depend on the run. Ranks are a
-//!   sentence in the source: total, checked against the held locks alone, and the first wrong
+//! - Ranks, and not an order that is learnt from what is seen. Learning needs no numbers, and
+//!   allows orders that are only partial; but it needs a table of pairs that all cores share, finds
+//!   an inversion only after both orders were taken, and its findings depend on the run. Ranks are
+//!   a sentence in the source: total, checked against the held locks alone, and the first wrong
 //!   acquisition on any path is found, whatever ran before. A kernel with a dozen locks can name
 //!   their order.
 //! - Equal ranks are a violation too: two locks of one class have no order among themselves.
-//! - Releasing in another order than acquiring cannot make a circle, and is allowed. What it must not
-//!   do is to let interrupts in while another lock is held, whose holder a handler would wait for.
+//! - Releasing in another order than acquiring cannot make a circle, and is allowed. What it must
+//!   not do is to let interrupts in while another lock is held, whose holder a handler would wait
+//!   for.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -25,8 +26,8 @@ use core::fmt;
 /// More locks than this are never held by one core.
 pub const MAX_HELD: usize = 16;
 
-/// Locks have this rank or a higher one. Below are things that a core has for longer, with its interrupts
-/// as they were: who has one may take locks.
+/// Locks have this rank or a higher one. Below are things that a core has for longer, with its
+/// interrupts as they were: who has one may take locks.
 pub const FIRST_LOCK: u8 = 10;
 
 /// What locks have in common: a name for reports and a place in the order.
@@ -69,8 +70,8 @@ pub enum OrderViolation {
         /// The released one.
         released: &'static LockClass,
     },
-    /// The core was about to wait for another core, or an interrupt, with something in its hands that
-    /// the other may need.
+    /// The core was about to wait for another core, or an interrupt, with something in its hands
+    /// that the other may need.
     Waits {
         /// The held one with the highest rank.
         held: &'static LockClass,

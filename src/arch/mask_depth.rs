@@ -1,12 +1,13 @@
 //! How deep one core has masked its interrupts, and whether they are let in behind it.
 //!
 //! Who masks interrupts and puts the masks back as they were relies on who masks last putting them
-//! back first. Two guards that end in another order let interrupts in while the second one counts on
-//! them to stay out, and keep them out for good when it ends. Here masks are counted: interrupts come
-//! back when the last one ends, whichever that is, and only if the first one found them let in.
+//! back first. Two guards that end in another order let interrupts in while the second one counts
+//! on them to stay out, and keep them out for good when it ends. Here masks are counted: interrupts
+//! come back when the last one ends, whichever that is, and only if the first one found them let
+//! in.
 //!
-//! A [`MaskDepth`] is one core's; it is changed with that core's interrupts masked, so that loads and
-//! stores are enough. An interrupt handler begins where nothing is masked, and so at depth 0.
+//! A [`MaskDepth`] is one core's; it is changed with that core's interrupts masked, so that loads
+//! and stores are enough. An interrupt handler begins where nothing is masked, and so at depth 0.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -114,8 +115,8 @@ mod tests {
         }
     }
 
-    /// Guards that come and go in any order: no guard remembers anything, so the order of ends cannot
-    /// matter; what must hold is that interrupts are masked exactly as long as one is alive.
+    /// Guards that come and go in any order: no guard remembers anything, so the order of ends
+    /// cannot matter; what must hold is that interrupts are masked exactly as long as one is alive.
     #[test]
     fn they_are_masked_exactly_as_long_as_anything_masks_them() {
         let mut state = 0x5717_0000_0000_0091_u64;

@@ -1,7 +1,7 @@
 //! Interrupts, or all exceptions that can be, masked for as long as something lives.
 //!
-//! The count of a core ([`MaskDepth`]) stands behind every [`Masked`], those of the locks among them: in
-//! whatever order they end, interrupts come back with the last.
+//! The count of a core ([`MaskDepth`]) stands behind every [`Masked`], those of the locks among
+//! them: in whatever order they end, interrupts come back with the last.
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;

@@ -47,9 +47,9 @@ pub unsafe fn switch_high_tree(routine: PhysAddr, root: PhysAddr, empty: PhysAdd
     unsafe { switch(root.as_usize() as u64, empty.as_usize() as u64) };
 }
 
-/// Ends translation by TTBR0 on this core: from here on every low address faults, by TCR_EL1.EPD0 and
-/// because the table at `empty` has no entries. One of the two would do: but who looks at TTBR0 alone,
-/// as debuggers do, takes what it names for a table.
+/// Ends translation by TTBR0 on this core: from here on every low address faults, by TCR_EL1.EPD0
+/// and because the table at `empty` has no entries. One of the two would do: but who looks at TTBR0
+/// alone, as debuggers do, takes what it names for a table.
 ///
 /// # Safety
 /// This core uses nothing at a low address. The table at `empty` is never written.

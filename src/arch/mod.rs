@@ -1,8 +1,8 @@
 //! What Rust cannot say: instructions and system registers of AArch64 at EL1, on a Cortex-A53
 //! (Armv8.0-A).
 //!
-//! Pure: the order of locks ([`lock_order`]), the depth of masks ([`mask_depth`]), what a wait counts
-//! ([`waited`]), what ticks mean ([`counter`]).
+//! Pure: the order of locks ([`lock_order`]), the depth of masks ([`mask_depth`]), what a wait
+//! counts ([`waited`]), what ticks mean ([`counter`]).
 
 pub mod counter;
 pub mod lock_order;

@@ -1,8 +1,8 @@
 //! Loads and stores that may fail: an abort becomes an error.
 //!
-//! The exception handler asks [`recover`] about every synchronous exception; if the instruction is one of those
-//! below, the access ends with [`Aborted`]. Only the access itself is a single instruction here,
-//! so that the place is exact.
+//! The exception handler asks [`recover`] about every synchronous exception; if the instruction is
+//! one of those below, the access ends with [`Aborted`]. Only the access itself is a single
+//! instruction here, so that the place is exact.
 
 use core::arch::global_asm;
 

@@ -1,5 +1,6 @@
-//! The generic timer: the counter, the virtual timer that interrupts when it reaches a value, and the
-//! physical timer, for what must not depend on the virtual one or on its offset. Source: DDI 0487 D12.
+//! The generic timer: the counter, the virtual timer that interrupts when it reaches a value, and
+//! the physical timer, for what must not depend on the virtual one or on its offset. Source: DDI
+//! 0487 D12.
 #![forbid(unsafe_code)]
 
 use aarch64_cpu::asm::barrier;

@@ -1,31 +1,31 @@
 //! How long a core has waited, by a counter that may fail it.
 //!
-//! 1. A core may be stopped in the middle of a wait: by a debugger, by an emulator's host, or because it
-//!    had to stand still for another core. When it goes on, the time that has passed says nothing about
-//!    those it waits for: they have had it, and it has not looked yet. So the time between two looks
-//!    counts for a slice at most.
-//! 2. A reading may be wrong: hours ahead, and the next one is right again. (Counters of this kind are
-//!    known: Linux, `Documentation/arch/arm64/silicon-errata.rst`, "unstable timer".) So a step counts as
-//!    soon as the next reading is not before its end: one wrong reading is no time.
-//! 3. The counter may stand still, or a clock above it until the counter has caught up. Then the looks
-//!    are what is left to count: each takes some cycles, and the core makes [`CORE_MAX_MHZ`] of them a
-//!    microsecond at most.
+//! 1. A core may be stopped in the middle of a wait: by a debugger, by an emulator's host, or
+//!    because it had to stand still for another core. When it goes on, the time that has passed
+//!    says nothing about those it waits for: they have had it, and it has not looked yet. So the
+//!    time between two looks counts for a slice at most.
+//! 2. A reading may be wrong: hours ahead, and the next one is right again. (Counters of this kind
+//!    are known: Linux, `Documentation/arch/arm64/silicon-errata.rst`, "unstable timer".) So a step
+//!    counts as soon as the next reading is not before its end: one wrong reading is no time.
+//! 3. The counter may stand still, or a clock above it until the counter has caught up. Then the
+//!    looks are what is left to count: each takes some cycles, and the core makes [`CORE_MAX_MHZ`]
+//!    of them a microsecond at most.
 //!
 //! # Decisions
-//! A wait by looks ends late and never early: a look takes more cycles than its caller vouches for, and
-//! most cores are slower. It is there so that the wait ends at all.
+//! A wait by looks ends late and never early: a look takes more cycles than its caller vouches for,
+//! and most cores are slower. It is there so that the wait ends at all.
 #![forbid(unsafe_code)]
 
-/// The most cycles that a core makes in a microsecond: an overclocked Pi 3 B+; the board's own limits are
-/// 1200 and 1400 MHz.
+/// The most cycles that a core makes in a microsecond: an overclocked Pi 3 B+; the board's own
+/// limits are 1200 and 1400 MHz.
 const CORE_MAX_MHZ: u64 = 1_500;
 
-/// So many microseconds' worth of looks with one reading, and the counter stands: at the lowest rate that
-/// is believed, 1 MHz, it changes once in each.
+/// So many microseconds' worth of looks with one reading, and the counter stands: at the lowest
+/// rate that is believed, 1 MHz, it changes once in each.
 const STANDS_US: u64 = 16;
 
-/// Cycles that a look at the counter takes at least: the ISB before it refills a pipeline of eight stages
-/// (Cortex-A53; DDI 0500 2.1).
+/// Cycles that a look at the counter takes at least: the ISB before it refills a pipeline of eight
+/// stages (Cortex-A53; DDI 0500 2.1).
 pub const LOOK_CYCLES: u64 = 8;
 
 /// The sum of the times between looks, in the counter's unit.
@@ -56,8 +56,8 @@ impl Waited {
         }
     }
 
-    /// Takes the reading `now`, which comes at least `cycles` of the core behind the one before. Returns
-    /// how long was waited since the first look.
+    /// Takes the reading `now`, which comes at least `cycles` of the core behind the one before.
+    /// Returns how long was waited since the first look.
     pub fn look(&mut self, now: u64, cycles: u64) -> u64 {
         let Some(counted) = self.counted else {
             (self.counted, self.last) = (Some(now), now);

@@ -31,8 +31,8 @@ pub const CORES: usize = 4;
 /// Page 0 holds the spin table, the firmware's stub in which cores 1 to 3 wait, and ATAGs.
 pub const FIRMWARE_PAGE: PhysAddr = PhysAddr::new(0);
 
-/// Where loaders leave a list of ATAGs if they have no device tree to hand over (QEMU names the place
-/// in x0, older firmware does not).
+/// Where loaders leave a list of ATAGs if they have no device tree to hand over (QEMU names the
+/// place in x0, older firmware does not).
 pub const ATAGS: PhysAddr = PhysAddr::new(FIRMWARE_PAGE.as_usize() + 0x100);
 
 /// Where core `core` waits for an address to jump to (the firmware's armstub8.S; QEMU's the same).
@@ -84,7 +84,8 @@ pub const UART_CLOCK_HZ: u32 = 48_000_000;
 pub const LOCAL_CONTROL: usize = 0x00;
 /// LOCAL_PRESCALER (QA7 4.3): 0x8000_0000 divides by 1.
 pub const LOCAL_PRESCALER: usize = 0x08;
-/// Core 0's mailbox 0, write-set, from [`LOCAL_PERIPHERALS`] (QA7 4.8); each core's are 16 bytes on.
+/// Core 0's mailbox 0, write-set, from [`LOCAL_PERIPHERALS`] (QA7 4.8); each core's are 16 bytes
+/// on.
 pub const LOCAL_MAILBOXES: usize = 0x80;
 
 /// What the generic timer's counter runs at, in Hz: the crystal.

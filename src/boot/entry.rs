@@ -56,7 +56,8 @@ global_asm!(
     RECORD_SCTLR = const offset_of!(BootRecord, sctlr),
 );
 
-/// The UART's divisor in 64ths, to the nearest (DDI 0183 3.3.6): 48 MHz / (16 * 115200) = 26 + 3/64.
+/// The UART's divisor in 64ths, to the nearest (DDI 0183 3.3.6): 48 MHz / (16 * 115200) = 26 +
+/// 3/64.
 const UART_SIXTY_FOURTHS: u32 =
     (4 * raspi3::UART_CLOCK_HZ + raspi3::CONSOLE_BAUD / 2) / raspi3::CONSOLE_BAUD;
 

@@ -6,8 +6,8 @@
 //!
 //! # Decisions
 //! The list is nobody's to be trusted: every length is checked against what can be looked at, which
-//! [`MAX_BYTES`] bounds. What stands before a tag that does not fit is kept; whether a RAM disk comes
-//! behind it cannot be known then.
+//! [`MAX_BYTES`] bounds. What stands before a tag that does not fit is kept; whether a RAM disk
+//! comes behind it cannot be known then.
 #![forbid(unsafe_code)]
 
 use super::facts::{Facts, Oddity};

@@ -1,12 +1,13 @@
-//! The interrupt controller of the BCM2835: which interrupts of the GPU's peripherals and of the ARM
-//! block are let through to the cores, and which are pending.
+//! The interrupt controller of the BCM2835: which interrupts of the GPU's peripherals and of the
+//! ARM block are let through to the cores, and which are pending.
 //!
-//! BCM2835 ARM Peripherals, section 7.5: registers in this order; the block here begins at the first
-//! of them, offset 0x200 in the manual. On the BCM2837 its output is one line into the local
+//! BCM2835 ARM Peripherals, section 7.5: registers in this order; the block here begins at the
+//! first of them, offset 0x200 in the manual. On the BCM2837 its output is one line into the local
 //! controller, which chooses the core.
 //!
-//! Enabling and disabling write ones to registers of their own, so nothing is read and modified, and
-//! no method needs an exclusive caller, but [`GpuInterrupts::disable_all`] undoes what others do.
+//! Enabling and disabling write ones to registers of their own, so nothing is read and modified,
+//! and no method needs an exclusive caller, but [`GpuInterrupts::disable_all`] undoes what others
+//! do.
 //!
 //! # Decisions
 //!

@@ -1,14 +1,14 @@
 //! The mini-UART: says a line, if somebody has set it up.
 //!
-//! BCM2835 ARM Peripherals, chapter 2: registers in this order and with these names. The console is the
-//! PL011; this UART is set up by the firmware (`enable_uart=1`) or by a loader for itself, and in an
-//! emulator it is always there.
+//! BCM2835 ARM Peripherals, chapter 2: registers in this order and with these names. The console is
+//! the PL011; this UART is set up by the firmware (`enable_uart=1`) or by a loader for itself, and
+//! in an emulator it is always there.
 //!
 //! # Decisions
-//! - Nothing is set up here: the speed depends on the core's clock, which changes, and the pins are the
-//!   PL011's.
-//! - All waits are bounded by a number of polls, and the first byte that finds no room ends the line: a
-//!   transmitter that is off never has any.
+//! - Nothing is set up here: the speed depends on the core's clock, which changes, and the pins are
+//!   the PL011's.
+//! - All waits are bounded by a number of polls, and the first byte that finds no room ends the
+//!   line: a transmitter that is off never has any.
 #![forbid(unsafe_code)]
 
 use tock_registers::interfaces::{Readable, Writeable};
@@ -49,7 +49,8 @@ register_structs! {
     }
 }
 
-/// Polls after which a byte that finds no room is given up: far more than a byte takes at 9600 baud.
+/// Polls after which a byte that finds no room is given up: far more than a byte takes at 9600
+/// baud.
 const POLLS: u32 = 100_000;
 
 /// What became of a line.

@@ -4,8 +4,8 @@
 //! A [`PhysRange`] is a pair that was looked at.
 //!
 //! # Decisions
-//! What goes through a whole list is never inlined: a list is some hundred bytes, and copies of it would
-//! fill the boot stack of whoever calls several.
+//! What goes through a whole list is never inlined: a list is some hundred bytes, and copies of it
+//! would fill the boot stack of whoever calls several.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -232,12 +232,13 @@ impl<const N: usize> RangeList<N> {
         self.len = kept;
     }
 
-    /// Leaves of each range what lies outside `hole`; the part above it goes to the end of the list if there
-    /// is one below it, too.
+    /// Leaves of each range what lies outside `hole`; the part above it goes to the end of the list
+    /// if there is one below it, too.
     ///
     /// # Errors
     ///
-    /// [`Full`], if parts fall in two and there is no room for them: those above the hole are left out.
+    /// [`Full`], if parts fall in two and there is no room for them: those above the hole are left
+    /// out.
     #[inline(never)]
     pub fn remove(&mut self, hole: PhysRange) -> Result<(), Full> {
         let mut result = Ok(());

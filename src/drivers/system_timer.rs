@@ -1,8 +1,8 @@
-//! The BCM2835's system timer: a counter of microseconds that runs from the same crystal as the cores'
-//! counter, by other dividers.
+//! The BCM2835's system timer: a counter of microseconds that runs from the same crystal as the
+//! cores' counter, by other dividers.
 //!
-//! BCM2835 ARM Peripherals, chapter 12: registers in this order and with these names. Channels 0 and
-//! 2 are the VideoCore's; nothing here writes to them.
+//! BCM2835 ARM Peripherals, chapter 12: registers in this order and with these names. Channels 0
+//! and 2 are the VideoCore's; nothing here writes to them.
 #![forbid(unsafe_code)]
 
 use tock_registers::interfaces::{Readable, Writeable};
@@ -57,13 +57,13 @@ impl SystemTimer {
         self.registers.clo.get()
     }
 
-    /// The shortest alarm, in microseconds. A channel matches when the counter *is* its compare register:
-    /// an alarm that the counter has passed when it is written comes 71 minutes late.
+    /// The shortest alarm, in microseconds. A channel matches when the counter *is* its compare
+    /// register: an alarm that the counter has passed when it is written comes 71 minutes late.
     pub const LEAST_US: u32 = 20;
 
-    /// Makes `channel` interrupt in `delay_us`, at least [`SystemTimer::LEAST_US`]; a match of before is
-    /// forgotten. With interrupts masked between the look at the counter and the store, or with time to
-    /// spare.
+    /// Makes `channel` interrupt in `delay_us`, at least [`SystemTimer::LEAST_US`]; a match of
+    /// before is forgotten. With interrupts masked between the look at the counter and the store,
+    /// or with time to spare.
     pub fn set_alarm(&self, channel: Channel, delay_us: u32) {
         self.acknowledge(channel);
         let at_us = self.count_us().wrapping_add(delay_us.max(Self::LEAST_US));
@@ -78,7 +78,8 @@ impl SystemTimer {
         self.registers.cs.get() & channel.bit() != 0
     }
 
-    /// Ends the interrupt of `channel`: writing a one to its bit of CS clears it, and zeros change nothing.
+    /// Ends the interrupt of `channel`: writing a one to its bit of CS clears it, and zeros change
+    /// nothing.
     pub fn acknowledge(&self, channel: Channel) {
         self.registers.cs.set(channel.bit());
     }

@@ -21,7 +21,8 @@
 //!   writing the time alone starts it anew.
 //!
 //! QEMU has the registers and no countdown: it resets as soon as PM_RSTC asks for a full reset,
-//! whatever PM_WDOG says, and PM_WDOG stays as it was written. There, an armed watchdog bites at once.
+//! whatever PM_WDOG says, and PM_WDOG stays as it was written. There, an armed watchdog bites at
+//! once.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -199,8 +200,8 @@ impl Watchdog {
             .write(PM_RSTC::PASSWORD.val(PASSWORD) + PM_RSTC::REST::Reset);
     }
 
-    /// How long it is until the reset; `None` if it is not armed. The time is over at 0 ticks, which
-    /// nobody sees: at least one is said to be left.
+    /// How long it is until the reset; `None` if it is not armed. The time is over at 0 ticks,
+    /// which nobody sees: at least one is said to be left.
     #[must_use]
     pub fn remaining(&self) -> Option<Ticks> {
         let armed = self

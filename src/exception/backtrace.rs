@@ -1,25 +1,27 @@
 //! The calls on a stack, by the chain of frame records (AAPCS64, "The Frame Pointer").
 //!
-//! x29 points to a pair of words: the x29 of the caller, and the address to which the function returns. All of
-//! the kernel's Rust is compiled to keep such pairs. Nothing here trusts them: a stack may be what is broken.
+//! x29 points to a pair of words: the x29 of the caller, and the address to which the function
+//! returns. All of the kernel's Rust is compiled to keep such pairs. Nothing here trusts them: a
+//! stack may be what is broken.
 //!
 //! # Decisions
 //!
-//! - The first step is the interrupted instruction. A function that has no frame record yet, or never makes one,
-//!   has its return address in x30 only, and x29 is its caller's. So x30 comes second if the owner of the names
-//!   says that it may be a return address ([`Names::return_address`]) and the first record does not hold the
-//!   same one. After a jump to nowhere that is what finds the caller.
-//! - A frame pointer must grow: stacks grow down, and a circle ends here. The one place at which it does not
-//!   is an exception, whose handler runs on another stack than the code it interrupted. This ends there;
-//!   who wants to go on begins again with the registers of the trap frame.
+//! - The first step is the interrupted instruction. A function that has no frame record yet, or
+//!   never makes one, has its return address in x30 only, and x29 is its caller's. So x30 comes
+//!   second if the owner of the names says that it may be a return address
+//!   ([`Names::return_address`]) and the first record does not hold the same one. After a jump to
+//!   nowhere that is what finds the caller.
+//! - A frame pointer must grow: stacks grow down, and a circle ends here. The one place at which it
+//!   does not is an exception, whose handler runs on another stack than the code it interrupted.
+//!   This ends there; who wants to go on begins again with the registers of the trap frame.
 //!
 //! [`Names::return_address`]: super::names::Names::return_address
 #![forbid(unsafe_code)]
 
 use core::fmt;
 
-/// How many steps are made at most: as many frame records as fit on all stacks of a core, and more. A frame
-/// pointer that is wrong may lead through all of memory, one record behind the other.
+/// How many steps are made at most: as many frame records as fit on all stacks of a core, and more.
+/// A frame pointer that is wrong may lead through all of memory, one record behind the other.
 pub const STEPS_MAX: usize = 8192;
 
 /// What a frame record must be aligned to, as the stack pointer is.
@@ -49,8 +51,8 @@ impl Step {
         }
     }
 
-    /// The address of the instruction that was under way: for a return address, the call before it. Names and
-    /// lines are asked for with this one.
+    /// The address of the instruction that was under way: for a return address, the call before it.
+    /// Names and lines are asked for with this one.
     #[must_use]
     pub const fn instruction(self) -> u64 {
         match self {
@@ -106,8 +108,8 @@ pub struct Backtrace<R> {
 impl<R: FnMut(u64) -> Option<u64>> Backtrace<R> {
     /// Steps from the instruction at `pc` outwards.
     ///
-    /// `link` is x30 if it may be a return address, `fp` is x29, and `read` gives the word at an address, a
-    /// multiple of 8, or nothing if it cannot be read.
+    /// `link` is x30 if it may be a return address, `fp` is x29, and `read` gives the word at an
+    /// address, a multiple of 8, or nothing if it cannot be read.
     pub fn new(pc: u64, link: Option<u64>, fp: u64, read: R) -> Self {
         Self {
             pc: Some(pc),

@@ -1,8 +1,8 @@
 //! A trace as lines for people: recursion is shown once, and how often it goes on.
 //!
 //! A function that calls itself leaves equal return addresses behind each other; two that call each
-//! other leave them in turn. Such a period of up to [`PERIOD_MAX`] steps is shown once, and the steps
-//! that repeat it are counted, so that what is outside the recursion is shown too.
+//! other leave them in turn. Such a period of up to [`PERIOD_MAX`] steps is shown once, and the
+//! steps that repeat it are counted, so that what is outside the recursion is shown too.
 #![forbid(unsafe_code)]
 
 use core::fmt;

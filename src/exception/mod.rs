@@ -1,5 +1,5 @@
-//! The meaning of exceptions: bits to words, addresses to names, a stack to the calls on it. Nothing here is
-//! executed on an exception's behalf.
+//! The meaning of exceptions: bits to words, addresses to names, a stack to the calls on it.
+//! Nothing here is executed on an exception's behalf.
 #![forbid(unsafe_code)]
 
 pub mod backtrace;

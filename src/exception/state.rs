@@ -5,7 +5,8 @@ use core::fmt;
 
 /// The processor state that an exception interrupted: the value of SPSR_EL1.
 ///
-/// Shown as the exception level, then flags and masks as letters, capital where set: `EL1h nZCv daIf`.
+/// Shown as the exception level, then flags and masks as letters, capital where set: `EL1h nZCv
+/// daIf`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ProcessorState(pub u64);
 

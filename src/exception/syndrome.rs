@@ -226,7 +226,8 @@ mod tests {
             for iss in 0..1 << 7 {
                 let syndrome = Syndrome::new(class << 26 | 1 << 25 | iss);
                 let own = class == 0x21 || class == 0x25;
-                // Level 0 of the last two is reserved: no core of this architecture version says it.
+                // Level 0 of the last two is reserved: no core of this architecture version says
+                // it.
                 let refused = match syndrome.fault() {
                     Some(Fault::Translation(_) | Fault::AccessFlag(_) | Fault::Permission(_)) => {
                         own

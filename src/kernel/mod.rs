@@ -1,5 +1,5 @@
-//! What this kernel does: the order of boot, interrupts, time, cores, the console and its shell, what
-//! becomes of exceptions.
+//! What this kernel does: the order of boot, interrupts, time, cores, the console and its shell,
+//! what becomes of exceptions.
 //!
 //! Rooms, each of which imports only what stands before it:
 //!

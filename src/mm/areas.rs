@@ -1,7 +1,7 @@
 //! What the kernel's addresses are for, in words: a name for each part of the map.
 //!
-//! By where the image, the board's devices and the kernel window are; whether something is mapped is
-//! not known here.
+//! By where the image, the board's devices and the kernel window are; whether something is mapped
+//! is not known here.
 #![forbid(unsafe_code)]
 
 use core::fmt;

@@ -1,8 +1,8 @@
 //! The audit of live tables: what must hold of every leaf, checked on what the hardware walks.
 //!
-//! Pure: takes the runs that a walk of the live tree found ([`live_walk`](super::live_walk)), and the ranges that
-//! must be unmapped. Nobody's own records are asked. What must be mapped, and where, is compared by
-//! [`expected`](super::expected).
+//! Pure: takes the runs that a walk of the live tree found ([`live_walk`](super::live_walk)), and
+//! the ranges that must be unmapped. Nobody's own records are asked. What must be mapped, and
+//! where, is compared by [`expected`](super::expected).
 #![forbid(unsafe_code)]
 
 use core::fmt;

@@ -1,9 +1,9 @@
-//! The tree by which cores 1 to 3 come high: an identity map of the pages that they execute from the
-//! moment in which their MMU is on to the branch into the high half, and of what their vectors need to
-//! say that something failed there (boot/early.S): devices, and the first page of the data.
+//! The tree by which cores 1 to 3 come high: an identity map of the pages that they execute from
+//! the moment in which their MMU is on to the branch into the high half, and of what their vectors
+//! need to say that something failed there (boot/early.S): devices, and the first page of the data.
 //!
-//! Made before the first core is called, and given up when all have come: the boot's own low tree would
-//! keep all boot memory for as long, and map as code what is ordinary memory by then.
+//! Made before the first core is called, and given up when all have come: the boot's own low tree
+//! would keep all boot memory for as long, and map as code what is ordinary memory by then.
 #![forbid(unsafe_code)]
 
 use crate::addr::{PAGE_SIZE, PhysAddr};

@@ -1,7 +1,9 @@
-//! What must be mapped, and nothing else: the audit's comparison of the live map with what the kernel knows.
+//! What must be mapped, and nothing else: the audit's comparison of the live map with what the
+//! kernel knows.
 //!
-//! Rights alone do not tell a sound map: constants that became writable, memory that is gone, or a page that leads to
-//! another frame break no rule of [`audit`](super::audit). So each range that the kernel stands on is compared.
+//! Rights alone do not tell a sound map: constants that became writable, memory that is gone, or a
+//! page that leads to another frame break no rule of [`audit`](super::audit). So each range that
+//! the kernel stands on is compared.
 //!
 //! Pure: takes the runs of a walk, sorted by address.
 #![forbid(unsafe_code)]
@@ -43,8 +45,8 @@ pub fn is_mapped(runs: &[Run], pages: Pages, flags: MappingFlags) -> Result<(), 
     })
 }
 
-/// That the linear map has each frame at its place, and that the kernel window has nothing outside `known`, which is
-/// sorted by address.
+/// That the linear map has each frame at its place, and that the kernel window has nothing outside
+/// `known`, which is sorted by address.
 ///
 /// # Errors
 /// [`Violation::Elsewhere`], [`Violation::Stray`].

@@ -6,8 +6,9 @@
 //! [`check`] walks the list of what is free and believes none of it ([`holes`](super::holes)).
 //!
 //! # Decisions
-//! The allocator hides where its list begins, and a check has to know. Its value is a struct of a few words; [`init`]
-//! finds which of them is the link to the first hole: the one that moves when the first bytes are given out.
+//! The allocator hides where its list begins, and a check has to know. Its value is a struct of a
+//! few words; [`init`] finds which of them is the link to the first hole: the one that moves when
+//! the first bytes are given out.
 //!
 //! Out of memory is a null pointer, which collections turn into an error for callers who ask for
 //! one (`try_reserve`). The kernel does.
@@ -29,7 +30,8 @@ use crate::mm::layout::{self, Pages};
 /// The heap, and what its check has to know.
 struct Kept {
     heap: Heap,
-    /// How often something was given out or came back: a check that was interrupted sees whether it may go on.
+    /// How often something was given out or came back: a check that was interrupted sees whether it
+    /// may go on.
     changes: u64,
     /// Which word of `heap` is the link to the first hole.
     head: usize,
@@ -125,7 +127,8 @@ pub unsafe fn init(pages: Pages) {
     kept.head = find_head(&mut kept.heap);
 }
 
-/// Which word of a new heap is the link to its first hole: the one that names what is behind the first allocation.
+/// Which word of a new heap is the link to its first hole: the one that names what is behind the
+/// first allocation.
 fn find_head(heap: &mut Heap) -> usize {
     let layout = Layout::new::<[usize; 2]>();
     let Ok(block) = heap.allocate_first_fit(layout) else {

@@ -1,11 +1,13 @@
 //! The check of the heap's free list, which `linked_list_allocator` itself has none of.
 //!
-//! Free memory is a list of holes. A hole begins with its size and the address of the next one, two words, so that a
-//! write past the end of an allocation hits it first. The list is sorted by address, and what is free and what is
-//! given out add up to the heap. Links are not believed: an address is compared with the heap's bounds and the hole
-//! before it prior to any read, so that the walk goes upwards only and ends.
+//! Free memory is a list of holes. A hole begins with its size and the address of the next one, two
+//! words, so that a write past the end of an allocation hits it first. The list is sorted by
+//! address, and what is free and what is given out add up to the heap. Links are not believed: an
+//! address is compared with the heap's bounds and the hole before it prior to any read, so that the
+//! walk goes upwards only and ends.
 //!
-//! The walk goes in steps, because the heap's lock masks interrupts: a [`Walk`] remembers where it is.
+//! The walk goes in steps, because the heap's lock masks interrupts: a [`Walk`] remembers where it
+//! is.
 //!
 //! Pure: reads through a closure.
 #![forbid(unsafe_code)]
@@ -22,7 +24,8 @@ const WORD: usize = size_of::<usize>();
 /// The first thing found that must not be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Violation {
-    /// A link leads to no place for a hole: out of the heap, into its last bytes, or not to a multiple of a word.
+    /// A link leads to no place for a hole: out of the heap, into its last bytes, or not to a
+    /// multiple of a word.
     Link {
         /// Where the link stands.
         at: VirtAddr,
@@ -36,7 +39,8 @@ pub enum Violation {
         /// Where it leads.
         to: VirtAddr,
     },
-    /// A hole has a size that it cannot have: it would reach past the heap, or is no multiple of a word, or too small.
+    /// A hole has a size that it cannot have: it would reach past the heap, or is no multiple of a
+    /// word, or too small.
     Size {
         /// The hole.
         hole: VirtAddr,
@@ -117,8 +121,8 @@ impl Walk {
         }
     }
 
-    /// Looks at `steps` more holes of `list`, at most. Returns whether the end was reached, with a sum that is right.
-    /// `read` reads a word in the heap's bounds, if that can be read.
+    /// Looks at `steps` more holes of `list`, at most. Returns whether the end was reached, with a
+    /// sum that is right. `read` reads a word in the heap's bounds, if that can be read.
     ///
     /// # Errors
     /// The first [`Violation`].

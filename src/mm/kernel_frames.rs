@@ -1,8 +1,8 @@
 //! The owner of the free frames: one allocator behind one lock, for page tables and all else.
 //!
 //! The usual way takes the lock if it is free and a frame from the stock of the allocator
-//! ([`frames`](crate::mm::frames)). What is taken seldom is a function of its own, called last and with the
-//! lock: so the usual way keeps nothing across a call, and saves no register.
+//! ([`frames`](crate::mm::frames)). What is taken seldom is a function of its own, called last and
+//! with the lock: so the usual way keeps nothing across a call, and saves no register.
 
 use core::arch::asm;
 
@@ -41,7 +41,8 @@ pub struct KernelFrames;
 // SAFETY: the allocator gives a frame once until it is freed, and only RAM; the boot map and the
 // final map have all RAM at `phys_to_virt`, Normal write-back.
 unsafe impl PagingHandler for KernelFrames {
-    // Inline: page tables ask for a frame in the middle of a walk, whose registers a call would save.
+    // Inline: page tables ask for a frame in the middle of a walk, whose registers a call would
+    // save.
     #[inline(always)]
     fn alloc_frame() -> Option<PhysAddr> {
         match frames().lock_if_free() {

@@ -1,4 +1,5 @@
-//! The kernel's address space: the final map, made with [`PageTable64`](crate::paging::PageTable64).
+//! The kernel's address space: the final map, made with
+//! [`PageTable64`](crate::paging::PageTable64).
 //!
 //! Built beside the boot map from the same list of regions, then switched to. Afterwards it is
 //! only added to: nothing that the kernel stands on is split or moved.
@@ -29,8 +30,8 @@ pub type KernelView = A64TableView<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
 /// A look at the tree of the low half.
 pub type LowView = A64TableView<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
 
-/// A table without entries, for ever: what TTBR0 names on each core that has given up the low half, and
-/// TTBR1 while it is switched. In pages that nobody can write.
+/// A table without entries, for ever: what TTBR0 names on each core that has given up the low half,
+/// and TTBR1 while it is switched. In pages that nobody can write.
 #[repr(C, align(4096))]
 pub struct EmptyTable([u64; ENTRIES]);
 
@@ -80,7 +81,8 @@ pub(super) const DEVICES: [(&str, PhysAddr, usize, MappingFlags); 2] = [
 pub fn empty_table_entry() -> Option<(usize, u64)> {
     let first = (&raw const EMPTY_TABLE).cast::<u64>();
     (0..ENTRIES).find_map(|index| {
-        // SAFETY: inside the static. Volatile: it is looked at because somebody may have written there.
+        // SAFETY: inside the static. Volatile: it is looked at because somebody may have written
+        // there.
         let entry = unsafe { first.wrapping_add(index).read_volatile() };
         (entry != 0).then_some((index, entry))
     })
@@ -90,8 +92,8 @@ pub fn empty_table_entry() -> Option<(usize, u64)> {
 ///
 /// The image and the firmware's page are mapped whether `ram` has them or not: the kernel stands on
 /// the one, and calls the other cores through the other. `.init` is left out: it becomes free
-/// frames. The parking pages are read-only: cores may stand there with their caches off. `.early` is
-/// read-only for good: EL2 and EL3 have their vectors there.
+/// frames. The parking pages are read-only: cores may stand there with their caches off. `.early`
+/// is read-only for good: EL2 and EL3 have their vectors there.
 ///
 /// # Errors
 /// [`PagingError::NoMemory`].
@@ -199,8 +201,8 @@ pub fn protect(va: VirtAddr, bytes: usize, flags: MappingFlags) -> PagingResult 
     protected.unwrap_or(Err(PagingError::NotMapped { va }))
 }
 
-/// Gives the page at `va` of the live map a fresh frame, and frees the one that it had: the other cores
-/// stand still for it.
+/// Gives the page at `va` of the live map a fresh frame, and frees the one that it had: the other
+/// cores stand still for it.
 ///
 /// # Errors
 /// [`PagingError::NoMemory`]; those of a change of frame.
@@ -234,8 +236,8 @@ pub fn unmap_page(va: VirtAddr) -> PagingResult {
     Ok(())
 }
 
-/// Makes free frames of `[start, end)`, a part of the image that nobody needs any more: mapped read-write
-/// where it was not mapped, or was read-only. Returns their number.
+/// Makes free frames of `[start, end)`, a part of the image that nobody needs any more: mapped
+/// read-write where it was not mapped, or was read-only. Returns their number.
 ///
 /// # Errors
 /// Those of a mapping, or of a change of flags.

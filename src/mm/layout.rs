@@ -34,8 +34,8 @@ pub const fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
     VirtAddr::new(pa.as_usize() + KERNEL_VA_OFFSET)
 }
 
-/// What the linear map has at `va`: 0x8_0000 for 0xffff_0000_0008_0000. An address from before the MMU
-/// is on is physical already, and stays as it is.
+/// What the linear map has at `va`: 0x8_0000 for 0xffff_0000_0008_0000. An address from before the
+/// MMU is on is physical already, and stays as it is.
 #[must_use]
 #[inline(always)]
 pub const fn virt_to_phys(va: VirtAddr) -> PhysAddr {

@@ -1,5 +1,6 @@
-//! What the checks of a running kernel ask of its memory: whether the frame allocator is sound, and what the linear map
-//! must have. The lock of the frames masks interrupts, so nothing here holds it for longer than a part.
+//! What the checks of a running kernel ask of its memory: whether the frame allocator is sound, and
+//! what the linear map must have. The lock of the frames masks interrupts, so nothing here holds it
+//! for longer than a part.
 #![forbid(unsafe_code)]
 
 use core::ops::Range;
@@ -13,12 +14,14 @@ use super::symbols;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::paging::MappingFlags;
 
-/// Frames that a check looks at with the lock held, and so with interrupts masked: a tenth of a millisecond.
+/// Frames that a check looks at with the lock held, and so with interrupts masked: a tenth of a
+/// millisecond.
 const LOOKS: usize = 8192;
 /// How often a check may begin again because frames came or went in between.
 const RESTARTS: usize = 1000;
 
-/// Checks the frame allocator's states, lists and counts. `None` if others never leave it alone for long enough.
+/// Checks the frame allocator's states, lists and counts. `None` if others never leave it alone for
+/// long enough.
 ///
 /// # Errors
 /// The first [`Violation`](frames::Violation).
@@ -45,8 +48,8 @@ pub fn is_single_frame(pa: PhysAddr) -> bool {
     look_at_frames(|frames| frames.is_single(pa))
 }
 
-/// Shows `visit` what of the linear map must be mapped, and with which flags: the image without its boot parts,
-/// devices, and each frame that is free or in use.
+/// Shows `visit` what of the linear map must be mapped, and with which flags: the image without its
+/// boot parts, devices, and each frame that is free or in use.
 ///
 /// # Errors
 /// That of `visit`.

@@ -1,14 +1,16 @@
-//! A walk of live page tables that believes no descriptor: for an audit of what may have been written over.
+//! A walk of live page tables that believes no descriptor: for an audit of what may have been
+//! written over.
 //!
-//! [`TableView`](crate::paging::TableView) walks a tree of which it knows that it is one. Here each step is checked
-//! before it is taken:
+//! [`TableView`](crate::paging::TableView) walks a tree of which it knows that it is one. Here each
+//! step is checked before it is taken:
 //!
-//! 1. A table is read only if its frame can be one, and each is visited once: a wild pointer is not followed, and a
-//!    loop ends. Reading a device register by mistake would have an effect; so RAM is not enough.
-//! 2. A descriptor must be one that this kernel's format makes from the address and the flags that it says: any
-//!    other bit in it was written by somebody else. Of a leaf that is only noted.
-//! 3. A table's descriptor counts the used entries of the table (`paging::format::aarch64`). An entry that was
-//!    cleared or written from outside shows there, wherever it is.
+//! 1. A table is read only if its frame can be one, and each is visited once: a wild pointer is not
+//!    followed, and a loop ends. Reading a device register by mistake would have an effect; so RAM
+//!    is not enough.
+//! 2. A descriptor must be one that this kernel's format makes from the address and the flags that
+//!    it says: any other bit in it was written by somebody else. Of a leaf that is only noted.
+//! 3. A table's descriptor counts the used entries of the table (`paging::format::aarch64`). An
+//!    entry that was cleared or written from outside shows there, wherever it is.
 //!
 //! Pure: reads through [`Tables`]. Source of the encoding: Arm DDI 0487 D8.3.
 #![forbid(unsafe_code)]
@@ -37,14 +39,16 @@ pub trait Tables {
 pub struct Walked {
     /// Tables, the root included.
     pub tables: usize,
-    /// The first leaf with bits that this kernel does not set. The leaf is shown all the same: which rule it breaks
-    /// says more.
+    /// The first leaf with bits that this kernel does not set. The leaf is shown all the same:
+    /// which rule it breaks says more.
     pub foreign: Option<Violation>,
-    /// The first table whose descriptor counts its entries wrongly. The entry that is too many or missing says more.
+    /// The first table whose descriptor counts its entries wrongly. The entry that is too many or
+    /// missing says more.
     pub miscounted: Option<Violation>,
 }
 
-/// Shows `leaf` every present leaf of the tree at `root`, which translates from `base` on, in the order of addresses.
+/// Shows `leaf` every present leaf of the tree at `root`, which translates from `base` on, in the
+/// order of addresses.
 ///
 /// # Errors
 /// The first [`Violation`] on the way.
@@ -70,7 +74,8 @@ struct Walk<'a, T, F> {
 }
 
 impl<T: Tables, F: FnMut(Run)> Walk<'_, T, F> {
-    /// Walks the table at `pa`, which stands at `level` and translates from `base` on. Returns its used entries.
+    /// Walks the table at `pa`, which stands at `level` and translates from `base` on. Returns its
+    /// used entries.
     fn table(&mut self, pa: PhysAddr, level: usize, base: usize) -> Result<usize, Violation> {
         let first = VirtAddr::new(base);
         if !self.tables.admit(pa) {

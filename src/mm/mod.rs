@@ -1,8 +1,9 @@
 //! This kernel's memory: which regions there are, who owns which frame, where things are mapped.
 //!
-//! Pure: [`regions`] (the image), [`layout`] (the kernel window), [`areas`] (names of both), [`frames`],
-//! [`audit`] with [`live_walk`] and [`expected`], [`holes`] (the check of the heap). With the
-//! machine: the linker's symbols, the owner of the frames, the kernel's page table, the heap.
+//! Pure: [`regions`] (the image), [`layout`] (the kernel window), [`areas`] (names of both),
+//! [`frames`], [`audit`] with [`live_walk`] and [`expected`], [`holes`] (the check of the heap).
+//! With the machine: the linker's symbols, the owner of the frames, the kernel's page table, the
+//! heap.
 
 pub mod areas;
 pub mod audit;

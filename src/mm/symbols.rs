@@ -74,13 +74,13 @@ pub fn names() -> &'static [u8] {
     }
     let start = &raw const __names_start;
     let length = (&raw const __names_end).addr() - start.addr();
-    // SAFETY: linker.ld puts both symbols around the section `.names`, which is loaded with the image, mapped
-    // wherever this code is, and never written.
+    // SAFETY: linker.ld puts both symbols around the section `.names`, which is loaded with the
+    // image, mapped wherever this code is, and never written.
     unsafe { core::slice::from_raw_parts(start, length) }
 }
 
-/// Statics in sections `.late.*`: large, zero at first, and cleared by `kernel_main` instead of before
-/// the MMU is on, where it costs more.
+/// Statics in sections `.late.*`: large, zero at first, and cleared by `kernel_main` instead of
+/// before the MMU is on, where it costs more.
 #[must_use]
 pub fn late() -> (PhysAddr, PhysAddr) {
     (late_start(), late_end())

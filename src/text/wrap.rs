@@ -1,15 +1,16 @@
 //! Text in rows of 80 columns: what does not fit goes on in the next row, indented.
 //!
 //! # Decisions
-//! A row is broken at a space, and within a word only if that is longer than a row. So a word is kept
-//! until it ends: whoever fails in the middle of one loses it, and no more.
+//! A row is broken at a space, and within a word only if that is longer than a row. So a word is
+//! kept until it ends: whoever fails in the middle of one loses it, and no more.
 #![forbid(unsafe_code)]
 
 use core::fmt::{self, Write};
 
 /// Columns of a row.
 const WIDTH: usize = 80;
-/// Columns before what goes on: behind those of a report's labels, so that it can be told from a line.
+/// Columns before what goes on: behind those of a report's labels, so that it can be told from a
+/// line.
 const INDENT: usize = 11;
 /// The longest piece of a word that is never broken.
 const PIECE: usize = WIDTH - INDENT;

@@ -1,4 +1,5 @@
-//! What the user hands over without a device tree: QEMU puts it into ATAGs, and nothing of it vanishes.
+//! What the user hands over without a device tree: QEMU puts it into ATAGs, and nothing of it
+//! vanishes.
 
 use crate::harness::loader::{Level, Loader};
 use crate::harness::report;

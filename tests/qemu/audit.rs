@@ -1,5 +1,5 @@
-//! The audit at boot finds each kind of fault in the live tables: one bad descriptor is planted in the image that
-//! ships, by a debugger, just before the audit.
+//! The audit at boot finds each kind of fault in the live tables: one bad descriptor is planted in
+//! the image that ships, by a debugger, just before the audit.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::harness::{Ending, Machine, Setup};
 const FREE_FRAME: u64 = 0x2000_0000;
 /// A block of peripherals that the kernel does not use.
 const UNUSED_DEVICES: u64 = HIGH_HALF + 0x3f60_0000;
-/// A page: read-write at EL1, execute-never, global, write-back. The linear map's attributes of RAM.
+/// A page: read-write at EL1, execute-never, global, write-back. The linear map's attributes of
+/// RAM.
 const ORDINARY: u64 = tables::PAGE
     | tables::NORMAL_INDEX
     | tables::INNER_SHAREABLE
@@ -21,7 +22,8 @@ const ORDINARY: u64 = tables::PAGE
     | tables::PRIVILEGED_EXECUTE_NEVER
     | tables::EXECUTE_NEVER;
 
-/// A kernel that passes the audit goes on to the prompt: this is how long to wait until that is seen.
+/// A kernel that passes the audit goes on to the prompt: this is how long to wait until that is
+/// seen.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// An address in the kernel window that is neither mapped nor a guard, in a table that is there.

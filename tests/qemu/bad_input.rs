@@ -1,4 +1,5 @@
-//! Bad input to the shell: a message that says what was expected, and the prompt again. Never a crash.
+//! Bad input to the shell: a message that says what was expected, and the prompt again. Never a
+//! crash.
 
 use crate::harness::{Ending, Machine, Setup};
 
@@ -211,7 +212,8 @@ fn writes_to_text_and_constants_are_refused() {
     );
 }
 
-/// QEMU has nothing behind the last register of the local peripherals and aborts, as the board does.
+/// QEMU has nothing behind the last register of the local peripherals and aborts, as the board
+/// does.
 #[test]
 fn an_abort_of_the_memory_system_is_a_message() {
     refused(&[

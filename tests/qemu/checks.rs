@@ -1,5 +1,6 @@
-//! `audit` and `check` at the prompt: a descriptor, a frame's state or a link that a debugger changes under the running
-//! kernel is found by its address, the kernel goes on, and once it is put back both are content again.
+//! `audit` and `check` at the prompt: a descriptor, a frame's state or a link that a debugger
+//! changes under the running kernel is found by its address, the kernel goes on, and once it is put
+//! back both are content again.
 
 use crate::harness::loader::{Level, Loader};
 use crate::harness::symbols::{HIGH_HALF, Symbols};
@@ -284,8 +285,8 @@ fn an_entry_in_the_empty_table_is_found() {
     halts(machine);
 }
 
-/// Page 0 is the board's, EL2 and EL3 have their vectors in the image, and a core that did not come may still
-/// stand in the first pages of it: the allocator must not have these frames.
+/// Page 0 is the board's, EL2 and EL3 have their vectors in the image, and a core that did not come
+/// may still stand in the first pages of it: the allocator must not have these frames.
 #[test]
 fn a_kept_frame_that_could_be_given_out_is_found() {
     let alone = Loader::at(Level::El2).setup().stopped().start();
@@ -312,7 +313,8 @@ fn a_kept_frame_that_could_be_given_out_is_found() {
     }
 }
 
-/// A core that comes on the low tree and never leaves it: its TTBR0 is looked at on the core itself.
+/// A core that comes on the low tree and never leaves it: its TTBR0 is looked at on the core
+/// itself.
 #[test]
 fn a_core_that_keeps_its_low_half_is_found_at_boot() {
     const NOP: u64 = 0xd503_201f;

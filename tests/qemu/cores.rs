@@ -1,4 +1,5 @@
-//! Four cores: each runs and rests, sees the map as the others left it, and explains its own faults.
+//! Four cores: each runs and rests, sees the map as the others left it, and explains its own
+//! faults.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,8 @@ fn counted() -> Setup {
     Setup::raw().arg("-icount").arg("shift=0,sleep=off")
 }
 
-/// For each core the idle shares of `cpus`, in percent: since the start, and in the last second. All cores run.
+/// For each core the idle shares of `cpus`, in percent: since the start, and in the last second.
+/// All cores run.
 #[track_caller]
 fn idle_shares(machine: &mut Machine) -> Vec<[u64; 2]> {
     let output = machine.command("cpus");
@@ -96,8 +98,8 @@ fn no_core_sees_an_old_page_after_10000_rounds_of_changes() {
     }
 }
 
-/// The emulator's cores run at the same time, as far as the host runs them: one that had no time for a look gets
-/// more rounds, in which no core may see an old page either.
+/// The emulator's cores run at the same time, as far as the host runs them: one that had no time
+/// for a look gets more rounds, in which no core may see an old page either.
 #[test]
 fn no_core_sees_an_old_page_when_all_run_at_once() {
     const ROUNDS: u64 = 50;
@@ -119,7 +121,8 @@ fn no_core_sees_an_old_page_when_all_run_at_once() {
 const BEGINS: &str = "stilt: synchronous exception from the kernel on core ";
 const ENDS: &str = "stilt: continues";
 
-/// The cores whose reports are in `output`, in their order. Fails unless each report is whole, and by itself.
+/// The cores whose reports are in `output`, in their order. Fails unless each report is whole, and
+/// by itself.
 #[track_caller]
 fn reporters(output: &str) -> Vec<usize> {
     let mut reporters = Vec::new();

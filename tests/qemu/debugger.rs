@@ -1,4 +1,5 @@
-//! GDB across the switch of the MMU: breakpoints by name hold on both sides, tables and registers can be shown.
+//! GDB across the switch of the MMU: breakpoints by name hold on both sides, tables and registers
+//! can be shown.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 use crate::harness::symbols::{HIGH_HALF, Symbols};
 use crate::harness::{Setup, checkout};
 
-/// Three stops: two where the MMU is off, one in the high half, all set before the first instruction.
+/// Three stops: two where the MMU is off, one in the high half, all set before the first
+/// instruction.
 const SESSION: &str = "\
 set pagination off
 set confirm off
@@ -140,7 +142,8 @@ fn source(file: &str, line: usize) -> String {
         .to_owned()
 }
 
-/// The first instructions of all, and those with which the other cores come: no compiler made lines for them.
+/// The first instructions of all, and those with which the other cores come: no compiler made lines
+/// for them.
 #[test]
 fn assembly_is_stepped_and_listed_by_its_source_lines() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -180,7 +183,8 @@ fn assembly_is_stepped_and_listed_by_its_source_lines() {
     }
 }
 
-/// The commands of README.md for plain GDB, without this project's script: from the line on that begins with `start`.
+/// The commands of README.md for plain GDB, without this project's script: from the line on that
+/// begins with `start`.
 fn readme_command(start: &str) -> String {
     let readme = fs::read_to_string(checkout::root().join("README.md")).expect("README.md");
     let line = readme.lines().find(|line| line.starts_with(start));
@@ -188,8 +192,8 @@ fn readme_command(start: &str) -> String {
         .to_owned()
 }
 
-/// Runs README.md's command, with another socket than the port that it names, and `then` behind it. Returns where
-/// that stopped.
+/// Runs README.md's command, with another socket than the port that it names, and `then` behind it.
+/// Returns where that stopped.
 #[track_caller]
 fn plain_gdb(start: &str, then: &[&str]) -> u64 {
     let machine = Setup::raw().stopped().start();

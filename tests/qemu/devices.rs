@@ -1,4 +1,5 @@
-//! Devices are used as their manuals say: QEMU, which logs what a guest does wrong, has nothing to say.
+//! Devices are used as their manuals say: QEMU, which logs what a guest does wrong, has nothing to
+//! say.
 
 use std::fs;
 
@@ -9,22 +10,27 @@ use crate::harness::{Ending, Setup, tree};
 const ALLOWED: [&str; 10] = [
     // The mailbox's tag 0x10004 is answered, with 0: QEMU has no serial number to tell.
     "get board serial NYI",
-    // `info` asks for these too: QEMU does not know them, answers with no bytes, and `info` says so.
+    // `info` asks for these too: QEMU does not know them, answers with no bytes, and `info` says
+    // so.
     "bcm2835_property: unhandled tag 0x00030003",
     "bcm2835_property: unhandled tag 0x00030046",
     "bcm2835_property: unhandled tag 0x00030047",
-    // `halt` and `reboot` write the watchdog's registers: QEMU acts on them and logs it as not implemented.
+    // `halt` and `reboot` write the watchdog's registers: QEMU acts on them and logs it as not
+    // implemented.
     "bcm2835_powermgt_write: RSTS",
     "bcm2835_powermgt_write: WDOG",
-    // At EL3 the counter's source and prescaler are set, as the board needs it: QEMU's counter has neither.
+    // At EL3 the counter's source and prescaler are set, as the board needs it: QEMU's counter has
+    // neither.
     "bcm2836_control_write: Unsupported offset 0x0 value 0x0",
     "bcm2836_control_write: Unsupported offset 0x8 value 0x80000000",
-    // Performance counters and the AXI counter are silenced, whatever a loader left: QEMU has neither's routing.
+    // Performance counters and the AXI counter are silenced, whatever a loader left: QEMU has
+    // neither's routing.
     "bcm2836_control_write: Unsupported offset 0x14 value 0x",
     "bcm2836_control_write: Unsupported offset 0x30 value 0x0",
 ];
 
-/// At EL3 the counter is the board's: from the crystal, undivided (QA7 4.2, 4.3). QEMU says what it ignores.
+/// At EL3 the counter is the board's: from the crystal, undivided (QA7 4.2, 4.3). QEMU says what it
+/// ignores.
 #[test]
 fn the_counters_source_and_prescaler_are_set_at_el3() {
     let setup = Loader::at(Level::El3).dirty().setup();
@@ -50,7 +56,8 @@ fn a_terminal_at_the_mini_uart_is_told_where_the_console_is() {
     machine.expect("the console is the PL011: QEMU's first -serial, GPIO14 and 15 of a board\n");
 }
 
-/// Typed or piped before the kernel runs, let alone its UART: nothing is lost, the first byte neither.
+/// Typed or piped before the kernel runs, let alone its UART: nothing is lost, the first byte
+/// neither.
 #[test]
 fn what_is_typed_before_the_console_is_set_up_is_not_lost() {
     for setup in [Setup::raw(), Setup::elf(), Loader::at(Level::El1).setup()] {

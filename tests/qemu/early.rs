@@ -1,5 +1,6 @@
-//! An exception before the kernel has vectors of its own is reported and ends the run, at every level, with the MMU
-//! off and on: a debugger plants an undefined instruction in the image that ships.
+//! An exception before the kernel has vectors of its own is reported and ends the run, at every
+//! level, with the MMU off and on: a debugger plants an undefined instruction in the image that
+//! ships.
 
 use std::thread;
 use std::time::Duration;
@@ -15,8 +16,8 @@ const ESR: &str = "ESR 0000000002000000";
 const LIMIT: Duration = Duration::from_secs(20);
 const GPIO: u64 = 0x3f20_0000;
 
-/// Runs to `stop`, makes the instruction at `victim` undefined, and expects it in the report of `level`. Both
-/// addresses are the CPU's; what is high is planted where it is in memory.
+/// Runs to `stop`, makes the instruction at `victim` undefined, and expects it in the report of
+/// `level`. Both addresses are the CPU's; what is high is planted where it is in memory.
 #[track_caller]
 fn reported(setup: Setup, level: u8, stop: u64, victim: u64) {
     let mut machine = setup.stopped().limit(LIMIT).start();
@@ -135,7 +136,8 @@ fn a_stray_hypervisor_call_stops_every_core() {
     all_stop_after(&mut machine, &mut gdb, victim + 4);
 }
 
-/// While TTBR1 is empty: behind the seven instructions that set the vectors and switch to the empty table.
+/// While TTBR1 is empty: behind the seven instructions that set the vectors and switch to the empty
+/// table.
 #[test]
 fn an_exception_while_ttbr1_is_switched_is_reported() {
     let routine = Symbols::read().address("switch_ttbr1") & !HIGH_HALF;
@@ -149,8 +151,8 @@ fn an_exception_is_reported_whatever_a_loader_left_in_registers_and_memory() {
     }
 }
 
-/// PL011 registers, and what they get before a report: the order is DDI 0183's, 3.3.6 to 3.3.8; the divisors are
-/// those of 48 MHz.
+/// PL011 registers, and what they get before a report: the order is DDI 0183's, 3.3.6 to 3.3.8; the
+/// divisors are those of 48 MHz.
 const EARLY_UART: [(u64, u64); 7] = [
     (0x30, 0),
     (0x2c, 0),
@@ -161,7 +163,8 @@ const EARLY_UART: [(u64, u64); 7] = [
     (0x30, 0x101),
 ];
 
-/// The firmware has the PL011 talk to the Bluetooth chip: a report takes it back, pins, speed and all.
+/// The firmware has the PL011 talk to the Bluetooth chip: a report takes it back, pins, speed and
+/// all.
 #[test]
 fn the_uart_of_a_report_is_set_up_whole_whoever_used_it() {
     let symbols = Symbols::read();

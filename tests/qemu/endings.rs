@@ -1,4 +1,5 @@
-//! The harness itself: a halt, a hang, a panic and a wrong exit code are told apart, and nothing is left running.
+//! The harness itself: a halt, a hang, a panic and a wrong exit code are told apart, and nothing is
+//! left running.
 
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;

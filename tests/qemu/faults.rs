@@ -1,7 +1,8 @@
-//! What the kernel must catch, it catches, and the report says what, where, by which instruction and why.
+//! What the kernel must catch, it catches, and the report says what, where, by which instruction
+//! and why.
 //!
-//! The reports are compared with those in `golden/`, less what depends on where things lie. `BLESS=1` writes them
-//! anew: look at what changed before that is committed.
+//! The reports are compared with those in `golden/`, less what depends on where things lie.
+//! `BLESS=1` writes them anew: look at what changed before that is committed.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -97,8 +98,8 @@ fn number(report: &str, label: &str) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 
-/// The report, less what depends on the compiler: addresses, registers, flags, offsets, line numbers, and of the
-/// trace all but the first two names.
+/// The report, less what depends on the compiler: addresses, registers, flags, offsets, line
+/// numbers, and of the trace all but the first two names.
 fn golden(report: &str) -> String {
     let mut names = 0;
     let mut lines = Vec::new();
@@ -149,7 +150,8 @@ fn name_in(step: &str) -> Option<&str> {
     name.split('+').next()
 }
 
-/// The first name in the trace of `report`: the function that failed, or that called what is no function.
+/// The first name in the trace of `report`: the function that failed, or that called what is no
+/// function.
 fn top_of_trace(report: &str) -> Option<&str> {
     let steps = report
         .lines()

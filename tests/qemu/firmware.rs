@@ -134,7 +134,8 @@ fn a_tree_without_memory_leaves_the_mailbox_to_tell() {
     goes_on(with_tree(&tree), &said);
 }
 
-/// The second as in the trees that come with Linux, which firmware corrects and other loaders do not.
+/// The second as in the trees that come with Linux, which firmware corrects and other loaders do
+/// not.
 #[test]
 fn memory_that_covers_the_devices_is_not_believed_and_the_reservations_are() {
     for size in ["0x80000000", "0x40000000"] {

@@ -1,5 +1,5 @@
-//! Interrupts: who has which, what becomes of one that nobody has and of one that storms, and that no byte is
-//! lost on the line whatever the cores do.
+//! Interrupts: who has which, what becomes of one that nobody has and of one that storms, and that
+//! no byte is lost on the line whatever the cores do.
 
 use std::thread;
 use std::time::Duration;
@@ -141,7 +141,8 @@ fn poke(machine: &mut Machine, address: u64, value: u64) {
     machine.must_say(&output, &[" written"]);
 }
 
-/// Channel 1 of the system timer, which the kernel leaves alone, and its line at the older controller.
+/// Channel 1 of the system timer, which the kernel leaves alone, and its line at the older
+/// controller.
 #[test]
 fn an_interrupt_that_nobody_registered_is_masked_reported_and_counted_once() {
     const SYSTEM_TIMER: PhysAddr = PhysAddr::new(0x3f00_3000);
@@ -176,7 +177,8 @@ fn an_interrupt_that_nobody_registered_is_masked_reported_and_counted_once() {
     machine.must_end(Ending::Exit(0));
 }
 
-/// The local timer has no mask between it and the core: it is stopped at its own register, and told.
+/// The local timer has no mask between it and the core: it is stopped at its own register, and
+/// told.
 #[test]
 fn an_interrupt_without_a_mask_is_stopped_at_its_device() {
     const ENABLED: u64 = 1 << 29 | 1 << 28;
@@ -198,15 +200,15 @@ fn an_interrupt_without_a_mask_is_stopped_at_its_device() {
     machine.must_end(Ending::Exit(0));
 }
 
-/// A sender that is as fast as the emulator hands bytes over: several in each microsecond of a guest whose clock
-/// counts instructions, where the line brings one in 87.
+/// A sender that is as fast as the emulator hands bytes over: several in each microsecond of a
+/// guest whose clock counts instructions, where the line brings one in 87.
 #[test]
 fn an_interrupt_that_storms_is_masked_and_reported() {
     let mut machine = counted().start();
     machine.boot();
-    // Bytes that are no keys, at the prompt: nothing is armed that this clock could skip to between two, and nothing
-    // is answered that takes time.
-    // On a busy host they come in too slowly, at times: then they come again.
+    // Bytes that are no keys, at the prompt: nothing is armed that this clock could skip to between
+    // two, and nothing is answered that takes time. On a busy host they come in too slowly, at
+    // times: then they come again.
     let words = "uart0 of console storms on core 0: masked at 100000 a second";
     let storms = (0..8).any(|_| {
         machine.send(vec![0; 64 << 10]);

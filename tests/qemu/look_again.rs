@@ -1,7 +1,8 @@
-//! A fault of which the MMU says at a second look that the access is good is none: the access is done again, once.
+//! A fault of which the MMU says at a second look that the access is good is none: the access is
+//! done again, once.
 //!
-//! A debugger is the other core whose descriptor came too late: it changes the live tables when the fault has been
-//! taken and nobody has looked yet.
+//! A debugger is the other core whose descriptor came too late: it changes the live tables when the
+//! fault has been taken and nobody has looked yet.
 
 use stilt::board::raspi3::CORES;
 use stilt::mm::layout;
@@ -30,8 +31,8 @@ fn booted(symbols: &Symbols) -> (Machine, Gdb) {
     (machine, gdb)
 }
 
-/// Continues until a core has taken a synchronous exception of the kernel's own, and nothing is done about it.
-/// Returns its number, and looks at its registers from there on.
+/// Continues until a core has taken a synchronous exception of the kernel's own, and nothing is
+/// done about it. Returns its number, and looks at its registers from there on.
 #[track_caller]
 fn run_to_some_fault(gdb: &mut Gdb, symbols: &Symbols) -> usize {
     const SYNCHRONOUS: u64 = 4;
@@ -148,8 +149,8 @@ fn a_fault_that_comes_twice_in_a_row_is_real_on_every_core() {
     }
 }
 
-/// The page is invalid again when the store is done again, and valid when that is looked at: who believed the tables
-/// a second time would go round for ever.
+/// The page is invalid again when the store is done again, and valid when that is looked at: who
+/// believed the tables a second time would go round for ever.
 #[test]
 fn a_fault_that_comes_twice_in_a_row_is_real() {
     let (mut machine, mut gdb, symbols) = faulted("guard-page");
@@ -180,8 +181,8 @@ fn a_fetch_from_a_page_that_became_executable_behind_the_fault_is_done_again() {
     let executable = (slot.descriptor | tables::READ_ONLY) & !tables::PRIVILEGED_EXECUTE_NEVER;
     gdb.write(slot.address, executable);
     gdb.run_to(data);
-    // A fetch does not look at the debugger's breakpoint: one that failed would have stopped here as well. Behind
-    // the `ret` there it has not.
+    // A fetch does not look at the debugger's breakpoint: one that failed would have stopped here
+    // as well. Behind the `ret` there it has not.
     let caller = gdb.x(30);
     gdb.run_to(caller);
     gdb.write(slot.address, slot.descriptor);
@@ -191,7 +192,8 @@ fn a_fetch_from_a_page_that_became_executable_behind_the_fault_is_done_again() {
     assert_eq!(second_looks(&mut machine), [1, 0, 0, 0]);
 }
 
-/// A page of the heap that nobody has touched: `peek` finds it in the map, and then it is gone for a moment.
+/// A page of the heap that nobody has touched: `peek` finds it in the map, and then it is gone for
+/// a moment.
 #[test]
 fn a_probe_of_a_page_that_became_valid_behind_the_fault_reads_it() {
     let va = layout::heap().end() as u64 - 0x1000;

@@ -1,9 +1,10 @@
 //! What the kernel finds out about its machine: firmware, reserved memory, the watchdog.
 //!
 //! # Decisions
-//! QEMU 7.2 has the watchdog's registers and no countdown: asked for a full reset it resets at once, whatever
-//! time was set. So that it is armed is seen with RAM in the place of its registers
-//! ([`Loader::with_tame_watchdog`]), and that an armed one resets is seen by the reset that comes too early.
+//! QEMU 7.2 has the watchdog's registers and no countdown: asked for a full reset it resets at
+//! once, whatever time was set. So that it is armed is seen with RAM in the place of its registers
+//! ([`Loader::with_tame_watchdog`]), and that an armed one resets is seen by the reset that comes
+//! too early.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,7 +39,8 @@ fn is_quantity(text: &str, unit: &str) -> bool {
     })
 }
 
-/// Whether `text` says why there is no reading. Which tags an emulator's firmware answers changes with its version.
+/// Whether `text` says why there is no reading. Which tags an emulator's firmware answers changes
+/// with its version.
 fn is_reason(text: &str) -> bool {
     ["mailbox tag ", "not answered"]
         .iter()
@@ -64,7 +66,8 @@ fn entries(text: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// Asserts what holds of every emulator's firmware, not what one version answers: order and units of the topics.
+/// Asserts what holds of every emulator's firmware, not what one version answers: order and units
+/// of the topics.
 #[test]
 fn info_shows_each_topic_in_its_units() {
     let mut machine = Setup::raw().start();
@@ -102,7 +105,8 @@ fn info_shows_each_topic_in_its_units() {
     );
 }
 
-/// Each of the three either has a reading or says why not: 7.2 answers none of them, 10.0 the last one.
+/// Each of the three either has a reading or says why not: 7.2 answers none of them, 10.0 the last
+/// one.
 #[test]
 fn a_tag_that_fails_is_told_with_its_reason_and_hides_no_other() {
     let mut machine = Setup::raw().start();

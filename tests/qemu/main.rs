@@ -1,13 +1,16 @@
-//! The tests that boot the image in QEMU and drive it over the serial line, and those of the tools around it.
+//! The tests that boot the image in QEMU and drive it over the serial line, and those of the tools
+//! around it.
 //!
-//! `make test` builds the image and runs them; by hand:
-//! `cargo xtask image && cargo test --features qemu-tests --test qemu [NAME]`. `QEMU=/path` takes another
-//! emulator. A machine lives in [`harness`]; every other module is one topic.
+//! `make test` builds the image and runs them; by hand: `cargo xtask image && cargo test --features
+//! qemu-tests --test qemu [NAME]`. `QEMU=/path` takes another emulator. A machine lives in
+//! [`harness`]; every other module is one topic.
 //!
 //! # Decisions
-//! - One test program for all topics: one link, and no part of the harness is unused in any of them. libtest
-//!   runs as many tests at once as there are CPUs, and no test has two machines at the same time.
-//! - What a test compares is what matters to a user (addresses, codes, the words of a fault), not whole lines.
+//! - One test program for all topics: one link, and no part of the harness is unused in any of
+//!   them. libtest runs as many tests at once as there are CPUs, and no test has two machines at
+//!   the same time.
+//! - What a test compares is what matters to a user (addresses, codes, the words of a fault), not
+//!   whole lines.
 #![forbid(unsafe_code)]
 
 mod atags;

@@ -1,4 +1,5 @@
-//! The limits that boot and the most frequent steps keep: instructions and bytes, the same on every machine.
+//! The limits that boot and the most frequent steps keep: instructions and bytes, the same on every
+//! machine.
 
 use crate::harness::{Setup, checkout, report};
 
@@ -6,8 +7,8 @@ use crate::harness::{Setup, checkout, report};
 const TO_KERNEL_MAIN: u64 = 10_000;
 /// From `_start` to the prompt.
 const TO_PROMPT: u64 = 2_000_000;
-/// Bytes of `kernel8.img` that can be at all: what the boot map has in pages. How many may be is the benchmark's to
-/// say, which fails when they are more.
+/// Bytes of `kernel8.img` that can be at all: what the boot map has in pages. How many may be is
+/// the benchmark's to say, which fails when they are more.
 const IMAGE: u64 = 2 << 20;
 
 /// With `-icount shift=0` an instruction takes a nanosecond.

@@ -1,5 +1,5 @@
-//! What a user sees at a terminal: lines that fit, a line editor that knows how wide the rows are, words that Tab
-//! completes.
+//! What a user sees at a terminal: lines that fit, a line editor that knows how wide the rows are,
+//! words that Tab completes.
 
 use crate::harness::{Ending, Machine, Setup};
 
@@ -27,7 +27,8 @@ fn at_terminal(columns: u16) -> Machine {
     machine
 }
 
-/// Types `keys`; the last rows must hold `line`, and the cursor stand before its `cursor`-th letter.
+/// Types `keys`; the last rows must hold `line`, and the cursor stand before its `cursor`-th
+/// letter.
 #[track_caller]
 fn types(machine: &mut Machine, columns: u16, keys: &str, line: &str, cursor: usize) {
     machine.send(format!("{keys}{RING}"));

@@ -1,8 +1,9 @@
-//! Whatever a loader leaves in registers and memory, the kernel begins with the same ones on every core: each
-//! register is compared with its value by the manuals, through the debugger.
+//! Whatever a loader leaves in registers and memory, the kernel begins with the same ones on every
+//! core: each register is compared with its value by the manuals, through the debugger.
 //!
-//! Sources: Arm DDI 0487 D24.2; Cortex-A53 DDI 0500 4.3; the firmware's own stub. What an emulator has only as
-//! constants (CPUECTLR_EL1, ACTLR_EL2, ACTLR_EL3) is not here: `cargo xtask check` looks for the writes.
+//! Sources: Arm DDI 0487 D24.2; Cortex-A53 DDI 0500 4.3; the firmware's own stub. What an emulator
+//! has only as constants (CPUECTLR_EL1, ACTLR_EL2, ACTLR_EL3) is not here: `cargo xtask check`
+//! looks for the writes.
 
 use crate::harness::loader::{Level, Loader};
 use crate::harness::symbols::{HIGH_HALF, Symbols};
@@ -175,7 +176,8 @@ fn as_the_emulator_enters_a_flat_image() {
     every_core_begins_with_known_registers(Setup::raw(), Level::El2, 0x100);
 }
 
-/// Cores that wait in the image have no register of the kernel's yet, but TTBR0 names the empty table already.
+/// Cores that wait in the image have no register of the kernel's yet, but TTBR0 names the empty
+/// table already.
 #[test]
 fn ttbr0_of_a_core_that_waits_in_the_image_names_the_empty_table() {
     let symbols = Symbols::read();
@@ -200,7 +202,8 @@ fn ttbr0_names_the_empty_table_where_no_other_core_comes() {
     assert_eq!(gdb.system_registers(&["TTBR0_EL1"]), [empty]);
 }
 
-/// While the trees are switched, TTBR1 names the empty table: behind the seven instructions that lead there.
+/// While the trees are switched, TTBR1 names the empty table: behind the seven instructions that
+/// lead there.
 #[test]
 fn the_switch_of_ttbr1_goes_by_way_of_the_empty_table() {
     let symbols = Symbols::read();

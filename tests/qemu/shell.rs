@@ -20,7 +20,8 @@ fn at_the_prompt() -> Machine {
     machine
 }
 
-/// The hexadecimal number behind `label` at the start of a line; nothing if the line says that it is not mapped.
+/// The hexadecimal number behind `label` at the start of a line; nothing if the line says that it
+/// is not mapped.
 fn hex_behind(output: &str, label: &str) -> Option<u64> {
     let rest = output.lines().find_map(|line| line.strip_prefix(label))?;
     let mut words = rest.split_whitespace();

@@ -1,7 +1,8 @@
-//! Cores that do not do what they are asked: stopped by a debugger at a chosen point, absent, or late.
+//! Cores that do not do what they are asked: stopped by a debugger at a chosen point, absent, or
+//! late.
 //!
-//! Whoever waits for them gives up in time and names them, nothing is left behind, and when they are back
-//! all is as before.
+//! Whoever waits for them gives up in time and names them, nothing is left behind, and when they
+//! are back all is as before.
 
 use std::thread;
 use std::time::Duration;
@@ -450,7 +451,8 @@ fn a_call_with_a_lock_held_is_refused() {
     );
 }
 
-/// A panic with a lock held, and three cores that wait for that lock: they hear that the machine ends.
+/// A panic with a lock held, and three cores that wait for that lock: they hear that the machine
+/// ends.
 #[test]
 fn who_waits_for_a_lock_hears_that_the_machine_ends() {
     let debug = Setup::bare().arg("-kernel").arg(checkout::debug_elf());

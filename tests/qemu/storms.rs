@@ -36,7 +36,8 @@ fn readings_of_the_counter() -> Vec<(u64, u32)> {
     found
 }
 
-/// Each place that reads the counter gets one reading that is 11 ms ahead, which is more than all that may be late.
+/// Each place that reads the counter gets one reading that is 11 ms ahead, which is more than all
+/// that may be late.
 #[test]
 fn one_reading_that_is_ahead_is_no_storm_wherever_it_is_read() {
     const AHEAD: u64 = 62_500 * 11;
@@ -119,8 +120,8 @@ fn an_interrupt_is_released_on_the_core_that_has_it_masked() {
     let mut machine = counted();
     for core in 1..4 {
         let words = format!("virtual timer let in again on core {core}\n");
-        // When nobody has anything to do, the emulator's second is over at once: then the storm has ended before
-        // what is typed here comes in.
+        // When nobody has anything to do, the emulator's second is over at once: then the storm has
+        // ended before what is typed here comes in.
         let released = (0..20).any(|_| {
             machine.send(format!(
                 "fault timer-storm {core}\rsleep 50\rirq release 3\r"

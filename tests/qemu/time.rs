@@ -1,8 +1,8 @@
 //! The kernel's time: it goes up, and a sleep lasts as long as was asked for.
 //!
 //! # Decisions
-//! - Exact lengths are those of a clock that counts instructions, which no load on the host can stretch. On the
-//!   host's clock only the order and lower limits hold.
+//! - Exact lengths are those of a clock that counts instructions, which no load on the host can
+//!   stretch. On the host's clock only the order and lower limits hold.
 
 use crate::harness::loader::{Level, Loader};
 use crate::harness::{Machine, Setup};
@@ -111,8 +111,8 @@ fn a_sleep_that_is_no_number_or_too_long_is_refused() {
     }
 }
 
-/// Where EL1's counter stands when the machine starts: at the edges of signed and unsigned numbers, and a tenth of a
-/// second (6,250,000 ticks) before them.
+/// Where EL1's counter stands when the machine starts: at the edges of signed and unsigned numbers,
+/// and a tenth of a second (6,250,000 ticks) before them.
 const EDGES: [u64; 7] = [
     12_345_678_901_234_567,
     (1 << 63) - 6_250_000,
@@ -188,7 +188,8 @@ fn cores_whose_counters_stand_elsewhere_have_one_time() {
     assert!(uptime_ns(&mut machine) < 60_000_000_000, "one time for all");
 }
 
-/// How often the physical timer interrupted core 0 in a few sleeps, when EL1's counters stand at `reading`.
+/// How often the physical timer interrupted core 0 in a few sleeps, when EL1's counters stand at
+/// `reading`.
 #[track_caller]
 fn second_timers(reading: u64) -> u64 {
     let loader = Loader::at(Level::El1).with_counters_at([reading; 4]);

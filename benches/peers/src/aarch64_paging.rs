@@ -1,8 +1,8 @@
 //! `aarch64-paging` 0.12 through its `Mapping`, with a `Translation` of our own for the pool.
 //!
-//! Marked active, as a kernel's tables are while it runs: it then checks for break-before-make and invalidates. It
-//! has no query: `walk_range` over one page is what its documentation offers. Unmapping is mapping without `VALID`,
-//! protecting is `modify_range`.
+//! Marked active, as a kernel's tables are while it runs: it then checks for break-before-make and
+//! invalidates. It has no query: `walk_range` over one page is what its documentation offers.
+//! Unmapping is mapping without `VALID`, protecting is `modify_range`.
 
 use core::ptr::{self, NonNull};
 

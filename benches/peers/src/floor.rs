@@ -1,8 +1,8 @@
 //! No library: the least that the workloads can be done with.
 //!
-//! A walker of four-level A64 tables that checks nothing, maintains nothing and decodes nothing. Whole tables are
-//! dropped by one store; single pages leave their tables behind. No kernel could use it: it only says how far down
-//! a figure can go.
+//! A walker of four-level A64 tables that checks nothing, maintains nothing and decodes nothing.
+//! Whole tables are dropped by one store; single pages leave their tables behind. No kernel could
+//! use it: it only says how far down a figure can go.
 
 use core::ptr;
 

@@ -1,7 +1,7 @@
 //! `page-table-generic` 0.9, with an A64 entry of ours: it has no formats of its own.
 //!
-//! Regions go through `map` with one configuration, which is its fastest way; its walk shows every entry, used or
-//! not.
+//! Regions go through `map` with one configuration, which is its fastest way; its walk shows every
+//! entry, used or not.
 
 use core::ptr;
 

@@ -1,8 +1,9 @@
-//! Stilt's page tables and other libraries' on the same work, the same frames and the same yardstick.
+//! Stilt's page tables and other libraries' on the same work, the same frames and the same
+//! yardstick.
 //!
-//! [`workloads`] is what is done, [`Subject`] what it is done to; [`frames`] is where all of them get their tables.
-//! Two programs run it: `machine` on QEMU's raspi3b, where the CPU's own counter gives exact numbers, and `host` on
-//! the machine that builds.
+//! [`workloads`] is what is done, [`Subject`] what it is done to; [`frames`] is where all of them
+//! get their tables. Two programs run it: `machine` on QEMU's raspi3b, where the CPU's own counter
+//! gives exact numbers, and `host` on the machine that builds.
 //!
 //! | subject | what it is | how it is used |
 //! |---|---|---|
@@ -14,16 +15,18 @@
 //! | `generic`, `x86` | `page-table-generic`, `x86_64` | on the host only |
 //!
 //! # What is counted
-//! Every call is `#[inline(never)]`, and so is the loop around it; both are counted. What a query finds is decoded:
-//! address, flags, size. Barriers and invalidations count as the instructions that they are. Zeroing new tables is
-//! taken out: the number of tables that were zeroed, times what zeroing one costs that library ([`Subject::zero`]).
+//! Every call is `#[inline(never)]`, and so is the loop around it; both are counted. What a query
+//! finds is decoded: address, flags, size. Barriers and invalidations count as the instructions
+//! that they are. Zeroing new tables is taken out: the number of tables that were zeroed, times
+//! what zeroing one costs that library ([`Subject::zero`]).
 //!
-//! Table, addresses, flags, sizes and results pass through `black_box`: nothing that is measured is made for a caller
-//! that the compiler knows ([`workloads`]).
+//! Table, addresses, flags, sizes and results pass through `black_box`: nothing that is measured is
+//! made for a caller that the compiler knows ([`workloads`]).
 //!
 //! # Decisions
-//! * No figure without a check: after each workload, sample queries, the number of leaves and the frames in use are
-//!   compared with what the workload says they must be; a mismatch ends the program.
+//! * No figure without a check: after each workload, sample queries, the number of leaves and the
+//!   frames in use are compared with what the workload says they must be; a mismatch ends the
+//!   program.
 //! * The subjects see plain numbers for addresses: conversions cost no instruction.
 #![no_std]
 
@@ -87,7 +90,8 @@ pub enum Zeroing {
     EveryFrameTaken,
 }
 
-/// A page table to be measured. What fails here panics: nothing that the workloads ask for may fail.
+/// A page table to be measured. What fails here panics: nothing that the workloads ask for may
+/// fail.
 ///
 /// Addresses are multiples of 4 KiB but for [`Subject::query`]'s.
 pub trait Subject: Sized {

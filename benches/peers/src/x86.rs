@@ -1,8 +1,8 @@
 //! `x86_64` 0.15: its `OffsetPageTable`.
 //!
-//! It maps page by page: regions are loops over its pages, flushes are ignored, as there is nobody to tell. Empty
-//! tables go by `clean_up_addr_range` after a region, as its documentation proposes. It has no walk over leaves and
-//! no drop: both are recursions over its tables, written here.
+//! It maps page by page: regions are loops over its pages, flushes are ignored, as there is nobody
+//! to tell. Empty tables go by `clean_up_addr_range` after a region, as its documentation proposes.
+//! It has no walk over leaves and no drop: both are recursions over its tables, written here.
 
 use core::ptr;
 

@@ -1,12 +1,15 @@
-//! An SD card as bytes: a master boot record and one FAT32 partition, which is what the board's boot ROM reads.
+//! An SD card as bytes: a master boot record and one FAT32 partition, which is what the board's
+//! boot ROM reads.
 //!
-//! Layouts: the Microsoft FAT specification 1.03 (BPB, section 3), and the classic MBR (446 bytes of code,
-//! four entries of 16 bytes, 0x55 0xAA).
+//! Layouts: the Microsoft FAT specification 1.03 (BPB, section 3), and the classic MBR (446 bytes
+//! of code, four entries of 16 bytes, 0x55 0xAA).
 //!
 //! # Decisions
 //! - The size is a power of two: QEMU takes no other.
-//! - Nothing depends on when or where it is made: fixed times and identifiers, files in the order given.
-//! - The MBR is written by hand: one entry of constants weighs less than a crate for partition tables.
+//! - Nothing depends on when or where it is made: fixed times and identifiers, files in the order
+//!   given.
+//! - The MBR is written by hand: one entry of constants weighs less than a crate for partition
+//!   tables.
 
 use std::io::{self, Cursor, Write};
 
@@ -29,7 +32,8 @@ const MBR_ENTRY: usize = 446;
 const MBR_SIGNATURE: [u8; 2] = [0x55, 0xaa];
 /// FAT32, addressed by sector number.
 const PARTITION_TYPE: u8 = 0x0c;
-/// "Do not look here": the cylinder, head and sector of a partition that is addressed by sector number.
+/// "Do not look here": the cylinder, head and sector of a partition that is addressed by sector
+/// number.
 const NO_CHS: [u8; 3] = [0xfe, 0xff, 0xff];
 /// `BPB_HiddSec`: how many sectors lie before the partition; in the boot sector and in its copy.
 const HIDDEN_SECTORS: usize = 28;
@@ -38,14 +42,16 @@ const BOOT_SECTOR_COPY: usize = 6 * SECTOR;
 const IDENTIFIER: u32 = 0x5374_696c;
 const LABEL: [u8; 11] = *b"STILT      ";
 
-/// A file for the card's top folder. (`fatfs` 0.3 gives a folder a `.` and a `..` that fsck.fat finds fault with.)
+/// A file for the card's top folder. (`fatfs` 0.3 gives a folder a `.` and a `..` that fsck.fat
+/// finds fault with.)
 #[derive(Debug)]
 pub(crate) struct CardFile {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The card's file system could not be made: a name is not one that FAT can hold, or a file is too large for it.
+/// The card's file system could not be made: a name is not one that FAT can hold, or a file is too
+/// large for it.
 #[derive(Debug, Error)]
 #[error("cannot make the card's file system: {0}")]
 pub(crate) struct CardError(io::Error);

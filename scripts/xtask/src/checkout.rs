@@ -59,8 +59,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     })
 }
 
-/// Makes `path` hold `bytes`. A reader sees the old file or the new one; one that holds them already is left
-/// alone, so that its time still says when it last changed.
+/// Makes `path` hold `bytes`. A reader sees the old file or the new one; one that holds them
+/// already is left alone, so that its time still says when it last changed.
 ///
 /// # Errors
 /// [`FileError::Write`] with the path.

@@ -1,8 +1,10 @@
 //! `cargo xtask console`: this terminal as the keyboard of a kernel that `cargo xtask debug` runs.
 //!
 //! # Decisions
-//! - Keys go to the kernel as they are typed, Ctrl-C too. Ctrl-A X ends it and Ctrl-A twice is Ctrl-A, as in QEMU.
-//! - `stty` sets the terminal: every system has it, and nothing here needs `unsafe` or another crate.
+//! - Keys go to the kernel as they are typed, Ctrl-C too. Ctrl-A X ends it and Ctrl-A twice is
+//!   Ctrl-A, as in QEMU.
+//! - `stty` sets the terminal: every system has it, and nothing here needs `unsafe` or another
+//!   crate.
 
 use std::env;
 use std::io::{self, IsTerminal, Read, Write};
@@ -120,7 +122,8 @@ fn copy_keys(keyboard: &mut impl Read, kernel: &mut impl Write) -> io::Result<Qu
     Ok(Quit::EndOfFile)
 }
 
-/// The terminal's settings, which are put back when this is dropped; nothing where there is no terminal.
+/// The terminal's settings, which are put back when this is dropped; nothing where there is no
+/// terminal.
 struct Terminal(Option<String>);
 
 impl Terminal {

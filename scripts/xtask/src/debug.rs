@@ -1,10 +1,10 @@
 //! `cargo xtask debug`: QEMU stopped before the first instruction, and GDB attached to it.
 //!
 //! # Decisions
-//! - GDB and the console talk to QEMU through sockets in a folder of this run's own: no port that another run
-//!   or another user could have taken.
-//! - GDB gets the terminal and Ctrl-C; QEMU is in a process group of its own, so that Ctrl-C stops the kernel
-//!   and not QEMU. The console's output still appears here.
+//! - GDB and the console talk to QEMU through sockets in a folder of this run's own: no port that
+//!   another run or another user could have taken.
+//! - GDB gets the terminal and Ctrl-C; QEMU is in a process group of its own, so that Ctrl-C stops
+//!   the kernel and not QEMU. The console's output still appears here.
 
 use std::env;
 use std::ffi::OsString;
@@ -127,8 +127,8 @@ fn attach(
     command.status().map_err(cannot_run(gdb))
 }
 
-/// A line for GDB or QEMU with a path in it, which need not be UTF-8. GDB wants quotes around a file that may
-/// have blanks in its name, and takes none around a socket.
+/// A line for GDB or QEMU with a path in it, which need not be UTF-8. GDB wants quotes around a
+/// file that may have blanks in its name, and takes none around a socket.
 fn line(before: &str, path: &Path, after: &str) -> OsString {
     let mut line = OsString::from(before);
     line.push(path);

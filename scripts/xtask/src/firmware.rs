@@ -1,4 +1,5 @@
-//! The board's own firmware, which is not free and not part of this project: where it is, and which files count.
+//! The board's own firmware, which is not free and not part of this project: where it is, and which
+//! files count.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use crate::failure::EndsVerb;
 
 /// Without these the board does not start.
 pub(crate) const REQUIRED: &[&str] = &["bootcode.bin", "start.elf", "fixup.dat"];
-/// Taken along if they are there: device trees, which the firmware loads from the card and hands to the kernel.
+/// Taken along if they are there: device trees, which the firmware loads from the card and hands to
+/// the kernel.
 const OPTIONAL: &[&str] = &["bcm2710-rpi-3-b.dtb", "bcm2710-rpi-3-b-plus.dtb"];
 /// Where Debian's package `raspi-firmware` puts it.
 const DEBIAN: &str = "/usr/lib/raspi-firmware";
@@ -53,7 +55,8 @@ pub(crate) fn check() -> Result<(), FirmwareError> {
 /// The firmware's files in `folder`: all the required ones, and the optional ones that exist.
 ///
 /// # Errors
-/// [`FirmwareError::Missing`] if a required file is missing, [`FirmwareError::File`] if one cannot be read.
+/// [`FirmwareError::Missing`] if a required file is missing, [`FirmwareError::File`] if one cannot
+/// be read.
 pub(crate) fn files(folder: &Path) -> Result<Vec<CardFile>, FirmwareError> {
     let mut files = Vec::new();
     for name in REQUIRED.iter().chain(OPTIONAL) {

@@ -1,11 +1,13 @@
-//! From the linked ELF file to the flat image that the firmware copies to 0x80000, and what must hold for it.
+//! From the linked ELF file to the flat image that the firmware copies to 0x80000, and what must
+//! hold for it.
 //!
 //! The arm64 Image header is described in Linux's "Booting AArch64 Linux", section 4.
 //!
 //! # Decisions
-//! - Segments are placed by their *physical* address (`p_paddr`): the virtual one is `KERNEL_VA_OFFSET` higher.
-//! - Own code instead of objcopy: GNU's, LLVM's or none is there, depending on the system, and the header and
-//!   the size have to be looked at in any case.
+//! - Segments are placed by their *physical* address (`p_paddr`): the virtual one is
+//!   `KERNEL_VA_OFFSET` higher.
+//! - Own code instead of objcopy: GNU's, LLVM's or none is there, depending on the system, and the
+//!   header and the size have to be looked at in any case.
 
 use std::ops::Range;
 
@@ -18,10 +20,11 @@ use thiserror::Error;
 const LOAD_ADDRESS: u64 = 0x8_0000;
 /// What `kernel8.img` may take, in bytes: the one place that says so.
 ///
-/// The image has to lie in the first 2 MiB, which the boot tables map in 4 KiB pages (`linker.ld` asserts it), with
-/// `.bss`, stacks and boot tables behind it and the firmware's pages in front; and each 100 KiB take a second to
-/// send over the console's 115200 baud, as loaders do that boot from it. A quarter of the 2 MiB leaves room for
-/// both. It holds the names of all functions and as many lines as `NAMES_SIZE` of `linker.ld` has bytes for.
+/// The image has to lie in the first 2 MiB, which the boot tables map in 4 KiB pages (`linker.ld`
+/// asserts it), with `.bss`, stacks and boot tables behind it and the firmware's pages in front;
+/// and each 100 KiB take a second to send over the console's 115200 baud, as loaders do that boot
+/// from it. A quarter of the 2 MiB leaves room for both. It holds the names of all functions and as
+/// many lines as `NAMES_SIZE` of `linker.ld` has bytes for.
 pub(crate) const SIZE_LIMIT: usize = 512 * 1024;
 /// No segment may lie further up than this: what follows is not RAM on this board.
 const RAM_END: u64 = 0x4000_0000;
@@ -31,7 +34,8 @@ const TEXT_OFFSET: Range<usize> = 8..16;
 const IMAGE_SIZE: Range<usize> = 16..24;
 const FLAGS: Range<usize> = 24..32;
 const MAGIC: Range<usize> = 56..60;
-/// Little endian, 4 KiB pages, and not to be placed anywhere else than at `text_offset` (bit 3 clear).
+/// Little endian, 4 KiB pages, and not to be placed anywhere else than at `text_offset` (bit 3
+/// clear).
 const FLAGS_WANTED: u64 = 0b0010;
 
 /// Why an ELF file makes no image.
@@ -151,7 +155,8 @@ fn load_segments(elf: &[u8]) -> Result<Vec<Segment<'_>>, ImageError> {
 }
 
 impl FlatImage {
-    /// Whether loaders will put this image where it was linked, and leave its `.bss` and stacks to it.
+    /// Whether loaders will put this image where it was linked, and leave its `.bss` and stacks to
+    /// it.
     ///
     /// # Errors
     /// The first field of the header that is not as it must be.
@@ -219,7 +224,8 @@ mod tests {
 
     const OFFSET: u64 = 0xffff_0000_0000_0000;
 
-    /// An ELF file with these segments and nothing else, laid out by hand from the ELF-64 specification.
+    /// An ELF file with these segments and nothing else, laid out by hand from the ELF-64
+    /// specification.
     fn elf_with(loads: &[Load<'_>]) -> Vec<u8> {
         let mut elf = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         elf.extend([2, 0, 183, 0, 1, 0, 0, 0]); // e_type EXEC, e_machine AArch64, e_version

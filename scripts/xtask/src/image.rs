@@ -1,5 +1,5 @@
-//! `cargo xtask image`: builds the kernel and leaves `kernel8.img` and `kernel8.elf` at the top of the checkout;
-//! with `DEBUG=1` a debug build, as `kernel8-debug.img` and `kernel8-debug.elf`.
+//! `cargo xtask image`: builds the kernel and leaves `kernel8.img` and `kernel8.elf` at the top of
+//! the checkout; with `DEBUG=1` a debug build, as `kernel8-debug.img` and `kernel8-debug.elf`.
 
 use std::env;
 use std::ffi::OsString;

@@ -1,8 +1,8 @@
 //! Stilt's host tools: `cargo xtask VERB`. The Makefile calls them; they work without it as well.
 //!
-//! One file a verb. [`flat`] makes the image's bytes, [`card`] the SD card's, [`flash`] decides where those may
-//! go; what runs as a program of its own (toolchains, packages) is in the shell scripts beside this crate,
-//! because it must work before there is a cargo.
+//! One file a verb. [`flat`] makes the image's bytes, [`card`] the SD card's, [`flash`] decides
+//! where those may go; what runs as a program of its own (toolchains, packages) is in the shell
+//! scripts beside this crate, because it must work before there is a cargo.
 #![forbid(unsafe_code)]
 
 mod bench;

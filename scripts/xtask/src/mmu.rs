@@ -1,7 +1,8 @@
 //! `cargo xtask mmu`: the page tables of every architecture, each on the MMU of its emulator.
 //!
-//! Builds the programs in `tests/mmu` with the kernel's toolchain, each for its own target, and runs them. A
-//! program says by its emulator's exit code whether all was right, and by its last line.
+//! Builds the programs in `tests/mmu` with the kernel's toolchain, each for its own target, and
+//! runs them. A program says by its emulator's exit code whether all was right, and by its last
+//! line.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -150,8 +151,8 @@ impl Machine {
         format!("mmu-{}", self.name)
     }
 
-    /// Clippy on the maintenance backend, on `tests/lift`, which uses it without naming the architecture, on the
-    /// scenario and on the program.
+    /// Clippy on the maintenance backend, on `tests/lift`, which uses it without naming the
+    /// architecture, on the scenario and on the program.
     fn check(&self) -> Result<(), MmuError> {
         let package = self.package();
         for part in [

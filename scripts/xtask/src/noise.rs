@@ -1,7 +1,8 @@
 //! One warning that everybody would read at every build, and that nobody can act on.
 //!
-//! rustc does not know the name of the LLVM feature that works around erratum 835769 (`.cargo/config.toml`), says
-//! so, and hands it on. Neither a lint nor a flag turns that off, and cargo repeats it when nothing is rebuilt.
+//! rustc does not know the name of the LLVM feature that works around erratum 835769
+//! (`.cargo/config.toml`), says so, and hands it on. Neither a lint nor a flag turns that off, and
+//! cargo repeats it when nothing is rebuilt.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::process::{Command, ExitStatus, Stdio};
@@ -56,7 +57,8 @@ impl Filter {
     }
 }
 
-/// Cargo's own line about a crate that had one warning: there is always this one, so others make it two.
+/// Cargo's own line about a crate that had one warning: there is always this one, so others make it
+/// two.
 fn is_its_count(text: &str) -> bool {
     text.starts_with("warning: `stilt` (")
         && (text.ends_with(") generated 1 warning")

@@ -25,7 +25,8 @@ pub(crate) struct NoProgram {
 
 impl EndsVerb for NoProgram {}
 
-/// The verb. Becomes QEMU, so that its exit code is that of the kernel: 0 after `halt`, another after a panic.
+/// The verb. Becomes QEMU, so that its exit code is that of the kernel: 0 after `halt`, another
+/// after a panic.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut program = default_program();
     let mut elf = None;
@@ -84,8 +85,9 @@ fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
-/// The ELF file that was asked for, or else what the environment asks for, built now: `kernel8.img`, or
-/// `kernel8-debug.img`. QEMU enters an ELF file at EL3 with four cores, an image at EL2 with one.
+/// The ELF file that was asked for, or else what the environment asks for, built now:
+/// `kernel8.img`, or `kernel8-debug.img`. QEMU enters an ELF file at EL3 with four cores, an image
+/// at EL2 with one.
 ///
 /// # Errors
 /// Those of the build.
@@ -99,7 +101,8 @@ pub(crate) fn kernel_to_boot(elf: Option<PathBuf>) -> Result<Files, BuildError> 
     }
 }
 
-/// QEMU as a Raspberry Pi 3 without a screen. With semihosting the kernel can end it and give the exit code.
+/// QEMU as a Raspberry Pi 3 without a screen. With semihosting the kernel can end it and give the
+/// exit code.
 pub(crate) fn machine(program: &OsString, kernel: &Path) -> Command {
     let mut command = Command::new(program);
     command.args(["-M", "raspi3b", "-display", "none"]);

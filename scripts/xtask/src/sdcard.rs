@@ -38,7 +38,8 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes `sdcard.img` from `kernel8.img` and says what is on it. The same input gives the same bytes.
+/// Makes `sdcard.img` from `kernel8.img` and says what is on it. The same input gives the same
+/// bytes.
 ///
 /// # Errors
 /// Those of the files read and written, and [`FirmwareError::Missing`].

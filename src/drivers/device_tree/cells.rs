@@ -3,10 +3,11 @@
 //! Devicetree Specification, release 0.4: 2.3.5, `#address-cells` and `#size-cells`; 2.3.6, `reg`.
 //!
 //! # Decisions
-//! A node that does not say how its children write addresses has, by the specification, two cells for
-//! an address and one for a size; whoever wrote it meant those of the root. So there may be several
-//! ways to read a `reg`: those that leave no rest count, and if they are several, each does. That
-//! reserves too much rather than too little; memory is believed only if there is one way.
+//! A node that does not say how its children write addresses has, by the specification, two cells
+//! for an address and one for a size; whoever wrote it meant those of the root. So there may be
+//! several ways to read a `reg`: those that leave no rest count, and if they are several, each
+//! does. That reserves too much rather than too little; memory is believed only if there is one
+//! way.
 #![forbid(unsafe_code)]
 
 use super::reader::{Node, Property, big_endian};

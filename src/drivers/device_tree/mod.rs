@@ -6,14 +6,15 @@
 //!
 //! # Decisions
 //! - The structure is read by hand. Of the crates that read device trees without a heap, `dtoolkit`
-//!   refuses a tree with a property name of more than 31 characters, which trees of this board have;
-//!   `fdt` and `fdt-rs` panic or give up on what is malformed; `flat_device_tree` is MPL-licensed; and
-//!   all read a tree whole or not at all. What counts here is what can still be read of a bad one:
-//!   a tree is judged by what is reserved in it, and reservations must not be lost.
+//!   refuses a tree with a property name of more than 31 characters, which trees of this board
+//!   have; `fdt` and `fdt-rs` panic or give up on what is malformed; `flat_device_tree` is
+//!   MPL-licensed; and all read a tree whole or not at all. What counts here is what can still be
+//!   read of a bad one: a tree is judged by what is reserved in it, and reservations must not be
+//!   lost.
 //! - A damaged structure is read up to the damage. Reservations are known then only if
 //!   `/reserved-memory` and `/chosen` (which has the initial RAM disk) were seen whole before.
-//! - Nodes that matter are gone through a few times, all others once: the time is linear in the size,
-//!   which [`MAX_TREE_BYTES`] bounds.
+//! - Nodes that matter are gone through a few times, all others once: the time is linear in the
+//!   size, which [`MAX_TREE_BYTES`] bounds.
 #![forbid(unsafe_code)]
 
 mod cells;
@@ -33,8 +34,8 @@ const ENTRY_BYTES: usize = 16;
 
 /// Adds what the tree in `blob` says to `facts`; there may be more in memory than the tree.
 ///
-/// Whatever is wrong with it: what can be read is read, and [`Facts::doubt`] says if reservations may
-/// be missing.
+/// Whatever is wrong with it: what can be read is read, and [`Facts::doubt`] says if reservations
+/// may be missing.
 pub fn read(blob: &[u8], facts: &mut Facts) {
     let Some(header) = blob.first_chunk().map(Header::parse) else {
         let at = 0;
@@ -90,8 +91,8 @@ struct Seen {
     chosen: bool,
 }
 
-/// Reads what the root and its children say. An error if one of them is damaged, with all that stands
-/// before it read.
+/// Reads what the root and its children say. An error if one of them is damaged, with all that
+/// stands before it read.
 fn read_root(root: &Node<'_>, seen: &mut Seen, facts: &mut Facts) -> Result<(), Broken> {
     let cells = Cells::of_root(root, facts);
     for item in root.items() {
@@ -170,8 +171,8 @@ fn read_cores(node: &Node<'_>, facts: &mut Facts) {
     facts.cores += children.filter(|child| child.base_name() == b"cpu").count();
 }
 
-/// Reads the command line, where the initial RAM disk lies, and what a crashed kernel leaves to this
-/// one. Returns whether the node was seen whole.
+/// Reads the command line, where the initial RAM disk lies, and what a crashed kernel leaves to
+/// this one. Returns whether the node was seen whole.
 fn read_chosen(node: &Node<'_>, cells: Cells, facts: &mut Facts) -> bool {
     let (mut start, mut end) = (None, None);
     let mut is_whole = true;
@@ -208,8 +209,9 @@ fn read_chosen(node: &Node<'_>, cells: Cells, facts: &mut Facts) -> bool {
     is_whole
 }
 
-/// Reads to which memory the kernel is restricted: whole pairs of the root's cells (Devicetree schema
-/// `chosen.yaml`, `linux,usable-memory-range`). A list that names none leaves what is meant in doubt.
+/// Reads to which memory the kernel is restricted: whole pairs of the root's cells (Devicetree
+/// schema `chosen.yaml`, `linux,usable-memory-range`). A list that names none leaves what is meant
+/// in doubt.
 fn read_usable(list: &[u8], cells: Cells, facts: &mut Facts) {
     let bytes = list.len();
     if let Some(way) = cells.only() {

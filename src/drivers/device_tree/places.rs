@@ -1,13 +1,13 @@
 //! `/reserved-memory`: the places in it that somebody else uses.
 //!
-//! Devicetree Specification, release 0.4: 3.5. A place has a `reg`; or a `size`, and then the kernel
-//! may choose where it gives away so much: this one gives nothing away.
+//! Devicetree Specification, release 0.4: 3.5. A place has a `reg`; or a `size`, and then the
+//! kernel may choose where it gives away so much: this one gives nothing away.
 //!
 //! # Decisions
-//! - In doubt a place is somebody's: one that is switched off (`status`) is kept, because who switched
-//!   it off may be on his way to fill it; one that could be used until its owner comes (`reusable`) is
-//!   kept, because nobody would give it back; one without a `reg` that is a group of others is looked
-//!   into.
+//! - In doubt a place is somebody's: one that is switched off (`status`) is kept, because who
+//!   switched it off may be on his way to fill it; one that could be used until its owner comes
+//!   (`reusable`) is kept, because nobody would give it back; one without a `reg` that is a group
+//!   of others is looked into.
 //! - A place of which nothing says where it is leaves everything in doubt.
 #![forbid(unsafe_code)]
 

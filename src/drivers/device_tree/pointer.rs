@@ -1,9 +1,9 @@
-//! Whether there is a device tree where x0 points, and how much of it can be looked at: decided from
-//! the number and from the first 40 bytes there, before anything of the size that the header claims is
-//! touched.
+//! Whether there is a device tree where x0 points, and how much of it can be looked at: decided
+//! from the number and from the first 40 bytes there, before anything of the size that the header
+//! claims is touched.
 //!
-//! What begins as a tree does is one: a size that cannot be is cut to what can, and said, so that the
-//! reservations in it are not lost; and so is an address that no tree should have.
+//! What begins as a tree does is one: a size that cannot be is cut to what can, and said, so that
+//! the reservations in it are not lost; and so is an address that no tree should have.
 //!
 //! Firmware puts a tree's address into x0. QEMU puts 0x100 there, where it has left ATAGs, or 0 for
 //! an ELF image, with a tree at address 0 if one was asked for. Another loader leaves anything.
@@ -24,8 +24,8 @@ pub const MAX_TREE_BYTES: usize = 2 << 20;
 const MAGIC: u32 = 0xd00d_feed;
 /// What is understood: the versions from this one on...
 const OLDEST_VERSION: u32 = 16;
-/// ...that are compatible with this one. All that it adds is the structure's size, which nobody asks
-/// for here.
+/// ...that are compatible with this one. All that it adds is the structure's size, which nobody
+/// asks for here.
 const VERSION: u32 = 17;
 /// The first tag of a list of ATAGs, in its second word.
 const ATAG_CORE: u32 = 0x5441_0001;

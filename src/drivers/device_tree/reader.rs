@@ -4,8 +4,8 @@
 //!
 //! Reads what is there, as far as it goes: names may be of any length, the properties of a node may
 //! stand before, between and behind its children, and the sizes of the blocks are not asked for (a
-//! tree of version 16 does not say how long its structure is): the structure ends with its last token,
-//! and both blocks with the tree.
+//! tree of version 16 does not say how long its structure is): the structure ends with its last
+//! token, and both blocks with the tree.
 #![forbid(unsafe_code)]
 
 use crate::drivers::facts::Damage;

@@ -6,8 +6,8 @@
 //! # Decisions
 //! - What is wrong in one place takes nothing away that stands in another: it is noted as an
 //!   [`Oddity`], and reading goes on. What is said to be reserved stays reserved.
-//! - Where that is not enough, because something could be reserved that could not be read, the facts
-//!   say so ([`Facts::doubt`]): then only the memory that is certain may be used.
+//! - Where that is not enough, because something could be reserved that could not be read, the
+//!   facts say so ([`Facts::doubt`]): then only the memory that is certain may be used.
 #![forbid(unsafe_code)]
 
 mod oddity;

@@ -119,8 +119,8 @@ pub enum Oddity {
         /// As named, in bytes.
         size: u64,
     },
-    /// Memory to which the kernel is restricted: empty, past the last address, or one range more than
-    /// are kept.
+    /// Memory to which the kernel is restricted: empty, past the last address, or one range more
+    /// than are kept.
     UsableLeftOut {
         /// As named.
         base: u64,

@@ -5,9 +5,9 @@
 //! # Decisions
 //! - A reservation that makes no sense does not take the others with it: each is kept in its own
 //!   numbers here, and judged by itself in `drivers::ram`.
-//! - None is ever lost for want of room: from the first that does not fit on, the two that are nearest
-//!   to each other are made one, with what lies between them. The list is sorted then, so that each
-//!   more costs one look at every place.
+//! - None is ever lost for want of room: from the first that does not fit on, the two that are
+//!   nearest to each other are made one, with what lies between them. The list is sorted then, so
+//!   that each more costs one look at every place.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -108,8 +108,8 @@ impl fmt::Display for Reservation {
 ///
 /// # Invariants
 ///
-/// `len <= RESERVED_RANGES`; what is behind is [`Reservation::default`]. If `merging`, all of them are
-/// somewhere, and sorted by their bases.
+/// `len <= RESERVED_RANGES`; what is behind is [`Reservation::default`]. If `merging`, all of them
+/// are somewhere, and sorted by their bases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservations {
     all: [Reservation; RESERVED_RANGES],
@@ -140,7 +140,8 @@ impl Reservations {
         })
     }
 
-    /// Sorts the list, without those that are nowhere. In place: the boot stack has no room for a copy.
+    /// Sorts the list, without those that are nowhere. In place: the boot stack has no room for a
+    /// copy.
     #[inline(never)]
     fn sort(&mut self) {
         self.merging = true;
@@ -156,8 +157,8 @@ impl Reservations {
         self.all[self.len..].fill(Reservation::default());
     }
 
-    /// Puts one that is somewhere at its place in a sorted list; in a full one, two that are next to
-    /// each other become one.
+    /// Puts one that is somewhere at its place in a sorted list; in a full one, two that are next
+    /// to each other become one.
     fn insert(&mut self, reservation: Reservation) {
         let sorted = self.iter().position(|known| known.base > reservation.base);
         let at = sorted.unwrap_or(self.len);

@@ -13,8 +13,9 @@
 //! The timer and mailbox control registers have no set and clear twins, so that
 //! [`LocalInterrupts::init_core`], [`LocalInterrupts::mask`] and [`LocalInterrupts::unmask`] read,
 //! modify and write. Each core has registers of its own; only that core calls these for itself, and
-//! with interrupts masked. What all cores share is written whole. [`LocalInterrupts::init_shared`] needs a sole caller. The rest are single
-//! accesses, or touch bits that nobody else clears, and need none.
+//! with interrupts masked. What all cores share is written whole. [`LocalInterrupts::init_shared`]
+//! needs a sole caller. The rest are single accesses, or touch bits that nobody else clears, and
+//! need none.
 //!
 //! # Decisions
 //!
@@ -142,8 +143,8 @@ pub enum LocalSource {
     Device(LocalDevice),
 }
 
-/// A device of the local peripherals that interrupts. There is no mask between it and its core: it is
-/// kept silent in its own control register.
+/// A device of the local peripherals that interrupts. There is no mask between it and its core: it
+/// is kept silent in its own control register.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LocalDevice {
     /// The counter of outstanding AXI transactions (4.9), which interrupts core 0.
@@ -270,8 +271,8 @@ impl LocalInterrupts {
         }
     }
 
-    /// Stops a device of the block's own, and what it interrupts for. Whole values: nobody here uses
-    /// them, and a timer that is off must not show the interrupt of before.
+    /// Stops a device of the block's own, and what it interrupts for. Whole values: nobody here
+    /// uses them, and a timer that is off must not show the interrupt of before.
     fn stop(&self, device: LocalDevice) {
         match device {
             LocalDevice::AxiOutstanding => self.registers.axi_outstanding_irq.set(0),

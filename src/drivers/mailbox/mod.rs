@@ -79,8 +79,8 @@ pub trait MailboxEnv {
     /// A wait begins.
     fn begin_wait(&mut self) -> Self::Wait;
 
-    /// For how long it has lasted, in microseconds: looked at in each round, in which a device's register
-    /// is read. It must come past [`TIMEOUT_US`], whatever the clock does.
+    /// For how long it has lasted, in microseconds: looked at in each round, in which a device's
+    /// register is read. It must come past [`TIMEOUT_US`], whatever the clock does.
     fn waited_us(&mut self, wait: &mut Self::Wait) -> u64;
 
     /// Writes the buffer's cache lines back and drops them, to the point of coherency, and waits

@@ -4,8 +4,8 @@
 //! level, not as long as it is past it:
 //!
 //! - RECEIVE is raised when the queue fills up to its level. It falls when reads take the queue
-//!   below the level, or when it is acknowledged; then it comes again only after the queue was below
-//!   the level. Who acknowledges it must therefore read until nothing is left.
+//!   below the level, or when it is acknowledged; then it comes again only after the queue was
+//!   below the level. Who acknowledges it must therefore read until nothing is left.
 //! - RECEIVE_TIMEOUT is raised when something is in the queue and nothing came for 32 bit times: it
 //!   brings the end of a message that is shorter than the level. It falls when the queue is empty.
 //! - TRANSMIT is raised when the queue drains down to its level. A queue that was never above its

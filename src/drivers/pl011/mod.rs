@@ -1,7 +1,7 @@
 //! The PL011 UART: eight bits, no parity, one stop bit, both queues on.
 //!
-//! Arm PrimeCell UART (PL011), DDI 0183. Owns the order in which the device is set up, the bytes and
-//! their errors, and the interrupts. Two ways to use it:
+//! Arm PrimeCell UART (PL011), DDI 0183. Owns the order in which the device is set up, the bytes
+//! and their errors, and the interrupts. Two ways to use it:
 //!
 //! - [`Pl011`] polls. Every method takes `&self` and none takes a lock: a panic can print through a
 //!   [`Pl011`] of its own, whatever state the console's lock and queues are in. Who wants whole
@@ -111,8 +111,8 @@ impl<P> Pl011<P> {
 /// The steps in which [`Serial::init`] sets the UART up, in this order. All whole values: the reset
 /// values of these registers say nothing worth keeping.
 impl<P: Port> Pl011<P> {
-    /// Stops the line and masks all interrupts, after what is still being sent. What has come in so far
-    /// stays in the device; returns how many bytes it has room for.
+    /// Stops the line and masks all interrupts, after what is still being sent. What has come in so
+    /// far stays in the device; returns how many bytes it has room for.
     fn switch_off(&self) -> usize {
         self.wait_idle();
         self.port.write_imsc(0);
@@ -134,9 +134,9 @@ impl<P: Port> Pl011<P> {
             .write_fbrd(FBRD::BAUD_DIVFRAC.val(divisor.fraction()).value);
     }
 
-    /// The byte that came just when the queues were switched, if one did: it was emptied out, but its
-    /// interrupt stands, and DR shows it. So it is where the line is never off; a UART that is off as long
-    /// as this one has no such interrupt.
+    /// The byte that came just when the queues were switched, if one did: it was emptied out, but
+    /// its interrupt stands, and DR shows it. So it is where the line is never off; a UART that is
+    /// off as long as this one has no such interrupt.
     fn emptied_out(&self) -> Option<u8> {
         let came = Interrupts::RECEIVE.bits() & self.port.read_ris() != 0;
         let is_gone = FR::RXFE.is_set(self.port.read_fr());

@@ -1,8 +1,8 @@
 //! A model of the PL011's two queues and of its line, in bit times, to serve with the driver.
 //!
-//! Written from DDI 0183 and apart from the driver: bits are numbers here. Unlike an emulator's UART
-//! it has no back-pressure: a byte that finds the receive queue full is lost, as on the board. With
-//! [`Model::never_off`] it is an emulator's.
+//! Written from DDI 0183 and apart from the driver: bits are numbers here. Unlike an emulator's
+//! UART it has no back-pressure: a byte that finds the receive queue full is lost, as on the board.
+//! With [`Model::never_off`] it is an emulator's.
 #![forbid(unsafe_code)]
 
 use core::cell::RefCell;
@@ -65,7 +65,8 @@ struct State {
     ris: u32,
     /// What DR shows when the queue is empty: the byte that switching the queues has emptied out.
     emptied_out: Option<u16>,
-    /// If the other side waits for room, and asks neither the clock nor CR: for how long there must be.
+    /// If the other side waits for room, and asks neither the clock nor CR: for how long there must
+    /// be.
     delay_bits: Option<u32>,
 }
 
@@ -83,8 +84,8 @@ impl Model {
         }
     }
 
-    /// A UART that was not set up, and whose line is an emulator's: a byte comes as soon as there has been
-    /// room for it for `delay_bits`, on or off.
+    /// A UART that was not set up, and whose line is an emulator's: a byte comes as soon as there
+    /// has been room for it for `delay_bits`, on or off.
     pub(super) fn never_off(access_bits: u32, delay_bits: u32) -> Self {
         let state = State {
             delay_bits: Some(delay_bits),
@@ -161,7 +162,8 @@ impl State {
         if self.lcr_h & FEN != 0 { DEPTH } else { 1 }
     }
 
-    /// How many bytes raise the receive interrupt. An emulator's comes with each, and has no timeout.
+    /// How many bytes raise the receive interrupt. An emulator's comes with each, and has no
+    /// timeout.
     fn receive_level(&self) -> usize {
         match self.delay_bits {
             Some(_) => 1,

@@ -8,9 +8,9 @@
 //! full. So long, all in all, may a core keep interrupts masked or hold the lock of this.
 //!
 //! A byte that is lost in the device is counted: [`Counts::overruns`]. None is lost in memory: when
-//! the receive ring is full, reading stops, the receive interrupts are masked, and the rest waits in
-//! the device's queue until [`Serial::read`] makes room. An emulated UART then makes its sender wait;
-//! on the board, what comes beyond 16 bytes is an overrun, and is counted as one.
+//! the receive ring is full, reading stops, the receive interrupts are masked, and the rest waits
+//! in the device's queue until [`Serial::read`] makes room. An emulated UART then makes its sender
+//! wait; on the board, what comes beyond 16 bytes is an overrun, and is counted as one.
 //!
 //! # Who may call what
 //!
@@ -24,12 +24,12 @@
 //!   comes in between is raised anew. The opposite order would lose it.
 //! - A gap that an overrun leaves is counted by the mark on the byte that follows it; until that
 //!   comes, if it ever does, by the overrun's interrupt. Marks alone would miss a gap at the end,
-//!   interrupts alone several gaps during one service. An interrupt that is served after its mark was
-//!   read counts one gap too many until the next mark; none goes uncounted.
+//!   interrupts alone several gaps during one service. An interrupt that is served after its mark
+//!   was read counts one gap too many until the next mark; none goes uncounted.
 //! - The interrupts for framing, parity and break stay masked: their bytes are in the queue, carry
 //!   the error with them, and raise the receive interrupts as any other.
-//! - The transmit interrupt comes when 2 of 16 bytes are left. A late service there costs a pause on
-//!   the line and no byte, so it is fewer interrupts that count.
+//! - The transmit interrupt comes when 2 of 16 bytes are left. A late service there costs a pause
+//!   on the line and no byte, so it is fewer interrupts that count.
 //! - What is unmasked is remembered here: the mask is written whole, and only when it changes.
 #![forbid(unsafe_code)]
 
@@ -42,8 +42,8 @@ use crate::drivers::ring::Ring;
 const RECEIVE_LEVEL: QueueLevel = QueueLevel::Half;
 const TRANSMIT_LEVEL: QueueLevel = QueueLevel::Eighth;
 
-/// How often the set-up looks for another byte of somebody who is sending: at 0.1 us a look and more, longer than
-/// the 87 us that a frame takes.
+/// How often the set-up looks for another byte of somebody who is sending: at 0.1 us a look and
+/// more, longer than the 87 us that a frame takes.
 const QUIET_LOOKS: u32 = 1_000;
 
 /// The interrupts that bring bytes.
@@ -108,19 +108,22 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         }
     }
 
-    /// Sets the UART up from whatever state a loader left it in, after what is still being sent: eight
-    /// bits, no parity, one stop bit, all interrupts masked. [`Serial::start`] is what unmasks some. Needs
-    /// a sole caller.
+    /// Sets the UART up from whatever state a loader left it in, after what is still being sent:
+    /// eight bits, no parity, one stop bit, all interrupts masked. [`Serial::start`] is what
+    /// unmasks some. Needs a sole caller.
     ///
-    /// What has come in is kept: somebody may have typed, or piped, since the loader set the line up.
+    /// What has come in is kept: somebody may have typed, or piped, since the loader set the line
+    /// up.
     ///
-    /// 1. The line is stopped, and the device's queue read out, before it is switched off: that empties it.
-    ///    A stopped receiver ends the byte that is on its way (DDI 0183 3.3.8): it is waited for.
+    /// 1. The line is stopped, and the device's queue read out, before it is switched off: that
+    ///    empties it. A stopped receiver ends the byte that is on its way (DDI 0183 3.3.8): it is
+    ///    waited for.
     /// 2. What comes after that is read out before the queue is switched on, which empties it, too.
-    /// 3. An emulator's line is never off, and its other side waits for room: so more comes than the device
-    ///    can hold, one byte for each that is read. Such a line needs no queue, and would lose the byte that
-    ///    comes just when it is switched on: it stays off.
-    /// 4. If nothing came until just then, the first byte may: it is looked for where it was emptied out.
+    /// 3. An emulator's line is never off, and its other side waits for room: so more comes than
+    ///    the device can hold, one byte for each that is read. Such a line needs no queue, and
+    ///    would lose the byte that comes just when it is switched on: it stays off.
+    /// 4. If nothing came until just then, the first byte may: it is looked for where it was
+    ///    emptied out.
     pub fn init(&mut self, divisor: Divisor) {
         let room = self.uart.switch_off();
         self.unmasked = Interrupts::empty();
@@ -144,8 +147,8 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         }
     }
 
-    /// Takes what has come and, if that or what came `before` shows that somebody is sending, what comes for a
-    /// frame's time after it, up to more than `most` bytes. Returns how many that are.
+    /// Takes what has come and, if that or what came `before` shows that somebody is sending, what
+    /// comes for a frame's time after it, up to more than `most` bytes. Returns how many that are.
     fn take_in_until_quiet(&mut self, before: usize, most: usize) -> usize {
         let mut taken = self.take_in();
         let mut looks = if before + taken > 0 { QUIET_LOOKS } else { 0 };
@@ -205,15 +208,15 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         self.received.len()
     }
 
-    /// Whether `byte` is among those that wait in the receive ring. Behind a ring that is full nobody
-    /// looks.
+    /// Whether `byte` is among those that wait in the receive ring. Behind a ring that is full
+    /// nobody looks.
     #[must_use]
     pub fn has_received_byte(&self, byte: u8) -> bool {
         self.received.contains(byte)
     }
 
-    /// Takes the first `byte` out of the receive ring, whatever waits before it. Returns whether there
-    /// was one.
+    /// Takes the first `byte` out of the receive ring, whatever waits before it. Returns whether
+    /// there was one.
     pub fn remove_received(&mut self, byte: u8) -> bool {
         let removed = self.received.remove_first(byte);
         if removed && self.paused {
@@ -303,8 +306,8 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         self.counts.received += 1;
     }
 
-    /// Counts what is wrong with a byte, and drops it, unless only bytes before it are lost. A break
-    /// also lacks its stop bit.
+    /// Counts what is wrong with a byte, and drops it, unless only bytes before it are lost. A
+    /// break also lacks its stop bit.
     fn take_marked(&mut self, ReceiveError { byte, errors }: ReceiveError) {
         if errors.contains(LineErrors::OVERRUN) {
             self.counts.overruns += 1;

@@ -1,24 +1,26 @@
 //! Which physical memory the ARM may use: a decision from what the loader (by a device tree, or by
 //! ATAGs) and the mailbox say.
 //!
-//! Both may be absent, wrong, or at odds. A frame that belongs to the VideoCore must never be handed
-//! out, so where they differ only what both grant is RAM, and what the mailbox calls the VideoCore's
-//! is not, whoever else calls it RAM. What the loader reserves in it is judged in `reserved.rs`;
-//! `room.rs` finds what nobody has.
+//! Both may be absent, wrong, or at odds. A frame that belongs to the VideoCore must never be
+//! handed out, so where they differ only what both grant is RAM, and what the mailbox calls the
+//! VideoCore's is not, whoever else calls it RAM. What the loader reserves in it is judged in
+//! `reserved.rs`; `room.rs` finds what nobody has.
 //!
 //! # Decisions
 //!
-//! - In doubt less is handed out. A range that reaches past the end of RAM is not used at all: it was
-//!   never adapted to this board by its firmware (the trees that come with Linux name 1 GiB, which
-//!   the firmware replaces and other loaders do not), so it cannot know what the VideoCore has taken
-//!   of it. A share of the VideoCore's that cannot be right takes what it can of the rest.
-//! - Memory that leaves out the kernel is not quite true. The kernel keeps what it stands on all the
-//!   same, and uses no more than that memory, if it has room where everybody has RAM; or else the
-//!   memory is not believed. What the loader reserves is, in any case.
+//! - In doubt less is handed out. A range that reaches past the end of RAM is not used at all: it
+//!   was never adapted to this board by its firmware (the trees that come with Linux name 1 GiB,
+//!   which the firmware replaces and other loaders do not), so it cannot know what the VideoCore
+//!   has taken of it. A share of the VideoCore's that cannot be right takes what it can of the
+//!   rest.
+//! - Memory that leaves out the kernel is not quite true. The kernel keeps what it stands on all
+//!   the same, and uses no more than that memory, if it has room where everybody has RAM; or else
+//!   the memory is not believed. What the loader reserves is, in any case.
 //! - If there may be reservations that could not be read, only [`UNRESERVED`] is used.
-//! - No list of RAM stops the boot: where all of them together leave the kernel no room, it assumes what
-//!   the firmware leaves to the ARM in any case. What is reserved in that, or outside what a crashed
-//!   kernel left to this one ([`Facts::usable`]), is not handed out even if the boot ends for it.
+//! - No list of RAM stops the boot: where all of them together leave the kernel no room, it assumes
+//!   what the firmware leaves to the ARM in any case. What is reserved in that, or outside what a
+//!   crashed kernel left to this one ([`Facts::usable`]), is not handed out even if the boot ends
+//!   for it.
 #![forbid(unsafe_code)]
 
 use core::iter;
@@ -59,8 +61,8 @@ pub struct Certain {
     pub kernel: PhysRange,
 }
 
-/// Ranges of RAM: as many as a loader can name, one more for the VideoCore's hole, one for each range to
-/// which a loader can restrict it, and one for each reservation and the image.
+/// Ranges of RAM: as many as a loader can name, one more for the VideoCore's hole, one for each
+/// range to which a loader can restrict it, and one for each reservation and the image.
 const RAM_RANGES: usize = 2 * MEMORY_RANGES + 1 + RESERVED_RANGES + 2;
 
 /// RAM: whole frames, sorted, without overlap.
@@ -98,7 +100,8 @@ pub struct Decision {
     pub overlap: Option<Overlap>,
     /// There was an answer about the VideoCore's share, and it is not believed.
     pub videocore_refused: Option<Refused>,
-    /// Bytes in one piece that all lists together would leave: too little to run, so RAM is assumed.
+    /// Bytes in one piece that all lists together would leave: too little to run, so RAM is
+    /// assumed.
     pub too_little: Option<usize>,
     /// Why there may be reservations that could not be read: only [`UNRESERVED`] is used.
     pub doubt: Option<Oddity>,

@@ -13,12 +13,13 @@
 //! | is `no-map` as well | left out of RAM as a whole: neither a frame nor mapped |
 //! | is switched off (`status`) | kept all the same: in doubt it is somebody's |
 //!
-//! One that equals another, or contains it, is no conflict: loaders put a place into the reservation
-//! block and into `/reserved-memory`. Nor is one over the device tree itself, which loaders reserve.
+//! One that equals another, or contains it, is no conflict: loaders put a place into the
+//! reservation block and into `/reserved-memory`. Nor is one over the device tree itself, which
+//! loaders reserve.
 //!
 //! # Decisions
-//! No reservation is refused for want of room. Frames of somebody else's that are handed out are written
-//! over in silence; a kernel that does not boot says why.
+//! No reservation is refused for want of room. Frames of somebody else's that are handed out are
+//! written over in silence; a kernel that does not boot says why.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -169,7 +170,8 @@ pub struct Reserved<'a> {
 }
 
 impl<'a> Reserved<'a> {
-    /// What is `asked` of `ram`, not judged yet: [`RESERVED_RANGES`] at most, the rest is not looked at.
+    /// What is `asked` of `ram`, not judged yet: [`RESERVED_RANGES`] at most, the rest is not
+    /// looked at.
     #[must_use]
     pub const fn new(asked: &'a [Reservation], ram: &Ram, needed: Needed) -> Self {
         Self {
@@ -252,8 +254,8 @@ impl<'a> Reserved<'a> {
         }
     }
 
-    /// A reservation judged before that has a part in common with `range`, while neither contains the
-    /// other.
+    /// A reservation judged before that has a part in common with `range`, while neither contains
+    /// the other.
     fn overlapped(&self, range: PhysRange) -> Option<PhysRange> {
         let mut before = self.judged().filter(|judged| judged.verdict.is_kept());
         before.find_map(|judged| {

@@ -11,9 +11,9 @@
 use crate::addr::PAGE_SIZE;
 use crate::drivers::range::PhysRange;
 
-/// Bytes of RAM in one piece beside the image, without which no list of RAM is believed: metadata of
-/// frames, page tables, stacks, the heap, and something to work with. The kernel, which knows their
-/// sizes, checks that it is enough.
+/// Bytes of RAM in one piece beside the image, without which no list of RAM is believed: metadata
+/// of frames, page tables, stacks, the heap, and something to work with. The kernel, which knows
+/// their sizes, checks that it is enough.
 pub const ROOM_BYTES: usize = 8 << 20;
 
 /// What nobody has of each range of `ram`, in whole frames; `ram` is whole frames itself.

@@ -1,15 +1,15 @@
 //! From an address to the function and the source line there.
 //!
-//! The build puts a table of all functions into the image, behind the constants (`linker.ld`, `.names`;
-//! written by `scripts/xtask/src/names/`). This reads it. A fault report relies on it, so it holds nothing but
-//! the table's bytes and believes none of them: a damaged table gives wrong names or none, but no panic, and
-//! every search ends after one pass over the table at the latest.
+//! The build puts a table of all functions into the image, behind the constants (`linker.ld`,
+//! `.names`; written by `scripts/xtask/src/names/`). This reads it. A fault report relies on it, so
+//! it holds nothing but the table's bytes and believes none of them: a damaged table gives wrong
+//! names or none, but no panic, and every search ends after one pass over the table at the latest.
 //!
 //! # The table
 //!
-//! Integers are little endian. *Number* is seven bits a byte, lowest first, the top bit set on all but the last
-//! byte; *difference* is a number with its sign in bit 0. *Text* is a number of bytes and then these, each of
-//! them a character or a pair of bytes (`text`).
+//! Integers are little endian. *Number* is seven bits a byte, lowest first, the top bit set on all
+//! but the last byte; *difference* is a number with its sign in bit 0. *Text* is a number of bytes
+//! and then these, each of them a character or a pair of bytes (`text`).
 //!
 //! | offset | what |
 //! |---|---|
@@ -23,13 +23,14 @@
 //! | | a record for each function, in the order of addresses |
 //! | | a text for each file |
 //!
-//! A record: a number, twice the function's instructions and 1 more if there is a gap before it; for a gap, a
-//! number of instructions; the name, a text; the bytes of its rows, a number; the rows (`rows`).
+//! A record: a number, twice the function's instructions and 1 more if there is a gap before it;
+//! for a gap, a number of instructions; the name, a text; the bytes of its rows, a number; the rows
+//! (`rows`).
 //!
 //! # Decisions
 //!
-//! - Addresses are taken high or physical, and what is answered lies where the question was: the kernel runs at
-//!   both.
+//! - Addresses are taken high or physical, and what is answered lies where the question was: the
+//!   kernel runs at both.
 //! - No index: a search reads some hundred records of a few dozen bytes, and a report is rare.
 //! - An address between functions has no name. That of the function before it would be a guess.
 #![forbid(unsafe_code)]
@@ -132,8 +133,9 @@ pub struct Function<'a> {
     rows: &'a [u8],
 }
 
-/// Where in the source an instruction comes from; shown as the innermost line and, behind `via`, the lines
-/// into which it was inlined: `src/a.rs:7 via src/b.rs:40`. Of more than [`CHAIN_MAX`] the middle is missing.
+/// Where in the source an instruction comes from; shown as the innermost line and, behind `via`,
+/// the lines into which it was inlined: `src/a.rs:7 via src/b.rs:40`. Of more than [`CHAIN_MAX`]
+/// the middle is missing.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     names: Names<'a>,
@@ -194,8 +196,8 @@ impl<'a> Names<'a> {
         })
     }
 
-    /// The function in which `address` lies. For a return address ask for an instruction less: the call may be
-    /// the last thing that its function does.
+    /// The function in which `address` lies. For a return address ask for an instruction less: the
+    /// call may be the last thing that its function does.
     #[must_use]
     pub fn function(&self, address: u64) -> Option<Function<'a>> {
         let physical = match address & HIGH_BITS {
@@ -232,8 +234,8 @@ impl<'a> Names<'a> {
         None
     }
 
-    /// The source of the instruction at `address`, if the build had room to keep it. For a return address ask
-    /// for an instruction less, which is the call.
+    /// The source of the instruction at `address`, if the build had room to keep it. For a return
+    /// address ask for an instruction less, which is the call.
     #[must_use]
     pub fn line(&self, address: u64) -> Option<Place<'a>> {
         let function = self.function(address)?;
@@ -245,8 +247,8 @@ impl<'a> Names<'a> {
         })
     }
 
-    /// `link`, the value of x30 at an exception, if it may be a return address that is in no frame record yet:
-    /// it lies in the image's code, and in another function than `pc`.
+    /// `link`, the value of x30 at an exception, if it may be a return address that is in no frame
+    /// record yet: it lies in the image's code, and in another function than `pc`.
     ///
     /// In the same function it is most likely what a call left behind that has returned.
     #[must_use]

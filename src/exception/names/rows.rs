@@ -1,8 +1,8 @@
 //! The lines of one function: which instructions come from where in the source.
 //!
-//! A row covers some instructions of the function and gives the chain of source lines that they come from:
-//! the outermost function's line first, then one for each call that was inlined. A row's first byte holds
-//! three fields, and what they announce follows in this order:
+//! A row covers some instructions of the function and gives the chain of source lines that they
+//! come from: the outermost function's line first, then one for each call that was inlined. A row's
+//! first byte holds three fields, and what they announce follows in this order:
 //!
 //! | bits | what | escape |
 //! |---|---|---|

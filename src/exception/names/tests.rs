@@ -1,5 +1,5 @@
-//! The reader on a table that was written by hand, and on what is no table at all. Tables as the build writes
-//! them are tested where they are written, and at each build.
+//! The reader on a table that was written by hand, and on what is no table at all. Tables as the
+//! build writes them are tested where they are written, and at each build.
 #![forbid(unsafe_code)]
 
 use std::string::{String, ToString};
@@ -9,11 +9,13 @@ use super::{HEADER_LENGTH, MAGIC, Names, NamesError};
 
 const HIGH: u64 = 0xffff_0000_0000_0000;
 
-/// Three functions: `ab` at 0x1000 with 4 instructions, `aba` behind it with 2, and after a gap of 3
-/// instructions `b` with 1. Value 0 is `a`, 1 is `b`, 2 is `.`, 3 is `ab`. The files are `a.` and `b.`.
+/// Three functions: `ab` at 0x1000 with 4 instructions, `aba` behind it with 2, and after a gap of
+/// 3 instructions `b` with 1. Value 0 is `a`, 1 is `b`, 2 is `.`, 3 is `ab`. The files are `a.` and
+/// `b.`.
 fn table() -> Vec<u8> {
     let records: &[&[u8]] = &[
-        // One instruction without a line, then a.:7; then one from a.:7 with b.:300 inlined; then a.:9.
+        // One instruction without a line, then a.:7; then one from a.:7 with b.:300 inlined; then
+        // a.:9.
         &[8, 1, 3, 10, 0x61, 17, 7, 0x60, 18, 0xac, 2, 0xa0, 0, 4],
         &[2 << 1, 2, 3, 0, 0],
         &[1 << 1 | 1, 3, 1, 1, 3, 0x60, 17, 1],

@@ -1,7 +1,7 @@
 //! Names as they stand in the table: one byte for a character or for a pair of bytes.
 //!
-//! The dictionary gives the first byte values to the characters that occur, the rest to pairs. Each half of a
-//! pair is a smaller value than the pair's own, so that taking pairs apart ends.
+//! The dictionary gives the first byte values to the characters that occur, the rest to pairs. Each
+//! half of a pair is a smaller value than the pair's own, so that taking pairs apart ends.
 #![forbid(unsafe_code)]
 
 use core::fmt::{self, Write};

@@ -184,8 +184,8 @@ fn enter_final_map(mut table: KernelTable) {
     kernel_space::set_table(table);
 }
 
-/// `.init`, the boot tables and the boot stack become free frames: no core needs them any more. Nor does
-/// any need the parking pages and page 0, if all have come.
+/// `.init`, the boot tables and the boot stack become free frames: no core needs them any more. Nor
+/// does any need the parking pages and page 0, if all have come.
 fn reclaim_boot_memory() {
     let image = symbols::image();
     tlb::invalidate_every_core();

@@ -1,9 +1,9 @@
 //! Counter ticks as nanoseconds, and a clock that never goes back.
 //!
-//! Pure, and reading no counter: [`Scale`] turns what the counter says into nanoseconds and deadlines into what
-//! the counter will say, [`Monotonic`] looks at every reading before it becomes the time, [`rate`]
-//! compares it with another counter. What this machine's counters say, as the time since `_start`, is
-//! `reading`'s.
+//! Pure, and reading no counter: [`Scale`] turns what the counter says into nanoseconds and
+//! deadlines into what the counter will say, [`Monotonic`] looks at every reading before it becomes
+//! the time, [`rate`] compares it with another counter. What this machine's counters say, as the
+//! time since `_start`, is `reading`'s.
 #![forbid(unsafe_code)]
 
 mod monotonic;

@@ -1,9 +1,9 @@
 //! A clock that never goes back on any core, even if the counter does.
 //!
-//! The architecture promises a counter that all cores share and that only goes up (DDI 0487,
-//! D12). On boards of this family jumps have been reported all the same. So the latest time
-//! that anyone was told is kept, and nobody is told an earlier one: after a jump back the clock stands
-//! still until the counter has caught up. That it did is counted for each core.
+//! The architecture promises a counter that all cores share and that only goes up (DDI 0487, D12).
+//! On boards of this family jumps have been reported all the same. So the latest time that anyone
+//! was told is kept, and nobody is told an earlier one: after a jump back the clock stands still
+//! until the counter has caught up. That it did is counted for each core.
 //!
 //! # Decisions
 //!
@@ -15,9 +15,9 @@
 //!   quite: a core may read the counter while the load is still on its way. [`JUMP_NS`] is more
 //!   than that takes, and less is corrected without being counted.
 //! - A reading that is ahead of the latest time by more than `AHEAD_NS` is taken again, and the
-//!   second one counts if it is earlier: one wrong reading, hours ahead, would make all timers due and
-//!   then stop the clock for as long. A jump forward that lasts is believed: it cannot be told from
-//!   time that has passed.
+//!   second one counts if it is earlier: one wrong reading, hours ahead, would make all timers due
+//!   and then stop the clock for as long. A jump forward that lasts is believed: it cannot be told
+//!   from time that has passed.
 //! - What a core has seen is counted with exclusives: an interrupt of this core may come between a
 //!   load and a store, and look at the clock itself.
 #![forbid(unsafe_code)]
@@ -27,8 +27,8 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// A reading that is earlier than the latest time by more than this, in nanoseconds, is a jump.
 pub const JUMP_NS: u64 = 1_000;
 
-/// A reading that is later than the latest time by more than this, in nanoseconds, is taken twice. Who
-/// looks less often than that does not mind the cost.
+/// A reading that is later than the latest time by more than this, in nanoseconds, is taken twice.
+/// Who looks less often than that does not mind the cost.
 const AHEAD_NS: u64 = 100_000;
 
 /// How often a core's counter went back.
@@ -73,8 +73,8 @@ impl<const CORES: usize> Monotonic<CORES> {
         }
     }
 
-    /// The time in nanoseconds: what `read_ns` says, or the latest that any core was told if that is
-    /// later. `core` is the one that this runs on, and whose counter is read.
+    /// The time in nanoseconds: what `read_ns` says, or the latest that any core was told if that
+    /// is later. `core` is the one that this runs on, and whose counter is read.
     ///
     /// # Panics
     /// If there is no such core.
@@ -262,8 +262,8 @@ mod tests {
         assert!((0..CORES).any(|core| clock.jumps(core).count > 0));
     }
 
-    /// An interrupt of the core between a load and a store of its own, as a second thread has it: neither
-    /// takes back what the other has counted.
+    /// An interrupt of the core between a load and a store of its own, as a second thread has it:
+    /// neither takes back what the other has counted.
     #[test]
     fn no_jump_is_lost_when_an_interrupt_counts_too() {
         let watch = super::Watch {

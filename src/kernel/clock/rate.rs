@@ -2,10 +2,10 @@
 //! microseconds, over the time between two readings of both.
 //!
 //! # Decisions
-//! - A reading of two counters is not one moment: the core may be interrupted in between, for as long
-//!   as an emulator's host pleases. So the first counter is read before and behind the second, and
-//!   all that is said follows from these bounds. A difference is told only if no moment within them
-//!   allows less.
+//! - A reading of two counters is not one moment: the core may be interrupted in between, for as
+//!   long as an emulator's host pleases. So the first counter is read before and behind the second,
+//!   and all that is said follows from these bounds. A difference is told only if no moment within
+//!   them allows less.
 #![forbid(unsafe_code)]
 
 use super::ticks_since;

@@ -35,7 +35,8 @@ pub(crate) fn ticks() -> u64 {
     timer::ticks_since(origin(cpu::number()))
 }
 
-/// A counter that differs by more than this was set to another number; less is a core that came late.
+/// A counter that differs by more than this was set to another number; less is a core that came
+/// late.
 const JOIN_TOLERANCE_NS: u64 = 60_000_000_000;
 
 /// How the counter of a core that came stands to core 0's.
@@ -60,15 +61,15 @@ pub(crate) fn join() -> Joined {
     Joined::InStep
 }
 
-/// What this core's counter stands ahead of core 0's, modulo 2^64, if `latest_ns` is the time just now;
-/// more by as much as it is over.
+/// What this core's counter stands ahead of core 0's, modulo 2^64, if `latest_ns` is the time just
+/// now; more by as much as it is over.
 fn ahead_of(latest_ns: u64) -> u64 {
     let began = timer::counter().wrapping_sub(ticks_in(latest_ns));
     began.wrapping_sub(boot_record().counter)
 }
 
-/// How many ticks a value of [`ahead_of`] is too large. Core 0 looks at the time again and again while
-/// it waits for this core: of the times that this core sees appear, one is the youngest.
+/// How many ticks a value of [`ahead_of`] is too large. Core 0 looks at the time again and again
+/// while it waits for this core: of the times that this core sees appear, one is the youngest.
 fn lateness(first: u64) -> u64 {
     const TIMES: usize = 64;
     const LOOKS: usize = 1 << 16;
@@ -144,8 +145,8 @@ pub(crate) fn since_start() -> Timestamp {
     }
 }
 
-/// Returns after at least `duration_us` microseconds, without giving the core up; also if the counter
-/// stands still.
+/// Returns after at least `duration_us` microseconds, without giving the core up; also if the
+/// counter stands still.
 pub(crate) fn delay_us(duration_us: u64) {
     pass(duration_us, || {
         relax();

@@ -4,9 +4,9 @@
 //!
 //! - A multiplication and a shift give the quotient, as everywhere; here two more multiplications
 //!   make it exact. The multiplier is a fraction of 64 bits cut off, so the quotient that it gives
-//!   is at most 2 too small, whatever is multiplied; and the remainder, which is then less than three
-//!   times the divisor, comes out right in wrapping arithmetic of 64 bits and says by how much.
-//!   Exact means monotone, and means that both directions fit each other.
+//!   is at most 2 too small, whatever is multiplied; and the remainder, which is then less than
+//!   three times the divisor, comes out right in wrapping arithmetic of 64 bits and says by how
+//!   much. Exact means monotone, and means that both directions fit each other.
 //! - Nothing is added up from one reading to the next, so there is no error that grows.
 #![forbid(unsafe_code)]
 
@@ -129,8 +129,8 @@ impl Ratio {
             return None;
         }
         let mut quotient = product as u64;
-        // The multiplier is too small by less than one part in 2^63, and so is what it gives, which is
-        // below 2^64: by less than 2. With the fraction cut off, at most 2 are missing.
+        // The multiplier is too small by less than one part in 2^63, and so is what it gives, which
+        // is below 2^64: by less than 2. With the fraction cut off, at most 2 are missing.
         let all = value.wrapping_mul(self.numerator);
         let mut remainder = all.wrapping_sub(quotient.wrapping_mul(self.denominator));
         while remainder >= self.denominator {

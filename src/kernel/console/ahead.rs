@@ -1,13 +1,15 @@
-//! What was typed ahead of a command that does not read: taken out of the UART's queue before that is full.
+//! What was typed ahead of a command that does not read: taken out of the UART's queue before that
+//! is full.
 //!
-//! A queue that is full takes nothing in, a Ctrl-C neither. So a command that runs moves what waits to this
-//! store whenever half the queue is used, and sees a Ctrl-C in it however much was typed before. The order
-//! stays: what is here is older than what the queue has, and is read first.
+//! A queue that is full takes nothing in, a Ctrl-C neither. So a command that runs moves what waits
+//! to this store whenever half the queue is used, and sees a Ctrl-C in it however much was typed
+//! before. The order stays: what is here is older than what the queue has, and is read first.
 //!
 //! # Decisions
-//! - Nothing is thrown away, although a terminal driver does that when it is interrupted (Linux, `n_tty.c`,
-//!   `isig`): input may be piped in, and the lines behind are its next commands. So the store has an end,
-//!   64 KiB; what comes then waits in the queue and with the sender, and a Ctrl-C behind it is not seen.
+//! - Nothing is thrown away, although a terminal driver does that when it is interrupted (Linux,
+//!   `n_tty.c`, `isig`): input may be piped in, and the lines behind are its next commands. So the
+//!   store has an end, 64 KiB; what comes then waits in the queue and with the sender, and a Ctrl-C
+//!   behind it is not seen.
 //! - No lock that masks interrupts: the shell alone reads, on core 0, and no handler comes here.
 
 use super::CTRL_C;

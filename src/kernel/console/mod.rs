@@ -53,8 +53,8 @@ fn serial() -> Guard<'static, Port, ConsoleLock> {
     serial
 }
 
-/// The right to print. Below the rank of every lock: who holds one does not print, for its interrupts
-/// are masked for as long.
+/// The right to print. Below the rank of every lock: who holds one does not print, for its
+/// interrupts are masked for as long.
 static TURN: Exclusive<TurnClass> = Exclusive::new();
 lock_class!(TurnClass = "console turn", 2);
 
@@ -104,8 +104,8 @@ fn push_out() {
     }
 }
 
-/// For the end of the machine, the other cores stopped: what they had printed leaves, and what they were
-/// printing is cut off.
+/// For the end of the machine, the other cores stopped: what they had printed leaves, and what they
+/// were printing is cut off.
 pub(crate) fn cut_off() {
     core::mem::forget(TURN.seize());
     push_out();
@@ -158,8 +158,8 @@ fn has_room() -> bool {
     serial().unsent() < TRANSMIT_QUEUE
 }
 
-/// Moves what is queued to the device until the queue is empty: the UART does not interrupt. Returns
-/// whether it takes bytes at all.
+/// Moves what is queued to the device until the queue is empty: the UART does not interrupt.
+/// Returns whether it takes bytes at all.
 fn push_by_polling() -> bool {
     let push = || {
         let mut serial = serial();
@@ -206,7 +206,8 @@ struct SetUp(AtomicU32);
 const WHERE_IT_IS: &str =
     "stilt: the console is the PL011: QEMU's first -serial, GPIO14 and 15 of a board\r\n";
 
-/// Connects the pins, sets the speed, and shows the log from here on. What was typed before is kept.
+/// Connects the pins, sets the speed, and shows the log from here on. What was typed before is
+/// kept.
 ///
 /// # Panics
 /// If the log has no room for another sink.
@@ -261,8 +262,8 @@ pub(crate) fn try_read() -> Option<u8> {
     ahead::read().or_else(|| serial().read())
 }
 
-/// Waits for a byte, or for any interrupt: idle, or, where the UART does not interrupt, for one look at
-/// the device. Who reads in a loop does in between what must be done.
+/// Waits for a byte, or for any interrupt: idle, or, where the UART does not interrupt, for one
+/// look at the device. Who reads in a loop does in between what must be done.
 pub(crate) fn wait_for_input() {
     if interrupts_come() {
         idle::idle_unless(|| SERIAL.lock().has_received());
@@ -272,7 +273,8 @@ pub(crate) fn wait_for_input() {
     }
 }
 
-/// Whether the UART's interrupt wakes who waits for it: it may have been masked, in a storm or by hand.
+/// Whether the UART's interrupt wakes who waits for it: it may have been masked, in a storm or by
+/// hand.
 pub(crate) fn interrupts_come() -> bool {
     INTERRUPTS.load(Ordering::Relaxed) && irq::is_let_in(IrqNumber::UART0)
 }
@@ -285,8 +287,8 @@ pub(crate) fn has_received() -> bool {
     ahead::has_received() || received().has_received()
 }
 
-/// Whether Ctrl-C was typed and not read yet. What was typed before it waits to be read, as ever. Not for
-/// handlers.
+/// Whether Ctrl-C was typed and not read yet. What was typed before it waits to be read, as ever.
+/// Not for handlers.
 pub(crate) fn is_interrupted() -> bool {
     move_ahead();
     ahead::is_interrupted() || serial().has_received_byte(CTRL_C)
@@ -337,11 +339,12 @@ pub(crate) fn take_interrupt() -> bool {
     ahead::take_interrupt() || received().remove_received(CTRL_C)
 }
 
-/// How often the device is looked at for bytes whose interrupt may not come: its queue of 16 takes longer
-/// to fill.
+/// How often the device is looked at for bytes whose interrupt may not come: its queue of 16 takes
+/// longer to fill.
 const LOOK_NS: u64 = 1_000_000;
 
-/// The UART, with what has come so far in its queue. Costs no access to a device but once in [`LOOK_NS`].
+/// The UART, with what has come so far in its queue. Costs no access to a device but once in
+/// [`LOOK_NS`].
 fn received() -> Guard<'static, Port, ConsoleLock> {
     static NEXT_LOOK_NS: AtomicU64 = AtomicU64::new(0);
     let now_ns = clock::now_ns();
@@ -363,8 +366,8 @@ pub(crate) fn counts() -> Counts {
     SERIAL.lock().counts()
 }
 
-/// Waits until everything printed has left. The lock is held for a look at a time: bytes that come in
-/// do not wait for those that leave.
+/// Waits until everything printed has left. The lock is held for a look at a time: bytes that come
+/// in do not wait for those that leave.
 pub fn flush() {
     push_by_polling();
     wait_idle();

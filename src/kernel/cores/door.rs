@@ -1,21 +1,22 @@
-//! The door: what core 0 and a core that is on its way read and write, the one with its caches on, the
-//! other with its caches off.
+//! The door: what core 0 and a core that is on its way read and write, the one with its caches on,
+//! the other with its caches off.
 //!
-//! 1. Core 0 [opens](open) the door: it writes the [`Handover`] and builds the tree that the others turn
-//!    their MMU on with.
-//! 2. It [releases](release) a core, which waits in a spin table (arm64 boot protocol: for an address in
-//!    page 0) or in the parking loop (boot/park.S: for a word of [`RELEASED`]). The core goes to
-//!    `secondary_start`, claims, and waits there until it is admitted.
-//! 3. Core 0 finds the claim, counts the core among those that use the live map, and [admits](admit) it.
-//!    Now the core loads the live root, turns its MMU on and comes high.
-//! 4. When all have come, core 0 [closes](close) the door: its tree is freed, and the parking pages and
-//!    page 0 are free for other things.
+//! 1. Core 0 [opens](open) the door: it writes the [`Handover`] and builds the tree that the others
+//!    turn their MMU on with.
+//! 2. It [releases](release) a core, which waits in a spin table (arm64 boot protocol: for an
+//!    address in page 0) or in the parking loop (boot/park.S: for a word of [`RELEASED`]). The core
+//!    goes to `secondary_start`, claims, and waits there until it is admitted.
+//! 3. Core 0 finds the claim, counts the core among those that use the live map, and
+//!    [admits](admit) it. Now the core loads the live root, turns its MMU on and comes high.
+//! 4. When all have come, core 0 [closes](close) the door: its tree is freed, and the parking pages
+//!    and page 0 are free for other things.
 //!
 //! # Decisions
 //! A core that has claimed and is not admitted reads nothing but its word of the handover, from the
-//! parking pages: it may wait for as long as the door is open, and come late. A core is admitted with the
-//! kernel map's lock held: no change of the map that others must stand still for is under way, and the
-//! next one counts the core in. (All of it goes through memory, with a DSB between: DDI 0487 B2.3.7.)
+//! parking pages: it may wait for as long as the door is open, and come late. A core is admitted
+//! with the kernel map's lock held: no change of the map that others must stand still for is under
+//! way, and the next one counts the core in. (All of it goes through memory, with a DSB between:
+//! DDI 0487 B2.3.7.)
 
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
@@ -145,8 +146,8 @@ pub(crate) fn release(core: usize) {
     publish(&RELEASED);
     let entry = symbols::secondary_entry().as_usize() as u64;
     let slot = phys_to_virt(raspi3::spin_table(core)).as_usize();
-    // SAFETY: the spin table lies in page 0, which nobody else uses, and the map has it as long as the
-    // door is open.
+    // SAFETY: the spin table lies in page 0, which nobody else uses, and the map has it as long as
+    // the door is open.
     unsafe { core::ptr::with_exposed_provenance_mut::<u64>(slot).write_volatile(entry) };
     cache::clean_and_invalidate(slot, slot + size_of::<u64>());
     cpu::send_event();
@@ -162,7 +163,8 @@ pub(crate) fn has_claimed(core: usize) -> bool {
     unsafe { flag.read_volatile() != 0 }
 }
 
-/// Lets core `core` in, which has claimed: from here on it counts among those that use the live map.
+/// Lets core `core` in, which has claimed: from here on it counts among those that use the live
+/// map.
 pub(crate) fn admit(core: usize) {
     kernel_space::with_table(|_| wait::set_live(core));
     let admitted = SECONDARY.0.get().cast::<u64>();
@@ -175,8 +177,8 @@ pub(crate) fn admit(core: usize) {
     cpu::send_event();
 }
 
-/// Gives up what only cores on their way need: all are high. Returns the number of free frames that come
-/// of it; none if that was done before.
+/// Gives up what only cores on their way need: all are high. Returns the number of free frames that
+/// come of it; none if that was done before.
 ///
 /// # Errors
 /// Those of a change of the kernel's map.

@@ -1,7 +1,8 @@
-//! What one core at a time has, for longer than a lock may be held, and with its interrupts as they are.
+//! What one core at a time has, for longer than a lock may be held, and with its interrupts as they
+//! are.
 //!
-//! Such a thing has a rank below every lock: who has it may take locks, and who holds a lock may not
-//! wait for it. An interrupt handler may find that its own core has it.
+//! Such a thing has a rank below every lock: who has it may take locks, and who holds a lock may
+//! not wait for it. An interrupt handler may find that its own core has it.
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
@@ -35,8 +36,8 @@ impl<C: Class> Exclusive<C> {
         if self.owner() == Some(cpu::number()) {
             return Err(cpu::number());
         }
-        // Asked before the wait: what must not be waited for is found also when it is free. Not noted
-        // yet: an interrupt that comes in the wait may take it, and gives it back.
+        // Asked before the wait: what must not be waited for is found also when it is free. Not
+        // noted yet: an interrupt that comes in the wait may take it, and gives it back.
         note::<C>().undo::<C>();
         if wait::until(patience_ns, || self.is_free_for_me()) {
             let noted = note::<C>();
@@ -45,8 +46,8 @@ impl<C: Class> Exclusive<C> {
         Err(self.owner().unwrap_or_default())
     }
 
-    /// Takes it whoever has it, and out of every order: for reports, and when patience has run out. Who
-    /// had it goes on without.
+    /// Takes it whoever has it, and out of every order: for reports, and when patience has run out.
+    /// Who had it goes on without.
     pub(crate) fn seize(&'static self) -> Owned<C> {
         self.owner.store(cpu::number() + 1, Ordering::Relaxed);
         let noted = Noted::No;

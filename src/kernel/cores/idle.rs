@@ -1,7 +1,7 @@
 //! A core with nothing to do: it waits for an interrupt, and counts for how long.
 //!
-//! Only this: who waits for input or for a deadline in a loop decides itself what it does each time that
-//! it wakes, such as feeding the watchdog.
+//! Only this: who waits for input or for a deadline in a loop decides itself what it does each time
+//! that it wakes, such as feeding the watchdog.
 #![forbid(unsafe_code)]
 
 use super::idle_clock::{IdleClock, IdleShare};
@@ -55,7 +55,8 @@ pub(crate) fn idle_unless(done: impl FnOnce() -> bool) {
     }
 }
 
-/// Returns after at least `duration_ns`; meanwhile the core is idle, or does what interrupts ask for.
+/// Returns after at least `duration_ns`; meanwhile the core is idle, or does what interrupts ask
+/// for.
 ///
 /// # Errors
 /// [`TimerError::Full`].
@@ -63,8 +64,8 @@ pub(crate) fn sleep_ns(duration_ns: u64) -> Result<(), TimerError> {
     sleep_unless(now_ns().saturating_add(duration_ns), || false)
 }
 
-/// Returns at `deadline_ns`, or at the first interrupt after which `done` is true; idle meanwhile, as
-/// [`sleep_ns`].
+/// Returns at `deadline_ns`, or at the first interrupt after which `done` is true; idle meanwhile,
+/// as [`sleep_ns`].
 ///
 /// # Errors
 /// [`TimerError::Full`].

@@ -2,20 +2,24 @@
 //!
 //! 1. The caller writes routine and argument into its slot of the callee, and interrupts it.
 //! 2. The callee's interrupt does what is asked in its slots, and writes the results.
-//! 3. The caller waits with its interrupts let in: so two cores may call each other at the same time.
+//! 3. The caller waits with its interrupts let in: so two cores may call each other at the same
+//!    time.
 //!
 //! # What a routine may do
-//! It runs in the callee's interrupt, with interrupts masked and no lock held. It may take locks and
-//! print. It must not wait for what another core does in an interrupt: no calls, no jobs, no sleep. It
-//! returns with its locks released. All of that is asserted, what costs time in debug builds.
+//! It runs in the callee's interrupt, with interrupts masked and no lock held. It may take locks
+//! and print. It must not wait for what another core does in an interrupt: no calls, no jobs, no
+//! sleep. It returns with its locks released. All of that is asserted, what costs time in debug
+//! builds.
 //!
 //! # Decisions
-//! * A slot for each pair of caller and callee: no lock, and nobody's request is lost behind another's.
-//! * A [`Pending`] that is dropped abandons its call, and so does who loses patience: what the callee
-//!   has not begun it will not do, and what it has begun frees the slot when it ends
+//! * A slot for each pair of caller and callee: no lock, and nobody's request is lost behind
+//!   another's.
+//! * A [`Pending`] that is dropped abandons its call, and so does who loses patience: what the
+//!   callee has not begun it will not do, and what it has begun frees the slot when it ends
 //!   ([`Slot`](crate::kernel::protocol::Slot)).
-//! * Who holds a lock or serves an interrupt must not call: it would wait for a core that may be waiting
-//!   for it, masked as well. To serve calls in that wait would run a routine below that lock.
+//! * Who holds a lock or serves an interrupt must not call: it would wait for a core that may be
+//!   waiting for it, masked as well. To serve calls in that wait would run a routine below that
+//!   lock.
 
 use core::cell::UnsafeCell;
 use core::fmt;

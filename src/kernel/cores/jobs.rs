@@ -5,8 +5,8 @@
 //! 3. Core 0 [asks](ask_to_end) for the end, and looks whether the core [is busy](is_busy) still.
 //!
 //! # Decisions
-//! The word that ends a job is its core's own, and is set anew only for a core that has no job: what
-//! was asked to end, and did not, cannot take a later run's word for its own.
+//! The word that ends a job is its core's own, and is set anew only for a core that has no job:
+//! what was asked to end, and did not, cannot take a later run's word for its own.
 #![forbid(unsafe_code)]
 
 use core::fmt;

@@ -1,7 +1,7 @@
 //! The cores: how they come, what each has for itself, and how they ask each other for things.
 //!
-//! Pure: exceptions inside exceptions ([`nesting`]), the idle share ([`idle_clock`]). The rest needs the
-//! machine.
+//! Pure: exceptions inside exceptions ([`nesting`]), the idle share ([`idle_clock`]). The rest
+//! needs the machine.
 
 pub mod idle_clock;
 pub mod nesting;

@@ -1,9 +1,9 @@
 //! Exceptions inside exceptions, and faults that come again: what one core must remember of both.
 //!
-//! Every exception counts as one more that is under way, until it returns. So code that an exception
-//! hits can be told from code that runs in a handler of it, which no stack pointer and no mask says.
-//! Changed by its own core alone, at the beginning and at the end of an exception, where nothing can
-//! come between: loads and stores are enough.
+//! Every exception counts as one more that is under way, until it returns. So code that an
+//! exception hits can be told from code that runs in a handler of it, which no stack pointer and no
+//! mask says. Changed by its own core alone, at the beginning and at the end of an exception, where
+//! nothing can come between: loads and stores are enough.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};

@@ -1,9 +1,9 @@
-//! Cores 1 to 3: how they are called, and what they do when they are here. What they find on their way
-//! is the [`door`](super::door)'s.
+//! Cores 1 to 3: how they are called, and what they do when they are here. What they find on their
+//! way is the [`door`](super::door)'s.
 //!
 //! # Decisions
-//! * The boot waits for a second if nobody comes, and for longer if some do: then a loader has let all of
-//!   them go, and an emulator's host is busy.
+//! * The boot waits for a second if nobody comes, and for longer if some do: then a loader has let
+//!   all of them go, and an emulator's host is busy.
 //! * A core that comes later still is not lost: it waits at the door, and `cpus call` lets it in.
 
 use core::fmt;
@@ -120,8 +120,8 @@ fn wait_until_online(cores: usize) -> bool {
     })
 }
 
-/// Looks at the common time, which appears to the others: a core that joins finds by it what its own
-/// counter stands ahead.
+/// Looks at the common time, which appears to the others: a core that joins finds by it what its
+/// own counter stands ahead.
 fn show_the_time() {
     let _ = clock::now_ns();
 }
@@ -168,8 +168,8 @@ impl fmt::Display for ComeError {
 
 impl core::error::Error for ComeError {}
 
-/// Calls core `given` again, which did not come at boot, and waits for it as long as `may_go_on`. Returns
-/// when it runs.
+/// Calls core `given` again, which did not come at boot, and waits for it as long as `may_go_on`.
+/// Returns when it runs.
 ///
 /// # Errors
 /// See [`ComeError`].

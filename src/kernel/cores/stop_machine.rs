@@ -1,10 +1,11 @@
 //! The conductor: it makes the others stand still while the live map is broken and made anew.
 //!
 //! # Decisions
-//! * A core that does not come to a stand is left alone after a while, and named at the prompt. What a
-//!   core stands on is never broken (it is pinned), and nothing is made before the broken entry was
-//!   invalidated on all cores: what such a core risks, if it comes back in these microseconds and uses
-//!   this very range, is a translation fault. To end the machine for that would be worse.
+//! * A core that does not come to a stand is left alone after a while, and named at the prompt.
+//!   What a core stands on is never broken (it is pinned), and nothing is made before the broken
+//!   entry was invalidated on all cores: what such a core risks, if it comes back in these
+//!   microseconds and uses this very range, is a translation fault. To end the machine for that
+//!   would be worse.
 //! * The set of cores is one word, taken once, and no core is added to it meanwhile: that needs the
 //!   kernel map's lock, which the conductor has.
 
@@ -24,8 +25,8 @@ lock_class!(ConductorClass = "conductor", 25);
 static MISSED: AtomicUsize = AtomicUsize::new(0);
 
 /// Makes every other core on the live map stand still with its interrupts masked, in code and on
-/// stacks that are pinned, until [`kernel_let_others_go`]. Called by the maintenance of the kernel's
-/// tables (arch/tlb.rs) with this core's exceptions masked.
+/// stacks that are pinned, until [`kernel_let_others_go`]. Called by the maintenance of the
+/// kernel's tables (arch/tlb.rs) with this core's exceptions masked.
 ///
 /// # Panics
 /// If another core holds the others, and does not let them go.

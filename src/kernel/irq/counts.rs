@@ -4,9 +4,9 @@
 //! *unhandled*, and is to be masked and reported, once.
 //!
 //! # Decisions
-//! - Each count is written by one core only, in its interrupt path, which does not interrupt itself.
-//!   So a load and a store are enough, without exclusives; another core that reads it sees a value
-//!   that it had a moment ago.
+//! - Each count is written by one core only, in its interrupt path, which does not interrupt
+//!   itself. So a load and a store are enough, without exclusives; another core that reads it sees
+//!   a value that it had a moment ago.
 //! - Numbers and cores come from the kernel's own decoding, so one that is too large is a broken
 //!   invariant.
 #![forbid(unsafe_code)]

@@ -1,16 +1,17 @@
 //! Interrupts of this machine: which are let in, and whom they are for.
 //!
-//! What nobody has registered, and what comes too often, is masked and reported; what had no cause is
-//! counted.
+//! What nobody has registered, and what comes too often, is masked and reported; what had no cause
+//! is counted.
 //!
 //! # Decisions
 //! - What stormed is let in again by a timer that did not: the physical timer
-//!   ([`second_timer`](crate::kernel::time::second_timer)), so that a storm of the virtual one ends too. A
-//!   storm of the physical timer is first taken for one of deadlines, which its pause ends; if it comes
-//!   on all the same it is masked, and the timers let it in.
-//! - Masks and storms are each core's own. Who lets an interrupt in for another core asks that core.
-//! - Who owns an interrupt is under a lock, which only registration, reports and storms take. What is
-//!   called is read without one ([`handlers`](super::handlers)).
+//!   ([`second_timer`](crate::kernel::time::second_timer)), so that a storm of the virtual one ends
+//!   too. A storm of the physical timer is first taken for one of deadlines, which its pause ends;
+//!   if it comes on all the same it is masked, and the timers let it in.
+//! - Masks and storms are each core's own. Who lets an interrupt in for another core asks that
+//!   core.
+//! - Who owns an interrupt is under a lock, which only registration, reports and storms take. What
+//!   is called is read without one ([`handlers`](super::handlers)).
 
 use core::sync::atomic::AtomicUsize;
 
@@ -78,8 +79,8 @@ pub(crate) fn init() {
     cpu::device_barrier();
 }
 
-/// Gives interrupt `number` to `owner`: from here on `handler` is called with `argument` for it, if it is
-/// [let in](unmask). At any time, on any core; what a handler reads must be ready before.
+/// Gives interrupt `number` to `owner`: from here on `handler` is called with `argument` for it, if
+/// it is [let in](unmask). At any time, on any core; what a handler reads must be ready before.
 ///
 /// # Errors
 /// [`IrqError::Taken`] if anybody has it, `owner` included.
@@ -95,20 +96,20 @@ pub fn register(
     Ok(())
 }
 
-/// Takes interrupt `number` from `owner`, and masks it: when this returns, its handler runs on no core and
-/// is not called any more. A core that is in it is waited for.
+/// Takes interrupt `number` from `owner`, and masks it: when this returns, its handler runs on no
+/// core and is not called any more. A core that is in it is waited for.
 ///
-/// Of a local source only this core's line is masked: who has unmasked others masks them before. What
-/// comes there all the same is masked then, and reported as nobody's.
+/// Of a local source only this core's line is masked: who has unmasked others masks them before.
+/// What comes there all the same is masked then, and reported as nobody's.
 ///
 /// # Errors
-/// [`IrqError::NotRegistered`], [`IrqError::Taken`] or [`IrqError::Leaving`] if it is not `owner`'s to give
-/// up; [`IrqError::StillServed`] if a core does not leave the handler in time: it is not called any more, is
-/// `owner`'s still, and may be given up again.
+/// [`IrqError::NotRegistered`], [`IrqError::Taken`] or [`IrqError::Leaving`] if it is not `owner`'s
+/// to give up; [`IrqError::StillServed`] if a core does not leave the handler in time: it is not
+/// called any more, is `owner`'s still, and may be given up again.
 ///
 /// # Panics
-/// If interrupts are masked, as in every handler: it would wait for itself. In debug builds, if a lock is
-/// held.
+/// If interrupts are masked, as in every handler: it would wait for itself. In debug builds, if a
+/// lock is held.
 pub fn unregister(owner: &'static str, number: IrqNumber) -> Result<(), IrqError> {
     assert!(
         !cpu::interrupts_are_masked(),
@@ -275,7 +276,8 @@ fn serve(here: usize, number: IrqNumber) {
         Served::Retiring => return mask(number),
         Served::Nobody => return refuse(here, number),
     }
-    // Behind the handler, which is waited for. What the cores ask of each other is as much as they ask.
+    // Behind the handler, which is waited for. What the cores ask of each other is as much as they
+    // ask.
     if number != CROSS_MAILBOX {
         match STORMS.arrived(STORM_RATE, here, number.index(), clock::raw_ns()) {
             Verdict::Calm => {}
@@ -337,8 +339,8 @@ fn calm(here: usize, number: IrqNumber) {
     }
 }
 
-/// The physical timer's interrupt: the storms on this core are over, or come again; and what is due is done,
-/// which sets the timer again if it stands in.
+/// The physical timer's interrupt: the storms on this core are over, or come again; and what is due
+/// is done, which sets the timer again if it stands in.
 pub(crate) fn relieve(number: IrqNumber, argument: usize) {
     if second_timer::take() {
         let_all_in_again();
@@ -352,8 +354,8 @@ fn let_all_in_again() {
     }
 }
 
-/// Lets `number` in again on this core if a storm masked it, and somebody has it still. Returns whether a
-/// storm had.
+/// Lets `number` in again on this core if a storm masked it, and somebody has it still. Returns
+/// whether a storm had.
 pub(crate) fn release_here(number: IrqNumber) -> bool {
     let _masked = masks::mask();
     let here = cpu::number();

@@ -1,7 +1,8 @@
 //! Who has which interrupt.
 //!
 //! Numbers are 0 to `N` of whatever space the caller has; nothing here knows a controller. What an
-//! interrupt calls is kept apart ([`handlers`](super::handlers)), where cores read it without a lock.
+//! interrupt calls is kept apart ([`handlers`](super::handlers)), where cores read it without a
+//! lock.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -111,7 +112,8 @@ impl<const N: usize> IrqOwners<N> {
     ///
     /// # Errors
     /// [`IrqError::OutOfRange`] if there is none; [`IrqError::Taken`] if somebody else has it;
-    /// [`IrqError::NotRegistered`] if nobody has it; [`IrqError::Leaving`] if that has begun already.
+    /// [`IrqError::NotRegistered`] if nobody has it; [`IrqError::Leaving`] if that has begun
+    /// already.
     pub fn leave(&mut self, number: usize, owner: &'static str) -> Result<(), IrqError> {
         let entry = self.entry(number)?;
         match *entry {

@@ -1,11 +1,11 @@
 //! Storms: an interrupt that comes so often that its core does nothing else.
 //!
-//! Each interrupt on each core has an allowance of [`StormRate::burst`], which fills up again by one
-//! each [`StormRate::interval_ns`]. Every arrival takes one; the one that finds none left is a storm:
-//! the caller masks the interrupt and reports it, and may release it later. So, exactly: it is a
-//! storm as soon as for any time that has passed until now, of `t` nanoseconds, more than
-//! `burst + t / interval_ns` came. Steady interrupts up to the rate go on for ever; at twice the rate
-//! it takes `burst * interval_ns`.
+//! Each interrupt on each core has an allowance of [`StormRate::burst`], which fills up again by
+//! one each [`StormRate::interval_ns`]. Every arrival takes one; the one that finds none left is a
+//! storm: the caller masks the interrupt and reports it, and may release it later. So, exactly: it
+//! is a storm as soon as for any time that has passed until now, of `t` nanoseconds, more than
+//! `burst + t / interval_ns` came. Steady interrupts up to the rate go on for ever; at twice the
+//! rate it takes `burst * interval_ns`.
 //!
 //! # Decisions
 //!
@@ -13,10 +13,10 @@
 //!   sides of a window's edge would hide from that, or half the rate would have to be refused. A
 //!   window that slides needs the time of every arrival; this needs two words.
 //! - What is kept is how much of the allowance is used, in nanoseconds, and the last reading of the
-//!   clock: only the distance from one reading to the next counts. A reading that is ahead fills the
-//!   allowance up, and the right one behind it, which goes back, is no time: neither makes a storm.
-//!   (To keep when the allowance is full again, in one word, would take each arrival behind a
-//!   reading that was 10 ms ahead for one too many.)
+//!   clock: only the distance from one reading to the next counts. A reading that is ahead fills
+//!   the allowance up, and the right one behind it, which goes back, is no time: neither makes a
+//!   storm. (To keep when the allowance is full again, in one word, would take each arrival behind
+//!   a reading that was 10 ms ahead for one too many.)
 //! - Like the counts, the state of a core is written by that core alone, without exclusives.
 //! - If the clock stands still, nothing fills up, and `burst` more arrivals look like a storm. That
 //!   is the safe side: what is masked is reported and can be released.

@@ -1,7 +1,7 @@
 //! The boot log: lines with the time since `_start`, kept, and handed to whoever shows them.
 //!
-//! The log knows no console. Whoever can show lines adds a [`Sink`]: the console does once it is set up,
-//! and so may a framebuffer. Lines that were logged before are kept, and shown by `replay`.
+//! The log knows no console. Whoever can show lines adds a [`Sink`]: the console does once it is
+//! set up, and so may a framebuffer. Lines that were logged before are kept, and shown by `replay`.
 //!
 //! Pure: the [`Sinks`].
 

@@ -44,8 +44,8 @@ impl Ring {
         MEMORY.0.get().cast::<u8>().wrapping_add(index % CAPACITY)
     }
 
-    /// Copies what is still kept of the bytes `wanted` to `part`, from the first on, as far as it goes.
-    /// Returns the number of the first, and how many were copied.
+    /// Copies what is still kept of the bytes `wanted` to `part`, from the first on, as far as it
+    /// goes. Returns the number of the first, and how many were copied.
     fn copy(&self, wanted: Range<usize>, part: &mut [u8]) -> (usize, usize) {
         let first = wanted.start.max(self.written.saturating_sub(CAPACITY));
         let kept = first..wanted.end.min(self.written);
@@ -91,8 +91,9 @@ pub fn line(level: Level, text: fmt::Arguments<'_>) {
     }
 }
 
-/// Writes what is kept to `out`, from the first whole line on, as far as it was kept when this began.
-/// Nothing is printed with the lock held: that would keep interrupts out for as long as the line takes.
+/// Writes what is kept to `out`, from the first whole line on, as far as it was kept when this
+/// began. Nothing is printed with the lock held: that would keep interrupts out for as long as the
+/// line takes.
 ///
 /// # Errors
 /// Those of `out`.

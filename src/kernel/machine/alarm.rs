@@ -1,10 +1,11 @@
 //! An alarm of the system timer: a driver with an interrupt, as small as one is.
 //!
-//! 1. [`Alarm::begin`] takes the interrupt of channel 1, sets the channel, and lets the interrupt in.
+//! 1. [`Alarm::begin`] takes the interrupt of channel 1, sets the channel, and lets the interrupt
+//!    in.
 //! 2. The handler tells the device that it has heard, and notes when.
 //! 3. Whoever waits looks at [`Alarm::rang_ns`]; the interrupt has woken its core.
-//! 4. However the alarm ends, by `?` or Ctrl-C too, its drop stops the channel's interrupt and gives it up:
-//!    behind that no handler runs, and the next alarm may begin.
+//! 4. However the alarm ends, by `?` or Ctrl-C too, its drop stops the channel's interrupt and
+//!    gives it up: behind that no handler runs, and the next alarm may begin.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +25,8 @@ const NUMBER: IrqNumber = IrqNumber::SYSTEM_TIMER_1;
 const CHANNEL: Channel = Channel::One;
 const TIMER: SystemTimer = SystemTimer::new(registers(raspi3::SYSTEM_TIMER));
 
-/// When it rang, in nanoseconds; 0 if it has not. Written by the handler alone while there is an alarm.
+/// When it rang, in nanoseconds; 0 if it has not. Written by the handler alone while there is an
+/// alarm.
 static RANG_NS: AtomicU64 = AtomicU64::new(0);
 
 /// An alarm that was set. There is one at a time.
@@ -68,8 +70,8 @@ impl Drop for Alarm {
     }
 }
 
-/// The channel's interrupt. Barriers stand where another device's registers were used before or are used
-/// behind (BCM2835 ARM Peripherals 1.3): those of the interrupt controllers.
+/// The channel's interrupt. Barriers stand where another device's registers were used before or are
+/// used behind (BCM2835 ARM Peripherals 1.3): those of the interrupt controllers.
 fn rings(_: IrqNumber, _: usize) {
     cpu::device_barrier();
     TIMER.acknowledge(CHANNEL);

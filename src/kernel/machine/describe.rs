@@ -87,8 +87,8 @@ fn memory(machine: &Machine, out: &mut dyn Write) -> fmt::Result {
     Ok(())
 }
 
-/// The answer about each clock. One that fails for the first clock is not asked about the others: the
-/// firmware does not know the question.
+/// The answer about each clock. One that fails for the first clock is not asked about the others:
+/// the firmware does not know the question.
 fn rates<T: Tag<Answer = u32>>(
     out: &mut dyn Write,
     label: &str,
@@ -139,8 +139,8 @@ const COLUMNS: usize = 80;
 /// What every line begins with.
 const LABEL: usize = 9;
 
-/// A line about several things, or as many as it takes. `read` gives one, or tells why it cannot; the
-/// first failure ends the list.
+/// A line about several things, or as many as it takes. `read` gives one, or tells why it cannot;
+/// the first failure ends the list.
 fn list<T: Copy, D: Display>(
     out: &mut dyn Write,
     label: &str,
@@ -207,7 +207,8 @@ struct Unknown<'a>(&'a MailboxError);
 impl Display for Unknown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            // A firmware that does not know a tag leaves it as it was, or says that it has no answer.
+            // A firmware that does not know a tag leaves it as it was, or says that it has no
+            // answer.
             MailboxError::TagNotAnswered { .. } | MailboxError::ShortAnswer { bytes: 0, .. } => {
                 f.write_str("not answered by this firmware")
             }

@@ -1,11 +1,11 @@
 //! The VideoCore's firmware, asked by mailbox: at boot, and whenever the shell wants to know.
 //!
 //! # Decisions
-//! - One question at a time: an answer is taken by whoever waits. A question takes microseconds if it
-//!   is answered, and at most a second ([`TIMEOUT_US`]) if not; so it is no lock, which would keep
-//!   interrupts out for as long.
-//! - Once the firmware has been silent it is not asked again: it would cost a second each time, and the
-//!   buffer is still its to write to.
+//! - One question at a time: an answer is taken by whoever waits. A question takes microseconds if
+//!   it is answered, and at most a second ([`TIMEOUT_US`]) if not; so it is no lock, which would
+//!   keep interrupts out for as long.
+//! - Once the firmware has been silent it is not asked again: it would cost a second each time, and
+//!   the buffer is still its to write to.
 
 use crate::addr::VirtAddr;
 use crate::arch::cache;
@@ -72,8 +72,8 @@ fn ask_question(question: &Question) -> Result<[u32; 3], MailboxError> {
     answer
 }
 
-/// Cycles of a core that a round of a wait takes at least: a device's register is read in each, behind
-/// the bridge to the peripherals' clock of 250 MHz.
+/// Cycles of a core that a round of a wait takes at least: a device's register is read in each,
+/// behind the bridge to the peripherals' clock of 250 MHz.
 const ROUND_CYCLES: u64 = 64;
 
 /// What the mailbox driver needs of the CPU.

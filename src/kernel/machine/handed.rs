@@ -43,8 +43,8 @@ impl Handed {
         }
     }
 
-    /// Looks where `x0` points, and where lists of ATAGs usually are. In place: the facts are large, and the
-    /// boot stack is not.
+    /// Looks where `x0` points, and where lists of ATAGs usually are. In place: the facts are
+    /// large, and the boot stack is not.
     #[inline(never)]
     pub(super) fn find(&mut self, x0: u64) {
         let facts = &mut self.facts;
@@ -110,8 +110,8 @@ fn find_tree(x0: u64) -> Result<Extent, PointerError> {
     tree.validate_header(&header)
 }
 
-/// What can be looked at of a list of ATAGs: where x0 points, if that is why there is no tree, or else
-/// where loaders leave one.
+/// What can be looked at of a list of ATAGs: where x0 points, if that is why there is no tree, or
+/// else where loaders leave one.
 fn find_atags(x0: u64, no_tree: PointerError) -> Option<PhysRange> {
     let at = match (no_tree, usize::try_from(x0)) {
         (PointerError::Atags, Ok(at)) => PhysAddr::new(at),

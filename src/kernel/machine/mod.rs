@@ -87,8 +87,8 @@ impl fmt::Display for ClockProblem {
 
 static MACHINE: Once<Machine> = Once::new();
 
-/// A place that is filled once, and belongs to whoever filled it. What is large is made where it stays:
-/// the boot stack is small.
+/// A place that is filled once, and belongs to whoever filled it. What is large is made where it
+/// stays: the boot stack is small.
 type Place<T> = Mutex<MaybeUninit<T>>;
 
 // SAFETY: cleared by `kernel_main`; a lock that is free is all zero, and nobody asks before.

@@ -4,9 +4,9 @@
 //! panics, or a fault ends it, the board resets after the time that was asked for.
 //!
 //! # Decisions
-//! [`feed_if_armed`] waits for nobody: who feeds while another writes to the registers returns at once.
-//! Whether the watchdog is armed is looked at again with the lock held: so a core that feeds late
-//! cannot arm what was disarmed meanwhile.
+//! [`feed_if_armed`] waits for nobody: who feeds while another writes to the registers returns at
+//! once. Whether the watchdog is armed is looked at again with the lock held: so a core that feeds
+//! late cannot arm what was disarmed meanwhile.
 #![forbid(unsafe_code)]
 
 use core::num::NonZeroU64;

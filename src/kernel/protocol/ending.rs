@@ -8,8 +8,8 @@
 //!
 //! # Decisions
 //! A core is admitted first and looks for a claim afterwards; who claims looks for the admitted
-//! afterwards. All four accesses are in one order, so one of the two sees the other: no report begins
-//! behind the last line.
+//! afterwards. All four accesses are in one order, so one of the two sees the other: no report
+//! begins behind the last line.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering;

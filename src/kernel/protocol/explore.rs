@@ -1,8 +1,8 @@
 //! Every schedule of a small scene: which core's access to a shared word comes next, in all ways.
 //!
 //! Cores are threads, of which one runs at a time: before each access to a [`Word`] a thread stops,
-//! and the schedule says who goes on. A scene is run again and again, each time with the last choice
-//! that has an alternative changed, until none has one.
+//! and the schedule says who goes on. A scene is run again and again, each time with the last
+//! choice that has an alternative changed, until none has one.
 //!
 //! Accesses come in one order for all: what a core's memory may do beyond that is not shown here.
 #![forbid(unsafe_code)]
@@ -61,8 +61,8 @@ impl Stage {
         self.news.notify_all();
     }
 
-    /// Runs all cores to their ends, by `choices` first and then always the first that can; returns all
-    /// choices, each with the number of those that could.
+    /// Runs all cores to their ends, by `choices` first and then always the first that can; returns
+    /// all choices, each with the number of those that could.
     fn direct(&self, choices: &[usize]) -> Vec<(usize, usize)> {
         let mut made = Vec::new();
         loop {

@@ -2,14 +2,14 @@
 //!
 //! 1. The conductor, one at a time, takes the set of cores once, and holds just these:
 //!    [`Hold::begin`] writes set and number of the hold as one word.
-//! 2. A core that finds itself in the set writes that word as its own: it stands, for this hold and for
-//!    no other. It looks again until it is not in the set.
-//! 3. The conductor waits until each core of the set has written the word; [`Hold::end`] empties the
-//!    set.
+//! 2. A core that finds itself in the set writes that word as its own: it stands, for this hold and
+//!    for no other. It looks again until it is not in the set.
+//! 3. The conductor waits until each core of the set has written the word; [`Hold::end`] empties
+//!    the set.
 //!
 //! # Decisions
-//! A core's word names the hold that it stands for. So nobody has to wait until the cores have left: a
-//! core that is on its way out of one hold is not taken for one that stands for the next.
+//! A core's word names the hold that it stands for. So nobody has to wait until the cores have
+//! left: a core that is on its way out of one hold is not taken for one that stands for the next.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering;
@@ -71,8 +71,8 @@ impl<W: Word, const N: usize> Hold<W, N> {
         self.asked.load(Ordering::Relaxed) & 1 << core != 0
     }
 
-    /// `core` looks, and stands if it is asked to: to be called until it returns `false`, with nothing
-    /// done in between.
+    /// `core` looks, and stands if it is asked to: to be called until it returns `false`, with
+    /// nothing done in between.
     #[must_use]
     pub fn stand(&self, core: usize) -> bool {
         let asked = self.asked.load(Ordering::Acquire);

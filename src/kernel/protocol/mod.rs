@@ -1,9 +1,9 @@
 //! The words by which cores agree: who has a call's slot, who stands still for whom, who ends the
 //! machine.
 //!
-//! Pure: each protocol is a few words that cores load, store and exchange. In the kernel a word is an
-//! atomic of the machine; the tests use words that let a schedule choose which core's access comes
-//! next, and go through every schedule of a small scene (`explore` in its tests).
+//! Pure: each protocol is a few words that cores load, store and exchange. In the kernel a word is
+//! an atomic of the machine; the tests use words that let a schedule choose which core's access
+//! comes next, and go through every schedule of a small scene (`explore` in its tests).
 #![forbid(unsafe_code)]
 
 mod ending;

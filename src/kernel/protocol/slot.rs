@@ -15,8 +15,8 @@
 //!    end frees the slot.
 //!
 //! # Invariants
-//! The words of the call itself are the caller's while the slot is FREE or ANSWERED, and the callee's
-//! from [`Slot::begin`] to [`Slot::answer`].
+//! The words of the call itself are the caller's while the slot is FREE or ANSWERED, and the
+//! callee's from [`Slot::begin`] to [`Slot::answer`].
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering;

@@ -1,4 +1,5 @@
-//! The live map in lines of 80 columns: runs of equal pages, cut where one area ends and another begins.
+//! The live map in lines of 80 columns: runs of equal pages, cut where one area ends and another
+//! begins.
 #![forbid(unsafe_code)]
 
 use core::fmt;

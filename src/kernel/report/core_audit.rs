@@ -1,5 +1,6 @@
-//! The audit of what each core stands on beside its tables: the registers that decide what its addresses
-//! mean, the table without entries that TTBR0 names, and the pages that a core may still come to.
+//! The audit of what each core stands on beside its tables: the registers that decide what its
+//! addresses mean, the table without entries that TTBR0 names, and the pages that a core may still
+//! come to.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -105,8 +106,8 @@ fn read_register(index: usize) -> usize {
         .map_or(0, |register| register.read()) as usize
 }
 
-/// Page 0 is the board's; the vectors of EL2 and EL3 are kept for good, and the parking pages as long as a
-/// core may come to them.
+/// Page 0 is the board's; the vectors of EL2 and EL3 are kept for good, and the parking pages as
+/// long as a core may come to them.
 fn check_frames() -> Result<(), Violation> {
     let image = symbols::image();
     let parked = match door::is_open() {

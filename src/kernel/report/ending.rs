@@ -1,6 +1,8 @@
-//! The one end of the machine: panics, exceptions, failed audits, `halt` and `reboot` all come here.
+//! The one end of the machine: panics, exceptions, failed audits, `halt` and `reboot` all come
+//! here.
 //!
-//! 1. One core [claims](crate::kernel::protocol::Ending) the end; every other that comes here stops.
+//! 1. One core [claims](crate::kernel::protocol::Ending) the end; every other that comes here
+//!    stops.
 //! 2. It waits for the reports that other cores had begun, and stops all cores.
 //! 3. What was printed leaves, then the last line; nobody prints after it.
 //! 4. The machine halts, resets, or ends the emulator with a code.

@@ -1,5 +1,5 @@
-//! What becomes of an exception: an interrupt is served, a fault that is none is done again, a failed
-//! probe goes on, everything else is reported.
+//! What becomes of an exception: an interrupt is served, a fault that is none is done again, a
+//! failed probe goes on, everything else is reported.
 
 use super::look_again;
 use super::{Report, exception};

@@ -1,14 +1,17 @@
-//! The audit of the live tables, at boot and whenever the shell is asked: what the hardware walks now.
+//! The audit of the live tables, at boot and whenever the shell is asked: what the hardware walks
+//! now.
 //!
 //! The tree is read back from the registers' roots by a walk that believes no descriptor
 //! ([`live_walk`](crate::mm::live_walk)), then judged by what must hold of every leaf
-//! ([`audit`](crate::mm::audit)) and compared with what must be mapped ([`expected`](crate::mm::expected)). A
-//! descriptor that was written over is a message here, and no fault.
+//! ([`audit`](crate::mm::audit)) and compared with what must be mapped
+//! ([`expected`](crate::mm::expected)). A descriptor that was written over is a message here, and
+//! no fault.
 //!
 //! # Decisions
-//! - The map's lock is held during the walk alone, and nothing is allocated meanwhile: the heap's lock comes first.
-//! - A violation counts if it is there again at a second look: the frames and the heap are compared without the
-//!   map's lock, and another core may change all of them between two lines.
+//! - The map's lock is held during the walk alone, and nothing is allocated meanwhile: the heap's
+//!   lock comes first.
+//! - A violation counts if it is there again at a second look: the frames and the heap are compared
+//!   without the map's lock, and another core may change all of them between two lines.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -90,7 +93,8 @@ pub(crate) extern "C" fn audit_live_tables() {
     }
 }
 
-/// [`audit`], long after boot: what was written over since may be the heap, in which the audit makes its lists.
+/// [`audit`], long after boot: what was written over since may be the heap, in which the audit
+/// makes its lists.
 ///
 /// # Errors
 /// Those of [`audit`], and that it cannot be done.
@@ -155,7 +159,8 @@ fn window(heap: Pages) -> [Pages; MAPPED_PARTS + 1] {
     })
 }
 
-/// Tables of the kernel's map, at most: 1 GiB in pages takes 512, and so does all that the heap can be.
+/// Tables of the kernel's map, at most: 1 GiB in pages takes 512, and so does all that the heap can
+/// be.
 const TABLES: usize = 1100;
 /// Runs that are made room for at first.
 const RUNS: usize = 64;

@@ -5,16 +5,17 @@
 //!    without FEAT_ETS2, which a Cortex-A53 has not, only an ISB on B would order the two.
 //! 3. The walk finds the old, invalid descriptor: B faults on a page that is mapped.
 //!
-//! An ISB behind every lock would cost all for what hardly ever happens. The exception itself is one:
-//! what the walk finds behind it is what memory has. So each translation, access flag or permission
-//! fault at EL1 asks the MMU once more, before anything else becomes of it, and if the access is good
-//! now it is simply done again. The same holds for rights that were widened, where the old entry may
-//! have been in the TLB until just now.
+//! An ISB behind every lock would cost all for what hardly ever happens. The exception itself is
+//! one: what the walk finds behind it is what memory has. So each translation, access flag or
+//! permission fault at EL1 asks the MMU once more, before anything else becomes of it, and if the
+//! access is good now it is simply done again. The same holds for rights that were widened, where
+//! the old entry may have been in the TLB until just now.
 //!
 //! # Decisions
-//! - One access is done again once: a fault with the same ELR and FAR, and nothing in between, is real.
-//! - Loads and stores are judged by AT, which is the MMU's own word and touches no memory. There is no
-//!   AT for fetches: where a load is good, the tables are read for the right to execute.
+//! - One access is done again once: a fault with the same ELR and FAR, and nothing in between, is
+//!   real.
+//! - Loads and stores are judged by AT, which is the MMU's own word and touches no memory. There is
+//!   no AT for fetches: where a load is good, the tables are read for the right to execute.
 //! - PAR_EL1 stays as it was: who was interrupted may be about to read it.
 #![forbid(unsafe_code)]
 

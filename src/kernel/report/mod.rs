@@ -108,8 +108,8 @@ impl Report {
     }
 }
 
-/// Reports an exception. If it ended an [`attempt`](crate::arch::attempt::attempt), that is abandoned;
-/// otherwise the machine ends.
+/// Reports an exception. If it ended an [`attempt`](crate::arch::attempt::attempt), that is
+/// abandoned; otherwise the machine ends.
 pub(super) fn exception(frame: &mut TrapFrame, vector: Vector) {
     let code = ExitCode::Exception;
     let detail = Detail::of(frame, vector);
@@ -122,9 +122,9 @@ pub(super) fn exception(frame: &mut TrapFrame, vector: Vector) {
     }
 }
 
-/// Makes the interrupted code of `frame` end its attempt, if the exception is the attempt's own: what
-/// a handler does that interrupted it is not, and an error that is told late may be anybody's. Called
-/// in the handler of that exception. Returns whether it was one.
+/// Makes the interrupted code of `frame` end its attempt, if the exception is the attempt's own:
+/// what a handler does that interrupted it is not, and an error that is told late may be anybody's.
+/// Called in the handler of that exception. Returns whether it was one.
 fn abandon_attempt(frame: &mut TrapFrame, vector: Vector) -> bool {
     let core = per_core::this();
     let stacks = layout::stacks(cpu::number());

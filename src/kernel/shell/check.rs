@@ -1,6 +1,8 @@
-//! `audit` and `check`: what was checked at boot, and what can be checked of the allocators, at any time.
+//! `audit` and `check`: what was checked at boot, and what can be checked of the allocators, at any
+//! time.
 //!
-//! Both only look. What they find is a message with an address, and the kernel goes on as well as it can.
+//! Both only look. What they find is a message with an address, and the kernel goes on as well as
+//! it can.
 #![forbid(unsafe_code)]
 
 use core::fmt::{self, Display, Write};

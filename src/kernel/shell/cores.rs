@@ -23,8 +23,8 @@ use crate::{log, warning};
 /// The longest that `sleep` takes, in milliseconds.
 const SLEEP_MAX_MS: u64 = 600_000;
 
-/// Gives up what cores need on their way, as soon as all have come, and says which cores did not do what
-/// the map's maintenance asked of them.
+/// Gives up what cores need on their way, as soon as all have come, and says which cores did not do
+/// what the map's maintenance asked of them.
 pub(super) fn after_command() {
     match smp::close_the_door() {
         Ok(0) => {}
@@ -316,8 +316,8 @@ enum Others {
     Busy,
 }
 
-/// `echo-test N [busy]`. Writes past the shell's writer, which would take a Ctrl-C among the bytes for its
-/// own.
+/// `echo-test N [busy]`. Writes past the shell's writer, which would take a Ctrl-C among the bytes
+/// for its own.
 pub(super) fn echo_test(arguments: &[&str], _: &mut dyn Write) -> Result<(), CommandError> {
     let (word, others) = match arguments {
         [word] => (word, Others::Idle),

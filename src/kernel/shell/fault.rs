@@ -374,7 +374,8 @@ unsafe extern "C" fn locked_call(_: usize) {
     drop(held);
 }
 
-/// Ends the guards of two locks in the order in which they began: interrupts come back with the second.
+/// Ends the guards of two locks in the order in which they began: interrupts come back with the
+/// second.
 unsafe extern "C" fn guard_order(_: usize) {
     let before = cpu::interrupts_are_masked();
     let (lower, upper) = (LOWER.lock(), UPPER.lock());

@@ -1,8 +1,8 @@
 //! The shell: a prompt, a table of commands, and what they share.
 //!
 //! To add a command: write a function of type [`Run`] in one of the files here, and add a line to
-//! [`COMMANDS`]. `help` and completion follow from it. A command that can take over a second tells how
-//! far it is and can be ended: [`progress`].
+//! [`COMMANDS`]. `help` and completion follow from it. A command that can take over a second tells
+//! how far it is and can be ended: [`progress`].
 
 use core::fmt::{self, Write};
 
@@ -278,8 +278,8 @@ fn read_byte() -> u8 {
     }
 }
 
-/// Asks the terminal how wide it is, unless input waits: a command that was piped in ahead may be one
-/// that takes the answer for its own, and no terminal may be there to give one.
+/// Asks the terminal how wide it is, unless input waits: a command that was piped in ahead may be
+/// one that takes the answer for its own, and no terminal may be there to give one.
 fn ask_for_width(editor: &mut LineEditor) {
     if !console::has_received() {
         editor.ask_for_width(&mut Out);

@@ -1,8 +1,8 @@
 //! `numbers`: what the kernel's most frequent steps cost.
 //!
-//! Each step is done once to warm up, once alone between two calls of [`mark`], and then many times by
-//! the clock. A trace of the instructions shows exactly what lies between two marks, and two marks
-//! with nothing between show what the marks themselves add. On an emulator whose clock counts
+//! Each step is done once to warm up, once alone between two calls of [`mark`], and then many times
+//! by the clock. A trace of the instructions shows exactly what lies between two marks, and two
+//! marks with nothing between show what the marks themselves add. On an emulator whose clock counts
 //! instructions both ways give the same number; on the board the clock's is nanoseconds.
 
 use core::arch::asm;
@@ -115,8 +115,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Nanoseconds that `step` takes, which says each time whether it did what it is for, as `alone`
-    /// says of the times before.
+    /// Nanoseconds that `step` takes, which says each time whether it did what it is for, as
+    /// `alone` says of the times before.
     #[inline(always)]
     fn measure(
         &mut self,
@@ -223,7 +223,8 @@ impl Spare {
         self.first = Some(frame);
     }
 
-    /// Nanoseconds of a round: the worst allocation, the worst free, and as many pairs as lie ready.
+    /// Nanoseconds of a round: the worst allocation, the worst free, and as many pairs as lie
+    /// ready.
     fn measure(&self, bench: &mut Bench<'_>) -> Result<u64, CommandError> {
         let before = halvings();
         let good = self.round::<false>() && self.round::<true>();

@@ -1,8 +1,9 @@
 //! Commands that take their time: they tell once a second how far they are, and Ctrl-C ends them.
 //!
-//! 1. A command that loops calls [`Progress::at`] in its loop and leaves with its error: whatever it has
-//!    begun, taken or mapped is undone by guards on that way too.
-//! 2. A command that only prints ends by the error of its writer, [`Interruptible`], behind a whole line.
+//! 1. A command that loops calls [`Progress::at`] in its loop and leaves with its error: whatever
+//!    it has begun, taken or mapped is undone by guards on that way too.
+//! 2. A command that only prints ends by the error of its writer, [`Interruptible`], behind a whole
+//!    line.
 //!
 //! # Decisions
 //! Ctrl-C stays among the bytes that were typed until a command acts on it: one that ends by itself
@@ -55,8 +56,8 @@ impl Progress {
         told.map_err(|_| CommandError::InterruptedAfter { done, unit })
     }
 
-    /// Says that so much is done, once a second, and leaves Ctrl-C alone. A shell that gets here does
-    /// not hang: the watchdog is fed.
+    /// Says that so much is done, once a second, and leaves Ctrl-C alone. A shell that gets here
+    /// does not hang: the watchdog is fed.
     ///
     /// # Errors
     /// Those of `out`.
@@ -75,8 +76,9 @@ impl Progress {
         writeln!(out, "{name}: {done} of {total} {unit}")
     }
 
-    /// Waits with the core idle until `deadline_ns`, until the next report is due, or until `done` says
-    /// so after a byte came in. Where bytes are polled for, it does not wait: the device would lose them.
+    /// Waits with the core idle until `deadline_ns`, until the next report is due, or until `done`
+    /// says so after a byte came in. Where bytes are polled for, it does not wait: the device would
+    /// lose them.
     ///
     /// # Errors
     /// [`CommandError::Timer`].
@@ -98,8 +100,8 @@ impl Progress {
     }
 }
 
-/// The console, for one command: fails behind the line during which Ctrl-C came, once. What the command
-/// has to say about what it did goes through.
+/// The console, for one command: fails behind the line during which Ctrl-C came, once. What the
+/// command has to say about what it did goes through.
 pub(super) struct Interruptible {
     is_interrupted: bool,
 }

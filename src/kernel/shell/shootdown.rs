@@ -26,8 +26,8 @@ use crate::paging::{PageSize, PagingError, PagingHandler, PagingResult};
 
 /// The most rounds that one may ask for.
 const ROUNDS_MAX: u64 = 100_000_000;
-/// If none are asked for: so many rounds or so long, whichever ends first. On an emulator that runs its
-/// cores at once a round takes a tenth of a second, on the board some microseconds.
+/// If none are asked for: so many rounds or so long, whichever ends first. On an emulator that runs
+/// its cores at once a round takes a tenth of a second, on the board some microseconds.
 const DEFAULT_ROUNDS: u64 = 10_000;
 const DEFAULT_NS: u64 = 5_000_000_000;
 

@@ -1,9 +1,9 @@
 //! `soak`: all cores use everything at once, for as long as one likes.
 //!
-//! Each core, at random: takes and frees frames, takes and frees heap, maps, moves, protects and unmaps
-//! pages of its own, asks other cores, prints; a timer interrupts it a thousand times a second.
-//! What is taken is filled with a pattern and checked before it is given back. In the end nothing
-//! may be lost, and nothing may have grown.
+//! Each core, at random: takes and frees frames, takes and frees heap, maps, moves, protects and
+//! unmaps pages of its own, asks other cores, prints; a timer interrupts it a thousand times a
+//! second. What is taken is filled with a pattern and checked before it is given back. In the end
+//! nothing may be lost, and nothing may have grown.
 
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
@@ -38,8 +38,8 @@ const HEAP_BYTES: usize = 16 << 10;
 const AREA: usize = 2 << 20;
 /// Pages that a core maps at once, at most.
 const PAGES: usize = 4;
-/// One in so many times a page is moved, for which all cores stand still, by this core. More of them would
-/// do little else on an emulator: each waits until the host has run all four.
+/// One in so many times a page is moved, for which all cores stand still, by this core. More of
+/// them would do little else on an emulator: each waits until the host has run all four.
 const MOVES: usize = 8;
 const MOVER: usize = 3;
 const PRINT_NS: u64 = 2_000_000_000;
@@ -300,8 +300,8 @@ fn use_heap(bytes: usize, pattern: u8) -> bool {
     block.iter().all(|byte| *byte == pattern)
 }
 
-/// Maps pages of this core's own, moves the first to another frame if `moves`, writes, protects them,
-/// finds that they cannot be written, unmaps them, and finds that they cannot be read.
+/// Maps pages of this core's own, moves the first to another frame if `moves`, writes, protects
+/// them, finds that they cannot be written, unmaps them, and finds that they cannot be read.
 fn use_pages(pages: usize, moves: bool, core: usize) -> bool {
     let area = layout::SCRATCH.as_usize() + AREA * (1 + core);
     let page = |index: usize| VirtAddr::new(area + index * PAGE_SIZE);

@@ -1,13 +1,14 @@
-//! Ticks: a timer of this core that is due a thousand times a second, and whether a period was lost.
+//! Ticks: a timer of this core that is due a thousand times a second, and whether a period was
+//! lost.
 //!
-//! A host that runs this kernel as a guest may give a core no time for as long as it likes, and raise an
-//! interrupt as late as it likes. So no count is compared with the time that has passed, but with the
-//! timer's own deadlines:
+//! A host that runs this kernel as a guest may give a core no time for as long as it likes, and
+//! raise an interrupt as late as it likes. So no count is compared with the time that has passed,
+//! but with the timer's own deadlines:
 //!
-//! 1. When the ticks end, all that is due by then is waited for: an interrupt that is late comes, one
-//!    that is lost does not.
-//! 2. From the first deadline to the next one, so many periods were served. Each of them was a tick, or
-//!    passed while the one before was late, which the kernel has counted.
+//! 1. When the ticks end, all that is due by then is waited for: an interrupt that is late comes,
+//!    one that is lost does not.
+//! 2. From the first deadline to the next one, so many periods were served. Each of them was a
+//!    tick, or passed while the one before was late, which the kernel has counted.
 #![forbid(unsafe_code)]
 
 use core::num::NonZeroU64;

@@ -6,7 +6,8 @@ use super::{COMMANDS, find};
 /// More words before the one that is completed than any command takes.
 const BEFORE_MAX: usize = 4;
 
-/// Shows `each` the words that may stand behind `before`: commands first, then what the command takes.
+/// Shows `each` the words that may stand behind `before`: commands first, then what the command
+/// takes.
 pub(super) fn behind(before: &str, each: &mut dyn FnMut(&'static str)) {
     let mut words = before.split_ascii_whitespace();
     let Some(name) = words.next() else {

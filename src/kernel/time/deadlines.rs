@@ -61,8 +61,8 @@ impl CoreTimers {
     }
 }
 
-/// Calls `routine` with `argument` on this core in `after_ns`, and every `period_ns` from then on if
-/// there is one.
+/// Calls `routine` with `argument` on this core in `after_ns`, and every `period_ns` from then on
+/// if there is one.
 ///
 /// # Errors
 /// [`TimerError::Full`].
@@ -76,8 +76,8 @@ pub(crate) fn arm(
     arm_at(deadline_ns, period_ns, routine, argument)
 }
 
-/// Calls `routine` with `argument` on this core at `deadline_ns`, and every `period_ns` from then on if
-/// there is one.
+/// Calls `routine` with `argument` on this core at `deadline_ns`, and every `period_ns` from then
+/// on if there is one.
 ///
 /// # Errors
 /// [`TimerError::Full`].
@@ -119,8 +119,8 @@ pub(crate) fn missed(core: usize) -> u64 {
     missed_by(core).load(Ordering::Relaxed)
 }
 
-/// Sets this core's timer again, if one is armed: what it was set to may have been lost, as where the
-/// counter comes round. With interrupts masked, before a wait for one.
+/// Sets this core's timer again, if one is armed: what it was set to may have been lost, as where
+/// the counter comes round. With interrupts masked, before a wait for one.
 pub(crate) fn set_again() {
     let timers = timers_of(cpu::number()).lock();
     if timers.0.armed() > 0 {

@@ -1,7 +1,7 @@
 //! What is to be done when time has passed, and how long one waits for another.
 //!
-//! Pure: the heap of a core's deadlines ([`timers`]), every limit of a wait ([`patience`]). The rest needs
-//! the machine.
+//! Pure: the heap of a core's deadlines ([`timers`]), every limit of a wait ([`patience`]). The
+//! rest needs the machine.
 
 pub mod patience;
 pub mod timers;

@@ -12,8 +12,8 @@ const S: u64 = 1_000_000_000;
 /// Between two looks of who waits, this much counts at most: see [`Waited`].
 const SLICE_NS: u64 = S / 10;
 
-/// A wait of `limit_ns` at most, in nanoseconds. It takes eight looks that agree, at least: a counter
-/// that is set to another number does not end it.
+/// A wait of `limit_ns` at most, in nanoseconds. It takes eight looks that agree, at least: a
+/// counter that is set to another number does not end it.
 pub const fn wait_for(limit_ns: u64) -> Waited {
     // A limit of nothing ends with the third look.
     let slice_ns = match limit_ns / 8 + 1 {
@@ -29,16 +29,16 @@ pub const FIRST_CLAIM_NS: u64 = S;
 pub const CLAIM_NS: u64 = 3 * S;
 /// That a core that was let in is online.
 pub const ONLINE_NS: u64 = 3 * S;
-/// The UART takes no byte: its interrupt is gone, and it is polled from then on. Its queue of 16 empties
-/// in 1.4 ms at 115200 baud.
+/// The UART takes no byte: its interrupt is gone, and it is polled from then on. Its queue of 16
+/// empties in 1.4 ms at 115200 baud.
 pub const UART_NS: u64 = S / 50;
-/// The console's turn, for who prints and for who reports. The text before leaves its queue of 4 KiB in
-/// 0.36 s at 115200 baud.
+/// The console's turn, for who prints and for who reports. The text before leaves its queue of 4
+/// KiB in 0.36 s at 115200 baud.
 pub const CONSOLE_TURN_NS: u64 = S;
 /// The turn to report. Whoever has it may wait for the console's turn, and prints some 2 KiB.
 pub const REPORT_TURN_NS: u64 = 3 * S;
-/// The reports of other cores, before one ends the machine; as much longer does everybody wait while
-/// somebody reports.
+/// The reports of other cores, before one ends the machine; as much longer does everybody wait
+/// while somebody reports.
 pub const REPORTS_NS: u64 = 4 * S;
 /// That the others stop.
 pub const STOP_NS: u64 = S;
@@ -62,7 +62,8 @@ pub const SILENT_NS: u64 = S / 2;
 pub const SILENT_STAND_NS: u64 = S / 1000;
 /// A tick that is due, before it counts as lost.
 pub const TICK_NS: u64 = S + S / 2;
-/// The end of a job that was asked to end. A job may be waiting for an answer, and then for its ticks.
+/// The end of a job that was asked to end. A job may be waiting for an answer, and then for its
+/// ticks.
 pub const JOB_END_NS: u64 = 6 * S;
 /// The firmware's other questions, each of which it may leave unanswered for a second.
 pub const FIRMWARE_NS: u64 = 2 * S;

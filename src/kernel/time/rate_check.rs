@@ -1,8 +1,9 @@
-//! CNTFRQ_EL0 cross-checked with the system timer, once: it is what a loader wrote, not a measurement.
+//! CNTFRQ_EL0 cross-checked with the system timer, once: it is what a loader wrote, not a
+//! measurement.
 //!
-//! Boot takes the first reading early and the second when it is done, so that the check costs no time
-//! of its own. All that the kernel counts in seconds goes by CNTFRQ_EL0 all the same: which of the two
-//! is wrong nobody knows here, and who reads the line does.
+//! Boot takes the first reading early and the second when it is done, so that the check costs no
+//! time of its own. All that the kernel counts in seconds goes by CNTFRQ_EL0 all the same: which of
+//! the two is wrong nobody knows here, and who reads the line does.
 #![forbid(unsafe_code)]
 
 use crate::arch::relax::Once;

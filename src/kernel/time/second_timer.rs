@@ -2,16 +2,17 @@
 //!
 //! The virtual timer is due when CNTPCT_EL0 - CNTVOFF_EL2, modulo 2^64, is not below CVAL (DDI 0487
 //! D12.2.4). Where a loader that enters at EL1 has left an offset that puts CNTVCT_EL0 ahead of
-//! CNTPCT_EL0, that offset is a number near 2^64, and an emulator that adds it to CVAL instead finds a
-//! sum of more than 64 bits: QEMU takes that for never, from 8.1.4 on. The physical timer has no
-//! offset. So on such a core it is set to each deadline beside the virtual timer, and the first to
-//! interrupt serves what is due.
+//! CNTPCT_EL0, that offset is a number near 2^64, and an emulator that adds it to CVAL instead
+//! finds a sum of more than 64 bits: QEMU takes that for never, from 8.1.4 on. The physical timer
+//! has no offset. So on such a core it is set to each deadline beside the virtual timer, and the
+//! first to interrupt serves what is due.
 //!
 //! # Decisions
 //! - The end of a storm goes first: until then no deadline sets this timer. So a storm of deadlines
 //!   ends on this timer without a mask, and neither timer waits masked for the other.
-//! - Which cores need it is found once, when they come: CNTVCT_EL0 can fall behind CNTPCT_EL0 later,
-//!   where it comes round, and then the second interrupt is one in vain; it cannot get ahead.
+//! - Which cores need it is found once, when they come: CNTVCT_EL0 can fall behind CNTPCT_EL0
+//!   later, where it comes round, and then the second interrupt is one in vain; it cannot get
+//!   ahead.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -72,7 +73,8 @@ pub(crate) fn end_storm_in(duration_ns: u64) {
 
 /// It has interrupted: it does no more. Returns whether a storm is to be over.
 pub(crate) fn take() -> bool {
-    // Not if the interrupt was of a deadline, and another one served just before it began a storm's pause.
+    // Not if the interrupt was of a deadline, and another one served just before it began a storm's
+    // pause.
     if !timer::physical_is_due() {
         return false;
     }

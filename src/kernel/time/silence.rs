@@ -7,8 +7,8 @@ use crate::arch::cpu;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock::now_ns;
 
-/// Since when a core has not done what it was asked, in nanoseconds; 0 if it has. In a cache line of its
-/// own.
+/// Since when a core has not done what it was asked, in nanoseconds; 0 if it has. In a cache line
+/// of its own.
 #[repr(align(64))]
 struct SilentSince(AtomicU64);
 

@@ -1,9 +1,10 @@
 //! The one wait for another core, and what a core hears while it waits.
 //!
-//! Whoever waits, for a lock, the console, an answer, its turn to report, looks at two words in each
-//! round: is the machine ending, in the kernel or in boot/early.S, and must this core stand still? So nobody waits in vain for what a
-//! stopped core has, and no core that waits with its interrupts masked keeps another waiting. Calls are
-//! left for the interrupt: a routine may take the very lock that is waited for.
+//! Whoever waits, for a lock, the console, an answer, its turn to report, looks at two words in
+//! each round: is the machine ending, in the kernel or in boot/early.S, and must this core stand
+//! still? So nobody waits in vain for what a stopped core has, and no core that waits with its
+//! interrupts masked keeps another waiting. Calls are left for the interrupt: a routine may take
+//! the very lock that is waited for.
 //!
 //! # Decisions
 //! What is asked lies in memory, and the mailbox's interrupt says only that something was asked. A
@@ -55,8 +56,8 @@ pub(crate) fn numbers(cores: usize) -> impl Iterator<Item = usize> {
     (0..CORES).filter(move |core| cores & 1 << core != 0)
 }
 
-/// Waits until `done`, for `patience_ns` at most, and longer while somebody reports. Returns whether it
-/// was done in time.
+/// Waits until `done`, for `patience_ns` at most, and longer while somebody reports. Returns
+/// whether it was done in time.
 pub(crate) fn until(patience_ns: u64, mut done: impl FnMut() -> bool) -> bool {
     let mut rounds = 0;
     let mut waited = patience::wait_for(patience_ns);
@@ -78,8 +79,8 @@ pub(crate) fn until(patience_ns: u64, mut done: impl FnMut() -> bool) -> bool {
 
 /// Rounds of a wait between two looks at the counter.
 const ROUNDS: u64 = 64;
-/// Cycles that a round takes at least: a hint, the loads of [`hear`] and the branches on them are more
-/// than eight instructions, of which a Cortex-A53 issues two in a cycle.
+/// Cycles that a round takes at least: a hint, the loads of [`hear`] and the branches on them are
+/// more than eight instructions, of which a Cortex-A53 issues two in a cycle.
 const ROUND_CYCLES: u64 = 4;
 
 /// Whether a wait of `waited_ns` has lasted long enough.
@@ -91,8 +92,8 @@ fn is_over(waited_ns: u64, patience_ns: u64) -> bool {
     waited_ns > patience_ns.saturating_add(more_ns)
 }
 
-/// The core that ends the machine from boot/early.S, plus one; 0 if none does. Written there alone, past
-/// the caches: in a line of its own. Loaded with the image, not cleared with `.bss`.
+/// The core that ends the machine from boot/early.S, plus one; 0 if none does. Written there alone,
+/// past the caches: in a line of its own. Loaded with the image, not cleared with `.bss`.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".data.early.end")]
 static EARLY_END: EarlyEnd = EarlyEnd(AtomicU32::new(0));
@@ -101,8 +102,8 @@ static EARLY_END: EarlyEnd = EarlyEnd(AtomicU32::new(0));
 #[repr(align(64))]
 struct EarlyEnd(AtomicU32);
 
-/// Whether another core ends the machine, or has failed where nothing of the kernel was there to report
-/// it: what that core says is the last line.
+/// Whether another core ends the machine, or has failed where nothing of the kernel was there to
+/// report it: what that core says is the last line.
 #[inline]
 pub(crate) fn must_stop(here: usize) -> bool {
     ENDING.is_over(here) || EARLY_END.0.load(Ordering::Relaxed) != 0
@@ -134,8 +135,8 @@ extern "C" fn kernel_hear() -> u64 {
     }
 }
 
-/// Stands until this core is let go. All that it did before is done when it says that it stands, and
-/// what was changed meanwhile counts for the first instruction behind.
+/// Stands until this core is let go. All that it did before is done when it says that it stands,
+/// and what was changed meanwhile counts for the first instruction behind.
 ///
 /// Never inlined: a debugger stops a core here.
 #[inline(never)]

@@ -141,7 +141,8 @@ impl<'memory> Buddies<'memory> {
         self.states[frame] = FrameState::NONE;
         let (mut first, mut half) = (frame, 1 << order);
         let mut alone = FrameState::alone(order);
-        // The usual case when memory was split for this block alone: each buddy is alone on its list.
+        // The usual case when memory was split for this block alone: each buddy is alone on its
+        // list.
         for _ in order..Order::MAX.index() {
             match self.states.get_mut(first ^ half) {
                 Some(state) if *state == alone => *state = FrameState::NONE,

@@ -1,8 +1,9 @@
 //! Whether the allocator's structure is what it should be: every state, list and count.
 //!
-//! A check of all memory takes milliseconds, which nobody may be kept waiting with interrupts masked. So it goes in
-//! steps, between which the allocator's lock can be released: a [`Check`] remembers where it is and what the
-//! allocator had counted, and begins again when frames were taken or given back since.
+//! A check of all memory takes milliseconds, which nobody may be kept waiting with interrupts
+//! masked. So it goes in steps, between which the allocator's lock can be released: a [`Check`]
+//! remembers where it is and what the allocator had counted, and begins again when frames were
+//! taken or given back since.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -55,7 +56,8 @@ impl fmt::Display for Checked {
 enum Place {
     /// At a frame: blocks are looked at in the order of addresses.
     Frame(usize),
-    /// On the list of an order, behind a block: how many blocks were met, and what the last one says is next.
+    /// On the list of an order, behind a block: how many blocks were met, and what the last one
+    /// says is next.
     List {
         order: Order,
         previous: u32,
@@ -100,7 +102,8 @@ impl Default for Check {
     }
 }
 
-/// Differs after every change of the structure: frames taken and given back so far, and those that there are.
+/// Differs after every change of the structure: frames taken and given back so far, and those that
+/// there are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Version {
     taken: u64,
@@ -122,8 +125,8 @@ impl FrameAllocator<'_> {
         }
     }
 
-    /// Goes on with a check for at most `looks` looks at entries, and the rest of a block. Returns what was counted
-    /// when all of it was looked at.
+    /// Goes on with a check for at most `looks` looks at entries, and the rest of a block. Returns
+    /// what was counted when all of it was looked at.
     ///
     /// # Errors
     /// The first [`Violation`].

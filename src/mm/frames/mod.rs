@@ -279,8 +279,8 @@ impl<'memory> FrameAllocator<'memory> {
         state == Some(&FrameState::allocated(Order::FRAME))
     }
 
-    /// The first block, free or in use, that begins among the `looks` frames from `from` on; an empty range behind
-    /// them if none does. `None` when there are no more.
+    /// The first block, free or in use, that begins among the `looks` frames from `from` on; an
+    /// empty range behind them if none does. `None` when there are no more.
     #[must_use]
     pub fn next_block(&self, from: PhysAddr, looks: usize) -> Option<Range<PhysAddr>> {
         let first = from.as_usize().div_ceil(PAGE_SIZE).max(self.hull.start);

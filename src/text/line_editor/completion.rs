@@ -37,8 +37,8 @@ pub(super) fn complete(before: &str, word: &str, words: Words<'_>) -> Completion
     }
 }
 
-/// Shows `visit` the words behind `before` that begin with `word`. One that could not be typed (anything but
-/// visible ASCII) is never among them.
+/// Shows `visit` the words behind `before` that begin with `word`. One that could not be typed
+/// (anything but visible ASCII) is never among them.
 pub(super) fn each_candidate(
     before: &str,
     word: &str,

@@ -7,13 +7,14 @@
 //! # Decisions
 //!
 //! - Characters typed at the end of the line are echoed as they are, without any control sequence:
-//!   what listens on a serial line (a log, a test) sees prompt and command as plain text, also where
-//!   the terminal goes on in the next row. Everything else is drawn relative to the cursor.
+//!   what listens on a serial line (a log, a test) sees prompt and command as plain text, also
+//!   where the terminal goes on in the next row. Everything else is drawn relative to the cursor.
 //! - The terminal is asked for its width, and nobody waits for the answer: it comes among the keys.
 //!   Until it does, and on a line without a terminal, a row has 80 columns.
-//! - `noline`, the maintained line editor without `std`, is not used: it asks the terminal before each line
-//!   and drops the line if anything but the answer comes, so piped input and a plain serial line do not get
-//!   through; it does not complete words. `embedded-cli` and `ushell` know no rows at all.
+//! - `noline`, the maintained line editor without `std`, is not used: it asks the terminal before
+//!   each line and drops the line if anything but the answer comes, so piped input and a plain
+//!   serial line do not get through; it does not complete words. `embedded-cli` and `ushell` know
+//!   no rows at all.
 //! - The echo ends rows with CR LF, so it needs no translation. A writer that adds a CR before each
 //!   LF does no harm.
 
@@ -112,9 +113,9 @@ impl LineEditor {
         self.edit(out, |line, screen| line.begin(screen));
     }
 
-    /// Asks the terminal for its width, unless the last question has no answer yet. At the start of a
-    /// row or behind the prompt, when no key waits to be read: whoever typed ahead, or is no terminal,
-    /// would take the answer for something else.
+    /// Asks the terminal for its width, unless the last question has no answer yet. At the start of
+    /// a row or behind the prompt, when no key waits to be read: whoever typed ahead, or is no
+    /// terminal, would take the answer for something else.
     pub fn ask_for_width(&mut self, out: &mut dyn Write) {
         if matches!(self.width, Width::Unasked | Width::Told) {
             self.width = Width::Asked;

@@ -1,10 +1,10 @@
 //! What the editor asks of a terminal, and where the terminal's cursor stands meanwhile.
 //!
-//! Positions are offsets from the first letter of the prompt; offset `n` is in row
-//! `n / columns`, column `n % columns`. One place is special: after a letter in the last column a terminal
-//! keeps its cursor on that letter and goes to the next row only when another letter comes
-//! (DEC's "pending wrap"). What relative moves and erasures do there differs from terminal to terminal,
-//! so nothing but a letter or a return is ever sent there.
+//! Positions are offsets from the first letter of the prompt; offset `n` is in row `n / columns`,
+//! column `n % columns`. One place is special: after a letter in the last column a terminal keeps
+//! its cursor on that letter and goes to the next row only when another letter comes (DEC's
+//! "pending wrap"). What relative moves and erasures do there differs from terminal to terminal, so
+//! nothing but a letter or a return is ever sent there.
 //!
 //! # Decisions
 //!
@@ -47,8 +47,8 @@ impl Place {
         (self.offset, self.row) = (0, 0);
     }
 
-    /// The terminal has so many columns. `is_at_end`: no text is behind the cursor. Text that was typed
-    /// at the end lies as the terminal has wrapped it. Returns whether it had another number.
+    /// The terminal has so many columns. `is_at_end`: no text is behind the cursor. Text that was
+    /// typed at the end lies as the terminal has wrapped it. Returns whether it had another number.
     pub(super) fn set_columns(&mut self, columns: u16, is_at_end: IsAtEnd) -> bool {
         let is_other = self.columns != usize::from(columns);
         self.columns = usize::from(columns);

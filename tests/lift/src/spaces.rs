@@ -1,8 +1,9 @@
-//! The address spaces of this kernel, on every architecture without a `cfg`: [`Native`] is the table that
-//! holds the kernel, [`NativeUser`] the one that holds a process.
+//! The address spaces of this kernel, on every architecture without a `cfg`: [`Native`] is the
+//! table that holds the kernel, [`NativeUser`] the one that holds a process.
 //!
-//! Nothing here says which architecture it is. One address serves all: the last GiB belongs to the kernel in
-//! the high half of AArch64, in the upper canonical half of x86-64, of Sv39 and of LoongArch.
+//! Nothing here says which architecture it is. One address serves all: the last GiB belongs to the
+//! kernel in the high half of AArch64, in the upper canonical half of x86-64, of Sv39 and of
+//! LoongArch.
 #![forbid(unsafe_code)]
 
 use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
@@ -37,7 +38,8 @@ pub fn kernel_table(pa: PhysAddr, bytes: usize) -> PagingResult<KernelTable> {
     Ok(table)
 }
 
-/// Makes the page below a stack at `stack` inaccessible: this splits a block, and needs an invalidation.
+/// Makes the page below a stack at `stack` inaccessible: this splits a block, and needs an
+/// invalidation.
 ///
 /// # Errors
 /// Those of [`KernelTable::protect_region`](stilt_paging::PageTable64::protect_region).

@@ -5,8 +5,8 @@ use lift::{FRAMES, Pool};
 use stilt_paging::PageSize;
 use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
-/// Runs the instructions of the backend as a program of an operating system, which must not invalidate: so it
-/// maps and reads, and calls nothing that takes a translation away.
+/// Runs the instructions of the backend as a program of an operating system, which must not
+/// invalidate: so it maps and reads, and calls nothing that takes a translation away.
 #[test]
 #[cfg_attr(
     target_arch = "riscv64",

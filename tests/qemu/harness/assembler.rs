@@ -1,4 +1,5 @@
-//! A64 instructions for guest programs of a few lines, all of them straight lines or loops of their own.
+//! A64 instructions for guest programs of a few lines, all of them straight lines or loops of their
+//! own.
 //!
 //! Encodings: Arm DDI 0487, C6.2 (each instruction's page).
 

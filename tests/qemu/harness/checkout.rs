@@ -1,4 +1,5 @@
-//! Where the image is, and how the project's own tools and those of others are called, with a time limit.
+//! Where the image is, and how the project's own tools and those of others are called, with a time
+//! limit.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -88,7 +89,8 @@ pub(crate) fn run(command: &mut Command) -> Output {
     output
 }
 
-/// Runs a tool. At the limit it is ended with everything that it started, first in a way that lets it tidy up.
+/// Runs a tool. At the limit it is ended with everything that it started, first in a way that lets
+/// it tidy up.
 #[track_caller]
 fn finish(command: &mut Command) -> Output {
     let command = command

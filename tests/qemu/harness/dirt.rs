@@ -1,8 +1,8 @@
-//! What a loader may leave behind: registers with any value that does not stop the loader itself, memory full
-//! of noise, a UART that somebody else used.
+//! What a loader may leave behind: registers with any value that does not stop the loader itself,
+//! memory full of noise, a UART that somebody else used.
 //!
-//! Source: Arm DDI 0487 D24.2 for the registers' fields; BCM2835 ARM Peripherals 6.1 and DDI 0183 for pins and
-//! UART.
+//! Source: Arm DDI 0487 D24.2 for the registers' fields; BCM2835 ARM Peripherals 6.1 and DDI 0183
+//! for pins and UART.
 
 use super::{Code, Sys};
 
@@ -72,7 +72,8 @@ const EL3: [(Sys, u64); 6] = [
     (Sys::new(6, 13, 0, 2), 0x4321_4321_4321_4321), // TPIDR_EL3
 ];
 
-/// SCTLR_ELx of the level that is entered: I and SA as they are not after a reset, MMU and data cache off.
+/// SCTLR_ELx of the level that is entered: I and SA as they are not after a reset, MMU and data
+/// cache off.
 pub(super) const SCTLR_FLIPPED: u64 = 1 << 12 | 1 << 3;
 
 /// Dirt for an entry at EL1.
@@ -104,8 +105,8 @@ pub(super) fn general_registers(code: Code) -> Code {
     })
 }
 
-/// The UART as the board's firmware sets it up for the Bluetooth chip: GPIO32 and 33 ALT3, 3 Mbit/s, and
-/// something half received in between; the header's pins are the mini-UART's.
+/// The UART as the board's firmware sets it up for the Bluetooth chip: GPIO32 and 33 ALT3, 3
+/// Mbit/s, and something half received in between; the header's pins are the mini-UART's.
 pub(super) fn bluetooth(code: Code) -> Code {
     const GPIO: u64 = 0x3f20_0000;
     const UART: u64 = 0x3f20_1000;

@@ -32,7 +32,8 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    /// Judges a run by QEMU's status, which is missing if the time limit ended it, and by its output.
+    /// Judges a run by QEMU's status, which is missing if the time limit ended it, and by its
+    /// output.
     pub(crate) fn classify(status: Option<ExitStatus>, output: &str) -> Self {
         let Some(status) = status else {
             return Self::Hang;

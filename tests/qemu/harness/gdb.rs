@@ -1,4 +1,5 @@
-//! A debugger's side of the GDB remote protocol, as much as tests need to stop the kernel and change it.
+//! A debugger's side of the GDB remote protocol, as much as tests need to stop the kernel and
+//! change it.
 //!
 //! Source: the GDB manual, appendix E. QEMU's own packet is `Qqemu.PhyMemMode`.
 
@@ -54,8 +55,8 @@ impl Gdb {
         assert_eq!(stopped, address, "stopped at {stopped:#x}");
     }
 
-    /// Continues until some core is about to execute `address`, which `provoke` leads to. Returns its
-    /// number.
+    /// Continues until some core is about to execute `address`, which `provoke` leads to. Returns
+    /// its number.
     #[track_caller]
     pub(crate) fn run_some_core_to(&mut self, address: u64, provoke: impl FnOnce()) -> usize {
         self.must(&format!("Z1,{address:x},4"));
@@ -104,7 +105,8 @@ impl Gdb {
         (place, state.expect("the processor state"))
     }
 
-    /// Whether a core waits with its exceptions masked: where it is a moment later. All are stopped.
+    /// Whether a core waits with its exceptions masked: where it is a moment later. All are
+    /// stopped.
     pub(crate) fn has_stopped(&mut self, core: usize) -> bool {
         const ALL_MASKED: u64 = 0b1111 << 6;
         let (place, state) = self.place_of(core);

@@ -1,10 +1,12 @@
-//! A loader that enters the image as boards, hypervisors and other loaders may: at any exception level, with
-//! the MMU and the caches on, with anything in x0, on one core or on all, from a wrong place, with a mailbox that
-//! never answers, with a watchdog that does nothing but remember, and with everything dirty that can be.
+//! A loader that enters the image as boards, hypervisors and other loaders may: at any exception
+//! level, with the MMU and the caches on, with anything in x0, on one core or on all, from a wrong
+//! place, with a mailbox that never answers, with a watchdog that does nothing but remember, and
+//! with everything dirty that can be.
 //!
-//! QEMU starts every core in it at EL3. A core's code is a straight line that was made for the case at hand: it
-//! writes the registers of the level that is to be entered, whose MMU is off or on from its first instruction
-//! there, and returns "down" to the image. Cores that are not wanted wait here.
+//! QEMU starts every core in it at EL3. A core's code is a straight line that was made for the case
+//! at hand: it writes the registers of the level that is to be entered, whose MMU is off or on from
+//! its first instruction there, and returns "down" to the image. Cores that are not wanted wait
+//! here.
 //!
 //! Sources: Arm DDI 0487 D8.3 (descriptors), D24.2 (registers).
 
@@ -24,7 +26,8 @@ const LEVEL_2: u64 = TABLES + 0x1000;
 const LEVEL_3: u64 = TABLES + 0x2000;
 /// RAM in place of the mailbox.
 const SILENT_PAGE: u64 = TABLES + 0x3000;
-/// Up to here memory behind the image can be noisy: more than the kernel uses before it knows what is RAM.
+/// Up to here memory behind the image can be noisy: more than the kernel uses before it knows what
+/// is RAM.
 const NOISE_END: u64 = 0x80_0000;
 /// RAM in place of power management.
 const TAME_PAGE: u64 = TABLES + 0x4000;
@@ -128,9 +131,9 @@ impl Loader {
         self
     }
 
-    /// With every register of the level that is entered, and of those below, and x1 to x30, with values
-    /// that no reset leaves; the UART in use by somebody else; and RAM behind the image and below it full
-    /// of noise. Not with the MMU on.
+    /// With every register of the level that is entered, and of those below, and x1 to x30, with
+    /// values that no reset leaves; the UART in use by somebody else; and RAM behind the image and
+    /// below it full of noise. Not with the MMU on.
     pub(crate) const fn dirty(mut self) -> Self {
         assert!(self.regime.is_none());
         self.state = State::Dirty;
@@ -230,8 +233,8 @@ impl Loader {
         }
     }
 
-    /// The registers of the level that is entered are as a loader leaves them, but for those that would stop
-    /// it; EL3's let the lower levels run.
+    /// The registers of the level that is entered are as a loader leaves them, but for those that
+    /// would stop it; EL3's let the lower levels run.
     fn enter_dirty(self) -> Code {
         let code = dirt::bluetooth(Code::new());
         let (code, mode) = match self.level {

@@ -1,8 +1,9 @@
 //! A Raspberry Pi 3 in QEMU with its console on two pipes, and a thread that ends it in any case.
 //!
 //! # Decisions
-//! - QEMU belongs to a watcher thread, which reaps it, ends it at the time limit, and ends it when the
-//!   [`Machine`] is dropped: a test that fails or waits for something else leaves nothing running.
+//! - QEMU belongs to a watcher thread, which reaps it, ends it at the time limit, and ends it when
+//!   the [`Machine`] is dropped: a test that fails or waits for something else leaves nothing
+//!   running.
 //! - Carriage returns are dropped on the way in, so that tests compare lines.
 
 use std::io::{Read, Write};
@@ -23,7 +24,8 @@ use super::report;
 pub(crate) const PROMPT: &str = "stilt> ";
 /// A prompt at the start of a row: after the output of a command.
 const NEXT_PROMPT: &str = "\nstilt> ";
-/// The longest that one thing may take. Boots take a fraction of a second; the rest is for slow machines.
+/// The longest that one thing may take. Boots take a fraction of a second; the rest is for slow
+/// machines.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often the watcher looks.
 const TICK: Duration = Duration::from_millis(5);
@@ -107,8 +109,8 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Starts QEMU as `command` says, with the console on pipes, for `limit` at the most. Its files are in
-    /// `folder`, the debugger's socket among them.
+    /// Starts QEMU as `command` says, with the console on pipes, for `limit` at the most. Its files
+    /// are in `folder`, the debugger's socket among them.
     pub(crate) fn start(mut command: Command, limit: Duration, folder: TempDir) -> Self {
         command
             .stdin(Stdio::piped())

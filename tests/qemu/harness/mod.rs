@@ -1,4 +1,5 @@
-//! What tests drive the image with: a machine in QEMU, a loader that enters as other loaders do, a debugger.
+//! What tests drive the image with: a machine in QEMU, a loader that enters as other loaders do, a
+//! debugger.
 
 mod assembler;
 pub(crate) mod checkout;

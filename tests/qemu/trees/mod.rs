@@ -1,8 +1,8 @@
-//! Device trees with one oddity each, as public ones have them: the kernel boots on all cores, reads the rest,
-//! and neither maps nor hands out what is reserved.
+//! Device trees with one oddity each, as public ones have them: the kernel boots on all cores,
+//! reads the rest, and neither maps nor hands out what is reserved.
 //!
-//! Each comes in three ways: in x0 as it is, and by QEMU's `-dtb` with the flat image and with the ELF file, where
-//! QEMU fills in the memory.
+//! Each comes in three ways: in x0 as it is, and by QEMU's `-dtb` with the flat image and with the
+//! ELF file, where QEMU fills in the memory.
 
 mod disk;
 mod memory;
@@ -55,8 +55,8 @@ impl Way {
         }
     }
 
-    /// How many frames of RAM are not usable even if nothing is reserved, but for the metadata, page 0 and the
-    /// tree.
+    /// How many frames of RAM are not usable even if nothing is reserved, but for the metadata,
+    /// page 0 and the tree.
     fn overhead(self) -> u64 {
         static OVERHEAD: [OnceLock<u64>; 3] = [const { OnceLock::new() }; 3];
         *OVERHEAD[self as usize].get_or_init(|| {

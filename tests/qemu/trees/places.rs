@@ -110,7 +110,8 @@ fn a_place_that_is_switched_off_says_why_it_is_left_alone() {
     booted.must_say("reserve", &[said]);
 }
 
-/// Wherever reservations may be missing, only what nobody reserves is used, and what was read is kept.
+/// Wherever reservations may be missing, only what nobody reserves is used, and what was read is
+/// kept.
 #[track_caller]
 fn in_doubt(tree: &[u8], why: &str) {
     let mut booted = Booted::new(Way::X0.setup(tree));

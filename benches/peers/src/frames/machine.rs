@@ -33,8 +33,8 @@ pub fn to_virt(pa: usize) -> usize {
 
 /// Zeroes the frame at `pa`, which nobody else uses, in the cheapest way there is.
 ///
-/// The loop is assembly, because a compiler unrolls it here and not there: what is taken out of the figures for a table
-/// would not be what it cost.
+/// The loop is assembly, because a compiler unrolls it here and not there: what is taken out of the
+/// figures for a table would not be what it cost.
 #[inline(always)]
 pub fn zero(pa: usize) {
     let start = to_virt(pa);

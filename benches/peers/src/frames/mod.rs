@@ -1,13 +1,15 @@
-//! The frames that every implementation makes its tables of: one pool, the same frames in the same order.
+//! The frames that every implementation makes its tables of: one pool, the same frames in the same
+//! order.
 //!
-//! Freed frames form a list through their first words; when it is empty, the next frame that was never given out is
-//! taken. [`dealloc`] is one load and two stores, [`alloc`] two loads, a test and a store, and both count: eight to
-//! ten instructions, the same for everybody. One core, no interrupts: relaxed atomics are plain loads and stores.
+//! Freed frames form a list through their first words; when it is empty, the next frame that was
+//! never given out is taken. [`dealloc`] is one load and two stores, [`alloc`] two loads, a test
+//! and a store, and both count: eight to ten instructions, the same for everybody. One core, no
+//! interrupts: relaxed atomics are plain loads and stores.
 //!
 //! # Decisions
-//! Two windows onto the same frames. This project's handler adds the kernel's offset ([`to_virt`]), because a kernel
-//! has to. The other libraries' add nothing ([`same`]): that favours them by an instruction or two a level, and no
-//! figure of theirs is worse for our handlers.
+//! Two windows onto the same frames. This project's handler adds the kernel's offset ([`to_virt`]),
+//! because a kernel has to. The other libraries' add nothing ([`same`]): that favours them by an
+//! instruction or two a level, and no figure of theirs is worse for our handlers.
 
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};

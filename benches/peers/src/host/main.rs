@@ -1,8 +1,9 @@
 //! The program for the machine that builds: every subject, timed or under callgrind.
 //!
-//! Prints `row SUBJECT WORKLOAD UNITS NANOSECONDS ZEROED FRAMES` a measurement, the shortest of several runs. With
-//! the argument `once` it runs everything once and prints what a single run took: callgrind then writes a dump of
-//! its own after each call of [`measured`], in the order of the rows.
+//! Prints `row SUBJECT WORKLOAD UNITS NANOSECONDS ZEROED FRAMES` a measurement, the shortest of
+//! several runs. With the argument `once` it runs everything once and prints what a single run
+//! took: callgrind then writes a dump of its own after each call of [`measured`], in the order of
+//! the rows.
 
 use std::alloc::{Layout, alloc_zeroed};
 use std::collections::HashMap;

@@ -1,11 +1,12 @@
 // From the first instruction to main, on a Raspberry Pi 3: EL1, MMU and caches on, core 0 alone.
 //
-// In:   an ELF loader's entry: EL3, EL2 or EL1, any number of cores at once, MMU off.
-// Out:  core 0 in main on its stack; .bss clear. The others sleep for good: under -icount a running core would add
+// In:   an ELF loader's entry: EL3, EL2 or EL1, any number of cores at once, MMU off. Out:  core 0
+// in main on its stack; .bss clear. The others sleep for good: under -icount a running core would
+// add
 //       to what is counted.
 //
-// One tree serves both halves: the identity map, through which the program runs, and the linear map from
-// 0xffff000000000000 on, through which tables are written.
+// One tree serves both halves: the identity map, through which the program runs, and the linear map
+// from 0xffff000000000000 on, through which tables are written.
 
 .equ SCR_EL3,    0x431          // RW, RES1, NS
 .equ HCR_EL2,    1 << 31        // RW: EL1 is AArch64
@@ -84,7 +85,8 @@ sleep:
     b       sleep
 .size _start, . - _start
 
-// Makes rewritten code be seen. Outside .text, so that it is not itself rewritten. Clobbers nothing.
+// Makes rewritten code be seen. Outside .text, so that it is not itself rewritten. Clobbers
+// nothing.
 .global synchronise_code
 .type synchronise_code, @function
 synchronise_code:
@@ -95,8 +97,8 @@ synchronise_code:
     ret
 .size synchronise_code, . - synchronise_code
 
-// A BRK that stands for an instruction of class n (maintenance.rs) adds one to COUNTS[n] and is skipped, with every
-// register kept. Everything else goes to unexpected_exception.
+// A BRK that stands for an instruction of class n (maintenance.rs) adds one to COUNTS[n] and is
+// skipped, with every register kept. Everything else goes to unexpected_exception.
 .balign 2048
 vectors:
 .rept 4

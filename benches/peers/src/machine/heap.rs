@@ -8,7 +8,8 @@ struct None;
 #[global_allocator]
 static HEAP: None = None;
 
-// SAFETY: a null pointer says that there is no memory, and nothing that was not given out can come back.
+// SAFETY: a null pointer says that there is no memory, and nothing that was not given out can come
+// back.
 unsafe impl GlobalAlloc for None {
     unsafe fn alloc(&self, _layout: Layout) -> *mut u8 {
         ptr::null_mut()

@@ -1,8 +1,9 @@
-//! The program for QEMU's raspi3b: every subject, counted by the CPU, and the maintenance that each issues.
+//! The program for QEMU's raspi3b: every subject, counted by the CPU, and the maintenance that each
+//! issues.
 //!
-//! Prints lines of words, which `cargo xtask peers` reads: `row SUBJECT WORKLOAD UNITS INSTRUCTIONS ZEROED FRAMES`,
-//! then `maintenance SUBJECT WORKLOAD DMB DSB ISB TLBI TLBI-ALL`, and `done` at the end. Ends QEMU with 0, or with 1
-//! after a line that begins with `failed`.
+//! Prints lines of words, which `cargo xtask peers` reads: `row SUBJECT WORKLOAD UNITS INSTRUCTIONS
+//! ZEROED FRAMES`, then `maintenance SUBJECT WORKLOAD DMB DSB ISB TLBI TLBI-ALL`, and `done` at the
+//! end. Ends QEMU with 0, or with 1 after a line that begins with `failed`.
 #![no_std]
 #![no_main]
 

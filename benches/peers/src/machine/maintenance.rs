@@ -1,8 +1,9 @@
 //! Barriers and invalidations, counted one by one, whoever issues them.
 //!
-//! Each such instruction in this program is replaced by a BRK whose number is its class; the handler in entry.S
-//! counts it and goes on. So the code that is counted is the code that is measured, other libraries' included. The
-//! tables under test are never walked by the MMU: nothing is missed.
+//! Each such instruction in this program is replaced by a BRK whose number is its class; the
+//! handler in entry.S counts it and goes on. So the code that is counted is the code that is
+//! measured, other libraries' included. The tables under test are never walked by the MMU: nothing
+//! is missed.
 
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,8 @@ use stilt_peers::workloads::{Bench, Row};
 
 const CLASSES: usize = 5;
 
-/// How often each class was met; entry.S counts. DMB, DSB, ISB, TLBI by address or ASID, TLBI of everything.
+/// How often each class was met; entry.S counts. DMB, DSB, ISB, TLBI by address or ASID, TLBI of
+/// everything.
 #[unsafe(no_mangle)]
 static COUNTS: [AtomicU64; CLASSES] = [const { AtomicU64::new(0) }; CLASSES];
 

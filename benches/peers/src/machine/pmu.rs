@@ -1,7 +1,8 @@
-//! Instructions, counted by the CPU: the PMU's cycle counter, and event 8, instructions retired (DDI 0487 D13).
+//! Instructions, counted by the CPU: the PMU's cycle counter, and event 8, instructions retired
+//! (DDI 0487 D13).
 //!
-//! Under QEMU's `-icount shift=0` both count every instruction once. That they agree is checked at each reading: on
-//! another machine, or without the option, the figures would mean something else.
+//! Under QEMU's `-icount shift=0` both count every instruction once. That they agree is checked at
+//! each reading: on another machine, or without the option, the figures would mean something else.
 
 use core::arch::asm;
 

@@ -1,7 +1,8 @@
-//! `page_table_multiarch` 0.6: the format of the CPU that it is compiled for, which is the only one it then has.
+//! `page_table_multiarch` 0.6: the format of the CPU that it is compiled for, which is the only one
+//! it then has.
 //!
-//! Its cursor keeps up to 32 addresses and flushes them, or everything, when it is dropped: one cursor a call is
-//! what its documentation shows. Off the bare machine it leaves flushing out.
+//! Its cursor keeps up to 32 addresses and flushes them, or everything, when it is dropped: one
+//! cursor a call is what its documentation shows. Off the bare machine it leaves flushing out.
 
 use core::cell::Cell;
 use core::ptr;
@@ -127,7 +128,8 @@ impl Subject for Multiarch {
             .expect("a mapped region");
     }
 
-    /// Its walk shows tables too, and takes a closure that must not change what it captures: hence the cell.
+    /// Its walk shows tables too, and takes a closure that must not change what it captures: hence
+    /// the cell.
     #[inline(always)]
     fn leaves(&self) -> Leaves {
         let leaves = Cell::new(Leaves::default());

@@ -1,4 +1,5 @@
-//! This project's `PageTable64`, in the format of the Raspberry Pi 3 as the kernel has it, and in x86-64's.
+//! This project's `PageTable64`, in the format of the Raspberry Pi 3 as the kernel has it, and in
+//! x86-64's.
 
 use core::marker::PhantomData;
 use core::ops::ControlFlow;
@@ -26,8 +27,8 @@ const PA_BITS: usize = 40;
 
 struct Pool;
 
-// SAFETY: the pool gives each frame to one owner until it is given back; they are 4 KiB of ordinary memory, which
-// `to_virt` reaches.
+// SAFETY: the pool gives each frame to one owner until it is given back; they are 4 KiB of ordinary
+// memory, which `to_virt` reaches.
 unsafe impl PagingHandler for Pool {
     #[inline(always)]
     fn alloc_frame() -> Option<PhysAddr> {

@@ -1,7 +1,8 @@
 //! Regions that come and go at random: W11.
 //!
-//! A coin says map or unmap. A map takes a random place of 1 to 512 pages in 1 GiB, drawn again as long as it is not
-//! free; an unmap takes one of the regions that are there. The plan is made first, and is the same for everybody.
+//! A coin says map or unmap. A map takes a random place of 1 to 512 pages in 1 GiB, drawn again as
+//! long as it is not free; an unmap takes one of the regions that are there. The plan is made
+//! first, and is the same for everybody.
 #![forbid(unsafe_code)]
 
 use core::hint::black_box;

@@ -16,11 +16,12 @@
 //!
 //! Random addresses are made before they are counted; the loop loads them.
 //!
-//! What is measured must be what users get: a compiler that knows the caller's table, addresses, flags or sizes makes
-//! a copy of the function for them, without its checks. So all of them pass through [`black_box`], and sums of the
-//! results do. They do so in front of each loop and behind it: in it, the way through memory would be counted with
-//! every call, and is as long as a quarter of a query. The calls in the loop are not inlined, and nobody calls
-//! them with anything that the compiler knows.
+//! What is measured must be what users get: a compiler that knows the caller's table, addresses,
+//! flags or sizes makes a copy of the function for them, without its checks. So all of them pass
+//! through [`black_box`], and sums of the results do. They do so in front of each loop and behind
+//! it: in it, the way through memory would be counted with every call, and is as long as a quarter
+//! of a query. The calls in the loop are not inlined, and nobody calls them with anything that the
+//! compiler knows.
 #![forbid(unsafe_code)]
 
 mod churn;
@@ -36,7 +37,8 @@ use crate::{Leaves, Sizes, Subject, Translation, Zeroing};
 /// Where the half begins in which everything is mapped: one that x86_64 has too.
 pub const BASE: usize = 0xffff_8000_0000_0000;
 
-/// The first frame that is mapped, but for the kernel's map: past the memory of any Raspberry Pi 3, below 2^40.
+/// The first frame that is mapped, but for the kernel's map: past the memory of any Raspberry Pi 3,
+/// below 2^40.
 const TARGET: usize = 0x1_0000_0000;
 
 const BLOCK: usize = 1 << 21;

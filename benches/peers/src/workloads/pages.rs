@@ -38,8 +38,8 @@ fn draw() {
     }
 }
 
-/// The place of `k` in the space. Every step can be undone: a multiplication by an odd number, and an exclusive or
-/// with bits further up.
+/// The place of `k` in the space. Every step can be undone: a multiplication by an odd number, and
+/// an exclusive or with bits further up.
 const fn shuffled(k: usize) -> usize {
     let mixed = k.wrapping_mul(0x9e37_79b9) % SPACE;
     let mixed = (mixed ^ mixed >> 13).wrapping_mul(0x85eb_ca6b) % SPACE;

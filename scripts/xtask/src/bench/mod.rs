@@ -1,10 +1,10 @@
 //! `cargo xtask bench`: what booting and the kernel's most frequent steps cost, in instructions.
 //!
-//! Counted from the emulator's own trace, one line an instruction: the same number on every machine and at every
-//! load. Under `-icount shift=0` the guest's time is a function of that number, so waiting loops do not blur it
-//! either. The boot is counted on core 0. The steps are those of the shell's command `numbers`, which puts each
-//! between two marks; what any core executes between them counts. The kernel measures them by its clock too, and
-//! both must agree.
+//! Counted from the emulator's own trace, one line an instruction: the same number on every machine
+//! and at every load. Under `-icount shift=0` the guest's time is a function of that number, so
+//! waiting loops do not blur it either. The boot is counted on core 0. The steps are those of the
+//! shell's command `numbers`, which puts each between two marks; what any core executes between
+//! them counts. The kernel measures them by its clock too, and both must agree.
 
 mod trace;
 
@@ -19,8 +19,8 @@ use crate::image;
 use crate::qemu;
 use trace::{BenchError, Counts, Milestones};
 
-/// The kernel's clock and the trace may differ by so much, in percent and in instructions: the clock counts the
-/// loop around a step too.
+/// The kernel's clock and the trace may differ by so much, in percent and in instructions: the
+/// clock counts the loop around a step too.
 const TOLERANCE_PERCENT: u64 = 15;
 const TOLERANCE: u64 = 12;
 

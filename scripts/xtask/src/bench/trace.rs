@@ -99,7 +99,8 @@ impl Milestones {
     }
 }
 
-/// Boots the image under a trace and counts until it has measured and halted. Returns its console's output too.
+/// Boots the image under a trace and counts until it has measured and halted. Returns its console's
+/// output too.
 pub(super) fn trace(
     program: &OsString,
     milestones: Milestones,
@@ -223,7 +224,8 @@ impl Counter {
     }
 }
 
-/// Counts the lines of the trace from the first milestone on, and types at each prompt what is to be done next.
+/// Counts the lines of the trace from the first milestone on, and types at each prompt what is to
+/// be done next.
 fn count(
     trace: impl BufRead,
     milestones: Milestones,
@@ -312,7 +314,8 @@ mod tests {
         text
     }
 
-    /// A boot, an exception, two interrupts, and five marked steps of 1, 2, 3, 4 and 5 instructions.
+    /// A boot, an exception, two interrupts, and five marked steps of 1, 2, 3, 4 and 5
+    /// instructions.
     fn run() -> Vec<(usize, u64)> {
         let mut steps = vec![
             STEP,

@@ -1,6 +1,7 @@
 //! Describes a block device from what Linux says in /sys and /proc.
 //!
-//! The kernel's documentation: `Documentation/ABI/stable/sysfs-block`, and `/proc/PID/mountinfo` in proc(5).
+//! The kernel's documentation: `Documentation/ABI/stable/sysfs-block`, and `/proc/PID/mountinfo` in
+//! proc(5).
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -175,7 +176,8 @@ fn model_of(folder: &Path) -> String {
         .join(" ")
 }
 
-/// Where the device is mounted: by number, or by name, since some file systems (btrfs) hide the number.
+/// Where the device is mounted: by number, or by name, since some file systems (btrfs) hide the
+/// number.
 fn mounts_of(mountinfo: &str, number: &str, device: &str) -> Vec<PathBuf> {
     let mut places = Vec::new();
     for line in mountinfo.lines() {

@@ -21,7 +21,8 @@ pub(super) enum Node {
 pub(super) enum Medium {
     /// One that can be taken out of its drive: `removable` is 1, as for cards in a USB reader.
     Removable,
-    /// An SD card in a slot of its own: those say `removable` 0, but have the type SD (soldered ones: MMC).
+    /// An SD card in a slot of its own: those say `removable` 0, but have the type SD (soldered
+    /// ones: MMC).
     SdCard,
     /// Anything else.
     Fixed,

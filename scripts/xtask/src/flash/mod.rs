@@ -1,6 +1,7 @@
 //! `cargo xtask flash DEVICE`: writes `sdcard.img` to a real card, and makes sure that it is one.
 //!
-//! [`disk`] describes what the device is, [`judge`] decides about that description alone, [`mod@write`] acts.
+//! [`disk`] describes what the device is, [`judge`] decides about that description alone,
+//! [`mod@write`] acts.
 
 mod describe;
 mod disk;

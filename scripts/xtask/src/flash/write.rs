@@ -17,8 +17,8 @@ const CHUNK: usize = 1024 * 1024;
 /// Overwrites the beginning of `device` with `bytes`.
 ///
 /// # Errors
-/// [`FlashError::DeviceChanged`] if it is not `disk` any more; [`FlashError::ReadBack`] if it does not hold what was
-/// written; [`FlashError::File`].
+/// [`FlashError::DeviceChanged`] if it is not `disk` any more; [`FlashError::ReadBack`] if it does
+/// not hold what was written; [`FlashError::File`].
 pub(super) fn write(device: &Path, disk: &Disk, bytes: &[u8]) -> Result<(), FlashError> {
     // On a block device O_EXCL fails while anybody has mounted it or holds it otherwise.
     let opened = open(
@@ -55,8 +55,8 @@ fn write_all(file: &mut File, bytes: &[u8]) -> io::Result<()> {
         file.write_all(chunk)?;
     }
     file.sync_all()?;
-    // Otherwise what is read back would be this machine's memory and not the card. Gated here and not on a
-    // `mod` line: macOS, which only prints the commands, lacks this one call.
+    // Otherwise what is read back would be this machine's memory and not the card. Gated here and
+    // not on a `mod` line: macOS, which only prints the commands, lacks this one call.
     #[cfg(target_os = "linux")]
     rustix::fs::fadvise(&*file, 0, None, rustix::fs::Advice::DontNeed)?;
     file.rewind()

@@ -1,4 +1,5 @@
-//! The functions of a linked image: its symbols, without what lies in other sections or has no length.
+//! The functions of a linked image: its symbols, without what lies in other sections or has no
+//! length.
 
 use a64::Instruction as Word;
 use a64::flow::Branch;
@@ -9,8 +10,8 @@ use super::model::{Function, Instruction, Use};
 use super::shorten::shorten;
 use stilt::exception::names::INSTRUCTION;
 
-/// Every function, in the order of addresses, without overlap and with nothing known about lines yet. Objects
-/// in sections of code are among them: tables of vectors are that to the assembler.
+/// Every function, in the order of addresses, without overlap and with nothing known about lines
+/// yet. Objects in sections of code are among them: tables of vectors are that to the assembler.
 pub(super) fn read(file: &File<'_>) -> Result<Vec<Function>, NamesError> {
     let mut found = Vec::new();
     for symbol in file.symbols() {

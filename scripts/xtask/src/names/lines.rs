@@ -1,11 +1,13 @@
 //! Where in the source each instruction comes from, out of the image's DWARF.
 //!
 //! # Decisions
-//! - Of a chain of inlined calls the lines of this checkout are kept: where `core` adds two numbers helps nobody.
-//!   If these are more than the table can hold, the middle goes: the innermost lines say what happened, the
-//!   outermost are in the function that the report names. Where nothing is ours, the innermost line is kept.
-//! - No path of the machine that builds goes into the image. Ours are relative to the checkout; of all others
-//!   only the crate and what follows is left: `core/src/fmt/mod.rs`, `spin-0.12.3/src/once.rs`.
+//! - Of a chain of inlined calls the lines of this checkout are kept: where `core` adds two numbers
+//!   helps nobody. If these are more than the table can hold, the middle goes: the innermost lines
+//!   say what happened, the outermost are in the function that the report names. Where nothing is
+//!   ours, the innermost line is kept.
+//! - No path of the machine that builds goes into the image. Ours are relative to the checkout; of
+//!   all others only the crate and what follows is left: `core/src/fmt/mod.rs`,
+//!   `spin-0.12.3/src/once.rs`.
 
 use std::path::Path;
 

@@ -1,13 +1,14 @@
 //! The table of names and lines that fault reports print, and how it gets into the linked image.
 //!
-//! `linker.ld` keeps a hole for it, the section `.names`; the layout of the table and the reader are
-//! `stilt::exception::names`. [`functions`] finds the functions and [`lines`] the source lines of their
-//! instructions in the ELF file, [`shorten`] makes names readable, [`pairs`] makes them small, [`table`] chooses
-//! what fits, and [`verify`] reads it all back with the kernel's own reader: each build, since a table that is
-//! wrong is found out at the worst moment.
+//! `linker.ld` keeps a hole for it, the section `.names`; the layout of the table and the reader
+//! are `stilt::exception::names`. [`functions`] finds the functions and [`lines`] the source lines
+//! of their instructions in the ELF file, [`shorten`] makes names readable, [`pairs`] makes them
+//! small, [`table`] chooses what fits, and [`verify`] reads it all back with the kernel's own
+//! reader: each build, since a table that is wrong is found out at the worst moment.
 //!
 //! # Decisions
-//! - The hole is filled in the ELF file, and the flat image is made from that: the same bytes in both.
+//! - The hole is filled in the ELF file, and the flat image is made from that: the same bytes in
+//!   both.
 //! - All functions or an error. Lines take what is left, in the order of [`table`].
 
 mod error;

@@ -1,13 +1,15 @@
 //! Names as short as they can be without two functions having the same one.
 //!
 //! # Decisions
-//! - The hashes go, and `stilt::`: it is our own image; `stilt_paging::` is `paging::`, as the kernel calls it.
-//!   Another crate's name in front means a dependency.
-//! - The path of a function stays, and that of the type whose method it is: `paging::table::PageTable64::prune`
-//!   says in which file to look. The brackets around such a type go; `<&u8 as Debug>::fmt` needs its own.
+//! - The hashes go, and `stilt::`: it is our own image; `stilt_paging::` is `paging::`, as the
+//!   kernel calls it. Another crate's name in front means a dependency.
+//! - The path of a function stays, and that of the type whose method it is:
+//!   `paging::table::PageTable64::prune` says in which file to look. The brackets around such a
+//!   type go; `<&u8 as Debug>::fmt` needs its own.
 //! - Of a trait, the last word of its path stays.
-//! - What stands in for generic parameters goes: nearly always there is one instance. If two names are the same
-//!   then, both get their parameters back, as last words of their paths; if they still are the same, whole ones.
+//! - What stands in for generic parameters goes: nearly always there is one instance. If two names
+//!   are the same then, both get their parameters back, as last words of their paths; if they still
+//!   are the same, whole ones.
 //! - Names that are the same even so stay the same: the address is in the report as well.
 
 use std::collections::HashMap;
@@ -86,8 +88,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Everything up to the end or to a `>` that was not opened. `outer` is false for what stands inside of
-    /// brackets, where last words are enough.
+    /// Everything up to the end or to a `>` that was not opened. `outer` is false for what stands
+    /// inside of brackets, where last words are enough.
     fn text(&mut self, outer: bool) -> String {
         let mut out = String::new();
         while let Some(c) = self.rest.chars().next() {

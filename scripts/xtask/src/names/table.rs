@@ -5,13 +5,13 @@
 //!
 //! 1. of calls in our own functions: return addresses, which make up a backtrace;
 //! 2. of calls in functions of dependencies;
-//! 3. of instructions that can fault in our own functions: the top of a backtrace. Small functions before large
-//!    ones, because that completes the most;
+//! 3. of instructions that can fault in our own functions: the top of a backtrace. Small functions
+//!    before large ones, because that completes the most;
 //! 4. of such instructions in functions of dependencies;
 //! 5. of what is left, which only an interrupt can stop at: our own, then dependencies.
 //!
-//! A function has its lines of a kind all or not at all. An instruction whose line is not kept has none: a row
-//! never reaches over instructions with another line.
+//! A function has its lines of a kind all or not at all. An instruction whose line is not kept has
+//! none: a row never reaches over instructions with another line.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

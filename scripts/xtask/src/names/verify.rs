@@ -6,8 +6,8 @@ use super::error::NamesError;
 use super::model::{Function, SourceLine};
 use super::table::Kept;
 
-/// Checks that every function is found by its name, at its first and its last instruction and nowhere behind it,
-/// and that every line that is kept is right, and no other wrong.
+/// Checks that every function is found by its name, at its first and its last instruction and
+/// nowhere behind it, and that every line that is kept is right, and no other wrong.
 ///
 /// # Errors
 /// [`NamesError::Differs`] with the first difference.

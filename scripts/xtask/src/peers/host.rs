@@ -1,6 +1,8 @@
-//! The program for this machine: callgrind's instructions where valgrind is there, and time as ratio.
+//! The program for this machine: callgrind's instructions where valgrind is there, and time as
+//! ratio.
 //!
-//! As on the machine, zeroing new tables is taken out of the instructions; the time includes it. This project appears twice, in both formats that others have.
+//! As on the machine, zeroing new tables is taken out of the instructions; the time includes it.
+//! This project appears twice, in both formats that others have.
 
 use std::fs;
 use std::path::Path;
@@ -87,8 +89,8 @@ fn print(title: &str, figure: impl Fn(&str, &str) -> Option<f64>) {
     }
 }
 
-/// The program's figures with callgrind's counts in place of times: it writes a dump after each measurement, and
-/// numbers them from 1.
+/// The program's figures with callgrind's counts in place of times: it writes a dump after each
+/// measurement, and numbers them from 1.
 fn count(program: &Path) -> Result<Figures, PeersError> {
     let folder = target_dir().join("callgrind");
     let unwritable = |source| FileError::Write {

@@ -15,8 +15,8 @@ use crate::qemu;
 const TIME_LIMIT: Duration = Duration::from_secs(600);
 const TARGET: &str = "aarch64-unknown-none-softfloat";
 
-/// The kernel keeps frame pointers even in leaf functions, for its backtraces; what libraries cost is counted as a
-/// release build has them by default.
+/// The kernel keeps frame pointers even in leaf functions, for its backtraces; what libraries cost
+/// is counted as a release build has them by default.
 const RUSTFLAGS: &str = "-Clink-arg=-Tlinker.ld -Crelocation-model=static";
 
 /// This project, and with contiguous groups.

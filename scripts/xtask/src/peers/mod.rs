@@ -1,8 +1,10 @@
-//! `cargo xtask peers`: this project's page tables beside other libraries', from the programs in `benches/peers`.
+//! `cargo xtask peers`: this project's page tables beside other libraries', from the programs in
+//! `benches/peers`.
 //!
-//! In QEMU, where the CPU counts instructions exactly, against what is asked for; with `--host` on this machine,
-//! in callgrind's instructions where valgrind is there, and in time as ratio. Fails if a program finds a result
-//! wrong, if an ask is missed, or if maintenance is issued that the operation does not need.
+//! In QEMU, where the CPU counts instructions exactly, against what is asked for; with `--host` on
+//! this machine, in callgrind's instructions where valgrind is there, and in time as ratio. Fails
+//! if a program finds a result wrong, if an ask is missed, or if maintenance is issued that the
+//! operation does not need.
 
 mod error;
 mod host;

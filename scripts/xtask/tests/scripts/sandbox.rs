@@ -1,4 +1,5 @@
-//! A machine made of stubs: a PATH that holds only what a test puts there, for the scripts to look around in.
+//! A machine made of stubs: a PATH that holds only what a test puts there, for the scripts to look
+//! around in.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -91,7 +92,8 @@ impl Sandbox {
         }
     }
 
-    /// A command that sees this PATH, these variables, and the toolchains `distro` as the distribution's.
+    /// A command that sees this PATH, these variables, and the toolchains `distro` as the
+    /// distribution's.
     pub(crate) fn command(&self, program: &Path, distro: &[&str]) -> Command {
         let distro: Vec<String> = distro
             .iter()

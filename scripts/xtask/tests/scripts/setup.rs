@@ -1,5 +1,5 @@
-//! What set-up installs, and what it says where it cannot: `scripts/setup.sh` and `scripts/doctor.sh`, on machines
-//! made of stubs.
+//! What set-up installs, and what it says where it cannot: `scripts/setup.sh` and
+//! `scripts/doctor.sh`, on machines made of stubs.
 
 use std::fs;
 use std::process::Output;
@@ -158,7 +158,8 @@ fn doctor_says_which_named_program_is_not_there() {
     assert!(!said.contains("qemu-system-aarch64-core"), "{said}");
 }
 
-/// An apt for which another package is in the way of QEMU, as Debian's `qemu-utils` of another release is.
+/// An apt for which another package is in the way of QEMU, as Debian's `qemu-utils` of another
+/// release is.
 #[test]
 fn apt_may_not_remove_a_package_and_the_command_is_told() {
     let machine = without_qemu();

@@ -1,4 +1,5 @@
-//! Which Rust builds the kernel: `scripts/toolchain.sh` and `scripts/kcargo.sh`, on machines made of stubs.
+//! Which Rust builds the kernel: `scripts/toolchain.sh` and `scripts/kcargo.sh`, on machines made
+//! of stubs.
 
 use crate::sandbox::{Sandbox, TARGET, text};
 

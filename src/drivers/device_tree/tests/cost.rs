@@ -1,5 +1,5 @@
-//! The worst trees of the largest size: each would take minutes if a step cost as much as the tree is
-//! large.
+//! The worst trees of the largest size: each would take minutes if a step cost as much as the tree
+//! is large.
 #![forbid(unsafe_code)]
 
 use std::time::{Duration, Instant};

@@ -53,7 +53,8 @@ fn a_tree_that_is_cut_off_reserves_all_or_leaves_doubt_wherever_it_is_cut() {
         let whole = facts(&tree);
         let block_end = offset(&tree, 2);
         for len in 0..tree.len() {
-            // With nothing behind it, with what memory holds after a reset, and with something else.
+            // With nothing behind it, with what memory holds after a reset, and with something
+            // else.
             let mut zeros = tree[..len].to_vec();
             zeros.resize(tree.len(), 0);
             let mut noise = tree[..len].to_vec();

@@ -94,8 +94,8 @@ fn divisor() -> Divisor {
     Divisor::for_baud(48_000_000, 115_200).expect("a divisor")
 }
 
-/// DDI 0183 3.3.6 and 3.3.7: the divisors take effect with a write to LCR_H; 3.3.8: CR is not changed
-/// otherwise than with the UART off.
+/// DDI 0183 3.3.6 and 3.3.7: the divisors take effect with a write to LCR_H; 3.3.8: CR is not
+/// changed otherwise than with the UART off.
 #[test]
 fn the_uart_is_off_while_it_is_set_up_and_lcr_h_loads_the_divisors() {
     let recorder = Recorder::default();
@@ -138,8 +138,8 @@ fn what_came_before_the_uart_is_set_up_is_kept() {
     }
 }
 
-/// An emulator's line does not know that the UART is off: it brings a byte when there has been room for it
-/// for a while, whatever moment of the set-up that is.
+/// An emulator's line does not know that the UART is off: it brings a byte when there has been room
+/// for it for a while, whatever moment of the set-up that is.
 #[test]
 fn what_comes_while_the_uart_is_set_up_is_kept_where_the_line_is_never_off() {
     let typed: Vec<u8> = (0..200).collect();
@@ -179,7 +179,8 @@ fn a_line_that_never_rests_does_not_stop_the_set_up() {
 fn a_byte_on_its_way_is_waited_for() {
     let model = Model::new(1);
     model.send_from_outside(b"ab");
-    // One byte has come; the other one begins, and takes longer than the steps up to the change of format.
+    // One byte has come; the other one begins, and takes longer than the steps up to the change of
+    // format.
     model.tick(10);
     let mut serial = Serial::<_, 64, 16>::new(Pl011::new(&model));
     serial.init(divisor());
@@ -188,8 +189,8 @@ fn a_byte_on_its_way_is_waited_for() {
     assert_eq!((&model).read_lcr_h(), 0x70);
 }
 
-/// On a board a byte may be on its way when the line is stopped, and 16 lie in the queue: it is not taken
-/// for an emulator.
+/// On a board a byte may be on its way when the line is stopped, and 16 lie in the queue: it is not
+/// taken for an emulator.
 #[test]
 fn a_full_queue_and_a_byte_on_its_way_leave_the_queues_on() {
     let model = Model::new(0);

@@ -36,7 +36,8 @@ impl Numbers {
 }
 
 /// Lets bit after bit pass until the other side has sent all, and serves each interrupt as many bit
-/// times after it came as `latency_bits` says. Returns what was read, and how many services it took.
+/// times after it came as `latency_bits` says. Returns what was read, and how many services it
+/// took.
 fn receive_all(
     model: &Model,
     serial: &mut Port<'_>,

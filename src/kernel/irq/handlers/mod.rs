@@ -1,5 +1,5 @@
-//! What each interrupt calls, where a core that takes the interrupt needs no lock, and a handler may be
-//! taken away from under it.
+//! What each interrupt calls, where a core that takes the interrupt needs no lock, and a handler
+//! may be taken away from under it.
 //!
 //! What must not happen:
 //!
@@ -7,8 +7,9 @@
 //! 2. Core 2 takes the handler away, and its owner gives up what 7 stands for.
 //! 3. Core 0 calls `alarm(7)`.
 //!
-//! So a core writes into a word of its own which interrupt it serves, *before* it looks for a handler.
-//! Who takes the handler away writes that it goes, and looks at all these words *behind* that:
+//! So a core writes into a word of its own which interrupt it serves, *before* it looks for a
+//! handler. Who takes the handler away writes that it goes, and looks at all these words *behind*
+//! that:
 //!
 //! ```text
 //! serve(0, 33)                         retire(33), then free(33) until it is true
@@ -17,22 +18,23 @@
 //!   serving[0] = none                    if not: phase[33] = FREE
 //! ```
 //!
-//! Either core 0 finds RETIRING and calls nothing, or the other finds 33 in its word and waits. That
-//! rests on each core's store being seen before its load looks: all four are sequentially consistent
-//! (STLR and LDAR: DDI 0487 B2.3.11). Linux does this in `synchronize_irq`, by a flag at each interrupt.
+//! Either core 0 finds RETIRING and calls nothing, or the other finds 33 in its word and waits.
+//! That rests on each core's store being seen before its load looks: all four are sequentially
+//! consistent (STLR and LDAR: DDI 0487 B2.3.11). Linux does this in `synchronize_irq`, by a flag at
+//! each interrupt.
 //!
 //! # Invariants
-//! A handler is written by who made FREE WRITING, which one core at a time does, and only then. It is read
-//! by a core that found SET with its word written. FREE comes of RETIRING when no word names the interrupt,
-//! so nobody reads what is written.
+//! A handler is written by who made FREE WRITING, which one core at a time does, and only then. It
+//! is read by a core that found SET with its word written. FREE comes of RETIRING when no word
+//! names the interrupt, so nobody reads what is written.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering;
 
 use crate::kernel::protocol::Word;
 
-/// The phase of an interrupt: the two lower bits of its word. The others count how often it was free, so
-/// that who looked before that does not change what came behind.
+/// The phase of an interrupt: the two lower bits of its word. The others count how often it was
+/// free, so that who looked before that does not change what came behind.
 const PHASE: usize = 0b11;
 const FREE: usize = 0;
 const WRITING: usize = 1;
@@ -55,7 +57,8 @@ pub enum Served {
 #[repr(align(64))]
 pub struct Line<T>(pub T);
 
-/// The handlers of `N` interrupts, for `CORES` cores. All methods panic if there is no such core or number.
+/// The handlers of `N` interrupts, for `CORES` cores. All methods panic if there is no such core or
+/// number.
 #[derive(Debug)]
 pub struct Handlers<H, W, const CORES: usize, const N: usize> {
     phases: [W; N],
@@ -64,8 +67,8 @@ pub struct Handlers<H, W, const CORES: usize, const N: usize> {
     serving: [Line<W>; CORES],
 }
 
-// SAFETY: by the invariant nobody writes a handler while anybody else reads or writes it; a handler is
-// copied from the core that sets it to the cores that call it.
+// SAFETY: by the invariant nobody writes a handler while anybody else reads or writes it; a handler
+// is copied from the core that sets it to the cores that call it.
 unsafe impl<H: Copy + Send, W: Sync, const CORES: usize, const N: usize> Sync
     for Handlers<H, W, CORES, N>
 {
@@ -97,8 +100,8 @@ impl<H: Copy, W: Word, const CORES: usize, const N: usize> Handlers<H, W, CORES,
         true
     }
 
-    /// Takes the handler of `number` away: nobody calls it any more, but somebody may be in it. Returns
-    /// whether there was one, also if it was retiring already.
+    /// Takes the handler of `number` away: nobody calls it any more, but somebody may be in it.
+    /// Returns whether there was one, also if it was retiring already.
     pub fn retire(&self, number: usize) -> bool {
         let phase = &self.phases[number];
         let set = phase.load(Ordering::Acquire);
@@ -136,8 +139,8 @@ impl<H: Copy, W: Word, const CORES: usize, const N: usize> Handlers<H, W, CORES,
     /// Interrupt `number` came to `core`: hands its handler to `call`, if it has one.
     ///
     /// # Safety
-    /// `core` is the running core's number, and its interrupts are masked until this returns: no other
-    /// call with that number is under way.
+    /// `core` is the running core's number, and its interrupts are masked until this returns: no
+    /// other call with that number is under way.
     #[inline(always)]
     pub unsafe fn serve(&self, core: usize, number: usize, call: impl FnOnce(H)) -> Served {
         let Line(serving) = &self.serving[core];
@@ -145,8 +148,8 @@ impl<H: Copy, W: Word, const CORES: usize, const N: usize> Handlers<H, W, CORES,
         let served = match self.phases[number].load(Ordering::SeqCst) & PHASE {
             SET => {
                 let cell = self.handlers[number].get();
-                // SAFETY: SET, and found with this core's word written: by the invariant nobody writes
-                // before that word is cleared.
+                // SAFETY: SET, and found with this core's word written: by the invariant nobody
+                // writes before that word is cleared.
                 match unsafe { cell.read() } {
                     Some(handler) => {
                         call(handler);

@@ -1,4 +1,5 @@
-//! Handlers that are taken away while cores call them: every schedule of a small scene, and threads.
+//! Handlers that are taken away while cores call them: every schedule of a small scene, and
+//! threads.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;

@@ -13,9 +13,9 @@
 //!
 //! # Decisions
 //!
-//! - A binary heap and not a wheel. A wheel arms in constant time, but wants a tick, or a search for
-//!   the next slot that is not empty; and now and then one interrupt has to move a whole level of
-//!   it. Here nothing happens until something is due, and the worst case is the stated one.
+//! - A binary heap and not a wheel. A wheel arms in constant time, but wants a tick, or a search
+//!   for the next slot that is not empty; and now and then one interrupt has to move a whole level
+//!   of it. Here nothing happens until something is due, and the worst case is the stated one.
 //! - Each slot knows where in the heap it stands, so that cancelling needs no search.
 //! - Every arming has a number of its own, which the [`TimerId`] carries: 64 bits, which do not
 //!   come round (a billion armings a second last 584 years). So no old id ever means a new timer.
@@ -76,9 +76,9 @@ pub struct Due<T> {
 ///
 /// # Invariants
 ///
-/// The first `used` places of `order` hold the slots below `used`, each once. The slots of its first `armed` places are `Some`, with that
-/// place as their `place`, and no one's key is less than that of the place above, `(place - 1) / 2`.
-/// The other slots are `None`.
+/// The first `used` places of `order` hold the slots below `used`, each once. The slots of its
+/// first `armed` places are `Some`, with that place as their `place`, and no one's key is less than
+/// that of the place above, `(place - 1) / 2`. The other slots are `None`.
 #[derive(Debug)]
 pub struct Timers<T, const N: usize> {
     slots: [Option<Armed<T>>; N],

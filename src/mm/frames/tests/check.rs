@@ -1,5 +1,5 @@
-//! The check of the structure: whatever is written over a state or a link from outside is found, with its address, and
-//! nothing that can stand there makes it panic or go on for ever.
+//! The check of the structure: whatever is written over a state or a link from outside is found,
+//! with its address, and nothing that can stand there makes it panic or go on for ever.
 #![forbid(unsafe_code)]
 
 use std::string::ToString;

@@ -1,5 +1,5 @@
-//! The editor against a terminal emulator: after every byte the rows must hold the prompt and the line,
-//! nothing else below, with the emulator's cursor where the editor's is.
+//! The editor against a terminal emulator: after every byte the rows must hold the prompt and the
+//! line, nothing else below, with the emulator's cursor where the editor's is.
 #![forbid(unsafe_code)]
 
 mod completion;

@@ -198,7 +198,8 @@ pub(crate) fn trees() -> Trees {
 /// routine leaves in x0.
 ///
 /// # Safety
-/// If `va` is mapped, nobody else uses what a store changes, and a routine stands where a jump goes.
+/// If `va` is mapped, nobody else uses what a store changes, and a routine stands where a jump
+/// goes.
 pub(crate) unsafe fn access(
     access: Access,
     va: VirtAddr,

@@ -1,7 +1,8 @@
 // From the first instruction to `main` in EL1.
 //
-// In:   EL3 with EL2 below it, EL2 or EL1; MMU off, any number of cores at once, any register value but the pc.
-// Out:  core 0 in `main` in EL1, MMU and caches off, exceptions masked, on its stack, .bss clear;
+// In:   EL3 with EL2 below it, EL2 or EL1; MMU off, any number of cores at once, any register value
+// but the pc. Out:  core 0 in `main` in EL1, MMU and caches off, exceptions masked, on its stack,
+// .bss clear;
 //       the other cores sleep for good.
 
 .equ SCR_EL3,       0x431           // RW: EL2 is AArch64; NS; the RES1 bits

@@ -110,7 +110,8 @@ pub(crate) unsafe fn translate_by(root: PhysAddr, asid: Asid) {
 /// routine leaves in a0.
 ///
 /// # Safety
-/// If `va` is mapped, nobody else uses what a store changes, and a routine stands where a jump goes.
+/// If `va` is mapped, nobody else uses what a store changes, and a routine stands where a jump
+/// goes.
 pub(crate) unsafe fn access(
     access: Access,
     va: VirtAddr,
@@ -146,8 +147,8 @@ pub(crate) unsafe fn access(
     })
 }
 
-/// A routine that leaves `number`, below 2^31, in a0 and ends by `syscall`: two instructions for the
-/// number, upper 20 bits and lower 12.
+/// A routine that leaves `number`, below 2^31, in a0 and ends by `syscall`: two instructions for
+/// the number, upper 20 bits and lower 12.
 pub(crate) const fn routine(number: u32) -> [u32; 3] {
     const A0: u32 = 4;
     let lu12i_w = 0x1400_0000 | (number >> 12) << 5 | A0;

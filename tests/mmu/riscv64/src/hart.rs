@@ -38,7 +38,8 @@ pub(crate) fn take_traps() {
 /// routine leaves in a0.
 ///
 /// # Safety
-/// If `va` is mapped, nobody else uses what a store changes, and a routine stands where a jump goes.
+/// If `va` is mapped, nobody else uses what a store changes, and a routine stands where a jump
+/// goes.
 pub(crate) unsafe fn access(
     access: Access,
     va: VirtAddr,

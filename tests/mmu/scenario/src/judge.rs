@@ -148,7 +148,8 @@ impl<A: Machine> Trial<'_, A> {
         })
     }
 
-    /// A failure unless `found` is what was `expected`. Where hardware sets `ACCESSED`, it may have.
+    /// A failure unless `found` is what was `expected`. Where hardware sets `ACCESSED`, it may
+    /// have.
     pub(crate) fn same(
         &self,
         va: VirtAddr,

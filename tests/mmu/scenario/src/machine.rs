@@ -157,8 +157,8 @@ pub unsafe trait Machine: Sized {
     /// Stops translating, or translates by tables of the program's own, and forgets all else.
     fn deactivate(&mut self);
 
-    /// Makes one access at `va`, eight bytes wide; `value` is what is stored. A load gives the value,
-    /// a jump the number of the routine.
+    /// Makes one access at `va`, eight bytes wide; `value` is what is stored. A load gives the
+    /// value, a jump the number of the routine.
     ///
     /// # Errors
     /// The fault that came instead.

@@ -1,5 +1,5 @@
-//! [`Trial`]: one tree under test, what is done to it, and what is asked of its leaves. The accesses
-//! are made and judged in `judge`.
+//! [`Trial`]: one tree under test, what is done to it, and what is asked of its leaves. The
+//! accesses are made and judged in `judge`.
 
 use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use stilt_paging::{Asid, GenericPTE, MappingFlags, PageSize, PagingMetaData, PagingResult};
@@ -34,8 +34,8 @@ pub(crate) struct Trial<'machine, A: Machine> {
 
 /// Says under which ASID the machine uses `table`: a number that no other tree of the trial has.
 pub(crate) fn set_asid<A: Machine>(table: &mut Table<A>, asid: Asid) {
-    // SAFETY: of a tree that comes from `program_table`, the program alone may be cached under another
-    // number by now, and that stays as it is.
+    // SAFETY: of a tree that comes from `program_table`, the program alone may be cached under
+    // another number by now, and that stays as it is.
     unsafe { table.set_asid(Some(asid)) };
 }
 

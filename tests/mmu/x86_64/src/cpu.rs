@@ -63,7 +63,8 @@ unsafe extern "C" {
 /// routine leaves in rax.
 ///
 /// # Safety
-/// If `va` is mapped, nobody else uses what a store changes, and a routine stands where a jump goes.
+/// If `va` is mapped, nobody else uses what a store changes, and a routine stands where a jump
+/// goes.
 pub(crate) unsafe fn access(
     access: Access,
     va: VirtAddr,

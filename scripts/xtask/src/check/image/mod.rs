@@ -1,7 +1,8 @@
 //! Checks on the linked image: what may not run before the MMU is on, what the linker may not
 //! leave, and what the Cortex-A53 gets wrong.
 //!
-//! Every check takes a [`Program`](program::Program) and gives a report; only `elf` knows a file format.
+//! Every check takes a [`Program`](program::Program) and gives a report; only `elf` knows a file
+//! format.
 
 #![forbid(unsafe_code)]
 

@@ -59,7 +59,8 @@ impl<S: Side> Map<S> {
             start::<S>(),
             S::map_program(&mut table),
         )?;
-        // SAFETY: the only tree that this side's register names under it; nothing of it is cached yet.
+        // SAFETY: the only tree that this side's register names under it; nothing of it is cached
+        // yet.
         unsafe { table.set_asid(Some(ASID)) };
         // SAFETY: the tree holds the program, and `Drop` ends its use before it goes away.
         unsafe { side::activate::<S>(table.root_paddr(), ASID, Wxn::On) };

@@ -117,7 +117,8 @@ fn literals(program: &Program, function: &Function) -> Vec<(u64, u64)> {
     found
 }
 
-/// Rd of data processing, Rt of an access or a system register: what a sequence that builds a constant ends with.
+/// Rd of data processing, Rt of an access or a system register: what a sequence that builds a
+/// constant ends with.
 fn first_register(instruction: Instruction) -> Option<Register> {
     match instruction {
         Instruction::Data(data) => data.rd(),

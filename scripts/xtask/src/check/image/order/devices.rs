@@ -1,10 +1,10 @@
-//! A barrier between accesses to two devices: the BCM2835 may answer their reads out of order (BCM2835 ARM
-//! Peripherals, 1.3).
+//! A barrier between accesses to two devices: the BCM2835 may answer their reads out of order
+//! (BCM2835 ARM Peripherals, 1.3).
 //!
 //! # Decisions
 //!
-//! Only what a straight line of instructions shows is judged: bases that it builds itself, up to the next
-//! branch or the next place that is branched to. A device is a page of the peripherals.
+//! Only what a straight line of instructions shows is judged: bases that it builds itself, up to
+//! the next branch or the next place that is branched to. A device is a page of the peripherals.
 
 #![forbid(unsafe_code)]
 

@@ -1,17 +1,17 @@
-//! The order of barriers and maintenance: what an emulator, which has no stale line and no second core's view,
-//! never misses.
+//! The order of barriers and maintenance: what an emulator, which has no stale line and no second
+//! core's view, never misses.
 //!
-//! Three kinds of rules. This file has those of an instruction, wherever it stands: a write to a translation
-//! register is synchronised before anything relies on it, maintenance is waited for, an event is sent after
-//! what it announces, a counter is not read early (DDI 0487 B2.3, D8.16, D12.1). `places` has those of certain
-//! places: how the MMU is turned on, what EL3 does first, which registers are written whole. `devices` has
-//! that of accesses to two devices.
+//! Three kinds of rules. This file has those of an instruction, wherever it stands: a write to a
+//! translation register is synchronised before anything relies on it, maintenance is waited for, an
+//! event is sent after what it announces, a counter is not read early (DDI 0487 B2.3, D8.16,
+//! D12.1). `places` has those of certain places: how the MMU is turned on, what EL3 does first,
+//! which registers are written whole. `devices` has that of accesses to two devices.
 //!
 //! # Decisions
 //!
-//! A rule follows every way that control can take, through calls and back to each caller. That a value is
-//! right, and a range whole, is not to be seen here: tests compare registers, and the driver's own tests the
-//! rest.
+//! A rule follows every way that control can take, through calls and back to each caller. That a
+//! value is right, and a range whole, is not to be seen here: tests compare registers, and the
+//! driver's own tests the rest.
 
 #![forbid(unsafe_code)]
 
@@ -48,11 +48,12 @@ const COUNTERS: [SystemRegister; 2] = [
     SystemRegister::new(3, 3, 14, 0, 2),
 ];
 
-/// The sections of assembly, in which every wait stands before a function's end. Functions of Rust may leave it to
-/// whoever calls them.
+/// The sections of assembly, in which every wait stands before a function's end. Functions of Rust
+/// may leave it to whoever calls them.
 const ASSEMBLY: [&str; 3] = [".park", ".init", ".early"];
 
-/// Who may invalidate for one core alone: who comes, and who gives something up that no other core has.
+/// Who may invalidate for one core alone: who comes, and who gives something up that no other core
+/// has.
 const LOCAL_MAINTENANCE: [&str; 6] = [
     "leave_to_el1",
     "leave_caches",
@@ -62,8 +63,8 @@ const LOCAL_MAINTENANCE: [&str; 6] = [
     "kernel_secondary",
 ];
 
-/// How far before the read of a counter its ISB may stand, in instructions: the compiler keeps their order, but may make
-/// constants in between (two of 64 bits take eight).
+/// How far before the read of a counter its ISB may stand, in instructions: the compiler keeps
+/// their order, but may make constants in between (two of 64 bits take eight).
 const COUNTER_DISTANCE: u64 = 10;
 
 /// Checks every instruction that has a rule of its own.
@@ -161,7 +162,8 @@ fn until_isb_at_once(word: Instruction) -> Met {
     }
 }
 
-/// Until a DSB maintenance is not done: an ISB waits for nothing, and neither the MMU nor an event may come.
+/// Until a DSB maintenance is not done: an ISB waits for nothing, and neither the MMU nor an event
+/// may come.
 fn until_dsb(word: Instruction) -> Met {
     match effect(word) {
         Some(Effect::Dsb) => Met::Wanted,

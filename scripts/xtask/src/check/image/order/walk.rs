@@ -20,8 +20,8 @@ pub(super) enum Met {
     Forbidden,
 }
 
-/// Control leaves an image's known code: an exception return, a branch to a register, a return of a function
-/// that nobody calls by its name.
+/// Control leaves an image's known code: an exception return, a branch to a register, a return of a
+/// function that nobody calls by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AtTheEnd {
     /// What was wanted had to come before.
@@ -50,8 +50,8 @@ impl<'a> Walk<'a> {
         Self { program, returns }
     }
 
-    /// The first place, on some way from `start` on, that `judge` forbids before what it wants. A call leads
-    /// into the function, and its return to every place from where it is called.
+    /// The first place, on some way from `start` on, that `judge` forbids before what it wants. A
+    /// call leads into the function, and its return to every place from where it is called.
     pub(super) fn first_forbidden(
         &self,
         start: u64,

@@ -1,7 +1,8 @@
 //! What certain places of the boot and of the vectors must have, and in which order.
 //!
-//! Sources: DDI 0487 D8.2 (enabling the MMU), D24.2 (the registers that a reset leaves unknown); Cortex-A53
-//! DDI 0500 4.3.66 and 4.3.67 (ACTLR, CPUECTLR); BCM2835 ARM Peripherals 1.3 (two devices).
+//! Sources: DDI 0487 D8.2 (enabling the MMU), D24.2 (the registers that a reset leaves unknown);
+//! Cortex-A53 DDI 0500 4.3.66 and 4.3.67 (ACTLR, CPUECTLR); BCM2835 ARM Peripherals 1.3 (two
+//! devices).
 
 #![forbid(unsafe_code)]
 
@@ -63,8 +64,8 @@ const WRITTEN: [(SystemRegister, &str); 29] = [
     (SystemRegister::new(3, 0, 2, 0, 0), "TTBR0_EL1"),
 ];
 
-/// Those of them that are also read there: SCTLR_ELx says whether caches were on, CNTFRQ_EL0 is kept if it can be
-/// true.
+/// Those of them that are also read there: SCTLR_ELx says whether caches were on, CNTFRQ_EL0 is
+/// kept if it can be true.
 const ALSO_READ: [&str; 4] = ["SCTLR_EL3", "SCTLR_EL2", "SCTLR_EL1", "CNTFRQ_EL0"];
 
 /// Checks these places.
@@ -100,8 +101,8 @@ impl<'a> Places<'a> {
         self.violations.push(Violation { place, rule });
     }
 
-    /// The function that holds the symbol or label `name`, and its address. Without it the rule would find nothing,
-    /// in silence.
+    /// The function that holds the symbol or label `name`, and its address. Without it the rule
+    /// would find nothing, in silence.
     fn place(&mut self, name: &str) -> Option<(&'a Function, u64)> {
         self.count += 1;
         let address = self.program.address_of(name);
@@ -118,8 +119,8 @@ impl<'a> Places<'a> {
         words.filter_map(|(_, word)| effect(word)).collect()
     }
 
-    /// What was in the TLB and the instruction cache goes, and is seen to have gone, before SCTLR.M: a reset leaves
-    /// both unknown.
+    /// What was in the TLB and the instruction cache goes, and is seen to have gone, before
+    /// SCTLR.M: a reset leaves both unknown.
     fn turns_the_mmu_on(&mut self, label: &str) {
         let Some((function, address)) = self.place(label) else {
             return;
@@ -224,7 +225,8 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// What was written with the caches off is fresh: stale lines over it are dropped, never written back.
+    /// What was written with the caches off is fresh: stale lines over it are dropped, never
+    /// written back.
     fn drops_stale_lines_of_the_tables(&mut self) {
         let Some((function, _)) = self.place(BOOT_TABLES) else {
             return;
