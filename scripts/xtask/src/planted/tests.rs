@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use super::error::PlantedError;
 use super::scratch::{Outcome, Scratch};
-use super::{patches, plant_all};
+use super::{FOLDER, patches, plant_all};
+use crate::checkout;
 
 const MANIFEST: &str = "[package]\nname = \"sample\"\nedition = \"2024\"\n\n[workspace]\n\n\
                         [profile.mutants]\ninherits = \"dev\"\n";
@@ -144,4 +145,21 @@ fn a_header_without_a_field_names_the_file() {
     let error = patches(&sample.planted(), None).expect_err("there is no fault");
     assert!(error.to_string().contains("x.patch"), "{error}");
     assert!(error.to_string().contains("`Fault: ...`"), "{error}");
+}
+
+/// A patch that a change has left behind is known at once, and not only at the next long run.
+#[test]
+fn every_fault_of_the_page_tables_can_be_planted() {
+    let folder = checkout::root().join(FOLDER);
+    let patches = patches(&folder, None).expect("the patches");
+    assert!(!patches.is_empty());
+    for patch in patches {
+        let file = folder.join(format!("{}.patch", patch.name));
+        let mut command = Command::new("git");
+        command.arg("-C").arg(checkout::root());
+        command.args(["apply", "--check", "--unidiff-zero"]);
+        let output = command.arg(file).output().expect("git runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{} is stale: {said}", patch.name);
+    }
 }
