@@ -21,6 +21,7 @@ use spin::mutex::{SpinMutex, SpinMutexGuard};
 use super::masks::{self, Masked};
 use super::relax::{Yield, relax};
 use super::{cpu, timer};
+use crate::arch::lock_classes::Class;
 use crate::arch::lock_order::{HeldLocks, LockClass};
 use crate::arch::waited::{LOOK_CYCLES, Waited};
 
@@ -39,30 +40,6 @@ const SLICE_MS: u64 = 100;
 /// What the counter is taken to run at if CNTFRQ_EL0 says less: nobody may have set it, and then a
 /// wait of no time would be called a deadlock. The board's runs at 19.2 MHz.
 const COUNTER_MIN_HZ: u32 = 19_200_000;
-
-/// What is known of a lock at compile time, so that a free lock is all zero and takes no room in
-/// the image.
-pub trait Class {
-    /// Name and rank.
-    const CLASS: &'static LockClass;
-}
-
-/// Declares classes of locks: `lock_class!(pub(super) Timers = "timers", 40);`.
-#[macro_export]
-macro_rules! lock_class {
-    ($visibility:vis $class:ident = $name:literal, $rank:literal) => {
-        #[doc = concat!("The class of the lock `", $name, "`.")]
-        $visibility enum $class {}
-
-        impl $crate::arch::lock::Class for $class {
-            const CLASS: &'static $crate::arch::lock_order::LockClass =
-                &$crate::arch::lock_order::LockClass {
-                    name: $name,
-                    rank: $rank,
-                };
-        }
-    };
-}
 
 /// A value that one core at a time may use.
 pub struct Lock<T, C> {

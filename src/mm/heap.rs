@@ -21,8 +21,8 @@ use linked_list_allocator::Heap;
 
 use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::lock::Lock;
+use crate::arch::lock_classes;
 use crate::arch::probe::{self, Width};
-use crate::lock_class;
 use crate::mm::holes::{List, Violation, Walk};
 use crate::mm::kernel_space;
 use crate::mm::layout::{self, Pages};
@@ -38,9 +38,7 @@ struct Kept {
 }
 
 /// The heap behind the kernel's lock.
-struct LockedHeap(Lock<Kept, HeapLock>);
-
-lock_class!(HeapLock = "heap", 10);
+struct LockedHeap(Lock<Kept, lock_classes::Heap>);
 
 #[global_allocator]
 static HEAP: LockedHeap = LockedHeap(Lock::new(Kept {

@@ -8,24 +8,24 @@ use core::arch::asm;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::lock::{Brief, Guard, Lock};
+use crate::arch::lock_classes;
 use crate::arch::zero::zero;
 use crate::board::raspi3::KERNEL_VA_OFFSET;
-use crate::lock_class;
 use crate::mm::frames::{FrameAllocator, FrameCount, FrameError, Statistics};
 use crate::mm::layout::phys_to_virt;
 use crate::paging::PagingHandler;
 use crate::paging::backend::aarch64::reached_at;
 
 /// The free frames, once RAM is known.
-static FRAMES: Lock<FrameAllocator<'static>, Frames> = Lock::new(FrameAllocator::empty());
-lock_class!(Frames = "frames", 30);
+static FRAMES: Lock<FrameAllocator<'static>, lock_classes::Frames> =
+    Lock::new(FrameAllocator::empty());
 
 /// [`FRAMES`], by an address that the compiler does not look through: all fields are reached from
 /// one register, which one instruction sets. It would make an address of its own for most of them,
 /// which costs a split and merge of 2 MiB 24 instructions.
 #[inline(always)]
-fn frames() -> &'static Lock<FrameAllocator<'static>, Frames> {
-    let frames: *const Lock<FrameAllocator<'static>, Frames>;
+fn frames() -> &'static Lock<FrameAllocator<'static>, lock_classes::Frames> {
+    let frames: *const Lock<FrameAllocator<'static>, lock_classes::Frames>;
     // SAFETY: computes an address. The image is smaller than the megabyte that ADR reaches.
     unsafe {
         asm!("adr {}, {}", out(reg) frames, sym FRAMES,
@@ -78,7 +78,7 @@ unsafe impl PagingHandler for KernelFrames {
     }
 }
 
-type LockedFrames = Guard<'static, FrameAllocator<'static>, Frames, Brief>;
+type LockedFrames = Guard<'static, FrameAllocator<'static>, lock_classes::Frames, Brief>;
 
 #[cold]
 #[inline(never)]

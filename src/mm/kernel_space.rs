@@ -6,9 +6,9 @@
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::lock::Lock;
+use crate::arch::lock_classes;
 use crate::arch::tlb::KernelTlb;
 use crate::board::raspi3;
-use crate::lock_class;
 use crate::mm::kernel_frames::{KernelFrames, add_frames};
 use crate::mm::layout::{self, Pages, phys_to_virt, virt_to_phys};
 use crate::mm::regions::{ImageLayout, Kind};
@@ -276,8 +276,7 @@ pub fn pin(table: &mut KernelTable, image: &ImageLayout) -> PagingResult {
 }
 
 /// The kernel's page table, once the hardware uses it.
-static TABLE: Lock<Option<KernelTable>, KernelMap> = Lock::new(None);
-lock_class!(KernelMap = "kernel map", 20);
+static TABLE: Lock<Option<KernelTable>, lock_classes::KernelMap> = Lock::new(None);
 
 /// Keeps the table that TTBR1 now points to.
 pub fn set_table(table: KernelTable) {

@@ -19,6 +19,7 @@ use super::time::{patience, wait};
 use crate::arch::cache;
 use crate::arch::cpu::{self, device_barrier};
 use crate::arch::lock::{Guard, Lock};
+use crate::arch::lock_classes;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
 use crate::drivers::gpio::Gpio;
@@ -26,7 +27,6 @@ use crate::drivers::mini_uart::MiniUart;
 use crate::drivers::mmio::Mmio;
 use crate::drivers::pl011::{Counts, Divisor, Pl011, Registers, Serial};
 use crate::kernel::devices::registers;
-use crate::lock_class;
 use crate::warning;
 
 /// More than 150 cycles of any clock that the GPIO block runs at.
@@ -40,14 +40,13 @@ const UART: Pl011 = Pl011::new(registers(raspi3::UART0));
 
 type Port = Serial<Mmio<Registers>, RECEIVE_QUEUE, TRANSMIT_QUEUE>;
 
-static SERIAL: Lock<Port, ConsoleLock> = Lock::new(Serial::new(UART));
-lock_class!(ConsoleLock = "console", 60);
+static SERIAL: Lock<Port, lock_classes::Console> = Lock::new(Serial::new(UART));
 
 /// Whether the UART's interrupts come; before, everything is polled.
 static INTERRUPTS: AtomicBool = AtomicBool::new(false);
 
 /// The UART, and its queues.
-fn serial() -> Guard<'static, Port, ConsoleLock> {
+fn serial() -> Guard<'static, Port, lock_classes::Console> {
     let serial = SERIAL.lock();
     device_barrier();
     serial
@@ -55,13 +54,12 @@ fn serial() -> Guard<'static, Port, ConsoleLock> {
 
 /// The right to print. Below the rank of every lock: who holds one does not print, for its
 /// interrupts are masked for as long.
-static TURN: Exclusive<TurnClass> = Exclusive::new();
-lock_class!(TurnClass = "console turn", 2);
+static TURN: Exclusive<lock_classes::ConsoleTurn> = Exclusive::new();
 
 /// The right to print a text as a whole.
 pub(crate) struct Turn {
     /// `None` if this core has it already: it may be interrupted while it prints.
-    _owned: Option<Owned<TurnClass>>,
+    _owned: Option<Owned<lock_classes::ConsoleTurn>>,
 }
 
 impl Turn {
@@ -345,7 +343,7 @@ const LOOK_NS: u64 = 1_000_000;
 
 /// The UART, with what has come so far in its queue. Costs no access to a device but once in
 /// [`LOOK_NS`].
-fn received() -> Guard<'static, Port, ConsoleLock> {
+fn received() -> Guard<'static, Port, lock_classes::Console> {
     static NEXT_LOOK_NS: AtomicU64 = AtomicU64::new(0);
     let now_ns = clock::now_ns();
     let is_due = now_ns >= NEXT_LOOK_NS.load(Ordering::Relaxed);

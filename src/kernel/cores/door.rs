@@ -24,10 +24,10 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::addr::PAGE_SIZE;
 use crate::arch::lock::Lock;
+use crate::arch::lock_classes;
 use crate::arch::{cache, cpu, mmu, tlb};
 use crate::board::raspi3::{self, CORES};
 use crate::kernel::time::wait;
-use crate::lock_class;
 use crate::mm::door_map::{self, DoorTable};
 use crate::mm::kernel_space;
 use crate::mm::layout::phys_to_virt;
@@ -94,8 +94,7 @@ unsafe extern "C" {
 }
 
 /// The tree, as long as the door is open.
-static TREE: Lock<Option<DoorTable>, DoorLock> = Lock::new(None);
-lock_class!(DoorLock = "door", 15);
+static TREE: Lock<Option<DoorTable>, lock_classes::Door> = Lock::new(None);
 
 /// Where a core goes when its MMU is on.
 pub(crate) type Entry = unsafe extern "C" fn(usize) -> !;

@@ -6,26 +6,24 @@
 
 use super::idle_clock::{IdleClock, IdleShare};
 use crate::arch::lock::{Lock, assert_may_wait};
+use crate::arch::lock_classes;
 use crate::arch::{cpu, masks};
 use crate::board::raspi3::CORES;
 use crate::kernel::clock::now_ns;
 use crate::kernel::time::timers::TimerError;
 use crate::kernel::time::{self, arm_at, cancel};
-use crate::lock_class;
 
 /// How long the idle share of the last while looks back.
 const IDLE_WINDOW_NS: u64 = 1_000_000_000;
 
-lock_class!(IdleLock = "idle clock", 45);
-
 /// A core's clock, in cache lines of its own.
 #[repr(align(64))]
-struct CoreClock(Lock<IdleClock, IdleLock>);
+struct CoreClock(Lock<IdleClock, lock_classes::IdleClock>);
 
 static CLOCKS: [CoreClock; CORES] =
     [const { CoreClock(Lock::new(IdleClock::new(0, IDLE_WINDOW_NS))) }; CORES];
 
-fn clock_of(core: usize) -> &'static Lock<IdleClock, IdleLock> {
+fn clock_of(core: usize) -> &'static Lock<IdleClock, lock_classes::IdleClock> {
     let CoreClock(clock) = &CLOCKS[core % CORES];
     clock
 }

@@ -17,10 +17,8 @@ use super::ipi;
 use super::per_core;
 use crate::arch::cpu;
 use crate::arch::lock::Lock;
+use crate::arch::lock_classes;
 use crate::board::raspi3::CORES;
-use crate::lock_class;
-
-lock_class!(JobLock = "job", 35);
 
 /// Why a core has not begun a job, or does not end it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,7 +54,7 @@ struct Job {
 #[repr(align(64))]
 struct CoreJob {
     /// What it does next, apart from interrupts.
-    next: Lock<Option<Job>, JobLock>,
+    next: Lock<Option<Job>, lock_classes::Job>,
     /// Jobs that it was given, and jobs that it has done.
     given: AtomicUsize,
     done: AtomicUsize,

@@ -13,13 +13,11 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ipi::ring;
 use crate::arch::cpu;
-use crate::arch::lock::{Class, note_acquired, note_released};
+use crate::arch::lock::{note_acquired, note_released};
+use crate::arch::lock_classes::{self, Class};
 use crate::kernel::clock;
 use crate::kernel::time::wait::{self, CONDUCTOR, HOLD, conductor, live_others, numbers};
 use crate::kernel::time::{patience, silence};
-use crate::lock_class;
-
-lock_class!(ConductorClass = "conductor", 25);
 
 /// Cores that did not stand when they were asked last, and that nobody was told of.
 static MISSED: AtomicUsize = AtomicUsize::new(0);
@@ -33,7 +31,7 @@ static MISSED: AtomicUsize = AtomicUsize::new(0);
 #[unsafe(no_mangle)]
 extern "C" fn kernel_hold_others() {
     if cfg!(debug_assertions) {
-        note_acquired(ConductorClass::CLASS);
+        note_acquired(lock_classes::Conductor::CLASS);
     }
     let me = cpu::number() + 1;
     let mine = || {
@@ -64,7 +62,7 @@ extern "C" fn kernel_let_others_go() {
     HOLD.end();
     CONDUCTOR.store(0, Ordering::Release);
     if cfg!(debug_assertions) {
-        note_released(ConductorClass::CLASS);
+        note_released(lock_classes::Conductor::CLASS);
     }
 }
 

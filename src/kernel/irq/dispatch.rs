@@ -20,6 +20,7 @@ use super::handlers::{Handlers, Line, Served};
 use super::owners::{IrqError, IrqOwners};
 use super::storm::{STORM_RATE, StormGuard, Verdict};
 use crate::arch::lock::{Lock, assert_may_wait};
+use crate::arch::lock_classes;
 use crate::arch::{cpu, masks, timer};
 use crate::board::interrupts::{IrqKind, IrqNumber};
 use crate::board::raspi3::{self, CORES};
@@ -29,7 +30,7 @@ use crate::drivers::local_interrupts::{Core, CoreMailbox, LocalInterrupts, Local
 use crate::kernel::clock;
 use crate::kernel::devices::registers;
 use crate::kernel::time::{self, patience, second_timer, wait};
-use crate::{lock_class, log};
+use crate::log;
 
 /// What is called for an interrupt, on the core that takes it, with its interrupts masked: with its
 /// number and the argument that it was registered with.
@@ -47,8 +48,8 @@ static GPU: GpuInterrupts = GpuInterrupts::new(registers(raspi3::INTERRUPT_CONTR
 /// The core that hears the GPU's peripherals.
 const GPU_CORE: u8 = 0;
 
-static OWNERS: Lock<IrqOwners<{ IrqNumber::COUNT }>, OwnersLock> = Lock::new(IrqOwners::new());
-lock_class!(OwnersLock = "owners of interrupts", 47);
+static OWNERS: Lock<IrqOwners<{ IrqNumber::COUNT }>, lock_classes::IrqOwners> =
+    Lock::new(IrqOwners::new());
 
 static HANDLERS: Handlers<Action, AtomicUsize, CORES, { IrqNumber::COUNT }> = Handlers::new(
     [const { AtomicUsize::new(0) }; IrqNumber::COUNT],

@@ -7,8 +7,8 @@ use core::ops::Range;
 
 use super::sinks::{Level, Sink, Sinks, TooManySinks};
 use crate::arch::lock::Lock;
+use crate::arch::lock_classes;
 use crate::kernel::clock;
-use crate::lock_class;
 
 /// Bytes of log that are kept: the oldest go first.
 const CAPACITY: usize = 16 << 10;
@@ -33,11 +33,10 @@ struct Ring {
     sinks: Sinks,
 }
 
-static RING: Lock<Ring, LogLock> = Lock::new(Ring {
+static RING: Lock<Ring, lock_classes::Log> = Lock::new(Ring {
     written: 0,
     sinks: Sinks::new(),
 });
-lock_class!(LogLock = "log", 50);
 
 impl Ring {
     fn slot(index: usize) -> *mut u8 {

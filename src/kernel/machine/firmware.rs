@@ -9,6 +9,7 @@
 
 use crate::addr::VirtAddr;
 use crate::arch::cache;
+use crate::arch::lock_classes;
 use crate::arch::relax::Mutex;
 use crate::arch::waited::Waited;
 use crate::board::raspi3;
@@ -19,7 +20,6 @@ use crate::kernel::clock;
 use crate::kernel::cores::exclusive::Exclusive;
 use crate::kernel::devices::registers;
 use crate::kernel::time::patience;
-use crate::lock_class;
 use crate::mm::layout::virt_to_phys;
 
 /// # Invariants
@@ -30,8 +30,7 @@ struct Firmware {
 }
 
 /// The right to ask.
-static TURN: Exclusive<FirmwareClass> = Exclusive::new();
-lock_class!(FirmwareClass = "firmware", 1);
+static TURN: Exclusive<lock_classes::FirmwareTurn> = Exclusive::new();
 
 /// Whoever has the turn finds it free.
 static FIRMWARE: Mutex<Firmware> = Mutex::new(Firmware {

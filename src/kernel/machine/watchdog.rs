@@ -14,17 +14,17 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::arch::cpu;
 use crate::arch::lock::Lock;
+use crate::arch::lock_classes;
 use crate::board::raspi3;
 use crate::drivers::watchdog::{BadTime, Ticks, Watchdog};
 use crate::kernel::devices::registers;
 use crate::kernel::time;
-use crate::{lock_class, warning};
+use crate::warning;
 
 /// The time to the reset in ticks, or [`OFF`]; written with [`REGISTERS`] held.
 static STATE: AtomicU32 = AtomicU32::new(OFF);
 /// The right to write to the registers.
-static REGISTERS: Lock<(), WatchdogLock> = Lock::new(());
-lock_class!(WatchdogLock = "watchdog", 62);
+static REGISTERS: Lock<(), lock_classes::Watchdog> = Lock::new(());
 /// Not armed.
 const OFF: u32 = 0;
 /// How often an idle shell feeds: half of the shortest time to a reset.

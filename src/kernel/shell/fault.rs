@@ -11,6 +11,7 @@ use super::{ChoiceText, CommandError, number_from};
 use crate::arch::attempt::{Abandoned, Routine, attempt};
 use crate::arch::cpu;
 use crate::arch::lock::Lock;
+use crate::arch::lock_classes;
 use crate::arch::relax::relax;
 use crate::arch::waited::LOOK_CYCLES;
 use crate::board::raspi3::{self, CORES};
@@ -20,7 +21,6 @@ use crate::kernel::cores::per_core;
 use crate::kernel::time;
 use crate::kernel::time::patience;
 use crate::kernel::{console, report};
-use crate::lock_class;
 use crate::mm::kernel_space::{self, READ_WRITE};
 use crate::mm::layout::phys_to_virt;
 use crate::mm::layout::{self, Pages};
@@ -340,10 +340,8 @@ unsafe extern "C" fn panic(_: usize) {
     panic!("asked for by `fault panic`");
 }
 
-static LOWER: Lock<(), Lower> = Lock::new(());
-static UPPER: Lock<(), Upper> = Lock::new(());
-lock_class!(Lower = "lower", 70);
-lock_class!(Upper = "upper", 71);
+static LOWER: Lock<(), lock_classes::FaultLower> = Lock::new(());
+static UPPER: Lock<(), lock_classes::FaultUpper> = Lock::new(());
 
 /// A core that waits for itself.
 unsafe extern "C" fn deadlock(_: usize) {

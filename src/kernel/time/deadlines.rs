@@ -9,11 +9,11 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use super::second_timer;
 use super::timers::{TimerError, TimerId, Timers};
 use crate::arch::lock::Lock;
+use crate::arch::lock_classes;
 use crate::arch::{cpu, timer};
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3;
 use crate::kernel::clock::{self, now_ns};
-use crate::lock_class;
 
 /// Timers that a core can have armed.
 const CAPACITY: usize = 32;
@@ -31,16 +31,14 @@ struct Action {
 #[derive(Debug)]
 struct CoreTimers(Timers<Action, CAPACITY>);
 
-lock_class!(TimersLock = "timers", 40);
-
 /// Each core's timers.
 // SAFETY: cleared by `kernel_main`; an empty value is all zero, and nobody uses it before.
 #[unsafe(link_section = ".late.timers")]
-static TIMERS: [Lock<CoreTimers, TimersLock>; raspi3::CORES] =
+static TIMERS: [Lock<CoreTimers, lock_classes::Timers>; raspi3::CORES] =
     [const { Lock::new(CoreTimers(Timers::new())) }; raspi3::CORES];
 
 /// Those of core `core`.
-fn timers_of(core: usize) -> &'static Lock<CoreTimers, TimersLock> {
+fn timers_of(core: usize) -> &'static Lock<CoreTimers, lock_classes::Timers> {
     &TIMERS[core % raspi3::CORES]
 }
 
