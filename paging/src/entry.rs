@@ -8,6 +8,9 @@ use core::fmt;
 use crate::addr::PhysAddr;
 use crate::{MappingFlags, PagingError, PagingResult, Rights};
 
+/// Entries in a table of every format: 512 of 8 bytes in one 4 KiB frame.
+pub const ENTRIES: usize = 512;
+
 /// The size of a leaf, by which it stands 0, 1 or 2 levels above the last: 4 KiB granule, 9 bits of
 /// index a level (Arm DDI 0487 D8.2; Linux: PTE, PMD and PUD). Ordered by size.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -10,16 +10,20 @@
 //! Sources: Arm DDI 0487, D8.3 (descriptors) and D8.16/D8.17 (TLB maintenance, break-before-make);
 //! each file of [`format`] and [`backend`] names the chapters of its own manual.
 //!
-//! # A map of the crate
+//! # Rooms
+//! Each room may use those above it in this table, and no other; within a room, no files use each
+//! other all round.
+//!
 //! | room | what it knows |
 //! |---|---|
-//! | `table` | [`PageTable64`] |
-//! | `entry` `flags` `error` `metadata` `asid` | what a format and a kernel have to say |
-//! | `format` | the bits of each architecture's entries, and of AArch64's registers and `TLBI` operands |
-//! | `node` | the memory of tables, where an address stands in them, and frames on their way out |
-//! | `read` | views, cursors, checks and dumps of a tree |
-//! | `change` | one leaf, ranges, splitting and merging, top-level tables that many trees share |
+//! | `addr` `flags` `error` `asid` `entry` | addresses; the words of a mapping and of a refusal; what a format has to say of an entry |
+//! | `frame` `metadata` | a frame as 512 words; geometry, maintenance and frames: what an architecture and a kernel have to bring |
+//! | `node` | tables in memory, where an address stands in them, and whose they are |
 //! | `flush` | pending invalidations, the receipts that issue them, readers beside a writer |
+//! | `read` | views, cursors, checks and dumps of a tree |
+//! | `change` | one leaf, ranges, splitting and folding, batches, top-level tables that many trees share |
+//! | `table` | [`PageTable64`] and all of its methods |
+//! | `format` | the bits of each architecture's entries, and of AArch64's registers and `TLBI` operands |
 //! | `backend` | the instructions of each architecture |
 //!
 //! # Decisions
@@ -49,6 +53,7 @@ mod error;
 mod flags;
 mod flush;
 pub mod format;
+mod frame;
 mod metadata;
 mod node;
 mod read;
@@ -72,18 +77,17 @@ mod tests;
 pub use backend::native::{Native, NativeUser};
 
 pub use asid::{Activation, Asid, AsidAllocator, AsidTag};
-pub use change::region::RegionOptions;
-pub use change::share::{Alone, SharedReader, SharedTop, SharedView, SharedWriter, Sharing};
-pub use entry::{GenericPTE, PageSize, check_wx};
+pub use change::batch::{Batch, BatchUnmapped, Paid};
+pub use change::region::map::RegionOptions;
+pub use change::share::{SharedReader, SharedTop, SharedView, SharedWriter};
+pub use entry::{ENTRIES, GenericPTE, PageSize, check_wx};
 pub use error::{PagingError, PagingResult};
 pub use flags::{MappingFlags, Rights};
-pub use flush::receipt::{Batch, BatchUnmapped, Paid, TlbFlush, TlbFlushAll, Unmapped};
+pub use flush::receipt::{TlbFlush, TlbFlushAll, Unmapped};
 pub use metadata::{AddressSpace, InvalidateScope, Maintenance, PagingHandler, PagingMetaData};
+pub use node::sharing::{Alone, Sharing};
 pub use read::check::{Summary, Unsound};
 pub use read::cursor::{Cursor, Run, Runs};
 pub use read::dump::Dump;
 pub use read::view::{Leaf, TableView, Visit};
 pub use table::PageTable64;
-
-/// Entries in a table of every format: 512 of 8 bytes in one 4 KiB frame.
-pub const ENTRIES: usize = 512;

@@ -325,6 +325,6 @@ pub unsafe trait PagingHandler: Send + Sync + 'static {
     /// Makes all 4096 bytes of a frame that nobody else sees zero. By default 512 stores; a machine
     /// that has an instruction for it uses that (`dc zva`: 64 instead).
     fn zero_frame(pa: PhysAddr) {
-        crate::node::memory::zero::<Self>(pa);
+        crate::frame::zero(Self::phys_to_virt(pa));
     }
 }

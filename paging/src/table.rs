@@ -1,31 +1,104 @@
-//! [`PageTable64`]: a tree with an owner. Operations on one leaf; regions are in `region`.
+//! [`PageTable64`]: what users see of a tree, all of it in one place. What each method does is in
+//! `change` and `read`; nothing below this file knows it.
 
 use core::ops::{ControlFlow, RangeBounds};
 
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::change::pins::Pins;
-use crate::change::share::{Alone, Sharing};
-use crate::flush::pending::{Care, Debt, Due};
-use crate::node::descent::is_table;
-use crate::node::geometry::Span;
-use crate::node::memory::Table;
+use crate::change::batch::Batch;
+use crate::change::region::map::RegionOptions;
+use crate::change::share::SharedWriter;
+use crate::change::tree::Tree;
+use crate::flush::pending::Due;
+use crate::node::sharing::{Alone, Sharing};
 use crate::read::check::{Summary, Unsound};
 use crate::read::view::TableView;
 use crate::{
-    AddressSpace, Asid, Cursor, Dump, GenericPTE, Leaf, Maintenance, MappingFlags, PageSize,
-    PagingError, PagingHandler, PagingMetaData, PagingResult, Runs, TlbFlush, Unmapped, Visit,
+    Asid, Cursor, Dump, GenericPTE, Leaf, Maintenance, MappingFlags, PageSize, PagingHandler,
+    PagingMetaData, PagingResult, Runs, TlbFlush, TlbFlushAll, Unmapped, Visit,
 };
 
 /// A page table: owns the tables of its tree, not the frames that it maps.
 ///
-/// Dropping it gives the tables back; the hardware must have stopped using it. `S` says which of
-/// its top-level tables belong to somebody else: see [`SharedTop`](crate::SharedTop).
+/// `M` has the geometry and the maintenance of the architecture, `PTE` the format of an entry, `H`
+/// the frames. Dropping a table gives the tables of its tree back; the hardware must have stopped
+/// using them. `S` says which of its top-level tables belong to somebody else: see
+/// [`SharedTop`](crate::SharedTop).
 ///
-/// # Invariants
-/// `view` is a tree of tables that came from `H` and belong to this value, or to who lent them.
-/// No table of its own but the root is empty, and where the format has room, the entry of each
-/// says how many of the table's entries are used.
-#[repr(C)]
+/// Every change returns a receipt, which issues the barriers and invalidations that the change
+/// needs at `flush()`, at the latest when it is dropped. A change that returns an error has changed
+/// nothing.
+///
+/// ```
+/// # use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+/// # use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+/// # use stilt_paging::format::x86_64::X64PageTable;
+/// # use stilt_paging::{AddressSpace, InvalidateScope, Maintenance, PagingHandler, ENTRIES};
+/// # use stilt_paging::{MappingFlags, PageSize, PagingError, RegionOptions};
+/// # #[repr(align(4096))]
+/// # struct Frame([AtomicU64; ENTRIES]);
+/// # static RAM: [Frame; 8] = [const { Frame([const { AtomicU64::new(0) }; ENTRIES]) }; 8];
+/// # static TAKEN: AtomicUsize = AtomicUsize::new(0);
+/// # struct Frames;
+/// # // SAFETY: no frame is given out twice; its memory is a static, accessed by atomics alone.
+/// # unsafe impl PagingHandler for Frames {
+/// #     fn alloc_frame() -> Option<PhysAddr> {
+/// #         let number = TAKEN.fetch_add(1, Ordering::Relaxed);
+/// #         (number < RAM.len()).then(|| PhysAddr::new(number * PAGE_SIZE))
+/// #     }
+/// #     fn dealloc_frame(_: PhysAddr) {}
+/// #     fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
+/// #         VirtAddr::new(RAM[pa.as_usize() / PAGE_SIZE].0.as_ptr().expose_provenance())
+/// #     }
+/// # }
+/// # static INVALIDATIONS: AtomicUsize = AtomicUsize::new(0);
+/// # struct Tlb;
+/// # // SAFETY: nothing walks these tables.
+/// # unsafe impl Maintenance for Tlb {
+/// #     fn order_table() {}
+/// #     fn publish() {}
+/// #     fn begin_invalidation() {}
+/// #     fn invalidate(_: VirtAddr, _: AddressSpace, _: InvalidateScope) {
+/// #         INVALIDATIONS.fetch_add(1, Ordering::Relaxed);
+/// #     }
+/// #     fn invalidate_all(_: AddressSpace) {
+/// #         INVALIDATIONS.fetch_add(1, Ordering::Relaxed);
+/// #     }
+/// #     fn end_invalidation() {}
+/// # }
+/// # let invalidations = || INVALIDATIONS.swap(0, Ordering::Relaxed);
+/// let mut table = X64PageTable::<Tlb, Frames>::try_new()?;
+/// let data = MappingFlags::READ | MappingFlags::WRITE | MappingFlags::ACCESSED;
+/// let page = |number: usize| VirtAddr::new(0x40_0000 + number * PAGE_SIZE);
+///
+/// // 512 pages of 4 KiB: the address is a multiple of 2 MiB, but a block was not asked for.
+/// table.map_region(page(0), PhysAddr::new(0x80_0000), 2 << 20, data, RegionOptions::empty())?.flush();
+/// assert_eq!(table.query(page(0))?, (PhysAddr::new(0x80_0000), data, PageSize::Size4K));
+///
+/// // As a block: equal flags, consecutive frames.
+/// let receipt = table.compact(page(0), 2 << 20)?;
+/// assert_eq!(receipt.pages(), 512);
+/// receipt.flush();
+/// assert_eq!(table.query(page(3))?, (PhysAddr::new(0x80_3000), data, PageSize::Size2M));
+///
+/// // Pages 1 and 3 unmapped in one batch: the block is split, and what is pending is issued once.
+/// invalidations();
+/// let frames = table.batch(|mut batch| {
+///     batch.unmap_region(page(1), PAGE_SIZE)?;
+///     let third = batch.unmap(page(3))?;
+///     let paid = batch.finish();
+///     Ok::<_, PagingError>(third.frame(&paid))
+/// })?;
+/// assert_eq!(frames, PhysAddr::new(0x80_3000));
+/// assert_eq!(table.query(page(3)), Err(PagingError::NotMapped { va: page(3) }));
+/// assert_eq!(invalidations(), 2); // the block's, when it was broken; page 3's
+///
+/// // A page that the running core stands on stays as it is.
+/// table.pin(page(8), PAGE_SIZE)?;
+/// let refused = table.unmap_region(page(0), 2 << 20).map(|receipt| receipt.pages());
+/// assert_eq!(refused, Err(PagingError::Pinned { va: page(8) }));
+/// # Ok::<(), PagingError>(())
+/// ```
+#[repr(transparent)]
 pub struct PageTable64<M, PTE, H, S = Alone>
 where
     M: PagingMetaData,
@@ -33,25 +106,20 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// First, so that a receipt, which points to it, points to where the table begins: the compiler
-    /// then sees that they are one, and mapping and unmapping a page takes six instructions less.
-    pub(super) debt: Debt<M, PTE, H, S>,
-    pub(super) pins: Pins,
-    /// Last, because of its single byte: whoever moves a table would copy what is behind it from an
-    /// odd address.
-    view: TableView<M, PTE, H>,
+    tree: Tree<M, PTE, H, S>,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H> {
-    /// An empty table.
+    /// An empty table, which takes one frame of 4 KiB from `H` for its root.
     ///
     /// # Errors
-    /// [`PagingError::NoMemory`] when there is no frame for the root.
+    /// [`PagingError::NoMemory`](crate::PagingError::NoMemory) when there is no frame for the root.
     pub fn try_new() -> PagingResult<Self> {
-        Self::with_sharing(Alone)
+        Self::copy_from(Alone)
     }
 }
 
+/// Making a table, and saying how the hardware uses it.
 impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
 where
     M: PagingMetaData,
@@ -59,46 +127,22 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// A table with nothing but what `sharing` lends.
-    pub(super) fn with_sharing(sharing: S) -> PagingResult<Self> {
-        let root = H::alloc_frame().ok_or(PagingError::NoMemory)?;
-        H::zero_frame(root);
-        for (index, entry) in sharing.lent() {
-            Table::<M, PTE, H>::at(root).store(index, entry);
-        }
-        M::Maintenance::order_table();
-        Ok(Self {
-            view: TableView::owned(root, sharing.others_write()),
-            debt: Debt::new(sharing),
-            pins: Pins::new(),
-        })
+    /// An empty table that shares the top-level tables of `sharing`, for as long as their owner
+    /// is borrowed: they are seen in it at once, with whatever is mapped below them later. Takes
+    /// one frame of 4 KiB.
+    ///
+    /// # Errors
+    /// [`PagingError::NoMemory`](crate::PagingError::NoMemory) when there is no frame for the root.
+    pub fn copy_from(sharing: S) -> PagingResult<Self> {
+        let tree = Tree::new(sharing)?;
+        Ok(Self { tree })
     }
 
-    /// The physical address of the root table.
+    /// The physical address of the root table: for TTBR0_EL1, TTBR1_EL1, CR3, satp or PGDL, whose
+    /// other fields are the kernel's to fill.
     #[must_use]
     pub const fn root_paddr(&self) -> PhysAddr {
-        self.view.root_paddr()
-    }
-
-    /// The tree, to be read as long as it is not changed.
-    ///
-    /// Shared tables may be changed by their writer meanwhile: a [`SharedView`](crate::SharedView)
-    /// keeps those alive that it can come to.
-    #[must_use]
-    #[inline(always)]
-    pub fn view(&self) -> S::View<'_> {
-        self.sharing().view(&self.view)
-    }
-
-    /// Who else has the tables.
-    #[inline(always)]
-    pub(super) const fn sharing(&self) -> &S {
-        &self.debt.sharing
-    }
-
-    /// The root table.
-    pub(super) const fn root(&self) -> Table<M, PTE, H> {
-        self.view.root()
+        self.tree.root_paddr()
     }
 
     /// Says under which ASID the hardware uses this tree, so that invalidations of what is its own,
@@ -120,48 +164,54 @@ where
     /// With `None`, nothing. With an ASID, from here until the next call and as long as the tree is
     /// there:
     /// - the hardware translates by the tree under this ASID alone, and by no other tree under it:
-    ///   the [`Activation`](super::Activation) of the tree's own [`AsidTag`](super::AsidTag) gives
+    ///   the [`Activation`](crate::Activation) of the tree's own [`AsidTag`](crate::AsidTag) gives
     ///   such a number, and so does whoever keeps numbers apart by hand;
     /// - no core that could use it has a translation of the tree cached under another ASID. A tree
     ///   that was in use without one, or under another, gets this one when all of that is
     ///   invalidated.
     pub unsafe fn set_asid(&mut self, asid: Option<Asid>) {
-        self.debt.pay_all();
-        self.debt.space = asid.map_or(AddressSpace::All, AddressSpace::Asid);
-        self.take_care();
-    }
-
-    /// Notes what follows from pins and address space.
-    const fn take_care(&mut self) {
-        self.debt.care = match (self.pins.is_empty(), self.debt.space) {
-            (true, AddressSpace::All) => Care::None,
-            (true, AddressSpace::Asid(_)) => Care::ForGlobal,
-            (false, _) => Care::ForPins,
-        };
+        self.tree.set_asid(asid);
     }
 
     /// Declares that the running core stands on `bytes` from `va` on: code, stack, vectors, data
-    /// of the core and of this table. From the first such declaration on, the tree counts as
-    /// live, and the pages through which its tables are written are protected too. An operation
-    /// that would take a right from any of this, or leave it without a valid translation if only
-    /// for a moment, is refused.
+    /// of the core and of this table. `va` and `bytes` are multiples of 4 KiB.
+    ///
+    /// From the first such declaration on, the tree counts as live, and the pages through which its
+    /// tables are written are protected too. An operation that would take a right from any of this,
+    /// or leave it without a valid translation if only for a moment, is refused: on Arm, what stands
+    /// in a block that is to be split, DDI 0487 D8.17.1.
     ///
     /// # Errors
-    /// Those of an address range; [`PagingError::TooManyPins`].
+    /// Those of an address range; [`PagingError::TooManyPins`](crate::PagingError::TooManyPins).
     pub fn pin(&mut self, va: VirtAddr, bytes: usize) -> PagingResult {
-        let added = self.pins.add(Span::new::<M>(va, bytes)?);
-        self.take_care();
-        added
+        self.tree.pin(va, bytes)
     }
 
     /// Takes a [`PageTable64::pin`] of exactly this range back. Returns whether there was one.
     pub fn unpin(&mut self, va: VirtAddr, bytes: usize) -> bool {
-        let removed = Span::new::<M>(va, bytes).is_ok_and(|span| self.pins.remove(span));
-        self.take_care();
-        removed
+        self.tree.unpin(va, bytes)
+    }
+}
+
+/// Reading.
+impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    /// The tree, to be read as long as it is not changed.
+    ///
+    /// Shared tables may be changed by their writer meanwhile: a [`SharedView`](crate::SharedView)
+    /// keeps those alive that it can come to.
+    #[must_use]
+    #[inline(always)]
+    pub fn view(&self) -> S::View<'_, TableView<M, PTE, H>> {
+        self.tree.guarded_view()
     }
 
-    /// What `va` translates to: address, flags, size of the leaf.
+    /// The translation of `va`: physical address of that byte, flags, size of the leaf.
     ///
     /// # Errors
     /// As [`TableView::query`].
@@ -188,7 +238,7 @@ where
 
     /// As [`TableView::iter`].
     pub fn iter(&self, range: impl RangeBounds<VirtAddr>) -> Runs<'_, M, PTE, H, S> {
-        Runs::new(&self.view, range, self.sharing())
+        Runs::new(self.tree.view(), range, self.tree.sharing())
     }
 
     /// As [`TableView::cursor`].
@@ -196,13 +246,13 @@ where
     /// # Errors
     /// As [`TableView::cursor`].
     pub fn cursor(&self, va: VirtAddr) -> PagingResult<Cursor<'_, M, PTE, H, S>> {
-        Cursor::new(&self.view, va, self.sharing())
+        Cursor::new(self.tree.view(), va, self.tree.sharing())
     }
 
     /// As [`TableView::dump`].
     #[must_use]
     pub const fn dump(&self) -> Dump<'_, M, PTE, H, S> {
-        Dump::new(&self.view, self.sharing())
+        Dump::new(self.tree.view(), self.tree.sharing())
     }
 
     /// Checks the whole tree, as [`TableView::check`]; shared tables may be empty.
@@ -210,9 +260,18 @@ where
     /// # Errors
     /// As [`TableView::check`].
     pub fn check(&self) -> Result<Summary, Unsound> {
-        self.view().check(self.sharing().shared())
+        self.view().check(self.tree.sharing().shared())
     }
+}
 
+/// Changing one leaf.
+impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
     /// Orders what this core has stored so far before the leaves that it maps from now on.
     ///
     /// A leaf is there for every core from its store on, before its receipt is paid: whoever uses
@@ -227,12 +286,16 @@ where
         M::Maintenance::order_table();
     }
 
-    /// Maps the page or block of `size` at `va` to the frame at `pa`. Both are aligned down. What
-    /// the frame holds is ordered by the caller: [`PageTable64::order_contents`].
+    /// Maps the page or block of `size` at `va` to the frame at `pa`. Both are aligned down to
+    /// `size`: 0x40_3123 with 4 KiB is the page at 0x40_3000. What the frame holds is ordered by the
+    /// caller: [`PageTable64::order_contents`].
     ///
     /// # Errors
-    /// [`PagingError::AlreadyMapped`], [`PagingError::NoMemory`], those of
-    /// [`GenericPTE::new_page`], [`PagingError::InvalidVirtAddr`], [`PagingError::Shared`].
+    /// [`PagingError::AlreadyMapped`](crate::PagingError::AlreadyMapped),
+    /// [`PagingError::NoMemory`](crate::PagingError::NoMemory), those of
+    /// [`GenericPTE::new_page`],
+    /// [`PagingError::InvalidVirtAddr`](crate::PagingError::InvalidVirtAddr),
+    /// [`PagingError::Shared`](crate::PagingError::Shared).
     #[inline]
     pub fn map(
         &mut self,
@@ -241,22 +304,25 @@ where
         size: PageSize,
         flags: MappingFlags,
     ) -> PagingResult<TlbFlush<'_, M, PTE, H, S>> {
-        self.map_leaf(va, pa, size, flags)
+        self.tree.map_leaf(va, pa, size, flags)
     }
 
-    /// Unmaps the leaf that covers `va`, present or retained, and unlinks tables left empty.
+    /// Unmaps the leaf that covers `va`, present or inaccessible, and unlinks tables left empty. The
+    /// receipt gives its frame up when no core can reach it any more.
     ///
     /// # Errors
-    /// [`PagingError::NotMapped`], [`PagingError::InvalidVirtAddr`], [`PagingError::Pinned`],
-    /// [`PagingError::Shared`].
+    /// [`PagingError::NotMapped`](crate::PagingError::NotMapped),
+    /// [`PagingError::InvalidVirtAddr`](crate::PagingError::InvalidVirtAddr),
+    /// [`PagingError::Pinned`](crate::PagingError::Pinned),
+    /// [`PagingError::Shared`](crate::PagingError::Shared).
     #[inline]
     pub fn unmap(&mut self, va: VirtAddr) -> PagingResult<Unmapped<'_, M, PTE, H, S>> {
-        self.unmap_leaf(va)
+        self.tree.unmap_leaf(va)
     }
 
-    /// Changes the frame, the flags or both of the leaf that covers `va`; `pa` is aligned down.
-    /// Returns its size. A change that needs it breaks the old translation before the new one
-    /// is made.
+    /// Changes the frame, the flags or both of the leaf that covers `va`; `pa` is aligned down to
+    /// its size, which is returned. A change that needs it breaks the old translation before the
+    /// new one is made.
     ///
     /// What no page table can see stays with the caller. A frame has one memory type at a time:
     /// before it gets another, its other mappings must be gone, and what caches hold of it must be
@@ -264,19 +330,22 @@ where
     /// and what was written must reach the instruction caches first.
     ///
     /// # Errors
-    /// [`PagingError::NotMapped`], [`PagingError::InvalidVirtAddr`], those of
-    /// [`GenericPTE::new_page`], [`PagingError::Pinned`], [`PagingError::Shared`].
+    /// [`PagingError::NotMapped`](crate::PagingError::NotMapped),
+    /// [`PagingError::InvalidVirtAddr`](crate::PagingError::InvalidVirtAddr), those of
+    /// [`GenericPTE::new_page`], [`PagingError::Pinned`](crate::PagingError::Pinned),
+    /// [`PagingError::Shared`](crate::PagingError::Shared).
     pub fn update(
         &mut self,
         va: VirtAddr,
         pa: Option<PhysAddr>,
         flags: Option<MappingFlags>,
     ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H, S>)> {
-        let size = self.update_leaf(va, pa, flags)?;
-        Ok((size, TlbFlush::new(&mut self.debt, Due::AsOwed)))
+        let size = self.tree.update_leaf(va, pa, flags)?;
+        Ok((size, TlbFlush::new(&mut self.tree.debt, Due::AsOwed)))
     }
 
-    /// Changes the flags of the leaf that covers `va`. Returns its size.
+    /// Changes the flags of the leaf that covers `va`. Returns its size. Without any of
+    /// [`MappingFlags::RIGHTS`] the leaf becomes inaccessible and keeps its frame.
     ///
     /// # Errors
     /// As [`PageTable64::update`].
@@ -302,48 +371,111 @@ where
     }
 }
 
-impl<M, PTE, H, S> Drop for PageTable64<M, PTE, H, S>
+/// Changing ranges, and much at once.
+impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
 where
     M: PagingMetaData,
     PTE: GenericPTE,
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    fn drop(&mut self) {
-        self.debt.pay_all();
-        let shared = self.sharing().shared();
-        free_entries(self.root(), 0, |index| !shared.contains(&index));
-        H::dealloc_frame(self.root_paddr());
+    /// Maps `size` bytes from `va` on to the frames from `pa` on: 4 KiB pages, and whatever else
+    /// `options` allow. All three are multiples of 4 KiB. What the frames hold is ordered by the
+    /// caller: [`PageTable64::order_contents`].
+    ///
+    /// # Errors
+    /// [`PagingError::NotAligned`](crate::PagingError::NotAligned) to 4 KiB,
+    /// [`PagingError::RangeTooLong`](crate::PagingError::RangeTooLong),
+    /// [`PagingError::AlreadyMapped`](crate::PagingError::AlreadyMapped),
+    /// [`PagingError::NoMemory`](crate::PagingError::NoMemory), those of
+    /// [`GenericPTE::new_page`] and of an address.
+    pub fn map_region(
+        &mut self,
+        va: VirtAddr,
+        pa: PhysAddr,
+        size: usize,
+        flags: MappingFlags,
+        options: RegionOptions,
+    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
+        let due = self.tree.map_pages(va, pa, size, flags, options)?;
+        Ok(TlbFlushAll::new(&mut self.tree.debt, due))
+    }
+
+    /// Unmaps whatever is mapped in `size` bytes from `va` on, both multiples of 4 KiB; holes do not
+    /// matter. Blocks that lie across an end are split.
+    ///
+    /// # Errors
+    /// [`PagingError::NotAligned`](crate::PagingError::NotAligned) to 4 KiB,
+    /// [`PagingError::RangeTooLong`](crate::PagingError::RangeTooLong),
+    /// [`PagingError::NoMemory`](crate::PagingError::NoMemory) for a split,
+    /// [`PagingError::Pinned`](crate::PagingError::Pinned), those of an address.
+    pub fn unmap_region(
+        &mut self,
+        va: VirtAddr,
+        size: usize,
+    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
+        self.tree.unmap_pages(va, size)?;
+        Ok(TlbFlushAll::new(&mut self.tree.debt, Due::AsOwed))
+    }
+
+    /// Gives whatever is mapped in `size` bytes from `va` on these flags; holes do not matter.
+    /// Blocks that lie across an end are split, unless they would not change.
+    ///
+    /// # Errors
+    /// As [`PageTable64::unmap_region`], and those of [`GenericPTE::new_page`].
+    pub fn protect_region(
+        &mut self,
+        va: VirtAddr,
+        size: usize,
+        flags: MappingFlags,
+    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
+        self.tree.protect_pages(va, size, flags)?;
+        Ok(TlbFlushAll::new(&mut self.tree.debt, Due::AsOwed))
+    }
+
+    /// Folds leaves into blocks wherever a table in the range, whole, maps consecutive frames
+    /// with equal flags: 512 pages from 0x40_0000 on become the block at 0x40_0000. What every
+    /// address translates to stays as it is. The receipt counts the pages of the blocks that were
+    /// made, each once.
+    ///
+    /// # Errors
+    /// Those of a range; [`PagingError::Pinned`](crate::PagingError::Pinned) if the running core
+    /// stands on anything in it.
+    pub fn compact(
+        &mut self,
+        va: VirtAddr,
+        size: usize,
+    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
+        self.tree.compact_pages(va, size)?;
+        Ok(TlbFlushAll::new(&mut self.tree.debt, Due::AsOwed))
+    }
+
+    /// Does many operations, whose barriers and invalidations are issued once: see [`Batch`].
+    ///
+    /// [`Batch::finish`] issues them and yields the proof for which a
+    /// [`BatchUnmapped`](crate::BatchUnmapped) gives its frame up; a batch that is dropped issues
+    /// them, too.
+    pub fn batch<R>(
+        &mut self,
+        work: impl for<'batch> FnOnce(Batch<'batch, M, PTE, H, S>) -> R,
+    ) -> R {
+        self.tree.batch(work)
     }
 }
 
-/// Gives back the tables below those entries of `table`, at `level`, that are `ours`.
-pub(super) fn free_entries<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    table: Table<M, PTE, H>,
-    level: usize,
-    ours: impl Fn(usize) -> bool,
-) {
-    let is_ours = |index, entry| is_table::<M, PTE>(entry, level) && ours(index);
-    // Most tables are of the last level, where there is nothing below.
-    if level + 2 == M::LEVELS {
-        return table.each_used(|index, entry: PTE| {
-            if is_ours(index, entry) {
-                H::dealloc_frame(entry.paddr());
-            }
-        });
+impl<M, PTE, H> PageTable64<M, PTE, H, SharedWriter<'_, M, PTE, H>>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+{
+    /// Gives those unlinked tables back that readers have left since. Returns how many still wait
+    /// for one.
+    ///
+    /// Every operation that frees a table does so as well, and so does the end of the writer: this
+    /// is for a writer that has nothing to free, and needs the frames: after
+    /// [`PagingError::NoMemory`](crate::PagingError::NoMemory), say.
+    pub fn reclaim(&mut self) -> usize {
+        self.tree.sharing().reclaim()
     }
-    table.each_used(|index, entry: PTE| {
-        if is_ours(index, entry) {
-            free_below(Table::<M, PTE, H>::at(entry.paddr()), level + 1);
-            H::dealloc_frame(entry.paddr());
-        }
-    });
-}
-
-/// Gives back the tables below `table`, which is at `level`.
-fn free_below<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    table: Table<M, PTE, H>,
-    level: usize,
-) {
-    free_entries(table, level, |_| true);
 }

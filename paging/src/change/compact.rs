@@ -1,4 +1,4 @@
-//! [`PageTable64::compact`]: a table full of equal leaves that follow each other becomes a block.
+//! [`PageTable64::compact`](crate::PageTable64::compact): a table full of equal leaves that follow each other becomes a block.
 //!
 //! The largest blocks first, whatever mix of smaller leaves they are made of, and some at a time:
 //! their entries are broken, everything is invalidated once, then the blocks are made, and the
@@ -11,16 +11,14 @@
 use core::ops::ControlFlow;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::change::region::{Change, Request};
-use crate::change::share::Sharing;
-use crate::flush::pending::Due;
+use crate::change::request::{Change, Request};
+use crate::change::tree::Tree;
 use crate::metadata::while_broken;
 use crate::node::descent::{Node, is_table};
 use crate::node::geometry::{Span, entries, level_bytes, level_of_size, size_of_level};
 use crate::node::memory::{Slot, Table};
-use crate::{
-    GenericPTE, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult, TlbFlushAll,
-};
+use crate::node::sharing::Sharing;
+use crate::{GenericPTE, PageSize, PagingHandler, PagingMetaData, PagingResult};
 
 /// How many tables are merged with one invalidation.
 const AT_ONCE: usize = 32;
@@ -38,25 +36,16 @@ struct Merge<M, PTE> {
 /// Some of them.
 type Merges<M, PTE> = [Option<Merge<M, PTE>>; AT_ONCE];
 
-impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+impl<M, PTE, H, S> Tree<M, PTE, H, S>
 where
     M: PagingMetaData,
     PTE: GenericPTE,
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// Merges leaves into blocks wherever a table in the range, whole, maps consecutive frames
-    /// with equal flags. What every address translates to stays the same. The receipt counts the
-    /// pages of the blocks that were made, each once.
-    ///
-    /// # Errors
-    /// Those of a range; [`PagingError::Pinned`](crate::PagingError::Pinned) if the running core
-    /// stands on anything in it.
-    pub fn compact(
-        &mut self,
-        va: VirtAddr,
-        size: usize,
-    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
+    /// Merges leaves into blocks in `size` bytes from `va` on. The debt counts the pages of the blocks
+    /// that were made, each once.
+    pub(crate) fn compact_pages(&mut self, va: VirtAddr, size: usize) -> PagingResult {
         let span = self.own_span(va, size)?;
         self.debt.begin();
         self.debt.pages = 0;
@@ -68,7 +57,7 @@ where
         for block in [PageSize::Size1G, PageSize::Size2M] {
             self.merge_level(span, block);
         }
-        Ok(TlbFlushAll::new(&mut self.debt, Due::AsOwed))
+        Ok(())
     }
 
     /// Makes blocks of size `block`.

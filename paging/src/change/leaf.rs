@@ -4,18 +4,18 @@
 use core::ops::Range;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::change::region::{Change, Request};
-use crate::change::share::Sharing;
-use crate::change::walk::{Place, first_mapped, link};
+use crate::change::request::{Change, Request};
+use crate::change::tree::Tree;
+use crate::change::walk::{first_mapped, link};
 use crate::flush::pending::Due;
 use crate::flush::receipt::Removed;
-use crate::metadata::while_broken;
 use crate::node::descent::{Node, is_table};
 use crate::node::geometry::{Span, check_frame, leaf_bytes, level_of_size, offset_of, table_index};
 use crate::node::memory::Table;
+use crate::node::sharing::Sharing;
 use crate::{
-    GenericPTE, MappingFlags, PageSize, PageTable64, PagingError, PagingHandler, PagingMetaData,
-    PagingResult, TlbFlush, Unmapped,
+    GenericPTE, MappingFlags, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
+    TlbFlush, Unmapped,
 };
 
 /// A leaf that is to be mapped. Two words, which are handed over in registers.
@@ -37,7 +37,7 @@ struct Gap<M, PTE, H> {
     above: Table<M, PTE, H>,
 }
 
-impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+impl<M, PTE, H, S> Tree<M, PTE, H, S>
 where
     M: PagingMetaData,
     PTE: GenericPTE,
@@ -234,45 +234,6 @@ where
         let span = Span { start, end };
         self.change_region(Request { span, change })
     }
-
-    /// Replaces the leaf of `size` at `place` by another of that size, and owes what must follow.
-    /// Where a present leaf must not meet its successor, it is broken first.
-    pub(crate) fn replace(
-        &mut self,
-        place: &Place<M, PTE, H>,
-        va: VirtAddr,
-        size: PageSize,
-        new: PTE,
-    ) {
-        let old = place.entry;
-        if old == new {
-            return;
-        }
-        let put = |entry| place.slot.store(entry);
-        match (old.is_present(), new.is_present()) {
-            (true, true) if old.needs_break(new) => {
-                let debt = &mut self.debt;
-                while_broken::<M>(va, leaf_bytes::<M>(size), || {
-                    put(old.broken());
-                    debt.owe_invalidation(va, size, old);
-                    debt.invalidate_broken();
-                    put(new);
-                    debt.owe_publication(va, size, new);
-                    debt.pay();
-                });
-            }
-            (true, _) => {
-                put(new);
-                self.debt.owe_invalidation(va, size, old);
-            }
-            (false, true) => {
-                self.debt.settle_before_making(va, leaf_bytes::<M>(size));
-                put(new);
-                self.debt.owe_publication(va, size, new);
-            }
-            (false, false) => put(new),
-        }
-    }
 }
 
 /// Not inlined, so that the compiler knows that nobody comes here often.
@@ -285,10 +246,7 @@ const fn not_mapped(va: VirtAddr) -> PagingError {
 /// Unmaps any leaf. The table comes last, as in [`why_not_mapped`].
 #[cold]
 #[inline(never)]
-fn unmap_slowly<M, PTE, H, S>(
-    va: VirtAddr,
-    table: &mut PageTable64<M, PTE, H, S>,
-) -> PagingResult<Removed>
+fn unmap_slowly<M, PTE, H, S>(va: VirtAddr, table: &mut Tree<M, PTE, H, S>) -> PagingResult<Removed>
 where
     M: PagingMetaData,
     PTE: GenericPTE,
@@ -354,7 +312,7 @@ fn why_not_mapped<M, PTE, H, S>(
     pa: PhysAddr,
     flags: MappingFlags,
     size: PageSize,
-    table: &PageTable64<M, PTE, H, S>,
+    table: &Tree<M, PTE, H, S>,
 ) -> PagingError
 where
     M: PagingMetaData,

@@ -26,94 +26,11 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::flush::walkers::{Walk, Walkers};
 use crate::node::frame_chain::FrameChain;
+use crate::node::free::free_entries;
 use crate::node::geometry::{Span, entries, level_bytes, level_shift};
 use crate::node::memory::Table;
-use crate::table::free_entries;
-use crate::{
-    GenericPTE, Maintenance, PageTable64, PagingError, PagingHandler, PagingMetaData, PagingResult,
-    TableView,
-};
-
-mod sealed {
-    use super::{FrameChain, GenericPTE, PagingHandler, PagingMetaData, Range, TableView};
-    use core::ops::Deref;
-
-    /// Which of a tree's top-level entries belong to somebody else, and what follows from that. Only
-    /// this room knows what sharing means.
-    pub trait Sealed<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> {
-        /// What is read of the tree by many steps.
-        type View<'tree>: Deref<Target = TableView<M, PTE, H>>
-        where
-            Self: 'tree;
-        /// As long as there is one, no table is freed that a walk which began later can come to.
-        type Walk;
-
-        /// The indices of these entries in the root.
-        fn shared(&self) -> Range<usize>;
-        /// Whether this tree may change what they lead to.
-        fn writes(&self) -> bool;
-        /// Whether somebody else may, while this tree is read.
-        fn others_write(&self) -> bool;
-        /// The entries themselves.
-        fn lent(&self) -> impl Iterator<Item = (usize, PTE)>;
-        /// Begins to walk.
-        fn walk(&self) -> Self::Walk;
-        /// The tree `view`, which has these entries, to be read.
-        fn view<'tree>(&'tree self, view: &'tree TableView<M, PTE, H>) -> Self::View<'tree>;
-        /// Gives tables back that were unlinked and invalidated.
-        fn release(&self, freed: &mut FrameChain<M, PTE, H>);
-    }
-}
-
-/// Which of a tree's top-level tables belong to somebody else: [`Alone`], [`SharedReader`],
-/// [`SharedWriter`].
-pub trait Sharing<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>:
-    sealed::Sealed<M, PTE, H>
-{
-}
-
-/// None: the tree is all its own.
-#[derive(Clone, Copy, Debug)]
-pub struct Alone;
-
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Sharing<M, PTE, H> for Alone {}
-
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE, H> for Alone {
-    type View<'tree> = &'tree TableView<M, PTE, H>;
-    type Walk = ();
-
-    #[inline(always)]
-    fn shared(&self) -> Range<usize> {
-        0..0
-    }
-
-    #[inline(always)]
-    fn writes(&self) -> bool {
-        true
-    }
-
-    #[inline(always)]
-    fn others_write(&self) -> bool {
-        false
-    }
-
-    fn lent(&self) -> impl Iterator<Item = (usize, PTE)> {
-        core::iter::empty()
-    }
-
-    #[inline(always)]
-    fn walk(&self) {}
-
-    #[inline(always)]
-    fn view<'tree>(&'tree self, view: &'tree TableView<M, PTE, H>) -> Self::View<'tree> {
-        view
-    }
-
-    #[inline(always)]
-    fn release(&self, freed: &mut FrameChain<M, PTE, H>) {
-        freed.release();
-    }
-}
+use crate::node::sharing::{Sharing, sealed};
+use crate::{GenericPTE, Maintenance, PagingError, PagingHandler, PagingMetaData, PagingResult};
 
 /// The tables below a range of top-level entries, and all below those.
 ///
@@ -235,6 +152,16 @@ pub struct SharedWriter<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandl
     Lease<'top, M, PTE, H>,
 );
 
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedWriter<'_, M, PTE, H> {
+    /// Gives those unlinked tables back that readers have left since. Returns how many still wait
+    /// for one.
+    pub(crate) fn reclaim(&self) -> usize {
+        let Lease(top) = self.0;
+        top.walkers.retire(&mut FrameChain::<M, PTE, H>::new());
+        top.walkers.waiting::<M, PTE, H>()
+    }
+}
+
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for SharedWriter<'_, M, PTE, H> {
     fn drop(&mut self) {
         let Lease(top) = self.0;
@@ -243,18 +170,20 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for SharedWriter
     }
 }
 
-/// A reader's tree, to be read by many steps. As long as it is there, it keeps every table that they
-/// can come to: those that the writer unlinks meanwhile wait.
-pub struct SharedView<'tree, M, PTE, H> {
-    view: &'tree TableView<M, PTE, H>,
+/// A reader's tree, to be read by many steps: derefs to `T`, a [`TableView`](crate::TableView).
+///
+/// As long as it is there, it keeps every table that they can come to: those that the writer unlinks
+/// meanwhile wait.
+pub struct SharedView<'tree, T> {
+    tree: &'tree T,
     _walk: Walk<'tree>,
 }
 
-impl<M, PTE, H> Deref for SharedView<'_, M, PTE, H> {
-    type Target = TableView<M, PTE, H>;
+impl<T> Deref for SharedView<'_, T> {
+    type Target = T;
 
-    fn deref(&self) -> &TableView<M, PTE, H> {
-        self.view
+    fn deref(&self) -> &T {
+        self.tree
     }
 }
 
@@ -266,8 +195,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Sharing<M, PTE, H>
 impl<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE, H>
     for SharedReader<'top, M, PTE, H>
 {
-    type View<'tree>
-        = SharedView<'tree, M, PTE, H>
+    type View<'tree, T: 'tree>
+        = SharedView<'tree, T>
     where
         Self: 'tree;
     type Walk = Walk<'top>;
@@ -292,9 +221,9 @@ impl<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<
         self.0.0.walkers.enter()
     }
 
-    fn view<'tree>(&'tree self, view: &'tree TableView<M, PTE, H>) -> Self::View<'tree> {
-        let _walk = self.walk();
-        SharedView { view, _walk }
+    fn view<'tree, T>(&'tree self, tree: &'tree T) -> SharedView<'tree, T> {
+        let _walk = self.0.0.walkers.enter();
+        SharedView { tree, _walk }
     }
 
     /// They are this tree's own, and whoever could walk them borrows it.
@@ -311,8 +240,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Sharing<M, PTE, H>
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE, H>
     for SharedWriter<'_, M, PTE, H>
 {
-    type View<'tree>
-        = &'tree TableView<M, PTE, H>
+    type View<'tree, T: 'tree>
+        = &'tree T
     where
         Self: 'tree;
     type Walk = ();
@@ -336,49 +265,13 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE
 
     fn walk(&self) {}
 
-    fn view<'tree>(&'tree self, view: &'tree TableView<M, PTE, H>) -> Self::View<'tree> {
-        view
+    fn view<'tree, T>(&'tree self, tree: &'tree T) -> &'tree T {
+        tree
     }
 
     /// Not before the readers have left them.
     fn release(&self, freed: &mut FrameChain<M, PTE, H>) {
         self.0.0.walkers.retire(freed);
-    }
-}
-
-impl<M, PTE, H> PageTable64<M, PTE, H, SharedWriter<'_, M, PTE, H>>
-where
-    M: PagingMetaData,
-    PTE: GenericPTE,
-    H: PagingHandler,
-{
-    /// Gives those unlinked tables back that readers have left since. Returns how many still wait
-    /// for one.
-    ///
-    /// Every operation that frees a table does so as well, and so does the end of the writer: this
-    /// is for a writer that has nothing to free, and wants the frames: after
-    /// [`PagingError::NoMemory`], say.
-    pub fn reclaim(&mut self) -> usize {
-        let Lease(top) = self.sharing().0;
-        top.walkers.retire(&mut FrameChain::<M, PTE, H>::new());
-        top.walkers.waiting::<M, PTE, H>()
-    }
-}
-
-impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
-where
-    M: PagingMetaData,
-    PTE: GenericPTE,
-    H: PagingHandler,
-    S: Sharing<M, PTE, H>,
-{
-    /// An empty table that shares the top-level tables of `sharing`, for as long as their owner
-    /// is borrowed: they are seen in it at once, with whatever is mapped below them later.
-    ///
-    /// # Errors
-    /// [`PagingError::NoMemory`] when there is no frame for the root.
-    pub fn copy_from(sharing: S) -> PagingResult<Self> {
-        Self::with_sharing(sharing)
     }
 }
 

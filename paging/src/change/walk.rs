@@ -2,16 +2,16 @@
 #![forbid(unsafe_code)]
 
 use crate::addr::VirtAddr;
-use crate::change::share::Sharing;
+use crate::change::tree::Tree;
 use crate::node::descent::{Node, is_table, leads_on};
 use crate::node::geometry::{
     Span, check_address, entries, level_bytes, level_shift, offset_index, offset_of, size_of_level,
     table_index,
 };
 use crate::node::memory::{Slot, Table};
+use crate::node::sharing::Sharing;
 use crate::{
-    GenericPTE, Maintenance, PageSize, PageTable64, PagingError, PagingHandler, PagingMetaData,
-    PagingResult,
+    GenericPTE, Maintenance, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
 };
 
 /// An entry that leads to a table.
@@ -62,7 +62,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Home<M, PTE, H> {
     }
 }
 
-impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+impl<M, PTE, H, S> Tree<M, PTE, H, S>
 where
     M: PagingMetaData,
     PTE: GenericPTE,
@@ -84,6 +84,26 @@ where
     pub(crate) fn may_change(&self, va: VirtAddr) -> bool {
         let shared = self.sharing().shared();
         self.sharing().writes() || !shared.contains(&table_index::<M>(va, 0))
+    }
+
+    /// The span of a region that this tree may change.
+    pub(crate) fn own_span(&self, va: VirtAddr, size: usize) -> PagingResult<Span> {
+        let span = Span::new::<M>(va, size)?;
+        let shared = self.sharing().shared();
+        if self.sharing().writes() || shared.is_empty() || span.is_empty() {
+            return Ok(span);
+        }
+        let bytes = level_bytes::<M>(0);
+        let lent = Span {
+            start: shared.start * bytes,
+            end: shared.end * bytes,
+        };
+        if span.is_disjoint(lent) {
+            return Ok(span);
+        }
+        Err(PagingError::Shared {
+            va: M::vaddr_at(span.start.max(lent.start)),
+        })
     }
 
     /// Walks towards the entry of `va` at level `target`, as far as there are tables.

@@ -7,10 +7,10 @@
 use core::mem;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::change::share::Sharing;
 use crate::flush::cover::Cover;
 use crate::node::frame_chain::FrameChain;
 use crate::node::geometry::{leaf_bytes, offset_index};
+use crate::node::sharing::Sharing;
 use crate::{
     AddressSpace, GenericPTE, InvalidateScope, Maintenance, MappingFlags, PageSize, PagingHandler,
     PagingMetaData,

@@ -10,6 +10,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::{array, slice};
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::frame::with_frame;
 use crate::node::geometry::{assert_geometry, entries};
 use crate::{ENTRIES, GenericPTE, Maintenance, PageSize, PagingHandler, PagingMetaData};
 
@@ -19,30 +20,11 @@ pub(crate) type Format<M, PTE, H> = PhantomData<fn() -> (M, PTE, H)>;
 /// How many entries the loops over runs treat at once: what a loop costs is shared by them.
 const UNROLL: usize = 8;
 
-/// The entries of the frame that is reached at `at`, for the duration of `work`.
-#[inline(always)]
-fn with_frame<R>(at: VirtAddr, work: impl FnOnce(&[AtomicU64; ENTRIES]) -> R) -> R {
-    let frame = at.as_usize() as *const [AtomicU64; ENTRIES];
-    // SAFETY: a table of a live tree or a frame that this room owns is reached there, so by
-    // `PagingHandler` its 512 words are readable and writable. The reference ends with
-    // `work`, and every access to the words is atomic.
-    work(unsafe { &*frame })
-}
-
 /// Whether all of a few entries are present: one branch for all of them.
 #[inline(always)]
 fn all_present<PTE: GenericPTE>(slots: &[AtomicU64]) -> bool {
     let present = |slot: &AtomicU64| PTE::from_bits(slot.load(Ordering::Relaxed)).is_present();
     slots.iter().fold(true, |all, slot| all & present(slot))
-}
-
-/// Makes every entry of a frame unused. Nobody else sees the frame yet.
-pub(crate) fn zero<H: PagingHandler + ?Sized>(pa: PhysAddr) {
-    with_frame(H::phys_to_virt(pa), |slots| {
-        for slot in slots {
-            slot.store(0, Ordering::Relaxed);
-        }
-    });
 }
 
 /// A table: where the frame that holds its entries is reached.

@@ -2,5 +2,7 @@
 
 pub(crate) mod descent;
 pub(crate) mod frame_chain;
+pub(crate) mod free;
 pub(crate) mod geometry;
 pub(crate) mod memory;
+pub(crate) mod sharing;

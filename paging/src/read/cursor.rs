@@ -7,13 +7,13 @@ use core::iter::FusedIterator;
 use core::ops::{Bound, RangeBounds};
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::change::share::{Alone, Sharing};
 use crate::node::descent::{is_nothing, is_table};
 use crate::node::geometry::{
     MAX_LEVELS, Span, check_address, entries, leaf_bytes, level_bytes, level_shift, offset_index,
     offset_of, size_of_level,
 };
 use crate::node::memory::Table;
+use crate::node::sharing::{Alone, Sharing};
 use crate::{
     GenericPTE, Leaf, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult, Rights,
     TableView,

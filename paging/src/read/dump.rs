@@ -4,9 +4,9 @@
 use core::fmt;
 use core::ops::ControlFlow;
 
-use crate::change::share::{Alone, Sharing};
 use crate::node::descent::is_table;
 use crate::node::geometry::{entries, level_bytes};
+use crate::node::sharing::{Alone, Sharing};
 use crate::{GenericPTE, PagingHandler, PagingMetaData, TableView, Visit};
 
 /// A tree as text: its tables, indented by level, and between them the runs of leaves.

@@ -7,17 +7,16 @@
 
 use core::ops::{ControlFlow, Range};
 
-use super::{Change, Request};
-use crate::addr::{PAGE_SIZE, PhysAddr};
-use crate::change::share::Sharing;
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::change::request::{Change, Request};
+use crate::change::tree::Tree;
 use crate::change::walk::{Home, Parent};
 use crate::metadata::while_broken;
 use crate::node::descent::Node;
 use crate::node::geometry::{Span, entries, leaf_bytes, level_bytes, size_of_level};
 use crate::node::memory::Table;
-use crate::{
-    GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
-};
+use crate::node::sharing::Sharing;
+use crate::{GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult};
 
 /// How a walk over a region rewrites its leaves.
 #[derive(Clone, Copy, PartialEq)]
@@ -68,13 +67,33 @@ struct RunStart<M, PTE, H> {
     part: Span,
 }
 
-impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+impl<M, PTE, H, S> Tree<M, PTE, H, S>
 where
     M: PagingMetaData,
     PTE: GenericPTE,
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
+    /// Unmaps whatever is mapped in `size` bytes from `va` on.
+    pub(crate) fn unmap_pages(&mut self, va: VirtAddr, size: usize) -> PagingResult {
+        let span = self.own_span(va, size)?;
+        let change = Change::Unmap;
+        self.change_region(Request { span, change })
+    }
+
+    /// Gives whatever is mapped in `size` bytes from `va` on other flags.
+    pub(crate) fn protect_pages(
+        &mut self,
+        va: VirtAddr,
+        size: usize,
+        flags: MappingFlags,
+    ) -> PagingResult {
+        let span = self.own_span(va, size)?;
+        PTE::new_page(PhysAddr::new(0), flags, PageSize::Size4K)?;
+        let change = Change::Protect(flags);
+        self.change_region(Request { span, change })
+    }
+
     /// Does what is asked for in a span that this tree may change; the flags have an encoding.
     pub(crate) fn change_region(&mut self, request: Request) -> PagingResult {
         let Request { span, change } = request;

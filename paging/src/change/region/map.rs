@@ -2,9 +2,8 @@
 
 use core::ops::Range;
 
-use super::{RegionOptions, check_page_aligned};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::change::share::Sharing;
+use crate::change::tree::Tree;
 use crate::change::walk::{first_mapped, link};
 use crate::flush::pending::Due;
 use crate::node::descent::Node;
@@ -13,10 +12,22 @@ use crate::node::geometry::{
     Rows, Span, check_frame, entries, leaf_bytes, level_bytes, size_of_level,
 };
 use crate::node::memory::Table;
+use crate::node::sharing::Sharing;
 use crate::{
-    GenericPTE, MappingFlags, PageSize, PageTable64, PagingError, PagingHandler, PagingMetaData,
-    PagingResult,
+    GenericPTE, MappingFlags, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
 };
+
+bitflags::bitflags! {
+    /// What a region may be mapped with, besides 4 KiB pages.
+    #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+    pub struct RegionOptions: u8 {
+        /// The largest leaf that alignment and length allow, everywhere.
+        const HUGE = 1 << 0;
+        /// The contiguous hint on every aligned group of leaves that one TLB entry can hold, in
+        /// formats that have it.
+        const CONTIGUOUS = 1 << 1;
+    }
+}
 
 /// What `map_region` was asked for. The flags are known to have an encoding.
 struct Mapping {
@@ -59,7 +70,7 @@ impl Mapping {
     }
 }
 
-impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+impl<M, PTE, H, S> Tree<M, PTE, H, S>
 where
     M: PagingMetaData,
     PTE: GenericPTE,
@@ -398,4 +409,15 @@ fn groups_in<M: PagingMetaData, PTE: GenericPTE>(
     } else {
         first..first
     }
+}
+
+/// Refuses a frame address that is not that of a page.
+fn check_page_aligned(pa: PhysAddr) -> PagingResult {
+    if pa.is_aligned(PAGE_SIZE) {
+        return Ok(());
+    }
+    Err(PagingError::NotAligned {
+        value: pa.as_usize(),
+        alignment: PAGE_SIZE,
+    })
 }

@@ -1,15 +1,14 @@
 //! Whether a change would take away what the running core stands on.
 
-use super::Request;
 use crate::addr::PAGE_SIZE;
-use crate::change::share::Sharing;
+use crate::change::request::Request;
+use crate::change::tree::Tree;
 use crate::node::descent::Node;
 use crate::node::geometry::{Span, leaf_bytes, offset_of, size_of_level};
-use crate::{
-    GenericPTE, MappingFlags, PageTable64, PagingError, PagingHandler, PagingMetaData, PagingResult,
-};
+use crate::node::sharing::Sharing;
+use crate::{GenericPTE, MappingFlags, PagingError, PagingHandler, PagingMetaData, PagingResult};
 
-impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+impl<M, PTE, H, S> Tree<M, PTE, H, S>
 where
     M: PagingMetaData,
     PTE: GenericPTE,

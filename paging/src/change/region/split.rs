@@ -3,9 +3,9 @@
 
 use core::ops::Range;
 
-use super::{Change, Request};
 use crate::addr::PhysAddr;
-use crate::change::share::Sharing;
+use crate::change::request::Request;
+use crate::change::tree::Tree;
 use crate::change::walk::link;
 use crate::metadata::while_broken;
 use crate::node::descent::Node;
@@ -14,40 +14,8 @@ use crate::node::geometry::{
     Rows, Span, entries, leaf_bytes, level_bytes, offset_index, size_of_level,
 };
 use crate::node::memory::Table;
-use crate::{GenericPTE, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult};
-
-impl Change {
-    /// What becomes of `leaf`. The change is known to have an encoding.
-    #[expect(clippy::panic, reason = "a change is refused before it begins")]
-    pub(in crate::change::region) fn apply<PTE: GenericPTE>(
-        self,
-        leaf: PTE,
-        size: PageSize,
-    ) -> PTE {
-        let mut leaf = leaf.without_contiguous();
-        let (pa, flags) = match self {
-            Self::Unmap => return PTE::from_bits(0),
-            Self::Protect(flags) => (None, Some(flags)),
-            Self::Update { pa, flags } => (pa, flags),
-        };
-        let flags = flags.map_or(Ok(()), |flags| leaf.set_flags(flags, size));
-        let frame = pa.map_or(Ok(()), |pa| leaf.set_paddr(pa, size));
-        if let Err(error) = flags.and(frame) {
-            panic!("a change was checked, and then refused: {error}");
-        }
-        leaf
-    }
-
-    /// Whether `leaf`, or the contiguous group that it is in, would be another one. An update is
-    /// known to change its leaf.
-    pub(in crate::change::region) fn alters<PTE: GenericPTE>(
-        self,
-        leaf: PTE,
-        size: PageSize,
-    ) -> bool {
-        matches!(self, Self::Update { .. }) || self.apply(leaf, size) != leaf.without_contiguous()
-    }
-}
+use crate::node::sharing::Sharing;
+use crate::{GenericPTE, PageSize, PagingHandler, PagingMetaData, PagingResult};
 
 /// A leaf, or a whole contiguous group of leaves, that a region covers in part.
 struct Edge<M, PTE, H> {
@@ -137,7 +105,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Edge<M, PTE, H> {
 /// The edges at the two ends of a region; at most one if a single one holds both ends.
 type Edges<M, PTE, H> = [Option<Edge<M, PTE, H>>; 2];
 
-impl<M, PTE, H, S> PageTable64<M, PTE, H, S>
+impl<M, PTE, H, S> Tree<M, PTE, H, S>
 where
     M: PagingMetaData,
     PTE: GenericPTE,

@@ -9,7 +9,7 @@ use crate::tests::formats::Format;
 use crate::tests::memory::{self, hand_over};
 use crate::tests::model::operation::Operation;
 use crate::tests::{pa, va};
-use crate::{Batch, Maintenance, PageTable64, PagingMetaData, PagingResult, Sharing};
+use crate::{Batch, Maintenance, PageTable64, PagingMetaData, PagingResult, Sharing, TableView};
 
 /// A tree that shares tables as `S` says.
 pub(super) type Tree<F, S> = PageTable64<<F as Format>::M, <F as Format>::PTE, memory::Frames, S>;
@@ -25,9 +25,9 @@ pub(super) struct Outcome {
     pub(super) merged: bool,
 }
 
-/// The frames that `operation` will take out of `table`, if it succeeds.
-fn frames_of<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
-    table: &Tree<F, S>,
+/// The frames that `operation` will take out of the tree in `view`, if it succeeds.
+fn frames_of<F: Format>(
+    view: &TableView<F::M, F::PTE, memory::Frames>,
     operation: Operation,
 ) -> Vec<Frames> {
     match operation {
@@ -35,11 +35,11 @@ fn frames_of<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
             let Some(last) = at.checked_add(bytes - 1) else {
                 return Vec::new();
             };
-            let runs = table.iter(va(at)..=va(last));
+            let runs = view.iter(va(at)..=va(last));
             runs.map(|run| (run.pa.as_usize(), run.bytes)).collect()
         }
         Operation::Update(at, Some(_), _) => {
-            let leaf = table.view().leaf(va(at)).into_iter();
+            let leaf = view.leaf(va(at)).into_iter();
             leaf.map(|leaf| (leaf.paddr().as_usize(), leaf.size.bytes()))
                 .collect()
         }
@@ -78,7 +78,7 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         };
     }
     let mut outcome = Outcome {
-        released: frames_of::<F, S>(table, operation),
+        released: frames_of::<F>(&table.view(), operation),
         merged: false,
     };
     match operation {
@@ -127,7 +127,7 @@ pub(super) fn batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
     table.batch(|mut batch| {
         let (mut done, mut released, mut unmapped) = (0, Vec::new(), Vec::new());
         for operation in operations {
-            let frames = frames_of::<F, S>(batch.table(), *operation);
+            let frames = frames_of::<F>(&batch.view(), *operation);
             let result = match *operation {
                 Operation::Unmap(at) => batch.unmap(va(at)).map(|leaf| unmapped.push(leaf)),
                 other => in_batch::<F, S>(&mut batch, other),

@@ -16,7 +16,7 @@ use crate::tests::memory::{Frames, word};
 use crate::tests::model::operation::Random;
 use crate::tests::oracle::{Event, Machine};
 use crate::tests::unit::share::{Reader, Top, Writer};
-use crate::{Asid, SharedView, SharedWriter};
+use crate::{Asid, SharedView, SharedWriter, TableView};
 
 /// The entries of the root that are shared: the first; what lies beside them is the writer's own.
 const SHARED: Range<usize> = 0..1;
@@ -24,7 +24,7 @@ const SHARED: Range<usize> = 0..1;
 const WALKS: usize = 3;
 
 /// What a walk keeps.
-type View<F> = SharedView<'static, <F as Format>::M, <F as Format>::PTE, Frames>;
+type View<F> = SharedView<'static, TableView<<F as Format>::M, <F as Format>::PTE, Frames>>;
 
 /// The readers: their walks, each with its number.
 pub(super) struct Readers<F: Format> {

@@ -75,9 +75,9 @@ fn what_a_batch_did_is_read_in_it<F: Format>() {
         assert_eq!(region, Ok(3));
         let updated = batch.update(F::va(0), Some(pa(0x123)), None);
         assert_eq!(updated, Ok(PageSize::Size4K));
-        let found = batch.table().query(F::va(0));
+        let found = batch.view().query(F::va(0));
         assert_eq!(found, Ok((pa(0), RW, PageSize::Size4K)));
-        batch.table().view().iter(..).count()
+        batch.view().iter(..).count()
     });
     assert_eq!(counted, 2);
 }

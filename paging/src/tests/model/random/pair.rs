@@ -108,7 +108,7 @@ impl<F: Format> Pair<F> {
             let (mut unmapped, mut pending) = (Vec::new(), Vec::<Pending<'_>>::new());
             for operation in operations {
                 let operation = *operation;
-                let judgement = judge.judge(operation, batch.table().view());
+                let judgement = judge.judge(operation, batch.view());
                 let available = free_frames();
                 begin_operation(usize::MAX);
                 match execute_in_batch::<F>(&mut batch, operation, &mut unmapped) {

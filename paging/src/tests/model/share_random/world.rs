@@ -8,7 +8,7 @@ use super::apply::{attempt, step};
 use super::part::{Part, pages};
 use super::{Reader, Tally, Top, Writer};
 use crate::tests::formats::{Format, View};
-use crate::tests::memory::{Frames, begin_operation, live_frames};
+use crate::tests::memory::{begin_operation, live_frames};
 use crate::tests::model::judge::Judge;
 use crate::tests::model::operation::{Operation, Operations, Random};
 use crate::tests::{G1, K4, R, RW, W, X, pa, va};
@@ -22,7 +22,7 @@ type Judged<T, F> = (T, Judge<F>);
 
 /// A tree to look at, whoever's.
 pub(super) enum Seen<'tree, F: Format> {
-    Reader(SharedView<'tree, F::M, F::PTE, Frames>),
+    Reader(SharedView<'tree, View<F>>),
     Writer(&'tree View<F>),
 }
 

@@ -97,6 +97,12 @@ const KERNEL: Edges = Edges::Line(&[
     "machine", "report", "shell", "boot",
 ]);
 
+/// The page tables.
+const PAGING: Edges = Edges::Line(&[
+    "addr", "flags", "error", "asid", "entry", "frame", "metadata", "node", "flush", "read",
+    "change", "table", "format", "backend",
+]);
+
 /// The host's tools.
 const XTASK: Edges = Edges::Line(&[
     "failure", "program", "checkout", "noise", "flat", "names", "image", "qemu", "console",
@@ -140,8 +146,12 @@ pub(super) const CRATES: [Crate; 4] = [
         folder: "paging/src",
         name: "stilt_paging",
         place: Place::Host,
-        circles: Circles::Allowed,
-        houses: &[],
+        circles: Circles::Refused,
+        houses: &[House {
+            module: &[],
+            edges: PAGING,
+            front_page: Some(("lib.rs", Shown::FirstColumn)),
+        }],
     },
     Crate {
         folder: "scripts/xtask/src",

@@ -1,0 +1,240 @@
+//! [`Batch`]: many changes of one tree whose invalidations are issued together.
+#![forbid(unsafe_code)]
+
+use core::marker::PhantomData;
+
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::change::region::map::RegionOptions;
+use crate::change::tree::Tree;
+use crate::flush::receipt::{OnThisCore, Removed};
+use crate::node::sharing::{Alone, Sharing};
+use crate::{
+    GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult, TableView,
+};
+
+/// A mark that ties what a batch handed out to that batch, and to no other.
+type Brand<'batch> = PhantomData<fn(&'batch ()) -> &'batch ()>;
+
+/// Operations on one table that are paid together: see [`PageTable64::batch`](crate::PageTable64::batch).
+///
+/// Where an operation would make an entry valid whose predecessor may still be cached, what is
+/// owed so far is paid first: the order of operations never matters for safety.
+pub struct Batch<'batch, M, PTE, H, S = Alone>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    tree: &'batch mut Tree<M, PTE, H, S>,
+    brand: Brand<'batch>,
+    here: OnThisCore,
+}
+
+/// A leaf that was unmapped in a batch.
+#[derive(Debug)]
+#[must_use = "the frame is lost if nobody asks for it: call `frame`"]
+pub struct BatchUnmapped<'batch> {
+    leaf: Removed,
+    brand: Brand<'batch>,
+}
+
+/// The proof that a batch is paid.
+#[derive(Clone, Copy, Debug)]
+pub struct Paid<'batch>(Brand<'batch>);
+
+impl<'batch> BatchUnmapped<'batch> {
+    /// The size of the leaf.
+    #[must_use]
+    pub const fn size(&self) -> PageSize {
+        self.leaf.size
+    }
+
+    /// The flags of the leaf.
+    #[must_use]
+    pub const fn flags(&self) -> MappingFlags {
+        self.leaf.flags
+    }
+
+    /// The frame, which no core can reach through this mapping any more.
+    #[must_use]
+    pub const fn frame(self, _: &Paid<'batch>) -> PhysAddr {
+        self.leaf.pa
+    }
+}
+
+impl<M, PTE, H, S> Tree<M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    /// Does `work`, whose operations are paid for together.
+    pub(crate) fn batch<R>(
+        &mut self,
+        work: impl for<'batch> FnOnce(Batch<'batch, M, PTE, H, S>) -> R,
+    ) -> R {
+        self.debt.begin();
+        let open = OpenBatch(self);
+        open.0.debt.in_batch = true;
+        work(Batch {
+            tree: open.0,
+            brand: PhantomData,
+            here: PhantomData,
+        })
+    }
+}
+
+/// A tree in a batch, until that is over in whatever way.
+struct OpenBatch<'tree, M, PTE, H, S>(&'tree mut Tree<M, PTE, H, S>)
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>;
+
+impl<M, PTE, H, S> Drop for OpenBatch<'_, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    fn drop(&mut self) {
+        self.0.debt.in_batch = false;
+    }
+}
+
+impl<'batch, M, PTE, H, S> Batch<'batch, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    /// The tree, to be read: what was changed in this batch is seen, though no core may yet.
+    #[must_use]
+    pub fn view(&self) -> S::View<'_, TableView<M, PTE, H>> {
+        self.tree.guarded_view()
+    }
+
+    /// As [`PageTable64::map`](crate::PageTable64::map).
+    ///
+    /// # Errors
+    /// As [`PageTable64::map`](crate::PageTable64::map).
+    pub fn map(
+        &mut self,
+        va: VirtAddr,
+        pa: PhysAddr,
+        size: PageSize,
+        flags: MappingFlags,
+    ) -> PagingResult {
+        self.tree.map_leaf(va, pa, size, flags)?.defer();
+        Ok(())
+    }
+
+    /// As [`PageTable64::unmap`](crate::PageTable64::unmap).
+    ///
+    /// # Errors
+    /// As [`PageTable64::unmap`](crate::PageTable64::unmap).
+    pub fn unmap(&mut self, va: VirtAddr) -> PagingResult<BatchUnmapped<'batch>> {
+        Ok(BatchUnmapped {
+            leaf: self.tree.unmap_leaf(va)?.defer(),
+            brand: PhantomData,
+        })
+    }
+
+    /// As [`PageTable64::update`](crate::PageTable64::update).
+    ///
+    /// # Errors
+    /// As [`PageTable64::update`](crate::PageTable64::update).
+    pub fn update(
+        &mut self,
+        va: VirtAddr,
+        pa: Option<PhysAddr>,
+        flags: Option<MappingFlags>,
+    ) -> PagingResult<PageSize> {
+        self.tree.update_leaf(va, pa, flags)
+    }
+
+    /// As [`PageTable64::protect`](crate::PageTable64::protect).
+    ///
+    /// # Errors
+    /// As [`PageTable64::protect`](crate::PageTable64::protect).
+    pub fn protect(&mut self, va: VirtAddr, flags: MappingFlags) -> PagingResult<PageSize> {
+        self.tree.update_leaf(va, None, Some(flags))
+    }
+
+    /// As [`PageTable64::remap`](crate::PageTable64::remap).
+    ///
+    /// # Errors
+    /// As [`PageTable64::remap`](crate::PageTable64::remap).
+    pub fn remap(
+        &mut self,
+        va: VirtAddr,
+        pa: PhysAddr,
+        flags: MappingFlags,
+    ) -> PagingResult<PageSize> {
+        self.tree.update_leaf(va, Some(pa), Some(flags))
+    }
+
+    /// As [`PageTable64::map_region`](crate::PageTable64::map_region). Returns how many pages were mapped.
+    ///
+    /// # Errors
+    /// As [`PageTable64::map_region`](crate::PageTable64::map_region).
+    pub fn map_region(
+        &mut self,
+        va: VirtAddr,
+        pa: PhysAddr,
+        size: usize,
+        flags: MappingFlags,
+        options: RegionOptions,
+    ) -> PagingResult<usize> {
+        let due = self.tree.map_pages(va, pa, size, flags, options)?;
+        self.tree.debt.defer(due);
+        Ok(self.tree.debt.pages)
+    }
+
+    /// As [`PageTable64::unmap_region`](crate::PageTable64::unmap_region). Returns how many pages were unmapped.
+    ///
+    /// # Errors
+    /// As [`PageTable64::unmap_region`](crate::PageTable64::unmap_region).
+    pub fn unmap_region(&mut self, va: VirtAddr, size: usize) -> PagingResult<usize> {
+        self.tree.unmap_pages(va, size)?;
+        Ok(self.tree.debt.pages)
+    }
+
+    /// As [`PageTable64::protect_region`](crate::PageTable64::protect_region). Returns how many pages were looked at.
+    ///
+    /// # Errors
+    /// As [`PageTable64::protect_region`](crate::PageTable64::protect_region).
+    pub fn protect_region(
+        &mut self,
+        va: VirtAddr,
+        size: usize,
+        flags: MappingFlags,
+    ) -> PagingResult<usize> {
+        self.tree.protect_pages(va, size, flags)?;
+        Ok(self.tree.debt.pages)
+    }
+
+    /// Pays for all operations so far.
+    #[must_use]
+    pub fn finish(self) -> Paid<'batch> {
+        self.tree.debt.pay();
+        Paid(PhantomData)
+    }
+}
+
+impl<M, PTE, H, S> Drop for Batch<'_, M, PTE, H, S>
+where
+    M: PagingMetaData,
+    PTE: GenericPTE,
+    H: PagingHandler,
+    S: Sharing<M, PTE, H>,
+{
+    fn drop(&mut self) {
+        self.tree.debt.pay();
+    }
+}

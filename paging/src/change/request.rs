@@ -1,0 +1,51 @@
+//! [`Request`]: what is asked for, of which range, and what it makes of a leaf.
+#![forbid(unsafe_code)]
+
+use crate::addr::PhysAddr;
+use crate::node::geometry::Span;
+use crate::{GenericPTE, MappingFlags, PageSize};
+
+/// What becomes of the leaves in a region.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    Unmap,
+    /// Other flags.
+    Protect(MappingFlags),
+    /// Another frame, other flags, or both; of one leaf alone.
+    Update {
+        pa: Option<PhysAddr>,
+        flags: Option<MappingFlags>,
+    },
+}
+
+/// A change of every leaf in a span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) span: Span,
+    pub(crate) change: Change,
+}
+
+impl Change {
+    /// What becomes of `leaf`. The change is known to have an encoding.
+    #[expect(clippy::panic, reason = "a change is refused before it begins")]
+    pub(crate) fn apply<PTE: GenericPTE>(self, leaf: PTE, size: PageSize) -> PTE {
+        let mut leaf = leaf.without_contiguous();
+        let (pa, flags) = match self {
+            Self::Unmap => return PTE::from_bits(0),
+            Self::Protect(flags) => (None, Some(flags)),
+            Self::Update { pa, flags } => (pa, flags),
+        };
+        let flags = flags.map_or(Ok(()), |flags| leaf.set_flags(flags, size));
+        let frame = pa.map_or(Ok(()), |pa| leaf.set_paddr(pa, size));
+        if let Err(error) = flags.and(frame) {
+            panic!("a change was checked, and then refused: {error}");
+        }
+        leaf
+    }
+
+    /// Whether `leaf`, or the contiguous group that it is in, would be another one. An update is
+    /// known to change its leaf.
+    pub(crate) fn alters<PTE: GenericPTE>(self, leaf: PTE, size: PageSize) -> bool {
+        matches!(self, Self::Update { .. }) || self.apply(leaf, size) != leaf.without_contiguous()
+    }
+}

@@ -1,0 +1,93 @@
+//! Which of a tree's top-level tables belong to somebody else: [`Sharing`], and [`Alone`] for a tree
+//! that has all of its tables to itself.
+//!
+//! Trees that share tables are in `change::share`; this file is what reading, changing and flushing
+//! have to ask of any tree. A tree of the kernel half, say, has the root entries 256..512 from its
+//! owner: `shared()` is 256..512, `lent()` yields these entries for a new root, and `writes()` says
+//! whether this tree may change what they lead to.
+#![forbid(unsafe_code)]
+
+use core::ops::{Deref, Range};
+
+use crate::node::frame_chain::FrameChain;
+use crate::{GenericPTE, PagingHandler, PagingMetaData};
+
+pub(crate) mod sealed {
+    use super::{Deref, FrameChain, GenericPTE, PagingHandler, PagingMetaData, Range};
+
+    /// Which of a tree's top-level entries belong to somebody else, and what follows from that. Only
+    /// this crate knows what sharing means.
+    pub trait Sealed<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> {
+        /// A borrowed tree that is read by many steps.
+        type View<'tree, T: 'tree>: Deref<Target = T>
+        where
+            Self: 'tree;
+        /// As long as there is one, no table is freed that a walk which began later can come to.
+        type Walk;
+
+        /// The indices of these entries in the root.
+        fn shared(&self) -> Range<usize>;
+        /// Whether this tree may change what they lead to.
+        fn writes(&self) -> bool;
+        /// Whether somebody else may, while this tree is read.
+        fn others_write(&self) -> bool;
+        /// The entries themselves.
+        fn lent(&self) -> impl Iterator<Item = (usize, PTE)>;
+        /// Begins to walk.
+        fn walk(&self) -> Self::Walk;
+        /// `tree`, which has these entries, to be read.
+        fn view<'tree, T>(&'tree self, tree: &'tree T) -> Self::View<'tree, T>;
+        /// Gives tables back that were unlinked and invalidated.
+        fn release(&self, freed: &mut FrameChain<M, PTE, H>);
+    }
+}
+
+/// Which of a tree's top-level tables belong to somebody else: [`Alone`],
+/// [`SharedReader`](crate::SharedReader), [`SharedWriter`](crate::SharedWriter).
+pub trait Sharing<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>:
+    sealed::Sealed<M, PTE, H>
+{
+}
+
+/// None: the tree is all its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Alone;
+
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Sharing<M, PTE, H> for Alone {}
+
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE, H> for Alone {
+    type View<'tree, T: 'tree> = &'tree T;
+    type Walk = ();
+
+    #[inline(always)]
+    fn shared(&self) -> Range<usize> {
+        0..0
+    }
+
+    #[inline(always)]
+    fn writes(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn others_write(&self) -> bool {
+        false
+    }
+
+    fn lent(&self) -> impl Iterator<Item = (usize, PTE)> {
+        core::iter::empty()
+    }
+
+    #[inline(always)]
+    fn walk(&self) {}
+
+    #[inline(always)]
+    fn view<'tree, T>(&'tree self, tree: &'tree T) -> &'tree T {
+        tree
+    }
+
+    #[inline(always)]
+    fn release(&self, freed: &mut FrameChain<M, PTE, H>) {
+        freed.release();
+    }
+}
