@@ -26,7 +26,7 @@ const ORDINARY: u64 = tables::PAGE
 fn booted(symbols: &Symbols) -> (Machine, Gdb) {
     let mut machine = Setup::raw().stopped().start();
     let mut gdb = machine.debugger();
-    gdb.run_to(symbols.item(&["shell", "run"]).start);
+    gdb.run_to(symbols.item(&["shell", "prompt", "run"]).start);
     machine.expect("audit");
     (machine, gdb)
 }

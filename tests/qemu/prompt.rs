@@ -195,6 +195,19 @@ fn no_line_of_help_ends_in_a_blank_and_only_errors_of_usage_show_it() {
             "`7` is not one of 8, 16, 32, 64\nusage: peek ADDRESS [8|16|32|64]",
         ),
         (
+            "pt zero",
+            "pt: expected a decimal digit, found 'z'\nusage: pt ADDRESS",
+        ),
+        (
+            "poke 8 zero",
+            "found 'z'\nusage: poke ADDRESS VALUE [8|16|32|64]",
+        ),
+        ("cpus call zero", "found 'z'\nusage: cpus [call CORE]"),
+        (
+            "help nonsense",
+            "`nonsense` is not one of the commands that `help` lists\nusage: help [COMMAND]",
+        ),
+        (
             "irq release 0x8",
             "irq: `0x8` is not one of the numbers that `irq` shows",
         ),
@@ -208,6 +221,8 @@ fn no_line_of_help_ends_in_a_blank_and_only_errors_of_usage_show_it() {
     }
     for (line, words) in [
         ("numbers 0", "numbers: 0 is not from 1 to 1000000"),
+        ("peek 1", "peek: 0x0000000000000001 is not a multiple of 8"),
+        ("poke 0 256 8", "poke: 0x100 does not fit 8 bits"),
         (
             "numbers 1000001",
             "numbers: 1000001 is not from 1 to 1000000",

@@ -43,7 +43,7 @@ fn one_reading_that_is_ahead_is_no_storm_wherever_it_is_read() {
     const AHEAD: u64 = 62_500 * 11;
     let mut machine = Setup::raw().stopped().start();
     let mut gdb = machine.debugger();
-    gdb.run_to(Symbols::read().item(&["shell", "run"]).start);
+    gdb.run_to(Symbols::read().item(&["shell", "prompt", "run"]).start);
     let mut left = readings_of_the_counter();
     for (address, _) in &left {
         gdb.set_breakpoint(address + 4);

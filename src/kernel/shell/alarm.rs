@@ -1,10 +1,12 @@
 //! `alarm`: waits for an interrupt of the system timer, by the sample driver.
 #![forbid(unsafe_code)]
 
+use core::error::Error;
 use core::fmt::{self, Write};
 
+use super::arguments::number_from;
+use super::error::CommandError;
 use super::progress::Progress;
-use super::{CommandError, number_from};
 use crate::kernel::clock;
 use crate::kernel::console;
 use crate::kernel::machine::alarm::Alarm;
@@ -29,7 +31,7 @@ pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
 /// `alarm MILLISECONDS`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     let [word] = arguments else {
-        return Err(CommandError::Usage);
+        return Err(CommandError::wrong_count());
     };
     let delay_ms = number_from(1, MOST_MS, word)?;
     let delay_us = u32::try_from(delay_ms * 1000).unwrap_or(u32::MAX);
@@ -48,8 +50,20 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         }
         let now_ns = clock::now_ns();
         if now_ns >= give_up_ns {
-            return Err(CommandError::Step { name: "alarm" });
+            return Err(Silent.into());
         }
         progress.at(now_ns.saturating_sub(start_ns) / 1_000_000, out)?;
     }
 }
+
+/// The timer's interrupt does not come.
+#[derive(Debug)]
+struct Silent;
+
+impl fmt::Display for Silent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("alarm: not what it should do")
+    }
+}
+
+impl Error for Silent {}

@@ -5,17 +5,18 @@
 //! it can.
 #![forbid(unsafe_code)]
 
+use core::error::Error;
 use core::fmt::{self, Display, Write};
 
+use super::arguments::no_arguments;
 use super::error::CommandError;
-use super::no_arguments;
 use crate::kernel::report::live_audit;
 use crate::mm::{heap, live_checks};
 
 /// `audit`
 pub(super) fn audit(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
-    let counts = live_audit::audit_again().map_err(CommandError::Audit)?;
+    let counts = live_audit::audit_again()?;
     for line in counts.lines() {
         writeln!(out, "{line}")?;
     }
@@ -25,29 +26,43 @@ pub(super) fn audit(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comma
 /// `check`: the frames, then the heap, whatever was found of the frames.
 pub(super) fn check(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
-    let frames = line(out, "frames", live_checks::check_frames())?;
+    let frames = line(out, &Unsound("frames"), live_checks::check_frames())?;
     let (states, count) = live_checks::frame_states();
     writeln!(out, "states  of {count} frames at {states}")?;
-    let heap = line(out, "heap", heap::check())?;
+    let heap = line(out, &Unsound("heap"), heap::check())?;
     match frames.and(heap) {
         Ok(()) => Ok(()),
-        Err(part) => Err(CommandError::Unsound { part }),
+        Err(part) => Err(CommandError::of_static(part)),
     }
 }
 
-/// Writes what was counted, or what is wrong. Returns the part's name if it is not sound.
+/// Writes what was counted, or what is wrong. Returns `part` if it is not sound.
 fn line<T: Display, E: Display>(
     out: &mut dyn Write,
-    part: &'static str,
+    part: &'static Unsound,
     result: Result<Option<T>, E>,
-) -> Result<Result<(), &'static str>, fmt::Error> {
+) -> Result<Result<(), &'static Unsound>, fmt::Error> {
+    let Unsound(name) = part;
     match result {
-        Ok(Some(counts)) => writeln!(out, "{part:<7} {counts}")?,
-        Ok(None) => writeln!(out, "{part:<7} in use all the time: not checked")?,
+        Ok(Some(counts)) => writeln!(out, "{name:<7} {counts}")?,
+        Ok(None) => writeln!(out, "{name:<7} in use all the time: not checked")?,
         Err(violation) => {
-            writeln!(out, "{part:<7} {violation}")?;
+            writeln!(out, "{name:<7} {violation}")?;
             return Ok(Err(part));
         }
     }
     Ok(Ok(()))
 }
+
+/// The structure of an allocator is not what it should be; what is wrong was written. Never boxed:
+/// the heap may be that allocator.
+#[derive(Debug)]
+struct Unsound(&'static str);
+
+impl Display for Unsound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} unsound", self.0)
+    }
+}
+
+impl Error for Unsound {}

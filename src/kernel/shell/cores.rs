@@ -3,9 +3,11 @@
 
 use core::fmt::{self, Write};
 
+use super::arguments::{no_arguments, no_choice, number, number_from};
 use super::begun_jobs::BegunJobs;
-use super::progress::Progress;
-use super::{ChoiceText, CommandError, no_arguments, number_from};
+use super::error::CommandError;
+use super::input::read_byte;
+use super::progress::{InterruptedAfter, Progress};
 use crate::arch::relax::relax;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
@@ -17,7 +19,6 @@ use crate::kernel::cores::{idle, per_core, smp, stop_machine};
 use crate::kernel::irq;
 use crate::kernel::time;
 use crate::kernel::time::{patience, silence};
-use crate::text::parse_u64;
 use crate::{log, warning};
 
 /// The longest that `sleep` takes, in milliseconds.
@@ -46,13 +47,10 @@ pub(super) fn after_command() {
 pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     match arguments {
         [] => {}
-        ["call", word] => return call(parse_u64(word)?, out),
-        ["call"] => return Err(CommandError::Usage),
+        ["call", word] => return call(number(word)?, out),
+        ["call"] => return Err(CommandError::wrong_count()),
         [other, ..] => {
-            return Err(CommandError::Choice {
-                given: ChoiceText::new(other),
-                expected: "call",
-            });
+            return Err(no_choice(other, &"call"));
         }
     }
     ipi::ask_for_signs();
@@ -146,7 +144,7 @@ pub(super) fn irq(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     match arguments {
         [] => {}
         ["release", word] => return release(word, out),
-        _ => return Err(CommandError::Usage),
+        _ => return Err(CommandError::wrong_count()),
     }
     write!(out, "{:>3}  {:<16} {:<12}", "irq", "name", "owner")?;
     for core in 0..CORES {
@@ -217,10 +215,10 @@ fn release(word: &str, out: &mut dyn Write) -> Result<(), CommandError> {
     let number = number_from(0, IRQ_MAX, word)?;
     let known = u8::try_from(number).ok().and_then(IrqNumber::new);
     let Some(number) = known else {
-        return Err(CommandError::Choice {
-            given: ChoiceText::new(word),
-            expected: "the numbers that `irq` shows; 32 to 103 come through it",
-        });
+        return Err(no_choice(
+            word,
+            &"the numbers that `irq` shows; 32 to 103 come through it",
+        ));
     };
     let released = release_everywhere(number)?;
     if !released.contains(&true) {
@@ -279,7 +277,7 @@ pub(super) fn uptime(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comm
 /// `sleep MILLISECONDS`
 pub(super) fn sleep(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     let [word] = arguments else {
-        return Err(CommandError::Usage);
+        return Err(CommandError::wrong_count());
     };
     let duration_ms = number_from(1, SLEEP_MAX_MS, word)?;
     let start_ns = clock::now_ns();
@@ -323,12 +321,9 @@ pub(super) fn echo_test(arguments: &[&str], _: &mut dyn Write) -> Result<(), Com
         [word] => (word, Others::Idle),
         [word, "busy"] => (word, Others::Busy),
         [_, other] => {
-            return Err(CommandError::Choice {
-                given: ChoiceText::new(other),
-                expected: "busy",
-            });
+            return Err(no_choice(other, &"busy"));
         }
-        _ => return Err(CommandError::Usage),
+        _ => return Err(CommandError::wrong_count()),
     };
     let count = number_from(1, ECHO_MAX, word)?;
     match others {
@@ -378,7 +373,7 @@ fn take_in(count: u64) -> Result<(), CommandError> {
         let is_last = taken + 1 == count;
         if byte == console::CTRL_C && !is_last && silence_follows(&progress)? {
             let (done, unit) = (taken, "bytes");
-            return Err(CommandError::InterruptedAfter { done, unit });
+            return Err(InterruptedAfter { done, unit }.into());
         }
     }
     let after = console::counts();
@@ -398,7 +393,7 @@ fn next_byte(taken: u64, progress: &mut Progress) -> Result<u8, CommandError> {
         progress.tell(taken, &mut Out)?;
     }
     progress.tell(taken, &mut Out)?;
-    Ok(super::read_byte())
+    Ok(read_byte())
 }
 
 /// Whether no byte comes for [`ECHO_SILENCE_NS`].

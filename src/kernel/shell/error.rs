@@ -1,221 +1,132 @@
-//! Why a command was refused, failed, or was ended by Ctrl-C.
-#![forbid(unsafe_code)]
+//! Why a command was refused, failed, or was ended by Ctrl-C: any error at all, and whether the
+//! line was at fault.
+//!
+//! A command's own errors stand in its file; `?` turns each into a [`CommandError`].
+//!
+//! # Decisions
+//! An error goes into a box, and the heap may be full: then [`OutOfMemory`] is said in its place. A
+//! command that must get its word out with a heap that is full or broken has errors that lie in the
+//! image: [`CommandError::of_static`].
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::error::Error;
 use core::fmt;
 
-use super::fault;
-use crate::addr::VirtAddr;
-use crate::drivers::watchdog::BadTime;
-use crate::exception::syndrome::Syndrome;
-use crate::kernel::cores::ipi::CallError;
-use crate::kernel::cores::jobs::JobError;
-use crate::kernel::cores::smp::ComeError;
-use crate::kernel::irq::owners::IrqError;
-use crate::kernel::report::live_audit::AuditError;
-use crate::kernel::time::timers::TimerError;
-use crate::paging::PagingError;
-use crate::text::{NumberError, parse_u64};
+/// Why a command did not do what it is for.
+///
+/// Not an [`Error`] itself: else `From` could not take every error.
+pub(super) struct CommandError {
+    cause: Cause,
+    line: Line,
+}
 
-/// Why a command was refused or failed.
-pub(super) enum CommandError {
-    /// The number of arguments does not fit.
-    Usage,
-    /// An argument is not a number.
-    Number(NumberError),
-    /// An argument is none of these words.
-    Choice {
-        given: ChoiceText,
-        expected: &'static str,
-    },
-    /// There is no such kind of fault.
-    Kind { given: ChoiceText },
-    /// What had to fail did not: only an image with the checks of debug builds notices.
-    NeedsDebug { what: &'static str },
-    /// A number is not one that the command takes.
-    Range { value: u64, least: u64, most: u64 },
-    /// The watchdog cannot count that.
-    Time(BadTime),
-    /// The page tables refuse.
-    Paging(PagingError),
-    /// An address in the half that is not translated.
-    LowHalf { va: VirtAddr },
-    /// An address is not a multiple of the access's width.
-    Unaligned { va: VirtAddr, bytes: usize },
-    /// A value does not fit the access's width.
-    TooWide { value: u64, bits: usize },
-    /// The page is mapped without the right that is needed.
-    Forbidden { va: VirtAddr, right: &'static str },
-    /// The access was tried, and the memory system refused it.
-    Aborted { va: VirtAddr, syndrome: u64 },
-    /// All timers are armed.
-    Timer(TimerError),
-    /// Another core was asked in vain.
-    Call(CallError),
-    /// An interrupt is not to be had.
-    Irq(IrqError),
-    /// Another core does not begin a job, or does not end it.
-    Job(JobError),
-    /// A core that did not come at boot cannot be called.
-    Come(ComeError),
-    /// What had to fail did not.
-    NoFault,
-    /// A step that was measured did not do what it is for.
-    Step { name: &'static str },
-    /// The audit of the live map.
-    Audit(AuditError),
-    /// An allocator's structure is not what it should be; what is wrong was written.
-    Unsound { part: &'static str },
-    /// Ctrl-C came.
-    Interrupted,
-    /// Ctrl-C came when so much was done.
-    InterruptedAfter { done: u64, unit: &'static str },
-    /// The console failed.
-    Output,
+/// Where the error is.
+enum Cause {
+    /// In the image.
+    Static(&'static dyn Error),
+    /// On the heap.
+    Boxed(Box<dyn Error>),
+}
+
+/// Whether the line was written as the command's usage says.
+#[derive(PartialEq)]
+enum Line {
+    AsUsage,
+    Otherwise,
 }
 
 impl CommandError {
-    /// Whether the line was not written as the command's usage says.
-    pub(super) const fn is_of_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Usage | Self::Number(_) | Self::Choice { .. } | Self::Kind { .. }
-        )
-    }
-}
-
-/// The number that was typed as `word`, if it is from `least` to `most`.
-pub(super) fn number_from(least: u64, most: u64, word: &str) -> Result<u64, CommandError> {
-    let value = parse_u64(word)?;
-    match (least..=most).contains(&value) {
-        true => Ok(value),
-        false => Err(CommandError::Range { value, least, most }),
-    }
-}
-
-/// The first bytes of a word that was typed.
-#[derive(Clone, Copy)]
-pub(super) struct ChoiceText {
-    bytes: [u8; 16],
-    len: usize,
-}
-
-impl ChoiceText {
-    pub(super) fn new(word: &str) -> Self {
-        let mut text = Self {
-            bytes: [0; 16],
-            len: 0,
-        };
-        for (slot, byte) in text.bytes.iter_mut().zip(word.bytes()) {
-            *slot = byte;
-            text.len += 1;
+    /// Of a line that was not written as the command's usage says: that is shown too.
+    pub(super) fn of_usage(error: impl Error + 'static) -> Self {
+        Self {
+            line: Line::Otherwise,
+            ..Self::from(error)
         }
-        text
     }
 
-    fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..self.len).unwrap_or_default();
-        core::str::from_utf8(bytes).unwrap_or_default()
+    /// Of a line with too few words or too many.
+    pub(super) const fn wrong_count() -> Self {
+        Self {
+            cause: Cause::Static(&WrongCount),
+            line: Line::Otherwise,
+        }
     }
-}
 
-impl From<fmt::Error> for CommandError {
-    fn from(_: fmt::Error) -> Self {
-        Self::Output
+    /// Takes nothing from the heap, whatever its state.
+    pub(super) const fn of_static(error: &'static dyn Error) -> Self {
+        Self {
+            cause: Cause::Static(error),
+            line: Line::AsUsage,
+        }
     }
-}
 
-impl From<NumberError> for CommandError {
-    fn from(error: NumberError) -> Self {
-        Self::Number(error)
+    /// Whether the line was not written as the command's usage says.
+    pub(super) fn is_of_usage(&self) -> bool {
+        self.line == Line::Otherwise
     }
-}
 
-impl From<BadTime> for CommandError {
-    fn from(error: BadTime) -> Self {
-        Self::Time(error)
+    /// Whether the error is an `E`.
+    pub(super) fn is<E: Error + 'static>(&self) -> bool {
+        self.error().is::<E>()
     }
-}
 
-impl From<TimerError> for CommandError {
-    fn from(error: TimerError) -> Self {
-        Self::Timer(error)
-    }
-}
-
-impl From<IrqError> for CommandError {
-    fn from(error: IrqError) -> Self {
-        Self::Irq(error)
+    fn error(&self) -> &(dyn Error + 'static) {
+        match &self.cause {
+            Cause::Static(error) => *error,
+            Cause::Boxed(error) => &**error,
+        }
     }
 }
 
-impl From<JobError> for CommandError {
-    fn from(error: JobError) -> Self {
-        Self::Job(error)
-    }
-}
-
-impl From<CallError> for CommandError {
-    fn from(error: CallError) -> Self {
-        Self::Call(error)
-    }
-}
-
-impl From<ComeError> for CommandError {
-    fn from(error: ComeError) -> Self {
-        Self::Come(error)
-    }
-}
-
-impl From<PagingError> for CommandError {
-    fn from(error: PagingError) -> Self {
-        Self::Paging(error)
+impl<E: Error + 'static> From<E> for CommandError {
+    fn from(error: E) -> Self {
+        match try_box(error) {
+            Ok(error) => Self {
+                cause: Cause::Boxed(error),
+                line: Line::AsUsage,
+            },
+            Err(OutOfMemory) => Self::of_static(&OutOfMemory),
+        }
     }
 }
 
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage => f.write_str("wrong number of arguments"),
-            Self::Number(error) => error.fmt(f),
-            Self::Choice { given, expected } => {
-                write!(f, "`{}` is not one of {expected}", given.as_str())
-            }
-            Self::Kind { given } => {
-                write!(f, "`{}` is not one of {}", given.as_str(), fault::Names)
-            }
-            Self::NeedsDebug { what } => {
-                write!(
-                    f,
-                    "nothing was caught: {what} needs a debug image: make qemu DEBUG=1"
-                )
-            }
-            Self::Range { value, least, most } => {
-                write!(f, "{value} is not from {least} to {most}")
-            }
-            Self::Time(error) => error.fmt(f),
-            Self::Paging(error) => error.fmt(f),
-            Self::LowHalf { va } => write!(f, "{va} is in the low half, {LOW_HALF_IS_OFF}"),
-            Self::Unaligned { va, bytes } => write!(f, "{va} is not a multiple of {bytes}"),
-            Self::TooWide { value, bits } => write!(f, "{value:#x} does not fit {bits} bits"),
-            Self::Forbidden { va, right } => write!(f, "{va} is mapped, but not {right}"),
-            Self::Aborted { va, syndrome } => write!(f, "{va}: {}", Syndrome::new(*syndrome)),
-            Self::Timer(error) => error.fmt(f),
-            Self::Call(error) => error.fmt(f),
-            Self::Irq(error) => error.fmt(f),
-            Self::Job(error) => error.fmt(f),
-            Self::Come(error) => error.fmt(f),
-            Self::NoFault => f.write_str("nothing was caught"),
-            Self::Step { name } => write!(f, "{name}: not what it should do"),
-            Self::Audit(error) => error.fmt(f),
-            Self::Unsound { part } => write!(f, "{part} unsound"),
-            Self::Interrupted => f.write_str("interrupted"),
-            Self::InterruptedAfter { done, unit } => {
-                write!(f, "interrupted after {done} {unit}")
-            }
-            Self::Output => f.write_str("the console failed"),
-        }
+        fmt::Display::fmt(self.error(), f)
     }
 }
 
-/// Why nothing is mapped below 2^48.
-pub(super) const LOW_HALF_IS_OFF: &str = "which is off (TCR_EL1.EPD0)";
+/// [`Box::new`], but for the panic when the heap is full.
+fn try_box<T>(value: T) -> Result<Box<T>, OutOfMemory> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(1).map_err(|_| OutOfMemory)?;
+    room.push(value);
+    let slice = Box::into_raw(room.into_boxed_slice());
+    // SAFETY: a box owned `slice`, which has one element: `T` and `[T; 1]` have one layout.
+    Ok(unsafe { Box::from_raw(slice.cast()) })
+}
+
+/// The number of words does not fit.
+#[derive(Debug)]
+struct WrongCount;
+
+impl fmt::Display for WrongCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("wrong number of arguments")
+    }
+}
+
+impl Error for WrongCount {}
+
+/// The heap has no room for the error.
+#[derive(Debug)]
+struct OutOfMemory;
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("failed, and the heap has no room for the reason")
+    }
+}
+
+impl Error for OutOfMemory {}

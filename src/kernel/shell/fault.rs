@@ -1,13 +1,15 @@
 //! `fault`: provokes what the kernel must catch and explain.
 
 use core::arch::asm;
+use core::error::Error;
 use core::fmt::{self, Write};
 use core::hint::black_box;
 use core::ops::Range;
 use core::sync::atomic::Ordering;
 
+use super::arguments::{no_choice, number_from};
+use super::error::CommandError;
 use super::progress::Progress;
-use super::{ChoiceText, CommandError, number_from};
 use crate::arch::attempt::{Abandoned, Routine, attempt};
 use crate::arch::cpu;
 use crate::arch::lock::Lock;
@@ -99,7 +101,7 @@ static KINDS: [Kind; 25] = [
 ];
 
 /// The names of all kinds, for a refusal.
-pub(super) struct Names;
+struct Names;
 
 impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -155,12 +157,10 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
             let core = number_from(0, CORES as u64 - 1, core)? as usize;
             (name, core..core + 1)
         }
-        _ => return Err(CommandError::Usage),
+        _ => return Err(CommandError::wrong_count()),
     };
     let Some(index) = KINDS.iter().position(|kind| kind.name == *name) else {
-        return Err(CommandError::Kind {
-            given: ChoiceText::new(name),
-        });
+        return Err(no_choice(name, &Names));
     };
     let _page = UntouchedPage::new()?;
     provoke_on(cores, index, out)
@@ -208,7 +208,7 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
                 writeln!(out, "core {core} caught nothing")?;
                 all_caught = false;
             }
-            Some(Err(error @ CommandError::Call(_))) => refused = Err(error),
+            Some(Err(error)) if error.is::<CallError>() => refused = Err(error),
             Some(Err(error)) => return Err(error),
         }
     }
@@ -216,9 +216,9 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
     match (all_caught, KINDS.get(index)) {
         (true, _) => Ok(()),
         (false, Some(kind)) if kind.ending == Ending::FinalInDebugImage => {
-            Err(CommandError::NeedsDebug { what: kind.name })
+            Err(NothingCaught::NeedsDebug { what: kind.name }.into())
         }
-        (false, _) => Err(CommandError::NoFault),
+        (false, _) => Err(NothingCaught::AtAll.into()),
     }
 }
 
@@ -234,6 +234,30 @@ fn answer_of(call: Pending, out: &mut dyn Write) -> Result<usize, CommandError> 
     }
     Ok(call.finish_now()?)
 }
+
+/// What had to fail did not.
+#[derive(Debug)]
+enum NothingCaught {
+    AtAll,
+    /// Only an image with the checks of debug builds notices.
+    NeedsDebug {
+        what: &'static str,
+    },
+}
+
+impl fmt::Display for NothingCaught {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing was caught")?;
+        match self {
+            Self::AtAll => Ok(()),
+            Self::NeedsDebug { what } => {
+                write!(f, ": {what} needs a debug image: make qemu DEBUG=1")
+            }
+        }
+    }
+}
+
+impl Error for NothingCaught {}
 
 const CAUGHT: usize = 1;
 

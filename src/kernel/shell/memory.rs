@@ -1,14 +1,15 @@
 //! Commands about memory: what there is, how it is mapped, what is in it.
 
+use core::error::Error;
 use core::fmt::{self, Write};
 
-use super::error::LOW_HALF_IS_OFF;
-use super::{ChoiceText, CommandError, address, no_arguments};
+use super::arguments::{address, no_arguments, no_choice, number};
+use super::error::CommandError;
 use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::cpu;
 use crate::arch::mmu::{self, Access, address_translate};
 use crate::arch::probe::{self, Width};
-use crate::exception::syndrome::Fault;
+use crate::exception::syndrome::{Fault, Syndrome};
 use crate::kernel::report::address_map;
 use crate::mm::frames::Statistics;
 use crate::mm::heap;
@@ -17,7 +18,7 @@ use crate::mm::kernel_space::{LowView, live_view};
 use crate::paging::format::aarch64::{A64PTE, Describe};
 use crate::paging::format::par::TranslationResult;
 use crate::paging::{GenericPTE, MappingFlags, PagingError, Visit};
-use crate::text::{Size, parse_u64};
+use crate::text::Size;
 
 /// `mem`
 pub(super) fn mem(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
@@ -96,7 +97,7 @@ pub(super) fn legend(out: &mut dyn Write) -> fmt::Result {
 /// `pt ADDRESS`
 pub(super) fn pt(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     let [word] = arguments else {
-        return Err(CommandError::Usage);
+        return Err(CommandError::wrong_count());
     };
     let va = address(word)?;
     let mut written = Ok(());
@@ -122,7 +123,7 @@ pub(super) fn pt(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandE
 /// The walk in the low half, if there is one.
 fn pt_low(va: VirtAddr, show: impl FnMut(&Visit<A64PTE>)) -> Result<(), CommandError> {
     let Some(root) = mmu::low_root() else {
-        return Err(CommandError::LowHalf { va });
+        return Err(AccessError::LowHalf { va }.into());
     };
     // SAFETY: TTBR0 points to a tree while walks from it are on; the linear map has its tables.
     let view = unsafe { LowView::new(root) };
@@ -138,7 +139,7 @@ fn is_low(va: VirtAddr) -> bool {
 /// `translate ADDRESS`
 pub(super) fn translate(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     let [word] = arguments else {
-        return Err(CommandError::Usage);
+        return Err(CommandError::wrong_count());
     };
     let va = address(word)?;
     match live_view().query(va) {
@@ -174,7 +175,7 @@ pub(super) fn peek(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     let (word, width) = match arguments {
         [word] => (word, Width::Double),
         [word, width] => (word, parse_width(width)?),
-        _ => return Err(CommandError::Usage),
+        _ => return Err(CommandError::wrong_count()),
     };
     let va = address(word)?;
     check_access(va, width, MappingFlags::READ)?;
@@ -182,7 +183,7 @@ pub(super) fn peek(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     cpu::device_barrier();
     // SAFETY: reading a device register can have an effect: the user asked for it.
     let value = unsafe { probe::read(va, width) };
-    let value = value.map_err(|aborted| CommandError::Aborted {
+    let value = value.map_err(|aborted| AccessError::Aborted {
         va,
         syndrome: aborted.syndrome,
     })?;
@@ -196,18 +197,18 @@ pub(super) fn poke(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     let (word, value, width) = match arguments {
         [word, value] => (word, value, Width::Double),
         [word, value, width] => (word, value, parse_width(width)?),
-        _ => return Err(CommandError::Usage),
+        _ => return Err(CommandError::wrong_count()),
     };
-    let (va, value) = (address(word)?, parse_u64(value)?);
+    let (va, value) = (address(word)?, number(value)?);
     let bits = 8 * width as usize;
     if value.checked_shr(bits as u32).is_some_and(|rest| rest != 0) {
-        return Err(CommandError::TooWide { value, bits });
+        return Err(AccessError::TooWide { value, bits }.into());
     }
     check_access(va, width, MappingFlags::WRITE)?;
     cpu::device_barrier();
     // SAFETY: whether the kernel survives it is the user's business; an abort is a message.
     let result = unsafe { probe::write(va, width, value) };
-    result.map_err(|aborted| CommandError::Aborted {
+    result.map_err(|aborted| AccessError::Aborted {
         va,
         syndrome: aborted.syndrome,
     })?;
@@ -221,10 +222,7 @@ fn parse_width(word: &str) -> Result<Width, CommandError> {
         "16" => Ok(Width::Half),
         "32" => Ok(Width::Word),
         "64" => Ok(Width::Double),
-        other => Err(CommandError::Choice {
-            given: ChoiceText::new(other),
-            expected: "8, 16, 32, 64",
-        }),
+        other => Err(no_choice(other, &"8, 16, 32, 64")),
     }
 }
 
@@ -232,10 +230,10 @@ fn parse_width(word: &str) -> Result<Width, CommandError> {
 fn check_access(va: VirtAddr, width: Width, right: MappingFlags) -> Result<(), CommandError> {
     let bytes = width as usize;
     if !va.is_aligned(bytes) {
-        return Err(CommandError::Unaligned { va, bytes });
+        return Err(AccessError::Unaligned { va, bytes }.into());
     }
     if is_low(va) && mmu::low_root().is_none() {
-        return Err(CommandError::LowHalf { va });
+        return Err(AccessError::LowHalf { va }.into());
     }
     let (_, flags, _) = live_view().query(va)?;
     if flags.contains(right) {
@@ -246,5 +244,37 @@ fn check_access(va: VirtAddr, width: Width, right: MappingFlags) -> Result<(), C
     } else {
         "readable"
     };
-    Err(CommandError::Forbidden { va, right })
+    Err(AccessError::Forbidden { va, right }.into())
 }
+
+/// Why memory cannot be used as asked.
+#[derive(Debug)]
+enum AccessError {
+    /// An address in the half that is not translated.
+    LowHalf { va: VirtAddr },
+    /// An address that is not a multiple of the access's width.
+    Unaligned { va: VirtAddr, bytes: usize },
+    /// A value that does not fit the access's width.
+    TooWide { value: u64, bits: usize },
+    /// The page is mapped without the right that is needed.
+    Forbidden { va: VirtAddr, right: &'static str },
+    /// The access was tried, and the memory system refused it; `syndrome` is ESR_EL1's.
+    Aborted { va: VirtAddr, syndrome: u64 },
+}
+
+impl fmt::Display for AccessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LowHalf { va } => write!(f, "{va} is in the low half, {LOW_HALF_IS_OFF}"),
+            Self::Unaligned { va, bytes } => write!(f, "{va} is not a multiple of {bytes}"),
+            Self::TooWide { value, bits } => write!(f, "{value:#x} does not fit {bits} bits"),
+            Self::Forbidden { va, right } => write!(f, "{va} is mapped, but not {right}"),
+            Self::Aborted { va, syndrome } => write!(f, "{va}: {}", Syndrome::new(*syndrome)),
+        }
+    }
+}
+
+impl Error for AccessError {}
+
+/// Why nothing is mapped below 2^48.
+const LOW_HALF_IS_OFF: &str = "which is off (TCR_EL1.EPD0)";

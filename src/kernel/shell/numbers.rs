@@ -6,11 +6,13 @@
 //! instructions both ways give the same number; on the board the clock's is nanoseconds.
 
 use core::arch::asm;
+use core::error::Error;
 use core::fmt::{self, Write};
 use core::hint::black_box;
 
+use super::arguments::number_from;
+use super::error::CommandError;
 use super::progress::Progress;
-use super::{CommandError, number_from};
 use crate::addr::PhysAddr;
 use crate::arch::probe::{self, Aborted};
 use crate::exception::syndrome::{Class, Syndrome};
@@ -49,7 +51,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     let rounds = match arguments {
         [] => ROUNDS,
         [word] => number_from(1, ROUNDS_MAX, word)?,
-        _ => return Err(CommandError::Usage),
+        _ => return Err(CommandError::wrong_count()),
     };
     // For the trace: a timer's interrupt.
     idle::sleep_ns(1000)?;
@@ -139,7 +141,7 @@ impl Bench<'_> {
         self.measured += done;
         match good {
             true => Ok(took_ns / self.rounds),
-            false => Err(CommandError::Step { name }),
+            false => Err(StepFailed { name }.into()),
         }
     }
 }
@@ -213,7 +215,7 @@ impl Spare {
             let frame = KernelFrames::alloc_frame().ok_or(PagingError::NoMemory)?;
             spare.keep(frame);
         }
-        Err(CommandError::Step { name: "drain" })
+        Err(StepFailed { name: "drain" }.into())
     }
 
     fn keep(&mut self, frame: PhysAddr) {
@@ -231,7 +233,7 @@ impl Spare {
         let ns = bench.measure("frames", good, || self.round::<false>())?;
         match halvings() == before + (bench.rounds + 2) * HALVINGS {
             true => Ok(ns),
-            false => Err(CommandError::Step { name: "frames" }),
+            false => Err(StepFailed { name: "frames" }.into()),
         }
     }
 
@@ -293,3 +295,17 @@ fn has_small_blocks() -> bool {
 fn halvings() -> u64 {
     kernel_frames::frame_statistics().map_or(0, |statistics| statistics.splits)
 }
+
+/// A step that was measured did not do what it is for.
+#[derive(Debug)]
+struct StepFailed {
+    name: &'static str,
+}
+
+impl fmt::Display for StepFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: not what it should do", self.name)
+    }
+}
+
+impl Error for StepFailed {}

@@ -11,9 +11,10 @@
 //! seen behind 64 KiB of that (`console/ahead.rs`).
 #![forbid(unsafe_code)]
 
+use core::error::Error;
 use core::fmt::{self, Write};
 
-use super::CommandError;
+use super::error::CommandError;
 use crate::arch::relax::relax;
 use crate::kernel::clock;
 use crate::kernel::console::{self, Out};
@@ -46,14 +47,14 @@ impl Progress {
     /// Says that so much is done, once a second.
     ///
     /// # Errors
-    /// [`CommandError::InterruptedAfter`] if Ctrl-C came.
+    /// [`InterruptedAfter`] if Ctrl-C came.
     pub(super) fn at(&mut self, done: u64, out: &mut dyn Write) -> Result<(), CommandError> {
         let unit = self.unit;
         if console::is_interrupted() && console::take_interrupt() {
-            return Err(CommandError::InterruptedAfter { done, unit });
+            return Err(InterruptedAfter { done, unit }.into());
         }
         let told = self.tell(done, out);
-        told.map_err(|_| CommandError::InterruptedAfter { done, unit })
+        told.map_err(|_| InterruptedAfter { done, unit }.into())
     }
 
     /// Says that so much is done, once a second, and leaves Ctrl-C alone. A shell that gets here
@@ -81,7 +82,7 @@ impl Progress {
     /// lose them.
     ///
     /// # Errors
-    /// [`CommandError::Timer`].
+    /// All timers are armed: [`TimerError`](crate::kernel::time::timers::TimerError).
     pub(super) fn wait(
         &self,
         deadline_ns: u64,
@@ -113,11 +114,12 @@ impl Interruptible {
         }
     }
 
-    /// What the command's `error` was, if it was this writer's.
+    /// What the command's `error` was: of one that a writer returned, why it did.
     pub(super) fn cause(&self, error: CommandError) -> CommandError {
-        match error {
-            CommandError::Output if self.is_interrupted => CommandError::Interrupted,
-            error => error,
+        match error.is::<fmt::Error>() {
+            true if self.is_interrupted => CommandError::of_static(&Interrupted),
+            true => CommandError::of_static(&OutputFailed),
+            false => error,
         }
     }
 }
@@ -134,3 +136,42 @@ impl Write for Interruptible {
         Ok(())
     }
 }
+
+/// Ctrl-C came while a command was printing.
+#[derive(Debug)]
+struct Interrupted;
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl Error for Interrupted {}
+
+/// Ctrl-C came when so much was done.
+#[derive(Debug)]
+pub(super) struct InterruptedAfter {
+    pub(super) done: u64,
+    pub(super) unit: &'static str,
+}
+
+impl fmt::Display for InterruptedAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "interrupted after {} {}", self.done, self.unit)
+    }
+}
+
+impl Error for InterruptedAfter {}
+
+/// The console did not take what was written.
+#[derive(Debug)]
+struct OutputFailed;
+
+impl fmt::Display for OutputFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the console failed")
+    }
+}
+
+impl Error for OutputFailed {}

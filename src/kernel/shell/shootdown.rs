@@ -9,9 +9,10 @@
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::arguments::number_from;
 use super::begun_jobs::BegunJobs;
+use super::error::CommandError;
 use super::progress::Progress;
-use super::{CommandError, number_from};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::probe::{self, Width};
 use crate::arch::relax::relax;
@@ -103,7 +104,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
             rounds: number_from(1, ROUNDS_MAX, word)?,
             ns: u64::MAX,
         },
-        _ => return Err(CommandError::Usage),
+        _ => return Err(CommandError::wrong_count()),
     };
     STATE.store(UNMAPPED, Ordering::SeqCst);
     for tally in &TALLIES {

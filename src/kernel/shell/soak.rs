@@ -9,10 +9,11 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::arguments::number_from;
 use super::begun_jobs::BegunJobs;
+use super::error::CommandError;
 use super::progress::Progress;
 use super::ticks::Ticks;
-use super::{CommandError, number_from};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::cpu;
 use crate::arch::probe::{self, Width};
@@ -140,7 +141,7 @@ pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
 /// `soak SECONDS`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     let [word] = arguments else {
-        return Err(CommandError::Usage);
+        return Err(CommandError::wrong_count());
     };
     let seconds = number_from(1, SECONDS_MAX, word)?;
     grow_heap();

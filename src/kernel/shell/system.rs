@@ -3,8 +3,9 @@
 
 use core::fmt::{self, Write};
 
+use super::arguments::{no_arguments, number_from};
 use super::cores::Condition;
-use super::{CommandError, no_arguments, number_from};
+use super::error::CommandError;
 use crate::board::raspi3;
 use crate::drivers::watchdog::Ticks;
 use crate::kernel::cores::ipi;
@@ -59,7 +60,7 @@ pub(super) fn watchdog(arguments: &[&str], out: &mut dyn Write) -> Result<(), Co
             console::flush();
             watchdog::arm(seconds)?;
         }
-        _ => return Err(CommandError::Usage),
+        _ => return Err(CommandError::wrong_count()),
     }
     Ok(())
 }

@@ -87,7 +87,7 @@ impl Milestones {
         Some(Self {
             start: address("__entry_physical")?,
             kernel: address("kernel_main")?,
-            prompt: address("stilt::kernel::shell::read_byte")?,
+            prompt: address("stilt::kernel::shell::input::read_byte")?,
             mark: address("stilt::kernel::shell::numbers::mark")?,
             breakpoint: address("__probe_brk")?,
             // Its last instruction is the ERET.
