@@ -12,9 +12,11 @@
 //!   behind it is not seen.
 //! - No lock that masks interrupts: the shell alone reads, on core 0, and no handler comes here.
 
-use super::CTRL_C;
 use crate::arch::relax::Mutex;
 use crate::drivers::ring::Ring;
+
+/// What Ctrl-C sends.
+pub(crate) const CTRL_C: u8 = 3;
 
 /// Bytes that fit.
 const SIZE: usize = 1 << 16;

@@ -29,6 +29,8 @@ use crate::drivers::pl011::{Counts, Divisor, Pl011, Registers, Serial};
 use crate::kernel::devices::registers;
 use crate::warning;
 
+pub(crate) use ahead::CTRL_C;
+
 /// More than 150 cycles of any clock that the GPIO block runs at.
 const PULL_SETUP_US: u64 = 10;
 
@@ -276,9 +278,6 @@ pub(crate) fn wait_for_input() {
 pub(crate) fn interrupts_come() -> bool {
     INTERRUPTS.load(Ordering::Relaxed) && irq::is_let_in(IrqNumber::UART0)
 }
-
-/// What Ctrl-C sends.
-pub(crate) const CTRL_C: u8 = 3;
 
 /// Whether a byte waits to be read.
 pub(crate) fn has_received() -> bool {
