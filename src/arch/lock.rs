@@ -18,28 +18,26 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
+use super::cpu;
 use super::masks::{self, Masked};
 use super::relax::{Yield, relax};
-use super::{cpu, timer};
 use crate::arch::lock_classes::Class;
 use crate::arch::lock_order::{HeldLocks, LockClass};
-use crate::arch::waited::{LOOK_CYCLES, Waited};
+use crate::arch::waited::{LOOK_CYCLES, NS_PER_US, SLICE_NS, Waited};
 
 unsafe extern "C" {
     /// What a core does while it waits for a lock: it hears what must not wait for the lock.
     /// Returns how long a lock may be held, in nanoseconds. The room `kernel` defines it.
     safe fn kernel_hear() -> u64;
+    /// The time by the running core's counter, in nanoseconds; it may jump. The room `kernel`
+    /// defines it, which knows what rate to believe.
+    safe fn kernel_raw_ns() -> u64;
 }
 
 type Inner<'a, T> = SpinMutexGuard<'a, T, Yield>;
 
 /// Cores of a Cortex-A53 cluster at most (DDI 0500 2.1).
 const CORES: usize = 4;
-/// Between two looks of who waits, this much counts at most.
-const SLICE_MS: u64 = 100;
-/// What the counter is taken to run at if CNTFRQ_EL0 says less: nobody may have set it, and then a
-/// wait of no time would be called a deadlock. The board's runs at 19.2 MHz.
-const COUNTER_MIN_HZ: u32 = 19_200_000;
 
 /// A value that one core at a time may use.
 pub struct Lock<T, C> {
@@ -141,15 +139,14 @@ impl<T, C: Class> Lock<T, C> {
     #[cold]
     #[track_caller]
     fn wait(&self) -> Inner<'_, T> {
-        let khz = u64::from(timer::frequency_hz().max(COUNTER_MIN_HZ)) / 1000;
-        let mut waited = Waited::new(SLICE_MS * khz, khz / 1000);
+        let mut waited = Waited::new(SLICE_NS, NS_PER_US);
         loop {
             if let Some(inner) = self.inner.try_lock() {
                 return inner;
             }
             relax();
-            let patience_ms = kernel_hear() / 1_000_000;
-            if waited.look(timer::counter(), LOOK_CYCLES) > patience_ms * khz {
+            let patience_ns = kernel_hear();
+            if waited.look(kernel_raw_ns(), LOOK_CYCLES) > patience_ns {
                 self.report();
             }
         }

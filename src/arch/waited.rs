@@ -28,6 +28,13 @@ const STANDS_US: u64 = 16;
 /// stages (Cortex-A53; DDI 0500 2.1).
 pub const LOOK_CYCLES: u64 = 8;
 
+/// What counts at most between two looks of a core that waits for another one, in nanoseconds: less
+/// than an eighth of every limit that is a second or more.
+pub const SLICE_NS: u64 = 100_000_000;
+
+/// A microsecond, for a [`Waited`] that counts nanoseconds.
+pub const NS_PER_US: u64 = 1_000;
+
 /// The sum of the times between looks, in the counter's unit.
 #[derive(Clone, Copy, Debug)]
 pub struct Waited {
@@ -90,9 +97,9 @@ impl Waited {
 
 /// Returns after at least `duration_us`, by readings of `now_ns`.
 pub fn pass(duration_us: u64, mut now_ns: impl FnMut() -> u64) {
-    let duration_ns = duration_us.saturating_mul(1000);
+    let duration_ns = duration_us.saturating_mul(NS_PER_US);
     // In eight steps at least: a counter that is set to another number does not end it.
-    let mut waited = Waited::new(duration_ns.div_ceil(8), 1000);
+    let mut waited = Waited::new(duration_ns.div_ceil(8), NS_PER_US);
     while waited.look(now_ns(), LOOK_CYCLES) < duration_ns {}
 }
 

@@ -4,13 +4,10 @@
 //! and none is so long that a person at the prompt takes the kernel for dead.
 #![forbid(unsafe_code)]
 
-use crate::arch::waited::Waited;
+use crate::arch::waited::{NS_PER_US, SLICE_NS, Waited};
 
 /// A second.
 const S: u64 = 1_000_000_000;
-
-/// Between two looks of who waits, this much counts at most: see [`Waited`].
-const SLICE_NS: u64 = S / 10;
 
 /// A wait of `limit_ns` at most, in nanoseconds. It takes eight looks that agree, at least: a
 /// counter that is set to another number does not end it.
@@ -20,7 +17,7 @@ pub const fn wait_for(limit_ns: u64) -> Waited {
         eighth_ns if eighth_ns < SLICE_NS => eighth_ns,
         _ => SLICE_NS,
     };
-    Waited::new(slice_ns, 1000)
+    Waited::new(slice_ns, NS_PER_US)
 }
 
 /// That a first core comes, at boot: nobody waits for longer where there is one core alone.

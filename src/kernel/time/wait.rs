@@ -135,6 +135,13 @@ extern "C" fn kernel_hear() -> u64 {
     }
 }
 
+/// The clock of a core that waits for a lock: that of every other wait, so that the limits keep
+/// their order ([`patience`]) whatever the counter is said to run at.
+#[unsafe(no_mangle)]
+extern "C" fn kernel_raw_ns() -> u64 {
+    clock::raw_ns()
+}
+
 /// Stands until this core is let go. All that it did before is done when it says that it stands,
 /// and what was changed meanwhile counts for the first instruction behind.
 ///
