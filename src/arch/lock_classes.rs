@@ -78,6 +78,8 @@ classes! {
     IrqOwners = 47, "owners of interrupts";
     /// The log's ring. The sinks are called with the lock released.
     Log = 50, "log";
+    /// What was typed ahead of a command that does not read.
+    TypedAhead = 55, "typed ahead";
     /// The UART with its queues.
     Console = 60, "console";
     /// The watchdog's registers.

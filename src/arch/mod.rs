@@ -1,13 +1,15 @@
 //! What Rust cannot say: instructions and system registers of AArch64 at EL1, on a Cortex-A53
 //! (Armv8.0-A).
 //!
-//! Pure: the classes of locks ([`lock_classes`]) and their order ([`lock_order`]), the depth of masks ([`mask_depth`]), what a wait
-//! counts ([`waited`]), what ticks mean ([`counter`]).
+//! Pure: the classes of locks ([`lock_classes`]) and their order ([`lock_order`]), the depth of
+//! masks ([`mask_depth`]), what a wait counts ([`waited`]), values that nobody waits for
+//! ([`try_lock`]), what ticks mean ([`counter`]).
 
 pub mod counter;
 pub mod lock_classes;
 pub mod lock_order;
 pub mod mask_depth;
+pub mod try_lock;
 pub mod waited;
 
 #[cfg(target_os = "none")]

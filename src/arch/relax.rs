@@ -24,8 +24,5 @@ pub fn relax() {
     unsafe { asm!("yield", options(nomem, nostack, preserves_flags)) };
 }
 
-/// The kernel's lock.
-pub type Mutex<T> = spin::mutex::Mutex<T, Yield>;
-
 /// A value that is set once.
 pub type Once<T> = spin::once::Once<T, Yield>;

@@ -10,7 +10,7 @@
 use crate::addr::VirtAddr;
 use crate::arch::cache;
 use crate::arch::lock_classes;
-use crate::arch::relax::Mutex;
+use crate::arch::try_lock::TryLock;
 use crate::arch::waited::Waited;
 use crate::board::raspi3;
 use crate::drivers::mailbox::{
@@ -32,8 +32,9 @@ struct Firmware {
 /// The right to ask.
 static TURN: Exclusive<lock_classes::FirmwareTurn> = Exclusive::new();
 
-/// Whoever has the turn finds it free.
-static FIRMWARE: Mutex<Firmware> = Mutex::new(Firmware {
+/// Whoever has the turn finds it free. No [`Lock`](crate::arch::lock::Lock): the question is asked,
+/// and its answer waited for, with this in hand and interrupts as they are.
+static FIRMWARE: TryLock<Firmware> = TryLock::new(Firmware {
     buffer: PropertyBuffer::new(),
     silence: None,
 });

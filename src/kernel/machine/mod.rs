@@ -12,14 +12,13 @@ pub(crate) mod watchdog;
 use core::fmt;
 use core::mem::MaybeUninit;
 
-use spin::mutex::MutexGuard;
-
 use super::clock::counter_hz;
 use super::console;
 use super::record::boot_record;
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::arch::cpu;
-use crate::arch::relax::{Mutex, Once};
+use crate::arch::relax::Once;
+use crate::arch::try_lock::TryLock;
 use crate::board::raspi3;
 use crate::board::revision::Revision;
 use crate::drivers::mailbox::{
@@ -89,25 +88,25 @@ static MACHINE: Once<Machine> = Once::new();
 
 /// A place that is filled once, and belongs to whoever filled it. What is large is made where it
 /// stays: the boot stack is small.
-type Place<T> = Mutex<MaybeUninit<T>>;
+type Place<T> = TryLock<MaybeUninit<T>>;
 
-// SAFETY: cleared by `kernel_main`; a lock that is free is all zero, and nobody asks before.
+// SAFETY: cleared by `kernel_main`; a place that is free is all zero, and nobody asks before.
 #[unsafe(link_section = ".late.handed")]
-static HANDED: Place<Handed> = Mutex::new(MaybeUninit::uninit());
+static HANDED: Place<Handed> = TryLock::new(MaybeUninit::uninit());
 // SAFETY: as above.
 #[unsafe(link_section = ".late.ram")]
-static RAM: Place<Decision> = Mutex::new(MaybeUninit::uninit());
+static RAM: Place<Decision> = TryLock::new(MaybeUninit::uninit());
 // SAFETY: as above.
 #[unsafe(link_section = ".late.reserved")]
-static RESERVED: Place<Reserved<'static>> = Mutex::new(MaybeUninit::uninit());
+static RESERVED: Place<Reserved<'static>> = TryLock::new(MaybeUninit::uninit());
 
 /// Fills a place, once.
 #[inline(never)]
 fn fill<T>(place: &'static Place<T>, make: impl FnOnce() -> T) -> &'static mut T {
-    let Some(place) = place.try_lock() else {
+    let Some(place) = place.try_keep() else {
         unreachable!("the machine is discovered once");
     };
-    MutexGuard::leak(place).write(make())
+    place.write(make())
 }
 
 /// What is known about the machine; nothing before [`discover`].
