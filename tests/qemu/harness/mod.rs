@@ -6,6 +6,7 @@ pub(crate) mod checkout;
 mod dirt;
 mod ending;
 pub(crate) mod gdb;
+pub(crate) mod kinds;
 pub(crate) mod loader;
 mod machine;
 pub(crate) mod report;
