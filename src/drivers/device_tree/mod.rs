@@ -127,17 +127,12 @@ fn is_memory(node: &Node<'_>) -> bool {
     node.base_name() == b"memory" || is_typed().is_some_and(|kind| kind.is_text("memory"))
 }
 
-/// Whether a `status` says that its node is in use.
-fn is_on(status: &Property<'_>) -> bool {
-    status.is_text("okay") || status.is_text("ok")
-}
-
 /// Reads a memory node. Of what is wrong nothing is used.
 fn read_memory(node: &Node<'_>, cells: Cells, facts: &mut Facts) {
     facts.memory_places += 1;
     if node
         .property("status")
-        .is_some_and(|status| !is_on(&status))
+        .is_some_and(|status| !places::is_on(&status))
     {
         facts.oddities.note(Oddity::MemoryDisabled);
         return;

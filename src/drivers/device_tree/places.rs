@@ -99,7 +99,7 @@ impl<'a> Place<'a> {
         } else if property.is("no-map") {
             self.mapping = Mapping::Forbidden;
         } else if property.is("status") {
-            if !super::is_on(&property) {
+            if !is_on(&property) {
                 self.origin = Origin::DisabledPlace;
             }
         } else if !property.is_named() {
@@ -134,4 +134,9 @@ fn reserve(reg: &Property<'_>, cells: Cells, owner: Owner, place: &Place<'_>, fa
             .oddities
             .note_doubt(Oddity::RegLength { owner, bytes });
     }
+}
+
+/// Whether a `status` says that its node is in use.
+pub(super) fn is_on(status: &Property<'_>) -> bool {
+    status.is_text("okay") || status.is_text("ok")
 }

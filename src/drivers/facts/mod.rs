@@ -15,15 +15,12 @@ mod reservation;
 mod text;
 
 pub use self::oddity::{Damage, Oddities, Oddity, Owner};
-pub use self::reservation::{Mapping, Origin, Reservation, Reservations};
+pub use self::reservation::{Mapping, Origin, RESERVED_RANGES, Reservation, Reservations};
 pub use self::text::Text;
 use super::range::{PhysRange, RangeList};
 
 /// Ranges of RAM that are kept.
 pub const MEMORY_RANGES: usize = 8;
-/// Reserved ranges that are kept apart: where there are more, those that are nearest to each other
-/// are made one.
-pub const RESERVED_RANGES: usize = 64;
 
 /// What a loader says. A text that it does not have is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

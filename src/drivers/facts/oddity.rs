@@ -3,7 +3,8 @@
 
 use core::fmt;
 
-use super::{RESERVED_RANGES, Text};
+use super::reservation::RESERVED_RANGES;
+use super::text::Text;
 
 /// How many are kept; of the others the number is.
 const KEPT: usize = 12;

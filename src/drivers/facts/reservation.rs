@@ -13,8 +13,11 @@
 use core::fmt;
 use core::ops::Deref;
 
-use super::RESERVED_RANGES;
 use crate::drivers::range::{Full, PhysRange};
+
+/// Reserved ranges that are kept apart: where there are more, those that are nearest to each other
+/// are made one.
+pub const RESERVED_RANGES: usize = 64;
 
 /// Whether the kernel may map a place that it leaves alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

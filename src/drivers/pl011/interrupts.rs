@@ -15,9 +15,6 @@
 
 use bitflags::bitflags;
 
-use super::Pl011;
-use super::registers::{IFLS, INTERRUPTS, Port};
-
 /// Bytes that each of the device's two queues holds (BCM2835 ARM Peripherals 13.1).
 pub const QUEUE_DEPTH: u32 = 16;
 
@@ -69,31 +66,5 @@ impl QueueLevel {
             Self::ThreeQuarters => QUEUE_DEPTH / 4 * 3,
             Self::SevenEighths => QUEUE_DEPTH / 8 * 7,
         }
-    }
-}
-
-impl<P: Port> Pl011<P> {
-    /// Chooses when the interrupts of the two queues come.
-    pub fn set_levels(&self, receive: QueueLevel, transmit: QueueLevel) {
-        let levels = IFLS::RXIFLSEL.val(receive as u32) + IFLS::TXIFLSEL.val(transmit as u32);
-        self.port.write_ifls(levels.value);
-    }
-
-    /// Unmasks `interrupts` and masks all others. A whole value: nothing is read and modified, but
-    /// who calls this for one interrupt decides for all, and so needs the lock of all.
-    pub fn set_unmasked(&self, interrupts: Interrupts) {
-        self.port.write_imsc(interrupts.bits());
-    }
-
-    /// The interrupts that are raised and not masked.
-    #[must_use]
-    pub fn pending(&self) -> Interrupts {
-        Interrupts::from_bits_truncate(INTERRUPTS::ALL.read(self.port.read_mis()))
-    }
-
-    /// Lets `interrupts` fall. To be done before their cause is served: one that is raised again in
-    /// between stays.
-    pub fn acknowledge(&self, interrupts: Interrupts) {
-        self.port.write_icr(interrupts.bits());
     }
 }

@@ -33,7 +33,7 @@ pub use self::interrupts::{Interrupts, QUEUE_DEPTH, QueueLevel};
 pub use self::registers::{Port, Registers};
 pub use self::serial::{Counts, RECEIVE_SLACK_FRAMES, Serial};
 
-use self::registers::{CR, DR, FBRD, FR, IBRD, INTERRUPTS, LCR_H};
+use self::registers::{CR, DR, FBRD, FR, IBRD, IFLS, INTERRUPTS, LCR_H};
 use super::mmio::Mmio;
 
 /// Polls after which a transmitter that does not drain is given up: far more than the 17 frames
@@ -210,5 +210,31 @@ impl<P: Port> Pl011<P> {
                 return;
             }
         }
+    }
+}
+
+impl<P: Port> Pl011<P> {
+    /// Chooses when the interrupts of the two queues come.
+    pub fn set_levels(&self, receive: QueueLevel, transmit: QueueLevel) {
+        let levels = IFLS::RXIFLSEL.val(receive as u32) + IFLS::TXIFLSEL.val(transmit as u32);
+        self.port.write_ifls(levels.value);
+    }
+
+    /// Unmasks `interrupts` and masks all others. A whole value: nothing is read and modified, but
+    /// who calls this for one interrupt decides for all, and so needs the lock of all.
+    pub fn set_unmasked(&self, interrupts: Interrupts) {
+        self.port.write_imsc(interrupts.bits());
+    }
+
+    /// The interrupts that are raised and not masked.
+    #[must_use]
+    pub fn pending(&self) -> Interrupts {
+        Interrupts::from_bits_truncate(INTERRUPTS::ALL.read(self.port.read_mis()))
+    }
+
+    /// Lets `interrupts` fall. To be done before their cause is served: one that is raised again in
+    /// between stays.
+    pub fn acknowledge(&self, interrupts: Interrupts) {
+        self.port.write_icr(interrupts.bits());
     }
 }

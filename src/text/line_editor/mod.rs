@@ -40,7 +40,7 @@ use completion::{Completion, complete, each_candidate};
 use history::History;
 use keys::{Key, KeyDecoder};
 use screen::{COLUMNS_MIN, IsAtEnd, Place, Screen};
-use text::Text;
+use text::{Refused, Text};
 
 /// What a byte led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,10 +87,6 @@ enum Width {
     /// It has answered the last question.
     Told,
 }
-
-/// The key cannot do what it stands for, because there is no room or no match: the bell says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Refused;
 
 impl LineEditor {
     /// An editor with an empty history. [`Self::start`] makes it ask for a line.

@@ -4,7 +4,9 @@
 
 use core::ops::Range;
 
-use super::Refused;
+/// The key cannot do what it stands for, because there is no room or no match: the bell says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused;
 
 /// The longest line, in characters (each is one byte).
 pub const LINE_CAPACITY: usize = 127;
