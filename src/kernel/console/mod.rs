@@ -1,9 +1,11 @@
 //! The console: the PL011, by interrupts with a queue each way, or polled.
 //!
 //! Text leaves line by line: a core that prints has the console for itself until its text is in the
-//! queue, with its interrupts as they were. [`Raw`] is for reports: it polls, and waits for nobody.
+//! queue, with its interrupts as they were. [`stream`] is the console for crates that know
+//! `embedded_io`. [`Raw`] is for reports: it polls, and waits for nobody.
 
 mod ahead;
+pub mod stream;
 
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -133,24 +135,26 @@ struct Queue;
 impl Queue {
     /// Queues `bytes`, when there is room. The lock, and with it the mask, is held for a part at a
     /// time: bytes that come in do not wait for those that leave. A UART that does not send at all
-    /// loses the text.
-    fn send(mut bytes: &[u8]) {
-        while !bytes.is_empty() {
+    /// loses the text. Returns how many were queued.
+    fn send(bytes: &[u8]) -> usize {
+        let mut rest = bytes;
+        while !rest.is_empty() {
             let (taken, unsent) = {
                 let mut serial = serial();
-                (serial.write(bytes), serial.unsent())
+                (serial.write(rest), serial.unsent())
             };
-            bytes = bytes.get(taken..).unwrap_or_default();
+            rest = rest.get(taken..).unwrap_or_default();
             let moves = match INTERRUPTS.load(Ordering::Relaxed) {
                 _ if unsent == 0 => true,
                 false => push_by_polling(),
-                true if bytes.is_empty() => true,
+                true if rest.is_empty() => true,
                 true => wait::until(patience::UART_NS, has_room) || push_by_polling(),
             };
             if !moves {
-                return;
+                break;
             }
         }
+        bytes.len() - rest.len()
     }
 }
 
@@ -185,7 +189,9 @@ impl Write for Queue {
                     Self::send(line.as_bytes());
                     Self::send(b"\r\n");
                 }
-                None => Self::send(line.as_bytes()),
+                None => {
+                    Self::send(line.as_bytes());
+                }
             }
         }
         Ok(())
@@ -262,10 +268,10 @@ pub(crate) fn try_read() -> Option<u8> {
     ahead::read().or_else(|| serial().read())
 }
 
-/// Waits for a byte, or for any interrupt: idle, or, where the UART does not interrupt, for one
-/// look at the device. Who reads in a loop does in between what must be done.
+/// Waits for a byte, or for any interrupt: idle, or, where the UART does not interrupt this core,
+/// for one look at the device. Who reads in a loop does in between what must be done.
 pub(crate) fn wait_for_input() {
-    if interrupts_come() {
+    if interrupts_come() && irq::hears_gpu() {
         idle::idle_unless(|| SERIAL.lock().has_received());
     } else {
         let _ = serial().service();

@@ -143,6 +143,11 @@ fn owner_of(number: IrqNumber) -> Option<&'static str> {
     OWNERS.lock().of(number.index())
 }
 
+/// Whether the running core is the one that the GPU's peripherals interrupt.
+pub(crate) fn hears_gpu() -> bool {
+    cpu::number() == usize::from(GPU_CORE)
+}
+
 /// Lets this core's interrupts in.
 pub(crate) fn init_core() {
     timer::init();

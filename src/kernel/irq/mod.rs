@@ -26,8 +26,8 @@ mod dispatch;
 
 #[cfg(target_os = "none")]
 pub(crate) use dispatch::{
-    CROSS_MAILBOX, RELIEF, gpu_interrupts_work, handle, init, init_core, is_let_in, release_here,
-    relieve, reports, send, take, total, vain, was_masked,
+    CROSS_MAILBOX, RELIEF, gpu_interrupts_work, handle, hears_gpu, init, init_core, is_let_in,
+    release_here, relieve, reports, send, take, total, vain, was_masked,
 };
 #[cfg(target_os = "none")]
 pub use dispatch::{Handler, mask, register, unmask, unregister};

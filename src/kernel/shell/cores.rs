@@ -3,15 +3,17 @@
 
 use core::fmt::{self, Write};
 
+use embedded_io::Read;
+
 use super::arguments::{no_arguments, no_choice, number, number_from};
 use super::begun_jobs::BegunJobs;
 use super::error::CommandError;
-use super::input::read_byte;
 use super::progress::{InterruptedAfter, Progress};
 use crate::arch::relax::relax;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
+use crate::kernel::console::stream::Stream;
 use crate::kernel::console::{self, Out};
 use crate::kernel::cores::ipi::{self, CallError};
 use crate::kernel::cores::jobs;
@@ -314,7 +316,8 @@ enum Others {
     Busy,
 }
 
-/// `echo-test N [busy]`. Writes past the shell's writer, which would take a Ctrl-C among the bytes
+/// `echo-test N [busy]`. Reads, and tells the sum, by the console's `embedded_io` traits, as a
+/// user's crate would. Writes past the shell's writer, which would take a Ctrl-C among the bytes
 /// for its own.
 pub(super) fn echo_test(arguments: &[&str], _: &mut dyn Write) -> Result<(), CommandError> {
     let (word, others) = match arguments {
@@ -377,12 +380,23 @@ fn take_in(count: u64) -> Result<(), CommandError> {
         }
     }
     let after = console::counts();
-    writeln!(
-        Out,
-        "crc {:08x} of {count} bytes, {} overruns",
+    let (crc, overruns) = (
         digest.finalize(),
-        after.overruns.saturating_sub(before.overruns)
-    )?;
+        after.overruns.saturating_sub(before.overruns),
+    );
+    tell_sum(
+        &mut Stream,
+        format_args!("crc {crc:08x} of {count} bytes, {overruns} overruns\r\n"),
+    )
+}
+
+/// The last line, by any stream: its bytes have left when this returns.
+fn tell_sum(
+    stream: &mut impl embedded_io::Write,
+    line: fmt::Arguments<'_>,
+) -> Result<(), CommandError> {
+    stream.write_fmt(line).map_err(|_| fmt::Error)?;
+    stream.flush().map_err(|_| fmt::Error)?;
     Ok(())
 }
 
@@ -393,7 +407,9 @@ fn next_byte(taken: u64, progress: &mut Progress) -> Result<u8, CommandError> {
         progress.tell(taken, &mut Out)?;
     }
     progress.tell(taken, &mut Out)?;
-    Ok(read_byte())
+    let mut byte = [0];
+    Stream.read_exact(&mut byte).map_err(|_| fmt::Error)?;
+    Ok(byte[0])
 }
 
 /// Whether no byte comes for [`ECHO_SILENCE_NS`].
