@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use super::report::Report;
 use source::{Source, Sources};
-use tables::{CRATES, Circles, Place};
+use tables::{CRATES, Place};
 
 /// Why the sources cannot be checked.
 #[derive(Debug, Error)]
@@ -53,9 +53,7 @@ pub(super) fn check(root: &Path) -> Result<Vec<Report>, SourceError> {
                 reports.push(front_page::check(&sources, house, &text, shown));
             }
         }
-        if checked.circles == Circles::Refused {
-            reports.push(rules::circles(&sources));
-        }
+        reports.push(rules::circles(&sources));
         if checked.place == Place::Machine {
             reports.push(rules::gates(&sources));
             reports.push(rules::unsafety(&sources));

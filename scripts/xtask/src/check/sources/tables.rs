@@ -14,8 +14,8 @@ pub(super) struct Crate {
     pub(super) name: &'static str,
     /// Where it runs.
     pub(super) place: Place,
-    /// Whether its files may use each other all round.
-    pub(super) circles: Circles,
+    /// The folders in it whose files may use each other all round.
+    pub(super) circles_in: &'static [&'static str],
     /// The rooms of the crate, and of modules in it.
     pub(super) houses: &'static [House],
 }
@@ -27,13 +27,6 @@ pub(super) enum Place {
     Machine,
     /// On a host; also what runs anywhere and has no more than one gate for each architecture.
     Host,
-}
-
-/// Whether the files of a crate may use each other all round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Circles {
-    Allowed,
-    Refused,
 }
 
 /// A module that is made of rooms: the modules right below it.
@@ -128,7 +121,7 @@ pub(super) const CRATES: [Crate; 4] = [
         folder: "src",
         name: "stilt",
         place: Place::Machine,
-        circles: Circles::Allowed,
+        circles_in: &["arch"],
         houses: &[
             House {
                 module: &[],
@@ -146,7 +139,7 @@ pub(super) const CRATES: [Crate; 4] = [
         folder: "paging/src",
         name: "stilt_paging",
         place: Place::Host,
-        circles: Circles::Refused,
+        circles_in: &[],
         houses: &[House {
             module: &[],
             edges: PAGING,
@@ -157,7 +150,7 @@ pub(super) const CRATES: [Crate; 4] = [
         folder: "scripts/xtask/src",
         name: "xtask",
         place: Place::Host,
-        circles: Circles::Refused,
+        circles_in: &[],
         houses: &[House {
             module: &[],
             edges: XTASK,
@@ -168,7 +161,7 @@ pub(super) const CRATES: [Crate; 4] = [
         folder: "scripts/a64/src",
         name: "a64",
         place: Place::Host,
-        circles: Circles::Refused,
+        circles_in: &[],
         houses: &[House {
             module: &[],
             edges: A64,
