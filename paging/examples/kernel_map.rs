@@ -172,7 +172,7 @@ fn a_map_costs_what_its_leaves_cost_and_no_invalidation_before_something_is_take
         protect, guarded, ..
     } = &steps;
     assert_eq!(guarded.tables, built.tables + 1);
-    assert_eq!(guarded.retained, 1);
+    assert_eq!(guarded.inaccessible, 1);
     assert_eq!(guarded.present, built.present - 1 + ENTRIES - 1);
     assert!((ENTRIES..ENTRIES + 5).contains(&protect.stores));
     let block = GUARD.align_down(PageSize::Size2M.bytes());

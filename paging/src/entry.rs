@@ -64,7 +64,7 @@ impl fmt::Display for PageSize {
 ///
 /// An entry (Arm: descriptor) is unused (all bits zero), a leaf or a table. Leaf and table are told
 /// apart by the format's structural encoding alone, never by rights. A leaf is present, or
-/// inaccessible (in names: *retained*): the hardware does not follow it, but it keeps frame, size and
+/// inaccessible (in names: *inaccessible*): the hardware does not follow it, but it keeps frame, size and
 /// flags, as a `PROT_NONE` entry of Linux does. For every `flags` that
 /// [`GenericPTE::new_page`] accepts, `new_page(pa, flags, size)?.flags() == flags`, and whether
 /// it accepts them does not depend on `pa` or `size`.

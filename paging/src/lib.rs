@@ -27,9 +27,8 @@
 //! | `backend` | the instructions of each architecture |
 //!
 //! # Decisions
-//! An entry has three states: *unused* (all zero), *present*, and *inaccessible* (in names:
-//! *retained*): no right is left, but it keeps its frame, size and flags, so that taking all rights
-//! away can be undone.
+//! An entry has three states: *unused* (all zero), *present*, and *inaccessible*: no right is left,
+//! but it keeps its frame, size and flags, so that taking all rights away can be undone.
 
 #![no_std]
 #![warn(
@@ -85,7 +84,7 @@ pub use error::{PagingError, PagingResult};
 pub use flags::{MappingFlags, Rights};
 pub use flush::receipt::{TlbFlush, TlbFlushAll, Unmapped};
 pub use metadata::{AddressSpace, InvalidateScope, Maintenance, PagingHandler, PagingMetaData};
-pub use node::sharing::{Alone, Sharing};
+pub use node::sharing::{PrivateTop, Sharing};
 pub use read::check::{Summary, Unsound};
 pub use read::cursor::{Cursor, Run, Runs};
 pub use read::dump::Dump;

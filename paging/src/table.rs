@@ -9,7 +9,7 @@ use crate::change::region::map::RegionOptions;
 use crate::change::share::SharedWriter;
 use crate::change::tree::Tree;
 use crate::flush::pending::Due;
-use crate::node::sharing::{Alone, Sharing};
+use crate::node::sharing::{PrivateTop, Sharing};
 use crate::read::check::{Summary, Unsound};
 use crate::read::view::TableView;
 use crate::{
@@ -99,7 +99,7 @@ use crate::{
 /// # Ok::<(), PagingError>(())
 /// ```
 #[repr(transparent)]
-pub struct PageTable64<M, PTE, H, S = Alone>
+pub struct PageTable64<M, PTE, H, S = PrivateTop>
 where
     M: PagingMetaData,
     PTE: GenericPTE,
@@ -115,7 +115,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> PageTable64<M, PTE, H
     /// # Errors
     /// [`PagingError::NoMemory`](crate::PagingError::NoMemory) when there is no frame for the root.
     pub fn try_new() -> PagingResult<Self> {
-        Self::copy_from(Alone)
+        Self::copy_from(PrivateTop)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::addr::{PhysAddr, VirtAddr};
 use crate::change::region::map::RegionOptions;
 use crate::change::tree::Tree;
 use crate::flush::receipt::{OnThisCore, Removed};
-use crate::node::sharing::{Alone, Sharing};
+use crate::node::sharing::{PrivateTop, Sharing};
 use crate::{
     GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult, TableView,
 };
@@ -19,7 +19,7 @@ type Brand<'batch> = PhantomData<fn(&'batch ()) -> &'batch ()>;
 ///
 /// Where an operation would make an entry valid whose predecessor may still be cached, what is
 /// owed so far is paid first: the order of operations never matters for safety.
-pub struct Batch<'batch, M, PTE, H, S = Alone>
+pub struct Batch<'batch, M, PTE, H, S = PrivateTop>
 where
     M: PagingMetaData,
     PTE: GenericPTE,

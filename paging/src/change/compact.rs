@@ -16,7 +16,7 @@ use crate::change::tree::Tree;
 use crate::metadata::while_broken;
 use crate::node::descent::{Node, is_table};
 use crate::node::geometry::{Span, entries, level_bytes, level_of_size, size_of_level};
-use crate::node::memory::{Slot, Table};
+use crate::node::memory::{EntryRef, Table};
 use crate::node::sharing::Sharing;
 use crate::{GenericPTE, PageSize, PagingHandler, PagingMetaData, PagingResult};
 
@@ -26,7 +26,7 @@ const AT_ONCE: usize = 32;
 /// A table that can become a block.
 struct Merge<M, PTE> {
     /// The entry that leads to it.
-    slot: Slot<M, PTE>,
+    entry_ref: EntryRef<M, PTE>,
     /// The first offset that it translates.
     offset: usize,
     /// What takes the table's place.
@@ -101,10 +101,10 @@ where
             if node.level < level_of_size::<M>(block) {
                 self.find_merges(child, part.clip(entry_span), block, found)?;
             } else if part.covers(entry_span)
-                && !self.is_lent(child.level, child.base)
+                && !self.is_shared_top(child.level, child.base)
                 && let Some(block) = merged::<M, PTE, H>(child.table, child.level)
                 && found(Merge {
-                    slot: node.table.slot(index),
+                    entry_ref: node.table.entry_ref(index),
                     offset: entry_span.start,
                     block,
                 })
@@ -128,14 +128,14 @@ where
         let start = M::vaddr_at(first.offset);
         while_broken::<M>(start, hull, || {
             for merge in merges() {
-                let entry = merge.slot.load();
-                merge.slot.store(entry.broken());
+                let entry = merge.entry_ref.load();
+                merge.entry_ref.store(entry.broken());
             }
             self.debt.owe_everything();
             self.debt.invalidate_broken();
             for merge in merges() {
-                let broken = merge.slot.load();
-                merge.slot.store(merge.block);
+                let broken = merge.entry_ref.load();
+                merge.entry_ref.store(merge.block);
                 let va = M::vaddr_at(merge.offset);
                 self.debt.owe_publication(va, block, merge.block);
                 self.give_up(broken.paddr(), level + 1);

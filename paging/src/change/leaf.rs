@@ -57,10 +57,10 @@ where
             return Err(why_not_mapped(va, pa, flags, size, self));
         };
         let target = level_of_size::<M>(size);
-        let place = self.descend(va, target);
+        let place = self.walk_to(va, target);
         // What nearly every mapping is; all else takes its time elsewhere, which keeps this short.
         let due = if place.level == target && place.entry.is_unused() && self.debt.is_settled() {
-            place.slot.store(leaf);
+            place.entry_ref.store(leaf);
             self.count_one_more(&place, va);
             let at = va.align_down(leaf_bytes::<M>(size));
             self.debt.publication(at, size, leaf)
@@ -159,9 +159,9 @@ where
     /// and counts it.
     #[inline(always)]
     fn fill_gap(&self, gap: Gap<M, PTE, H>, level: usize, va: VirtAddr, entry: PTE) {
-        link(gap.table.slot(table_index::<M>(va, level)), entry);
-        if PTE::COUNTS && level > 0 && !self.is_lent(level, offset_of::<M>(va)) {
-            let parent = gap.above.slot(table_index::<M>(va, level - 1));
+        link(gap.table.entry_ref(table_index::<M>(va, level)), entry);
+        if PTE::COUNTS && level > 0 && !self.is_shared_top(level, offset_of::<M>(va)) {
+            let parent = gap.above.entry_ref(table_index::<M>(va, level - 1));
             parent.store(parent.load().counted_up());
         }
     }
@@ -171,7 +171,7 @@ where
     #[inline]
     pub(crate) fn unmap_leaf(&mut self, va: VirtAddr) -> PagingResult<Unmapped<'_, M, PTE, H, S>> {
         self.check_own(va)?;
-        let place = self.descend(va, M::LEVELS - 1);
+        let place = self.walk_to(va, M::LEVELS - 1);
         if place.level == M::LEVELS - 1
             && place.entry.is_present()
             && !place.entry.is_contiguous()
@@ -180,8 +180,8 @@ where
             && parent.entry.count() > 1
             && let Some(due) = self.debt.due_for_page(va, place.entry)
         {
-            place.slot.store(PTE::from_bits(0));
-            parent.slot.store(parent.entry.counted_down());
+            place.entry_ref.store(PTE::from_bits(0));
+            parent.entry_ref.store(parent.entry.counted_down());
             self.debt.owe_page(va.align_down(PAGE_SIZE));
             let leaf = Removed {
                 pa: place.entry.paddr(),
@@ -264,7 +264,7 @@ where
     if !table.pins.is_empty() || place.entry.is_contiguous() {
         table.change_leaf(va, size, Change::Unmap)?;
     } else {
-        place.slot.store(PTE::from_bits(0));
+        place.entry_ref.store(PTE::from_bits(0));
         if place.entry.is_present() {
             table.debt.owe_invalidation(va, size, place.entry);
         }
@@ -330,7 +330,7 @@ where
     if let Err(error) = arguments() {
         return error;
     }
-    let place = table.descend(va, level_of_size::<M>(size));
+    let place = table.walk_to(va, level_of_size::<M>(size));
     already_mapped::<M, PTE, H>(place.entry, place.level, va, size)
 }
 

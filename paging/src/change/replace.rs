@@ -3,7 +3,7 @@
 
 use crate::addr::VirtAddr;
 use crate::change::tree::Tree;
-use crate::change::walk::Place;
+use crate::change::walk::Walked;
 use crate::metadata::while_broken;
 use crate::node::geometry::leaf_bytes;
 use crate::node::sharing::Sharing;
@@ -20,7 +20,7 @@ where
     /// Where a present leaf must not meet its successor, it is broken first.
     pub(crate) fn replace(
         &mut self,
-        place: &Place<M, PTE, H>,
+        place: &Walked<M, PTE, H>,
         va: VirtAddr,
         size: PageSize,
         new: PTE,
@@ -29,7 +29,7 @@ where
         if old == new {
             return;
         }
-        let put = |entry| place.slot.store(entry);
+        let put = |entry| place.entry_ref.store(entry);
         match (old.is_present(), new.is_present()) {
             (true, true) if old.needs_break(new) => {
                 let debt = &mut self.debt;

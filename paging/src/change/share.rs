@@ -104,7 +104,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> 
         Ok(SharedWriter(Lease::new(self)))
     }
 
-    fn lent(&self) -> impl Iterator<Item = (usize, PTE)> {
+    fn shared_entries(&self) -> impl Iterator<Item = (usize, PTE)> {
         self.range
             .clone()
             .map(|index| (index, self.root.load(index)))
@@ -213,8 +213,8 @@ impl<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<
         true
     }
 
-    fn lent(&self) -> impl Iterator<Item = (usize, PTE)> {
-        self.0.0.lent()
+    fn shared_entries(&self) -> impl Iterator<Item = (usize, PTE)> {
+        self.0.0.shared_entries()
     }
 
     fn walk(&self) -> Walk<'top> {
@@ -259,8 +259,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE
         false
     }
 
-    fn lent(&self) -> impl Iterator<Item = (usize, PTE)> {
-        self.0.0.lent()
+    fn shared_entries(&self) -> impl Iterator<Item = (usize, PTE)> {
+        self.0.0.shared_entries()
     }
 
     fn walk(&self) {}
@@ -279,6 +279,6 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> {
     /// The tables that are shared, in the order of addresses.
     pub fn tables(&self) -> impl Iterator<Item = PhysAddr> {
-        self.lent().map(|(_, entry)| entry.paddr())
+        self.shared_entries().map(|(_, entry)| entry.paddr())
     }
 }

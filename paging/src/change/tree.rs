@@ -8,7 +8,7 @@ use crate::flush::pending::{Care, Debt};
 use crate::node::free::free_entries;
 use crate::node::geometry::Span;
 use crate::node::memory::Table;
-use crate::node::sharing::{Alone, Sharing};
+use crate::node::sharing::{PrivateTop, Sharing};
 use crate::{
     AddressSpace, Asid, GenericPTE, Maintenance, PagingError, PagingHandler, PagingMetaData,
     PagingResult, TableView,
@@ -21,7 +21,7 @@ use crate::{
 /// No table of its own but the root is empty, and where the format has room, the entry of each
 /// says how many of the table's entries are used.
 #[repr(C)]
-pub(crate) struct Tree<M, PTE, H, S = Alone>
+pub(crate) struct Tree<M, PTE, H, S = PrivateTop>
 where
     M: PagingMetaData,
     PTE: GenericPTE,
@@ -48,7 +48,7 @@ where
     pub(crate) fn new(sharing: S) -> PagingResult<Self> {
         let root = H::alloc_frame().ok_or(PagingError::NoMemory)?;
         H::zero_frame(root);
-        for (index, entry) in sharing.lent() {
+        for (index, entry) in sharing.shared_entries() {
             Table::<M, PTE, H>::at(root).store(index, entry);
         }
         M::Maintenance::order_table();

@@ -8,7 +8,7 @@ use crate::node::geometry::{
     Span, check_address, entries, level_bytes, level_shift, offset_index, offset_of, size_of_level,
     table_index,
 };
-use crate::node::memory::{Slot, Table};
+use crate::node::memory::{EntryRef, Table};
 use crate::node::sharing::Sharing;
 use crate::{
     GenericPTE, Maintenance, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
@@ -18,31 +18,31 @@ use crate::{
 pub(crate) struct Parent<M, PTE, H> {
     /// The table that it is in.
     pub(crate) table: Table<M, PTE, H>,
-    pub(crate) slot: Slot<M, PTE>,
+    pub(crate) entry_ref: EntryRef<M, PTE>,
     pub(crate) entry: PTE,
 }
 
 /// Where an entry stands, and where the entry of its table does. No more: this is what every
 /// operation on a leaf carries in registers.
-pub(crate) struct Place<M, PTE, H> {
+pub(crate) struct Walked<M, PTE, H> {
     pub(crate) level: usize,
     pub(crate) table: Table<M, PTE, H>,
-    pub(crate) slot: Slot<M, PTE>,
+    pub(crate) entry_ref: EntryRef<M, PTE>,
     pub(crate) entry: PTE,
     /// What leads to its table, unless that is the root.
     pub(crate) parent: Option<Parent<M, PTE, H>>,
 }
 
 /// The lowest node that translates the whole of a span.
-pub(crate) struct Home<M, PTE, H> {
+pub(crate) struct Covering<M, PTE, H> {
     pub(crate) node: Node<M, PTE, H>,
     /// What leads to it, unless it is the root.
     pub(crate) parent: Option<Parent<M, PTE, H>>,
 }
 
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Home<M, PTE, H> {
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Covering<M, PTE, H> {
     /// Whether a leaf or a contiguous group may lie across an end of `span`.
-    pub(crate) fn may_have_edges(&self, span: Span) -> bool {
+    pub(crate) fn may_need_split(&self, span: Span) -> bool {
         self.may_cut(span.start, span.start) || self.may_cut(span.end - 1, span.end)
     }
 
@@ -108,30 +108,34 @@ where
 
     /// Walks towards the entry of `va` at level `target`, as far as there are tables.
     #[inline(always)]
-    pub(crate) fn descend(&self, va: VirtAddr, target: usize) -> Place<M, PTE, H> {
+    pub(crate) fn walk_to(&self, va: VirtAddr, target: usize) -> Walked<M, PTE, H> {
         let mut table = self.root();
         let mut level = 0;
         let mut parent = None;
         loop {
-            let slot = table.slot(table_index::<M>(va, level));
-            let entry = slot.load();
+            let entry_ref = table.entry_ref(table_index::<M>(va, level));
+            let entry = entry_ref.load();
             if level == target || !leads_on::<M, PTE>(entry, level) {
-                return Place {
+                return Walked {
                     level,
                     table,
-                    slot,
+                    entry_ref,
                     entry,
                     parent,
                 };
             }
-            parent = Some(Parent { table, slot, entry });
+            parent = Some(Parent {
+                table,
+                entry_ref,
+                entry,
+            });
             table = Table::at(entry.paddr());
             level += 1;
         }
     }
 
     /// The table where work on `span`, which is not empty, can begin.
-    pub(crate) fn home(&self, span: Span) -> Home<M, PTE, H> {
+    pub(crate) fn covering(&self, span: Span) -> Covering<M, PTE, H> {
         let differs = span.start ^ (span.end - 1);
         let mut node = Node::root(self.root());
         let mut parent = None;
@@ -139,23 +143,27 @@ where
         // ends the walk down, too.
         while (differs | span.bytes()) >> level_shift::<M>(node.level) == 0 {
             let index = offset_index::<M>(span.start, node.level);
-            let slot = node.table.slot(index);
-            let entry = slot.load();
+            let entry_ref = node.table.entry_ref(index);
+            let entry = entry_ref.load();
             if !node.is_table(entry) {
                 break;
             }
             let table = node.table;
-            parent = Some(Parent { table, slot, entry });
+            parent = Some(Parent {
+                table,
+                entry_ref,
+                entry,
+            });
             node = node.child(index, entry);
         }
-        Home { node, parent }
+        Covering { node, parent }
     }
 
     /// The leaf that covers `va`.
     #[inline]
-    pub(crate) fn find(&self, va: VirtAddr) -> PagingResult<(Place<M, PTE, H>, PageSize)> {
+    pub(crate) fn find(&self, va: VirtAddr) -> PagingResult<(Walked<M, PTE, H>, PageSize)> {
         self.check_own(va)?;
-        let place = self.descend(va, M::LEVELS - 1);
+        let place = self.walk_to(va, M::LEVELS - 1);
         match size_of_level::<M>(place.level) {
             Some(size) if !place.entry.is_unused() => Ok((place, size)),
             _ => Err(PagingError::NotMapped { va }),
@@ -164,20 +172,20 @@ where
 
     /// The entry at `place`, on the way to `va`, came into use.
     #[inline(always)]
-    pub(crate) fn count_one_more(&self, place: &Place<M, PTE, H>, va: VirtAddr) {
+    pub(crate) fn count_one_more(&self, place: &Walked<M, PTE, H>, va: VirtAddr) {
         if !PTE::COUNTS {
             return;
         }
         if let Some(parent) = &place.parent
-            && !self.is_lent(place.level, offset_of::<M>(va))
+            && !self.is_shared_top(place.level, offset_of::<M>(va))
         {
-            parent.slot.store(parent.entry.counted_up());
+            parent.entry_ref.store(parent.entry.counted_up());
         }
     }
 
     /// The entry at `place`, on the way to `va`, came out of use: unlinks the table if it was the
     /// last.
-    pub(crate) fn count_one_less(&mut self, place: &Place<M, PTE, H>, va: VirtAddr) {
+    pub(crate) fn count_one_less(&mut self, place: &Walked<M, PTE, H>, va: VirtAddr) {
         if let Some(parent) = &place.parent
             && self.empties(parent, place.level, offset_of::<M>(va), 1)
         {
@@ -195,7 +203,7 @@ where
         offset: usize,
         fewer: usize,
     ) -> bool {
-        if fewer == 0 || self.is_lent(level, offset) {
+        if fewer == 0 || self.is_shared_top(level, offset) {
             return false;
         }
         if !PTE::COUNTS {
@@ -203,7 +211,7 @@ where
         }
         let left = parent.entry.count() - fewer;
         if left > 0 {
-            parent.slot.store(parent.entry.with_count(left));
+            parent.entry_ref.store(parent.entry.with_count(left));
         }
         left == 0
     }
@@ -211,7 +219,7 @@ where
     /// Whether the table at `level` that translates `offset` was lent by others, so that its entry
     /// is never touched.
     #[inline(always)]
-    pub(crate) fn is_lent(&self, level: usize, offset: usize) -> bool {
+    pub(crate) fn is_shared_top(&self, level: usize, offset: usize) -> bool {
         level == 1
             && self
                 .sharing()
@@ -222,8 +230,8 @@ where
     /// Unlinks the empty table at `level` on the way to `va`, and those above that get empty.
     #[cold]
     pub(crate) fn prune(&mut self, va: VirtAddr, level: usize) {
-        let place = self.descend(va, level - 1);
-        place.slot.store(PTE::from_bits(0));
+        let place = self.walk_to(va, level - 1);
+        place.entry_ref.store(PTE::from_bits(0));
         let bytes = level_bytes::<M>(level - 1);
         let table = place.entry.paddr();
         self.debt.owe_table(table, va.align_down(bytes), bytes);
@@ -251,7 +259,7 @@ pub(crate) fn first_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>
 }
 
 /// Links a table that is complete, down to its leaves.
-pub(crate) fn link<M: PagingMetaData, PTE: GenericPTE>(slot: Slot<M, PTE>, entry: PTE) {
+pub(crate) fn link<M: PagingMetaData, PTE: GenericPTE>(entry_ref: EntryRef<M, PTE>, entry: PTE) {
     M::Maintenance::order_table();
-    slot.store(entry);
+    entry_ref.store(entry);
 }

@@ -169,7 +169,7 @@ where
         }
     }
 
-    /// The same for one leaf that has a receipt, and may be retained: what is due.
+    /// The same for one leaf that has a receipt, and may be inaccessible: what is due.
     #[inline(always)]
     pub(crate) fn publication(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) -> Due {
         if leaf.is_present() && !M::CACHES_INVALID && self.is_settled() {
@@ -276,7 +276,7 @@ where
         self.is_one_space() && leaf.flags().contains(MappingFlags::GLOBAL)
     }
 
-    /// Whether what translates `va` is held under other ASIDs than the tree's: its tables are lent.
+    /// Whether what translates `va` is held under other ASIDs than the tree's: its tables are shared.
     #[inline(always)]
     fn is_everyones(&self, va: usize) -> bool {
         self.is_one_space() && self.sharing.shared().contains(&offset_index::<M>(va, 0))
@@ -376,7 +376,7 @@ where
     /// below it.
     ///
     /// One invalidation in its range removes every cached pointer to it; the last leaf that was
-    /// removed from it has owed one already, unless that leaf was retained. Until that is paid,
+    /// removed from it has owed one already, unless that leaf was inaccessible. Until that is paid,
     /// a table that is linked anywhere in the range would meet this one.
     #[inline(always)]
     pub(crate) fn owe_table(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {

@@ -9,7 +9,7 @@ use core::mem;
 
 use crate::addr::PhysAddr;
 use crate::flush::pending::{Debt, Due};
-use crate::node::sharing::{Alone, Sharing};
+use crate::node::sharing::{PrivateTop, Sharing};
 use crate::{GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData};
 
 /// What ties a receipt to the core that has stored: its barriers may look at the stores of their
@@ -25,7 +25,7 @@ macro_rules! receipt {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[must_use = "a change holds only when its receipt is paid: call `flush`"]
-        pub struct $name<'table, M, PTE, H, S = Alone>
+        pub struct $name<'table, M, PTE, H, S = PrivateTop>
         where
             M: PagingMetaData,
             PTE: GenericPTE,
@@ -141,7 +141,7 @@ pub(crate) struct Removed {
 
 /// What was unmapped. The frame comes out only when the invalidation has completed.
 #[must_use = "a frame is free only when its receipt is paid: call `flush`"]
-pub struct Unmapped<'table, M, PTE, H, S = Alone>
+pub struct Unmapped<'table, M, PTE, H, S = PrivateTop>
 where
     M: PagingMetaData,
     PTE: GenericPTE,

@@ -8,7 +8,7 @@
 //! # Decisions
 //! * A tree translates one half, and says which by its type: the same descriptor indices serve
 //!   both, so a tree that took both would alias every address with one of the other half.
-//! * A retained leaf has bit 0 clear, and bit 55 (reserved for software) set: a retained page of
+//! * An inaccessible leaf has bit 0 clear, and bit 55 (reserved for software) set: an inaccessible page of
 //!   frame 0 is not all zero.
 //! * `DEVICE` is nGnRE and `DEVICE | UNCACHED` nGnRnE.
 
@@ -34,8 +34,8 @@ const ACCESS_FLAG: u64 = 1 << 10;
 const NON_GLOBAL: u64 = 1 << 11;
 const PXN: u64 = 1 << 53;
 const UXN: u64 = 1 << 54;
-/// Software: a retained leaf.
-const RETAINED: u64 = 1 << 55;
+/// Software: an inaccessible leaf.
+const INACCESSIBLE: u64 = 1 << 55;
 /// One TLB entry may hold the whole group.
 const CONTIGUOUS: u64 = 1 << 52;
 /// Of a table descriptor, ignored by the hardware: how many entries of the table are used.
@@ -103,8 +103,8 @@ impl A64PTE {
         Rights { kernel, user }
     }
 
-    /// The flags of a retained leaf.
-    const fn retained_flags(self) -> MappingFlags {
+    /// The flags of an inaccessible leaf.
+    const fn inaccessible_flags(self) -> MappingFlags {
         let mut flags = memory_type(self.0);
         if self.0 & ACCESS_FLAG != 0 {
             flags = flags.union(MappingFlags::ACCESSED);
@@ -139,8 +139,12 @@ impl fmt::Display for Describe {
         let Self { entry, level } = *self;
         let bit = |bit: u64| u8::from(entry.0 & bit != 0);
         if !entry.is_present() {
-            let retained = entry.0 & RETAINED != 0;
-            return f.write_str(if retained { "retained" } else { "invalid" });
+            let inaccessible = entry.0 & INACCESSIBLE != 0;
+            return f.write_str(if inaccessible {
+                "inaccessible"
+            } else {
+                "invalid"
+            });
         }
         let size = match (level, entry.is_huge()) {
             (0..=2, false) => return write!(f, "table at {}", entry.paddr()),
@@ -188,7 +192,7 @@ const fn encode(flags: MappingFlags) -> PagingResult<u64> {
         return Err(error);
     }
     if !flags.intersects(MappingFlags::RIGHTS) {
-        return Ok(attributes(flags) | RETAINED | UXN | PXN | NOT_BLOCK);
+        return Ok(attributes(flags) | INACCESSIBLE | UXN | PXN | NOT_BLOCK);
     }
     let execute = flags.contains(MappingFlags::EXECUTE);
     let readable = flags.contains(MappingFlags::READ);
@@ -226,7 +230,7 @@ const fn block_bit(size: PageSize) -> u64 {
     }
 }
 
-/// Memory type, shareability, read-only, access flag, global; for a retained leaf also USER.
+/// Memory type, shareability, read-only, access flag, global; for an inaccessible leaf also USER.
 const fn attributes(flags: MappingFlags) -> u64 {
     let memory = match (
         flags.contains(MappingFlags::DEVICE),
@@ -353,7 +357,7 @@ unsafe impl GenericPTE for A64PTE {
     #[expect(clippy::indexing_slicing, reason = "eight bits, and 256 entries")]
     fn flags(self) -> MappingFlags {
         if !self.is_present() {
-            return self.retained_flags();
+            return self.inaccessible_flags();
         }
         let rights = self.0 & RIGHTS_IN_PLACE | self.0 >> EXECUTE_NEVER_SHIFT & 0b11;
         let flags = RIGHTS_AND_TYPES[rights as usize] as usize;
@@ -393,7 +397,7 @@ unsafe impl GenericPTE for A64PTE {
 
     #[inline(always)]
     fn is_huge(self) -> bool {
-        self.0 & (VALID | RETAINED) != 0 && self.0 & NOT_BLOCK == 0
+        self.0 & (VALID | INACCESSIBLE) != 0 && self.0 & NOT_BLOCK == 0
     }
 
     #[inline(always)]
@@ -423,7 +427,7 @@ unsafe impl GenericPTE for A64PTE {
 
     #[inline(always)]
     fn is_broken(self) -> bool {
-        self.0 & (VALID | RETAINED) == 0 && self.0 != 0
+        self.0 & (VALID | INACCESSIBLE) == 0 && self.0 != 0
     }
 
     #[inline(always)]

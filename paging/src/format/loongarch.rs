@@ -70,8 +70,8 @@ const MOVED: u64 = 1 << 11;
 const HUGE_GLOBAL: u64 = 1 << 12;
 /// Software: a leaf that is not present for a moment.
 const BROKEN: u64 = 1 << 58;
-/// Software: a retained leaf is to have V when it is present again.
-const RETAINED_ACCESSED: u64 = 1 << 59;
+/// Software: an inaccessible leaf is to have V when it is present again.
+const INACCESSIBLE_ACCESSED: u64 = 1 << 59;
 /// Software: a table's entry.
 const TABLE: u64 = 1 << 60;
 const NO_READ: u64 = 1 << 61;
@@ -152,7 +152,7 @@ unsafe impl GenericPTE for LA64PTE {
         flags.set(MappingFlags::EXECUTE, self.0 & NO_EXECUTE == 0);
         flags.set(MappingFlags::USER, self.0 & USER == USER);
         flags.set(MappingFlags::GLOBAL, self.is_global());
-        let accessed = self.0 & (VALID | RETAINED_ACCESSED) != 0;
+        let accessed = self.0 & (VALID | INACCESSIBLE_ACCESSED) != 0;
         flags.set(MappingFlags::ACCESSED, accessed);
         flags.set(MappingFlags::EXECUTE_ANYWAY, flags.breaks_wx());
         flags
@@ -243,7 +243,7 @@ const fn encode(flags: MappingFlags) -> PagingResult<u64> {
     let (state, accessed) = if flags.intersects(MappingFlags::RIGHTS) {
         (PRESENT, VALID)
     } else {
-        (INVALID, RETAINED_ACCESSED)
+        (INVALID, INACCESSIBLE_ACCESSED)
     };
     Ok(state
         | memory_type(flags)

@@ -10,7 +10,7 @@
 //!   refused, as no type says anything about early acknowledgements.
 //! * The dirty bit goes with `WRITE`, so that no store faults for it or makes the hardware write
 //!   the entry. Without `ACCESSED` the first use faults, or the hardware sets the bit (Svadu).
-//! * A retained leaf has V = 0, which leaves all other bits to software; they stay where they are
+//! * An inaccessible leaf has V = 0, which leaves all other bits to software; they stay where they are
 //!   in a present leaf. Bit 8 (reserved for software) says that the entry is not unused, also in
 //!   frame 0; bit 9 is set as well in one that is broken. Its size is, as for a present leaf, the level at which it stands.
 //! * A table's entry has all of D, A, U, G, R, W and X clear, as the manual asks for.

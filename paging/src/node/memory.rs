@@ -48,20 +48,20 @@ impl<M, PTE, H> Copy for Table<M, PTE, H> {}
 ///
 /// # Invariants
 /// `at` is the address of an entry of a [`Table`], for which that one's invariant holds.
-pub(crate) struct Slot<M, PTE> {
+pub(crate) struct EntryRef<M, PTE> {
     at: NonNull<AtomicU64>,
     format: PhantomData<fn() -> (M, PTE)>,
 }
 
-impl<M, PTE> Clone for Slot<M, PTE> {
+impl<M, PTE> Clone for EntryRef<M, PTE> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M, PTE> Copy for Slot<M, PTE> {}
+impl<M, PTE> Copy for EntryRef<M, PTE> {}
 
-impl<M: PagingMetaData, PTE: GenericPTE> Slot<M, PTE> {
+impl<M: PagingMetaData, PTE: GenericPTE> EntryRef<M, PTE> {
     /// Reads the entry.
     #[inline(always)]
     pub(crate) fn load(self) -> PTE {
@@ -106,8 +106,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     /// Entry `index`.
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "a remainder is below the divisor")]
-    pub(crate) fn slot(self, index: usize) -> Slot<M, PTE> {
-        Slot {
+    pub(crate) fn entry_ref(self, index: usize) -> EntryRef<M, PTE> {
+        EntryRef {
             at: with_frame(self.at, |slots| NonNull::from(&slots[index % ENTRIES])),
             format: PhantomData,
         }
@@ -116,13 +116,13 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     /// Reads entry `index`.
     #[inline(always)]
     pub(crate) fn load(self, index: usize) -> PTE {
-        self.slot(index).load()
+        self.entry_ref(index).load()
     }
 
     /// Writes entry `index`.
     #[inline(always)]
     pub(crate) fn store(self, index: usize, entry: PTE) {
-        self.slot(index).store(entry);
+        self.entry_ref(index).store(entry);
     }
 
     /// The first used entry of `count` from `first` on.

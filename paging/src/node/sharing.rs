@@ -1,9 +1,9 @@
-//! Which of a tree's top-level tables belong to somebody else: [`Sharing`], and [`Alone`] for a tree
+//! Which of a tree's top-level tables belong to somebody else: [`Sharing`], and [`PrivateTop`] for a tree
 //! that has all of its tables to itself.
 //!
 //! Trees that share tables are in `change::share`; this file is what reading, changing and flushing
 //! have to ask of any tree. A tree of the kernel half, say, has the root entries 256..512 from its
-//! owner: `shared()` is 256..512, `lent()` yields these entries for a new root, and `writes()` says
+//! owner: `shared()` is 256..512, `shared_entries()` yields these entries for a new root, and `writes()` says
 //! whether this tree may change what they lead to.
 #![forbid(unsafe_code)]
 
@@ -32,7 +32,7 @@ pub(crate) mod sealed {
         /// Whether somebody else may, while this tree is read.
         fn others_write(&self) -> bool;
         /// The entries themselves.
-        fn lent(&self) -> impl Iterator<Item = (usize, PTE)>;
+        fn shared_entries(&self) -> impl Iterator<Item = (usize, PTE)>;
         /// Begins to walk.
         fn walk(&self) -> Self::Walk;
         /// `tree`, which has these entries, to be read.
@@ -42,7 +42,7 @@ pub(crate) mod sealed {
     }
 }
 
-/// Which of a tree's top-level tables belong to somebody else: [`Alone`],
+/// Which of a tree's top-level tables belong to somebody else: [`PrivateTop`],
 /// [`SharedReader`](crate::SharedReader), [`SharedWriter`](crate::SharedWriter).
 pub trait Sharing<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>:
     sealed::Sealed<M, PTE, H>
@@ -51,11 +51,13 @@ pub trait Sharing<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>:
 
 /// None: the tree is all its own.
 #[derive(Clone, Copy, Debug)]
-pub struct Alone;
+pub struct PrivateTop;
 
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Sharing<M, PTE, H> for Alone {}
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Sharing<M, PTE, H> for PrivateTop {}
 
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE, H> for Alone {
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE, H>
+    for PrivateTop
+{
     type View<'tree, T: 'tree> = &'tree T;
     type Walk = ();
 
@@ -74,7 +76,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE
         false
     }
 
-    fn lent(&self) -> impl Iterator<Item = (usize, PTE)> {
+    fn shared_entries(&self) -> impl Iterator<Item = (usize, PTE)> {
         core::iter::empty()
     }
 

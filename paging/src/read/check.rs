@@ -17,8 +17,8 @@ pub struct Summary {
     pub tables: usize,
     /// Present leaves.
     pub present: usize,
-    /// Retained leaves.
-    pub retained: usize,
+    /// Inaccessible leaves.
+    pub inaccessible: usize,
     /// Leaves with the contiguous hint.
     pub contiguous: usize,
 }
@@ -112,12 +112,12 @@ impl Path {
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
     /// Checks every table and every leaf of the tree.
     ///
-    /// `lent` says which top-level entries lead to shared tables: those may be empty, and are not
+    /// `shared` says which top-level entries lead to shared tables: those may be empty, and are not
     /// counted.
     ///
     /// # Errors
     /// The first [`Unsound`], in the order of addresses.
-    pub fn check(&self, lent: core::ops::Range<usize>) -> Result<Summary, Unsound> {
+    pub fn check(&self, shared: core::ops::Range<usize>) -> Result<Summary, Unsound> {
         let mut summary = Summary {
             tables: 1,
             ..Summary::default()
@@ -127,7 +127,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
             level: 0,
             base: 0,
         };
-        match check_table::<M, PTE, H>(path, &lent, &mut summary) {
+        match check_table::<M, PTE, H>(path, &shared, &mut summary) {
             ControlFlow::Continue(_) => Ok(summary),
             ControlFlow::Break(unsound) => Err(unsound),
         }
@@ -141,7 +141,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
 )]
 fn check_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     path: Path,
-    lent: &core::ops::Range<usize>,
+    shared: &core::ops::Range<usize>,
     summary: &mut Summary,
 ) -> ControlFlow<Unsound, usize> {
     let node = path.node::<M, PTE, H>();
@@ -160,8 +160,8 @@ fn check_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
         below.level += 1;
         below.base = node.offset(index);
         below.tables[below.level] = entry.paddr();
-        let is_lent = node.level == 0 && lent.contains(&index);
-        check_link::<M, PTE, H>(below, entry, is_lent, lent, summary)?;
+        let is_shared_top = node.level == 0 && shared.contains(&index);
+        check_link::<M, PTE, H>(below, entry, is_shared_top, shared, summary)?;
     }
     ControlFlow::Continue(used)
 }
@@ -174,8 +174,8 @@ fn check_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
 fn check_link<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     path: Path,
     entry: PTE,
-    is_lent: bool,
-    lent: &core::ops::Range<usize>,
+    is_shared_top: bool,
+    shared: &core::ops::Range<usize>,
     summary: &mut Summary,
 ) -> ControlFlow<Unsound> {
     let va = M::vaddr_at(path.base);
@@ -185,9 +185,9 @@ fn check_link<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
         return ControlFlow::Break(Unsound::Loop { va, table });
     }
     summary.tables += 1;
-    let used = check_table::<M, PTE, H>(path, lent, summary)?;
+    let used = check_table::<M, PTE, H>(path, shared, summary)?;
     let said = entry.count();
-    if is_lent {
+    if is_shared_top {
         return ControlFlow::Continue(());
     }
     if used == 0 {
@@ -218,7 +218,7 @@ fn check_leaf<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     if entry.is_present() {
         summary.present += 1;
     } else {
-        summary.retained += 1;
+        summary.inaccessible += 1;
     }
     if entry.is_contiguous() {
         summary.contiguous += 1;

@@ -13,7 +13,7 @@ use crate::node::geometry::{
     offset_of, size_of_level,
 };
 use crate::node::memory::Table;
-use crate::node::sharing::{Alone, Sharing};
+use crate::node::sharing::{PrivateTop, Sharing};
 use crate::{
     GenericPTE, Leaf, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult, Rights,
     TableView,
@@ -23,7 +23,7 @@ use crate::{
 ///
 /// Where others may change the tree, each step is a walk of its own, from the root, and between two
 /// steps the cursor keeps no table alive.
-pub struct Cursor<'view, M, PTE, H, S = Alone> {
+pub struct Cursor<'view, M, PTE, H, S = PrivateTop> {
     /// The tables on the way to `offset`, the root first.
     tables: [Table<M, PTE, H>; MAX_LEVELS],
     /// The level of the last of them.
@@ -39,13 +39,13 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     /// # Errors
     /// [`PagingError::InvalidVirtAddr`](crate::PagingError::InvalidVirtAddr).
     pub fn cursor(&self, va: VirtAddr) -> PagingResult<Cursor<'_, M, PTE, H>> {
-        Cursor::new(self, va, &Alone)
+        Cursor::new(self, va, &PrivateTop)
     }
 
     /// The runs of leaves in `range`, from both ends; leaves that lie across an end of it are
     /// cut. Addresses outside the tree count as its nearest ones.
     pub fn iter(&self, range: impl RangeBounds<VirtAddr>) -> Runs<'_, M, PTE, H> {
-        Runs::new(self, range, &Alone)
+        Runs::new(self, range, &PrivateTop)
     }
 }
 
@@ -129,7 +129,7 @@ where
         Ok(())
     }
 
-    /// The leaf, present or retained, that covers the cursor.
+    /// The leaf, present or inaccessible, that covers the cursor.
     #[must_use]
     pub fn leaf(&self) -> Option<Leaf<PTE>> {
         let _walk = self.sharing.walk();
@@ -259,7 +259,7 @@ pub struct Run {
     pub pa: PhysAddr,
     /// Bytes in all.
     pub bytes: usize,
-    /// The flags of every leaf; without any of [`MappingFlags::RIGHTS`], they are retained.
+    /// The flags of every leaf; without any of [`MappingFlags::RIGHTS`], they are inaccessible.
     pub flags: MappingFlags,
     /// The size of every leaf.
     pub size: PageSize,
@@ -305,7 +305,7 @@ impl fmt::Display for Run {
 }
 
 /// The runs of leaves in a range, the longest there are: see [`TableView::iter`].
-pub struct Runs<'view, M, PTE, H, S = Alone> {
+pub struct Runs<'view, M, PTE, H, S = PrivateTop> {
     front: Cursor<'view, M, PTE, H, S>,
     back: Cursor<'view, M, PTE, H, S>,
     /// What was not returned yet.
@@ -370,7 +370,8 @@ where
                 self.rest.start = self.rest.end;
                 break;
             };
-            // Most leaves differ from the one before in the frame alone: their flags are not decoded.
+            // Most leaves differ from the one before in the frame alone: their flags are not
+            // decoded.
             if let Some((run, entry)) = &mut run
                 && self.is_like(&leaf, run, *entry)
             {
@@ -397,7 +398,8 @@ where
     PTE: GenericPTE,
     H: PagingHandler,
 {
-    /// Whether `leaf`, which is whole in the rest, continues `run` with the bits of `entry`, a leaf of it.
+    /// Whether `leaf`, which is whole in the rest, continues `run` with the bits of `entry`, a leaf
+    /// of it.
     fn is_like(&self, leaf: &Leaf<PTE>, run: &Run, entry: PTE) -> bool {
         let differing = leaf.entry.bits() ^ entry.bits();
         leaf.size == run.size

@@ -6,11 +6,11 @@ use core::ops::ControlFlow;
 
 use crate::node::descent::is_table;
 use crate::node::geometry::{entries, level_bytes};
-use crate::node::sharing::{Alone, Sharing};
+use crate::node::sharing::{PrivateTop, Sharing};
 use crate::{GenericPTE, PagingHandler, PagingMetaData, TableView, Visit};
 
 /// A tree as text: its tables, indented by level, and between them the runs of leaves.
-pub struct Dump<'view, M, PTE, H, S = Alone> {
+pub struct Dump<'view, M, PTE, H, S = PrivateTop> {
     view: &'view TableView<M, PTE, H>,
     sharing: &'view S,
 }
@@ -31,7 +31,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     /// ```
     #[must_use]
     pub const fn dump(&self) -> Dump<'_, M, PTE, H> {
-        Dump::new(self, &Alone)
+        Dump::new(self, &PrivateTop)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     GenericPTE, MappingFlags, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
 };
 
-/// A leaf of a tree, present or retained. What its descriptor says is decoded when asked for.
+/// A leaf of a tree, present or inaccessible. What its descriptor says is decoded when asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Leaf<PTE> {
     /// The first address it maps.
@@ -102,7 +102,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     /// What `va` translates to: the address itself, not only its frame; flags; size of the leaf.
     ///
     /// # Errors
-    /// [`PagingError::InvalidVirtAddr`]; [`PagingError::NotMapped`], also for a retained leaf.
+    /// [`PagingError::InvalidVirtAddr`]; [`PagingError::NotMapped`], also for an inaccessible leaf.
     #[inline]
     pub fn query(&self, va: VirtAddr) -> PagingResult<(PhysAddr, MappingFlags, PageSize)> {
         check_address::<M>(va)?;
@@ -126,7 +126,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         Err(PagingError::NotMapped { va })
     }
 
-    /// The leaf, present or retained, that covers `va`.
+    /// The leaf, present or inaccessible, that covers `va`.
     ///
     /// # Errors
     /// [`PagingError::InvalidVirtAddr`], [`PagingError::NotMapped`].
@@ -186,7 +186,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         walk_table(Node::root(self.root()), limit, &mut pre, &mut post)
     }
 
-    /// Shows `visit` every leaf, present or retained, in the order of addresses. Faster than
+    /// Shows `visit` every leaf, present or inaccessible, in the order of addresses. Faster than
     /// [`TableView::iter`], which merges runs and can go both ways.
     #[inline]
     pub fn leaves<B>(&self, mut visit: impl FnMut(Leaf<PTE>) -> ControlFlow<B>) -> ControlFlow<B> {

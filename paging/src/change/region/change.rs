@@ -1,6 +1,6 @@
 //! Unmapping a region, and giving it other flags.
 //!
-//! First the edges are taken apart; then every leaf of the region lies in it whole. What can
+//! First the boundaries are taken apart; then every leaf of the region lies in it whole. What can
 //! follow its predecessor without a break is rewritten in place, a run of equal leaves at a time;
 //! from the first leaf on that cannot, the rest of the region is broken as a whole, invalidated
 //! once, and made anew.
@@ -10,7 +10,7 @@ use core::ops::{ControlFlow, Range};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::change::request::{Change, Request};
 use crate::change::tree::Tree;
-use crate::change::walk::{Home, Parent};
+use crate::change::walk::{Covering, Parent};
 use crate::metadata::while_broken;
 use crate::node::descent::Node;
 use crate::node::geometry::{Span, entries, leaf_bytes, level_bytes, size_of_level};
@@ -105,27 +105,27 @@ where
         if !self.pins.is_empty() {
             self.check_pins(request)?;
         }
-        let mut home = self.home(span);
+        let mut covering = self.covering(span);
         let mut inner = span;
-        if home.may_have_edges(span) {
-            inner = self.change_edges(request)?;
+        if covering.may_need_split(span) {
+            inner = self.split_boundaries(request)?;
             if inner.is_empty() {
                 return Ok(());
             }
-            home = self.home(inner);
+            covering = self.covering(inner);
         }
         match change {
-            Change::Unmap => self.unmap_span(&home, inner),
-            Change::Protect(flags) => self.protect_span(&home, inner, &Leaves::new(flags)?),
+            Change::Unmap => self.unmap_span(&covering, inner),
+            Change::Protect(flags) => self.protect_span(&covering, inner, &Leaves::new(flags)?),
             Change::Update { .. } => self.update_span(inner, change),
         }
         Ok(())
     }
 
     /// Unmaps every leaf of `span`.
-    fn unmap_span(&mut self, home: &Home<M, PTE, H>, span: Span) {
-        let node = &home.node;
-        let emptied = match &home.parent {
+    fn unmap_span(&mut self, covering: &Covering<M, PTE, H>, span: Span) {
+        let node = &covering.node;
+        let emptied = match &covering.parent {
             Some(parent)
                 if node.level + 1 == M::LEVELS && self.is_all(parent.entry, node.base, span) =>
             {
@@ -149,15 +149,15 @@ where
     /// Changes the one leaf that is `span`.
     fn update_span(&mut self, span: Span, change: Change) {
         let va = M::vaddr_at(span.start);
-        let place = self.descend(va, M::LEVELS - 1);
+        let place = self.walk_to(va, M::LEVELS - 1);
         if let Some(size) = size_of_level::<M>(place.level) {
             self.replace(&place, va, size, change.apply(place.entry, size));
         }
     }
 
     /// Gives every leaf of `span` new flags.
-    fn protect_span(&mut self, home: &Home<M, PTE, H>, span: Span, leaves: &Leaves<PTE>) {
-        let node = &home.node;
+    fn protect_span(&mut self, covering: &Covering<M, PTE, H>, span: Span, leaves: &Leaves<PTE>) {
+        let node = &covering.node;
         let direct = self.rewrite(node, span, leaves, Step::Direct);
         self.debt.concern(M::vaddr_at(span.start), span.bytes());
         let ControlFlow::Break(start) = direct else {
@@ -261,7 +261,9 @@ where
             if !node.is_table(entry) {
                 count = self.clear_leaves(node, index..rest.end);
                 cleared += count;
-            } else if part.covers(entry_span) && !self.is_lent(node.level + 1, entry_span.start) {
+            } else if part.covers(entry_span)
+                && !self.is_shared_top(node.level + 1, entry_span.start)
+            {
                 node.table.store(index, PTE::from_bits(0));
                 self.abandon(entry, &node.child(index, entry));
                 cleared += 1;
@@ -293,12 +295,16 @@ where
         }
         // A copy, of which the callee gets the address: `child` itself can then stay in registers.
         let fewer = self.clear(&Node { ..child }, part);
-        let (table, slot) = (node.table, node.table.slot(index));
-        let parent = Parent { table, slot, entry };
+        let (table, entry_ref) = (node.table, node.table.entry_ref(index));
+        let parent = Parent {
+            table,
+            entry_ref,
+            entry,
+        };
         if !self.empties(&parent, child.level, child.base, fewer) {
             return 0;
         }
-        slot.store(PTE::from_bits(0));
+        entry_ref.store(PTE::from_bits(0));
         let bytes = level_bytes::<M>(node.level);
         self.debt.owe_table(entry.paddr(), node.va(index), bytes);
         1
@@ -337,7 +343,7 @@ where
     fn is_all(&self, entry: PTE, base: usize, part: Span) -> bool {
         // Few leaves are owed one by one, and emptied on the way.
         if !PTE::COUNTS
-            || self.is_lent(M::LEVELS - 1, base)
+            || self.is_shared_top(M::LEVELS - 1, base)
             || !self.debt.is_too_much(entry.count())
         {
             return false;

@@ -103,8 +103,8 @@ where
             options,
             first_level: usize::from(meets),
         };
-        let home = self.home(span);
-        let node = &home.node;
+        let covering = self.covering(span);
+        let node = &covering.node;
         let rows = node.rows(span);
         let mut tables = 0;
         let used = match mapping.leaf_size::<M>(node.level) {
@@ -120,20 +120,20 @@ where
                 count
             }
             _ => {
-                let parent = home.parent.as_ref().map(|parent| parent.entry);
+                let parent = covering.parent.as_ref().map(|parent| parent.entry);
                 tables = self.plan(node, parent, span, &mapping)?;
                 let mut reserve = FrameChain::reserve(tables)?;
                 self.debt.settle_before_making(va, size);
                 self.put(node, span, &mapping, &mut reserve)
             }
         };
-        if let Some(parent) = &home.parent
+        if let Some(parent) = &covering.parent
             && PTE::COUNTS
             && used > 0
-            && !self.is_lent(node.level, span.start)
+            && !self.is_shared_top(node.level, span.start)
         {
             let count = parent.entry.count() + used;
-            parent.slot.store(parent.entry.with_count(count));
+            parent.entry_ref.store(parent.entry.with_count(count));
         }
         self.debt.pages = span.pages();
         if page.is_present() && !M::CACHES_INVALID && self.debt.is_settled() {
@@ -225,7 +225,7 @@ where
         parent: Option<PTE>,
         entries: impl Iterator<Item = usize>,
     ) -> bool {
-        let counted = parent.filter(|_| PTE::COUNTS && !self.is_lent(node.level, node.base));
+        let counted = parent.filter(|_| PTE::COUNTS && !self.is_shared_top(node.level, node.base));
         counted.is_some_and(|parent| {
             parent.count()
                 == entries
@@ -250,12 +250,12 @@ where
             let entry = node.table.load(index);
             if entry.is_unused() {
                 let child = build::<M, PTE, H>(node.level + 1, start, part, mapping, reserve);
-                link(node.table.slot(index), child);
+                link(node.table.entry_ref(index), child);
                 used += 1;
                 return;
             }
             let more = self.put(&node.child(index, entry), part, mapping, reserve);
-            if PTE::COUNTS && more > 0 && !self.is_lent(node.level + 1, start) {
+            if PTE::COUNTS && more > 0 && !self.is_shared_top(node.level + 1, start) {
                 let count = entry.count() + more;
                 node.table.store(index, entry.with_count(count));
             }

@@ -32,7 +32,7 @@ where
         let Request { span, change } = request;
         let mut offset = pin.start;
         while offset < pin.end {
-            let place = self.descend(M::vaddr_at(offset), M::LEVELS - 1);
+            let place = self.walk_to(M::vaddr_at(offset), M::LEVELS - 1);
             let entry_span = Span::of_entry::<M>(offset, place.level);
             if let Some(size) = size_of_level::<M>(place.level)
                 && place.entry.is_present()

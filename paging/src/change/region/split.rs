@@ -1,4 +1,4 @@
-//! Edges: what lies across an end of a region and must be taken apart before the region can be
+//! Boundaries: what lies across an end of a region and must be taken apart before the region can be
 //! changed: a block, or a contiguous group.
 
 use core::ops::Range;
@@ -18,7 +18,7 @@ use crate::node::sharing::Sharing;
 use crate::{GenericPTE, PageSize, PagingHandler, PagingMetaData, PagingResult};
 
 /// A leaf, or a whole contiguous group of leaves, that a region covers in part.
-struct Edge<M, PTE, H> {
+struct Boundary<M, PTE, H> {
     node: Node<M, PTE, H>,
     first: usize,
     count: usize,
@@ -31,7 +31,7 @@ struct Edge<M, PTE, H> {
     tables: [Option<(usize, PTE)>; 2],
 }
 
-impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Edge<M, PTE, H> {
+impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Boundary<M, PTE, H> {
     /// The leaf at `index`, without the contiguous hint.
     fn leaf_at(&self, index: usize) -> PTE {
         self.node.table.load(index).without_contiguous()
@@ -88,7 +88,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Edge<M, PTE, H> {
         for index in self.indices() {
             let table = self.tables.iter().flatten().find(|table| table.0 == index);
             if let Some((_, table)) = table {
-                link(node.table.slot(index), *table);
+                link(node.table.entry_ref(index), *table);
             } else if span.covers(node.entry_span(index)) {
                 let new = change.apply(leaf, self.size);
                 cleared += usize::from(new.is_unused());
@@ -102,8 +102,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Edge<M, PTE, H> {
     }
 }
 
-/// The edges at the two ends of a region; at most one if a single one holds both ends.
-type Edges<M, PTE, H> = [Option<Edge<M, PTE, H>>; 2];
+/// The boundaries at the two ends of a region; at most one if a single one holds both ends.
+type Boundaries<M, PTE, H> = [Option<Boundary<M, PTE, H>>; 2];
 
 impl<M, PTE, H, S> Tree<M, PTE, H, S>
 where
@@ -112,50 +112,59 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// Takes the edges of `span` apart, and changes what of them lies in it. Returns the rest of
-    /// the span, which has no edges.
+    /// Takes the boundaries of `span` apart, and changes what of them lies in it. Returns the rest of
+    /// the span, which has no boundaries.
     #[cold]
     #[inline(never)]
-    pub(in crate::change::region) fn change_edges(
+    pub(in crate::change::region) fn split_boundaries(
         &mut self,
         request: Request,
     ) -> PagingResult<Span> {
         let span = request.span;
-        let (mut edges, tables) = self.edges(request);
+        let (mut boundaries, tables) = self.boundaries(request);
         let mut reserve = FrameChain::reserve(tables)?;
-        self.take_apart(&mut edges, request, &mut reserve);
-        let [start, end] = &edges;
-        let start = start.as_ref().map_or(span.start, |edge| edge.span.end);
-        let end = end.as_ref().map_or(span.end, |edge| edge.span.start);
+        self.split_all(&mut boundaries, request, &mut reserve);
+        let [start, end] = &boundaries;
+        let start = start
+            .as_ref()
+            .map_or(span.start, |boundary| boundary.span.end);
+        let end = end
+            .as_ref()
+            .map_or(span.end, |boundary| boundary.span.start);
         Ok(Span {
             start,
             end: end.max(start),
         })
     }
 
-    /// The edges of `span`, and how many tables they need.
-    fn edges(&self, request: Request) -> (Edges<M, PTE, H>, usize) {
+    /// The boundaries of `span`, and how many tables they need.
+    fn boundaries(&self, request: Request) -> (Boundaries<M, PTE, H>, usize) {
         let span = request.span;
         // The end of a reader's own part is where the shared one may begin.
         let _walk = self.sharing().walk();
-        let start = self.edge_at(span.start, request);
-        let both = start.as_ref().is_some_and(|edge| span.end <= edge.span.end);
+        let start = self.boundary_at(span.start, request);
+        let both = start
+            .as_ref()
+            .is_some_and(|boundary| span.end <= boundary.span.end);
         let end = if both || span.end == 1 << M::VA_MAX_BITS {
             None
         } else {
-            self.edge_at(span.end, request)
+            self.boundary_at(span.end, request)
         };
-        let edges = [start, end];
-        let tables = edges.iter().flatten().map(|edge| edge.count_tables(span));
+        let boundaries = [start, end];
+        let tables = boundaries
+            .iter()
+            .flatten()
+            .map(|boundary| boundary.count_tables(span));
         let tables = tables.sum();
-        (edges, tables)
+        (boundaries, tables)
     }
 
-    /// The edge that holds `offset`, an end of `span`, unless `offset` falls between leaves or
+    /// The boundary that holds `offset`, an end of `span`, unless `offset` falls between leaves or
     /// nothing would change.
-    fn edge_at(&self, offset: usize, request: Request) -> Option<Edge<M, PTE, H>> {
+    fn boundary_at(&self, offset: usize, request: Request) -> Option<Boundary<M, PTE, H>> {
         let Request { span, change } = request;
-        let place = self.descend(M::vaddr_at(offset), M::LEVELS - 1);
+        let place = self.walk_to(M::vaddr_at(offset), M::LEVELS - 1);
         let size = size_of_level::<M>(place.level)?;
         let leaf = place.entry;
         // A page is whole wherever the region ends.
@@ -183,7 +192,7 @@ where
         if span.covers(all) || span.is_disjoint(all) || !change.alters(leaf, size) {
             return None;
         }
-        Some(Edge {
+        Some(Boundary {
             node,
             first,
             count,
@@ -194,75 +203,83 @@ where
         })
     }
 
-    /// Takes `edges` apart: both with one break.
-    fn take_apart(
+    /// Takes `boundaries` apart: both with one break.
+    fn split_all(
         &mut self,
-        edges: &mut Edges<M, PTE, H>,
+        boundaries: &mut Boundaries<M, PTE, H>,
         request: Request,
         reserve: &mut FrameChain<M, PTE, H>,
     ) {
-        for edge in edges.iter_mut().flatten() {
-            edge.build(request, reserve);
+        for boundary in boundaries.iter_mut().flatten() {
+            boundary.build(request, reserve);
         }
-        let hull = edges.iter().flatten().map(|edge| edge.span);
+        let hull = boundaries.iter().flatten().map(|boundary| boundary.span);
         let Some(hull) = hull.reduce(|hull, span| Span {
             start: hull.start,
             end: span.end,
         }) else {
             return;
         };
-        if edges.iter().flatten().any(|edge| edge.leaf.is_present()) {
+        if boundaries
+            .iter()
+            .flatten()
+            .any(|boundary| boundary.leaf.is_present())
+        {
             while_broken::<M>(M::vaddr_at(hull.start), hull.bytes(), || {
-                self.break_edges(edges);
-                self.make_edges(edges, request);
+                self.break_boundaries(boundaries);
+                self.make_boundaries(boundaries, request);
                 self.debt.pay();
             });
         } else {
-            self.make_edges(edges, request);
+            self.make_boundaries(boundaries, request);
         }
     }
 
-    fn break_edges(&mut self, edges: &Edges<M, PTE, H>) {
-        for edge in edges.iter().flatten().filter(|edge| edge.leaf.is_present()) {
-            edge.break_all();
-            let va = M::vaddr_at(edge.span.start);
+    fn break_boundaries(&mut self, boundaries: &Boundaries<M, PTE, H>) {
+        for boundary in boundaries
+            .iter()
+            .flatten()
+            .filter(|boundary| boundary.leaf.is_present())
+        {
+            boundary.break_all();
+            let va = M::vaddr_at(boundary.span.start);
             self.debt
-                .owe_invalidations(va, edge.size, (edge.leaf, edge.count));
+                .owe_invalidations(va, boundary.size, (boundary.leaf, boundary.count));
         }
         self.debt.invalidate_broken();
     }
 
-    fn make_edges(&mut self, edges: &Edges<M, PTE, H>, request: Request) {
-        for edge in edges.iter().flatten() {
-            let va = M::vaddr_at(edge.span.start);
-            self.debt.settle_before_making(va, edge.span.bytes());
-            let cleared = edge.make(request);
-            let level = edge.node.level;
-            if let Some(parent) = &self.descend(va, level).parent {
-                let empty = self.empties(parent, level, edge.span.start, cleared);
-                debug_assert!(!empty, "a part of an edge stays mapped");
+    fn make_boundaries(&mut self, boundaries: &Boundaries<M, PTE, H>, request: Request) {
+        for boundary in boundaries.iter().flatten() {
+            let va = M::vaddr_at(boundary.span.start);
+            self.debt.settle_before_making(va, boundary.span.bytes());
+            let cleared = boundary.make(request);
+            let level = boundary.node.level;
+            if let Some(parent) = &self.walk_to(va, level).parent {
+                let empty = self.empties(parent, level, boundary.span.start, cleared);
+                debug_assert!(!empty, "a part of an boundary stays mapped");
             }
-            self.owe_made(edge);
-            self.debt.pages += request.span.clip(edge.span).pages();
+            self.owe_made(boundary);
+            self.debt.pages += request.span.clip(boundary.span).pages();
         }
     }
 
-    /// Owes what follows from the new entries of `edge`.
+    /// Owes what follows from the new entries of `boundary`.
     ///
     /// Where invalid entries are cached, that is one invalidation for each leaf that is valid now
-    /// and was not a moment ago: of a retained block those that got rights, of a block that was
+    /// and was not a moment ago: of an inaccessible block those that got rights, of a block that was
     /// broken all. An invalidation of the block's first address spares what is cached for the
     /// pages behind it, which stand in a table now.
-    fn owe_made(&mut self, edge: &Edge<M, PTE, H>) {
+    fn owe_made(&mut self, boundary: &Boundary<M, PTE, H>) {
         self.debt.owe_barrier();
         if !M::CACHES_INVALID {
             return;
         }
-        self.owe_leaves(edge.node, edge.indices());
-        let va = M::vaddr_at(edge.span.start);
-        self.debt.concern(va, edge.span.bytes());
-        for (index, _) in edge.tables.iter().flatten() {
-            let entry_span = edge.node.entry_span(*index);
+        self.owe_leaves(boundary.node, boundary.indices());
+        let va = M::vaddr_at(boundary.span.start);
+        self.debt.concern(va, boundary.span.bytes());
+        for (index, _) in boundary.tables.iter().flatten() {
+            let entry_span = boundary.node.entry_span(*index);
             let va = M::vaddr_at(entry_span.start);
             self.debt.owe_link(va, entry_span.bytes());
         }

@@ -101,7 +101,7 @@ fn clean_run(owner: &'static Owner, run: fn(&'static Owner, usize) -> Run) -> Ta
         tally.everything,
     ];
     let seldom = [tally.merged, tally.no_memory];
-    let kinds = [tally.contiguous, tally.retained];
+    let kinds = [tally.contiguous, tally.inaccessible];
     assert!(tally.done >= count, "{tally:?}");
     assert!(often.into_iter().all(|times| times > count / 50));
     assert!(seldom.into_iter().all(|times| times > count / 500));

@@ -16,7 +16,7 @@ use crate::tests::formats::Format;
 use crate::tests::memory::{self, begin_operation, live_frames, record_all};
 use crate::tests::oracle::{Event, Machine, TlbiForm, Violation};
 use crate::{
-    AddressSpace, Alone, Asid, Maintenance as _, PagingError, PagingMetaData, Sharing, Unsound,
+    AddressSpace, Asid, Maintenance as _, PagingError, PagingMetaData, PrivateTop, Sharing, Unsound,
 };
 
 /// What was found to be wrong, and by whom.
@@ -58,12 +58,12 @@ pub(super) struct Tally {
     pub(super) by_address: usize,
     pub(super) everything: usize,
     pub(super) contiguous: usize,
-    pub(super) retained: usize,
+    pub(super) inaccessible: usize,
     /// Of readers, beside the writer.
     pub(super) walks: usize,
 }
 
-pub(super) struct Watched<F: Format, S: Sharing<F::M, F::PTE, memory::Frames> = Alone> {
+pub(super) struct Watched<F: Format, S: Sharing<F::M, F::PTE, memory::Frames> = PrivateTop> {
     table: Tree<F, S>,
     machine: Machine,
     /// Whether a receipt was leaked since the last payment.
@@ -234,7 +234,7 @@ impl<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>> Watched<F, S> {
     pub(super) fn check(&mut self) -> Result<(), Fault> {
         let summary = self.table.check().map_err(Fault::Unsound)?;
         self.tally.contiguous = self.tally.contiguous.max(summary.contiguous);
-        self.tally.retained = self.tally.retained.max(summary.retained);
+        self.tally.inaccessible = self.tally.inaccessible.max(summary.inaccessible);
         let (others, events) = record_all(|| (self.others)(&mut self.table));
         for event in events {
             self.show(event).map_err(Fault::Oracle)?;

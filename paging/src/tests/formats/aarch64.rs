@@ -61,7 +61,7 @@ fn leaves_have_the_bits_that_the_manual_asks_for() {
         bits(0xff_c000_0000, R | W | G | A, PageSize::Size1G),
         0x0060_00ff_c000_0711
     );
-    // Retained: valid clear, software bit 55 set, read-only and execute-never.
+    // Inaccessible: valid clear, software bit 55 set, read-only and execute-never.
     assert_eq!(bits(0, MappingFlags::empty(), page), 0x00e0_0000_0000_0b92);
     assert_eq!(
         bits(0x20_0000, U | A, PageSize::Size2M),
@@ -194,7 +194,7 @@ fn a_descriptor_is_told_in_words() {
     };
     assert_eq!(tell(0, 0), "invalid");
     assert_eq!(tell(0x1002, 2), "invalid");
-    assert_eq!(tell(0x00e0_0000_0000_0b92, 3), "retained");
+    assert_eq!(tell(0x00e0_0000_0000_0b92, 3), "inaccessible");
     assert_eq!(tell(0x8_3003, 2), "table at 0x0000000000083000");
     assert_eq!(
         tell(0x0060_0000_0008_0793, 3),

@@ -222,16 +222,16 @@ fn it_reads_every_present_leaf_as_we_do() {
 }
 
 /// Nothing is there to its walker; the rest it reads as it stands in a present leaf. What is
-/// retained is marked in a field of software's.
+/// inaccessible is marked in a field of software's.
 #[test]
-fn what_is_retained_or_broken_is_invalid_to_it() {
+fn what_is_inaccessible_or_broken_is_invalid_to_it() {
     for size in PageSize::ALL {
         let leaves = leaves(size);
-        let (retained, present): (Vec<_>, Vec<_>) = leaves
+        let (inaccessible, present): (Vec<_>, Vec<_>) = leaves
             .into_iter()
             .partition(|(_, flags, _)| !flags.intersects(R | W | X));
-        let entries: Vec<_> = retained.iter().map(|(_, _, entry)| *entry).collect();
-        for ((frame, flags, _), read) in retained.iter().zip(read(&entries, level(size))) {
+        let entries: Vec<_> = inaccessible.iter().map(|(_, _, entry)| *entry).collect();
+        for ((frame, flags, _), read) in inaccessible.iter().zip(read(&entries, level(size))) {
             assert!(!read.valid && !read.table_or_page, "{flags:?}");
             assert_eq!(read.frame, *frame);
             let expected = Theirs::SWFLAG_0 | Theirs::PXN | Theirs::UXN | Theirs::READ_ONLY;

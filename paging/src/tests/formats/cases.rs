@@ -228,7 +228,7 @@ pub(super) fn every_leaf_gives_back_flags_and_frame<F: Format>() {
     });
 }
 
-/// Also to no access and back: what was retained is a leaf of the same size.
+/// Also to no access and back: what was inaccessible is a leaf of the same size.
 pub(super) fn flags_and_frames_can_be_changed_from_any_to_any<F: Format>() {
     for_each_leaf::<F>(|leaf, frame, _, size| {
         for other in accepted::<F>() {

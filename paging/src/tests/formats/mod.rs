@@ -46,7 +46,7 @@ pub(super) trait Format: Sized + 'static {
     const HALVES: Halves;
     const PA_BITS: u32;
     const LEVELS: usize;
-    /// Sets that the format accepts: kernel, user, devices where there are any, retained.
+    /// Sets that the format accepts: kernel, user, devices where there are any, inaccessible.
     const FLAGS: &'static [MappingFlags];
 
     /// What cannot be had of `flags`, or none where READ is missing; `None`: the set is fine,
@@ -114,7 +114,7 @@ const USER: [MappingFlags; 3] = [
     R.union(W).union(U).union(A),
     R.union(X).union(U).union(A),
 ];
-const RETAINED: [MappingFlags; 2] = [MappingFlags::empty(), G.union(A)];
+const INACCESSIBLE: [MappingFlags; 2] = [MappingFlags::empty(), G.union(A)];
 const LOCAL: MappingFlags = R.union(W).union(A);
 const DEVICE: MappingFlags = R.union(W).union(G).union(A).union(D);
 const UNCACHED: MappingFlags = R.union(W).union(U).union(A).union(N);
@@ -128,8 +128,8 @@ const COMMON: [MappingFlags; 11] = [
     USER[0],
     USER[1],
     USER[2],
-    RETAINED[0],
-    RETAINED[1],
+    INACCESSIBLE[0],
+    INACCESSIBLE[1],
     LOCAL,
     R.union(W).union(G),
     ANY_RIGHTS,

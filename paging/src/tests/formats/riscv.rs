@@ -182,7 +182,7 @@ fn tables_leaves_and_what_is_invalid_are_told_apart() {
 
 /// Without its rights a block's entry would be that of a table, were it valid.
 #[test]
-fn a_retained_block_never_becomes_a_table() {
+fn a_inaccessible_block_never_becomes_a_table() {
     let mut block = cases::page::<Base>(0x20_0000, R | W | A | G, PageSize::Size2M);
     block.set_flags(A | G, PageSize::Size2M).unwrap();
     assert_eq!(block.bits(), 0x0008_0160);

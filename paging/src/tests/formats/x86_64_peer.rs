@@ -10,7 +10,7 @@ use super::x86_64::{X64, bits};
 use crate::PageSize;
 
 /// Known to differ: it has no GLOBAL, ACCESSED or exception to W^X; all memory types but
-/// write-back are UNCACHED to it when it reads; nothing retained has flags to it.
+/// write-back are UNCACHED to it when it reads; nothing inaccessible has flags to it.
 #[test]
 fn it_reads_the_flags_that_it_knows() {
     for flags in cases::accepted::<X64>() {

@@ -76,7 +76,7 @@ const FLAGS: [MappingFlags; 8] = [
     MappingFlags::from_bits_retain(1 << 20),
 ];
 
-/// A table with a page, a block, something retained, and a pin.
+/// A table with a page, a block, something inaccessible, and a pin.
 fn some_table<F: Format>() -> Table<F> {
     let mut table = F::table();
     let places = [

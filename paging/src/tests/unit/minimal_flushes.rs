@@ -89,8 +89,8 @@ fn invalidated(log: &[Event]) -> Vec<Option<(usize, InvalidateScope)>> {
     log.iter().filter_map(place).collect()
 }
 
-/// A page of a retained block becomes valid: not the block's first address is owed, but its own.
-fn a_page_of_a_retained_block_is_invalidated_at_its_own_address<F: Format>() {
+/// A page of an inaccessible block becomes valid: not the block's first address is owed, but its own.
+fn a_page_of_a_inaccessible_block_is_invalidated_at_its_own_address<F: Format>() {
     for (size, offset) in [
         (PageSize::Size2M, 0x1f_3000),
         (PageSize::Size2M, 0),
@@ -111,7 +111,7 @@ fn a_page_of_a_retained_block_is_invalidated_at_its_own_address<F: Format>() {
 }
 
 /// Of both edges of a region, and the blocks between them that are smaller now.
-fn what_becomes_valid_of_retained_blocks_is_invalidated_leaf_by_leaf<F: Format>() {
+fn what_becomes_valid_of_inaccessible_blocks_is_invalidated_leaf_by_leaf<F: Format>() {
     let mut table = F::table();
     let map = table.map(F::va(0), pa(0), PageSize::Size1G, A);
     map.unwrap().flush();
@@ -141,7 +141,7 @@ fn all_of_a_block_that_was_broken_is_invalidated_once_it_is_made<F: Format>() {
     }
 }
 
-/// A table with nothing but retained leaves took the place of nothing: that is cached too.
+/// A table with nothing but inaccessible leaves took the place of nothing: that is cached too.
 fn a_table_of_what_nobody_may_use_is_invalidated_if_its_absence_is_cached<F: Format>() {
     let any = InvalidateScope::AnyLevel;
     let expected = |places: &[usize]| {
@@ -214,8 +214,8 @@ every_format! {
     a_linked_table_is_invalidated_at_every_level_if_its_absence_is_cached,
     a_table_of_what_nobody_may_use_is_published,
     what_nobody_may_use_is_told_to_nobody,
-    a_page_of_a_retained_block_is_invalidated_at_its_own_address,
-    what_becomes_valid_of_retained_blocks_is_invalidated_leaf_by_leaf,
+    a_page_of_a_inaccessible_block_is_invalidated_at_its_own_address,
+    what_becomes_valid_of_inaccessible_blocks_is_invalidated_leaf_by_leaf,
     all_of_a_block_that_was_broken_is_invalidated_once_it_is_made,
     a_table_of_what_nobody_may_use_is_invalidated_if_its_absence_is_cached,
 }

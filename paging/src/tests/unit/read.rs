@@ -289,7 +289,7 @@ fn a_check_counts_what_is_there<F: Format>() {
     let summary = Summary {
         tables: F::LEVELS,
         present: 1,
-        retained: 1,
+        inaccessible: 1,
         contiguous: 0,
     };
     assert_eq!(table.view().check(0..0), Ok(summary));

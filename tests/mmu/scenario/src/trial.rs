@@ -68,7 +68,7 @@ impl<'machine, A: Machine> Trial<'machine, A> {
         done("map", va, result.map(|receipt| receipt.flush()))
     }
 
-    /// Unmaps the leaf at `va`, which must be `from`, present or retained.
+    /// Unmaps the leaf at `va`, which must be `from`, present or inaccessible.
     pub(crate) fn unmap(&mut self, va: VirtAddr, from: Translation) -> Result<(), Failure> {
         let receipt = match self.table.unmap(va) {
             Ok(receipt) => receipt,
@@ -108,14 +108,14 @@ impl<'machine, A: Machine> Trial<'machine, A> {
         Ok(())
     }
 
-    /// Checks that the leaf at `va` is retained, and what it keeps.
-    pub(crate) fn kept(&self, va: VirtAddr, retained: Translation) -> Result<(), Failure> {
+    /// Checks that the leaf at `va` is inaccessible, and what it keeps.
+    pub(crate) fn kept(&self, va: VirtAddr, inaccessible: Translation) -> Result<(), Failure> {
         let found = self.table.view().leaf(va).ok().map(|leaf| Translation {
             pa: leaf.paddr(),
             flags: leaf.flags(),
             size: leaf.size,
         });
-        self.same(va, Some(retained), found)
+        self.same(va, Some(inaccessible), found)
     }
 
     /// Checks that there is nothing on either side of `bytes` from `va`, as far as there are

@@ -151,7 +151,7 @@ fn a_frame_that_is_mapped_twice_may_be_given_up_once() {
 
 #[test]
 fn what_is_not_cached_needs_no_invalidation() {
-    // Without its access flag, and retained: bit 0 clear, whatever the rest says.
+    // Without its access flag, and inaccessible: bit 0 clear, whatever the rest says.
     for old in [RW & !ACCESSED, RW & !1] {
         let before = Before {
             level_3: &[(5, old)],

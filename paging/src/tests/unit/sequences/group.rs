@@ -33,7 +33,7 @@ fn the_contiguous_hint_is_set_on_whole_aligned_groups_only() {
     // Frames that are not aligned as the pages are make no group.
     map_pages(&mut table, HIGH + 2 * M2, 0x8000_1000, 64, options);
     assert_eq!(table.view().check(0..0).unwrap().contiguous, 48);
-    // What is retained has no hint.
+    // What is inaccessible has no hint.
     let region = table.map_region(va(HIGH + 4 * M2), pa(0), 16 * K4, NONE, options);
     region.unwrap().flush();
     assert_eq!(table.view().check(0..0).unwrap().contiguous, 48);

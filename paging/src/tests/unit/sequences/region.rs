@@ -34,7 +34,7 @@ fn a_region_is_published_once_and_its_tables_are_full_before_they_are_linked() {
 }
 
 #[test]
-fn a_table_that_held_only_retained_leaves_is_invalidated_all_the_same() {
+fn a_table_that_held_only_inaccessible_leaves_is_invalidated_all_the_same() {
     let mut table = two_pages();
     let size = 2 * K4;
     table.protect_region(va(HIGH), size, NONE).unwrap().flush();

@@ -75,7 +75,7 @@ fn invalidation_and_publication_are_paid_together() {
 }
 
 #[test]
-fn a_retained_block_is_split_without_a_break() {
+fn a_inaccessible_block_is_split_without_a_break() {
     let mut table = two_blocks(PageSize::Size2M);
     table.protect(va(HIGH), NONE).unwrap().1.flush();
     let log = recorded(|| table.protect_region(va(HIGH), K4, RW).unwrap().flush());

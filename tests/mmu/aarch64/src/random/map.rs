@@ -44,7 +44,7 @@ pub(super) struct Map<S: Side> {
     set_count: usize,
     areas: [Area; LEAVES + REGIONS],
     area_count: usize,
-    /// How many 4 KiB pages are mapped, present or retained.
+    /// How many 4 KiB pages are mapped, present or inaccessible.
     pub(super) pages: usize,
     /// How many of them are the program's.
     program_pages: usize,
@@ -191,7 +191,7 @@ impl<S: Side> Map<S> {
         self.pages += pages;
     }
 
-    /// The leaf that covers `va`, present or retained, from that address on.
+    /// The leaf that covers `va`, present or inaccessible, from that address on.
     pub(super) fn at(&self, va: VirtAddr) -> Option<Mapped> {
         let leaf = self.table.view().leaf(va).ok()?;
         let offset = va.as_usize() - leaf.va.as_usize();

@@ -47,7 +47,7 @@ fn look<S: Side>(map: &Map<S>, what: &str) -> Result<u64, Wrong> {
     let Summary {
         tables,
         present,
-        retained,
+        inaccessible,
         contiguous,
     } = tree;
     let Checked {
@@ -56,10 +56,10 @@ fn look<S: Side>(map: &Map<S>, what: &str) -> Result<u64, Wrong> {
         neighbours,
         translations,
     } = checked;
-    same("leaves were seen", present + retained, leaves)?;
+    same("leaves were seen", present + inaccessible, leaves)?;
     same("pages are mapped", map.pages, pages)?;
     say(format_args!(
-        "{}: {what}: {leaves} leaves ({retained} retained, {contiguous} contiguous) in {tables} \
+        "{}: {what}: {leaves} leaves ({inaccessible} inaccessible, {contiguous} contiguous) in {tables} \
          tables, {neighbours} unmapped neighbours, {translations} translations\n",
         S::NAME
     ));

@@ -49,16 +49,16 @@ pub(super) fn retain<A: Machine>(trial: &mut Trial<'_, A>, size: PageSize) -> Re
     for va in areas::<A>() {
         for flags in accepted_flags::<A>() {
             let full = leaf::<A>(flags, size);
-            let retained = leaf::<A>(flags - nothing, size);
+            let inaccessible = leaf::<A>(flags - nothing, size);
             trial.map(va, full)?;
             trial.leaf(va, full)?;
-            trial.protect(va, retained.flags)?;
+            trial.protect(va, inaccessible.flags)?;
             trial.nothing(va, size)?;
-            trial.kept(va, retained)?;
+            trial.kept(va, inaccessible)?;
             trial.protect(va, flags)?;
             trial.leaf(va, full)?;
-            trial.protect(va, retained.flags)?;
-            trial.unmap(va, retained)?;
+            trial.protect(va, inaccessible.flags)?;
+            trial.unmap(va, inaccessible)?;
         }
     }
     Ok(())
