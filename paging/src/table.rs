@@ -149,7 +149,8 @@ where
     /// and not global, spare other spaces; `None` reaches all. To be changed together with the
     /// register.
     ///
-    /// Invalidations under a wrong ASID leave translations to frames and tables that are free by then.
+    /// Invalidations under a wrong ASID leave translations to frames and tables that are free by
+    /// then.
     ///
     /// ```compile_fail,E0133
     /// # use stilt_paging::{Asid, GenericPTE, PageTable64, PagingHandler, PagingMetaData};
@@ -178,8 +179,8 @@ where
     ///
     /// From the first such declaration on, the tree counts as live, and the pages through which its
     /// tables are written are protected too. An operation that would take a right from any of this,
-    /// or leave it without a valid translation if only for a moment, is refused: on Arm, what stands
-    /// in a block that is to be split, DDI 0487 D8.17.1.
+    /// or leave it without a valid translation if only for a moment, is refused: on Arm, what
+    /// stands in a block that is to be split, DDI 0487 D8.17.1.
     ///
     /// # Errors
     /// Those of an address range; [`PagingError::TooManyPins`](crate::PagingError::TooManyPins).
@@ -276,8 +277,8 @@ where
     ///
     /// A leaf is there for every core from its store on, before its receipt is paid: whoever uses
     /// the address at that moment, on another core, may read the frame. That it then finds what was
-    /// just written there (a page that was read from disk, or zeroed) is the caller's duty, and this
-    /// is how it is done, between the last store to the frame and [`PageTable64::map`],
+    /// just written there (a page that was read from disk, or zeroed) is the caller's duty, and
+    /// this is how it is done, between the last store to the frame and [`PageTable64::map`],
     /// [`PageTable64::map_region`], [`PageTable64::remap`] or [`PageTable64::update`]: `dmb ishst`
     /// on Arm. Stores through the mapping itself are ordered as any others are. The tables
     /// themselves need no such care.
@@ -287,8 +288,8 @@ where
     }
 
     /// Maps the page or block of `size` at `va` to the frame at `pa`. Both are aligned down to
-    /// `size`: 0x40_3123 with 4 KiB is the page at 0x40_3000. What the frame holds is ordered by the
-    /// caller: [`PageTable64::order_contents`].
+    /// `size`: 0x40_3123 with 4 KiB is the page at 0x40_3000. What the frame holds is ordered by
+    /// the caller: [`PageTable64::order_contents`].
     ///
     /// # Errors
     /// [`PagingError::AlreadyMapped`](crate::PagingError::AlreadyMapped),
@@ -307,8 +308,8 @@ where
         self.tree.map_leaf(va, pa, size, flags)
     }
 
-    /// Unmaps the leaf that covers `va`, present or inaccessible, and unlinks tables left empty. The
-    /// receipt gives its frame up when no core can reach it any more.
+    /// Unmaps the leaf that covers `va`, present or inaccessible, and unlinks tables left empty.
+    /// The receipt gives its frame up when no core can reach it any more.
     ///
     /// # Errors
     /// [`PagingError::NotMapped`](crate::PagingError::NotMapped),
@@ -401,8 +402,8 @@ where
         Ok(TlbFlushAll::new(&mut self.tree.debt, due))
     }
 
-    /// Unmaps whatever is mapped in `size` bytes from `va` on, both multiples of 4 KiB; holes do not
-    /// matter. Blocks that lie across an end are split.
+    /// Unmaps whatever is mapped in `size` bytes from `va` on, both multiples of 4 KiB; holes do
+    /// not matter. Blocks that lie across an end are split.
     ///
     /// # Errors
     /// [`PagingError::NotAligned`](crate::PagingError::NotAligned) to 4 KiB,

@@ -15,7 +15,8 @@ use crate::{
 /// A mark that ties what a batch handed out to that batch, and to no other.
 type Brand<'batch> = PhantomData<fn(&'batch ()) -> &'batch ()>;
 
-/// Operations on one table that are paid together: see [`PageTable64::batch`](crate::PageTable64::batch).
+/// Operations on one table that are paid together: see
+/// [`PageTable64::batch`](crate::PageTable64::batch).
 ///
 /// Where an operation would make an entry valid whose predecessor may still be cached, what is
 /// owed so far is paid first: the order of operations never matters for safety.
@@ -179,7 +180,8 @@ where
         self.tree.update_leaf(va, Some(pa), Some(flags))
     }
 
-    /// As [`PageTable64::map_region`](crate::PageTable64::map_region). Returns how many pages were mapped.
+    /// As [`PageTable64::map_region`](crate::PageTable64::map_region). Returns how many pages were
+    /// mapped.
     ///
     /// # Errors
     /// As [`PageTable64::map_region`](crate::PageTable64::map_region).
@@ -196,7 +198,8 @@ where
         Ok(self.tree.debt.pages)
     }
 
-    /// As [`PageTable64::unmap_region`](crate::PageTable64::unmap_region). Returns how many pages were unmapped.
+    /// As [`PageTable64::unmap_region`](crate::PageTable64::unmap_region). Returns how many pages
+    /// were unmapped.
     ///
     /// # Errors
     /// As [`PageTable64::unmap_region`](crate::PageTable64::unmap_region).
@@ -205,7 +208,8 @@ where
         Ok(self.tree.debt.pages)
     }
 
-    /// As [`PageTable64::protect_region`](crate::PageTable64::protect_region). Returns how many pages were looked at.
+    /// As [`PageTable64::protect_region`](crate::PageTable64::protect_region). Returns how many
+    /// pages were looked at.
     ///
     /// # Errors
     /// As [`PageTable64::protect_region`](crate::PageTable64::protect_region).

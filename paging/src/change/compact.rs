@@ -1,11 +1,28 @@
-//! [`PageTable64::compact`](crate::PageTable64::compact): a table full of equal leaves that follow each other becomes a block.
+//! Folding: a table full of equal leaves whose frames follow each other becomes a block
+//! ([`PageTable64::compact`](crate::PageTable64::compact)). The reverse is in `region::split`.
 //!
-//! The largest blocks first, whatever mix of smaller leaves they are made of, and some at a time:
-//! their entries are broken, everything is invalidated once, then the blocks are made, and the
-//! tables freed when that is published. No frame is needed for it.
+//! # The scenario
+//! 512 read-write pages map 0x40_0000..0x60_0000 to frames from 0x8000_0000 on:
 //!
-//! The handler, who may panic, is called last: until then the tree is whole, and what is to be
-//! freed lies with the debt.
+//! ```text
+//! before   level 2: [2] table --> level 3: [0] page 0x8000_0000 ... [511] page 0x801f_f000
+//! broken   level 2: [2] invalid
+//! after    level 2: [2] block 0x8000_0000              the table's frame is free
+//! ```
+//!
+//! 1. The tables of the range that can become blocks are looked for, up to 32 at a time.
+//!    Consecutive is not enough: 0x8000_1000 as the first frame makes no block, which must be
+//!    aligned.
+//! 2. All their entries are made invalid. Two translations for one address, page and block, may
+//!    never be visible at once (break-before-make, DDI 0487 D8.17.1).
+//! 3. One invalidation of everything, on all cores: 512 pages and the pointer to their table may be
+//!    cached for each.
+//! 4. The blocks are stored, and published; then the tables go back. No frame is needed for any of
+//!    it.
+//!
+//! 1 GiB before 2 MiB: a table of tables of pages becomes a block of 1 GiB at once, and is counted
+//! once. The handler, who may panic, is called last: until then the tree is whole, and what is to
+//! be freed lies with the debt.
 #![forbid(unsafe_code)]
 
 use core::ops::ControlFlow;
@@ -20,7 +37,8 @@ use crate::node::memory::{EntryRef, Table};
 use crate::node::sharing::Sharing;
 use crate::{GenericPTE, PageSize, PagingHandler, PagingMetaData, PagingResult};
 
-/// How many tables are merged with one invalidation.
+/// How many tables are folded with one break: a bound on the stack that their list takes (768
+/// bytes), and on how long others are kept off.
 const AT_ONCE: usize = 32;
 
 /// A table that can become a block.
@@ -43,8 +61,8 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// Merges leaves into blocks in `size` bytes from `va` on. The debt counts the pages of the blocks
-    /// that were made, each once.
+    /// Merges leaves into blocks in `size` bytes from `va` on. The debt counts the pages of the
+    /// blocks that were made, each once.
     pub(crate) fn compact_pages(&mut self, va: VirtAddr, size: usize) -> PagingResult {
         let span = self.own_span(va, size)?;
         self.debt.begin();
@@ -60,7 +78,8 @@ where
         Ok(())
     }
 
-    /// Makes blocks of size `block`.
+    /// Makes blocks of size `block` in `span`, a list full of them at a time. The search goes on
+    /// where it stopped: what was looked at before can make no more.
     fn merge_level(&mut self, span: Span, block: PageSize) {
         let mut rest = span;
         while !rest.is_empty() {
@@ -82,8 +101,8 @@ where
         }
     }
 
-    /// Shows `found` each table of `part`, which lies in `node`, that can become a block, until it has
-    /// enough: stops with where the rest begins.
+    /// Shows `found` each table of `part`, which lies in `node`, that can become a block, until it
+    /// has enough: stops with where the rest begins.
     fn find_merges(
         &self,
         node: Node<M, PTE, H>,
@@ -159,7 +178,8 @@ where
 }
 
 /// The block that `table`, at `level`, can become: all below it are leaves of frames that follow
-/// each other, with equal flags.
+/// each other, with equal flags. `None` also where no block has that size, or its first frame is
+/// not aligned to it.
 fn merged<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table: Table<M, PTE, H>,
     level: usize,

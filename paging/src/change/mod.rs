@@ -1,4 +1,9 @@
-//! Changing a tree: one leaf, ranges, splitting and merging, and top-level tables that many trees share.
+//! Changing a tree: one leaf, ranges, splitting and folding, and top-level tables that many trees
+//! share.
+//!
+//! A change of one leaf is in `leaf` (and `replace`); of a range in `region`, which may split what
+//! it covers in part; `compact` folds. All walk with `walk`, and leave with the debt of the
+//! [`Tree`](tree::Tree) what must be invalidated before the change may be relied on.
 
 pub(crate) mod batch;
 pub(crate) mod compact;

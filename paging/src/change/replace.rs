@@ -1,4 +1,18 @@
-//! Replacing one leaf by another of its size: with a break between where the architecture asks for it.
+//! Replacing one leaf by another of its size.
+//!
+//! Which of four sequences it takes follows from whether the old and the new leaf are present: what
+//! a TLB may hold of the address, and what it must not meet.
+//!
+//! | old | new | sequence |
+//! |---|---|---|
+//! | present | present, must not meet the old | break, invalidate, make, publish; at once |
+//! | present | present or inaccessible | store; the invalidation is pending |
+//! | inaccessible | present | store; the publication is pending |
+//! | inaccessible | inaccessible | store: no TLB holds either |
+//!
+//! The page at 0x40_0000, read-write on frame 0x8000_0000: read-only on that frame is the second
+//! row (a core that goes on writing for a moment does what it was allowed to); read-write on frame
+//! 0x9000_0000 is the first, because two cores could see two frames (DDI 0487 D8.17.1).
 #![forbid(unsafe_code)]
 
 use crate::addr::VirtAddr;
@@ -30,6 +44,8 @@ where
             return;
         }
         let put = |entry| place.entry_ref.store(entry);
+        // Nothing of the old leaf may be cached when the new one appears. Whatever else was pending
+        // is issued together with it, so that the receipt finds nothing left.
         match (old.is_present(), new.is_present()) {
             (true, true) if old.needs_break(new) => {
                 let debt = &mut self.debt;
@@ -42,10 +58,14 @@ where
                     debt.pay();
                 });
             }
+            // The old translation may be used until the receipt has issued the invalidation: it is
+            // the caller who must not rely on the change before.
             (true, _) => {
                 put(new);
                 self.debt.owe_invalidation(va, size, old);
             }
+            // An older translation of these addresses, of a leaf that was unmapped in this batch,
+            // may still be pending: it goes first.
             (false, true) => {
                 self.debt.settle_before_making(va, leaf_bytes::<M>(size));
                 put(new);

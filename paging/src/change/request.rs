@@ -1,4 +1,8 @@
-//! [`Request`]: what is asked for, of which range, and what it makes of a leaf.
+//! [`Request`]: a change of a range, and what it makes of each leaf there.
+//!
+//! Whoever makes a request has seen to it that a format accepts its flags and frame, so that
+//! [`Change::apply`] cannot fail in the middle of a range: of the pages 0x40_0000..0x40_3000 either
+//! all change or none.
 #![forbid(unsafe_code)]
 
 use crate::addr::PhysAddr;

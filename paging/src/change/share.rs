@@ -35,8 +35,8 @@ use crate::{GenericPTE, Maintenance, PagingError, PagingHandler, PagingMetaData,
 /// The tables below a range of top-level entries, and all below those.
 ///
 /// # Invariants
-/// `root` is the table in `frame`. Each entry in `range` of it leads to a table that came from `H` and belongs to
-/// this value alone; `root` itself is never walked by the hardware.
+/// `root` is the table in `frame`. Each entry in `range` of it leads to a table that came from `H`
+/// and belongs to this value alone; `root` itself is never walked by the hardware.
 ///
 /// A tree, or a right to make one, that is leaked keeps them allocated for ever: its root may be in
 /// a register.
@@ -172,8 +172,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for SharedWriter
 
 /// A reader's tree, to be read by many steps: derefs to `T`, a [`TableView`](crate::TableView).
 ///
-/// As long as it is there, it keeps every table that they can come to: those that the writer unlinks
-/// meanwhile wait.
+/// As long as it is there, it keeps every table that they can come to: those that the writer
+/// unlinks meanwhile wait.
 pub struct SharedView<'tree, T> {
     tree: &'tree T,
     _walk: Walk<'tree>,

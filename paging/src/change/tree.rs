@@ -1,5 +1,13 @@
 //! [`Tree`]: the tables of one address space with all that belongs to them. What changes a tree is
 //! in the files beside this one; `table` is what users see of it.
+//!
+//! # A tree's life
+//! 1. One frame is taken for the root, zeroed, and given the entries of a shared top level, if
+//!    there is one. Only then may its address be written to a register: the barrier is here.
+//! 2. Changes take and free tables below it. What must be invalidated before a frame is free is
+//!    pending in the debt, whoever holds the receipt.
+//! 3. At the end, whatever is still pending is issued, and every table goes back that is the tree's
+//!    own. The hardware has left the tree by then: nothing is invalidated for it.
 #![forbid(unsafe_code)]
 
 use crate::addr::{PhysAddr, VirtAddr};
@@ -17,7 +25,7 @@ use crate::{
 /// A tree of tables with an owner.
 ///
 /// # Invariants
-/// `view` is a tree of tables that came from `H` and belong to this value, or to who lent them.
+/// `view` is a tree of tables that came from `H` and belong to this value, or to who shares them.
 /// No table of its own but the root is empty, and where the format has room, the entry of each
 /// says how many of the table's entries are used.
 #[repr(C)]

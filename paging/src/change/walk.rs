@@ -1,4 +1,24 @@
-//! Where an entry stands: the walk to it, and the counts of used entries on the way.
+//! Walking to an entry, and keeping the counts of used entries right on the way.
+//!
+//! # Counts
+//! Where a format has room (A64 and x86: ten ignored bits), the entry that leads to a table says
+//! how many of the table's entries are used. Mapping the page at 0x40_3000 where
+//! 0x40_0000..0x40_3000 is mapped:
+//!
+//! ```text
+//! level 2: [2] table 0x8000_1000, 3 used  -->  level 3: [0] [1] [2] used
+//! level 2: [2] table 0x8000_1000, 4 used  -->  level 3: [0] [1] [2] [3] used
+//! ```
+//!
+//! 1. A leaf is stored, then the entry of its table with one more.
+//! 2. A leaf is cleared, then the entry of its table with one less, unless none is left:
+//! 3. then the table's entry is cleared instead, the table handed to the debt, which frees it when
+//!    no walker can be in it, and step 2 follows for the entry in the table above.
+//!
+//! Hardware ignores the count, so the second store changes no translation. A shared top-level table
+//! is never unlinked and not counted: its entry stands in the root of every tree that shares it,
+//! and a store to one copy would not reach the others. Formats without room look at the table
+//! instead.
 #![forbid(unsafe_code)]
 
 use crate::addr::VirtAddr;
@@ -41,7 +61,8 @@ pub(crate) struct Covering<M, PTE, H> {
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Covering<M, PTE, H> {
-    /// Whether a leaf or a contiguous group may lie across an end of `span`.
+    /// Whether a leaf or a contiguous group may lie across an end of `span`. A quick look at the
+    /// two leaves there: most regions begin and end between leaves.
     pub(crate) fn may_need_split(&self, span: Span) -> bool {
         self.may_cut(span.start, span.start) || self.may_cut(span.end - 1, span.end)
     }
@@ -94,19 +115,20 @@ where
             return Ok(span);
         }
         let bytes = level_bytes::<M>(0);
-        let lent = Span {
+        let others = Span {
             start: shared.start * bytes,
             end: shared.end * bytes,
         };
-        if span.is_disjoint(lent) {
+        if span.is_disjoint(others) {
             return Ok(span);
         }
         Err(PagingError::Shared {
-            va: M::vaddr_at(span.start.max(lent.start)),
+            va: M::vaddr_at(span.start.max(others.start)),
         })
     }
 
-    /// Walks towards the entry of `va` at level `target`, as far as there are tables.
+    /// Walks towards the entry of `va` at level `target`, as far as there are tables. Inlined, so
+    /// that the levels are unrolled and what was found stays in registers.
     #[inline(always)]
     pub(crate) fn walk_to(&self, va: VirtAddr, target: usize) -> Walked<M, PTE, H> {
         let mut table = self.root();
@@ -134,13 +156,15 @@ where
         }
     }
 
-    /// The table where work on `span`, which is not empty, can begin.
+    /// The lowest node that translates the whole of `span`, which is not empty: work on it begins
+    /// there. For 0x40_1000..0x40_5000 that is the table of pages for 0x40_0000, if there is one;
+    /// for 0x40_0000..0x60_0000 the table above, because the entry itself may become a block or go.
     pub(crate) fn covering(&self, span: Span) -> Covering<M, PTE, H> {
         let differs = span.start ^ (span.end - 1);
         let mut node = Node::root(self.root());
         let mut parent = None;
-        // An entry that is covered whole, as a page is, can go, with all below it: the bit of its size
-        // ends the walk down, too.
+        // An entry that is covered whole, as a page is, can go, with all below it: the bit of its
+        // size ends the walk down, too.
         while (differs | span.bytes()) >> level_shift::<M>(node.level) == 0 {
             let index = offset_index::<M>(span.start, node.level);
             let entry_ref = node.table.entry_ref(index);
@@ -209,6 +233,7 @@ where
         if !PTE::COUNTS {
             return is_empty(Table::<M, PTE, H>::at(parent.entry.paddr()));
         }
+        // The last one out leaves the count as it is: the entry itself is cleared next.
         let left = parent.entry.count() - fewer;
         if left > 0 {
             parent.entry_ref.store(parent.entry.with_count(left));
@@ -216,8 +241,8 @@ where
         left == 0
     }
 
-    /// Whether the table at `level` that translates `offset` was lent by others, so that its entry
-    /// is never touched.
+    /// Whether the table at `level` that translates `offset` is a shared top-level table, so that
+    /// its entry is never touched.
     #[inline(always)]
     pub(crate) fn is_shared_top(&self, level: usize, offset: usize) -> bool {
         level == 1
@@ -228,6 +253,9 @@ where
     }
 
     /// Unlinks the empty table at `level` on the way to `va`, and those above that get empty.
+    ///
+    /// The table's frame goes to the debt, not to the handler: walkers may have its address cached
+    /// until the invalidation has completed.
     #[cold]
     pub(crate) fn prune(&mut self, va: VirtAddr, level: usize) {
         let place = self.walk_to(va, level - 1);
@@ -259,6 +287,9 @@ pub(crate) fn first_mapped<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>
 }
 
 /// Links a table that is complete, down to its leaves.
+///
+/// A walker that finds the link must find the entries behind it: without the order, another core's
+/// walk could read what the frame held before, and cache it.
 pub(crate) fn link<M: PagingMetaData, PTE: GenericPTE>(entry_ref: EntryRef<M, PTE>, entry: PTE) {
     M::Maintenance::order_table();
     entry_ref.store(entry);

@@ -8,8 +8,8 @@
 //! # Decisions
 //! * A tree translates one half, and says which by its type: the same descriptor indices serve
 //!   both, so a tree that took both would alias every address with one of the other half.
-//! * An inaccessible leaf has bit 0 clear, and bit 55 (reserved for software) set: an inaccessible page of
-//!   frame 0 is not all zero.
+//! * An inaccessible leaf has bit 0 clear, and bit 55 (reserved for software) set: an inaccessible
+//!   page of frame 0 is not all zero.
 //! * `DEVICE` is nGnRE and `DEVICE | UNCACHED` nGnRnE.
 
 use core::fmt;
@@ -410,13 +410,35 @@ unsafe impl GenericPTE for A64PTE {
         Self(self.0.wrapping_add(size.bytes() as u64))
     }
 
-    /// Another frame, memory type or shareability, a leaf that becomes a table, and non-global
-    /// that becomes global (DDI 0487 D8.17.1).
+    /// The list of DDI 0487 D8.17.1, one return each. All else is rights (AP, PXN, UXN), the access
+    /// flag and software's bits: with those, two cores may differ for a moment.
     #[inline]
     fn needs_break(self, new: Self) -> bool {
         let changed = self.0 ^ new.0;
-        changed & (OUTPUT_ADDRESS | ATTR_INDEX | INNER_SHAREABLE | NOT_BLOCK | CONTIGUOUS) != 0
-            || self.0 & NON_GLOBAL != 0 && new.0 & NON_GLOBAL == 0
+        // Another output address: stores of two cores would go to two frames.
+        if changed & OUTPUT_ADDRESS != 0 {
+            return true;
+        }
+        // Another memory type: accesses with mismatched attributes lose coherency.
+        if changed & ATTR_INDEX != 0 {
+            return true;
+        }
+        // Another shareability: again mismatched attributes.
+        if changed & INNER_SHAREABLE != 0 {
+            return true;
+        }
+        // A block that becomes a table, or the reverse: another size of translation, and a TLB that
+        // holds both may raise a conflict abort.
+        if changed & NOT_BLOCK != 0 {
+            return true;
+        }
+        // The Contiguous bit: the group's one entry and the leaf's own would both match.
+        if changed & CONTIGUOUS != 0 {
+            return true;
+        }
+        // Non-global that becomes global: the entry of the ASID and the global one would both
+        // match. The reverse leaves one, which the invalidation removes.
+        self.0 & NON_GLOBAL != 0 && new.0 & NON_GLOBAL == 0
     }
 
     /// Bit 1 keeps the broken entry of frame 0 from being unused; a block has its attributes.

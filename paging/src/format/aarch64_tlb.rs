@@ -45,8 +45,8 @@ pub enum Barrier {
 /// Who executes barriers and invalidations.
 ///
 /// # Safety
-/// [`Instructions::barrier`] and [`Instructions::tlbi`] execute the instruction of that name, in the
-/// order in which they are called, on a machine whose cores walk the tables; the rest is as in
+/// [`Instructions::barrier`] and [`Instructions::tlbi`] execute the instruction of that name, in
+/// the order in which they are called, on a machine whose cores walk the tables; the rest is as in
 /// [`Maintenance`].
 pub unsafe trait Instructions: Send + Sync + 'static {
     /// Executes a barrier.
@@ -75,7 +75,8 @@ pub const fn tlbi_operand(va: VirtAddr, asid: u16) -> u64 {
     (va.as_usize() as u64 >> 12) & ((1 << 44) - 1) | (asid as u64) << 48
 }
 
-// SAFETY: the sequences of DDI 0487 D8.16 and B2.3, of instructions that `I` executes as it promises.
+// SAFETY: the sequences of DDI 0487 D8.16 and B2.3, of instructions that `I` executes as it
+// promises.
 unsafe impl<I: Instructions> Maintenance for A64Maintenance<I> {
     #[inline(always)]
     fn store(slot: &core::sync::atomic::AtomicU64, bits: u64) {

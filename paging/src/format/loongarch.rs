@@ -18,8 +18,8 @@
 //!   and speculated. `DEVICE | UNCACHED` is refused: there is no type stricter than SUC.
 //! * H of a huge entry is where a basic one has G, and its G is bit 12, in the middle of a basic
 //!   one's address. An entry does not know where it stands, so bit 9 says that a leaf is huge.
-//! * Walks ignore bits that the formats do not define: 11:9 and 60:48 are software's. Bit 60 makes a
-//!   table's entry, otherwise a bare address, differ from an unused entry in frame 0 too. LDDIR
+//! * Walks ignore bits that the formats do not define: 11:9 and 60:48 are software's. Bit 60 makes
+//!   a table's entry, otherwise a bare address, differ from an unused entry in frame 0 too. LDDIR
 //!   may drop that bit: a handler that uses it cannot tell such a table from nothing.
 //! * A broken table's entry reads as a huge page with V = 0, so LDDIR does not follow it. Its
 //!   address is moved up by 12 bits, because LDPTE takes bits 14:12 of a huge entry for a level
@@ -190,12 +190,24 @@ unsafe impl GenericPTE for LA64PTE {
         Self(self.0.wrapping_add(size.bytes() as u64))
     }
 
+    /// The manual leaves the order to software, which fills the TLB: what must not be there
+    /// together is what two matching entries could answer differently (volume 1, 5.4).
     #[inline]
     fn needs_break(self, new: Self) -> bool {
-        new.is_table()
-            || self.paddr() != new.paddr()
-            || (self.0 ^ new.0) & MEMORY_TYPE != 0
-            || !self.is_global() && new.is_global()
+        // A leaf that becomes a table: entries of two sizes for one address.
+        if new.is_table() {
+            return true;
+        }
+        // Another frame.
+        if self.paddr() != new.paddr() {
+            return true;
+        }
+        // Another memory access type: cached and uncached accesses to one frame.
+        if (self.0 ^ new.0) & MEMORY_TYPE != 0 {
+            return true;
+        }
+        // Global, where an entry of the ASID may be left.
+        !self.is_global() && new.is_global()
     }
 
     #[inline]
@@ -270,8 +282,8 @@ const fn memory_type(flags: MappingFlags) -> u64 {
 /// The direct-mapped windows (CSR.DMW) are not among these addresses.
 pub struct LA64MetaData<T>(PhantomData<T>);
 
-// SAFETY: `PWCL` and `PWCH` are made for this: 4 levels of 9 bits, canonical; the TLB keeps what was
-// filled in as invalid.
+// SAFETY: `PWCL` and `PWCH` are made for this: 4 levels of 9 bits, canonical; the TLB keeps what
+// was filled in as invalid.
 unsafe impl<T: Maintenance> PagingMetaData for LA64MetaData<T> {
     const LEVELS: usize = 4;
     const PA_MAX_BITS: usize = 48;

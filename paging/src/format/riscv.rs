@@ -10,9 +10,10 @@
 //!   refused, as no type says anything about early acknowledgements.
 //! * The dirty bit goes with `WRITE`, so that no store faults for it or makes the hardware write
 //!   the entry. Without `ACCESSED` the first use faults, or the hardware sets the bit (Svadu).
-//! * An inaccessible leaf has V = 0, which leaves all other bits to software; they stay where they are
-//!   in a present leaf. Bit 8 (reserved for software) says that the entry is not unused, also in
-//!   frame 0; bit 9 is set as well in one that is broken. Its size is, as for a present leaf, the level at which it stands.
+//! * An inaccessible leaf has V = 0, which leaves all other bits to software; they stay where they
+//!   are in a present leaf. Bit 8 (reserved for software) says that the entry is not unused, also
+//!   in frame 0; bit 9 is set as well in one that is broken. Its size is, as for a present leaf,
+//!   the level at which it stands.
 //! * A table's entry has all of D, A, U, G, R, W and X clear, as the manual asks for.
 
 use core::fmt;
@@ -97,8 +98,9 @@ impl<E: MemoryTypes> Rv64Entry<E> {
     }
 }
 
-// SAFETY: a valid entry without R, W and X is a table, and only `new_table` makes one: a present leaf
-// has a right. Without V no walker follows it. What was put in is read back by shifts and masks.
+// SAFETY: a valid entry without R, W and X is a table, and only `new_table` makes one: a present
+// leaf has a right. Without V no walker follows it. What was put in is read back by shifts and
+// masks.
 unsafe impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
     const COUNTS: bool = false;
 
@@ -179,10 +181,25 @@ unsafe impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
         Self::new(self.0.wrapping_add(size.bytes() as u64 >> FRAME_SHIFT))
     }
 
+    /// Until SFENCE.VMA an implementation may use the old or the new entry, for each access anew: what
+    /// must not be seen in turns.
     #[inline]
     fn needs_break(self, new: Self) -> bool {
         let changed = self.0 ^ new.0;
-        new.0 & LEAF == 0 || changed & (FRAME | MEMORY_TYPE) != 0 || changed & new.0 & GLOBAL != 0
+        // A leaf that becomes a table.
+        if new.0 & LEAF == 0 {
+            return true;
+        }
+        // Another frame.
+        if changed & FRAME != 0 {
+            return true;
+        }
+        // Another memory type (Svpbmt): cached and uncached accesses to one frame.
+        if changed & MEMORY_TYPE != 0 {
+            return true;
+        }
+        // Global, where an entry of the ASID may be left.
+        changed & new.0 & GLOBAL != 0
     }
 
     #[inline]

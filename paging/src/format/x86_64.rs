@@ -16,9 +16,10 @@
 //!   no type forbids an early acknowledgement. The PAT bit stays clear; it is bit 7 of a page and
 //!   bit 12 of a block, so nothing here could read it back.
 //! * An occupancy count is in bits 61:52 of a table's entry, which are ignored there.
-//! * What is not present has bit 0 clear, and bit 9 (ignored) set: it is not zero in frame 0; bit 10
-//!   is set as well in what is broken. It keeps its frame in clear text: on a CPU with the L1 terminal fault, whoever could use the page
-//!   may still read by speculation what the L1 cache holds of it.
+//! * What is not present has bit 0 clear, and bit 9 (ignored) set: it is not zero in frame 0; bit
+//!   10 is set as well in what is broken. It keeps its frame in clear text: on a CPU with the L1
+//!   terminal fault, whoever could use the page may still read by speculation what the L1 cache
+//!   holds of it.
 
 use core::marker::PhantomData;
 
@@ -61,8 +62,8 @@ const MEMORY_TYPE: u64 = CACHE_DISABLE | WRITE_THROUGH;
 #[repr(transparent)]
 pub struct X64PTE(u64);
 
-// SAFETY: a present entry without PS is a table above the last level, and only `new_table` makes one
-// there. Without P no walker follows it. What was put in is read back by shifts and masks.
+// SAFETY: a present entry without PS is a table above the last level, and only `new_table` makes
+// one there. Without P no walker follows it. What was put in is read back by shifts and masks.
 unsafe impl GenericPTE for X64PTE {
     const COUNTS: bool = true;
 
@@ -141,10 +142,25 @@ unsafe impl GenericPTE for X64PTE {
         Self(self.0.wrapping_add(size.bytes() as u64))
     }
 
+    /// What a processor must not see together until INVLPG, as it may use either entry until then (the
+    /// section "Recommended Invalidation" of the manual's chapter "Paging").
     #[inline]
     fn needs_break(self, new: Self) -> bool {
         let changed = self.0 ^ new.0;
-        changed & (ADDRESS | MEMORY_TYPE | PAGE_SIZE) != 0 || changed & new.0 & GLOBAL != 0
+        // Another frame: a processor may use either, for each access anew.
+        if changed & ADDRESS != 0 {
+            return true;
+        }
+        // Another memory type: aliases of different types for one frame.
+        if changed & MEMORY_TYPE != 0 {
+            return true;
+        }
+        // Another page size: entries of both may be used.
+        if changed & PAGE_SIZE != 0 {
+            return true;
+        }
+        // Global, where an entry of the PCID may be left.
+        changed & new.0 & GLOBAL != 0
     }
 
     #[inline]

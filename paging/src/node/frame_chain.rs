@@ -1,5 +1,5 @@
-//! [`FrameChain`]: frames without a place of their own: tables that were unlinked and go back with a
-//! payment, or that an operation takes before it begins.
+//! [`FrameChain`]: frames without a place of their own: tables that were unlinked and go back with
+//! a payment, or that an operation takes before it begins.
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
@@ -8,7 +8,12 @@ use crate::addr::PhysAddr;
 use crate::node::memory::{Format, Table};
 use crate::{GenericPTE, PagingError, PagingHandler, PagingMetaData, PagingResult};
 
-/// A list of frames that is kept in the frames themselves: the first entry names the next one.
+/// A list of frames that is kept in the frames themselves: the first entry names the next one. No
+/// memory is needed to remember hundreds of tables until their invalidation has completed.
+///
+/// ```text
+/// head: broken 0x8000_5000 --> frame 0x8000_5000, entry 0: broken 0x8000_1000 --> ... entry 0: unused
+/// ```
 ///
 /// It is a table's entry, broken: a walker that still holds a pointer to an unlinked table finds
 /// nothing there.

@@ -1,7 +1,11 @@
 //! Where an address stands in a tree: levels, indices, spans of offsets.
 //!
 //! All arithmetic on ranges is done on offsets from the tree's first address, which fit a `usize`
-//! with room to spare: the end of the last page does not wrap.
+//! with room to spare: the end of the last page does not wrap. In AArch64's upper half the page at
+//! 0xffff_ffff_ffff_f000 is the offsets 0xffff_ffff_f000..0x1_0000_0000_0000.
+//!
+//! Four levels of 9 bits: offset 0x4060_3123 has index 0 at level 0, 1 at level 1, 3 at level 2 and
+//! 3 at level 3, and 0x123 is left for the byte in the page.
 #![forbid(unsafe_code)]
 
 use core::ops::Range;
@@ -37,12 +41,13 @@ pub(crate) const fn assert_geometry<M: PagingMetaData, PTE: GenericPTE>() {
     );
 }
 
-/// Bits below the index of `level` in an address.
+/// Bits below the index of `level` in an address: 39, 30, 21, 12 with four levels of 9 bits.
 pub(crate) const fn level_shift<M: PagingMetaData>(level: usize) -> usize {
     12 + M::INDEX_BITS * (M::LEVELS - 1 - level)
 }
 
-/// Bytes that an entry at `level` translates.
+/// Bytes that an entry at `level` translates: 512 GiB, 1 GiB, 2 MiB, 4 KiB with four levels of 9
+/// bits.
 pub(crate) const fn level_bytes<M: PagingMetaData>(level: usize) -> usize {
     1 << level_shift::<M>(level)
 }
@@ -102,7 +107,8 @@ pub(crate) fn check_address<M: PagingMetaData>(va: VirtAddr) -> PagingResult {
     }
 }
 
-/// Refuses frames that a descriptor cannot name; `bytes` is not 0.
+/// Refuses frames that a descriptor cannot name: the last byte counts, so that no leaf at the end
+/// of the physical addresses runs past it; `bytes` is not 0.
 #[inline]
 pub(crate) fn check_frame<M: PagingMetaData>(pa: PhysAddr, bytes: usize) -> PagingResult {
     match pa.checked_add(bytes - 1) {
@@ -189,6 +195,9 @@ impl Span {
 
 /// The entries of a table that a span touches, in three groups: at most one entry that it covers
 /// in part at either end, and those between that it covers whole.
+///
+/// The span 0x3f_f000..0xa0_1000 touches the entries 1..6 of a table of 2 MiB each, and covers
+/// 2..5 whole: 1 is its head, 5 its tail.
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
     /// All.

@@ -1,7 +1,12 @@
 //! The memory of tables: the only place where an entry is read or written.
 //!
-//! Every access is one 64-bit atomic, because a hardware walker or another core's walk may be
-//! there at the same time. No reference to an entry outlives the access.
+//! Every access is one 64-bit atomic, because a hardware walker or another core's walk may be there
+//! at the same time: it finds the old or the new descriptor, never half of each (DDI 0487 B2.2.1,
+//! single-copy atomicity). No reference to an entry outlives the access. The loads and stores are
+//! relaxed; what order a change needs, `Maintenance` makes with barriers.
+//!
+//! Runs of entries are worked on eight or sixteen at a time, with one decision for all of them:
+//! that is most of what changing a range costs (W1, W5, W6 of the benchmark).
 
 use core::marker::PhantomData;
 use core::ops::{ControlFlow, Range};
@@ -44,7 +49,8 @@ impl<M, PTE, H> Clone for Table<M, PTE, H> {
 
 impl<M, PTE, H> Copy for Table<M, PTE, H> {}
 
-/// One entry of a [`Table`]: its address is worked out once, for reading and for writing.
+/// One entry of a [`Table`]: what Linux calls a `ptep`. Its address is worked out once, for reading
+/// and for writing.
 ///
 /// # Invariants
 /// `at` is the address of an entry of a [`Table`], for which that one's invariant holds.
@@ -62,7 +68,8 @@ impl<M, PTE> Clone for EntryRef<M, PTE> {
 impl<M, PTE> Copy for EntryRef<M, PTE> {}
 
 impl<M: PagingMetaData, PTE: GenericPTE> EntryRef<M, PTE> {
-    /// Reads the entry.
+    /// Reads the entry, once: what a walker may change meanwhile (an accessed bit) is read anew by
+    /// whoever asks again.
     #[inline(always)]
     pub(crate) fn load(self) -> PTE {
         // SAFETY: by the invariant, an aligned word that is readable; the access is atomic.
@@ -90,7 +97,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
         }
     }
 
-    /// The page through which the table is read and written.
+    /// The page through which the table is read and written: unmapping it would take the table away
+    /// from the one who changes it.
     pub(crate) const fn window(self) -> VirtAddr {
         self.at
     }
@@ -103,7 +111,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
         })
     }
 
-    /// Entry `index`.
+    /// Entry `index`, to be read and written: its address is worked out once.
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "a remainder is below the divisor")]
     pub(crate) fn entry_ref(self, index: usize) -> EntryRef<M, PTE> {
@@ -129,6 +137,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     pub(crate) fn first_used(self, first: usize, count: usize) -> Option<usize> {
         let used = |slot: &AtomicU64| slot.load(Ordering::Relaxed) != 0;
         self.with_run(first, count, |run| {
+            // Sixteen at a time, with one test for all: most of a table that is nearly empty.
             let mut at = 0;
             while let Some(chunk) = run.get(at..at + 2 * UNROLL) {
                 let or = |any, slot: &AtomicU64| any | slot.load(Ordering::Relaxed);
@@ -157,7 +166,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
         Some((index, self.load(index)))
     }
 
-    /// Shows `visit` every used entry with its index.
+    /// Shows `visit` every used entry with its index, in the order of addresses: what is looked at
+    /// again after a change is found by its index.
     #[inline(always)]
     pub(crate) fn each_used(self, mut visit: impl FnMut(usize, PTE)) {
         let mut index = 0;
@@ -200,7 +210,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
         })
     }
 
-    /// The last used entry of `count` from `first` on.
+    /// The last used entry of `count` from `first` on, for those who go through a tree backwards.
     pub(crate) fn last_used(self, first: usize, count: usize) -> Option<usize> {
         let used = |slot: &AtomicU64| slot.load(Ordering::Relaxed) != 0;
         self.with_run(first, count, |run| run.iter().rposition(used))
@@ -208,6 +218,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     }
 
     /// Writes `count` leaves of `size` from `first` on: `leaf` and those for the frames after it.
+    /// The caller has checked that there are such frames.
     pub(crate) fn fill(self, first: usize, count: usize, leaf: PTE, size: PageSize) {
         self.with_run(first, count, |run| {
             let mut leaf = leaf;
@@ -223,7 +234,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
         });
     }
 
-    /// Whether all `count` entries from `first` on are present.
+    /// Whether all `count` entries from `first` on are present: in a table of the last level,
+    /// leaves.
     pub(crate) fn are_present(self, first: usize, count: usize) -> bool {
         self.with_run(first, count, |run| {
             let mut chunks = run.chunks_exact(UNROLL);
@@ -231,8 +243,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
         })
     }
 
-    /// Whether no entry is used but the `count` from `first` on, of which some are not: `used` of this
-    /// table of the last level are. It may say no where some of the `count` are not present.
+    /// Whether no entry is used but the `count` from `first` on, of which some are not: `used` of
+    /// this table of the last level are. It may say no where some of the `count` are not present.
     #[inline(always)]
     pub(crate) fn holds_only(self, first: usize, count: usize, used: usize) -> bool {
         let others = entries::<M>() - count;
@@ -277,9 +289,11 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
         (old, new): (PTE, PTE),
     ) -> usize {
         let address = PTE::address_mask(size);
+        // Attributes without the frame: what every leaf of the run has in common, before and after.
         let (old, new) = (old.bits() & !address, new.bits() & !address);
         self.with_run(first, count, |run| {
-            // All that is left of an entry with the attributes of `old` is its address.
+            // All that is left of an entry with the attributes of `old` is its address: any other
+            // bit that is left tells that the leaf differs in more.
             let frame = |slot: &AtomicU64| slot.load(Ordering::Relaxed) ^ old;
             let mut done = 0;
             // Eight at a time cost one check; where it fails, one at a time find out how far.
@@ -306,7 +320,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     }
 
     /// How many leaves of `size` from `first` on, at most `count`, differ from `old` in their
-    /// frames only.
+    /// frames only: how far a run goes that needs the same maintenance.
     pub(crate) fn alike(self, first: usize, count: usize, size: PageSize, old: PTE) -> usize {
         let address = PTE::address_mask(size);
         self.with_run(first, count, |run| {

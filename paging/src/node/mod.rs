@@ -1,4 +1,5 @@
-//! Tables as memory: their frames and entries, where an address stands in them, and frames on their way out.
+//! Tables as memory: their frames and entries, where an address stands in them, and frames on their
+//! way out.
 
 pub(crate) mod descent;
 pub(crate) mod frame_chain;

@@ -1,10 +1,10 @@
-//! Which of a tree's top-level tables belong to somebody else: [`Sharing`], and [`PrivateTop`] for a tree
-//! that has all of its tables to itself.
+//! Which of a tree's top-level tables belong to somebody else: [`Sharing`], and [`PrivateTop`] for
+//! a tree that has all of its tables to itself.
 //!
 //! Trees that share tables are in `change::share`; this file is what reading, changing and flushing
 //! have to ask of any tree. A tree of the kernel half, say, has the root entries 256..512 from its
-//! owner: `shared()` is 256..512, `shared_entries()` yields these entries for a new root, and `writes()` says
-//! whether this tree may change what they lead to.
+//! owner: `shared()` is 256..512, `shared_entries()` yields these entries for a new root, and
+//! `writes()` says whether this tree may change what they lead to.
 #![forbid(unsafe_code)]
 
 use core::ops::{Deref, Range};
@@ -15,8 +15,8 @@ use crate::{GenericPTE, PagingHandler, PagingMetaData};
 pub(crate) mod sealed {
     use super::{Deref, FrameChain, GenericPTE, PagingHandler, PagingMetaData, Range};
 
-    /// Which of a tree's top-level entries belong to somebody else, and what follows from that. Only
-    /// this crate knows what sharing means.
+    /// Which of a tree's top-level entries belong to somebody else, and what follows from that.
+    /// Only this crate knows what sharing means.
     pub trait Sealed<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> {
         /// A borrowed tree that is read by many steps.
         type View<'tree, T: 'tree>: Deref<Target = T>

@@ -1,9 +1,25 @@
 //! Unmapping a region, and giving it other flags.
 //!
-//! First the boundaries are taken apart; then every leaf of the region lies in it whole. What can
-//! follow its predecessor without a break is rewritten in place, a run of equal leaves at a time;
-//! from the first leaf on that cannot, the rest of the region is broken as a whole, invalidated
-//! once, and made anew.
+//! First `split` sees to it that every leaf of the region lies in it whole.
+//!
+//! # Unmapping 0x40_0000..0xc0_1000
+//! Three tables of pages, a block at 0xa0_0000, and the first page of a table behind it:
+//!
+//! 1. An entry of level 2 whose range is covered whole is cleared by one store: with it go the
+//!    table below it and its 512 pages, which are not cleared one by one.
+//! 2. The debt takes the table (it is freed when no walker can be in it), and one address for each
+//!    leaf that was valid; more than 32 become an invalidation of everything, and then leaves are
+//!    not looked at any more.
+//! 3. At the ends, where a table stays in use, leaves are cleared a run at a time, and its count
+//!    lowered. A table that holds nothing but the region's leaves goes as a whole, too.
+//! 4. A table that is left empty is unlinked, and so on up (`walk`).
+//!
+//! # Other flags
+//! 1. What can follow its predecessor without a break is rewritten in place, a run of equal leaves
+//!    at a time: 512 pages to read-only are 512 stores, and one invalidation (W6).
+//! 2. From the first leaf on that cannot (another memory type, DDI 0487 D8.17.1), the rest of the
+//!    region is broken as a whole, invalidated once, and made anew. The broken entries carry the
+//!    new attributes already, so that the second pass need not remember the old.
 
 use core::ops::{ControlFlow, Range};
 
@@ -18,7 +34,8 @@ use crate::node::memory::Table;
 use crate::node::sharing::Sharing;
 use crate::{GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult};
 
-/// How a walk over a region rewrites its leaves.
+/// How a walk over a region rewrites its leaves: once with `Direct`, and where that stops, over the
+/// rest with `Break` and then `Make`.
 #[derive(Clone, Copy, PartialEq)]
 enum Step {
     /// Stores the new leaves, up to the first that needs a break.
@@ -29,7 +46,8 @@ enum Step {
     Make,
 }
 
-/// The new leaves, by size: of frame 0.
+/// The new leaves, by size: of frame 0. Made once for a region, so that a leaf's own frame is all
+/// that is put in for each.
 struct Leaves<PTE>([PTE; 3]);
 
 impl<PTE: GenericPTE> Leaves<PTE> {
@@ -97,6 +115,7 @@ where
     /// Does what is asked for in a span that this tree may change; the flags have an encoding.
     pub(crate) fn change_region(&mut self, request: Request) -> PagingResult {
         let Request { span, change } = request;
+        // What the receipt counts is this operation's.
         self.debt.pages = 0;
         self.debt.begin();
         if span.is_empty() {
@@ -105,9 +124,11 @@ where
         if !self.pins.is_empty() {
             self.check_pins(request)?;
         }
+        // What lies across an end is split, and changed inside the region, first.
         let mut covering = self.covering(span);
         let mut inner = span;
         if covering.may_need_split(span) {
+            // The tables that this has linked make another node the lowest that covers the rest.
             inner = self.split_boundaries(request)?;
             if inner.is_empty() {
                 return Ok(());
@@ -122,7 +143,7 @@ where
         Ok(())
     }
 
-    /// Unmaps every leaf of `span`.
+    /// Unmaps every leaf of `span`, which lies in `covering` without boundaries.
     fn unmap_span(&mut self, covering: &Covering<M, PTE, H>, span: Span) {
         let node = &covering.node;
         let emptied = match &covering.parent {
@@ -155,7 +176,10 @@ where
         }
     }
 
-    /// Gives every leaf of `span` new flags.
+    /// Gives every leaf of `span`, which lies in `covering` without boundaries, new flags.
+    ///
+    /// The second and third walk do not look at what the first has done, and cannot stop: their
+    /// result says nothing.
     fn protect_span(&mut self, covering: &Covering<M, PTE, H>, span: Span, leaves: &Leaves<PTE>) {
         let node = &covering.node;
         let direct = self.rewrite(node, span, leaves, Step::Direct);
@@ -201,7 +225,11 @@ where
         ControlFlow::Continue(())
     }
 
-    /// Takes `step` for a run of leaves. Returns how many there are.
+    /// Takes `step` for a run of leaves. Returns how many there are; stops with the offset of the
+    /// first if they need a break and `step` does none.
+    ///
+    /// A contiguous group counts as one that needs a break: its 16 leaves change one after the
+    /// other, and a group that is not uniform must never be visible (DDI 0487 D8.7.1).
     fn rewrite_run(
         &mut self,
         run: &RunStart<M, PTE, H>,
@@ -215,6 +243,7 @@ where
         let start = node.offset(first);
         let va = M::vaddr_at(start);
         let new = leaves.successor(entry, size);
+        // The new leaf for this frame: to compare, and to ask whether it may follow.
         let address = PTE::address_mask(size);
         let target = PTE::from_bits(new.bits() & !address | entry.bits() & address);
         let breaks = entry.is_present()
@@ -229,6 +258,7 @@ where
         } else if breaks {
             return ControlFlow::Break(start);
         } else {
+            // It becomes valid: whatever an earlier operation has left pending there goes first.
             if !entry.is_present() && new.is_present() {
                 let bytes = rest * leaf_bytes::<M>(size);
                 self.debt.settle_before_making(va, bytes);
@@ -251,7 +281,7 @@ where
     }
 
     /// Unmaps every leaf of `part`, which lies in `node`. Returns how many entries of the node are
-    /// unused now that were not.
+    /// unused now that were not: the caller has the entry that counts them.
     fn clear(&mut self, node: &Node<M, PTE, H>, part: Span) -> usize {
         let mut rest = node.rows(part).touched;
         let mut cleared = 0;
@@ -264,6 +294,7 @@ where
             } else if part.covers(entry_span)
                 && !self.is_shared_top(node.level + 1, entry_span.start)
             {
+                // The whole table, by one store; from then on no new walk comes to what is below.
                 node.table.store(index, PTE::from_bits(0));
                 self.abandon(entry, &node.child(index, entry));
                 cleared += 1;
@@ -275,8 +306,9 @@ where
         cleared
     }
 
-    /// Unmaps every leaf of `part`, which lies in the table that `entry`, at `index` of `node`, leads
-    /// to. Unlinks the table if that leaves it empty: returns 1 then, for the entry, otherwise 0.
+    /// Unmaps every leaf of `part`, which lies in the table that `entry`, at `index` of `node`,
+    /// leads to. Unlinks the table if that leaves it empty: returns 1 then, for the entry,
+    /// otherwise 0.
     fn clear_below(
         &mut self,
         node: &Node<M, PTE, H>,
@@ -311,7 +343,7 @@ where
     }
 
     /// Unmaps the leaf at the first of `indices`, and those of the others that follow it and are
-    /// alike. Returns how many.
+    /// alike. Returns how many: with a leaf at 5 and a hole at 9, of 5..512, four.
     #[expect(clippy::panic, reason = "a level without leaves has none to clear")]
     fn clear_leaves(&mut self, node: &Node<M, PTE, H>, indices: Range<usize>) -> usize {
         let Some(size) = node.leaf_size() else {
@@ -322,6 +354,8 @@ where
         let mut count = 1;
         let leaf = table.load(index);
         let present = leaf.is_present();
+        // Pages come in runs. Where the tree has an ASID, a run ends where global turns to
+        // non-global: one invalidation does not reach both.
         if present && size == PageSize::Size4K {
             count = indices.len();
             if self.debt.is_one_space() {
@@ -353,8 +387,11 @@ where
         table.holds_only(first, part.pages(), entry.count())
     }
 
-    /// Gives up `node`, to which the unlinked `entry` led, and all below it, and owes what is due for
-    /// its leaves. What it translates, the region concerns whole.
+    /// Gives up `node`, to which the unlinked `entry` led, and all below it, and owes what is due
+    /// for its leaves. The region concerns whole what it translates, and says so once for all
+    /// tables.
+    ///
+    /// Inlined: for each of the 512 tables of a gigabyte this is few loads and stores (W5).
     #[inline(always)]
     fn abandon(&mut self, entry: PTE, node: &Node<M, PTE, H>) {
         self.owe_contents(entry, node);
@@ -368,6 +405,7 @@ where
     fn owe_contents(&mut self, entry: PTE, node: &Node<M, PTE, H>) {
         let known = PTE::COUNTS && node.level + 1 == M::LEVELS;
         if known && self.debt.is_too_much(entry.count()) {
+            // Which ASIDs must be reached depends on each leaf: global ones are every space's.
             if self.debt.is_one_space() {
                 for index in 0..entries::<M>() {
                     self.debt.owe_space(node.va(0), node.table.load(index));
@@ -381,7 +419,8 @@ where
         }
     }
 
-    /// Owes what is due for each leaf of `node`, and gives up each table below it.
+    /// Owes what is due for each leaf of `node`, and gives up each table below it. A leaf's entry
+    /// is left as it is: its table is not linked any more, and goes with it.
     fn abandon_entries(&mut self, node: &Node<M, PTE, H>) {
         node.table.each_used(|index, entry| {
             if node.is_table(entry) {

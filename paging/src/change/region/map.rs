@@ -1,4 +1,29 @@
-//! Mapping a region.
+//! Mapping a region: tables and leaves for a range where nothing is mapped.
+//!
+//! # The scenario
+//! `map_region(0x3f_f000, 0x8000_f000, 0x20_2000, read-write, HUGE)`, in an empty gigabyte:
+//!
+//! ```text
+//! level 2: [1] table --> level 3: [511] page  0x3f_f000 -> 0x8000_f000
+//!          [2] table --> level 3: [0..512] pages: 0x40_0000 is aligned, its frame 0x8001_0000 is not
+//!          [3] table --> level 3: [0] page    0x60_0000 -> 0x8021_0000
+//! ```
+//!
+//! 1. *Plan.* The walk goes to the lowest table that covers the region. Every entry in the region
+//!    must be unused, down to the pages; the first that is not is the error, with its address. The
+//!    tables that are missing are counted.
+//! 2. *Reserve.* Exactly so many frames are taken from the handler, or none: the last step that can
+//!    fail. Nothing is visible yet.
+//! 3. *Put.* Entries are stored. A new table is filled while no walker sees it, and linked when it
+//!    is complete, by one store after a barrier; in a table that is linked already, each leaf
+//!    appears by its own store. The counts of tables that were there grow.
+//! 4. What became valid is published by the receipt. No TLB holds anything of it, except where the
+//!    architecture caches invalid entries.
+//!
+//! Whether entries at a level become leaves is the same for the whole region
+//! ([`Mapping::leaf_size`]): virtual and physical address are equally far from alignment
+//! everywhere. So a run of entries is filled in one loop, without a decision for each (W1: 2.5
+//! instructions a page).
 
 use core::ops::Range;
 
@@ -29,9 +54,12 @@ bitflags::bitflags! {
     }
 }
 
-/// What `map_region` was asked for. The flags are known to have an encoding.
+/// What `map_region` was asked for. The flags are known to have an encoding, and the last frame an
+/// address that a descriptor can name.
 struct Mapping {
+    /// Where.
     span: Span,
+    /// The frame for the first page of it; the others follow.
     pa: PhysAddr,
     flags: MappingFlags,
     options: RegionOptions,
@@ -40,7 +68,7 @@ struct Mapping {
 }
 
 impl Mapping {
-    /// The frame for offset `start`.
+    /// The frame for offset `start`: as far behind the first as the offset is.
     fn frame(&self, start: usize) -> PhysAddr {
         PhysAddr::new(self.pa.as_usize() + (start - self.span.start))
     }
@@ -54,13 +82,14 @@ impl Mapping {
         if size == PageSize::Size4K {
             return Some(size);
         }
-        // Every such entry is as far from alignment as the region itself.
+        // Every such entry is as far from alignment as the region itself: virtual minus physical
+        // address, of which the low bits must be zero.
         let skew = self.pa.as_usize().wrapping_sub(self.span.start);
         let aligned = skew & (leaf_bytes::<M>(size) - 1) == 0;
         (self.options.contains(RegionOptions::HUGE) && aligned).then_some(size)
     }
 
-    /// The leaf for the frame at `pa`.
+    /// The leaf for the frame at `pa`, which is aligned to `size`.
     #[expect(clippy::panic, reason = "a mapping is refused before it begins")]
     fn leaf<PTE: GenericPTE>(&self, pa: PhysAddr, size: PageSize) -> PTE {
         match PTE::new_page(pa, self.flags, size) {
@@ -77,6 +106,7 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
+    /// Maps `size` bytes from `va` on to the frames from `pa` on. Returns what is due for it.
     pub(crate) fn map_pages(
         &mut self,
         va: VirtAddr,
@@ -93,15 +123,14 @@ where
             self.debt.pages = 0;
             return Ok(Due::AsOwed);
         }
+        // The last frame must have an address that a descriptor can name, too.
         check_frame::<M>(pa, size)?;
-        let (shared, bytes) = (self.sharing().shared(), level_bytes::<M>(0));
-        let meets = shared.start * bytes < span.end && span.start < shared.end * bytes;
         let mapping = Mapping {
             span,
             pa,
             flags,
             options,
-            first_level: usize::from(meets),
+            first_level: self.first_leaf_level(span),
         };
         let covering = self.covering(span);
         let node = &covering.node;
@@ -114,6 +143,7 @@ where
                 if let Some(index) = node.table.first_used(first, count) {
                     return Err(occupied(node, index, span));
                 }
+                // What was unmapped here in this batch may still be cached: it goes first.
                 self.debt.settle_before_making(va, size);
                 let frame = mapping.frame(node.offset(first));
                 fill_run(node.table, rows.whole, frame, leaf, &mapping);
@@ -123,6 +153,7 @@ where
                 let parent = covering.parent.as_ref().map(|parent| parent.entry);
                 tables = self.plan(node, parent, span, &mapping)?;
                 let mut reserve = FrameChain::reserve(tables)?;
+                // From here on nothing fails.
                 self.debt.settle_before_making(va, size);
                 self.put(node, span, &mapping, &mut reserve)
             }
@@ -135,22 +166,46 @@ where
             let count = parent.entry.count() + used;
             parent.entry_ref.store(parent.entry.with_count(count));
         }
+        Ok(self.owe_mapped(span, page, tables))
+    }
+
+    /// The first level at which leaves may stand in `span`: below the root where the region meets
+    /// the shared top level. A 1 GiB block of Sv39 in place of a shared table would stand in this
+    /// tree's root alone, and the other trees would not see it.
+    #[inline(always)]
+    fn first_leaf_level(&self, span: Span) -> usize {
+        let (shared, bytes) = (self.sharing().shared(), level_bytes::<M>(0));
+        let meets = shared.start * bytes < span.end && span.start < shared.end * bytes;
+        usize::from(meets)
+    }
+
+    /// Owes what follows from mapping `span` with leaves like `page`, for which so many `tables`
+    /// were linked. Returns what is due for the mapping alone.
+    #[inline(always)]
+    fn owe_mapped(&mut self, span: Span, page: PTE, tables: usize) -> Due {
         self.debt.pages = span.pages();
+        // Nearly always: a barrier, and the receipt knows it without looking.
         if page.is_present() && !M::CACHES_INVALID && self.debt.is_settled() {
-            return Ok(Due::Publication);
+            return Due::Publication;
         }
+        // Inaccessible leaves are invalid before and after, and owe nothing themselves.
         if page.is_present() {
+            let va = M::vaddr_at(span.start);
             let pages = (page, span.pages());
             self.debt.owe_publications(va, PageSize::Size4K, pages);
-            self.debt.concern(va, size);
+            self.debt.concern(va, span.bytes());
         }
         if tables > 0 {
             self.owe_links(span, page);
         }
-        Ok(Due::AsOwed)
+        Due::AsOwed
     }
 
     /// Owes what follows from the tables that were linked for `span`, of leaves like `leaf`.
+    ///
+    /// Where invalid entries are cached (RISC-V), walkers may remember that there was no table:
+    /// that goes with an invalidation in each table's range. Present leaves owe their own already;
+    /// for inaccessible ones, one address in each table of the last level is owed here.
     fn owe_links(&mut self, span: Span, leaf: PTE) {
         self.debt
             .owe_link_to(M::vaddr_at(span.start), PageSize::Size4K, leaf);
@@ -169,6 +224,9 @@ where
 
     /// Checks that nothing is mapped in `part`, which lies in `node`, to which `parent` leads, and
     /// counts the tables that it needs.
+    ///
+    /// Only entries at the ends of the part, or whole ones where leaves cannot be, are gone into;
+    /// of the others it is enough that they are unused.
     fn plan(
         &self,
         node: &Node<M, PTE, H>,
@@ -188,6 +246,7 @@ where
         }
         // In the order of addresses: the first that is mapped is the one that is reported.
         rows.head().into_iter().try_for_each(&mut below)?;
+        // Those between need only be unused.
         if !self.holds_only(node, parent, rows.partial())
             && let Some(index) = node.table.first_used(rows.whole.start, rows.whole.len())
         {
@@ -197,8 +256,8 @@ where
         Ok(tables)
     }
 
-    /// Plans entry `index` of `node`, which does not become a leaf: counts the tables that `part` needs
-    /// below it.
+    /// Plans entry `index` of `node`, which does not become a leaf: counts the tables that `part`
+    /// needs below it.
     fn plan_entry(
         &self,
         node: &Node<M, PTE, H>,
@@ -218,7 +277,8 @@ where
         self.plan(&node.child(index, entry), Some(entry), part, mapping)
     }
 
-    /// Whether `node`, to which `parent` leads, is known to be unused but for `entries`.
+    /// Whether `node`, to which `parent` leads, is known to be unused but for `entries`: its count
+    /// says so, and spares looking at up to 512 entries.
     fn holds_only(
         &self,
         node: &Node<M, PTE, H>,
@@ -234,7 +294,12 @@ where
         })
     }
 
-    /// Maps `part` in `node`, which walkers may read. Returns how many of its entries came into use.
+    /// Maps `part` in `node`, which walkers may read. Returns how many of its entries came into
+    /// use.
+    ///
+    /// The tables for what is missing come from `reserve`, complete before they are linked; a table
+    /// that is there already is gone into, and its count grows when its entries are stored: a count
+    /// that is too low for a moment harms nobody, because one writer alone reads it.
     fn put(
         &self,
         node: &Node<M, PTE, H>,
@@ -248,6 +313,7 @@ where
             let start = node.offset(index);
             let part = part.clip(Span::from_start::<M>(start, node.level));
             let entry = node.table.load(index);
+            // Complete before it is linked, by one store: no walker finds half of it.
             if entry.is_unused() {
                 let child = build::<M, PTE, H>(node.level + 1, start, part, mapping, reserve);
                 link(node.table.entry_ref(index), child);
@@ -273,7 +339,8 @@ where
     }
 }
 
-/// That entry `index` of `node` is used, with the first address of `part` that it concerns.
+/// The error for entry `index` of `node`, which is used: with the first address of `part` that is
+/// mapped there. A table without any leaf is a shared one: it is in use, whatever is mapped below.
 #[cold]
 fn occupied<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     node: &Node<M, PTE, H>,
@@ -294,8 +361,8 @@ fn occupied<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     }
 }
 
-/// The tables that `part` needs at `level` and below, when the first of them, which translates
-/// from `base` on, is new.
+/// The tables that `part` needs at `level` and below, when the first of them, which translates from
+/// `base` on, is new: itself, all below entries that `part` covers whole, and those at its ends.
 fn new_tables<M: PagingMetaData>(
     level: usize,
     base: usize,
@@ -315,7 +382,8 @@ fn new_tables<M: PagingMetaData>(
     1 + whole + partial.sum::<usize>()
 }
 
-/// The tables that a mapping of all that a table of `level` translates needs.
+/// The tables that a mapping of all that a table of `level` translates needs: 1 where its entries
+/// become leaves; 513 for a gigabyte of pages.
 fn full_tables<M: PagingMetaData>(level: usize, mapping: &Mapping) -> usize {
     match mapping.leaf_size::<M>(level) {
         Some(_) => 1,
@@ -323,7 +391,8 @@ fn full_tables<M: PagingMetaData>(level: usize, mapping: &Mapping) -> usize {
     }
 }
 
-/// A table of `level` from the reserve that maps `part`: its entry. Nobody sees it yet.
+/// A table of `level` from the reserve that maps `part`: its entry. Nobody sees it yet, so that its
+/// entries may be stored in any order.
 fn build<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     level: usize,
     base: usize,
@@ -334,10 +403,12 @@ fn build<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     let frame = reserve.take();
     let node = Node::<M, PTE, H>::new(Table::at(frame), level, base);
     let rows = node.rows(part);
+    // Every entry that is touched comes into use; where these are all, no other needs to be zero.
     let used = rows.touched.len();
     if used < entries::<M>() {
         H::zero_frame(frame);
     }
+    // An entry that the part covers not whole, or that is too high for a leaf.
     let mut below = |index| {
         let start = node.offset(index);
         let part = part.clip(Span::from_start::<M>(start, level));
@@ -355,8 +426,8 @@ fn build<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     PTE::new_table(frame).with_count(used)
 }
 
-/// Makes the entries `run` of `table` leaves of `size`, the first of the frame at `pa`, with the
-/// contiguous hint on whole groups if it is wanted.
+/// Fills a run: makes the entries `run` of `table` leaves of `size`, the first of the frame at
+/// `pa`, with the contiguous hint on whole groups if it is wanted.
 fn fill_run<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table: Table<M, PTE, H>,
     run: Range<usize>,
@@ -367,6 +438,7 @@ fn fill_run<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     if run.is_empty() {
         return;
     }
+    // Apart from the rest, so that a mapping without groups does not work any out.
     if !mapping.options.contains(RegionOptions::CONTIGUOUS) {
         table.fill(run.start, run.len(), mapping.leaf(pa, size), size);
         return;
@@ -387,8 +459,9 @@ fn fill_run<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table.fill(groups.start, groups.len(), leaf.with_contiguous(), size);
 }
 
-/// The entries of `run` that can have the contiguous hint: whole groups, aligned in both
-/// address spaces, present.
+/// The entries of `run` that can have the contiguous hint: whole groups, aligned in both address
+/// spaces, present. Of the entries 5..40, with the frame of entry 5 at 5 pages from a group's
+/// alignment, these are 16..32 (DDI 0487 D8.7.1).
 fn groups_in<M: PagingMetaData, PTE: GenericPTE>(
     run: &Range<usize>,
     pa: PhysAddr,
@@ -401,6 +474,7 @@ fn groups_in<M: PagingMetaData, PTE: GenericPTE>(
         && mapping.flags.intersects(MappingFlags::RIGHTS)
         && size != PageSize::Size1G;
     let frame = pa.as_usize() / leaf_bytes::<M>(size);
+    // The virtual start of a group and its frame are aligned to the group alike.
     let aligned = frame % PTE::CONTIGUOUS == first % PTE::CONTIGUOUS;
     let start = first.next_multiple_of(PTE::CONTIGUOUS);
     let end = end / PTE::CONTIGUOUS * PTE::CONTIGUOUS;
@@ -411,7 +485,7 @@ fn groups_in<M: PagingMetaData, PTE: GenericPTE>(
     }
 }
 
-/// Refuses a frame address that is not that of a page.
+/// Refuses a frame address that is not that of a page: `map_region` aligns nothing.
 fn check_page_aligned(pa: PhysAddr) -> PagingResult {
     if pa.is_aligned(PAGE_SIZE) {
         return Ok(());

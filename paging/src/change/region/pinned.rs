@@ -1,4 +1,16 @@
 //! Whether a change would take away what the running core stands on.
+//!
+//! Two kinds of ranges are looked at before anything is stored:
+//!
+//! 1. Each pin (`change::pins`), with all the rights that it has. The stack at
+//!    0xffff_0000_0008_0000 may be given other software flags, but may not become read-only; a
+//!    block of 2 MiB that holds it may not be split, because the split breaks all of it.
+//! 2. For each table in the region: the page through which that table is written. Where the kernel
+//!    reaches its frames through the tree itself, unmapping that page would take the pen away from
+//!    the one who writes.
+//!
+//! What a change does to a leaf is what `Request` says; whether the old and the new translation can
+//! follow each other without a moment between is [`takes_away`].
 
 use crate::addr::PAGE_SIZE;
 use crate::change::request::Request;
@@ -37,6 +49,8 @@ where
             if let Some(size) = size_of_level::<M>(place.level)
                 && place.entry.is_present()
             {
+                // The hardware may hold a contiguous group as one entry: a change of a neighbour
+                // breaks this leaf, too.
                 let group = match place.entry.is_contiguous() {
                     true => PTE::CONTIGUOUS * leaf_bytes::<M>(size),
                     false => leaf_bytes::<M>(size),
@@ -50,6 +64,8 @@ where
                     let new = change.apply(place.entry, size);
                     takes_away(place.entry, new, needed) || !span.covers(all)
                 };
+                // A leaf that the region covers in part is split, and so broken; unless nothing
+                // changes.
                 if !span.is_disjoint(all) && change.alters(place.entry, size) && lost() {
                     return Err(PagingError::Pinned {
                         va: M::vaddr_at(offset),
@@ -83,7 +99,8 @@ where
     }
 }
 
-/// Whether a core that uses `old` cannot go on with `new` in its place, without a moment between.
+/// Whether a core that uses `old` cannot go on with `new` in its place, without a moment between,
+/// or loses one of the `needed` rights. More rights for the kernel take nothing away.
 fn takes_away<PTE: GenericPTE>(old: PTE, new: PTE, needed: MappingFlags) -> bool {
     let (old_flags, new_flags) = (old.flags(), new.flags());
     let lost = old_flags.difference(new_flags);

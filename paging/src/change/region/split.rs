@@ -1,5 +1,27 @@
-//! Boundaries: what lies across an end of a region and must be taken apart before the region can be
-//! changed: a block, or a contiguous group.
+//! Splitting what a region covers in part: a block becomes a table, a contiguous group loses its
+//! hint.
+//!
+//! # The scenario
+//! Unmap 0x40_1000..0x60_0000 where a block maps 0x40_0000..0x60_0000 (2 MiB) to frame 0x8000_0000:
+//!
+//! ```text
+//! before   level 2: [2] block 0x8000_0000
+//! after    level 2: [2] table --> level 3: [0] page 0x8000_0000   outside of the region: stays
+//!                                          [1..512] unused        inside: unmapped
+//! ```
+//!
+//! 1. Each end of the region is walked to. What it falls into, if the change would alter that, is a
+//!    *boundary*: one leaf, or the 16 of a contiguous group, which the hardware may hold as one.
+//! 2. The tables that both boundaries need are counted and taken from the handler. Only this can
+//!    fail, and nothing has changed yet.
+//! 3. The tables are filled where no walker sees them: with what the block mapped, and the change
+//!    applied inside the region. An end within a 1 GiB block needs a table of 2 MiB blocks, and
+//!    below it one of pages.
+//! 4. Break-before-make (DDI 0487 D8.17.1): a walker must never find block and pages for one
+//!    address. All entries of both boundaries are made invalid, invalidated on every core, then
+//!    stored anew; other cores that may use the range are kept off meanwhile. Both boundaries share
+//!    the one break.
+//! 5. The rest of the region begins and ends with whole leaves, which is what `change` works on.
 
 use core::ops::Range;
 
@@ -20,8 +42,11 @@ use crate::{GenericPTE, PageSize, PagingHandler, PagingMetaData, PagingResult};
 /// A leaf, or a whole contiguous group of leaves, that a region covers in part.
 struct Boundary<M, PTE, H> {
     node: Node<M, PTE, H>,
+    /// The index of the first leaf in the node.
     first: usize,
+    /// How many leaves: 1, or a contiguous group.
     count: usize,
+    /// The size of each.
     size: PageSize,
     /// The first leaf, as it is before the change.
     leaf: PTE,
@@ -37,6 +62,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Boundary<M, PTE, H> {
         self.node.table.load(index).without_contiguous()
     }
 
+    /// Where the leaves stand in the node.
     fn indices(&self) -> Range<usize> {
         self.first..self.first + self.count
     }
@@ -78,8 +104,10 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Boundary<M, PTE, H> {
         }
     }
 
-    /// Puts new entries in the place of all; `leaf` of the first is what it was. Returns how many
-    /// entries are unused now.
+    /// Stores new entries in place of all. Returns how many are unused now.
+    ///
+    /// The old leaves are worked out from the first, as it was: in memory they are broken by now.
+    /// In a group each maps the frame behind its predecessor's.
     fn make(&self, request: Request) -> usize {
         let Request { span, change } = request;
         let node = self.node;
@@ -112,8 +140,9 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// Takes the boundaries of `span` apart, and changes what of them lies in it. Returns the rest of
-    /// the span, which has no boundaries.
+    /// Splits the boundaries of the requested span, and changes what of them lies in it. Returns
+    /// the rest of the span, which has no boundaries: 0x40_1000..0x60_0000 in the scenario is all
+    /// done, and the rest is empty.
     #[cold]
     #[inline(never)]
     pub(in crate::change::region) fn split_boundaries(
@@ -138,9 +167,13 @@ where
     }
 
     /// The boundaries of `span`, and how many tables they need.
+    ///
+    /// One leaf may hold both ends, as a 1 GiB block of which a page in the middle is unmapped
+    /// does; then it is the only boundary. No leaf holds an end that is the end of the tree.
     fn boundaries(&self, request: Request) -> (Boundaries<M, PTE, H>, usize) {
         let span = request.span;
-        // The end of a reader's own part is where the shared one may begin.
+        // The end of a reader's own part is where the shared one may begin: the walk to it may come
+        // to tables that the writer frees.
         let _walk = self.sharing().walk();
         let start = self.boundary_at(span.start, request);
         let both = start
@@ -160,8 +193,9 @@ where
         (boundaries, tables)
     }
 
-    /// The boundary that holds `offset`, an end of `span`, unless `offset` falls between leaves or
-    /// nothing would change.
+    /// The boundary that holds `offset`, an end of the requested span, unless `offset` falls
+    /// between leaves or nothing would change: a block that is read-only already is not split to
+    /// make a part of it read-only.
     fn boundary_at(&self, offset: usize, request: Request) -> Option<Boundary<M, PTE, H>> {
         let Request { span, change } = request;
         let place = self.walk_to(M::vaddr_at(offset), M::LEVELS - 1);
@@ -177,6 +211,8 @@ where
         } else {
             1
         };
+        // The hardware may hold a group as one entry, so that all of it is changed together: entry
+        // 5 of a table belongs to the group 0..16.
         let index = offset_index::<M>(offset, place.level);
         let entry_start = Span::of_entry::<M>(offset, place.level).start;
         let bytes = level_bytes::<M>(place.level);
@@ -203,7 +239,8 @@ where
         })
     }
 
-    /// Takes `boundaries` apart: both with one break.
+    /// Splits `boundaries`, both with one break: what lies between them is kept off together with
+    /// them, so that other cores are stopped once.
     fn split_all(
         &mut self,
         boundaries: &mut Boundaries<M, PTE, H>,
@@ -213,6 +250,7 @@ where
         for boundary in boundaries.iter_mut().flatten() {
             boundary.build(request, reserve);
         }
+        // From the first boundary to the last.
         let hull = boundaries.iter().flatten().map(|boundary| boundary.span);
         let Some(hull) = hull.reduce(|hull, span| Span {
             start: hull.start,
@@ -231,10 +269,15 @@ where
                 self.debt.pay();
             });
         } else {
+            // Walkers cannot hold what was invalid: nothing to break.
             self.make_boundaries(boundaries, request);
         }
     }
 
+    /// The break: from here until the new entries are stored, the addresses fault.
+    ///
+    /// The invalidation reaches every ASID and cached pointers, and has completed on all cores when
+    /// this returns: a core that walked before may have cached the block under any of them.
     fn break_boundaries(&mut self, boundaries: &Boundaries<M, PTE, H>) {
         for boundary in boundaries
             .iter()
@@ -249,15 +292,18 @@ where
         self.debt.invalidate_broken();
     }
 
+    /// The make: stores the new entries, and owes their publication.
     fn make_boundaries(&mut self, boundaries: &Boundaries<M, PTE, H>, request: Request) {
         for boundary in boundaries.iter().flatten() {
             let va = M::vaddr_at(boundary.span.start);
             self.debt.settle_before_making(va, boundary.span.bytes());
             let cleared = boundary.make(request);
+            // The walk goes to the table as it is now: the parent's count may have changed with the
+            // first boundary.
             let level = boundary.node.level;
             if let Some(parent) = &self.walk_to(va, level).parent {
                 let empty = self.empties(parent, level, boundary.span.start, cleared);
-                debug_assert!(!empty, "a part of an boundary stays mapped");
+                debug_assert!(!empty, "a part of a boundary stays mapped");
             }
             self.owe_made(boundary);
             self.debt.pages += request.span.clip(boundary.span).pages();
@@ -267,8 +313,8 @@ where
     /// Owes what follows from the new entries of `boundary`.
     ///
     /// Where invalid entries are cached, that is one invalidation for each leaf that is valid now
-    /// and was not a moment ago: of an inaccessible block those that got rights, of a block that was
-    /// broken all. An invalidation of the block's first address spares what is cached for the
+    /// and was not a moment ago: of an inaccessible block those that got rights, of a block that
+    /// was broken all. An invalidation of the block's first address spares what is cached for the
     /// pages behind it, which stand in a table now.
     fn owe_made(&mut self, boundary: &Boundary<M, PTE, H>) {
         self.debt.owe_barrier();
@@ -285,7 +331,8 @@ where
         }
     }
 
-    /// Owes the publication of every present leaf at or below the entries `indices` of `node`.
+    /// Owes the publication of every present leaf at or below the entries `indices` of `node`, a
+    /// run of leaves that differ in their frames alone at a time.
     fn owe_leaves(&mut self, node: Node<M, PTE, H>, indices: Range<usize>) {
         let mut index = indices.start;
         while index < indices.end {
@@ -306,7 +353,8 @@ where
 }
 
 /// Tables needed to split a leaf at `level` that translates `entry` so that the ends of `span`
-/// fall between leaves.
+/// fall between leaves: 1 for a 2 MiB block; for a 1 GiB block 1, and 1 for each end that is not a
+/// multiple of 2 MiB.
 fn split_tables<M: PagingMetaData>(level: usize, entry: Span, span: Span) -> usize {
     let rows = Rows::new::<M>(level + 1, entry.start, span.clip(entry));
     let below = rows.partial().map(|index| {
@@ -341,6 +389,7 @@ fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
             Err(error) => panic!("a leaf that is mapped has no smaller form: {error}"),
         }
     };
+    // First all as it was, then what changes: nobody sees the table yet.
     let rows = node.rows(request.span.clip(entry));
     node.table.fill(0, entries::<M>(), at(0), size);
     let mut used = entries::<M>();
