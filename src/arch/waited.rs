@@ -8,7 +8,7 @@
 //!    are known: Linux, `Documentation/arch/arm64/silicon-errata.rst`, "unstable timer".) So a step
 //!    counts as soon as the next reading is not before its end: one wrong reading is no time.
 //! 3. The counter may stand still, or a clock above it until the counter has caught up. Then the
-//!    looks are what is left to count: each takes some cycles, and the core makes [`CORE_MAX_MHZ`]
+//!    looks are what is left to count: each takes some cycles, and the core makes `CORE_MAX_MHZ`
 //!    of them a microsecond at most.
 //!
 //! # Decisions

@@ -2,19 +2,15 @@
 //!
 //! A driver takes an interrupt at any time, and gives it up at any time:
 //!
-//! 1. [`register`]`(owner, number, handler, argument)`: from here on the handler is called, on the
+//! 1. `register(owner, number, handler, argument)`: from here on the handler is called, on the
 //!    core that takes the interrupt, with its interrupts masked.
-//! 2. [`unmask`]`(number)`: the controller lets it in.
-//! 3. [`unregister`]`(owner, number)`: when that returns, the handler runs on no core and is not
+//! 2. `unmask(number)`: the controller lets it in.
+//! 3. `unregister(owner, number)`: when that returns, the handler runs on no core and is not
 //!    called any more, so what its argument stands for may go.
 //!
 //! Pure: who has which number ([`owners`]), what is called ([`handlers`]), how many came
 //! ([`counts`]) and which come too often ([`storm`]). The controllers of this machine are behind
-//! `dispatch`.
-//!
-//! [`register`]: fn@dispatch::register
-//! [`unmask`]: fn@dispatch::unmask
-//! [`unregister`]: fn@dispatch::unregister
+//! `dispatch`, which a host does not compile.
 
 pub mod counts;
 pub mod handlers;
