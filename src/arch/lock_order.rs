@@ -24,7 +24,7 @@
 use core::fmt;
 
 /// More locks than this are never held by one core.
-pub const MAX_HELD: usize = 16;
+pub const MAX_HELD: usize = 20;
 
 /// Locks have this rank or a higher one. Below are things that a core has for longer, with its
 /// interrupts as they were: who has one may take locks.
