@@ -311,7 +311,7 @@ mod tests {
             texts,
             [
                 "map (rank 20) wanted while holding frames (rank 30)",
-                "map (rank 20) wanted while holding 16 locks",
+                "map (rank 20) wanted while holding 20 locks",
                 "map (rank 20) released and not held",
                 "wait for an answer while holding map (rank 20)",
             ]
