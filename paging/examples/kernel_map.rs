@@ -1,5 +1,5 @@
-//! The map of an AArch64 kernel in the high half, built on a recorder: what it looks like, and what each
-//! step costs in descriptors, barriers and TLB invalidations.
+//! The map of an AArch64 kernel in the high half, built on a recorder: what it looks like, and what
+//! each step costs in descriptors, barriers and TLB invalidations.
 //!
 //! `cargo run --example kernel_map` prints both. On a machine, `Recorder` is replaced by
 //! `stilt_paging::backend::aarch64::Machine`, and nothing else changes.
@@ -167,7 +167,8 @@ fn a_map_costs_what_its_leaves_cost_and_no_invalidation_before_something_is_take
     barriers.extend([Barrier::DsbIshst, Barrier::Isb].repeat(PARTS.len()));
     assert_eq!(build.barriers, barriers);
 
-    // One block becomes 512 pages, one of them without rights; it is broken before, and invalidated once.
+    // One block becomes 512 pages, one of them without rights; it is broken before, and invalidated
+    // once.
     let Steps {
         protect, guarded, ..
     } = &steps;

@@ -1,8 +1,9 @@
-//! A page-table format of one's own, for an MMU that does not exist: 39-bit addresses, three levels of 512
-//! entries, the crate's nine flags in the low bits of a leaf.
+//! A page-table format of one's own, for an MMU that does not exist: 39-bit addresses, three levels
+//! of 512 entries, the crate's nine flags in the low bits of a leaf.
 //!
-//! `cargo run --example own_format` maps, splits and unmaps with it and prints the tree and the cost. A format
-//! of a machine that exists has its bits elsewhere: `stilt_paging::format::x86_64` is one to start from.
+//! `cargo run --example own_format` maps, splits and unmaps with it and prints the tree and the
+//! cost. A format of a machine that exists has its bits elsewhere: `stilt_paging::format::x86_64`
+//! is one to start from.
 //!
 //! | bit | |
 //! |---|---|
@@ -55,8 +56,9 @@ fn frame(pa: PhysAddr, size: PageSize) -> PagingResult<u64> {
     }
 }
 
-// SAFETY: bit 10 tells leaves from tables, and `new_table` alone makes a valid entry without it. The MMU follows
-// nothing without bit 9. Breaking keeps the frame, and every bit that was put in is read back as it was.
+// SAFETY: bit 10 tells leaves from tables, and `new_table` alone makes a valid entry without it.
+// The MMU follows nothing without bit 9. Breaking keeps the frame, and every bit that was put in is
+// read back as it was.
 unsafe impl GenericPTE for OwnPTE {
     const COUNTS: bool = false;
 
@@ -98,7 +100,8 @@ unsafe impl GenericPTE for OwnPTE {
     fn next(self, size: PageSize) -> Self {
         Self(self.0 + size.bytes() as u64)
     }
-    /// Where the MMU may hold the old and the new entry at once and they differ in more than rights.
+    /// Where the MMU may hold the old and the new entry at once and they differ in more than
+    /// rights.
     fn needs_break(self, new: Self) -> bool {
         let changed = self.0 ^ new.0;
         let attributes = MappingFlags::MEMORY_TYPE.union(MappingFlags::GLOBAL);
@@ -112,11 +115,12 @@ unsafe impl GenericPTE for OwnPTE {
     }
 }
 
-/// The geometry: 12 + 3 × 9 = 39 bits of address in two canonical halves, and who keeps the TLB in step.
+/// The geometry: 12 + 3 × 9 = 39 bits of address in two canonical halves, and who keeps the TLB in
+/// step.
 struct OwnGeometry;
 
-// SAFETY: three levels of 512 entries, and 48 bits of address in each; this MMU never remembers that an entry was
-// invalid, so the default of `CACHES_INVALID` holds.
+// SAFETY: three levels of 512 entries, and 48 bits of address in each; this MMU never remembers
+// that an entry was invalid, so the default of `CACHES_INVALID` holds.
 unsafe impl PagingMetaData for OwnGeometry {
     const LEVELS: usize = 3;
     const PA_MAX_BITS: usize = 48;

@@ -1,9 +1,9 @@
-//! Two processes on an x86-64 kernel: address spaces with PCIDs, a kernel half that all of them share, and a
-//! page that is copied when one of them writes to it, all by hand.
+//! Two processes on an x86-64 kernel: address spaces with PCIDs, a kernel half that all of them
+//! share, and a page that is copied when one of them writes to it, all by hand.
 //!
-//! `cargo run --example user_space` tells the story step by step, with the invalidations that each step
-//! issued. What a kernel adds is a lock around each table and around the allocator of ASIDs, and the load of
-//! CR3 at [`Process::run`].
+//! `cargo run --example user_space` tells the story step by step, with the invalidations that each
+//! step issued. What a kernel adds is a lock around each table and around the allocator of ASIDs,
+//! and the load of CR3 at [`Process::run`].
 
 mod counting;
 mod frames;
@@ -22,8 +22,8 @@ use stilt_paging::{
 const CORES: usize = 2;
 /// Bits of a PCID.
 const PCID_BITS: u32 = 12;
-/// Where the kernel's part begins, and its size: one entry of each root. A kernel that wants the whole upper
-/// half shares 256 of them.
+/// Where the kernel's part begins, and its size: one entry of each root. A kernel that wants the
+/// whole upper half shares 256 of them.
 const KERNEL: VirtAddr = VirtAddr::new(0xffff_8000_0000_0000);
 const KERNEL_BYTES: usize = 512 << 30;
 /// The page that both processes have.
@@ -75,10 +75,11 @@ impl<'top> Process<'top> {
         let activation = asids
             .activate(core, &mut self.tag)
             .expect("there is such a core");
-        // SAFETY: the tag is this tree's own, so no other tree has its number; when that changes, every core
-        // invalidates before it uses a number of the new generation.
+        // SAFETY: the tag is this tree's own, so no other tree has its number; when that changes,
+        // every core invalidates before it uses a number of the new generation.
         unsafe { self.table.set_asid(Some(activation.asid)) };
-        // Here a kernel invalidates this core's TLB if `activation.invalidate`, then loads root and PCID.
+        // Here a kernel invalidates this core's TLB if `activation.invalidate`, then loads root and
+        // PCID.
         activation
     }
 
@@ -104,9 +105,11 @@ impl<'top> Process<'top> {
         for (to, from) in Frames::words(new).iter().zip(Frames::words(old)) {
             to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        // Another core that runs this process may use the page at once: it must find what was copied.
+        // Another core that runs this process may use the page at once: it must find what was
+        // copied.
         UserTable::order_contents();
-        // Another frame for a live page: the old translation is broken and gone before the new one is made.
+        // Another frame for a live page: the old translation is broken and gone before the new one
+        // is made.
         let (_, receipt) = self.table.remap(PAGE, new, WRITABLE)?;
         receipt.flush();
         Ok(())

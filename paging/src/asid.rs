@@ -10,11 +10,11 @@
 //! ASIDs are given out in order, without a bitmap: within a generation none comes back. With
 //! 65,535 of them, a generation lasts as many new spaces.
 //!
-//! Whether two trees have one ASID decides whether a freed frame can still be reached, and no type can
-//! see what is written to TTBR0. So the two places at which a number becomes a promise are `unsafe`:
-//! [`AsidAllocator::new`], since two allocators give the same numbers out, and
-//! [`PageTable64::set_asid`](crate::PageTable64::set_asid). An identity in each allocator and tag would
-//! be looked at with every switch, and would not see a number that was made by hand.
+//! Whether two trees have one ASID decides whether a freed frame can still be reached, and no type
+//! can see what is written to TTBR0. So the two places at which a number becomes a promise are
+//! `unsafe`: [`AsidAllocator::new`], since two allocators give the same numbers out, and
+//! [`PageTable64::set_asid`](crate::PageTable64::set_asid). An identity in each allocator and tag
+//! would be looked at with every switch, and would not see a number that was made by hand.
 
 /// An address space identifier: the name under which a TLB holds one space's translations that are
 /// not global. 16 bits or 8 on Arm, up to 16 on RISC-V, 10 on LoongArch, 12 on x86 (PCID).
@@ -112,8 +112,8 @@ pub struct Activation {
 /// assert_eq!(run(1, &mut c), (3, false));
 /// ```
 ///
-/// There is one for all cores whose TLBs an invalidation reaches: its maker promises that, so that a
-/// tag which was filled in is this allocator's.
+/// There is one for all cores whose TLBs an invalidation reaches: its maker promises that, so that
+/// a tag which was filled in is this allocator's.
 #[derive(Debug)]
 pub struct AsidAllocator<const CORES: usize> {
     /// How many there are, the kernel's included.
@@ -141,9 +141,9 @@ impl<const CORES: usize> AsidAllocator<CORES> {
     /// ```
     ///
     /// # Safety
-    /// It is the only one that is ever made for these cores: two would give one number to two spaces,
-    /// and take each other's tags for their own. A `static` that holds it, behind the lock that it
-    /// needs anyway, is made once:
+    /// It is the only one that is ever made for these cores: two would give one number to two
+    /// spaces, and take each other's tags for their own. A `static` that holds it, behind the lock
+    /// that it needs anyway, is made once:
     ///
     /// ```
     /// use std::sync::Mutex;
@@ -182,8 +182,8 @@ impl<const CORES: usize> AsidAllocator<CORES> {
         used.then_some(Asid(issue.number))
     }
 
-    /// Core `core`, from 0, is about to run the space that keeps `tag`, which gets an ASID if it has
-    /// none of this generation. Takes a time that grows with the cores, not with the ASIDs.
+    /// Core `core`, from 0, is about to run the space that keeps `tag`, which gets an ASID if it
+    /// has none of this generation. Takes a time that grows with the cores, not with the ASIDs.
     ///
     /// Returns `None` if there is no such core.
     pub fn activate(&mut self, core: usize, tag: &mut AsidTag) -> Option<Activation> {

@@ -64,10 +64,10 @@ impl fmt::Display for PageSize {
 ///
 /// An entry (Arm: descriptor) is unused (all bits zero), a leaf or a table. Leaf and table are told
 /// apart by the format's structural encoding alone, never by rights. A leaf is present, or
-/// inaccessible (in names: *inaccessible*): the hardware does not follow it, but it keeps frame, size and
-/// flags, as a `PROT_NONE` entry of Linux does. For every `flags` that
-/// [`GenericPTE::new_page`] accepts, `new_page(pa, flags, size)?.flags() == flags`, and whether
-/// it accepts them does not depend on `pa` or `size`.
+/// inaccessible (in names: *inaccessible*): the hardware does not follow it, but it keeps frame,
+/// size and flags, as a `PROT_NONE` entry of Linux does. For every `flags` that
+/// [`GenericPTE::new_page`] accepts, `new_page(pa, flags, size)?.flags() == flags`, and whether it
+/// accepts them does not depend on `pa` or `size`.
 ///
 /// No frame or table with a valid address makes an entry that is unused: what names frame 0 has
 /// other bits set.
@@ -109,8 +109,8 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
     /// without looking through it.
     const COUNTS: bool;
 
-    /// How many neighbouring entries one TLB entry can hold when each has the contiguous hint: 16 on
-    /// Arm with 4 KiB pages (DDI 0487 D8.7.1; Linux: `contpte`), 1 where there is no hint.
+    /// How many neighbouring entries one TLB entry can hold when each has the contiguous hint: 16
+    /// on Arm with 4 KiB pages (DDI 0487 D8.7.1; Linux: `contpte`), 1 where there is no hint.
     const CONTIGUOUS: usize = 1;
 
     /// A leaf of `size` that maps the frame at `pa`, a multiple of `size`. Without any of
@@ -148,8 +148,8 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
         None
     }
 
-    /// Gives this leaf of `size` the frame at `pa`, a multiple of `size`; all other bits stay as they
-    /// are.
+    /// Gives this leaf of `size` the frame at `pa`, a multiple of `size`; all other bits stay as
+    /// they are.
     ///
     /// # Errors
     /// As [`GenericPTE::new_page`] for `pa`; the leaf is as it was.
@@ -162,8 +162,8 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
     /// As [`GenericPTE::new_page`] for `flags`; the leaf is as it was.
     fn set_flags(&mut self, flags: MappingFlags, size: PageSize) -> PagingResult;
 
-    /// Whether the entry is all zero: neither leaf nor table, no frame belongs to it, and the hardware
-    /// does not follow it.
+    /// Whether the entry is all zero: neither leaf nor table, no frame belongs to it, and the
+    /// hardware does not follow it.
     fn is_unused(self) -> bool {
         self.bits() == 0
     }
@@ -172,8 +172,8 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
     /// inaccessible and broken entries.
     fn is_present(self) -> bool;
 
-    /// Of a used entry above the last level: whether it is a leaf (a block), present or inaccessible,
-    /// and not a table. At the last level every used entry is one.
+    /// Of a used entry above the last level: whether it is a leaf (a block), present or
+    /// inaccessible, and not a table. At the last level every used entry is one.
     fn is_huge(self) -> bool;
 
     /// Makes the entry unused: all bits zero. A value alone; the table in memory is not touched by
@@ -198,12 +198,12 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
     /// becomes global; not for other rights. Linux: `pgattr_change_is_safe`.
     fn needs_break(self, new: Self) -> bool;
 
-    /// This present entry, leaf or table, made invalid for the hardware at every level, between break
-    /// and make. It still names its frame, and never equals an unused entry.
+    /// This present entry, leaf or table, made invalid for the hardware at every level, between
+    /// break and make. It still names its frame, and never equals an unused entry.
     fn broken(self) -> Self;
 
-    /// Whether [`GenericPTE::broken`] made the entry, or a leaf like it: software that reads the tree
-    /// at that moment finds nothing mapped, and no inaccessible leaf.
+    /// Whether [`GenericPTE::broken`] made the entry, or a leaf like it: software that reads the
+    /// tree at that moment finds nothing mapped, and no inaccessible leaf.
     fn is_broken(self) -> bool;
 
     /// A table's entry with another count of used entries, at most 512. The hardware ignores those
@@ -226,27 +226,27 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
         self.with_count(self.count() + 1)
     }
 
-    /// A table's entry with a count that is one less, for a leaf that was unmapped in the table; the
-    /// count was not 0.
+    /// A table's entry with a count that is one less, for a leaf that was unmapped in the table;
+    /// the count was not 0.
     #[inline(always)]
     fn counted_down(self) -> Self {
         self.with_count(self.count() - 1)
     }
 
-    /// Whether a leaf has the contiguous hint (Arm DDI 0487 D8.7.1, bit 52), and so belongs to a group
-    /// of [`GenericPTE::CONTIGUOUS`].
+    /// Whether a leaf has the contiguous hint (Arm DDI 0487 D8.7.1, bit 52), and so belongs to a
+    /// group of [`GenericPTE::CONTIGUOUS`].
     fn is_contiguous(self) -> bool {
         false
     }
 
-    /// A present leaf with the contiguous hint; unchanged where the format has none. All members of a
-    /// group have it, or none.
+    /// A present leaf with the contiguous hint; unchanged where the format has none. All members of
+    /// a group have it, or none.
     fn with_contiguous(self) -> Self {
         self
     }
 
-    /// A leaf, present or not, without the contiguous hint: as it stands alone, or when its group is
-    /// taken apart.
+    /// A leaf, present or not, without the contiguous hint: as it stands alone, or when its group
+    /// is taken apart.
     fn without_contiguous(self) -> Self {
         self
     }

@@ -7,9 +7,9 @@ bitflags::bitflags! {
     /// Rights, memory type and scope of a mapping, independent of the format: what Linux keeps in
     /// `pgprot_t`.
     ///
-    /// A set without `READ`, `WRITE` and `EXECUTE` makes an inaccessible leaf, which keeps its frame
-    /// (a `PROT_NONE` entry in Linux). What a format cannot express is refused, never changed in
-    /// silence. Sources: Arm DDI 0487 D8.4 (rights), D8.6 (memory attributes).
+    /// A set without `READ`, `WRITE` and `EXECUTE` makes an inaccessible leaf, which keeps its
+    /// frame (a `PROT_NONE` entry in Linux). What a format cannot express is refused, never changed
+    /// in silence. Sources: Arm DDI 0487 D8.4 (rights), D8.6 (memory attributes).
     ///
     /// ```
     /// use stilt_paging::MappingFlags;
@@ -94,8 +94,8 @@ impl MappingFlags {
         ]
     }
 
-    /// The memory type in Arm's words, at most six letters: `wb` (write-back), `nc` (non-cacheable),
-    /// `nGnRE` or `nGnRnE` (device).
+    /// The memory type in Arm's words, at most six letters: `wb` (write-back), `nc`
+    /// (non-cacheable), `nGnRE` or `nGnRnE` (device).
     #[must_use]
     pub const fn memory_type(self) -> &'static str {
         match self.intersection(Self::MEMORY_TYPE) {

@@ -35,8 +35,8 @@ use crate::addr::{PhysAddr, VirtAddr};
 /// was invalid. [`PagingMetaData::vaddr_at`] gives each offset an address of its own that
 /// [`PagingMetaData::vaddr_is_valid`] accepts, with the offset in its low
 /// [`PagingMetaData::VA_MAX_BITS`] bits; nothing else is accepted.
-/// [`PagingMetaData::paddr_is_valid`] accepts no bit from [`PagingMetaData::PA_MAX_BITS`] on. All of
-/// it depends on the arguments alone.
+/// [`PagingMetaData::paddr_is_valid`] accepts no bit from [`PagingMetaData::PA_MAX_BITS`] on. All
+/// of it depends on the arguments alone.
 ///
 /// A tree that the code here could not walk does not compile where it is used. This one does:
 ///
@@ -114,8 +114,8 @@ pub unsafe trait PagingMetaData: Send + Sync + 'static {
     /// Bits of a virtual address that index one table, 1 to 9: 9 in every format here, which makes
     /// 512 entries of 8 bytes.
     const INDEX_BITS: usize = 9;
-    /// Bits of a physical address, 13 to 63 and at most what the format's entries have room for. What
-    /// the CPU has may be less: 40 on a Cortex-A53, of the 48 of an entry.
+    /// Bits of a physical address, 13 to 63 and at most what the format's entries have room for.
+    /// What the CPU has may be less: 40 on a Cortex-A53, of the 48 of an entry.
     const PA_MAX_BITS: usize;
     /// Bits of a virtual address that the tree translates: 39 or 48. No other value than the one
     /// that follows from levels and index bits compiles.
@@ -139,8 +139,9 @@ pub unsafe trait PagingMetaData: Send + Sync + 'static {
 
     /// The virtual address at `offset`, in bytes (below `2^VA_MAX_BITS`), from the tree's first.
     ///
-    /// By default the lower half of the offsets is the lower canonical half, from address 0: with 39
-    /// bits, offset 0x3f_ffff_f000 is that address, and 0x40_0000_0000 is at 0xffff_ffc0_0000_0000.
+    /// By default the lower half of the offsets is the lower canonical half, from address 0: with
+    /// 39 bits, offset 0x3f_ffff_f000 is that address, and 0x40_0000_0000 is at
+    /// 0xffff_ffc0_0000_0000.
     #[inline]
     #[must_use]
     fn vaddr_at(offset: usize) -> VirtAddr {
@@ -194,16 +195,16 @@ pub enum InvalidateScope {
     AnyLevel,
 }
 
-/// The only code that stores an entry, issues a barrier or an invalidation: one type for each machine,
-/// without values.
+/// The only code that stores an entry, issues a barrier or an invalidation: one type for each
+/// machine, without values.
 ///
-/// Invalidations reach every core that shares the tables. [`backend`](crate::backend) has one for each
-/// architecture; a test brings one that records.
+/// Invalidations reach every core that shares the tables. [`backend`](crate::backend) has one for
+/// each architecture; a test brings one that records.
 ///
 /// # Safety
-/// When a table or a frame is given to its next owner, no walker finds the old way to it: that rests
-/// on each method here having done what it says when it returns. A machine on which nothing walks
-/// the tables, as in a test, has nothing to do.
+/// When a table or a frame is given to its next owner, no walker finds the old way to it: that
+/// rests on each method here having done what it says when it returns. A machine on which nothing
+/// walks the tables, as in a test, has nothing to do.
 ///
 /// Safe code cannot promise that:
 ///
@@ -229,17 +230,18 @@ pub unsafe trait Maintenance: Send + Sync + 'static {
     }
 
     /// Orders the stores that fill a table before the store that links it, and those that fill a
-    /// frame before the leaf that maps it ([`PageTable64::order_contents`](crate::PageTable64::order_contents)):
-    /// `dmb ishst`, `fence w, w`, a release fence.
+    /// frame before the leaf that maps it
+    /// ([`PageTable64::order_contents`](crate::PageTable64::order_contents)): `dmb ishst`, `fence
+    /// w, w`, a release fence.
     fn order_table();
 
     /// Makes stores that turned invalid entries valid visible to walks, and to this core's
     /// instructions after it: `dsb ishst; isb`.
     ///
-    /// Another core that goes on without a context synchronisation (an `isb`, an exception) may meet
-    /// the translation that it began before, and fault once although it has seen, by a lock say,
-    /// that the page is mapped: Arm without FEAT_ETS2, as on a Cortex-A53. Its fault handler looks
-    /// again (walks, or asks `AT`) before it believes.
+    /// Another core that goes on without a context synchronisation (an `isb`, an exception) may
+    /// meet the translation that it began before, and fault once although it has seen, by a lock
+    /// say, that the page is mapped: Arm without FEAT_ETS2, as on a Cortex-A53. Its fault handler
+    /// looks again (walks, or asks `AT`) before it believes.
     fn publish();
 
     /// Makes stores of other cores that this core knows of, because it was handed the table, as
@@ -257,12 +259,12 @@ pub unsafe trait Maintenance: Send + Sync + 'static {
     /// after one must not find the old entry again. `dsb ishst`.
     fn begin_invalidation();
 
-    /// Invalidates what every core has cached for the leaf that covers `va`, in `space`; need not have
-    /// completed when it returns. `tlbi vale1is` and its relatives, `invlpg`, `sfence.vma`.
+    /// Invalidates what every core has cached for the leaf that covers `va`, in `space`; need not
+    /// have completed when it returns. `tlbi vale1is` and its relatives, `invlpg`, `sfence.vma`.
     fn invalidate(va: VirtAddr, space: AddressSpace, scope: InvalidateScope);
 
-    /// Invalidates everything that every core has cached for `space`, leaves and pointers to tables;
-    /// need not have completed when it returns. `tlbi vmalle1is` or `aside1is`.
+    /// Invalidates everything that every core has cached for `space`, leaves and pointers to
+    /// tables; need not have completed when it returns. `tlbi vmalle1is` or `aside1is`.
     fn invalidate_all(space: AddressSpace);
 
     /// Waits until the invalidations have completed on every core, and makes this core's later
@@ -279,8 +281,8 @@ pub unsafe trait Maintenance: Send + Sync + 'static {
         Self::end_invalidation();
     }
 
-    /// Keeps others off `bytes` from `start` on, which are invalid for a moment (break-before-make),
-    /// until what this returns is dropped.
+    /// Keeps others off `bytes` from `start` on, which are invalid for a moment
+    /// (break-before-make), until what this returns is dropped.
     ///
     /// A kernel whose other cores or interrupt handlers may use the range stops them here. With
     /// nobody else there is nothing to do. When they are let in again, what was made in the place
@@ -316,8 +318,8 @@ pub unsafe trait PagingHandler: Send + Sync + 'static {
     /// Takes a frame of 4 KiB with unknown contents, or `None` if there is none: the operation then
     /// ends with [`PagingError::NoMemory`](crate::PagingError::NoMemory) and has changed nothing.
     fn alloc_frame() -> Option<PhysAddr>;
-    /// Takes back a frame that [`PagingHandler::alloc_frame`] gave: no walker of any core can come to
-    /// it any more.
+    /// Takes back a frame that [`PagingHandler::alloc_frame`] gave: no walker of any core can come
+    /// to it any more.
     fn dealloc_frame(pa: PhysAddr);
     /// The virtual address at which the kernel reads and writes the frame at `pa`: physical plus a
     /// constant in a kernel with a linear map. Called at each level of each walk, so it is short.

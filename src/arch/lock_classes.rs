@@ -7,8 +7,8 @@
 //!
 //! # Decisions
 //! The list stands below the rooms whose locks it names, since the order is a property of them all:
-//! it can be read, and changed, in one place alone. [`Class`] is sealed: no file adds a class of its
-//! own.
+//! it can be read, and changed, in one place alone. [`Class`] is sealed: no file adds a class of
+//! its own.
 #![forbid(unsafe_code)]
 
 use crate::arch::lock_order::{FIRST_LOCK, LockClass};
@@ -62,8 +62,8 @@ classes! {
     /// The kernel's page table. A change of it takes frames for tables, and makes the other cores
     /// stand still.
     KernelMap = 20, "kernel map";
-    /// The right to make the other cores stand still: no lock, but interrupts are masked. Behind the
-    /// kernel map, whose maintenance takes it.
+    /// The right to make the other cores stand still: no lock, but interrupts are masked. Behind
+    /// the kernel map, whose maintenance takes it.
     Conductor = 25, "conductor";
     /// The free frames. Behind all that takes frames. Nothing is taken under this lock.
     Frames = 30, "frames";

@@ -1,4 +1,5 @@
-//! Maintenance for the examples that run on no machine: what would be executed is counted and noted.
+//! Maintenance for the examples that run on no machine: what would be executed is counted and
+//! noted.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -11,7 +11,8 @@ const FRAMES: usize = 256;
 /// The physical address of the first.
 const BASE: usize = 0x8000_0000;
 
-/// A frame as page tables see it: 512 words of 64 bits, which a hardware walker may read at any time.
+/// A frame as page tables see it: 512 words of 64 bits, which a hardware walker may read at any
+/// time.
 #[repr(align(4096))]
 struct Frame([AtomicU64; ENTRIES]);
 
@@ -38,8 +39,8 @@ impl Frames {
     }
 }
 
-// SAFETY: a frame that is in use is not given out again; its memory is a static, aligned to 4096, and
-// every access to it is atomic.
+// SAFETY: a frame that is in use is not given out again; its memory is a static, aligned to 4096,
+// and every access to it is atomic.
 unsafe impl PagingHandler for Frames {
     fn alloc_frame() -> Option<PhysAddr> {
         let mut in_use = IN_USE.lock().unwrap();

@@ -42,15 +42,15 @@ pub type Tlb<O = Uniprocessor> = Shootdown<Instructions, O>;
 /// The table that the refill handler walks: both canonical halves.
 pub type Native<H, O = Uniprocessor> = LA64PageTable<Tlb<O>, H>;
 
-/// The table of a process: one root translates both halves, so it holds the kernel too, whose top-level
-/// tables a [`SharedTop`](crate::SharedTop) lends it.
+/// The table of a process: one root translates both halves, so it holds the kernel too, whose
+/// top-level tables a [`SharedTop`](crate::SharedTop) lends it.
 pub type NativeUser<H, O = Uniprocessor> = Native<H, O>;
 
 /// The instructions of the executing core.
 pub struct Instructions;
 
-// SAFETY: `dbar` completes stores, and `execute` reaches at least what the table above says; what the
-// TLB holds of invalid entries is why those formats ask for an invalidation.
+// SAFETY: `dbar` completes stores, and `execute` reaches at least what the table above says; what
+// the TLB holds of invalid entries is why those formats ask for an invalidation.
 unsafe impl LocalInstructions for Instructions {
     #[inline(always)]
     fn order_stores() {
@@ -74,8 +74,8 @@ unsafe impl LocalInstructions for Instructions {
     }
 }
 
-/// Executes `invalidation` on this core alone: also what a core's handler calls when another one has asked for
-/// it ([`RemoteCores::ask`](super::RemoteCores::ask)).
+/// Executes `invalidation` on this core alone: also what a core's handler calls when another one
+/// has asked for it ([`RemoteCores::ask`](super::RemoteCores::ask)).
 #[inline(always)]
 pub fn execute(invalidation: Invalidation) {
     match invalidation {

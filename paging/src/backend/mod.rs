@@ -1,5 +1,5 @@
-//! The instructions that keep page tables and TLBs in step: one file an architecture, each with the same
-//! names, so that portable code writes `backend::native`.
+//! The instructions that keep page tables and TLBs in step: one file an architecture, each with the
+//! same names, so that portable code writes `backend::native`.
 //!
 //! | name | what it is |
 //! |---|---|
@@ -7,8 +7,9 @@
 //! | `Native<H, O>` | the table that holds the kernel: on AArch64 that of TTBR1_EL1, elsewhere the only one |
 //! | `NativeUser<H, O>` | the table that holds a process: on AArch64 that of TTBR0_EL1, elsewhere `Native` |
 //!
-//! `O` says how the kernel reaches its other cores ([`OtherCores`], [`RemoteCores`]); [`Uniprocessor`], the
-//! default, says that there are none. `H` is the kernel's [`PagingHandler`](crate::PagingHandler).
+//! `O` says how the kernel reaches its other cores ([`OtherCores`], [`RemoteCores`]);
+//! [`Uniprocessor`], the default, says that there are none. `H` is the kernel's
+//! [`PagingHandler`](crate::PagingHandler).
 //!
 //! Each file is compiled for its own architecture, and documented on every one.
 

@@ -1,4 +1,5 @@
-//! Address-translation fences: [`Instructions`] for the maintenance of a RISC-V kernel's page tables.
+//! Address-translation fences: [`Instructions`] for the maintenance of a RISC-V kernel's page
+//! tables.
 //!
 //! Source: The RISC-V Instruction Set Manual, volume II, "Supervisor Memory-Management Fence
 //! Instruction". `sfence.vma` orders the stores before it with the walks after it, on this hart
@@ -27,18 +28,19 @@ use crate::{AddressSpace, InvalidateScope};
 /// fences.
 pub type Tlb<O = Uniprocessor> = Shootdown<Instructions, O>;
 
-/// The table of `satp` in Sv39, which every hart with an MMU for 64 bits has: both canonical halves.
+/// The table of `satp` in Sv39, which every hart with an MMU for 64 bits has: both canonical
+/// halves.
 pub type Native<H, O = Uniprocessor> = Sv39PageTable<Tlb<O>, H>;
 
-/// The table of a process: one root translates both halves, so it holds the kernel too, whose top-level
-/// tables a [`SharedTop`](crate::SharedTop) lends it.
+/// The table of a process: one root translates both halves, so it holds the kernel too, whose
+/// top-level tables a [`SharedTop`](crate::SharedTop) lends it.
 pub type NativeUser<H, O = Uniprocessor> = Native<H, O>;
 
 /// The fences of the executing hart.
 pub struct Instructions;
 
-// SAFETY: the fences order stores before walks and before other fences, and `execute` fences what the
-// table above says; publishing is a fence, too.
+// SAFETY: the fences order stores before walks and before other fences, and `execute` fences what
+// the table above says; publishing is a fence, too.
 unsafe impl LocalInstructions for Instructions {
     const TO_PUBLISH: Option<Invalidation> = Some(Invalidation::Everything(AddressSpace::All));
 
@@ -61,8 +63,8 @@ unsafe impl LocalInstructions for Instructions {
     }
 }
 
-/// Executes `invalidation` on this hart alone: also what a hart's handler calls when another one has asked for
-/// it ([`RemoteCores::ask`](super::RemoteCores::ask)).
+/// Executes `invalidation` on this hart alone: also what a hart's handler calls when another one
+/// has asked for it ([`RemoteCores::ask`](super::RemoteCores::ask)).
 #[inline(always)]
 pub fn execute(invalidation: Invalidation) {
     match invalidation {

@@ -1,10 +1,10 @@
-//! How a kernel reaches its other cores: to keep them off a range that is broken, and to invalidate what their
-//! TLBs hold.
+//! How a kernel reaches its other cores: to keep them off a range that is broken, and to invalidate
+//! what their TLBs hold.
 //!
-//! Arm broadcasts its invalidations, so there a kernel needs the first alone ([`OtherCores`]). The `invlpg` of
-//! x86, the `sfence.vma` of RISC-V and the `invtlb` of LoongArch reach the executing core
-//! ([`LocalInstructions`]); the other cores must be interrupted and execute theirs, a *TLB shootdown*
-//! ([`RemoteCores`], [`Shootdown`]). For a page that is unmapped on core 0:
+//! Arm broadcasts its invalidations, so there a kernel needs the first alone ([`OtherCores`]). The
+//! `invlpg` of x86, the `sfence.vma` of RISC-V and the `invtlb` of LoongArch reach the executing
+//! core ([`LocalInstructions`]); the other cores must be interrupted and execute theirs, a *TLB
+//! shootdown* ([`RemoteCores`], [`Shootdown`]). For a page that is unmapped on core 0:
 //!
 //! ```text
 //! core 0                                   core 1
@@ -47,8 +47,8 @@ pub enum Invalidation {
 /// [`LocalInstructions::TO_PUBLISH`] is `None` only where walks find what
 /// [`LocalInstructions::complete_stores`] made visible.
 pub unsafe trait LocalInstructions: Send + Sync + 'static {
-    /// The invalidation without which a core may not find an entry that was invalid, or `None` where no
-    /// core remembers invalid entries.
+    /// The invalidation without which a core may not find an entry that was invalid, or `None`
+    /// where no core remembers invalid entries.
     const TO_PUBLISH: Option<Invalidation> = None;
 
     /// Orders stores to tables before the stores behind it, as other cores' walkers see them:
@@ -72,35 +72,37 @@ pub unsafe trait LocalInstructions: Send + Sync + 'static {
 /// How a kernel keeps its other cores off a range that is invalid for a moment (break-before-make).
 ///
 /// # Safety
-/// Between [`OtherCores::stop_machine`] and the drop of its result no other core and no interrupt handler uses
-/// the range; a core that begins to use it afterwards has executed a context synchronisation.
+/// Between [`OtherCores::stop_machine`] and the drop of its result no other core and no interrupt
+/// handler uses the range; a core that begins to use it afterwards has executed a context
+/// synchronisation.
 pub unsafe trait OtherCores: Send + Sync + 'static {
-    /// Stops every other core, and this core's handlers, that may use the `bytes` from `start` on, until the
-    /// result is dropped.
+    /// Stops every other core, and this core's handlers, that may use the `bytes` from `start` on,
+    /// until the result is dropped.
     fn stop_machine(start: VirtAddr, bytes: usize) -> impl Sized;
 }
 
-/// How a kernel has its other cores execute invalidations, where the hardware does not broadcast them.
+/// How a kernel has its other cores execute invalidations, where the hardware does not broadcast
+/// them.
 ///
 /// # Safety
-/// When [`RemoteCores::wait`] returns, every other core that may hold translations of the tables has executed
-/// each [`Invalidation`] that was asked for before.
+/// When [`RemoteCores::wait`] returns, every other core that may hold translations of the tables
+/// has executed each [`Invalidation`] that was asked for before.
 pub unsafe trait RemoteCores: OtherCores {
-    /// Asks every other core that may use the tables to execute `invalidation`, by the `execute` of the
-    /// backend. The stores before it must be visible to that core first. Need not wait.
+    /// Asks every other core that may use the tables to execute `invalidation`, by the `execute` of
+    /// the backend. The stores before it must be visible to that core first. Need not wait.
     fn ask(invalidation: Invalidation);
 
-    /// Waits until every core has executed all that was asked for. With a limit: a core that hangs is
-    /// reported by the kernel, because the frame must not be freed before.
+    /// Waits until every core has executed all that was asked for. With a limit: a core that hangs
+    /// is reported by the kernel, because the frame must not be freed before.
     fn wait();
 }
 
-/// There is one core, or one that uses the tables, and no interrupt handler uses a range while it is changed:
-/// whoever names this says so. The default of every backend's `Tlb` and `Native`.
+/// There is one core, or one that uses the tables, and no interrupt handler uses a range while it
+/// is changed: whoever names this says so. The default of every backend's `Tlb` and `Native`.
 pub struct Uniprocessor;
 
-// SAFETY: there is nobody to stop. A core that is brought up later, and uses the tables, is let onto them by
-// code that is unsafe and has to know.
+// SAFETY: there is nobody to stop. A core that is brought up later, and uses the tables, is let
+// onto them by code that is unsafe and has to know.
 unsafe impl OtherCores for Uniprocessor {
     #[inline(always)]
     fn stop_machine(_: VirtAddr, _: usize) -> impl Sized {}
@@ -115,8 +117,8 @@ unsafe impl RemoteCores for Uniprocessor {
     fn wait() {}
 }
 
-/// Maintenance of tables that this core uses, by the instructions `C`, and others that `O` reaches: the
-/// `Tlb` of x86-64, RISC-V and LoongArch. A kernel with four cores on x86-64:
+/// Maintenance of tables that this core uses, by the instructions `C`, and others that `O` reaches:
+/// the `Tlb` of x86-64, RISC-V and LoongArch. A kernel with four cores on x86-64:
 ///
 /// ```no_run
 /// # use stilt_paging::addr::VirtAddr;

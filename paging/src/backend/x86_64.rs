@@ -40,12 +40,12 @@ pub type Tlb<O = Uniprocessor> = Shootdown<Instructions, O>;
 /// The table of CR3: both canonical halves.
 pub type Native<H, O = Uniprocessor> = X64PageTable<Tlb<O>, H>;
 
-/// The table of a process: one root translates both halves, so it holds the kernel too, whose top-level
-/// tables a [`SharedTop`](crate::SharedTop) lends it.
+/// The table of a process: one root translates both halves, so it holds the kernel too, whose
+/// top-level tables a [`SharedTop`](crate::SharedTop) lends it.
 pub type NativeUser<H, O = Uniprocessor> = Native<H, O>;
 
-/// The invalidations of the executing core, and the compiler fences that are all the ordering its stores
-/// need.
+/// The invalidations of the executing core, and the compiler fences that are all the ordering its
+/// stores need.
 pub struct Instructions;
 
 // SAFETY: stores are seen in order, by walkers too, and an entry that was invalid is never
@@ -66,8 +66,8 @@ unsafe impl LocalInstructions for Instructions {
     }
 }
 
-/// Executes `invalidation` on this core alone: also what a core's handler calls when another one has asked for
-/// it ([`RemoteCores::ask`](super::RemoteCores::ask)).
+/// Executes `invalidation` on this core alone: also what a core's handler calls when another one
+/// has asked for it ([`RemoteCores::ask`](super::RemoteCores::ask)).
 pub fn execute(invalidation: Invalidation) {
     let pcids = read_cr4() & CR4_PCIDE != 0;
     match invalidation {
@@ -191,8 +191,8 @@ struct Identification {
     ebx: u32,
 }
 
-/// CPUID of a leaf and its subleaf. Not the intrinsic of `core`, which the documentation that is made on
-/// another architecture would not find.
+/// CPUID of a leaf and its subleaf. Not the intrinsic of `core`, which the documentation that is
+/// made on another architecture would not find.
 fn cpuid(leaf: u32, subleaf: u32) -> Identification {
     let eax;
     let ebx: u64;

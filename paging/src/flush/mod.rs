@@ -1,4 +1,5 @@
-//! Invalidations that are pending, the receipts that issue them, and readers that must be gone first.
+//! Invalidations that are pending, the receipts that issue them, and readers that must be gone
+//! first.
 
 pub(crate) mod cover;
 pub(crate) mod pending;

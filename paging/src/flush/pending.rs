@@ -123,8 +123,8 @@ pub(crate) struct Debt<M, PTE, H, S> {
     freed: FrameChain<M, PTE, H>,
     /// 4 KiB pages that the last region operation changed.
     pub(crate) pages: usize,
-    /// Who else has the tables: says what every address space is concerned with, and where tables go
-    /// that are free.
+    /// Who else has the tables: says what every address space is concerned with, and where tables
+    /// go that are free.
     pub(crate) sharing: S,
 }
 
@@ -169,7 +169,8 @@ where
         }
     }
 
-    /// The same for one leaf that has a receipt, and may be inaccessible: what is due.
+    /// Owes what is due for one leaf that has a receipt, and may be inaccessible, and says what
+    /// that is.
     #[inline(always)]
     pub(crate) fn publication(&mut self, va: VirtAddr, size: PageSize, leaf: PTE) -> Due {
         if leaf.is_present() && !M::CACHES_INVALID && self.is_settled() {
@@ -202,8 +203,8 @@ where
     /// A table that translates `bytes` from `va` on was linked where nothing was before.
     ///
     /// Where invalid entries are cached, one for that entry is a cached pointer to nothing: it goes
-    /// with an invalidation in its range that reaches pointers. What became valid behind it owes its
-    /// own addresses, before.
+    /// with an invalidation in its range that reaches pointers. What became valid behind it owes
+    /// its own addresses, before.
     pub(crate) fn owe_link(&mut self, va: VirtAddr, bytes: usize) {
         self.unpublished = true;
         if M::CACHES_INVALID && !self.is_everything() {
@@ -255,11 +256,11 @@ where
         }
     }
 
-    /// What is owed concerns `leaf` at `va`: an invalidation for one ASID spares it if it is global,
-    /// and leaves it to others if they have its table, too.
+    /// What is owed concerns `leaf` at `va`: an invalidation for one ASID spares it if it is
+    /// global, and leaves it to others if they have its table, too.
     ///
-    /// A pointer that a walk to a global leaf has cached may be held as that is. Later, when its table
-    /// goes, nothing may be left to say so: it goes with the leaf.
+    /// A pointer that a walk to a global leaf has cached may be held as that is. Later, when its
+    /// table goes, nothing may be left to say so: it goes with the leaf.
     #[inline(always)]
     pub(crate) fn owe_space(&mut self, va: VirtAddr, leaf: PTE) {
         if self.is_everyones(va.as_usize()) {
@@ -276,7 +277,8 @@ where
         self.is_one_space() && leaf.flags().contains(MappingFlags::GLOBAL)
     }
 
-    /// Whether what translates `va` is held under other ASIDs than the tree's: its tables are shared.
+    /// Whether what translates `va` is held under other ASIDs than the tree's: its tables are
+    /// shared.
     #[inline(always)]
     fn is_everyones(&self, va: usize) -> bool {
         self.is_one_space() && self.sharing.shared().contains(&offset_index::<M>(va, 0))
@@ -384,7 +386,8 @@ where
         self.concern(va, bytes);
     }
 
-    /// One unlinked table of many: the caller hands the addresses of all to [`Debt::concern`] at once.
+    /// One unlinked table of many: the caller hands the addresses of all to [`Debt::concern`] at
+    /// once.
     #[inline(always)]
     pub(crate) fn owe_table_of_many(&mut self, pa: PhysAddr, va: VirtAddr, bytes: usize) {
         if self.is_everyones(va.as_usize()) {
@@ -397,8 +400,8 @@ where
         self.freed.push(pa);
     }
 
-    /// Owes one invalidation of cached pointers, somewhere in `bytes` from `va` on: the last that was
-    /// owed, if it is there, and it then stands for all of the range.
+    /// Owes one invalidation of cached pointers, somewhere in `bytes` from `va` on: the last that
+    /// was owed, if it is there, and it then stands for all of the range.
     fn owe_in_range(&mut self, va: VirtAddr, bytes: usize) {
         self.list_page();
         self.state |= TABLES;

@@ -1,8 +1,8 @@
 //! Receipts: [`TlbFlush`], [`TlbFlushAll`], [`Unmapped`].
 //!
-//! An operation on a [`PageTable64`](crate::PageTable64) changes descriptors and returns a receipt that owes the
-//! maintenance. The receipt borrows the table: nothing else can be changed until it is paid. A
-//! receipt that is dropped pays.
+//! An operation on a [`PageTable64`](crate::PageTable64) changes descriptors and returns a receipt
+//! that owes the maintenance. The receipt borrows the table: nothing else can be changed until it
+//! is paid. A receipt that is dropped pays.
 
 use core::marker::PhantomData;
 use core::mem;

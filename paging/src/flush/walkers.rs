@@ -6,10 +6,10 @@
 //!
 //! 1. A reader counts itself in one of two *phases*, and only then reads the first entry. When it
 //!    is done, it takes itself out.
-//! 2. The writer unlinks tables and pays for them. Then it looks at the counts. If nobody walks, the
-//!    tables go back at once, as they always do in a tree of its own.
-//! 3. Otherwise they are emptied, so that whoever stands there finds nothing, and wait: in a list of
-//!    *newer* tables, which becomes the list of *older* ones when that is empty.
+//! 2. The writer unlinks tables and pays for them. Then it looks at the counts. If nobody walks,
+//!    the tables go back at once, as they always do in a tree of its own.
+//! 3. Otherwise they are emptied, so that whoever stands there finds nothing, and wait: in a list
+//!    of *newer* tables, which becomes the list of *older* ones when that is empty.
 //! 4. A table may go when each of the two counts has been seen at zero, once, after the table was
 //!    unlinked: whoever could know it was counted in one of them then, and has left.
 //! 5. Readers that come are sent to the phase that has been seen at zero already. So the other one
@@ -24,9 +24,9 @@
 //! do so, because the writer looks at both. What a reader has read, it has read before it takes
 //! itself out (release), and the writer goes on after it has seen that (acquire).
 //!
-//! Both races were run through herd7 with Arm's model of memory order (`aarch64.cat`, ArmARM rules), in the
-//! instructions that rustc makes of them for a Cortex-A53. The reader enters while the writer unlinks its
-//! table and writes something else (2) to it:
+//! Both races were run through herd7 with Arm's model of memory order (`aarch64.cat`, ArmARM
+//! rules), in the instructions that rustc makes of them for a Cortex-A53. The reader enters while
+//! the writer unlinks its table and writes something else (2) to it:
 //!
 //! ```text
 //! { link=1; count=0; table=1; 0:X0=link; 0:X1=count; 0:X2=table; 1:X0=link; 1:X1=count; 1:X2=table; }
@@ -44,8 +44,8 @@
 //! exists (0:X4=0 /\ 0:X6=1 /\ 0:X7=2)
 //! ```
 //!
-//! And it leaves while the writer looks: `LDR W7,[X2]`, then the count less one by `LDXR` and `STLXR`,
-//! beside `LDAR W5,[X1]`, `CBNZ W5,L8` and the store of 2.
+//! And it leaves while the writer looks: `LDR W7,[X2]`, then the count less one by `LDXR` and
+//! `STLXR`, beside `LDAR W5,[X1]`, `CBNZ W5,L8` and the store of 2.
 //!
 //! | as it is, or with one instruction weaker | the reader reads what was written to the freed table |
 //! |---|---|
@@ -130,8 +130,8 @@ impl Walkers {
         is_empty(first) | is_empty(second) << 1
     }
 
-    /// Takes the tables in `freed` over, which neither links nor TLBs lead to, and gives back what no
-    /// reader can stand in.
+    /// Takes the tables in `freed` over, which neither links nor TLBs lead to, and gives back what
+    /// no reader can stand in.
     pub(crate) fn retire<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
         &self,
         freed: &mut FrameChain<M, PTE, H>,

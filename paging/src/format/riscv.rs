@@ -181,8 +181,8 @@ unsafe impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
         Self::new(self.0.wrapping_add(size.bytes() as u64 >> FRAME_SHIFT))
     }
 
-    /// Until SFENCE.VMA an implementation may use the old or the new entry, for each access anew: what
-    /// must not be seen in turns.
+    /// Until SFENCE.VMA an implementation may use the old or the new entry, for each access anew:
+    /// what must not be seen in turns.
     #[inline]
     fn needs_break(self, new: Self) -> bool {
         let changed = self.0 ^ new.0;

@@ -142,8 +142,8 @@ unsafe impl GenericPTE for X64PTE {
         Self(self.0.wrapping_add(size.bytes() as u64))
     }
 
-    /// What a processor must not see together until INVLPG, as it may use either entry until then (the
-    /// section "Recommended Invalidation" of the manual's chapter "Paging").
+    /// What a processor must not see together until INVLPG, as it may use either entry until then
+    /// (the section "Recommended Invalidation" of the manual's chapter "Paging").
     #[inline]
     fn needs_break(self, new: Self) -> bool {
         let changed = self.0 ^ new.0;

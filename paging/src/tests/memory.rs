@@ -316,8 +316,8 @@ unsafe impl Maintenance for PlainRecorder {
     }
 }
 
-/// Has `work` done before the table number `steps` is reached from now on: in the middle of whatever
-/// reaches it.
+/// Has `work` done before the table number `steps` is reached from now on: in the middle of
+/// whatever reaches it.
 pub(super) fn after_steps(steps: usize, work: Box<dyn FnOnce()>) {
     MEANWHILE.set(Some(work));
     STEPS.set(Some(steps));

@@ -10,8 +10,8 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    // SAFETY: no hardware translates by the tree. What a test's machine has cached under another ASID
-    // leads to frames that are never freed.
+    // SAFETY: no hardware translates by the tree. What a test's machine has cached under another
+    // ASID leads to frames that are never freed.
     unsafe { table.set_asid(asid) };
 }
 

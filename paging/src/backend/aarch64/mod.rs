@@ -1,9 +1,9 @@
 //! AArch64 at EL1: barriers, TLB invalidations and `AT`.
 //!
 //! Source: DDI 0487 D8.16. Which instruction is due when, and with which operand, is said in
-//! [`format::aarch64_tlb`](crate::format::aarch64_tlb); here they are executed. The invalidations reach every
-//! core of the inner shareable domain, so a kernel with several cores has to say only how it keeps them off a
-//! range that is broken ([`OtherCores`]).
+//! [`format::aarch64_tlb`](crate::format::aarch64_tlb); here they are executed. The invalidations
+//! reach every core of the inner shareable domain, so a kernel with several cores has to say only
+//! how it keeps them off a range that is broken ([`OtherCores`]).
 
 mod linear_map;
 mod translate;
@@ -20,8 +20,8 @@ use crate::{AddressSpace, Maintenance};
 pub use linear_map::reached_at;
 pub use translate::{Access, address_translate};
 
-/// Maintenance of tables that this machine's cores walk: invalidations reach all of them. `O` keeps the others
-/// off a range that is broken for a moment.
+/// Maintenance of tables that this machine's cores walk: invalidations reach all of them. `O` keeps
+/// the others off a range that is broken for a moment.
 pub type Tlb<O = Uniprocessor> = A64Maintenance<Machine<O>>;
 
 /// The table of TTBR1_EL1: the kernel, at the top of the address space.
@@ -30,14 +30,14 @@ pub type Native<H, O = Uniprocessor> = A64PageTable<HighHalf, Tlb<O>, H>;
 /// The table of TTBR0_EL1: a process, from address 0 on.
 pub type NativeUser<H, O = Uniprocessor> = A64PageTable<LowHalf, Tlb<O>, H>;
 
-/// The barriers and invalidations of the executing core, at EL1, with `O` to stop the others where a range
-/// is broken.
+/// The barriers and invalidations of the executing core, at EL1, with `O` to stop the others where
+/// a range is broken.
 pub struct Machine<O>(PhantomData<fn() -> O>);
 
 macro_rules! execute {
     ($instruction:literal $(, $operand:expr)?) => {
-        // SAFETY: a barrier orders and an invalidation forgets; neither loses anything but time. The compiler
-        // moves no access to memory across, because nothing says `nomem`.
+        // SAFETY: a barrier orders and an invalidation forgets; neither loses anything but time.
+        // The compiler moves no access to memory across, because nothing says `nomem`.
         unsafe {
             asm!(
                 concat!($instruction $(, ", {}", execute!(@discard $operand))?),
@@ -49,7 +49,8 @@ macro_rules! execute {
     (@discard $operand:expr) => { "" };
 }
 
-// SAFETY: each barrier and each invalidation is the instruction of that name, and `O` keeps others off.
+// SAFETY: each barrier and each invalidation is the instruction of that name, and `O` keeps others
+// off.
 unsafe impl<O: OtherCores> Instructions for Machine<O> {
     #[inline(always)]
     fn barrier(barrier: Barrier) {
@@ -81,16 +82,16 @@ unsafe impl<O: OtherCores> Instructions for Machine<O> {
     }
 }
 
-/// Invalidates everything that any core of the inner shareable domain holds, and waits: `dsb ishst`,
-/// `tlbi vmalle1is`, `dsb ish`, `isb`.
+/// Invalidates everything that any core of the inner shareable domain holds, and waits: `dsb
+/// ishst`, `tlbi vmalle1is`, `dsb ish`, `isb`.
 pub fn invalidate_every_core() {
     Tlb::<Uniprocessor>::begin_invalidation();
     Tlb::<Uniprocessor>::invalidate_all(AddressSpace::All);
     Tlb::<Uniprocessor>::end_invalidation();
 }
 
-/// Invalidates everything that this core holds, and waits: `tlbi vmalle1`, `dsb nsh`, `isb`. Only for a
-/// tree that this core alone gives up.
+/// Invalidates everything that this core holds, and waits: `tlbi vmalle1`, `dsb nsh`, `isb`. Only
+/// for a tree that this core alone gives up.
 pub fn invalidate_this_core() {
     Machine::<Uniprocessor>::tlbi(Tlbi::Vmalle1, 0);
     Machine::<Uniprocessor>::barrier(Barrier::DsbNsh);

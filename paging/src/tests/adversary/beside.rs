@@ -84,7 +84,8 @@ fn before(top: &Top<A64Low>, root: usize) -> Vec<Event> {
     events
 }
 
-/// The writer of [`SHARED`], with readers beside it. What is shared stays for as long as the thread.
+/// The writer of [`SHARED`], with readers beside it. What is shared stays for as long as the
+/// thread.
 pub(super) fn watched(
     owner: &Owner,
     seed: u64,

@@ -93,9 +93,9 @@ fn flags_come_back_from_every_leaf_or_are_refused_by_name() {
             }
         }
     }
-    // The rights, memory types and scopes that there are: without rights 4 types, and kernel (global
-    // or not) or user; readable or more, the same; user's that are only executed. Each with and
-    // without ACCESSED.
+    // The rights, memory types and scopes that there are: without rights 4 types, and kernel
+    // (global or not) or user; readable or more, the same; user's that are only executed. Each with
+    // and without ACCESSED.
     let scopes = 3;
     assert_eq!(accepted, 3 * 2 * (4 * scopes + 4 * 4 * scopes + 4));
 }
@@ -291,7 +291,8 @@ fn sctlr_turns_on_what_the_kernel_relies_on_and_nothing_else() {
     );
 }
 
-/// Of a high address only bits 55:12 may arrive: shifted alone, its sign would fill level hint and ASID.
+/// Of a high address only bits 55:12 may arrive: shifted alone, its sign would fill level hint and
+/// ASID.
 #[test]
 fn the_operand_of_a_tlbi_is_the_page_number_and_nothing_else() {
     let operand = |raw| tlbi_operand(va(raw), 0);

@@ -1,7 +1,7 @@
 //! LoongArch64 entries against a software model of a refill, written from the manual.
 //!
-//! LoongArch Reference Manual volume 1, 5.4: 0 V, 1 D, 3:2 PLV, 5:4 MAT (0 SUC, 1 CC, 2 WUC), 6 G or
-//! H, 7 P, 8 W, 47:12 address, 61 NR, 62 NX, 63 RPLV; in a huge page's entry 12 is G. All other
+//! LoongArch Reference Manual volume 1, 5.4: 0 V, 1 D, 3:2 PLV, 5:4 MAT (0 SUC, 1 CC, 2 WUC), 6 G
+//! or H, 7 P, 8 W, 47:12 address, 61 NR, 62 NX, 63 RPLV; in a huge page's entry 12 is G. All other
 //! bits are ignored. 4.2.5: LDDIR follows an entry with bit 6 clear; LDPTE makes two TLB entries
 //! out of a huge one. No crate that decodes these entries can be built on a host of another
 //! architecture.

@@ -221,8 +221,8 @@ format! {
     A64High, A64MetaData<HighHalf, A64Machine, 40>, A64PTE, 48 High, 40, 4, TYPED, unsupported_a64
 }
 format! {
-    /// A64 on a machine that caches invalid entries, as those of other formats do: not of the suite,
-    /// but for the oracle, which knows descriptors of A64 alone.
+    /// A64 on a machine that caches invalid entries, as those of other formats do: not of the
+    /// suite, but for the oracle, which knows descriptors of A64 alone.
     A64Caching, CachesInvalid<A64MetaData<HighHalf, A64Machine, 40>>, A64PTE,
     48 High, 40, 4, TYPED, unsupported_a64
 }

@@ -2,8 +2,8 @@
 //! memory that can be saved and put back.
 //!
 //! A table of the tiny geometry has 2 or 4 entries. Each digit of a frame's number, as long as an
-//! index, takes the place of a digit of 9 bits in the real entry: what is aligned to a block there is
-//! aligned to a real one here, and all checks of the format hold.
+//! index, takes the place of a digit of 9 bits in the real entry: what is aligned to a block there
+//! is aligned to a real one here, and all checks of the format hold.
 
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -46,8 +46,8 @@ fn gather<const BITS: usize>(pa: PhysAddr) -> PhysAddr {
     PhysAddr::new(move_digits(pa.as_usize() / K4, 9, BITS) * K4)
 }
 
-// SAFETY: an entry is one of `P`; spreading and gathering are each other's inverse on the frames of a
-// tiny memory.
+// SAFETY: an entry is one of `P`; spreading and gathering are each other's inverse on the frames of
+// a tiny memory.
 unsafe impl<P: GenericPTE, const BITS: usize, const GROUP: usize> GenericPTE
     for Spread<P, BITS, GROUP>
 {

@@ -2,10 +2,9 @@
 //!
 //! By the manual, what a walk caches of the levels above its leaf belongs to the ASID of the walk
 //! (DDI 0487 C5.5: entries "from a level of lookup before the final level"). Here it may be held as
-//! the leaf is, as on RISC-V, where a fence for an ASID orders no access "to global mappings" at any
-//! level: then no form for one ASID reaches it.
-//! It stops being so when no walk finds a global leaf behind it any more, and a form for all ASIDs
-//! that reaches pointers has completed since.
+//! the leaf is, as on RISC-V, where a fence for an ASID orders no access "to global mappings" at
+//! any level: then no form for one ASID reaches it. It stops being so when no walk finds a global
+//! leaf behind it any more, and a form for all ASIDs that reaches pointers has completed since.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;

@@ -59,12 +59,12 @@
 //! stored before. A core's own later store to the same word makes older ones old with it.
 //!
 //! # Machines that cache invalid entries
-//! On RISC-V and LoongArch, a walker may keep what an invalid entry said. [`Machine::caching_absence`]
-//! is an A64 machine with that habit: the rest of what it knows serves for it unchanged. Once an
-//! entry became valid, and that is visible, what was kept of its absence is stale. If a leaf took
-//! its place, an invalidation of any of the leaf's addresses removes it; if a table did, one in the
-//! table's range that reaches pointers, and besides one for each valid leaf in it, because the
-//! absence may have been kept for each address on its own.
+//! On RISC-V and LoongArch, a walker may keep what an invalid entry said.
+//! [`Machine::caching_absence`] is an A64 machine with that habit: the rest of what it knows serves
+//! for it unchanged. Once an entry became valid, and that is visible, what was kept of its absence
+//! is stale. If a leaf took its place, an invalidation of any of the leaf's addresses removes it;
+//! if a table did, one in the table's range that reaches pointers, and besides one for each valid
+//! leaf in it, because the absence may have been kept for each address on its own.
 //!
 //! # Decisions
 //! * By the manual, VAE1 and VALE1 reach global leaves, whatever the ASID. Here they do not:

@@ -1,7 +1,7 @@
 //! Software that walks tables which others share with the writer.
 //!
-//! A walk that has begun may stand in any table that could be reached since: it goes on from what it
-//! has read, however long ago that was. It caches nothing beyond its end.
+//! A walk that has begun may stand in any table that could be reached since: it goes on from what
+//! it has read, however long ago that was. It caches nothing beyond its end.
 #![forbid(unsafe_code)]
 
 use core::ops::Range;

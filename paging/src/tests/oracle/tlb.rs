@@ -164,8 +164,8 @@ impl Tlb {
         self.issued.lent = lent;
     }
 
-    /// Whether an invalidation for all ASIDs that reaches pointers was issued after `since`, for any
-    /// of `bytes` from `first` on.
+    /// Whether an invalidation for all ASIDs that reaches pointers was issued after `since`, for
+    /// any of `bytes` from `first` on.
     pub(super) fn reaches_all(&self, first: usize, bytes: usize, since: Time) -> bool {
         self.issued.reaches(Target {
             first,

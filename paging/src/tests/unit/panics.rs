@@ -13,7 +13,8 @@ const PAGES: RegionOptions = RegionOptions::empty();
 /// Pages from the start of the tree to behind all that is touched here.
 const TOUCHED: usize = 4 * M2 / K4;
 
-/// Two tables of pages that can be merged, the second with a hole in it, a block, and one inaccessible.
+/// Two tables of pages that can be merged, the second with a hole in it, a block, and one
+/// inaccessible.
 fn tree<F: Format>() -> Table<F> {
     let mut table = F::table();
     let region = table.map_region(F::va(0), pa(0), M2, RW, PAGES);

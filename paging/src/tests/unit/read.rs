@@ -350,8 +350,8 @@ fn a_check_finds_descriptors_that_no_leaf_has() {
         level,
         bits,
     };
-    // Bits 51:48, and one of the dirty-bit modifier's; a block's encoding in the last level; a frame past
-    // 40 bits; a block at level 0; one that is not aligned.
+    // Bits 51:48, and one of the dirty-bit modifier's; a block's encoding in the last level; a
+    // frame past 40 bits; a block at level 0; one that is not aligned.
     for bits in [leaf | 1 << 50, leaf | 1 << 51, leaf & !2, leaf | 1 << 41] {
         check(l3, 0, bits, not_a_leaf(3, bits));
     }

@@ -34,7 +34,7 @@ impl Sample {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let sample = Self { folder };
         sample.write("Cargo.toml", MANIFEST);
-        sample.write(".gitignore", "/work/\n/Cargo.lock\n");
+        sample.write(".gitignore", "work/\nCargo.lock\n");
         sample.write("src/lib.rs", SOURCE);
         for (name, text) in patches {
             sample.write(&format!("tests/planted/{name}.patch"), text);

@@ -1,9 +1,9 @@
-//! A reader that is interrupted by the writer between any two steps of a walk: as by another core, or
-//! by an interrupt. Each reading operation is cut at each of its steps by each change.
+//! A reader that is interrupted by the writer between any two steps of a walk: as by another core,
+//! or by an interrupt. Each reading operation is cut at each of its steps by each change.
 //!
-//! What it reports must be what was mapped before or is mapped after; what the writer does not touch
-//! must be there. A frame that is not owned cannot be reached, and one that is handed out again
-//! holds other tables by the time the reader goes on.
+//! What it reports must be what was mapped before or is mapped after; what the writer does not
+//! touch must be there. A frame that is not owned cannot be reached, and one that is handed out
+//! again holds other tables by the time the reader goes on.
 #![forbid(unsafe_code)]
 
 use core::cell::RefCell;

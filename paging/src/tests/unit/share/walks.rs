@@ -102,8 +102,8 @@ fn a_view_keeps_the_tables_that_it_can_come_to<F: Format>() {
     assert_eq!((kernel.reclaim(), live_frames()), (0, empty));
 }
 
-/// Has a visitor that is shown the first of four leaves unmap all of them: it is shown no other, and
-/// what they needed comes back.
+/// Has a visitor that is shown the first of four leaves unmap all of them: it is shown no other,
+/// and what they needed comes back.
 fn unmapped_by_a_visitor<F: Format>(visit: impl FnOnce(&Reader<'_, F>, &mut dyn FnMut())) {
     let top = top::<F>();
     let (mut kernel, user) = (writer::<F>(&top), reader::<F>(&top));
