@@ -121,10 +121,14 @@ unpack() (
 # Made by scripts/setup.sh: an emulator that was unpacked, with its libraries, modules and ROMs.
 root=\$(CDPATH='' cd -- "\$(dirname -- "\$0")/../root" && pwd)
 libraries=\$(echo "\$root"/usr/lib/*-linux-gnu)
-export LD_LIBRARY_PATH="\$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" QEMU_MODULE_DIR="\$libraries/qemu"
+early_libraries=\$(echo "\$root"/lib/*-linux-gnu)
+export LD_LIBRARY_PATH="\$libraries:\$early_libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+export QEMU_MODULE_DIR="\$libraries/qemu"
 exec "\$root/usr/bin/$name" -L "\$root/usr/share/qemu" -L "\$root/usr/share/seabios" "\$@"
 END
         chmod +x "$tools/bin/$name"
+        # One that does not start would be found, and fail each verb in turn.
+        "$tools/bin/$name" --version >/dev/null || rm "$tools/bin/$name"
     done
 )
 

@@ -207,7 +207,9 @@ impl Machine {
         let mut command = Command::new(self.program());
         command.args(self.arguments.split(' '));
         command.arg("-kernel").arg(elf);
-        command.args(["-display", "none", "-monitor", "none", "-no-reboot"]);
+        // Without the network card and the screen of these machines: each wants a ROM, which may
+        // be in a package of its own.
+        command.args(["-nodefaults", "-display", "none", "-no-reboot"]);
         command.args(["-serial", "stdio"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(cannot_run(self.program()))?;

@@ -193,11 +193,12 @@ fn an_emulator_that_apt_has_no_room_for_is_unpacked_beside_the_system() {
                 *--no-remove*) exit 100 ;;\n\
                 'download -q '*) shift 4; for name; do : >\"$name.deb\"; done ;;\nesac";
     machine.script("bin/apt-get", body);
-    let body = "mkdir -p \"$3/usr/bin\" \"$3/usr/lib/any-linux-gnu\"\n\
+    let body = "mkdir -p \"$3/usr/bin\" \"$3/usr/lib/any-linux-gnu\" \"$3/lib/any-linux-gnu\"\n\
                 case $2 in qemu-system-arm.deb) ;; *) exit 0 ;; esac\n\
                 program=\"$3/usr/bin/qemu-system-aarch64\"\n\
-                printf '#!/bin/sh\\necho \"$QEMU_MODULE_DIR $*\"\\n' >\"$program\"\n\
-                chmod +x \"$program\"";
+                printf '#!/bin/sh\\necho \"$LD_LIBRARY_PATH $QEMU_MODULE_DIR $*\"\\n' >\"$program\"\n\
+                printf '#!/bin/sh\\nexit 127\\n' >\"$3/usr/bin/qemu-system-arm\"\n\
+                chmod +x \"$3\"/usr/bin/*";
     machine.script("bin/dpkg", body);
     let output = run(&machine, "setup.sh", &["qemu"]);
     let said = text(&output);
@@ -209,10 +210,14 @@ fn an_emulator_that_apt_has_no_room_for_is_unpacked_beside_the_system() {
     assert_eq!(found.trim_end(), program.to_str().unwrap());
     let output = machine.command(&program, &[]).arg("-version").output();
     let said = text(&output.unwrap());
-    let root = machine.path("target/tools/root/usr");
+    let root = machine.path("target/tools/root");
     let root = root.to_str().unwrap();
-    let with = format!("-L {root}/share/qemu -L {root}/share/seabios -version\n");
-    assert_eq!(said, format!("{root}/lib/any-linux-gnu/qemu {with}"));
+    let libraries = format!("{root}/usr/lib/any-linux-gnu:{root}/lib/any-linux-gnu");
+    let modules = format!("{root}/usr/lib/any-linux-gnu/qemu");
+    let roms = format!("-L {root}/usr/share/qemu -L {root}/usr/share/seabios");
+    assert_eq!(said, format!("{libraries} {modules} {roms} -version\n"));
+    // One that does not start is not left to be found.
+    assert!(!machine.path("target/tools/bin/qemu-system-arm").exists());
     assert!(!machine.path("target/tools/packages").exists());
 }
 
