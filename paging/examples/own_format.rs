@@ -2,8 +2,9 @@
 //! of 512 entries, the crate's nine flags in the low bits of a leaf.
 //!
 //! `cargo run --example own_format` maps, splits and unmaps with it and prints the tree and the
-//! cost. A format of a machine that exists has its bits elsewhere: `stilt_paging::format::x86_64`
-//! is one to start from.
+//! cost. The format is the sixty lines of `OwnPTE` and `OwnGeometry`; all else that [`GenericPTE`]
+//! and [`PagingMetaData`] ask for has a default. A format of a machine that exists has its bits
+//! elsewhere: `stilt_paging::format::x86_64` is one to read next.
 //!
 //! | bit | |
 //! |---|---|
@@ -21,49 +22,32 @@ use frames::Frames;
 use stilt_paging::addr::{PhysAddr, VirtAddr};
 use stilt_paging::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData, PagingResult,
-    RegionOptions, check_wx,
+    RegionOptions, check_frame, check_wx,
 };
 
-const FLAGS: u64 = MappingFlags::all().bits() as u64;
 const VALID: u64 = 1 << 9;
 const LEAF: u64 = 1 << 10;
 const BROKEN: u64 = 1 << 11;
 const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
+/// What walkers must not see change while the entry is valid; rights and `ACCESSED` they may.
+const HARD: u64 =
+    LEAF | ADDRESS | MappingFlags::MEMORY_TYPE.union(MappingFlags::GLOBAL).bits() as u64;
 
-/// An entry of any level.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct OwnPTE(u64);
 
-/// A leaf's bits besides its frame; without a right it is not valid, and keeps the rest.
-fn attributes(flags: MappingFlags) -> PagingResult<u64> {
-    check_wx(flags)?;
-    let unknown = flags.difference(MappingFlags::all());
-    if !unknown.is_empty() {
-        let refused = unknown;
-        return Err(PagingError::Unsupported { flags, refused });
-    }
-    let accessible = flags.intersects(MappingFlags::RIGHTS);
-    Ok(flags.bits() as u64 | LEAF | if accessible { VALID } else { 0 })
-}
-
-/// The frame of a leaf of `size`, which begins at a multiple of it.
-fn frame(pa: PhysAddr, size: PageSize) -> PagingResult<u64> {
-    let (value, alignment) = (pa.as_usize(), size.bytes());
-    match value as u64 & !OwnPTE::address_mask(size) {
-        0 => Ok(value as u64),
-        _ if pa.is_aligned(alignment) => Err(PagingError::InvalidPhysAddr { pa }),
-        _ => Err(PagingError::NotAligned { value, alignment }),
-    }
-}
-
 // SAFETY: bit 10 tells leaves from tables, and `new_table` alone makes a valid entry without it.
-// The MMU follows nothing without bit 9. Breaking keeps the frame, and every bit that was put in is
-// read back as it was.
+// The MMU follows nothing without bit 9. Breaking keeps all else, and flags are read as put in.
 unsafe impl GenericPTE for OwnPTE {
-    const COUNTS: bool = false;
-
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
-        Ok(Self(attributes(flags)? | frame(pa, size)?))
+        check_wx(flags)?;
+        let refused = flags.difference(MappingFlags::all());
+        if !refused.is_empty() {
+            return Err(PagingError::Unsupported { flags, refused });
+        }
+        let valid = u64::from(flags.intersects(MappingFlags::RIGHTS)) * VALID;
+        let frame = check_frame(pa, size, ADDRESS)?;
+        Ok(Self(frame | LEAF | valid | flags.bits() as u64))
     }
     fn new_table(pa: PhysAddr) -> Self {
         Self(pa.as_usize() as u64 | VALID)
@@ -78,15 +62,7 @@ unsafe impl GenericPTE for OwnPTE {
         PhysAddr::new((self.0 & ADDRESS) as usize)
     }
     fn flags(self) -> MappingFlags {
-        MappingFlags::from_bits_truncate((self.0 & FLAGS) as usize)
-    }
-    fn set_paddr(&mut self, pa: PhysAddr, size: PageSize) -> PagingResult {
-        self.0 = self.0 & !ADDRESS | frame(pa, size)?;
-        Ok(())
-    }
-    fn set_flags(&mut self, flags: MappingFlags, _: PageSize) -> PagingResult {
-        self.0 = self.0 & ADDRESS | attributes(flags)?;
-        Ok(())
+        MappingFlags::from_bits_truncate(self.0 as usize)
     }
     fn is_present(self) -> bool {
         self.0 & VALID != 0
@@ -97,15 +73,8 @@ unsafe impl GenericPTE for OwnPTE {
     fn address_mask(size: PageSize) -> u64 {
         ADDRESS & !(size.bytes() as u64 - 1)
     }
-    fn next(self, size: PageSize) -> Self {
-        Self(self.0 + size.bytes() as u64)
-    }
-    /// Where the MMU may hold the old and the new entry at once and they differ in more than
-    /// rights.
     fn needs_break(self, new: Self) -> bool {
-        let changed = self.0 ^ new.0;
-        let attributes = MappingFlags::MEMORY_TYPE.union(MappingFlags::GLOBAL);
-        changed & (LEAF | ADDRESS | attributes.bits() as u64) != 0
+        (self.0 ^ new.0) & HARD != 0
     }
     fn broken(self) -> Self {
         Self(self.0 & !VALID | BROKEN)
@@ -115,12 +84,10 @@ unsafe impl GenericPTE for OwnPTE {
     }
 }
 
-/// The geometry: 12 + 3 × 9 = 39 bits of address in two canonical halves, and who keeps the TLB in
-/// step.
+/// 12 + 3 × 9 = 39 bits of address in two canonical halves.
 struct OwnGeometry;
 
-// SAFETY: three levels of 512 entries, and 48 bits of address in each; this MMU never remembers
-// that an entry was invalid, so the default of `CACHES_INVALID` holds.
+// SAFETY: three levels of 512 entries with 48 bits of address; what is invalid is never cached.
 unsafe impl PagingMetaData for OwnGeometry {
     const LEVELS: usize = 3;
     const PA_MAX_BITS: usize = 48;

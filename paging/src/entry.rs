@@ -106,8 +106,8 @@ impl fmt::Display for PageSize {
 pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'static {
     /// Whether a table's entry has room for the number of used entries in the table, 0 to 512: ten
     /// bits that the hardware ignores, as in Arm's and x86's. A table left empty is then found
-    /// without looking through it.
-    const COUNTS: bool;
+    /// without looking through it. By default there is none.
+    const COUNTS: bool = false;
 
     /// How many neighbouring entries one TLB entry can hold when each has the contiguous hint: 16
     /// on Arm with 4 KiB pages (DDI 0487 D8.7.1; Linux: `contpte`), 1 where there is no hint.
@@ -149,18 +149,26 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
     }
 
     /// Gives this leaf of `size` the frame at `pa`, a multiple of `size`; all other bits stay as
-    /// they are.
+    /// they are. By default [`GenericPTE::address_mask`] says which bits are the frame's.
     ///
     /// # Errors
     /// As [`GenericPTE::new_page`] for `pa`; the leaf is as it was.
-    fn set_paddr(&mut self, pa: PhysAddr, size: PageSize) -> PagingResult;
+    fn set_paddr(&mut self, pa: PhysAddr, size: PageSize) -> PagingResult {
+        let framed = Self::new_page(pa, MappingFlags::empty(), size)?;
+        let address = Self::address_mask(size);
+        *self = Self::from_bits(self.bits() & !address | framed.bits() & address);
+        Ok(())
+    }
 
     /// Gives this leaf of `size` other flags; its frame stays. Without a right it becomes
-    /// inaccessible, with one present.
+    /// inaccessible, with one present. By default it is made anew by [`GenericPTE::new_page`].
     ///
     /// # Errors
     /// As [`GenericPTE::new_page`] for `flags`; the leaf is as it was.
-    fn set_flags(&mut self, flags: MappingFlags, size: PageSize) -> PagingResult;
+    fn set_flags(&mut self, flags: MappingFlags, size: PageSize) -> PagingResult {
+        *self = Self::new_page(self.paddr(), flags, size)?;
+        Ok(())
+    }
 
     /// Whether the entry is all zero: neither leaf nor table, no frame belongs to it, and the
     /// hardware does not follow it.
@@ -182,15 +190,23 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
         *self = Self::from_bits(0);
     }
 
-    /// The bits of a leaf of `size` that name its frame, set: bits 47:21 of a 2 MiB block on Arm.
-    /// Leaves whose other bits are equal have equal flags.
+    /// The bits of a leaf of `size` that name its frame, set: bits 47:12 of a page on Arm, 53:10 on
+    /// RISC-V. In a block the lowest of them may be left out: they are zero in it. Leaves whose
+    /// other bits are equal have equal flags.
     fn address_mask(size: PageSize) -> u64;
 
     /// This leaf of `size`, but for the frame `size` bytes above its own: how runs of leaves are
     /// filled, one addition each.
     ///
-    /// The caller knows that there is such a frame.
-    fn next(self, size: PageSize) -> Self;
+    /// The caller knows that there is such a frame. By default the lowest bit of a page's
+    /// [`GenericPTE::address_mask`] stands for 4 KiB, and is added once for each 4 KiB of `size`.
+    fn next(self, size: PageSize) -> Self {
+        let page = PageSize::Size4K;
+        let address = Self::address_mask(page);
+        let frames = (size.bytes() / page.bytes()) as u64;
+        let step = (address & address.wrapping_neg()) * frames;
+        Self::from_bits(self.bits().wrapping_add(step))
+    }
 
     /// Whether `self`, a present leaf, must be broken before `new`, a present leaf of its size or
     /// a table, takes its place: made invalid, and invalidated on every core (Arm DDI 0487 D8.17.1,
@@ -280,4 +296,40 @@ pub const fn check_wx(flags: MappingFlags) -> PagingResult {
             refused: MappingFlags::EXECUTE_ANYWAY,
         }),
     }
+}
+
+/// The bits of `pa` as the frame of a leaf of `size`, in a format that has the bits of `width` for
+/// one: for [`GenericPTE::new_page`] of every format.
+///
+/// ```
+/// use stilt_paging::addr::PhysAddr;
+/// use stilt_paging::{PageSize, PagingError, check_frame};
+///
+/// let width = 0x0000_ffff_ffff_f000; // 48 bits
+/// let pa = PhysAddr::new(0x8020_0000);
+/// assert_eq!(check_frame(pa, PageSize::Size2M, width), Ok(0x8020_0000));
+/// // A block of 1 GiB begins at a multiple of 0x4000_0000.
+/// let error = PagingError::NotAligned { value: 0x8020_0000, alignment: 0x4000_0000 };
+/// assert_eq!(check_frame(pa, PageSize::Size1G, width), Err(error));
+/// let pa = PhysAddr::new(1 << 48);
+/// let error = PagingError::InvalidPhysAddr { pa };
+/// assert_eq!(check_frame(pa, PageSize::Size4K, width), Err(error));
+/// ```
+///
+/// # Errors
+/// [`PagingError::NotAligned`] if `pa` is no multiple of `size`, [`PagingError::InvalidPhysAddr`]
+/// if it has a bit that `width` has not.
+#[inline]
+pub fn check_frame(pa: PhysAddr, size: PageSize, width: u64) -> PagingResult<u64> {
+    let address = pa.as_usize() as u64;
+    if address & !(width & !(size.bytes() as u64 - 1)) == 0 {
+        return Ok(address);
+    }
+    if pa.is_aligned(size.bytes()) {
+        return Err(PagingError::InvalidPhysAddr { pa });
+    }
+    Err(PagingError::NotAligned {
+        value: pa.as_usize(),
+        alignment: size.bytes(),
+    })
 }

@@ -15,11 +15,11 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::encoding::{Encodings, encodings, frame};
+use super::encoding::{Encodings, encodings};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::{
     GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData,
-    PagingResult, Rights, TableView, check_wx,
+    PagingResult, Rights, TableView, check_frame, check_wx,
 };
 
 const VALID: u64 = 1 << 0;
@@ -330,7 +330,7 @@ unsafe impl GenericPTE for A64PTE {
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
         let attributes = lookup(flags, size)?;
-        Ok(Self(attributes | frame(pa, size, OUTPUT_ADDRESS)?))
+        Ok(Self(attributes | check_frame(pa, size, OUTPUT_ADDRESS)?))
     }
 
     #[inline(always)]
@@ -380,7 +380,7 @@ unsafe impl GenericPTE for A64PTE {
 
     #[inline]
     fn set_paddr(&mut self, pa: PhysAddr, size: PageSize) -> PagingResult {
-        self.0 = self.0 & !OUTPUT_ADDRESS | frame(pa, size, OUTPUT_ADDRESS)?;
+        self.0 = self.0 & !OUTPUT_ADDRESS | check_frame(pa, size, OUTPUT_ADDRESS)?;
         Ok(())
     }
 

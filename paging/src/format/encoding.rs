@@ -1,12 +1,11 @@
-//! What formats share: the attributes of leaves by table, and the addresses of frames.
+//! What formats share: the attributes of leaves, looked up in a table by their flags.
 //!
 //! Attributes are all bits of a leaf of 4 KiB but its frame. A format has a `const fn` that makes
 //! them from flags, or says why not. It runs once for each set of flags, when the format is
 //! compiled; [`Encodings`] is what came out.
 #![forbid(unsafe_code)]
 
-use crate::addr::PhysAddr;
-use crate::{MappingFlags, PageSize, PagingError, PagingResult};
+use crate::{MappingFlags, PagingError, PagingResult};
 
 /// The attributes for every set of flags: looked up on the way to every leaf.
 pub(super) struct Encodings([u64; MappingFlags::SETS]);
@@ -91,21 +90,4 @@ pub(super) const fn excluded(flags: MappingFlags) -> MappingFlags {
 /// `bits` for a set that has `flag`.
 pub(super) const fn bits_if(flags: MappingFlags, flag: MappingFlags, bits: u64) -> u64 {
     if flags.contains(flag) { bits } else { 0 }
-}
-
-/// `pa` as the address of the frame of a leaf of `size`; `width` are the bits that the format has
-/// for one.
-#[inline]
-pub(super) fn frame(pa: PhysAddr, size: PageSize, width: u64) -> PagingResult<u64> {
-    let address = pa.as_usize() as u64;
-    if address & !(width & !(size.bytes() as u64 - 1)) == 0 {
-        return Ok(address);
-    }
-    if pa.is_aligned(size.bytes()) {
-        return Err(PagingError::InvalidPhysAddr { pa });
-    }
-    Err(PagingError::NotAligned {
-        value: pa.as_usize(),
-        alignment: size.bytes(),
-    })
 }

@@ -27,11 +27,11 @@
 
 use core::marker::PhantomData;
 
-use super::encoding::{Encodings, bits_if, encodings, excluded, frame};
+use super::encoding::{Encodings, bits_if, encodings, excluded};
 use crate::addr::PhysAddr;
 use crate::{
     GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData,
-    PagingResult, TableView, check_wx,
+    PagingResult, TableView, check_frame, check_wx,
 };
 
 /// CSR.PWCL: the last level indexes with 9 bits from bit 12, Dir1 with 9 from 21, Dir2 with 9 from
@@ -110,7 +110,7 @@ unsafe impl GenericPTE for LA64PTE {
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
         let attributes = attributes(flags, size)?;
-        Ok(Self(attributes | frame(pa, size, ADDRESS)?))
+        Ok(Self(attributes | check_frame(pa, size, ADDRESS)?))
     }
 
     #[inline]
@@ -160,7 +160,7 @@ unsafe impl GenericPTE for LA64PTE {
 
     #[inline]
     fn set_paddr(&mut self, pa: PhysAddr, size: PageSize) -> PagingResult {
-        self.0 = self.0 & !Self::address_mask(size) | frame(pa, size, ADDRESS)?;
+        self.0 = self.0 & !Self::address_mask(size) | check_frame(pa, size, ADDRESS)?;
         Ok(())
     }
 

@@ -19,11 +19,11 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::encoding::{Encodings, bits_if, encodings, excluded, frame};
+use super::encoding::{Encodings, bits_if, encodings, excluded};
 use crate::addr::PhysAddr;
 use crate::{
     GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData,
-    PagingResult, TableView, check_wx,
+    PagingResult, TableView, check_frame, check_wx,
 };
 
 const VALID: u64 = 1 << 0;
@@ -248,7 +248,7 @@ const fn refused(flags: MappingFlags, memory_types: MappingFlags) -> MappingFlag
 /// `pa` as the frame's number, in its place, of a leaf of `size`.
 #[inline]
 fn frame_number(pa: PhysAddr, size: PageSize) -> PagingResult<u64> {
-    Ok(frame(pa, size, FRAME << FRAME_SHIFT)? >> FRAME_SHIFT)
+    Ok(check_frame(pa, size, FRAME << FRAME_SHIFT)? >> FRAME_SHIFT)
 }
 
 /// Sv39: 3 levels of 4 KiB tables over both halves of 39-bit addresses.

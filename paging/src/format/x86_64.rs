@@ -23,11 +23,11 @@
 
 use core::marker::PhantomData;
 
-use super::encoding::{Encodings, bits_if, encodings, excluded, frame};
+use super::encoding::{Encodings, bits_if, encodings, excluded};
 use crate::addr::PhysAddr;
 use crate::{
     GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData,
-    PagingResult, TableView, check_wx,
+    PagingResult, TableView, check_frame, check_wx,
 };
 
 /// IA32_PAT as at power-on: what PAT:PCD:PWT of an entry select is, from 0, WB, WT, UC-, UC and the
@@ -70,7 +70,7 @@ unsafe impl GenericPTE for X64PTE {
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
         let attributes = attributes(flags, size)?;
-        Ok(Self(attributes | frame(pa, size, ADDRESS)?))
+        Ok(Self(attributes | check_frame(pa, size, ADDRESS)?))
     }
 
     #[inline]
@@ -112,7 +112,7 @@ unsafe impl GenericPTE for X64PTE {
 
     #[inline]
     fn set_paddr(&mut self, pa: PhysAddr, size: PageSize) -> PagingResult {
-        self.0 = self.0 & !Self::address_mask(size) | frame(pa, size, ADDRESS)?;
+        self.0 = self.0 & !Self::address_mask(size) | check_frame(pa, size, ADDRESS)?;
         Ok(())
     }
 

@@ -9,8 +9,12 @@ use crate::addr::{PhysAddr, VirtAddr};
 use crate::format::aarch64_tlb::{A64Maintenance, Barrier, Instructions, Tlbi};
 use crate::format::x86_64::X64MetaData;
 use crate::metadata::while_broken;
+use crate::tests::formats::{Format, every_format};
 use crate::tests::{K4, pa, va};
-use crate::{AddressSpace, ENTRIES, InvalidateScope, Maintenance, PagingHandler};
+use crate::{
+    AddressSpace, ENTRIES, GenericPTE, InvalidateScope, Maintenance, MappingFlags, PageSize,
+    PagingHandler, PagingResult,
+};
 
 /// A machine without caches.
 struct Bare;
@@ -106,4 +110,73 @@ fn all_bytes_of_a_frame_become_zero() {
         words.map(|word| word.load(Ordering::Relaxed)).max(),
         Some(0)
     );
+}
+
+/// An entry of `P` whose format brings no more than it must.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Plain<P>(P);
+
+// SAFETY: `P` keeps the promises; the defaults change no more than `P` itself would.
+unsafe impl<P: GenericPTE> GenericPTE for Plain<P> {
+    fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
+        P::new_page(pa, flags, size).map(Self)
+    }
+    fn new_table(pa: PhysAddr) -> Self {
+        Self(P::new_table(pa))
+    }
+    fn from_bits(bits: u64) -> Self {
+        Self(P::from_bits(bits))
+    }
+    fn bits(self) -> u64 {
+        self.0.bits()
+    }
+    fn paddr(self) -> PhysAddr {
+        self.0.paddr()
+    }
+    fn flags(self) -> MappingFlags {
+        self.0.flags()
+    }
+    fn is_present(self) -> bool {
+        self.0.is_present()
+    }
+    fn is_huge(self) -> bool {
+        self.0.is_huge()
+    }
+    fn address_mask(size: PageSize) -> u64 {
+        P::address_mask(size)
+    }
+    fn needs_break(self, new: Self) -> bool {
+        self.0.needs_break(new.0)
+    }
+    fn broken(self) -> Self {
+        Self(self.0.broken())
+    }
+    fn is_broken(self) -> bool {
+        self.0.is_broken()
+    }
+}
+
+/// Every set of flags to every other, every size: the same bits, or the same refusal.
+fn a_leaf_is_changed_alike_with_and_without_the_defaults<F: Format>() {
+    let sets = || (0..MappingFlags::SETS).map(MappingFlags::from_bits_retain);
+    for size in PageSize::ALL {
+        let (frame, other) = (pa(2 * size.bytes()), pa(5 * size.bytes()));
+        for own in sets().filter_map(|flags| F::PTE::new_page(frame, flags, size).ok()) {
+            assert_eq!(Plain(own).next(size).0, own.next(size));
+            for pa in [other, pa(K4 + 1), pa(1 << 60)] {
+                let (mut plain, mut own) = (Plain(own), own);
+                assert_eq!(plain.set_paddr(pa, size), own.set_paddr(pa, size));
+                assert_eq!(plain.0, own);
+            }
+            for flags in sets() {
+                let (mut plain, mut own) = (Plain(own), own);
+                assert_eq!(plain.set_flags(flags, size), own.set_flags(flags, size));
+                assert_eq!(plain.0, own);
+            }
+        }
+    }
+}
+
+every_format! {
+    a_leaf_is_changed_alike_with_and_without_the_defaults,
 }
