@@ -59,12 +59,12 @@ classes! {
     Heap = 10, "heap";
     /// The tree by which a core comes in. Dropped under this lock it would give its frames back.
     Door = 15, "door";
-    /// The kernel's page table. A change of it takes frames for tables, and makes the other cores
-    /// stand still.
+    /// The kernel's page table. A change of it takes frames for tables, and stops the other
+    /// cores.
     KernelMap = 20, "kernel map";
-    /// The right to make the other cores stand still: no lock, but interrupts are masked. Behind
-    /// the kernel map, whose maintenance takes it.
-    Conductor = 25, "conductor";
+    /// The right to stop the other cores: no lock, but interrupts are masked. Behind the kernel map,
+    /// whose maintenance takes it.
+    StopMachine = 25, "stop_machine";
     /// The free frames. Behind all that takes frames. Nothing is taken under this lock.
     Frames = 30, "frames";
     /// A core's next job. Nothing is taken under this lock, nor under those that follow, which are

@@ -9,11 +9,10 @@ use crate::paging::backend::aarch64::Tlb;
 pub use crate::paging::backend::aarch64::{invalidate_every_core, invalidate_this_core};
 
 unsafe extern "C" {
-    /// The other cores stand still when this returns, until [`kernel_let_others_go`]. The room
-    /// `kernel` defines it.
-    safe fn kernel_hold_others();
-    /// They go on. The room `kernel` defines it.
-    safe fn kernel_let_others_go();
+    /// Stops the other cores, until [`kernel_stop_machine_end`]. The room `kernel` defines it.
+    safe fn kernel_stop_machine_begin();
+    /// The other cores run again. The room `kernel` defines it.
+    safe fn kernel_stop_machine_end();
 }
 
 /// Maintenance of tables that this machine's cores walk.
@@ -22,37 +21,37 @@ pub type KernelTlb = Tlb<KernelCores>;
 /// The cores that run this kernel.
 pub struct KernelCores;
 
-/// The other cores stand still, and nothing interrupts this one, until this is dropped. A core that
-/// has not looked up for seconds is not waited for: should it go on just now, it finds the range
-/// invalid.
-struct OthersHeld {
+/// Until this is dropped the other cores are stopped, and nothing interrupts this one. A core that
+/// has answered no interrupt for seconds is not waited for: if it runs on just now and uses the
+/// range, it takes a translation fault.
+struct MachineStopped {
     _masked: ExceptionsMasked,
 }
 
-impl OthersHeld {
+impl MachineStopped {
     #[inline]
     fn new() -> Self {
         let _masked = ExceptionsMasked::begin();
-        kernel_hold_others();
+        kernel_stop_machine_begin();
         Self { _masked }
     }
 }
 
-impl Drop for OthersHeld {
-    /// Lets the others go first: the masks are restored when the fields are dropped.
+impl Drop for MachineStopped {
+    /// The other cores run again first: the masks are restored when the fields are dropped.
     #[inline]
     fn drop(&mut self) {
-        kernel_let_others_go();
+        kernel_stop_machine_end();
     }
 }
 
-// SAFETY: no other core and no handler runs before what `stop_machine` returns is dropped; those
-// that stood still execute an `isb` before they go on.
+// SAFETY: no other core and no handler runs before what `stop_machine` returns is dropped; cores
+// that were stopped execute an ISB before they run on.
 unsafe impl OtherCores for KernelCores {
-    /// Other cores may use the range at any moment, and so may an interrupt: all wait until it is
-    /// whole again.
+    /// Other cores may use the range at any moment, and so may an interrupt's handler: all wait
+    /// until its descriptors are valid again.
     #[inline]
     fn stop_machine(_: VirtAddr, _: usize) -> impl Sized {
-        OthersHeld::new()
+        MachineStopped::new()
     }
 }

@@ -1,9 +1,9 @@
 //! How long a core has waited, by a counter that may fail it.
 //!
-//! 1. A core may be stopped in the middle of a wait: by a debugger, by an emulator's host, or
-//!    because it had to stand still for another core. When it goes on, the time that has passed
-//!    says nothing about those it waits for: they have had it, and it has not looked yet. So the
-//!    time between two looks counts for a slice at most.
+//! 1. A core may be stopped in the middle of a wait: by a debugger, by an emulator's host, by
+//!    another core's `stop_machine`. When it goes on, the time that has passed says nothing about
+//!    those it waits for: they have had it, and it has not looked yet. So the time between two looks
+//!    counts for a slice at most.
 //! 2. A reading may be wrong: hours ahead, and the next one is right again. (Counters of this kind
 //!    are known: Linux, `Documentation/arch/arm64/silicon-errata.rst`, "unstable timer".) So a step
 //!    counts as soon as the next reading is not before its end: one wrong reading is no time.

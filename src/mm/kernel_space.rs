@@ -202,7 +202,7 @@ pub fn protect(va: VirtAddr, bytes: usize, flags: MappingFlags) -> PagingResult 
 }
 
 /// Gives the page at `va` of the live map a fresh frame, and frees the one that it had: the other
-/// cores stand still for it.
+/// cores are stopped for it.
 ///
 /// # Errors
 /// [`PagingError::NoMemory`]; those of a change of frame.

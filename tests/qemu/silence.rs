@@ -138,27 +138,27 @@ fn a_soak_ends_although_a_core_hangs_in_it() {
     all_cores_work(&mut machine);
 }
 
-/// The page of `shootdown` is moved, for which all others must stand still.
+/// The page of `shootdown` is moved, for which `stop_machine` stops all others.
 #[test]
-fn the_map_changes_although_a_core_does_not_stand_still() {
+fn the_map_changes_although_a_core_does_not_stop() {
     let (mut machine, mut gdb) = at_the_prompt(Setup::raw());
     hold(&mut gdb, 3);
     says(
         &mut machine,
         "shootdown 3",
-        &["core 3 did not stand still", "core 3 does not end its job"],
+        &["core 3 missed stop_machine", "core 3 does not end its job"],
     );
     release(&mut gdb);
     thread::sleep(Duration::from_secs(1));
     says(&mut machine, "shootdown 3", &["3 rounds in ", ", 0 stale"]);
 }
 
-/// Core 0 hangs while the others stand still for it.
+/// Core 0 hangs while it has the others stopped.
 #[test]
-fn who_stands_still_does_not_stand_for_ever() {
+fn a_stopped_core_is_not_stopped_for_ever() {
     let (mut machine, mut gdb) = at_the_prompt(Setup::raw());
     gdb.stop();
-    let stands = Symbols::read().item(&["time", "wait", "stand_still"]);
+    let stands = Symbols::read().item(&["time", "wait", "stay_stopped"]);
     let core = gdb.run_some_core_to(stands.start, || machine.send("shootdown 5\r"));
     assert_ne!(core, 0);
     gdb.resume_all_but(0);
@@ -167,7 +167,7 @@ fn who_stands_still_does_not_stand_for_ever() {
     machine.must_say(
         &output,
         &[
-            "core 0 does not let core ",
+            "core 0 does not end its stop_machine: core ",
             "stilt: core 0 does not stop\nstilt: stopped\n",
         ],
     );
@@ -175,7 +175,7 @@ fn who_stands_still_does_not_stand_for_ever() {
 
 /// A core counts among those that use the live map before it runs on it.
 #[test]
-fn a_core_that_is_not_yet_online_is_held_as_well() {
+fn a_core_that_is_not_yet_online_is_stopped_as_well() {
     let symbols = Symbols::read();
     let mut machine = Setup::raw().stopped().limit(LIMIT).start();
     let mut gdb = machine.debugger();

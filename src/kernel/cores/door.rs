@@ -14,9 +14,9 @@
 //! # Decisions
 //! A core that has claimed and is not admitted reads nothing but its word of the handover, from the
 //! parking pages: it may wait for as long as the door is open, and come late. A core is admitted
-//! with the kernel map's lock held: no change of the map that others must stand still for is under
-//! way, and the next one counts the core in. (All of it goes through memory, with a DSB between:
-//! DDI 0487 B2.3.7.)
+//! with the kernel map's lock held: no change of the map that stops other cores is under way, and
+//! the next one counts the core in. (All of it goes through memory, with a DSB between: DDI 0487
+//! B2.3.7.)
 
 use core::cell::UnsafeCell;
 use core::mem::offset_of;

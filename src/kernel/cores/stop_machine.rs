@@ -1,13 +1,26 @@
-//! The conductor: it makes the others stand still while the live map is broken and made anew.
+//! The kernel's `stop_machine`: other cores and interrupts are kept off a range of the live map
+//! while its descriptors are replaced (break-before-make, DDI 0487 D8.14.1).
+//!
+//! Core 0 replaces the block at 0xffff_0000_0020_0000 by a table; cores 1 to 3 run anything:
+//!
+//! 1. Core 0 masks its exceptions, becomes the initiator and requests that cores 1 to 3 stop
+//!    ([`StopMachine`](crate::kernel::protocol::StopMachine)); an IPI to each says so.
+//! 2. Each of them takes the interrupt, or finds the request while it waits for a lock, and spins
+//!    in `wait::stay_stopped` with its interrupts masked: code and stack are pinned, so no change
+//!    touches what it uses.
+//! 3. Core 0 stores an invalid descriptor, invalidates the TLBs of all cores (DSB, TLBI, DSB) and
+//!    stores the table descriptor. Without the stop, core 2 might use an address of the block in between, and take a
+//!    translation fault that is nobody's mistake.
+//! 4. Core 0 ends the request. Each core executes an ISB and returns to what it did.
 //!
 //! # Decisions
-//! * A core that does not come to a stand is left alone after a while, and named at the prompt.
-//!   What a core stands on is never broken (it is pinned), and nothing is made before the broken
-//!   entry was invalidated on all cores: what such a core risks, if it comes back in these
-//!   microseconds and uses this very range, is a translation fault. To end the machine for that
-//!   would be worse.
-//! * The set of cores is one word, taken once, and no core is added to it meanwhile: that needs the
-//!   kernel map's lock, which the conductor has.
+//! * A core that does not stop within 2 s is left alone, and is named at the prompt. No change
+//!   touches what a core has pinned, and nothing is stored in place of the invalid descriptor
+//!   before the TLBs of all cores are invalidated: such a core risks a translation fault if it
+//!   comes back within these microseconds and uses this very range. Ending the machine would be
+//!   worse.
+//! * The set of cores is read once, and no core is added meanwhile: that takes the kernel map's
+//!   lock, which the initiator has.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,57 +29,62 @@ use crate::arch::cpu;
 use crate::arch::lock::{note_acquired, note_released};
 use crate::arch::lock_classes::{self, Class};
 use crate::kernel::clock;
-use crate::kernel::time::wait::{self, CONDUCTOR, HOLD, conductor, live_others, numbers};
+use crate::kernel::time::wait::{self, INITIATOR, STOP_MACHINE, initiator, live_others, numbers};
 use crate::kernel::time::{patience, silence};
 
-/// Cores that did not stand when they were asked last, and that nobody was told of.
+/// Cores that did not stop when they were asked last, and that were not reported yet.
 static MISSED: AtomicUsize = AtomicUsize::new(0);
 
-/// Makes every other core on the live map stand still with its interrupts masked, in code and on
-/// stacks that are pinned, until [`kernel_let_others_go`]. Called by the maintenance of the
-/// kernel's tables (arch/tlb.rs) with this core's exceptions masked.
+/// Stops every other core on the live map, until [`kernel_stop_machine_end`]. Called by the
+/// maintenance of the kernel's tables (arch/tlb.rs) with this core's exceptions masked.
 ///
 /// # Panics
-/// If another core holds the others, and does not let them go.
+/// If another initiator does not end its request in time.
 #[unsafe(no_mangle)]
-extern "C" fn kernel_hold_others() {
+extern "C" fn kernel_stop_machine_begin() {
     if cfg!(debug_assertions) {
-        note_acquired(lock_classes::Conductor::CLASS);
+        note_acquired(lock_classes::StopMachine::CLASS);
     }
     let me = cpu::number() + 1;
     let mine = || {
-        let taken = CONDUCTOR.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed);
+        let taken = INITIATOR.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed);
         taken.is_ok()
     };
     assert!(
-        wait::until(patience::CONDUCTOR_NS, mine),
-        "core {} does not let the others go",
-        conductor()
+        wait::until(patience::INITIATOR_NS, mine),
+        "core {} does not end its stop_machine",
+        initiator()
     );
     let others = live_others();
-    let held = HOLD.begin(others);
+    let request = STOP_MACHINE.begin(others);
     ring(others);
     let asked_ns = clock::now_ns();
+    // A core that left an earlier question open is waited for only briefly: a second wait of 2 s
+    // for each change of the map would make the prompt unusable.
     let silent = silence::silent_cores();
-    wait::until(patience::STAND_NS, || HOLD.missing(held) & !silent == 0);
-    wait::until(patience::SILENT_STAND_NS, || HOLD.missing(held) == 0);
-    for core in numbers(HOLD.missing(held)) {
+    wait::until(patience::STOP_MACHINE_NS, || {
+        STOP_MACHINE.not_stopped(request) & !silent == 0
+    });
+    wait::until(patience::SILENT_STOP_NS, || {
+        STOP_MACHINE.not_stopped(request) == 0
+    });
+    for core in numbers(STOP_MACHINE.not_stopped(request)) {
         silence::note(core, asked_ns);
         MISSED.fetch_or(1 << core, Ordering::Relaxed);
     }
 }
 
-/// Lets them go on; each of them synchronises its context first.
+/// The stopped cores run again; each of them executes an ISB first.
 #[unsafe(no_mangle)]
-extern "C" fn kernel_let_others_go() {
-    HOLD.end();
-    CONDUCTOR.store(0, Ordering::Release);
+extern "C" fn kernel_stop_machine_end() {
+    STOP_MACHINE.end();
+    INITIATOR.store(0, Ordering::Release);
     if cfg!(debug_assertions) {
-        note_released(lock_classes::Conductor::CLASS);
+        note_released(lock_classes::StopMachine::CLASS);
     }
 }
 
-/// The cores that did not stand still since this was asked last: the map was changed without them.
+/// The cores that did not stop since this was asked last: the map was changed without them.
 pub(crate) fn take_missed() -> impl Iterator<Item = usize> {
     numbers(MISSED.swap(0, Ordering::Relaxed))
 }

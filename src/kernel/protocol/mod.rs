@@ -1,5 +1,5 @@
-//! The words by which cores agree: who has a call's slot, who stands still for whom, who ends the
-//! machine.
+//! The words by which cores agree: which of two has a call's slot, which cores are stopped by which
+//! (`stop_machine`), and which core ends the machine.
 //!
 //! Pure: each protocol is a few words that cores load, store and exchange. In the kernel a word is
 //! an atomic of the machine; the tests use words that let a schedule choose which core's access
@@ -7,8 +7,8 @@
 #![forbid(unsafe_code)]
 
 mod ending;
-mod hold;
 mod slot;
+mod stop_machine;
 mod word;
 
 #[cfg(test)]
@@ -17,6 +17,6 @@ pub(crate) mod explore;
 mod tests;
 
 pub use ending::Ending;
-pub use hold::{Held, Hold};
 pub use slot::Slot;
+pub use stop_machine::{StopMachine, StopRequest};
 pub use word::Word;

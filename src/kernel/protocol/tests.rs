@@ -7,7 +7,7 @@ use std::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use super::explore::{Shared, every_schedule};
-use super::{Ending, Hold, Slot, Word};
+use super::{Ending, Slot, StopMachine, Word};
 
 /// A caller and a callee, with one slot between them.
 struct Call {
@@ -105,36 +105,36 @@ fn a_late_answer_frees_the_slot() {
     assert!(call.slot.is_free());
 }
 
-/// Core 0 lets core 1 go and holds it again at once.
-struct Rendezvous {
-    hold: Hold<Shared, 2>,
+/// Core 0 ends a request to core 1, and begins the next at once.
+struct TwoRequests {
+    stop: StopMachine<Shared, 2>,
     broken: Shared,
 }
 
-impl Rendezvous {
+impl TwoRequests {
     fn new() -> Self {
-        let hold = Hold::new(Shared::new(), [const { Shared::new() }; 2]);
-        let first = hold.begin(0b10);
-        assert_eq!(hold.missing(first), 0b10);
-        assert!(hold.stand(1));
-        assert_eq!(hold.missing(first), 0);
+        let stop = StopMachine::new(Shared::new(), [const { Shared::new() }; 2]);
+        let first = stop.begin(0b10);
+        assert_eq!(stop.not_stopped(first), 0b10);
+        assert!(stop.acknowledge(1));
+        assert_eq!(stop.not_stopped(first), 0);
         let broken = Shared::new();
-        Self { hold, broken }
+        Self { stop, broken }
     }
 
-    fn conductor(&self) {
-        self.hold.end();
-        let held = self.hold.begin(0b10);
-        if self.hold.missing(held) == 0 {
+    fn initiator(&self) {
+        self.stop.end();
+        let request = self.stop.begin(0b10);
+        if self.stop.not_stopped(request) == 0 {
             self.broken.store(1, Ordering::Relaxed);
             self.broken.store(0, Ordering::Relaxed);
         }
-        self.hold.end();
+        self.stop.end();
     }
 
-    fn held(&self) {
+    fn stopped(&self) {
         for _ in 0..3 {
-            if !self.hold.stand(1) {
+            if !self.stop.acknowledge(1) {
                 let broken = self.broken.load(Ordering::Relaxed);
                 assert_eq!(broken, 0, "used while it is broken");
             }
@@ -143,23 +143,28 @@ impl Rendezvous {
 }
 
 #[test]
-fn who_is_on_the_way_out_of_a_hold_does_not_stand_for_the_next() {
-    let parts = [Rendezvous::conductor, Rendezvous::held];
-    let schedules = every_schedule(Rendezvous::new, &parts, |_| {});
+fn a_core_on_its_way_out_of_a_request_does_not_acknowledge_the_next() {
+    let parts = [TwoRequests::initiator, TwoRequests::stopped];
+    let schedules = every_schedule(TwoRequests::new, &parts, |_| {});
     assert!(schedules > 500, "only {schedules} schedules");
 }
 
 #[test]
-fn only_the_cores_of_the_set_are_held() {
-    let hold = Hold::<Shared, 4>::new(Shared::new(), [const { Shared::new() }; 4]);
-    let held = hold.begin(0b1010);
-    assert!(!hold.is_asked(0) && hold.is_asked(1) && !hold.is_asked(2) && hold.is_asked(3));
-    assert!(!hold.stand(0) && hold.stand(1) && !hold.stand(2));
-    assert_eq!(hold.missing(held), 0b1000);
-    assert!(hold.stand(3));
-    assert_eq!(hold.missing(held), 0);
-    hold.end();
-    assert!((0..4).all(|core| !hold.is_asked(core) && !hold.stand(core)));
+fn only_the_cores_of_the_set_are_stopped() {
+    let stop = StopMachine::<Shared, 4>::new(Shared::new(), [const { Shared::new() }; 4]);
+    let request = stop.begin(0b1010);
+    assert!(
+        !stop.is_requested(0)
+            && stop.is_requested(1)
+            && !stop.is_requested(2)
+            && stop.is_requested(3)
+    );
+    assert!(!stop.acknowledge(0) && stop.acknowledge(1) && !stop.acknowledge(2));
+    assert_eq!(stop.not_stopped(request), 0b1000);
+    assert!(stop.acknowledge(3));
+    assert_eq!(stop.not_stopped(request), 0);
+    stop.end();
+    assert!((0..4).all(|core| !stop.is_requested(core) && !stop.acknowledge(core)));
 }
 
 /// Two cores that fail finally at the same time.

@@ -42,7 +42,7 @@ pub(crate) fn end(how: End, last_line: &str) -> ! {
     let others = live_others();
     ENDING.close();
     ring(others);
-    wait::until(patience::STOP_NS, || ENDING.running(others) == 0);
+    wait::until(patience::HALT_NS, || ENDING.running(others) == 0);
     console::cut_off();
     for core in numbers(ENDING.running(others)) {
         let _ = writeln!(Raw, "stilt: core {core} does not stop");

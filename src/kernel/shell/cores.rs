@@ -40,7 +40,7 @@ pub(super) fn after_command() {
     for core in stop_machine::take_missed() {
         log!(
             "cores",
-            "core {core} did not stand still: the map was changed without waiting for it"
+            "core {core} missed stop_machine: the map was changed without waiting for it"
         );
     }
 }

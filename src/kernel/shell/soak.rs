@@ -39,8 +39,8 @@ const HEAP_BYTES: usize = 16 << 10;
 const AREA: usize = 2 << 20;
 /// Pages that a core maps at once, at most.
 const PAGES: usize = 4;
-/// One in so many times a page is moved, for which all cores stand still, by this core. More of
-/// them would do little else on an emulator: each waits until the host has run all four.
+/// One in so many times a page is moved, for which this core stops all others. If more cores did
+/// so, they would do little else on an emulator: each waits until the host has run all four.
 const MOVES: usize = 8;
 const MOVER: usize = 3;
 const PRINT_NS: u64 = 2_000_000_000;

@@ -37,15 +37,15 @@ pub const REPORT_TURN_NS: u64 = 3 * S;
 /// The reports of other cores, before one ends the machine; as much longer does everybody wait
 /// while somebody reports.
 pub const REPORTS_NS: u64 = 4 * S;
-/// That the others stop.
-pub const STOP_NS: u64 = S;
-/// That the others stand still. One of them may be printing a report.
-pub const STAND_NS: u64 = 2 * S;
-/// Being held. The conductor may be waiting for another core.
-pub const HELD_NS: u64 = STAND_NS + 3 * S;
-/// The right to hold others.
-pub const CONDUCTOR_NS: u64 = HELD_NS + S / 2;
-/// A lock. Its holder may be holding other cores.
+/// That the others halt.
+pub const HALT_NS: u64 = S;
+/// That the others stop for `stop_machine`. One of them may be printing a report.
+pub const STOP_MACHINE_NS: u64 = 2 * S;
+/// Being stopped. The initiator may be waiting for another core.
+pub const STOPPED_NS: u64 = STOP_MACHINE_NS + 3 * S;
+/// The right to stop others.
+pub const INITIATOR_NS: u64 = STOPPED_NS + S / 2;
+/// A lock. Its holder may be stopping other cores.
 pub const LOCK_NS: u64 = 8 * S;
 /// That a handler returns, whose interrupt is given up.
 pub const HANDLER_NS: u64 = 2 * S;
@@ -55,8 +55,8 @@ pub const ANSWER_NS: u64 = 4 * S;
 pub const SIGN_NS: u64 = S;
 /// An answer, or a sign, of a core that is known to be silent.
 pub const SILENT_NS: u64 = S / 2;
-/// That such a core stands still.
-pub const SILENT_STAND_NS: u64 = S / 1000;
+/// That such a core stops for `stop_machine`.
+pub const SILENT_STOP_NS: u64 = S / 1000;
 /// A tick that is due, before it counts as lost.
 pub const TICK_NS: u64 = S + S / 2;
 /// The end of a job that was asked to end. A job may be waiting for an answer, and then for its
@@ -69,18 +69,18 @@ const _: () = {
     assert!(CONSOLE_TURN_NS > UART_NS);
     assert!(REPORT_TURN_NS > CONSOLE_TURN_NS);
     assert!(REPORTS_NS > REPORT_TURN_NS);
-    assert!(HELD_NS > STAND_NS);
-    assert!(LOCK_NS > HELD_NS);
+    assert!(STOPPED_NS > STOP_MACHINE_NS);
+    assert!(LOCK_NS > STOPPED_NS);
     assert!(JOB_END_NS > ANSWER_NS + TICK_NS);
 };
 
 #[cfg(test)]
 mod tests {
-    use super::{ANSWER_NS, SILENT_STAND_NS, wait_for};
+    use super::{ANSWER_NS, SILENT_STOP_NS, wait_for};
 
     #[test]
     fn every_limit_is_passed_also_that_of_nothing() {
-        for limit_ns in [0, 1, 7, SILENT_STAND_NS, ANSWER_NS] {
+        for limit_ns in [0, 1, 7, SILENT_STOP_NS, ANSWER_NS] {
             let mut waited = wait_for(limit_ns);
             let looks = (0..10_000).map(|look| look * limit_ns.div_ceil(100).max(1));
             let mut sums = looks.map(|now_ns| waited.look(now_ns, 1));

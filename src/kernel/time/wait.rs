@@ -1,9 +1,9 @@
 //! The one wait for another core, and what a core hears while it waits.
 //!
 //! Whoever waits, for a lock, the console, an answer, its turn to report, looks at two words in
-//! each round: is the machine ending, in the kernel or in boot/early.S, and must this core stand
-//! still? So nobody waits in vain for what a stopped core has, and no core that waits with its
-//! interrupts masked keeps another waiting. Calls are left for the interrupt: a routine may take
+//! each round: is the machine ending, in the kernel or in boot/early.S, and does another core's
+//! `stop_machine` name this one? So nobody waits for a lock that a halted core has, and no core
+//! that waits with its interrupts masked keeps `stop_machine` waiting. Calls are left for the interrupt: a routine may take
 //! the very lock that is waited for.
 //!
 //! # Decisions
@@ -19,7 +19,7 @@ use crate::arch::relax::relax;
 use crate::arch::waited::LOOK_CYCLES;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
-use crate::kernel::protocol::{Ending, Hold};
+use crate::kernel::protocol::{Ending, StopMachine};
 
 /// A word at first.
 const fn word() -> AtomicUsize {
@@ -28,10 +28,11 @@ const fn word() -> AtomicUsize {
 
 /// Who ends the machine.
 pub(crate) static ENDING: Ending<AtomicUsize> = Ending::new(word(), word(), word(), word());
-/// Who stands still.
-pub(crate) static HOLD: Hold<AtomicUsize, CORES> = Hold::new(word(), [const { word() }; CORES]);
-/// Who makes the others stand still, plus one; 0 if nobody does.
-pub(crate) static CONDUCTOR: AtomicUsize = AtomicUsize::new(0);
+/// Which cores are stopped while the live map is changed.
+pub(crate) static STOP_MACHINE: StopMachine<AtomicUsize, CORES> =
+    StopMachine::new(word(), [const { word() }; CORES]);
+/// The core that stops the others, plus one; 0 if none does.
+pub(crate) static INITIATOR: AtomicUsize = AtomicUsize::new(0);
 /// Cores whose MMU is on, or is about to be, with the live map: a bit each.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
@@ -46,9 +47,9 @@ pub(crate) fn live_others() -> usize {
     LIVE.load(Ordering::SeqCst) & !(1 << cpu::number())
 }
 
-/// Who conducts; some core if nobody does.
-pub(crate) fn conductor() -> usize {
-    CONDUCTOR.load(Ordering::Relaxed).saturating_sub(1)
+/// The core that stops the others; some core if none does.
+pub(crate) fn initiator() -> usize {
+    INITIATOR.load(Ordering::Relaxed).saturating_sub(1)
 }
 
 /// The numbers of the cores in a set.
@@ -109,18 +110,18 @@ pub(crate) fn must_stop(here: usize) -> bool {
     ENDING.is_over(here) || EARLY_END.0.load(Ordering::Relaxed) != 0
 }
 
-/// Stops if the machine ends, and stands still if that is asked: in a wait, and in the mailbox's
-/// interrupt.
+/// Halts if the machine ends, and stops as long as `stop_machine` requests it: called in each round
+/// of a wait, and in the mailbox's interrupt.
 #[inline]
 pub(crate) fn hear() {
     let here = cpu::number();
     if must_stop(here) {
         stop();
     }
-    // Who ends the machine does not wait for who holds the others: that one stops.
-    if HOLD.is_asked(here) && !ENDING.is_ender(here) {
+    // The core that ends the machine stops for no initiator: it halts that one.
+    if STOP_MACHINE.is_requested(here) && !ENDING.is_ender(here) {
         let _masked = ExceptionsMasked::begin();
-        stand_still();
+        stay_stopped();
     }
 }
 
@@ -142,24 +143,29 @@ extern "C" fn kernel_raw_ns() -> u64 {
     clock::raw_ns()
 }
 
-/// Stands until this core is let go. All that it did before is done when it says that it stands,
-/// and what was changed meanwhile counts for the first instruction behind.
+/// Spins until the initiator ends its request.
 ///
-/// Never inlined: a debugger stops a core here.
+/// The DSB completes this core's stores before it acknowledges; the ISB makes the changed map count
+/// for the first instruction behind.
+///
+/// Never inlined: tests stop a core here by a debugger.
 #[inline(never)]
-fn stand_still() {
+fn stay_stopped() {
     let here = cpu::number();
-    let mut waited = patience::wait_for(patience::HELD_NS);
+    let mut waited = patience::wait_for(patience::STOPPED_NS);
     cpu::wait_for_stores();
-    while HOLD.stand(here) {
+    while STOP_MACHINE.acknowledge(here) {
         if must_stop(here) {
             stop();
         }
         relax();
         assert!(
-            !is_over(waited.look(clock::raw_ns(), LOOK_CYCLES), patience::HELD_NS),
-            "core {} does not let core {here} go",
-            conductor()
+            !is_over(
+                waited.look(clock::raw_ns(), LOOK_CYCLES),
+                patience::STOPPED_NS
+            ),
+            "core {} does not end its stop_machine: core {here} is stopped",
+            initiator()
         );
     }
     cpu::synchronise();
