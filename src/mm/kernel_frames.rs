@@ -1,8 +1,12 @@
-//! The owner of the free frames: one allocator behind one lock, for page tables and all else.
+//! The kernel's frame allocator: one [`FrameAllocator`] behind one lock, for page tables and
+//! everything else.
 //!
-//! The usual way takes the lock if it is free and a frame from the stock of the allocator
-//! ([`frames`](crate::mm::frames)). What is taken seldom is a function of its own, called last and
-//! with the lock: so the usual way keeps nothing across a call, and saves no register.
+//! 1. Fast path, inlined: the lock is free, and the allocator's cache of single frames has one (or
+//!    room for one).
+//! 2. Slow path, a function of its own that is called last and takes the lock with it: the frame
+//!    comes from the buddy lists, or goes there. So the fast path keeps nothing across a call, and
+//!    saves no register.
+//! 3. Contended path: another core has the lock, and this one waits for it.
 
 use core::arch::asm;
 
@@ -16,7 +20,7 @@ use crate::mm::layout::phys_to_virt;
 use crate::paging::PagingHandler;
 use crate::paging::backend::aarch64::reached_at;
 
-/// The free frames, once RAM is known.
+/// The allocator; without a frame until RAM is known.
 static FRAMES: Lock<FrameAllocator<'static>, lock_classes::Frames> =
     Lock::new(FrameAllocator::empty());
 
@@ -46,9 +50,9 @@ unsafe impl PagingHandler for KernelFrames {
     #[inline(always)]
     fn alloc_frame() -> Option<PhysAddr> {
         match frames().lock_if_free() {
-            Some(mut frames) => match frames.allocate_hot() {
+            Some(mut frames) => match frames.allocate_cached() {
                 Some(pa) => Some(pa),
-                None => allocate_cold(frames),
+                None => allocate_slow(frames),
             },
             None => allocate_contended(),
         }
@@ -58,8 +62,8 @@ unsafe impl PagingHandler for KernelFrames {
     fn dealloc_frame(pa: PhysAddr) {
         match frames().lock_if_free() {
             Some(mut frames) => {
-                if !frames.free_hot(pa) {
-                    free_cold(pa, frames);
+                if !frames.free_to_cache(pa) {
+                    free_slow(pa, frames);
                 }
             }
             None => free_contended(pa),
@@ -82,8 +86,8 @@ type LockedFrames = Guard<'static, FrameAllocator<'static>, lock_classes::Frames
 
 #[cold]
 #[inline(never)]
-fn allocate_cold(mut frames: LockedFrames) -> Option<PhysAddr> {
-    frames.allocate_cold()
+fn allocate_slow(mut frames: LockedFrames) -> Option<PhysAddr> {
+    frames.allocate_slow()
 }
 
 #[cold]
@@ -94,8 +98,8 @@ fn allocate_contended() -> Option<PhysAddr> {
 
 #[cold]
 #[inline(never)]
-fn free_cold(pa: PhysAddr, mut frames: LockedFrames) {
-    if let Err(error) = frames.free_cold(pa) {
+fn free_slow(pa: PhysAddr, mut frames: LockedFrames) {
+    if let Err(error) = frames.free_slow(pa) {
         refused(error);
     }
 }
@@ -108,38 +112,38 @@ fn free_contended(pa: PhysAddr) {
     }
 }
 
-/// Who frees what is not in use has lost count of its frames.
+/// Panics: a caller that frees a frame which is not in use has lost count of its frames.
 #[cold]
 #[inline(never)]
 fn refused(error: FrameError) -> ! {
     panic!("{error}");
 }
 
-/// Hands the frames over.
+/// Makes `frames` the kernel's allocator. Once, at boot, when RAM is known.
 pub fn set_frames(frames: FrameAllocator<'static>) {
     *FRAMES.lock() = frames;
 }
 
-/// How many frames there are and how many are free; nothing before RAM is known.
+/// The numbers of usable and of free frames; 0 before RAM is known.
 #[must_use]
 pub fn frame_count() -> FrameCount {
     FRAMES.lock().count()
 }
 
-/// What the frame allocator counted; `None` before RAM is known.
+/// The allocator's statistics; `None` before RAM is known.
 #[must_use]
 pub fn frame_statistics() -> Option<Statistics> {
     let frames = FRAMES.lock();
     (frames.count().usable > 0).then(|| frames.statistics())
 }
 
-/// Whether the frame at `pa` is one of the allocator's: free, or with a user.
+/// Whether the frame at `pa` is the allocator's: free, or in use.
 #[must_use]
 pub fn is_allocatable(pa: PhysAddr) -> bool {
     FRAMES.lock().has(pa)
 }
 
-/// Looks at the free frames, and changes nothing.
+/// Calls `look` with the allocator, locked.
 pub(super) fn look_at_frames<R>(look: impl FnOnce(&FrameAllocator<'static>) -> R) -> R {
     look(&FRAMES.lock())
 }

@@ -9,8 +9,8 @@
 use core::fmt;
 
 use super::buddies::Block;
-use super::hot::ROOM;
-use super::state::{FrameState, Kind, NIL};
+use super::frame_cache::CAPACITY;
+use super::state::{BlockKind, FrameState, NIL};
 use super::violation::{Counted, Violation};
 use super::{FrameAllocator, Order, address};
 
@@ -19,7 +19,7 @@ use super::{FrameAllocator, Order, address};
 struct Found {
     free: [usize; Order::COUNT],
     allocated: [usize; Order::COUNT],
-    hot: usize,
+    cached: usize,
     frames: usize,
 }
 
@@ -30,8 +30,8 @@ pub struct Checked {
     pub free: usize,
     /// Blocks that are in use.
     pub allocated: usize,
-    /// Single frames put aside.
-    pub hot: usize,
+    /// Single free frames in the cache.
+    pub cached: usize,
     /// Frames in all of them.
     pub frames: usize,
 }
@@ -41,12 +41,12 @@ impl fmt::Display for Checked {
         let Self {
             free,
             allocated,
-            hot,
+            cached,
             frames,
         } = self;
         write!(
             f,
-            "{frames} frames in {free} free and {allocated} allocated blocks, {hot} hot"
+            "{frames} frames in {free} free and {allocated} allocated blocks, {cached} cached"
         )
     }
 }
@@ -158,10 +158,10 @@ impl FrameAllocator<'_> {
 
     fn version(&self) -> Version {
         let larger = || self.larger.iter();
-        let returned = larger().fold(self.hot.frees(), |sum, larger| {
+        let returned = larger().fold(self.cache.frees(), |sum, larger| {
             sum.wrapping_add(larger.frees)
         });
-        let in_use = larger().fold(self.hot.in_use(), |sum, larger| {
+        let in_use = larger().fold(self.cache.in_use(), |sum, larger| {
             sum.wrapping_add(larger.in_use)
         });
         Version {
@@ -194,9 +194,9 @@ impl FrameAllocator<'_> {
             let block = Block { first, order, kind };
             self.check_block(block)?;
             match kind {
-                Kind::Free => found.free[order.index()] += 1,
-                Kind::Allocated => found.allocated[order.index()] += 1,
-                Kind::Hot => found.hot += 1,
+                BlockKind::Free => found.free[order.index()] += 1,
+                BlockKind::Allocated => found.allocated[order.index()] += 1,
+                BlockKind::Cached => found.cached += 1,
             }
             found.frames += order.frames();
             first = block.end();
@@ -214,7 +214,7 @@ impl FrameAllocator<'_> {
             .filter(|_| first.is_multiple_of(order.frames()))
             .ok_or(Violation::Place { pa, order })?;
         let covered = self.hull.contains(&first) && block.end() <= self.hull.end;
-        if !covered || (kind == Kind::Hot && order != Order::FRAME) {
+        if !covered || (kind == BlockKind::Cached && order != Order::FRAME) {
             return Err(Violation::State { pa });
         }
         if let Some(distance) = inside.iter().position(|state| *state != FrameState::NONE) {
@@ -223,7 +223,7 @@ impl FrameAllocator<'_> {
         }
         let buddy = states.get(first ^ order.frames());
         let buddy_is_free = buddy.is_some_and(|state| state.is_free(order.index()));
-        if kind == Kind::Free && buddy_is_free && order < Order::MAX {
+        if kind == BlockKind::Free && buddy_is_free && order < Order::MAX {
             return Err(Violation::Unmerged { pa, order });
         }
         Ok(())
@@ -264,7 +264,7 @@ impl FrameAllocator<'_> {
             same(Counted::Listed, order, self.buddies.len(order), met)?;
             let following = Order::new(order.index() + 1);
             let Some(following) = following else {
-                self.check_hot()?;
+                self.check_cache()?;
                 return self.check_counts(&check.found).map(Some);
             };
             check.place = self.list(following);
@@ -283,14 +283,14 @@ impl FrameAllocator<'_> {
             .ok_or(Violation::List { order, from, pa })
     }
 
-    fn check_hot(&self) -> Result<(), Violation> {
-        if self.hot.len() > ROOM {
-            return same(Counted::Hot, Order::FRAME, self.hot.len(), ROOM);
+    fn check_cache(&self) -> Result<(), Violation> {
+        if self.cache.len() > CAPACITY {
+            return same(Counted::Cached, Order::FRAME, self.cache.len(), CAPACITY);
         }
-        for (position, frame) in self.hot.iter().enumerate() {
-            let hot = self.buddies.states.get(frame) == Some(&FrameState::HOT);
-            if !hot || self.hot.iter().take(position).any(|other| other == frame) {
-                return Err(Violation::Hot { pa: address(frame) });
+        for (position, frame) in self.cache.iter().enumerate() {
+            let cached = self.buddies.states.get(frame) == Some(&FrameState::CACHED);
+            if !cached || self.cache.iter().take(position).any(|other| other == frame) {
+                return Err(Violation::Cached { pa: address(frame) });
             }
         }
         Ok(())
@@ -300,19 +300,24 @@ impl FrameAllocator<'_> {
         for order in Order::all() {
             let index = order.index();
             let in_use = match order {
-                Order::FRAME => self.hot.in_use(),
+                Order::FRAME => self.cache.in_use(),
                 _ => self.larger[index].in_use,
             };
             let free = self.buddies.len(order);
             same(Counted::Free, order, free, found.free[index])?;
             same(Counted::Allocated, order, in_use, found.allocated[index])?;
         }
-        same(Counted::Hot, Order::FRAME, self.hot.len(), found.hot)?;
+        same(
+            Counted::Cached,
+            Order::FRAME,
+            self.cache.len(),
+            found.cached,
+        )?;
         same(Counted::Usable, Order::FRAME, self.usable, found.frames)?;
         Ok(Checked {
             free: found.free.iter().sum(),
             allocated: found.allocated.iter().sum(),
-            hot: found.hot,
+            cached: found.cached,
             frames: found.frames,
         })
     }

@@ -1,28 +1,46 @@
-//! Physical frames: which are free, in blocks of 4 KiB to 2 MiB.
+//! The allocator of physical frames: a buddy allocator of blocks of 4 KiB to 2 MiB, and a cache of
+//! single frames in front of it.
 //!
-//! A buddy allocator. A block of order k is 2^k frames at a multiple of its size; one that is free
-//! is split in halves as long as that is needed, and merged with its other half (its buddy) as
-//! soon as both are free. Single frames that are freed stay aside first, a few of them, and go out
-//! again in the reverse order. Frame numbers count from physical 0. Pure: knows neither where RAM
-//! is nor who reserved what.
+//! A block of order k is 2^k frames at a multiple of its size, and its buddy is the other half of
+//! the block of order k + 1 that both are in. Frame numbers count from physical 0: frame 12 is
+//! at 0xc000. Pure: knows neither where RAM is nor who reserved what.
+//!
+//! 1. [`add`](FrameAllocator::add) of frames 0 to 15 makes one free block, of order 4.
+//! 2. A first [`allocate`](FrameAllocator::allocate) finds no smaller block and splits this one:
+//!    frame 0 goes into use, and an upper half of each order goes to its list.
+//!
+//!    ```text
+//!     frame  0     1   2       4               8                             16
+//!            +-----+---+-------+---------------+------------------------------+
+//!            | use | 0 |   1   |       2       |              3               |  order
+//!            +-----+---+-------+---------------+------------------------------+
+//!     lists: order 0 -> frame 1, order 1 -> 2, order 2 -> 4, order 3 -> 8
+//!    ```
+//!
+//! 3. [`free`](FrameAllocator::free) of frame 0 puts it into the cache ([`frame_cache`]), and the
+//!    next allocation takes it out again. Nothing is merged.
+//! 4. A frame that the cache has no room for goes to the buddy lists ([`buddies`]): with frame 1,
+//!    then with the blocks at 2, 4 and 8 it becomes the block of order 4 again.
+//! 5. A request for a larger block that finds none empties the cache to the lists, where its frames
+//!    are merged, and is tried again.
 //!
 //! | cost | allocate | free |
 //! |---|---|---|
-//! | a frame freed lately | constant | constant |
+//! | a single frame through the cache | constant | constant |
 //! | any other block | one step for each order | one step for each order |
 //!
-//! Only a request that no free block can serve costs more: the frames put aside are merged first.
+//! Step 5 alone costs more: at most 16 frames are merged.
 //!
 //! # Decisions
-//! Lists and states are in metadata that the caller gives, one word a frame, and nothing is in the
-//! frames: they need not be mapped, a stray write into a free one hurts nobody here, and what is
-//! freed twice, in part or by a stranger is seen.
+//! Lists and states are in metadata that the caller gives, a word of 64 bits for each frame, and
+//! nothing is in the frames: they need not be mapped, a stray write into a free one harms no list,
+//! and a block that is freed twice, in part or at a foreign address is seen.
 #![forbid(unsafe_code)]
 
 mod buddies;
 mod check;
 mod error;
-mod hot;
+mod frame_cache;
 mod order;
 mod state;
 mod statistics;
@@ -41,8 +59,8 @@ pub use statistics::{Fragmentation, FrameCount, OrderStatistics, Statistics};
 pub use violation::{Counted, Violation};
 
 use buddies::{Block, Buddies};
-use hot::Hot;
-use state::{Kind, NIL};
+use frame_cache::FrameCache;
+use state::{BlockKind, NIL};
 
 use crate::addr::{PAGE_SIZE, PhysAddr};
 
@@ -50,16 +68,16 @@ use crate::addr::{PAGE_SIZE, PhysAddr};
 #[derive(Debug)]
 pub struct FrameAllocator<'memory> {
     buddies: Buddies<'memory>,
-    hot: Hot,
-    /// Of the orders above 0.
+    cache: FrameCache,
+    /// By order; entry 0 is unused, for `cache` counts single frames.
     larger: [Larger; Order::COUNT],
-    /// Frames that can be free at all.
+    /// Frames that were added and not reserved: free, cached or in use.
     usable: usize,
-    /// No frame outside was ever added.
+    /// From the first frame ever added to the one behind the last.
     hull: Range<usize>,
 }
 
-/// What became of the blocks of one order.
+/// Counts of the blocks of one order above 0.
 #[derive(Clone, Copy, Debug)]
 struct Larger {
     in_use: usize,
@@ -90,13 +108,13 @@ impl<'memory> FrameAllocator<'memory> {
         }
     }
 
-    /// An allocator that never has a frame, to begin with.
+    /// An allocator without metadata: it never has a frame. A static begins with it.
     #[must_use]
     pub const fn empty() -> Self {
         Self {
             hull: 0..0,
             buddies: Buddies::new(&mut []),
-            hot: Hot::new(),
+            cache: FrameCache::new(),
             larger: [Larger {
                 in_use: 0,
                 frees: 0,
@@ -130,7 +148,7 @@ impl<'memory> FrameAllocator<'memory> {
         if start >= end {
             return 0;
         }
-        self.release_hot();
+        self.drain_cache();
         let past = end.as_usize().div_ceil(PAGE_SIZE).min(self.hull.end);
         let mut next = start.as_usize() / PAGE_SIZE;
         let mut taken = 0;
@@ -141,7 +159,7 @@ impl<'memory> FrameAllocator<'memory> {
             };
             let part = next..block.end().min(past);
             next = block.end();
-            if block.kind == Kind::Free {
+            if block.kind == BlockKind::Free {
                 taken += part.len();
                 self.buddies.carve(block, part);
             }
@@ -153,20 +171,21 @@ impl<'memory> FrameAllocator<'memory> {
     /// One free frame, the last one freed if it can be; its contents are unknown.
     #[inline]
     pub fn allocate(&mut self) -> Option<PhysAddr> {
-        self.allocate_hot().or_else(|| self.allocate_cold())
+        self.allocate_cached().or_else(|| self.allocate_slow())
     }
 
-    /// One free frame, if that is a few steps: [`allocate`](Self::allocate) may have one when this
-    /// has none. Calls nothing.
+    /// The fast path of [`allocate`](Self::allocate): a cached frame. `None` if none is cached or
+    /// if it makes a new peak; then [`allocate_slow`](Self::allocate_slow) is to be asked. Calls no
+    /// function.
     #[inline(always)]
-    pub fn allocate_hot(&mut self) -> Option<PhysAddr> {
-        let (frame, is_hot) = self.hot.top();
-        // One branch for both: the other is never taken.
-        if !is_hot | (frame >= self.buddies.states.len()) {
+    pub fn allocate_cached(&mut self) -> Option<PhysAddr> {
+        let (frame, is_cached) = self.cache.top();
+        // One branch for both conditions: the second is false unless the slot was overwritten.
+        if !is_cached | (frame >= self.buddies.states.len()) {
             return None;
         }
         self.buddies.states[frame] = FrameState::allocated(Order::FRAME);
-        self.hot.pop();
+        self.cache.pop();
         Some(address(frame))
     }
 
@@ -179,13 +198,13 @@ impl<'memory> FrameAllocator<'memory> {
         let frame = match self.buddies.take(index) {
             Some(frame) => frame,
             None => {
-                self.release_hot();
+                self.drain_cache();
                 self.buddies.take(index)?
             }
         };
         self.buddies.states[frame] = FrameState::allocated(order);
         self.larger[index].in_use += 1;
-        self.hot.block_taken(order.frames());
+        self.cache.block_taken(order.frames());
         Some(address(frame))
     }
 
@@ -195,41 +214,42 @@ impl<'memory> FrameAllocator<'memory> {
     /// [`FrameError`], with nothing changed: the frame is free, foreign, or part of a larger block.
     #[inline]
     pub fn free(&mut self, pa: PhysAddr) -> Result<(), FrameError> {
-        if self.free_hot(pa) {
+        if self.free_to_cache(pa) {
             return Ok(());
         }
-        self.free_cold(pa)
+        self.free_slow(pa)
     }
 
-    /// What [`free`](Self::free) does where [`free_hot`](Self::free_hot) has done nothing.
+    /// The slow path of [`free`](Self::free), after [`free_to_cache`](Self::free_to_cache) has
+    /// returned `false`: the cache is full, or `pa` cannot be freed.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`free`](Self::free).
     #[inline]
-    pub fn free_cold(&mut self, pa: PhysAddr) -> Result<(), FrameError> {
+    pub fn free_slow(&mut self, pa: PhysAddr) -> Result<(), FrameError> {
         let frame = frame_number(pa);
         match self.buddies.states.get_mut(frame) {
             Some(state) if *state == FrameState::allocated(Order::FRAME) => {
-                *state = FrameState::HOT;
+                *state = FrameState::CACHED;
             }
             _ => return self.refuse(pa, Order::FRAME),
         }
-        let oldest = self.hot.exchange(frame);
+        let oldest = self.cache.replace_oldest(frame);
         self.buddies.release_inline(oldest, Order::FRAME.index());
         Ok(())
     }
 
-    /// Takes a single frame back, if that is a few steps; [`free`](Self::free) says what there is
-    /// to do when it is not, with nothing changed yet. Calls nothing.
+    /// The fast path of [`free`](Self::free): caches the frame. Returns `false`, with nothing
+    /// changed, if the cache is full or `pa` is no single frame in use. Calls no function.
     #[inline(always)]
-    pub fn free_hot(&mut self, pa: PhysAddr) -> bool {
+    pub fn free_to_cache(&mut self, pa: PhysAddr) -> bool {
         let frame = frame_number(pa);
         match self.buddies.states.get_mut(frame) {
             Some(state)
-                if (*state == FrameState::allocated(Order::FRAME)) & self.hot.has_room() =>
+                if (*state == FrameState::allocated(Order::FRAME)) & self.cache.has_room() =>
             {
-                *state = FrameState::HOT;
-                self.hot.push(frame);
+                *state = FrameState::CACHED;
+                self.cache.push(frame);
                 true
             }
             _ => false,
@@ -253,20 +273,20 @@ impl<'memory> FrameAllocator<'memory> {
         self.buddies.release(frame, index);
         self.larger[index].in_use -= 1;
         self.larger[index].frees += 1;
-        self.hot.block_returned(order.frames());
+        self.cache.block_returned(order.frames());
         Ok(())
     }
 
-    /// How many frames there are.
+    /// The numbers of usable and of free frames; cached ones are free.
     #[must_use]
     pub fn count(&self) -> FrameCount {
         FrameCount {
             usable: self.usable,
-            free: self.buddies.frames() + self.hot.len(),
+            free: self.buddies.frames() + self.cache.len(),
         }
     }
 
-    /// Whether the frame at `pa` is one of these: free, or with a user. A reserved one is not.
+    /// Whether the frame at `pa` was added and is not reserved: it is free, or in use.
     #[must_use]
     pub fn has(&self, pa: PhysAddr) -> bool {
         self.buddies.block_of(frame_number(pa)).is_some()
@@ -297,21 +317,22 @@ impl<'memory> FrameAllocator<'memory> {
         Some(address(block.start)..address(block.end))
     }
 
-    /// Where the states of the frames are, for people who look at them.
+    /// Address and number of the frames' states, for a debugger.
     #[must_use]
     pub const fn states(&self) -> (*const FrameState, usize) {
         (self.buddies.states.as_ptr(), self.buddies.states.len())
     }
 
-    /// What [`allocate`](Self::allocate) does where [`allocate_hot`](Self::allocate_hot) has no
-    /// frame: none is hot, or it makes a new peak.
+    /// The slow path of [`allocate`](Self::allocate), after
+    /// [`allocate_cached`](Self::allocate_cached) had no frame: takes one from the buddy lists, or
+    /// a cached one that makes a new peak.
     #[inline(always)]
-    pub fn allocate_cold(&mut self) -> Option<PhysAddr> {
-        let frame = match self.hot.pop_to_new_peak() {
+    pub fn allocate_slow(&mut self) -> Option<PhysAddr> {
+        let frame = match self.cache.pop_to_new_peak() {
             Some(frame) => frame,
             None => {
                 let frame = self.buddies.take(Order::FRAME.index())?;
-                self.hot.draw();
+                self.cache.refill();
                 frame
             }
         };
@@ -319,14 +340,14 @@ impl<'memory> FrameAllocator<'memory> {
         Some(address(frame))
     }
 
-    /// Puts the hot frames back on the lists.
-    fn release_hot(&mut self) {
-        while let Some(frame) = self.hot.pop_oldest() {
+    /// Gives all cached frames back to the buddy lists, where they are merged.
+    fn drain_cache(&mut self) {
+        while let Some(frame) = self.cache.pop_oldest() {
             self.buddies.release(frame, Order::FRAME.index());
         }
     }
 
-    /// Why no block of `order` that begins at `pa` can be freed.
+    /// The error of a block of `order` at `pa` that cannot be freed.
     #[cold]
     #[inline(never)]
     fn refuse(&self, pa: PhysAddr, order: Order) -> Result<(), FrameError> {
@@ -334,7 +355,7 @@ impl<'memory> FrameAllocator<'memory> {
         Err(match self.buddies.block_of(frame) {
             None => FrameError::Foreign { pa },
             Some(Block {
-                kind: Kind::Free | Kind::Hot,
+                kind: BlockKind::Free | BlockKind::Cached,
                 ..
             }) => FrameError::DoubleFree { pa },
             Some(block) if block.first == frame => FrameError::WrongOrder {
@@ -350,7 +371,7 @@ impl<'memory> FrameAllocator<'memory> {
         })
     }
 
-    /// The first run of frames from `next` on, below `past`, that were never added or are reserved.
+    /// The first run of frames in `next..past` that no block has: never added, or reserved.
     fn gap(&self, mut next: usize, past: usize) -> Option<Range<usize>> {
         while next < past {
             match self.buddies.block_of(next) {
@@ -361,9 +382,9 @@ impl<'memory> FrameAllocator<'memory> {
         None
     }
 
-    /// Where the run of frames without a block that begins at `next` ends, at `past` at the latest.
+    /// The end of the run of frames without a block that begins at `next`; `past` at the latest.
     fn unowned_until(&self, next: usize, past: usize) -> usize {
-        // Behind a frame without a block the next block begins with a state.
+        // No block has `next`: so the first state behind it is where the next block begins.
         let looked_at = next.max(self.hull.start)..past.min(self.hull.end);
         let skipped = looked_at.start;
         self.buddies
@@ -374,12 +395,13 @@ impl<'memory> FrameAllocator<'memory> {
     }
 }
 
-/// The number of the frame at `pa`: past every frame's unless `pa` is a multiple of the size.
+/// The number of the frame at `pa`: 0xc000 is 12. An address inside a frame, such as 0xc008, gets a
+/// number past every frame's (its low bits are rotated to the top), which no slice has.
 const fn frame_number(pa: PhysAddr) -> usize {
     pa.as_usize().rotate_right(PAGE_SIZE.trailing_zeros())
 }
 
-/// Where a frame is.
+/// The physical address of frame number `frame`.
 const fn address(frame: usize) -> PhysAddr {
     PhysAddr::new(frame * PAGE_SIZE)
 }

@@ -1,16 +1,21 @@
-//! What is known of one frame: a word, and zero for nearly all of them.
+//! The state of one frame: a word of 64 bits, 0 for every frame but the first of a block.
+//!
+//! A free block of order 2 at frame 12, the only one on its list, has the word
+//! `0xffffff00_ffffff12` at frame 12 (order 2, kind 1, both links [`NIL`]), and zeros at frames 13
+//! to 15.
 //!
 //! | bits | field |
 //! |---|---|
 //! | 3:0 | order of the block that begins here |
-//! | 5:4 | its kind: 0 none begins here, 1 free, 2 allocated, 3 hot |
+//! | 5:4 | its kind: 0 none begins here, 1 free, 2 allocated, 3 cached |
 //! | 31:8 | the next free block of this order, as a frame number |
-//! | 63:40 | the one before |
+//! | 63:40 | the free block before it on that list |
 //!
 //! # Decisions
 //! Only the first frame of a block has a state. A frame with none lies inside a block that begins
-//! before it, or is foreign: at most one look for each order tells which. So a block of any size is
-//! added, split, merged, allocated and freed without a write to the frames inside.
+//! before it, or belongs to nobody: for frame 13 the states of frames 12, 12, 8, 0 (13 with its
+//! lowest 1, 2, 3, 4 bits cleared) tell which. So a block of any size is added, split, merged,
+//! allocated and freed without a write to the frames inside.
 #![forbid(unsafe_code)]
 
 use super::Order;
@@ -22,33 +27,33 @@ const ORDER: u64 = 0xf;
 const KIND: u64 = 0x30;
 const FREE: u64 = 0x10;
 const ALLOCATED: u64 = 0x20;
-const HOT: u64 = 0x30;
+const CACHED: u64 = 0x30;
 const NEXT_SHIFT: u32 = 8;
 const PREVIOUS_SHIFT: u32 = 40;
 /// Zero in every state.
 const UNUSED: u64 = 0xff_0000_00c0;
 
-/// One frame's metadata. Opaque; zero says that no block begins at the frame.
+/// One frame's state. Opaque; zero says that no block begins at the frame.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(transparent)]
 pub struct FrameState(u64);
 
-/// What a block is.
+/// Who has a block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum BlockKind {
     /// On the list of its order.
     Free,
-    /// With a user.
+    /// Allocated, and not freed since.
     Allocated,
-    /// A free frame on the stack of hot ones.
-    Hot,
+    /// A single free frame in the cache of those freed last.
+    Cached,
 }
 
 impl FrameState {
     /// No block begins here.
     pub(super) const NONE: Self = Self(0);
-    /// A hot frame.
-    pub(super) const HOT: Self = Self(HOT);
+    /// A cached frame.
+    pub(super) const CACHED: Self = Self(CACHED);
 
     /// The first frame of an allocated block.
     pub(super) const fn allocated(order: Order) -> Self {
@@ -61,43 +66,45 @@ impl FrameState {
         Self(links | FREE | order as u64)
     }
 
-    /// The first frame of the only free block of that order.
-    pub(super) const fn alone(order: usize) -> Self {
+    /// The first frame of the only free block of order `order`.
+    pub(super) const fn only_free(order: usize) -> Self {
         Self::first_free(order, NIL)
     }
 
-    /// The same for the next smaller order, which there must be.
+    /// A state of [`only_free`](Self::only_free) with the order one less: 4 becomes 3. Not for
+    /// order 0.
     pub(super) const fn smaller(self) -> Self {
         Self(self.0 - 1)
     }
 
-    /// The same for the next larger order, which there must be.
+    /// A state of [`only_free`](Self::only_free) with the order one more: 3 becomes 4. Not for the
+    /// largest.
     pub(super) const fn larger(self) -> Self {
         Self(self.0 + 1)
     }
 
     /// The block that begins here, if one does.
-    pub(super) fn block(self) -> Option<(Kind, Order)> {
+    pub(super) fn block(self) -> Option<(BlockKind, Order)> {
         let kind = match self.0 & KIND {
-            FREE => Kind::Free,
-            ALLOCATED => Kind::Allocated,
-            HOT => Kind::Hot,
+            FREE => BlockKind::Free,
+            ALLOCATED => BlockKind::Allocated,
+            CACHED => BlockKind::Cached,
             _ => return None,
         };
         Some((kind, Order::new((self.0 & ORDER) as usize)?))
     }
 
-    /// Whether all bits are as this room writes them.
+    /// Whether the word is one that the allocator writes: no other bits are set.
     pub(super) const fn is_whole(self) -> bool {
         match self.0 & KIND {
             FREE => self.0 & UNUSED == 0,
-            HOT => self.0 == HOT,
+            CACHED => self.0 == CACHED,
             // Allocated, or none: no links.
             _ => self.0 & !(KIND | ORDER) == 0,
         }
     }
 
-    /// Whether a free block of that order begins here.
+    /// Whether a free block of order `order` begins here.
     pub(super) const fn is_free(self, order: usize) -> bool {
         self.0 & (KIND | ORDER) == FREE | order as u64
     }
@@ -112,7 +119,7 @@ impl FrameState {
         (self.0 >> PREVIOUS_SHIFT) as u32
     }
 
-    /// With some bits inverted, as by a write from outside.
+    /// The word with `bits` inverted, as by a write from outside.
     #[cfg(test)]
     pub(super) const fn with(self, bits: u64) -> Self {
         Self(self.0 ^ bits)

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::{FrameAllocator, Order};
 
-/// How many frames there are.
+/// The numbers of frames, usable and free.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FrameCount {
     /// Frames that can be free at all: RAM that nobody reserved for good.
@@ -17,7 +17,7 @@ pub struct FrameCount {
 /// The blocks of one order.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct OrderStatistics {
-    /// Free blocks; of order 0 those included that are put aside.
+    /// Free blocks; at order 0 with the cached frames.
     pub free: usize,
     /// Allocated blocks.
     pub in_use: usize,
@@ -32,8 +32,8 @@ pub struct OrderStatistics {
 pub struct Statistics {
     /// The blocks of each order, smallest first.
     pub orders: [OrderStatistics; Order::COUNT],
-    /// Single free frames put aside, to be given out again next. No larger block has them.
-    pub hot: usize,
+    /// Cached frames: the single frames freed last, allocated again first, not merged.
+    pub cached: usize,
     /// Blocks halved so far.
     pub splits: u64,
     /// Pairs of free halves that became one block so far, when frames were added too.
@@ -106,15 +106,15 @@ impl FrameAllocator<'_> {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let mut orders = [OrderStatistics::default(); Order::COUNT];
-        let mut peak = self.hot.peak();
+        let mut peak = self.cache.peak();
         for order in Order::all() {
             let index = order.index();
             let (mut free, mut in_use) = (self.buddies.len(order), self.larger[index].in_use);
             let mut frees = self.larger[index].frees;
             peak += in_use * order.frames();
             if order == Order::FRAME {
-                (in_use, frees) = (self.hot.in_use(), self.hot.frees());
-                free += self.hot.len();
+                (in_use, frees) = (self.cache.in_use(), self.cache.frees());
+                free += self.cache.len();
             }
             orders[index] = OrderStatistics {
                 free,
@@ -125,7 +125,7 @@ impl FrameAllocator<'_> {
         }
         Statistics {
             orders,
-            hot: self.hot.len(),
+            cached: self.cache.len(),
             splits: self.buddies.splits,
             merges: self.buddies.merges,
             peak,

@@ -6,10 +6,10 @@ use core::fmt;
 use super::Order;
 use crate::addr::PhysAddr;
 
-/// The first thing found that must not be.
+/// The first broken invariant that a check found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Violation {
-    /// A frame's state is no state.
+    /// A frame's word is no valid state.
     State {
         /// The frame.
         pa: PhysAddr,
@@ -44,8 +44,8 @@ pub enum Violation {
         /// The block.
         pa: PhysAddr,
     },
-    /// A frame on the stack of hot ones is not hot, or is on it twice.
-    Hot {
+    /// A frame in the cache has another state, or is in it twice.
+    Cached {
         /// The frame.
         pa: PhysAddr,
     },
@@ -71,8 +71,8 @@ pub enum Counted {
     Listed,
     /// Allocated blocks of an order.
     Allocated,
-    /// Hot frames.
-    Hot,
+    /// Cached frames.
+    Cached,
     /// Frames that can be free at all.
     Usable,
 }
@@ -93,7 +93,9 @@ impl fmt::Display for Violation {
                     None => write!(f, "it begins at {pa}"),
                 }
             }
-            Self::Hot { pa } => write!(f, "hot frame {pa} is not hot, or is twice"),
+            Self::Cached { pa } => {
+                write!(f, "cached frame {pa} has another state, or is cached twice")
+            }
             Self::Count {
                 what,
                 order,

@@ -11,7 +11,7 @@ use super::model::{Random, frame, metadata};
 
 const FRAMES: usize = 1024;
 
-/// Frames 1 to 1023, of which some are in use, some free in small blocks, some hot.
+/// Frames 1 to 1023, of which some are in use, some free in small blocks, some cached.
 fn used(metadata: &mut [FrameState]) -> FrameAllocator<'_> {
     let mut frames = FrameAllocator::new(metadata);
     frames.add(frame(1), frame(FRAMES));
@@ -51,12 +51,12 @@ fn all_is_counted() {
     let checked = frames.check().unwrap();
     let Checked {
         allocated,
-        hot,
+        cached,
         frames: all,
         ..
     } = checked;
-    // 64 frames, 22 of them back, 16 of those hot; and a block.
-    assert_eq!((allocated, hot, all), (64 - 22 + 1, 16, FRAMES - 1));
+    // 64 frames, 22 of them back, 16 of those cached; and a block.
+    assert_eq!((allocated, cached, all), (64 - 22 + 1, 16, FRAMES - 1));
     assert!(
         checked.to_string().starts_with("1023 frames in "),
         "{checked}"

@@ -10,7 +10,7 @@ use std::format;
 use std::string::ToString;
 use std::vec::Vec;
 
-use super::hot::ROOM;
+use super::frame_cache::CAPACITY;
 use super::{FrameAllocator, FrameCount, FrameError, Order};
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use model::{Pair, Random, frame, metadata};
@@ -55,7 +55,7 @@ fn a_frame_is_ours_if_it_is_free_or_with_a_user_and_not_if_it_is_reserved() {
     let user = frames.allocate().expect("a frame is free");
     assert!(frames.has(user));
     frames.free(user).expect("it was allocated");
-    assert!(frames.has(user), "it is hot");
+    assert!(frames.has(user), "it is cached");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn whatever_the_order_of_frees_all_merges_to_the_largest_blocks() {
             pair.free(pa, order);
         }
         pair.compare();
-        // Nothing is in the range; but hot frames are put back before that is seen.
+        // Nothing is in the range; but cached frames are put back before that is seen.
         pair.reserve(frame(0), frame(1));
         assert_eq!(free_blocks(&pair.real), whole);
         pair.compare();
@@ -236,15 +236,15 @@ fn the_frame_freed_last_comes_out_first() {
     for pa in &taken {
         frames.free(*pa).unwrap();
     }
-    assert_eq!(frames.statistics().hot, ROOM);
+    assert_eq!(frames.statistics().cached, CAPACITY);
     assert_eq!(frames.check().err(), None);
-    for pa in taken.iter().rev().take(ROOM) {
+    for pa in taken.iter().rev().take(CAPACITY) {
         assert_eq!(frames.allocate(), Some(*pa));
     }
 }
 
 #[test]
-fn a_larger_request_gets_the_hot_frames_merged() {
+fn a_larger_request_gets_the_cached_frames_merged() {
     let mut metadata = metadata(8);
     let mut frames = FrameAllocator::new(&mut metadata);
     frames.add(frame(0), frame(8));
@@ -252,12 +252,12 @@ fn a_larger_request_gets_the_hot_frames_merged() {
     for pa in taken {
         frames.free(pa).unwrap();
     }
-    assert_eq!(frames.statistics().hot, 8);
+    assert_eq!(frames.statistics().cached, 8);
     assert_eq!(frames.allocate_block(order(3)), Some(frame(0)));
 }
 
 #[test]
-fn a_hot_frame_freed_again_is_seen() {
+fn a_cached_frame_freed_again_is_seen() {
     let mut metadata = metadata(128);
     let mut frames = FrameAllocator::new(&mut metadata);
     frames.add(frame(10), frame(128));

@@ -100,8 +100,8 @@ fn fragmentation_at_seventy_percent_of_load_is_measured() {
     let statistics = pair.real.statistics();
     println!("{}", statistics.fragmentation());
     println!(
-        "{} splits, {} merges, {} hot, peak {} frames",
-        statistics.splits, statistics.merges, statistics.hot, statistics.peak
+        "{} splits, {} merges, {} cached, peak {} frames",
+        statistics.splits, statistics.merges, statistics.cached, statistics.peak
     );
     assert_eq!(pair.real.check().err(), None);
     let fragmentation = statistics.fragmentation();
