@@ -88,5 +88,6 @@ pub use node::sharing::{PrivateTop, Sharing};
 pub use read::check::{Summary, Unsound};
 pub use read::cursor::{Cursor, Run, Runs};
 pub use read::dump::Dump;
-pub use read::view::{Leaf, TableView, Visit};
+pub use read::trace::{Trace, Unreadable, Visit};
+pub use read::view::{Leaf, TableView};
 pub use table::PageTable64;

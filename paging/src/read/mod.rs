@@ -1,6 +1,7 @@
-//! Reading a tree: views, cursors, checks and dumps.
+//! Reading a tree: views, the walk of an address, cursors, checks and dumps.
 
 pub(crate) mod check;
 pub(crate) mod cursor;
 pub(crate) mod dump;
+pub(crate) mod trace;
 pub(crate) mod view;

@@ -6,12 +6,11 @@
 use core::fmt;
 use core::ops::ControlFlow;
 
-use crate::addr::{PhysAddr, VirtAddr};
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::node::descent::{Node, is_nothing, is_table, leads_on};
-use crate::node::geometry::{
-    check_address, entries, leaf_bytes, level_shift, size_of_level, table_index,
-};
+use crate::node::geometry::{check_address, entries, leaf_bytes, size_of_level, table_index};
 use crate::node::memory::Table;
+use crate::read::trace::{Trace, Visit};
 use crate::{
     GenericPTE, MappingFlags, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
 };
@@ -41,19 +40,6 @@ impl<PTE: GenericPTE> Leaf<PTE> {
     pub fn flags(&self) -> MappingFlags {
         self.entry.flags()
     }
-}
-
-/// One entry on the way through a tree.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Visit<PTE> {
-    /// The level of the table that holds it.
-    pub level: usize,
-    /// Its index in that table.
-    pub index: usize,
-    /// The first address that it translates.
-    pub va: VirtAddr,
-    /// The entry.
-    pub entry: PTE,
 }
 
 /// A tree of page tables, to be read. Not `Copy`: a borrowed view cannot outlive the borrow.
@@ -151,27 +137,20 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         Err(PagingError::NotMapped { va })
     }
 
-    /// Shows `step` each entry on the walk of `va`, from the root to a leaf or an unused entry.
+    /// Shows `step` each entry on the walk of `va`, from the root to a leaf or an unused entry. For a
+    /// tree whose tables may be out of reach there is [`Trace`].
     ///
     /// # Errors
     /// [`PagingError::InvalidVirtAddr`].
     pub fn trace(&self, va: VirtAddr, mut step: impl FnMut(&Visit<PTE>)) -> PagingResult {
-        check_address::<M>(va)?;
-        let mut table = self.root();
-        for level in 0..M::LEVELS {
-            let index = table_index::<M>(va, level);
-            let entry = table.load(index);
-            step(&Visit {
-                level,
-                index,
-                va: va.align_down(1 << level_shift::<M>(level)),
-                entry,
-            });
-            if !is_table::<M, PTE>(entry, level) {
-                break;
-            }
-            table = Table::at(entry.paddr());
-        }
+        // All tables of a view can be reached: every step is a visit.
+        let read = |entry: PhysAddr| {
+            let table = Table::<M, PTE, H>::at(entry.align_down(PAGE_SIZE));
+            let index = entry.as_usize() % PAGE_SIZE / size_of::<u64>();
+            Some(table.load(index).bits())
+        };
+        let trace = Trace::<M, PTE, _>::new(self.root, va, read)?;
+        trace.flatten().for_each(|visit| step(&visit));
         Ok(())
     }
 

@@ -1,20 +1,35 @@
 //! The walk of an address through the live tables, to the descriptor that refuses it.
+//!
+//! The library's [`Trace`] walks. Each descriptor is read by [`probe`], so that a table's address
+//! that was written over is a line of the report, and no second fault.
 
 use core::fmt::{self, Write};
 
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::arch::mmu;
 use crate::arch::probe::{self, Width};
+use crate::arch::tlb::KernelTlb;
 use crate::exception::syndrome::{Fault, Syndrome};
 use crate::mm::kernel_space::PA_BITS;
 use crate::mm::layout::phys_to_virt;
-use crate::paging::format::aarch64::{A64PTE, Describe};
+use crate::paging::format::aarch64::{A64MetaData, A64PTE, Describe, Half, HighHalf, LowHalf};
 use crate::paging::format::aarch64_refusal::{Attempt, Refusal, refusal};
-use crate::paging::{ENTRIES, GenericPTE};
+use crate::paging::{GenericPTE, PagingResult, Trace, Unreadable, Visit};
 
-/// Bits of the address that all halves have in common (TCR_EL1.T0SZ and T1SZ = 16).
-const VA_BITS: u32 = 48;
-const LEVELS: usize = 4;
+/// A step of the walk.
+type Step = Result<Visit<A64PTE>, Unreadable>;
+
+/// The walk of `va` from the table at `root`, in the tree of half `S`.
+///
+/// # Errors
+/// [`InvalidVirtAddr`](crate::paging::PagingError::InvalidVirtAddr): `va` is not in that half.
+fn trace<S: Half>(root: PhysAddr, va: VirtAddr) -> PagingResult<impl Iterator<Item = Step>> {
+    let read = |descriptor| {
+        // SAFETY: tables lie in RAM; if this one does not, the load fails or reads something else.
+        unsafe { probe::read(phys_to_virt(descriptor), Width::Double) }.ok()
+    };
+    Trace::<A64MetaData<S, KernelTlb, PA_BITS>, A64PTE, _>::new(root, va, read)
+}
 
 /// Prints the walk of `va`, and why an `attempt` to use it failed, the hardware's word for which
 /// is in `syndrome`.
@@ -24,19 +39,33 @@ pub(super) fn explain(
     attempt: Attempt,
     syndrome: Syndrome,
 ) -> fmt::Result {
-    let root = match (va.as_usize() as u64) >> VA_BITS {
-        0xffff => mmu::high_root(),
-        0 => match mmu::low_root() {
-            Some(root) => root,
-            None => return writeln!(out, "  walk   none: the low half is off (TCR_EL1.EPD0)"),
-        },
-        _ => return writeln!(out, "  walk   none: bits 63:48 are neither all 0 nor all 1"),
+    let high = mmu::high_root();
+    if let Ok(trace) = trace::<HighHalf>(high, va) {
+        writeln!(out, "  walk   {high} (TTBR1_EL1)")?;
+        return explain_steps(out, trace, attempt, syndrome);
+    }
+    let low = mmu::low_table();
+    let Ok(trace) = trace::<LowHalf>(low, va) else {
+        return writeln!(out, "  walk   none: bits 63:48 are neither all 0 nor all 1");
     };
-    let half = if root == mmu::high_root() { 1 } else { 0 };
-    writeln!(out, "  walk   {root} (TTBR{half}_EL1)")?;
-    let (level, refused) = steps(out, root, va, attempt)?;
-    match (refused, syndrome.fault()) {
-        (Some(refusal), _) => writeln!(out, "         refused at level {level}: {refusal}"),
+    if mmu::low_root().is_none() {
+        return writeln!(out, "  walk   none: the low half is off (TCR_EL1.EPD0)");
+    }
+    writeln!(out, "  walk   {low} (TTBR0_EL1)")?;
+    explain_steps(out, trace, attempt, syndrome)
+}
+
+/// Prints the steps of `trace`, and what they say about an `attempt` that failed with `syndrome`.
+fn explain_steps(
+    out: &mut impl Write,
+    trace: impl Iterator<Item = Step>,
+    attempt: Attempt,
+    syndrome: Syndrome,
+) -> fmt::Result {
+    match (first_refusal(out, trace, attempt)?, syndrome.fault()) {
+        (Some((level, refusal)), _) => {
+            writeln!(out, "         refused at level {level}: {refusal}")
+        }
         (
             None,
             Some(fault @ (Fault::Translation(_) | Fault::AccessFlag(_) | Fault::Permission(_))),
@@ -53,9 +82,10 @@ pub(super) fn explain(
 
 /// Whether the live tables allow `attempt` to use `va` in the high half.
 pub(crate) fn map_allows(va: VirtAddr, attempt: Attempt) -> bool {
-    let in_high_half = (va.as_usize() as u64) >> VA_BITS == 0xffff;
-    let walked = steps(&mut Silent, mmu::high_root(), va, attempt);
-    in_high_half && matches!(walked, Ok((_, None)))
+    let Ok(trace) = trace::<HighHalf>(mmu::high_root(), va) else {
+        return false;
+    };
+    matches!(first_refusal(&mut Silent, trace, attempt), Ok(None))
 }
 
 /// Prints nothing.
@@ -67,51 +97,50 @@ impl Write for Silent {
     }
 }
 
-/// Prints each descriptor on the way. Returns the last level, and what is refused.
-fn steps(
+/// Prints each descriptor on the way. Returns what refuses `attempt`, and the level of its table.
+fn first_refusal(
     out: &mut impl Write,
-    root: PhysAddr,
-    va: VirtAddr,
+    trace: impl Iterator<Item = Step>,
     attempt: Attempt,
-) -> Result<(usize, Option<Refusal>), fmt::Error> {
-    let mut table = root;
+) -> Result<Option<(usize, Refusal)>, fmt::Error> {
     let mut by_table = None;
-    for level in 0..LEVELS {
-        let index = va.as_usize() >> (39 - 9 * level) & (ENTRIES - 1);
-        let slot = phys_to_virt(PhysAddr::new(table.as_usize() + index * size_of::<u64>()));
-        // SAFETY: tables lie in RAM; if this one does not, the load fails or reads something else.
-        let Ok(bits) = (unsafe { probe::read(slot, Width::Double) }) else {
-            writeln!(
-                out,
-                "         L{level}[{index:3}] cannot be read: there is no table at {table}"
-            )?;
-            return Ok((level, Some(Refusal::Invalid)));
+    for step in trace {
+        let Visit {
+            level,
+            index,
+            entry,
+            ..
+        } = match step {
+            Ok(visit) => visit,
+            Err(Unreadable {
+                level,
+                index,
+                table,
+            }) => {
+                writeln!(
+                    out,
+                    "         L{level}[{index:3}] cannot be read: there is no table at {table}"
+                )?;
+                return Ok(Some((level, Refusal::Invalid)));
+            }
         };
-        let entry = A64PTE::from_bits(bits);
-        let words = Describe { entry, level };
+        let (bits, words) = (entry.bits(), Describe { entry, level });
         writeln!(out, "         L{level}[{index:3}] {bits:#018x} {words}")?;
-        let refused = refusal(entry, level, attempt, PA_BITS);
-        let is_table = level + 1 < LEVELS && entry.is_present() && !entry.is_huge();
-        match refused {
+        match refusal(entry, level, attempt, PA_BITS) {
+            None => {}
             // Rights that a table takes count only where a leaf is found.
-            Some(refusal) if is_table && refusal != Refusal::AddressSize => {
+            Some(refusal @ (Refusal::TableReadOnly | Refusal::TableExecuteNever)) => {
                 by_table = by_table.or(Some((level, refusal)));
             }
-            None if is_table => {}
             // What stops the walk comes before rights.
             Some(
-                Refusal::Invalid | Refusal::Reserved | Refusal::AddressSize | Refusal::AccessFlag,
-            ) => {
-                return Ok((level, refused));
-            }
-            _ => {
-                return Ok(match by_table {
-                    Some((level, refusal)) => (level, Some(refusal)),
-                    None => (level, refused),
-                });
-            }
+                refusal @ (Refusal::Invalid
+                | Refusal::Reserved
+                | Refusal::AddressSize
+                | Refusal::AccessFlag),
+            ) => return Ok(Some((level, refusal))),
+            Some(refusal) => return Ok(by_table.or(Some((level, refusal)))),
         }
-        table = entry.paddr();
     }
-    Ok((LEVELS - 1, None))
+    Ok(by_table)
 }

@@ -16,3 +16,4 @@ mod readme;
 mod regressions;
 mod sequences;
 pub(super) mod share;
+mod trace;

@@ -21,7 +21,7 @@ fn map<F: Format>(table: &mut Table<F>, offset: usize) {
 }
 
 /// A table after some hundred random operations.
-fn random_tree<F: Format>(seed: u64) -> Pair<F> {
+pub(super) fn random_tree<F: Format>(seed: u64) -> Pair<F> {
     let mut operations = Operations::<F>::new(seed);
     let mut pair = Pair::<F>::new();
     for _ in 0..400 {
@@ -122,7 +122,7 @@ fn told<F: Format>((page, run): (usize, Run)) -> Told {
 }
 
 /// Ends of ranges: edges of leaves, and anywhere.
-fn some_page<F: Format>(pair: &Pair<F>, random: &mut Random) -> usize {
+pub(super) fn some_page<F: Format>(pair: &Pair<F>, random: &mut Random) -> usize {
     let edges: Vec<_> = pair.judge.model.runs().map(|(page, _)| page).collect();
     let last = F::space() / K4 - 1;
     let page = random.pick(&edges) + random.pick(&[0, 0, 1, 3, 511, 600]);
