@@ -9,7 +9,6 @@
 //! `spin`'s lock underneath: test-and-set with a read-only wait. Fairness would cost every
 //! acquisition; these are held for microseconds, by four cores.
 
-use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::panic::Location;
@@ -19,10 +18,10 @@ use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
 use super::cpu;
+use super::held::{note_acquired, note_let_in, note_released};
 use super::masks::{self, Masked};
 use super::relax::{Yield, relax};
 use crate::arch::lock_classes::Class;
-use crate::arch::lock_order::{HeldLocks, LockClass};
 use crate::arch::waited::{LOOK_CYCLES, NS_PER_US, SLICE_NS, Waited};
 
 unsafe extern "C" {
@@ -35,9 +34,6 @@ unsafe extern "C" {
 }
 
 type Inner<'a, T> = SpinMutexGuard<'a, T, Yield>;
-
-/// Cores of a Cortex-A53 cluster at most (DDI 0500 2.1).
-const CORES: usize = 4;
 
 /// A value that one core at a time may use.
 pub struct Lock<T, C> {
@@ -250,74 +246,5 @@ impl Drop for Brief {
             note_let_in();
         }
         cpu::restore_masks(self.0);
-    }
-}
-
-/// The locks that each core holds.
-struct Held([UnsafeCell<HeldLocks>; CORES]);
-
-// SAFETY: each core uses its own, with interrupts masked.
-unsafe impl Sync for Held {}
-
-static HELD: Held = Held([const { UnsafeCell::new(HeldLocks::new()) }; CORES]);
-
-fn with_held<R>(work: impl FnOnce(&mut HeldLocks) -> R) -> R {
-    let held = HELD.0[cpu::number() % CORES].get();
-    // SAFETY: this core's own, and its interrupts are masked: nobody else is in here.
-    work(unsafe { &mut *held })
-}
-
-/// Notes that the running core waits for something of `class`, or has it: for what is exclusive
-/// without being a [`Lock`]. In debug builds; interrupts are masked.
-///
-/// # Panics
-/// If that violates the order of locks.
-#[track_caller]
-pub fn note_acquired(class: &'static LockClass) {
-    if let Err(violation) = with_held(|held| held.acquire(class)) {
-        panic!("order of locks violated: {violation}");
-    }
-}
-
-/// This core is about to let interrupts in: it must hold no lock.
-#[track_caller]
-pub(super) fn note_let_in() {
-    if let Err(violation) = with_held(|held| held.let_in()) {
-        panic!("order of locks violated: {violation}");
-    }
-}
-
-/// The running core does not have that any more. In debug builds; interrupts are masked.
-///
-/// # Panics
-/// If it was not noted.
-#[track_caller]
-pub fn note_released(class: &'static LockClass) {
-    if let Err(violation) = with_held(|held| held.release(class)) {
-        panic!("order of locks violated: {violation}");
-    }
-}
-
-/// How many exclusive things the running core has, in debug builds; interrupts are masked.
-#[must_use]
-#[inline]
-pub fn held_count() -> usize {
-    match cfg!(debug_assertions) {
-        true => with_held(|held| held.held().count()),
-        false => 0,
-    }
-}
-
-/// Panics in debug builds if the running core has anything exclusive: it is about to wait for
-/// `what`, and whoever brings that may need just this.
-#[track_caller]
-#[inline]
-pub fn assert_may_wait(what: &'static str) {
-    if cfg!(debug_assertions) {
-        let _masked = masks::mask();
-        let allowed = with_held(|held| held.wait(what));
-        if let Err(violation) = allowed {
-            panic!("order of locks violated: {violation}");
-        }
     }
 }

@@ -7,7 +7,7 @@
 use core::marker::PhantomData;
 
 use super::cpu;
-use super::lock::note_let_in;
+use super::held::note_let_in;
 use crate::arch::mask_depth::{Interrupts, MaskDepth};
 
 /// Cores of a Cortex-A53 cluster at most (DDI 0500 2.1).

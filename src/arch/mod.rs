@@ -21,6 +21,8 @@ pub mod cpu;
 #[cfg(target_os = "none")]
 pub mod exception;
 #[cfg(target_os = "none")]
+pub mod held;
+#[cfg(target_os = "none")]
 pub mod lock;
 #[cfg(target_os = "none")]
 pub mod masks;

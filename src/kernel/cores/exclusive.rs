@@ -8,7 +8,7 @@
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::arch::lock::{note_acquired, note_released};
+use crate::arch::held::{note_acquired, note_released};
 use crate::arch::lock_classes::Class;
 use crate::arch::{cpu, masks};
 use crate::kernel::time::wait;

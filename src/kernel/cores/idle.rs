@@ -5,7 +5,8 @@
 #![forbid(unsafe_code)]
 
 use super::idle_clock::{IdleClock, IdleShare};
-use crate::arch::lock::{Lock, assert_may_wait};
+use crate::arch::held::assert_may_wait;
+use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
 use crate::arch::{cpu, masks};
 use crate::board::raspi3::CORES;

@@ -26,7 +26,7 @@ use core::fmt;
 use core::sync::atomic::AtomicUsize;
 
 use super::per_core;
-use crate::arch::lock::{assert_may_wait, held_count};
+use crate::arch::held::{assert_may_wait, held_count};
 use crate::arch::{cpu, masks};
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;

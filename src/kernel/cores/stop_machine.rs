@@ -26,7 +26,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ipi::ring;
 use crate::arch::cpu;
-use crate::arch::lock::{note_acquired, note_released};
+use crate::arch::held::{note_acquired, note_released};
 use crate::arch::lock_classes::{self, Class};
 use crate::kernel::clock;
 use crate::kernel::time::wait::{self, INITIATOR, STOP_MACHINE, initiator, live_others, numbers};

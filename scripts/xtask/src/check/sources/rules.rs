@@ -75,21 +75,14 @@ fn refusal(house: &House, room: &str, allowed: &[&str], target: &str) -> Option<
     ))
 }
 
-/// No files of a crate use each other all round, whether in one room or across, but in the folders
-/// that the crate excepts; what only tests use does not count.
+/// No files of a crate use each other all round, whether in one room or across; what only tests use
+/// does not count.
 ///
 /// To rustc a crate is one piece: it has no lint for this.
 pub(super) fn circles(sources: &Sources) -> Report {
     let edges = Graph::new(&sources.files, sources.checked.name).edges();
     let circles = graph::circles(sources.files.len(), &edges);
-    let allowed = |file: &usize| {
-        let mut folders = sources.checked.circles_in.iter();
-        folders.any(|folder| sources.files[*file].path.starts_with(folder))
-    };
     let told = |circle: &Vec<usize>| -> Option<Violation> {
-        if circle.iter().all(allowed) {
-            return None;
-        }
         let inside = |edge: &&graph::Edge| circle.contains(&edge.from) && circle.contains(&edge.to);
         let first = edges.iter().find(inside)?;
         let names: Vec<_> = circle
@@ -398,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_circle_that_lies_in_an_excepted_folder_is_none() {
+    fn circles_in_one_folder_and_across_folders_are_found() {
         let report = circles(&sources(&[
             ("arch/mod.rs", "mod a; mod b; mod c;"),
             ("arch/a.rs", "use crate::arch::b::g; pub fn f() {}"),
@@ -408,7 +401,10 @@ mod tests {
         ]));
         assert_eq!(
             rules(&report),
-            ["a circle of 2 files, here to d.rs: arch/c.rs, d.rs"]
+            [
+                "a circle of 2 files, here to arch/b.rs: arch/a.rs, arch/b.rs",
+                "a circle of 2 files, here to d.rs: arch/c.rs, d.rs",
+            ]
         );
     }
 

@@ -14,8 +14,6 @@ pub(super) struct Crate {
     pub(super) name: &'static str,
     /// Where it runs.
     pub(super) place: Place,
-    /// The folders in it whose files may use each other all round.
-    pub(super) circles_in: &'static [&'static str],
     /// The rooms of the crate, and of modules in it.
     pub(super) houses: &'static [House],
 }
@@ -121,7 +119,6 @@ pub(super) const CRATES: [Crate; 4] = [
         folder: "src",
         name: "stilt",
         place: Place::Machine,
-        circles_in: &["arch"],
         houses: &[
             House {
                 module: &[],
@@ -139,7 +136,6 @@ pub(super) const CRATES: [Crate; 4] = [
         folder: "paging/src",
         name: "stilt_paging",
         place: Place::Host,
-        circles_in: &[],
         houses: &[House {
             module: &[],
             edges: PAGING,
@@ -150,7 +146,6 @@ pub(super) const CRATES: [Crate; 4] = [
         folder: "scripts/xtask/src",
         name: "xtask",
         place: Place::Host,
-        circles_in: &[],
         houses: &[House {
             module: &[],
             edges: XTASK,
@@ -161,7 +156,6 @@ pub(super) const CRATES: [Crate; 4] = [
         folder: "scripts/a64/src",
         name: "a64",
         place: Place::Host,
-        circles_in: &[],
         houses: &[House {
             module: &[],
             edges: A64,
