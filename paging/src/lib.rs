@@ -76,7 +76,7 @@ mod tests;
 pub use backend::native::{Native, NativeUser};
 
 pub use asid::{Activation, Asid, AsidAllocator, AsidTag};
-pub use change::batch::{Batch, BatchUnmapped, Paid};
+pub use change::batch::{Batch, BatchUnmapped, Flushed};
 pub use change::region::map::RegionOptions;
 pub use change::share::{SharedReader, SharedTop, SharedView, SharedWriter};
 pub use entry::{ENTRIES, GenericPTE, PageSize, check_frame, check_wx};

@@ -245,7 +245,7 @@ pub unsafe trait Maintenance: Send + Sync + 'static {
     fn publish();
 
     /// Makes stores of other cores that this core knows of, because it was handed the table, as
-    /// complete as its own: called before it pays what may be older than the operation.
+    /// complete as its own: called before what may be older than the operation is invalidated.
     ///
     /// `begin_invalidation` and `publish` may look at the stores of their own core alone: `dsb
     /// ishst` does. Without this, a walk could still find what another core has overwritten, after

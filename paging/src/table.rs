@@ -8,7 +8,7 @@ use crate::change::batch::Batch;
 use crate::change::region::map::RegionOptions;
 use crate::change::share::SharedWriter;
 use crate::change::tree::Tree;
-use crate::flush::pending::Due;
+use crate::flush::work::FlushWork;
 use crate::node::sharing::{PrivateTop, Sharing};
 use crate::read::check::{Summary, Unsound};
 use crate::read::view::TableView;
@@ -85,8 +85,8 @@ use crate::{
 /// let frames = table.batch(|mut batch| {
 ///     batch.unmap_region(page(1), PAGE_SIZE)?;
 ///     let third = batch.unmap(page(3))?;
-///     let paid = batch.finish();
-///     Ok::<_, PagingError>(third.frame(&paid))
+///     let flushed = batch.finish();
+///     Ok::<_, PagingError>(third.frame(&flushed))
 /// })?;
 /// assert_eq!(frames, PhysAddr::new(0x80_3000));
 /// assert_eq!(table.query(page(3)), Err(PagingError::NotMapped { va: page(3) }));
@@ -275,7 +275,7 @@ where
 {
     /// Orders what this core has stored so far before the leaves that it maps from now on.
     ///
-    /// A leaf is there for every core from its store on, before its receipt is paid: whoever uses
+    /// A leaf is there for every core from its store on, before its receipt is flushed: whoever uses
     /// the address at that moment, on another core, may read the frame. That it then finds what was
     /// just written there (a page that was read from disk, or zeroed) is the caller's duty, and
     /// this is how it is done, between the last store to the frame and [`PageTable64::map`],
@@ -342,7 +342,10 @@ where
         flags: Option<MappingFlags>,
     ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H, S>)> {
         let size = self.tree.update_leaf(va, pa, flags)?;
-        Ok((size, TlbFlush::new(&mut self.tree.debt, Due::AsOwed)))
+        Ok((
+            size,
+            TlbFlush::new(&mut self.tree.pending, FlushWork::AllPending),
+        ))
     }
 
     /// Changes the flags of the leaf that covers `va`. Returns its size. Without any of
@@ -398,8 +401,8 @@ where
         flags: MappingFlags,
         options: RegionOptions,
     ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
-        let due = self.tree.map_pages(va, pa, size, flags, options)?;
-        Ok(TlbFlushAll::new(&mut self.tree.debt, due))
+        let work = self.tree.map_pages(va, pa, size, flags, options)?;
+        Ok(TlbFlushAll::new(&mut self.tree.pending, work))
     }
 
     /// Unmaps whatever is mapped in `size` bytes from `va` on, both multiples of 4 KiB; holes do
@@ -416,7 +419,10 @@ where
         size: usize,
     ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
         self.tree.unmap_pages(va, size)?;
-        Ok(TlbFlushAll::new(&mut self.tree.debt, Due::AsOwed))
+        Ok(TlbFlushAll::new(
+            &mut self.tree.pending,
+            FlushWork::AllPending,
+        ))
     }
 
     /// Gives whatever is mapped in `size` bytes from `va` on these flags; holes do not matter.
@@ -431,7 +437,10 @@ where
         flags: MappingFlags,
     ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
         self.tree.protect_pages(va, size, flags)?;
-        Ok(TlbFlushAll::new(&mut self.tree.debt, Due::AsOwed))
+        Ok(TlbFlushAll::new(
+            &mut self.tree.pending,
+            FlushWork::AllPending,
+        ))
     }
 
     /// Folds leaves into blocks wherever a table in the range, whole, maps consecutive frames
@@ -448,7 +457,10 @@ where
         size: usize,
     ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
         self.tree.compact_pages(va, size)?;
-        Ok(TlbFlushAll::new(&mut self.tree.debt, Due::AsOwed))
+        Ok(TlbFlushAll::new(
+            &mut self.tree.pending,
+            FlushWork::AllPending,
+        ))
     }
 
     /// Does many operations, whose barriers and invalidations are issued once: see [`Batch`].

@@ -15,11 +15,11 @@ use crate::{
 /// A mark that ties what a batch handed out to that batch, and to no other.
 type Brand<'batch> = PhantomData<fn(&'batch ()) -> &'batch ()>;
 
-/// Operations on one table that are paid together: see
+/// Operations on one table whose invalidations are issued together, at the end: see
 /// [`PageTable64::batch`](crate::PageTable64::batch).
 ///
-/// Where an operation would make an entry valid whose predecessor may still be cached, what is
-/// owed so far is paid first: the order of operations never matters for safety.
+/// Where an operation would make an entry valid whose predecessor may still be cached, all that is
+/// pending is issued first: the order of operations never matters for safety.
 pub struct Batch<'batch, M, PTE, H, S = PrivateTop>
 where
     M: PagingMetaData,
@@ -40,9 +40,10 @@ pub struct BatchUnmapped<'batch> {
     brand: Brand<'batch>,
 }
 
-/// The proof that a batch is paid.
+/// The proof that a batch's invalidations have completed on every core: from
+/// [`Batch::finish`], for [`BatchUnmapped::frame`].
 #[derive(Clone, Copy, Debug)]
-pub struct Paid<'batch>(Brand<'batch>);
+pub struct Flushed<'batch>(Brand<'batch>);
 
 impl<'batch> BatchUnmapped<'batch> {
     /// The size of the leaf.
@@ -59,7 +60,7 @@ impl<'batch> BatchUnmapped<'batch> {
 
     /// The frame, which no core can reach through this mapping any more.
     #[must_use]
-    pub const fn frame(self, _: &Paid<'batch>) -> PhysAddr {
+    pub const fn frame(self, _: &Flushed<'batch>) -> PhysAddr {
         self.leaf.pa
     }
 }
@@ -71,14 +72,14 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// Does `work`, whose operations are paid for together.
+    /// Does `work`, whose invalidations are issued together at its end.
     pub(crate) fn batch<R>(
         &mut self,
         work: impl for<'batch> FnOnce(Batch<'batch, M, PTE, H, S>) -> R,
     ) -> R {
-        self.debt.begin();
+        self.pending.begin();
         let open = OpenBatch(self);
-        open.0.debt.in_batch = true;
+        open.0.pending.in_batch = true;
         work(Batch {
             tree: open.0,
             brand: PhantomData,
@@ -103,7 +104,7 @@ where
     S: Sharing<M, PTE, H>,
 {
     fn drop(&mut self) {
-        self.0.debt.in_batch = false;
+        self.0.pending.in_batch = false;
     }
 }
 
@@ -193,9 +194,9 @@ where
         flags: MappingFlags,
         options: RegionOptions,
     ) -> PagingResult<usize> {
-        let due = self.tree.map_pages(va, pa, size, flags, options)?;
-        self.tree.debt.defer(due);
-        Ok(self.tree.debt.pages)
+        let work = self.tree.map_pages(va, pa, size, flags, options)?;
+        self.tree.pending.defer(work);
+        Ok(self.tree.pending.pages)
     }
 
     /// As [`PageTable64::unmap_region`](crate::PageTable64::unmap_region). Returns how many pages
@@ -205,7 +206,7 @@ where
     /// As [`PageTable64::unmap_region`](crate::PageTable64::unmap_region).
     pub fn unmap_region(&mut self, va: VirtAddr, size: usize) -> PagingResult<usize> {
         self.tree.unmap_pages(va, size)?;
-        Ok(self.tree.debt.pages)
+        Ok(self.tree.pending.pages)
     }
 
     /// As [`PageTable64::protect_region`](crate::PageTable64::protect_region). Returns how many
@@ -220,14 +221,15 @@ where
         flags: MappingFlags,
     ) -> PagingResult<usize> {
         self.tree.protect_pages(va, size, flags)?;
-        Ok(self.tree.debt.pages)
+        Ok(self.tree.pending.pages)
     }
 
-    /// Pays for all operations so far.
+    /// Issues the barriers and invalidations of all operations so far, and waits for them on every
+    /// core; unlinked tables are freed.
     #[must_use]
-    pub fn finish(self) -> Paid<'batch> {
-        self.tree.debt.pay();
-        Paid(PhantomData)
+    pub fn finish(self) -> Flushed<'batch> {
+        self.tree.pending.flush();
+        Flushed(PhantomData)
     }
 }
 
@@ -239,6 +241,6 @@ where
     S: Sharing<M, PTE, H>,
 {
     fn drop(&mut self) {
-        self.tree.debt.pay();
+        self.tree.pending.flush();
     }
 }

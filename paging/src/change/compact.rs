@@ -22,7 +22,7 @@
 //!
 //! 1 GiB before 2 MiB: a table of tables of pages becomes a block of 1 GiB at once, and is counted
 //! once. The handler, who may panic, is called last: until then the tree is whole, and what is to
-//! be freed lies with the debt.
+//! be freed is pending.
 #![forbid(unsafe_code)]
 
 use core::ops::ControlFlow;
@@ -61,12 +61,12 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// Merges leaves into blocks in `size` bytes from `va` on. The debt counts the pages of the
-    /// blocks that were made, each once.
+    /// Merges leaves into blocks in `size` bytes from `va` on. `pending.pages` counts the pages of
+    /// the blocks that were made, each once.
     pub(crate) fn compact_pages(&mut self, va: VirtAddr, size: usize) -> PagingResult {
         let span = self.own_span(va, size)?;
-        self.debt.begin();
-        self.debt.pages = 0;
+        self.pending.begin();
+        self.pending.pages = 0;
         if !self.pins.is_empty() && !span.is_empty() {
             let change = Change::Unmap;
             self.check_pins(Request { span, change })?;
@@ -150,17 +150,17 @@ where
                 let entry = merge.entry_ref.load();
                 merge.entry_ref.store(entry.broken());
             }
-            self.debt.owe_everything();
-            self.debt.invalidate_broken();
+            self.pending.queue_all();
+            self.pending.invalidate_broken();
             for merge in merges() {
                 let broken = merge.entry_ref.load();
                 merge.entry_ref.store(merge.block);
                 let va = M::vaddr_at(merge.offset);
-                self.debt.owe_publication(va, block, merge.block);
+                self.pending.queue_publication(va, block, merge.block);
                 self.give_up(broken.paddr(), level + 1);
-                self.debt.pages += bytes / PAGE_SIZE;
+                self.pending.pages += bytes / PAGE_SIZE;
             }
-            self.debt.pay();
+            self.pending.flush();
         });
     }
 
@@ -173,7 +173,7 @@ where
                 }
             });
         }
-        self.debt.give_up(pa);
+        self.pending.queue_free(pa);
     }
 }
 

@@ -13,14 +13,13 @@
 //!
 //! # Unmapping
 //! 1. The entry is cleared and its table's count lowered.
-//! 2. The invalidation of the page is left with the debt, and the receipt issues it. The frame
-//!    comes out of the receipt only then: before, another core may still write to it.
+//! 2. The invalidation of the page is pending (`flush::pending`), and the receipt issues it. The
+//!    frame comes out of the receipt only then: before, another core may still write to it.
 //! 3. The last leaf of a table takes the table along (`walk`).
 //!
 //! # Two speeds
 //! The first of each is what nearly every call is: it is inlined, and leaves whatever is unusual to
-//! functions that are cold. What the usual path does not compute, it does not pay for: an error is
-//! found by looking again, a table's entry by its index. The figures are W4 and W10 of the
+//! functions that are cold. What the usual path does not need, it does not compute: an error is found by looking again, a table's entry by its index. The figures are W4 and W10 of the
 //! benchmark.
 #![forbid(unsafe_code)]
 
@@ -30,8 +29,8 @@ use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::change::request::{Change, Request};
 use crate::change::tree::Tree;
 use crate::change::walk::{first_mapped, link};
-use crate::flush::pending::Due;
 use crate::flush::receipt::Removed;
+use crate::flush::work::FlushWork;
 use crate::node::descent::{Node, is_table};
 use crate::node::geometry::{Span, check_frame, leaf_bytes, level_of_size, offset_of, table_index};
 use crate::node::memory::Table;
@@ -83,11 +82,14 @@ where
         let target = level_of_size::<M>(size);
         let place = self.walk_to(va, target);
         // What nearly every mapping is; all else takes its time elsewhere, which keeps this short.
-        let due = if place.level == target && place.entry.is_unused() && self.debt.is_settled() {
+        let work = if place.level == target
+            && place.entry.is_unused()
+            && self.pending.nothing_to_invalidate()
+        {
             place.entry_ref.store(leaf);
             self.count_one_more(&place, va);
             let at = va.align_down(leaf_bytes::<M>(size));
-            self.debt.publication(at, size, leaf)
+            self.pending.queue_new_leaf(at, size, leaf)
         } else if place.entry.is_unused() {
             let gap = Gap {
                 table: place.table,
@@ -95,12 +97,12 @@ where
             };
             // A table is missing above the leaf, or an invalidation is pending.
             let leaf = SizedLeaf { entry: leaf, size };
-            let due = self.map_below(va, leaf, gap, place.level);
-            due.ok_or(PagingError::NoMemory)?
+            let work = self.map_below(va, leaf, gap, place.level);
+            work.ok_or(PagingError::NoMemory)?
         } else {
             return Err(why_not_mapped(va, pa, flags, size, self));
         };
-        Ok(TlbFlush::new(&mut self.debt, due))
+        Ok(TlbFlush::new(&mut self.pending, work))
     }
 
     /// The leaf of `size` for `va` and the frame at `pa`, both aligned down, if there is one.
@@ -124,8 +126,8 @@ where
         PTE::new_page(pa, flags, size).ok()
     }
 
-    /// Maps `leaf` at `va` where a table is missing, or something is owed. The walk ended in `gap`,
-    /// at `level`. Returns what is due, or nothing if there is no frame for a table.
+    /// Maps `leaf` at `va` where a table is missing, or an invalidation is pending. The walk ended
+    /// in `gap`, at `level`. Returns the receipt's work, or `None` if there is no frame for a table.
     #[cold]
     #[inline(never)]
     fn map_below(
@@ -134,22 +136,22 @@ where
         leaf: SizedLeaf<PTE>,
         gap: Gap<M, PTE, H>,
         level: usize,
-    ) -> Option<Due> {
+    ) -> Option<FlushWork> {
         let SizedLeaf { entry, size } = leaf;
         let target = level_of_size::<M>(size);
         let at = va.align_down(leaf_bytes::<M>(size));
-        if level + 1 == target && self.debt.is_settled() {
+        if level + 1 == target && self.pending.nothing_to_invalidate() {
             let table = table_of::<M, PTE, H>(entry, va, target)?;
             self.fill_gap(gap, level, va, table);
-            self.debt.owe_link_to(at, size, entry);
+            self.pending.queue_link_to(at, size, entry);
         } else {
             self.map_slowly(va, leaf, gap, level)?;
         }
-        Some(self.debt.publication(at, size, entry))
+        Some(self.pending.queue_new_leaf(at, size, entry))
     }
 
-    /// Maps `leaf` at `va`, where several tables are missing, or something is owed. The walk ended
-    /// in `gap`, at `level`. Returns nothing if there is no frame for a table.
+    /// Maps `leaf` at `va`, where several tables are missing, or an invalidation is pending. The
+    /// walk ended in `gap`, at `level`. Returns `None` if there is no frame for a table.
     #[cold]
     #[inline(never)]
     fn map_slowly(
@@ -159,7 +161,7 @@ where
         gap: Gap<M, PTE, H>,
         level: usize,
     ) -> Option<()> {
-        self.debt.begin();
+        self.pending.begin();
         let SizedLeaf { entry: leaf, size } = leaf;
         let target = level_of_size::<M>(size);
         // From the last level up: each new table holds the one before, and nobody sees any of them.
@@ -175,10 +177,10 @@ where
         // What was unmapped here in this batch may still be cached: it goes before the new leaf
         // shows.
         let at = va.align_down(bytes);
-        self.debt.settle_before_making(at, bytes);
+        self.pending.flush_before_making(at, bytes);
         self.fill_gap(gap, level, va, entry);
         if level < target {
-            self.debt.owe_link_to(at, size, leaf);
+            self.pending.queue_link_to(at, size, leaf);
         }
         Some(())
     }
@@ -203,29 +205,29 @@ where
         if place.level == M::LEVELS - 1
             && place.entry.is_present()
             && !place.entry.is_contiguous()
-            && self.debt.is_settled()
+            && self.pending.nothing_to_invalidate()
             && let Some(parent) = &place.parent
             // The page is valid and its table stays in use,
             && parent.entry.count() > 1
             // nothing is pinned, and the page is this address space's alone.
-            && let Some(due) = self.debt.due_for_page(va, place.entry)
+            && let Some(work) = self.pending.unmap_page_work(va, place.entry)
         {
             place.entry_ref.store(PTE::from_bits(0));
             parent.entry_ref.store(parent.entry.counted_down());
-            self.debt.owe_page(va.align_down(PAGE_SIZE));
+            self.pending.queue_page(va.align_down(PAGE_SIZE));
             let leaf = Removed {
                 pa: place.entry.paddr(),
                 flags: place.entry.flags(),
                 size: PageSize::Size4K,
             };
-            let receipt = TlbFlush::new(&mut self.debt, due);
+            let receipt = TlbFlush::new(&mut self.pending, work);
             return Ok(Unmapped::new(receipt, leaf));
         }
         if place.entry.is_unused() {
             return Err(not_mapped(va));
         }
         let leaf = unmap_slowly(va, self)?;
-        let receipt = TlbFlush::new(&mut self.debt, Due::Invalidation);
+        let receipt = TlbFlush::new(&mut self.pending, FlushWork::Invalidations);
         Ok(Unmapped::new(receipt, leaf))
     }
 
@@ -239,7 +241,7 @@ where
         pa: Option<PhysAddr>,
         flags: Option<MappingFlags>,
     ) -> PagingResult<PageSize> {
-        self.debt.begin();
+        self.pending.begin();
         let (place, size) = self.find(va)?;
         let bytes = leaf_bytes::<M>(size);
         let mut entry = place.entry;
@@ -289,7 +291,7 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    table.debt.begin();
+    table.pending.begin();
     let (place, size) = table.find(va)?;
     let leaf = Removed {
         pa: place.entry.paddr(),
@@ -304,7 +306,7 @@ where
         place.entry_ref.store(PTE::from_bits(0));
         // Of an inaccessible leaf no TLB holds anything.
         if place.entry.is_present() {
-            table.debt.owe_invalidation(va, size, place.entry);
+            table.pending.queue_invalidation(va, size, place.entry);
         }
         table.count_one_less(&place, va);
     }

@@ -30,8 +30,8 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// Replaces the leaf of `size` at `place` by another of that size, and owes what must follow.
-    /// Where a present leaf must not meet its successor, it is broken first.
+    /// Replaces the leaf of `size` at `place` by another of that size, and queues what must
+    /// follow. Where a present leaf must not meet its successor, it is broken first.
     pub(crate) fn replace(
         &mut self,
         place: &Walked<M, PTE, H>,
@@ -48,28 +48,28 @@ where
         // is issued together with it, so that the receipt finds nothing left.
         match (old.is_present(), new.is_present()) {
             (true, true) if old.needs_break(new) => {
-                let debt = &mut self.debt;
+                let pending = &mut self.pending;
                 while_broken::<M>(va, leaf_bytes::<M>(size), || {
                     put(old.broken());
-                    debt.owe_invalidation(va, size, old);
-                    debt.invalidate_broken();
+                    pending.queue_invalidation(va, size, old);
+                    pending.invalidate_broken();
                     put(new);
-                    debt.owe_publication(va, size, new);
-                    debt.pay();
+                    pending.queue_publication(va, size, new);
+                    pending.flush();
                 });
             }
             // The old translation may be used until the receipt has issued the invalidation: it is
             // the caller who must not rely on the change before.
             (true, _) => {
                 put(new);
-                self.debt.owe_invalidation(va, size, old);
+                self.pending.queue_invalidation(va, size, old);
             }
             // An older translation of these addresses, of a leaf that was unmapped in this batch,
             // may still be pending: it goes first.
             (false, true) => {
-                self.debt.settle_before_making(va, leaf_bytes::<M>(size));
+                self.pending.flush_before_making(va, leaf_bytes::<M>(size));
                 put(new);
-                self.debt.owe_publication(va, size, new);
+                self.pending.queue_publication(va, size, new);
             }
             (false, false) => put(new),
         }

@@ -4,15 +4,16 @@
 //! # A tree's life
 //! 1. One frame is taken for the root, zeroed, and given the entries of a shared top level, if
 //!    there is one. Only then may its address be written to a register: the barrier is here.
-//! 2. Changes take and free tables below it. What must be invalidated before a frame is free is
-//!    pending in the debt, whoever holds the receipt.
+//! 2. Changes take and free tables below it. The invalidations that must come before a frame is
+//!    free are pending in the tree, whoever holds the receipt.
 //! 3. At the end, whatever is still pending is issued, and every table goes back that is the tree's
 //!    own. The hardware has left the tree by then: nothing is invalidated for it.
 #![forbid(unsafe_code)]
 
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::change::pins::Pins;
-use crate::flush::pending::{Care, Debt};
+use crate::flush::pending::PendingFlush;
+use crate::flush::work::PageCheck;
 use crate::node::free::free_entries;
 use crate::node::geometry::Span;
 use crate::node::memory::Table;
@@ -38,7 +39,7 @@ where
 {
     /// First, so that a receipt, which points to it, points to where the tree begins: the compiler
     /// then sees that they are one, and mapping and unmapping a page takes six instructions less.
-    pub(crate) debt: Debt<M, PTE, H, S>,
+    pub(crate) pending: PendingFlush<M, PTE, H, S>,
     pub(crate) pins: Pins,
     /// Last, because of its single byte: whoever moves a tree would copy what is behind it from an
     /// odd address.
@@ -62,7 +63,7 @@ where
         M::Maintenance::order_table();
         Ok(Self {
             view: TableView::owned(root, sharing.others_write()),
-            debt: Debt::new(sharing),
+            pending: PendingFlush::new(sharing),
             pins: Pins::new(),
         })
     }
@@ -82,7 +83,7 @@ where
     /// Who else has the tables.
     #[inline(always)]
     pub(crate) const fn sharing(&self) -> &S {
-        &self.debt.sharing
+        &self.pending.sharing
     }
 
     /// The physical address of the root table.
@@ -97,31 +98,31 @@ where
 
     /// From now on the hardware uses the tree under `asid`.
     pub(crate) fn set_asid(&mut self, asid: Option<Asid>) {
-        self.debt.pay_all();
-        self.debt.space = asid.map_or(AddressSpace::All, AddressSpace::Asid);
-        self.take_care();
+        self.pending.flush_left_over();
+        self.pending.space = asid.map_or(AddressSpace::All, AddressSpace::Asid);
+        self.update_page_check();
     }
 
     /// The running core stands on `bytes` from `va` on.
     pub(crate) fn pin(&mut self, va: VirtAddr, bytes: usize) -> PagingResult {
         let added = self.pins.add(Span::new::<M>(va, bytes)?);
-        self.take_care();
+        self.update_page_check();
         added
     }
 
     /// The running core does not stand on this range any more. Returns whether it was pinned.
     pub(crate) fn unpin(&mut self, va: VirtAddr, bytes: usize) -> bool {
         let removed = Span::new::<M>(va, bytes).is_ok_and(|span| self.pins.remove(span));
-        self.take_care();
+        self.update_page_check();
         removed
     }
 
     /// Notes what follows from pins and address space.
-    const fn take_care(&mut self) {
-        self.debt.care = match (self.pins.is_empty(), self.debt.space) {
-            (true, AddressSpace::All) => Care::None,
-            (true, AddressSpace::Asid(_)) => Care::ForGlobal,
-            (false, _) => Care::ForPins,
+    const fn update_page_check(&mut self) {
+        self.pending.page_check = match (self.pins.is_empty(), self.pending.space) {
+            (true, AddressSpace::All) => PageCheck::None,
+            (true, AddressSpace::Asid(_)) => PageCheck::Global,
+            (false, _) => PageCheck::Pins,
         };
     }
 }
@@ -134,7 +135,7 @@ where
     S: Sharing<M, PTE, H>,
 {
     fn drop(&mut self) {
-        self.debt.pay_all();
+        self.pending.flush_left_over();
         let shared = self.sharing().shared();
         free_entries(self.root(), 0, |index| !shared.contains(&index));
         H::dealloc_frame(self.root_paddr());

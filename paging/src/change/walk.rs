@@ -12,8 +12,8 @@
 //!
 //! 1. A leaf is stored, then the entry of its table with one more.
 //! 2. A leaf is cleared, then the entry of its table with one less, unless none is left:
-//! 3. then the table's entry is cleared instead, the table handed to the debt, which frees it when
-//!    no walker can be in it, and step 2 follows for the entry in the table above.
+//! 3. then the table's entry is cleared instead, the table is queued to be freed when no walker can
+//!    be in it (`flush::pending`), and step 2 follows for the entry in the table above.
 //!
 //! Hardware ignores the count, so the second store changes no translation. A shared top-level table
 //! is never unlinked and not counted: its entry stands in the root of every tree that shares it,
@@ -254,7 +254,7 @@ where
 
     /// Unlinks the empty table at `level` on the way to `va`, and those above that get empty.
     ///
-    /// The table's frame goes to the debt, not to the handler: walkers may have its address cached
+    /// The table's frame is queued, not handed to the handler: walkers may have its address cached
     /// until the invalidation has completed.
     #[cold]
     pub(crate) fn prune(&mut self, va: VirtAddr, level: usize) {
@@ -262,7 +262,7 @@ where
         place.entry_ref.store(PTE::from_bits(0));
         let bytes = level_bytes::<M>(level - 1);
         let table = place.entry.paddr();
-        self.debt.owe_table(table, va.align_down(bytes), bytes);
+        self.pending.queue_table(table, va.align_down(bytes), bytes);
         self.count_one_less(&place, va);
     }
 }

@@ -1,9 +1,25 @@
-//! [`Cover`]: which addresses are concerned by a debt that is too long for a list.
+//! [`Cover`]: the addresses of pending invalidations that are too many for a list.
 //!
-//! Such a debt is paid by one invalidation of everything. Until then, whoever makes an entry valid
-//! has to know whether something older may be cached for it: if every new mapping counted as
-//! concerned, each would pay, and a long batch that unmaps here and maps there would invalidate
-//! everything again and again.
+//! # Why they are kept at all
+//! A batch unmaps 512 pages from 0x4000_0000 on and maps 512 others from 0x8000_0000 on, page by
+//! page in turn, as who moves a buffer does.
+//!
+//! 1. With the 33rd page that is unmapped the list is full. What is pending is one invalidation of
+//!    everything now (`tlbi vmalle1is`), and it would need no addresses.
+//! 2. The 33rd page is mapped, at 0x8002_0000. An entry that becomes valid must not meet an older
+//!    translation of its address (`flush_before_making`). Is there one pending?
+//! 3. Without addresses the answer is "perhaps": everything is invalidated now, and again with
+//!    each 33 pages, 15 times instead of once.
+//! 4. With the cover, 0x4000_0000..0x4002_1000, the answer is no, and the batch ends with one.
+//!
+//! Four separate ranges are told apart, because every tree carries room for them. A fifth closes
+//! the smallest gap between two: the cover may then name addresses that nobody has unmapped, which
+//! costs an invalidation too early; it never misses one.
+//!
+//! ```text
+//! added      0x1000..0x3000   0x5000..0x6000   0x20_0000..   0x40_0000..   0x60_0000..
+//! kept       0x1000........................0x6000   0x20_0000..   0x40_0000..   0x60_0000..
+//! ```
 #![forbid(unsafe_code)]
 
 /// How many separate ranges are told apart. A batch works on a few places, each of which grows; and

@@ -1,20 +1,32 @@
 //! Receipts: [`TlbFlush`], [`TlbFlushAll`], [`Unmapped`].
 //!
-//! An operation on a [`PageTable64`](crate::PageTable64) changes descriptors and returns a receipt
-//! that owes the maintenance. The receipt borrows the table: nothing else can be changed until it
-//! is paid. A receipt that is dropped pays.
+//! An operation on a [`PageTable64`](crate::PageTable64) changes descriptors and returns a receipt,
+//! which issues the barriers and invalidations that the change needs.
+//!
+//! 1. `let receipt = table.unmap(page)?`: the entry is cleared. Other cores may still use the page.
+//! 2. The receipt borrows the table: nothing else can be changed while it is there.
+//! 3. `receipt.flush()`: barriers and invalidation are issued, and have completed on every core.
+//!    For [`Unmapped`], the frame comes out now, and not before: it is free.
+//! 4. A receipt that is dropped does the same; `let _ = table.unmap(page)` is right, though it
+//!    loses the frame. One that is leaked (`mem::forget`) leaves everything pending in the table,
+//!    whose next operation on these addresses issues it.
+//!
+//! # Decisions
+//! A receipt is two words, a reference and one byte ([`FlushWork`]), and inlined: mapping a page
+//! and flushing it ends with the two barriers, and no call.
 
 use core::marker::PhantomData;
 use core::mem;
 
 use crate::addr::PhysAddr;
-use crate::flush::pending::{Debt, Due};
+use crate::flush::pending::PendingFlush;
+use crate::flush::work::FlushWork;
 use crate::node::sharing::{PrivateTop, Sharing};
 use crate::{GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData};
 
 /// What ties a receipt to the core that has stored: its barriers may look at the stores of their
-/// own core alone. It is not `Send`; a debt is handed on with the table instead, as a receipt that
-/// is leaked leaves it, and whoever pays that looks at the stores of others too
+/// own core alone. It is not `Send`. What is pending is handed on with the table instead, as a
+/// receipt that is leaked leaves it, and whoever issues that completes the stores of others, too
 /// ([`Maintenance::adopt`](crate::Maintenance::adopt)).
 ///
 /// A scheduler that moves a thread between two of its instructions completes the thread's stores
@@ -24,7 +36,7 @@ pub(crate) type OnThisCore = PhantomData<*const ()>;
 macro_rules! receipt {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[must_use = "a change holds only when its receipt is paid: call `flush`"]
+        #[must_use = "a change holds only when its receipt has issued the barriers: call `flush`"]
         pub struct $name<'table, M, PTE, H, S = PrivateTop>
         where
             M: PagingMetaData,
@@ -32,8 +44,8 @@ macro_rules! receipt {
             H: PagingHandler,
             S: Sharing<M, PTE, H>,
         {
-            debt: &'table mut Debt<M, PTE, H, S>,
-            due: Due,
+            pending: &'table mut PendingFlush<M, PTE, H, S>,
+            work: FlushWork,
             here: OnThisCore,
         }
 
@@ -45,15 +57,15 @@ macro_rules! receipt {
             S: Sharing<M, PTE, H>,
         {
             #[inline(always)]
-            pub(crate) const fn new(debt: &'table mut Debt<M, PTE, H, S>, due: Due) -> Self {
+            pub(crate) const fn new(pending: &'table mut PendingFlush<M, PTE, H, S>, work: FlushWork) -> Self {
                 Self {
-                    debt,
-                    due,
+                    pending,
+                    work,
                     here: PhantomData,
                 }
             }
 
-            /// Issues the barriers and invalidations that are owed, and waits for them.
+            /// Issues the barriers and invalidations that are pending, and waits for them.
             ///
             /// Then every core that walks anew finds what was mapped, and none what was unmapped
             /// or restricted. A core that has not synchronised its context since (an `isb`, an
@@ -72,8 +84,8 @@ macro_rules! receipt {
             /// restricted, before it relies on the change and before it changes the same
             /// addresses again.
             pub unsafe fn ignore(mut self) {
-                self.due = Due::AsOwed;
-                self.debt.forgive();
+                self.work = FlushWork::AllPending;
+                self.pending.discard();
             }
         }
 
@@ -86,19 +98,21 @@ macro_rules! receipt {
         {
             #[inline(always)]
             fn drop(&mut self) {
-                self.debt.pay_due(self.due);
+                self.pending.perform(self.work);
             }
         }
     };
 }
 
 receipt! {
-    /// What is owed for a change of one leaf.
+    /// The barriers and invalidations that a change of one leaf needs: issued by `flush`, at the
+    /// latest when this is dropped.
     TlbFlush
 }
 
 receipt! {
-    /// What is owed for a change of a region.
+    /// The barriers and invalidations that a change of a region needs: issued by `flush`, at the
+    /// latest when this is dropped.
     TlbFlushAll
 }
 
@@ -109,9 +123,9 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// Leaves what is owed with the table.
+    /// Leaves what is pending with the table.
     pub(crate) fn defer(self) {
-        self.debt.defer(self.due);
+        self.pending.defer(self.work);
         mem::forget(self);
     }
 }
@@ -127,7 +141,7 @@ where
     /// not count.
     #[must_use]
     pub const fn pages(&self) -> usize {
-        self.debt.pages
+        self.pending.pages
     }
 }
 
@@ -140,7 +154,7 @@ pub(crate) struct Removed {
 }
 
 /// What was unmapped. The frame comes out only when the invalidation has completed.
-#[must_use = "a frame is free only when its receipt is paid: call `flush`"]
+#[must_use = "a frame is free only when its invalidation has completed: call `flush`"]
 pub struct Unmapped<'table, M, PTE, H, S = PrivateTop>
 where
     M: PagingMetaData,
@@ -164,7 +178,7 @@ where
         Self { receipt, leaf }
     }
 
-    /// Leaves what is owed with the table. Returns the leaf, whose frame is not free yet.
+    /// Leaves what is pending with the table. Returns the leaf, whose frame is not free yet.
     pub(crate) fn defer(self) -> Removed {
         self.receipt.defer();
         self.leaf
@@ -198,7 +212,7 @@ where
     #[must_use]
     pub unsafe fn ignore(self) -> PhysAddr {
         let pa = self.leaf.pa;
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller promises what `TlbFlush::ignore` asks for.
         unsafe { self.receipt.ignore() };
         pa
     }

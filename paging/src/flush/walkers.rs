@@ -6,7 +6,7 @@
 //!
 //! 1. A reader counts itself in one of two *phases*, and only then reads the first entry. When it
 //!    is done, it takes itself out.
-//! 2. The writer unlinks tables and pays for them. Then it looks at the counts. If nobody walks,
+//! 2. The writer unlinks tables and invalidates. Then it looks at the counts. If nobody walks,
 //!    the tables go back at once, as they always do in a tree of its own.
 //! 3. Otherwise they are emptied, so that whoever stands there finds nothing, and wait: in a list
 //!    of *newer* tables, which becomes the list of *older* ones when that is empty.

@@ -1,5 +1,5 @@
-//! [`FrameChain`]: frames without a place of their own: tables that were unlinked and go back with
-//! a payment, or that an operation takes before it begins.
+//! [`FrameChain`]: frames without a place of their own: tables that were unlinked and go back after
+//! their invalidation, or that an operation takes before it begins.
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;

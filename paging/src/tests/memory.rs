@@ -349,7 +349,7 @@ pub(super) fn hand_over() {
 /// The geometry of `M`, on a machine that caches invalid entries.
 pub(super) struct CachesInvalid<M>(PhantomData<M>);
 
-// SAFETY: all is `M`'s, and what it does besides is owed to nobody.
+// SAFETY: all is `M`'s, and it does nothing besides.
 unsafe impl<M: PagingMetaData> PagingMetaData for CachesInvalid<M> {
     const LEVELS: usize = M::LEVELS;
     const INDEX_BITS: usize = M::INDEX_BITS;

@@ -167,7 +167,7 @@ fn final_map(machine: &Machine) -> PagingResult<KernelTable> {
 fn enter_final_map(mut table: KernelTable) {
     cpu::mask_exceptions();
     // SAFETY: the table maps the image (boot stack included), RAM and devices at the addresses
-    // that the boot map has them at; its receipts were paid; `.init` is executable low; the other
+    // that the boot map has them at; its receipts were flushed; `.init` is executable low; the other
     // cores are parked with their MMUs off.
     unsafe {
         mmu::switch_high_tree(

@@ -1,6 +1,6 @@
 //! AArch64 at EL1: barriers, TLB invalidations and `AT`.
 //!
-//! Source: DDI 0487 D8.16. Which instruction is due when, and with which operand, is said in
+//! Source: DDI 0487 D8.16. Which instruction is needed when, and with which operand, is said in
 //! [`format::aarch64_tlb`](crate::format::aarch64_tlb); here they are executed. The invalidations
 //! reach every core of the inner shareable domain, so a kernel with several cores has to say only
 //! how it keeps them off a range that is broken ([`OtherCores`]).

@@ -7,9 +7,9 @@
 //!
 //! 1. An entry of level 2 whose range is covered whole is cleared by one store: with it go the
 //!    table below it and its 512 pages, which are not cleared one by one.
-//! 2. The debt takes the table (it is freed when no walker can be in it), and one address for each
-//!    leaf that was valid; more than 32 become an invalidation of everything, and then leaves are
-//!    not looked at any more.
+//! 2. Queued are the table (it is freed when no walker can be in it), and one address for each leaf
+//!    that was valid; more than 32 become an invalidation of everything, and then leaves are not
+//!    looked at any more.
 //! 3. At the ends, where a table stays in use, leaves are cleared a run at a time, and its count
 //!    lowered. A table that holds nothing but the region's leaves goes as a whole, too.
 //! 4. A table that is left empty is unlinked, and so on up (`walk`).
@@ -116,8 +116,8 @@ where
     pub(crate) fn change_region(&mut self, request: Request) -> PagingResult {
         let Request { span, change } = request;
         // What the receipt counts is this operation's.
-        self.debt.pages = 0;
-        self.debt.begin();
+        self.pending.pages = 0;
+        self.pending.begin();
         if span.is_empty() {
             return Ok(());
         }
@@ -150,7 +150,7 @@ where
             Some(parent)
                 if node.level + 1 == M::LEVELS && self.is_all(parent.entry, node.base, span) =>
             {
-                self.owe_contents(parent.entry, node);
+                self.queue_contents(parent.entry, node);
                 true
             }
             parent => {
@@ -161,7 +161,8 @@ where
             }
         };
         // Whatever of it was too much for a list.
-        self.debt.concern(M::vaddr_at(span.start), span.bytes());
+        self.pending
+            .extend_cover(M::vaddr_at(span.start), span.bytes());
         if emptied {
             self.prune(node.va(0), node.level);
         }
@@ -183,16 +184,17 @@ where
     fn protect_span(&mut self, covering: &Covering<M, PTE, H>, span: Span, leaves: &Leaves<PTE>) {
         let node = &covering.node;
         let direct = self.rewrite(node, span, leaves, Step::Direct);
-        self.debt.concern(M::vaddr_at(span.start), span.bytes());
+        self.pending
+            .extend_cover(M::vaddr_at(span.start), span.bytes());
         let ControlFlow::Break(start) = direct else {
             return;
         };
         let rest = Span { start, ..span };
         while_broken::<M>(M::vaddr_at(start), rest.bytes(), || {
             let _ = self.rewrite(node, rest, leaves, Step::Break);
-            self.debt.invalidate_broken();
+            self.pending.invalidate_broken();
             let _ = self.rewrite(node, rest, leaves, Step::Make);
-            self.debt.pay();
+            self.pending.flush();
         });
     }
 
@@ -261,7 +263,7 @@ where
             // It becomes valid: whatever an earlier operation has left pending there goes first.
             if !entry.is_present() && new.is_present() {
                 let bytes = rest * leaf_bytes::<M>(size);
-                self.debt.settle_before_making(va, bytes);
+                self.pending.flush_before_making(va, bytes);
             }
             change(new)
         };
@@ -270,12 +272,12 @@ where
                 start,
                 end: start + count * leaf_bytes::<M>(size),
             };
-            self.debt.pages += run.part.clip(all).pages();
+            self.pending.pages += run.part.clip(all).pages();
         }
         if !skipped && entry.is_present() {
-            self.debt.owe_invalidations(va, size, (entry, count));
+            self.pending.queue_invalidations(va, size, (entry, count));
         } else if !skipped && new.is_present() {
-            self.debt.owe_publications(va, size, (new, count));
+            self.pending.queue_publications(va, size, (new, count));
         }
         ControlFlow::Continue(count)
     }
@@ -322,7 +324,7 @@ where
             self.abandon(entry, &child);
             // More than the region: pointers to the table are cached for all of it.
             let bytes = level_bytes::<M>(node.level);
-            self.debt.concern(node.va(index), bytes);
+            self.pending.extend_cover(node.va(index), bytes);
             return 1;
         }
         // A copy, of which the callee gets the address: `child` itself can then stay in registers.
@@ -338,7 +340,8 @@ where
         }
         entry_ref.store(PTE::from_bits(0));
         let bytes = level_bytes::<M>(node.level);
-        self.debt.owe_table(entry.paddr(), node.va(index), bytes);
+        self.pending
+            .queue_table(entry.paddr(), node.va(index), bytes);
         1
     }
 
@@ -358,7 +361,7 @@ where
         // non-global: one invalidation does not reach both.
         if present && size == PageSize::Size4K {
             count = indices.len();
-            if self.debt.is_one_space() {
+            if self.pending.is_one_space() {
                 count = table.alike(index, count, size, leaf);
             }
             count = table.clear_present(index, count);
@@ -366,19 +369,19 @@ where
             table.store(index, PTE::from_bits(0));
         }
         if present {
-            self.debt.owe_invalidations(va, size, (leaf, count));
+            self.pending.queue_invalidations(va, size, (leaf, count));
         }
-        self.debt.pages += count * (leaf_bytes::<M>(size) / PAGE_SIZE);
+        self.pending.pages += count * (leaf_bytes::<M>(size) / PAGE_SIZE);
         count
     }
 
     /// Whether nothing is mapped in the table of the last level that `entry` leads to, and that
     /// translates from `base` on, but `part`, which is not all of it: then it can go as it is.
     fn is_all(&self, entry: PTE, base: usize, part: Span) -> bool {
-        // Few leaves are owed one by one, and emptied on the way.
+        // Few leaves are queued one by one, and emptied on the way.
         if !PTE::COUNTS
             || self.is_shared_top(M::LEVELS - 1, base)
-            || !self.debt.is_too_much(entry.count())
+            || !self.pending.would_flush_all(entry.count())
         {
             return false;
         }
@@ -387,48 +390,49 @@ where
         table.holds_only(first, part.pages(), entry.count())
     }
 
-    /// Gives up `node`, to which the unlinked `entry` led, and all below it, and owes what is due
-    /// for its leaves. The region concerns whole what it translates, and says so once for all
-    /// tables.
+    /// Queues the table of `node`, to which the unlinked `entry` led, to be freed with all below it,
+    /// and the invalidations of its leaves. The caller covers what it translates, once for all
+    /// tables of the region (`PendingFlush::extend_cover`).
     ///
     /// Inlined: for each of the 512 tables of a gigabyte this is few loads and stores (W5).
     #[inline(always)]
     fn abandon(&mut self, entry: PTE, node: &Node<M, PTE, H>) {
-        self.owe_contents(entry, node);
+        self.queue_contents(entry, node);
         let (va, bytes) = (node.va(0), level_bytes::<M>(node.level - 1));
-        self.debt.owe_table_of_many(entry.paddr(), va, bytes);
+        self.pending.queue_table_of_many(entry.paddr(), va, bytes);
     }
 
-    /// Owes what is due for the leaves at and below `node`, to which the unlinked `entry` led, and
-    /// gives up the tables below it.
+    /// Queues the invalidations of the leaves at and below `node`, to which the unlinked `entry`
+    /// led, and the tables below it.
     #[inline(always)]
-    fn owe_contents(&mut self, entry: PTE, node: &Node<M, PTE, H>) {
+    fn queue_contents(&mut self, entry: PTE, node: &Node<M, PTE, H>) {
         let known = PTE::COUNTS && node.level + 1 == M::LEVELS;
-        if known && self.debt.is_too_much(entry.count()) {
+        if known && self.pending.would_flush_all(entry.count()) {
             // Which ASIDs must be reached depends on each leaf: global ones are every space's.
-            if self.debt.is_one_space() {
+            if self.pending.is_one_space() {
                 for index in 0..entries::<M>() {
-                    self.debt.owe_space(node.va(0), node.table.load(index));
+                    self.pending
+                        .include_spaces_of(node.va(0), node.table.load(index));
                 }
             }
-            self.debt.pages += entry.count();
-            self.debt.owe_everything();
+            self.pending.pages += entry.count();
+            self.pending.queue_all();
         } else {
             // A copy, so that a table whose leaves are counted needs no node in memory.
             self.abandon_entries(&Node { ..*node });
         }
     }
 
-    /// Owes what is due for each leaf of `node`, and gives up each table below it. A leaf's entry
-    /// is left as it is: its table is not linked any more, and goes with it.
+    /// Queues the invalidation of each leaf of `node`, and each table below it. A leaf's entry is
+    /// left as it is: its table is not linked any more, and goes with it.
     fn abandon_entries(&mut self, node: &Node<M, PTE, H>) {
         node.table.each_used(|index, entry| {
             if node.is_table(entry) {
                 self.abandon(entry, &node.child(index, entry));
             } else if let Some(size) = node.leaf_size() {
-                self.debt.pages += leaf_bytes::<M>(size) / PAGE_SIZE;
+                self.pending.pages += leaf_bytes::<M>(size) / PAGE_SIZE;
                 if entry.is_present() {
-                    self.debt.owe_invalidation(node.va(index), size, entry);
+                    self.pending.queue_invalidation(node.va(index), size, entry);
                 }
             }
         });

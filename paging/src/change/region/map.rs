@@ -30,7 +30,7 @@ use core::ops::Range;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::change::tree::Tree;
 use crate::change::walk::{first_mapped, link};
-use crate::flush::pending::Due;
+use crate::flush::work::FlushWork;
 use crate::node::descent::Node;
 use crate::node::frame_chain::FrameChain;
 use crate::node::geometry::{
@@ -106,7 +106,8 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// Maps `size` bytes from `va` on to the frames from `pa` on. Returns what is due for it.
+    /// Maps `size` bytes from `va` on to the frames from `pa` on. Returns the work of
+    /// its receipt.
     pub(crate) fn map_pages(
         &mut self,
         va: VirtAddr,
@@ -114,14 +115,14 @@ where
         size: usize,
         flags: MappingFlags,
         options: RegionOptions,
-    ) -> PagingResult<Due> {
-        self.debt.begin();
+    ) -> PagingResult<FlushWork> {
+        self.pending.begin();
         let span = self.own_span(va, size)?;
         check_page_aligned(pa)?;
         let page = PTE::new_page(PhysAddr::new(0), flags, PageSize::Size4K)?;
         if span.is_empty() {
-            self.debt.pages = 0;
-            return Ok(Due::AsOwed);
+            self.pending.pages = 0;
+            return Ok(FlushWork::AllPending);
         }
         // The last frame must have an address that a descriptor can name, too.
         check_frame::<M>(pa, size)?;
@@ -144,7 +145,7 @@ where
                     return Err(occupied(node, index, span));
                 }
                 // What was unmapped here in this batch may still be cached: it goes first.
-                self.debt.settle_before_making(va, size);
+                self.pending.flush_before_making(va, size);
                 let frame = mapping.frame(node.offset(first));
                 fill_run(node.table, rows.whole, frame, leaf, &mapping);
                 count
@@ -154,7 +155,7 @@ where
                 tables = self.plan(node, parent, span, &mapping)?;
                 let mut reserve = FrameChain::reserve(tables)?;
                 // From here on nothing fails.
-                self.debt.settle_before_making(va, size);
+                self.pending.flush_before_making(va, size);
                 self.put(node, span, &mapping, &mut reserve)
             }
         };
@@ -166,7 +167,7 @@ where
             let count = parent.entry.count() + used;
             parent.entry_ref.store(parent.entry.with_count(count));
         }
-        Ok(self.owe_mapped(span, page, tables))
+        Ok(self.queue_mapped(span, page, tables))
     }
 
     /// The first level at which leaves may stand in `span`: below the root where the region meets
@@ -179,45 +180,45 @@ where
         usize::from(meets)
     }
 
-    /// Owes what follows from mapping `span` with leaves like `page`, for which so many `tables`
-    /// were linked. Returns what is due for the mapping alone.
+    /// Queues what follows from mapping `span` with leaves like `page`, for which so many `tables`
+    /// were linked. Returns the work of the receipt.
     #[inline(always)]
-    fn owe_mapped(&mut self, span: Span, page: PTE, tables: usize) -> Due {
-        self.debt.pages = span.pages();
+    fn queue_mapped(&mut self, span: Span, page: PTE, tables: usize) -> FlushWork {
+        self.pending.pages = span.pages();
         // Nearly always: a barrier, and the receipt knows it without looking.
-        if page.is_present() && !M::CACHES_INVALID && self.debt.is_settled() {
-            return Due::Publication;
+        if page.is_present() && !M::CACHES_INVALID && self.pending.nothing_to_invalidate() {
+            return FlushWork::Publish;
         }
-        // Inaccessible leaves are invalid before and after, and owe nothing themselves.
+        // Inaccessible leaves are invalid before and after: no TLB holds anything of them.
         if page.is_present() {
             let va = M::vaddr_at(span.start);
             let pages = (page, span.pages());
-            self.debt.owe_publications(va, PageSize::Size4K, pages);
-            self.debt.concern(va, span.bytes());
+            self.pending.queue_publications(va, PageSize::Size4K, pages);
+            self.pending.extend_cover(va, span.bytes());
         }
         if tables > 0 {
-            self.owe_links(span, page);
+            self.queue_links(span, page);
         }
-        Due::AsOwed
+        FlushWork::AllPending
     }
 
-    /// Owes what follows from the tables that were linked for `span`, of leaves like `leaf`.
+    /// Queues what follows from the tables that were linked for `span`, of leaves like `leaf`.
     ///
     /// Where invalid entries are cached (RISC-V), walkers may remember that there was no table:
-    /// that goes with an invalidation in each table's range. Present leaves owe their own already;
-    /// for inaccessible ones, one address in each table of the last level is owed here.
-    fn owe_links(&mut self, span: Span, leaf: PTE) {
-        self.debt
-            .owe_link_to(M::vaddr_at(span.start), PageSize::Size4K, leaf);
+    /// that goes with an invalidation in each table's range. Present leaves have queued theirs
+    /// already; for inaccessible ones, one address in each table of the last level is queued here.
+    fn queue_links(&mut self, span: Span, leaf: PTE) {
+        self.pending
+            .queue_link_to(M::vaddr_at(span.start), PageSize::Size4K, leaf);
         if !M::CACHES_INVALID || leaf.is_present() {
             return;
         }
-        // Nothing has owed an address in any of them: one in each table of the last level is in
-        // each of those above, too.
+        // No address in any of them is queued yet: one in each table of the last level is in each
+        // of those above, too.
         let bytes = level_bytes::<M>(M::LEVELS - 2);
         let mut at = Span::of_entry::<M>(span.start, M::LEVELS - 2).end;
-        while at < span.end && !self.debt.is_everything() {
-            self.debt.owe_link(M::vaddr_at(at), PAGE_SIZE);
+        while at < span.end && !self.pending.is_flush_all() {
+            self.pending.queue_link(M::vaddr_at(at), PAGE_SIZE);
             at += bytes;
         }
     }

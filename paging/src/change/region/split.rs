@@ -266,7 +266,7 @@ where
             while_broken::<M>(M::vaddr_at(hull.start), hull.bytes(), || {
                 self.break_boundaries(boundaries);
                 self.make_boundaries(boundaries, request);
-                self.debt.pay();
+                self.pending.flush();
             });
         } else {
             // Walkers cannot hold what was invalid: nothing to break.
@@ -286,17 +286,17 @@ where
         {
             boundary.break_all();
             let va = M::vaddr_at(boundary.span.start);
-            self.debt
-                .owe_invalidations(va, boundary.size, (boundary.leaf, boundary.count));
+            self.pending
+                .queue_invalidations(va, boundary.size, (boundary.leaf, boundary.count));
         }
-        self.debt.invalidate_broken();
+        self.pending.invalidate_broken();
     }
 
-    /// The make: stores the new entries, and owes their publication.
+    /// The make: stores the new entries, and queues their publication.
     fn make_boundaries(&mut self, boundaries: &Boundaries<M, PTE, H>, request: Request) {
         for boundary in boundaries.iter().flatten() {
             let va = M::vaddr_at(boundary.span.start);
-            self.debt.settle_before_making(va, boundary.span.bytes());
+            self.pending.flush_before_making(va, boundary.span.bytes());
             let cleared = boundary.make(request);
             // The walk goes to the table as it is now: the parent's count may have changed with the
             // first boundary.
@@ -305,47 +305,47 @@ where
                 let empty = self.empties(parent, level, boundary.span.start, cleared);
                 debug_assert!(!empty, "a part of a boundary stays mapped");
             }
-            self.owe_made(boundary);
-            self.debt.pages += request.span.clip(boundary.span).pages();
+            self.queue_made(boundary);
+            self.pending.pages += request.span.clip(boundary.span).pages();
         }
     }
 
-    /// Owes what follows from the new entries of `boundary`.
+    /// Queues what follows from the new entries of `boundary`.
     ///
     /// Where invalid entries are cached, that is one invalidation for each leaf that is valid now
     /// and was not a moment ago: of an inaccessible block those that got rights, of a block that
     /// was broken all. An invalidation of the block's first address spares what is cached for the
     /// pages behind it, which stand in a table now.
-    fn owe_made(&mut self, boundary: &Boundary<M, PTE, H>) {
-        self.debt.owe_barrier();
+    fn queue_made(&mut self, boundary: &Boundary<M, PTE, H>) {
+        self.pending.queue_barrier();
         if !M::CACHES_INVALID {
             return;
         }
-        self.owe_leaves(boundary.node, boundary.indices());
+        self.queue_leaves(boundary.node, boundary.indices());
         let va = M::vaddr_at(boundary.span.start);
-        self.debt.concern(va, boundary.span.bytes());
+        self.pending.extend_cover(va, boundary.span.bytes());
         for (index, _) in boundary.tables.iter().flatten() {
             let entry_span = boundary.node.entry_span(*index);
             let va = M::vaddr_at(entry_span.start);
-            self.debt.owe_link(va, entry_span.bytes());
+            self.pending.queue_link(va, entry_span.bytes());
         }
     }
 
-    /// Owes the publication of every present leaf at or below the entries `indices` of `node`, a
+    /// Queues the publication of every present leaf at or below the entries `indices` of `node`, a
     /// run of leaves that differ in their frames alone at a time.
-    fn owe_leaves(&mut self, node: Node<M, PTE, H>, indices: Range<usize>) {
+    fn queue_leaves(&mut self, node: Node<M, PTE, H>, indices: Range<usize>) {
         let mut index = indices.start;
         while index < indices.end {
             let entry = node.table.load(index);
             let mut count = 1;
             if node.is_table(entry) {
-                self.owe_leaves(node.child(index, entry), 0..entries::<M>());
+                self.queue_leaves(node.child(index, entry), 0..entries::<M>());
             } else if let Some(size) = node.leaf_size()
                 && entry.is_present()
             {
                 count = node.table.alike(index, indices.end - index, size, entry);
                 let va = node.va(index);
-                self.debt.owe_publications(va, size, (entry, count));
+                self.pending.queue_publications(va, size, (entry, count));
             }
             index += count;
         }

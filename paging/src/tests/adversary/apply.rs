@@ -20,7 +20,7 @@ pub(super) type Frames = (usize, usize);
 /// What an operation says.
 #[derive(Default)]
 pub(super) struct Outcome {
-    /// What goes back to the caller once everything is paid.
+    /// What goes back to the caller once everything is invalidated.
     pub(super) released: Vec<Frames>,
     pub(super) merged: bool,
 }
@@ -53,14 +53,14 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
     operation: Operation,
     receipt: Receipt,
 ) -> PagingResult<Outcome> {
-    // What a leaked receipt of a mapping owes is the caller's.
+    // What a leaked receipt of a mapping would publish, the caller does.
     let receipt = match operation {
         Operation::Map(..) | Operation::MapRegion(..) if receipt == Receipt::HandOver => {
             Receipt::Flush
         }
         _ => receipt,
     };
-    macro_rules! settle {
+    macro_rules! finish {
         ($flush:expr) => {
             match receipt {
                 Receipt::Flush => $flush.flush(),
@@ -83,7 +83,7 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
     };
     match operation {
         Operation::Map(at, frame, size, flags) => {
-            settle!(table.map(va(at), pa(frame), size, flags)?);
+            finish!(table.map(va(at), pa(frame), size, flags)?);
         }
         Operation::Unmap(at) => {
             let unmapped = table.unmap(va(at))?;
@@ -100,25 +100,25 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
             }
         }
         Operation::Update(at, frame, flags) => {
-            settle!(table.update(va(at), frame.map(pa), flags)?.1);
+            finish!(table.update(va(at), frame.map(pa), flags)?.1);
         }
         Operation::MapRegion(at, frame, bytes, flags, options) => {
-            settle!(table.map_region(va(at), pa(frame), bytes, flags, options)?);
+            finish!(table.map_region(va(at), pa(frame), bytes, flags, options)?);
         }
-        Operation::UnmapRegion(at, bytes) => settle!(table.unmap_region(va(at), bytes)?),
+        Operation::UnmapRegion(at, bytes) => finish!(table.unmap_region(va(at), bytes)?),
         Operation::ProtectRegion(at, bytes, flags) => {
-            settle!(table.protect_region(va(at), bytes, flags)?);
+            finish!(table.protect_region(va(at), bytes, flags)?);
         }
         Operation::Compact(at, bytes) => {
             let flush = table.compact(va(at), bytes)?;
             outcome.merged = flush.pages() > 0;
-            settle!(flush);
+            finish!(flush);
         }
     }
     Ok(outcome)
 }
 
-/// Carries `operations` out on `table` and pays once. Returns how many were done, and the frames
+/// Carries `operations` out on `table` and flushes once. Returns how many were done, and the frames
 /// that come back.
 pub(super) fn batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
     table: &mut Tree<F, S>,
@@ -137,10 +137,10 @@ pub(super) fn batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
                 released.extend(frames);
             }
         }
-        let paid = batch.finish();
+        let flushed = batch.finish();
         released.extend(unmapped.into_iter().map(|leaf| {
             let bytes = leaf.size().bytes();
-            (leaf.frame(&paid).as_usize(), bytes)
+            (leaf.frame(&flushed).as_usize(), bytes)
         }));
         (done, released)
     })

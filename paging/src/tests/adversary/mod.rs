@@ -146,8 +146,8 @@ fn take_all<F: Format>(owner: &'static Owner, steps: &[Step]) {
     assert_eq!(watched.tally.refused, 0);
 }
 
-/// An operation whose receipt is paid.
-const fn paid(operation: Operation) -> Step {
+/// An operation whose receipt is flushed.
+const fn flushed(operation: Operation) -> Step {
     Step::One(operation, Receipt::Flush, usize::MAX)
 }
 
@@ -157,9 +157,9 @@ fn a_table_is_not_linked_while_a_pointer_to_the_one_before_may_be_cached() {
     let map = |at| Operation::Map(at, 0, PageSize::Size4K, flags);
     let (first, other) = (KERNEL.base, KERNEL.base + K4);
     let batch = Step::Batch(Vec::from([Operation::Unmap(first), map(other)]));
-    take_all::<A64High>(&KERNEL, &[paid(map(first)), batch]);
+    take_all::<A64High>(&KERNEL, &[flushed(map(first)), batch]);
     let unmap = Step::One(Operation::Unmap(first), Receipt::Forget, usize::MAX);
-    let leaked = [paid(map(first)), unmap, paid(map(other))];
+    let leaked = [flushed(map(first)), unmap, flushed(map(other))];
     take_all::<A64High>(&KERNEL, &leaked);
 }
 
@@ -169,10 +169,10 @@ fn a_global_leaf_leaves_no_core_with_a_users_asid_behind() {
     let size = 2 * M2;
     let options = RegionOptions::empty();
     let steps = [
-        paid(Operation::MapRegion(0, 0, size, global, options)),
-        paid(Operation::ProtectRegion(0, M2, R.union(U).union(A))),
-        paid(Operation::Unmap(size - K4)),
-        paid(Operation::UnmapRegion(0, size)),
+        flushed(Operation::MapRegion(0, 0, size, global, options)),
+        flushed(Operation::ProtectRegion(0, M2, R.union(U).union(A))),
+        flushed(Operation::Unmap(size - K4)),
+        flushed(Operation::UnmapRegion(0, size)),
     ];
     take_all::<A64Low>(&MIXED, &steps);
 }

@@ -91,9 +91,9 @@ pub(super) const CACHING: Owner = Owner {
 pub(super) enum Receipt {
     Flush,
     Drop,
-    /// Leaked: the debt stays, but for the barrier that publishes, which the caller issues.
+    /// Leaked: its invalidations stay pending; the caller issues the barrier that publishes.
     Forget,
-    /// Leaked, and the table handed to another core, which pays.
+    /// Leaked, and the table handed to another core, which flushes.
     HandOver,
 }
 

@@ -66,8 +66,8 @@ pub(super) struct Tally {
 pub(super) struct Watched<F: Format, S: Sharing<F::M, F::PTE, memory::Frames> = PrivateTop> {
     table: Tree<F, S>,
     machine: Machine,
-    /// Whether a receipt was leaked since the last payment.
-    owes: bool,
+    /// Whether a receipt was leaked since the last flush.
+    leaked: bool,
     /// Who reads what the tree shares.
     readers: Option<Readers<F>>,
     /// How many frames are in use that the tree's own check does not count.
@@ -86,7 +86,7 @@ impl<F: Format> Watched<F> {
                 true => Machine::new(root, owner.base, owner.asid).caching_absence(),
                 false => Machine::new(root, owner.base, owner.asid),
             },
-            owes: false,
+            leaked: false,
             readers: None,
             others: |_| 0,
             tally: Tally::default(),
@@ -105,7 +105,7 @@ impl<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>> Watched<F, S> {
         Self {
             table,
             machine,
-            owes: false,
+            leaked: false,
             readers: Some(readers),
             others,
             tally: Tally::default(),
@@ -129,7 +129,7 @@ impl<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>> Watched<F, S> {
         for (frame, bytes) in released {
             self.feed(Event::Released { frame, bytes })?;
         }
-        if !self.owes {
+        if !self.leaked {
             self.feed(Event::Done)?;
         }
         Ok(())
@@ -195,12 +195,12 @@ impl<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>> Watched<F, S> {
                 if asid.is_some() {
                     invalidate_all::<F>();
                 }
-                self.owes = false;
+                self.leaked = false;
                 Vec::new()
             }
             Step::Batch(operations) => {
                 self.tally.batches += 1;
-                self.owes = false;
+                self.leaked = false;
                 let (done, released) = batch::<F, S>(&mut self.table, operations);
                 self.tally.done += done;
                 self.tally.refused += operations.len() - done;
@@ -212,9 +212,9 @@ impl<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>> Watched<F, S> {
                     Ok(outcome) => {
                         self.tally.done += 1;
                         self.tally.merged += usize::from(outcome.merged);
-                        self.owes = *receipt == Receipt::Forget;
-                        self.tally.leaked += usize::from(self.owes);
-                        if self.owes {
+                        self.leaked = *receipt == Receipt::Forget;
+                        self.tally.leaked += usize::from(self.leaked);
+                        if self.leaked {
                             Vec::new()
                         } else {
                             outcome.released
@@ -240,7 +240,7 @@ impl<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>> Watched<F, S> {
             self.show(event).map_err(Fault::Oracle)?;
         }
         match live_frames().saturating_sub(summary.tables + others) {
-            lost if lost > 0 && !self.owes => Err(Fault::Lost(lost)),
+            lost if lost > 0 && !self.leaked => Err(Fault::Lost(lost)),
             _ => Ok(()),
         }
     }

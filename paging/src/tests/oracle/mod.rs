@@ -145,7 +145,7 @@ pub(super) enum Event {
     /// Another core is the writer from now on: it was handed the tables, and so knows of all that
     /// was stored.
     HandOver,
-    /// The receipts of all operations so far are paid.
+    /// The receipts of all operations so far have issued what was pending.
     Done,
     /// Others are kept off these virtual addresses.
     BeginBreak {

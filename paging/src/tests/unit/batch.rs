@@ -1,4 +1,4 @@
-//! Batches: many operations, one payment. What they cost is in `sequences`.
+//! Batches: many operations, one flush. What they cost is in `sequences`.
 #![forbid(unsafe_code)]
 
 use crate::tests::formats::{Format, Table, every_format};
@@ -16,7 +16,7 @@ fn pages<F: Format>(pages: usize) -> Table<F> {
     table
 }
 
-fn frames_come_out_when_the_batch_is_paid<F: Format>() {
+fn frames_come_out_when_the_batch_is_flushed<F: Format>() {
     let mut table = pages::<F>(4);
     let mut frames = [pa(0); 2];
     let log = recorded(|| {
@@ -24,8 +24,8 @@ fn frames_come_out_when_the_batch_is_paid<F: Format>() {
             let first = batch.unmap(F::va(0)).unwrap();
             let other = batch.unmap(F::va(2 * K4)).unwrap();
             assert_eq!((first.flags(), first.size()), (RW, PageSize::Size4K));
-            let paid = batch.finish();
-            [first.frame(&paid), other.frame(&paid)]
+            let flushed = batch.finish();
+            [first.frame(&flushed), other.frame(&flushed)]
         });
     });
     assert_eq!(frames, [pa(M2), pa(M2 + 2 * K4)]);
@@ -36,7 +36,7 @@ fn frames_come_out_when_the_batch_is_paid<F: Format>() {
     assert_eq!(log.iter().filter(ended).count(), 1);
 }
 
-fn a_batch_that_is_dropped_pays<F: Format>() {
+fn a_batch_that_is_dropped_flushes<F: Format>() {
     let mut table = pages::<F>(4);
     let log = recorded(|| {
         table.batch(|mut batch| {
@@ -82,7 +82,7 @@ fn what_a_batch_did_is_read_in_it<F: Format>() {
     assert_eq!(counted, 2);
 }
 
-/// Unmapped, mapped anew, unmapped again: what is owed for the first is paid before the second.
+/// Unmapped, mapped anew, unmapped again: the first is invalidated before the second is made.
 fn the_order_of_a_batch_does_not_matter_for_safety<F: Format>() {
     let mut table = pages::<F>(1);
     for round in 0..100 {
@@ -95,10 +95,10 @@ fn the_order_of_a_batch_does_not_matter_for_safety<F: Format>() {
             batch
                 .map(F::va(0), pa(round * K4), PageSize::Size4K, RW)
                 .unwrap();
-            let paid = batch.finish();
+            let flushed = batch.finish();
             let expected = if round == 0 { M2 } else { (round - 1) * K4 };
-            assert_eq!(old.frame(&paid), pa(expected));
-            assert_eq!(block.frame(&paid), pa(round * M2));
+            assert_eq!(old.frame(&flushed), pa(expected));
+            assert_eq!(block.frame(&flushed), pa(round * M2));
         });
         assert_eq!(live_frames(), F::LEVELS);
     }
@@ -118,9 +118,9 @@ fn an_empty_batch_does_nothing<F: Format>() {
     assert!(snapshot() == before);
 }
 
-/// A batch that unmaps in one place and maps in another, page by page, far past the list of what
-/// is owed: it pays once, for everything; and so does one that works its way through a region.
-fn a_batch_that_owes_everything_pays_once<F: Format>() {
+/// A batch that unmaps in one place and maps in another, page by page, far past the list of
+/// pending ranges: it invalidates once, everything; so does one that works its way through a region.
+fn a_batch_past_the_limit_invalidates_everything_once<F: Format>() {
     const PAGES_IN_ALL: usize = 2000;
     let mapped_behind: [fn(usize) -> usize; 3] = [
         |page| page * K4 + 8 * M2,
@@ -156,8 +156,8 @@ fn is_invalidation(event: &Event) -> bool {
 }
 
 /// What is mapped where something was unmapped, and be it the table that is linked there, still
-/// pays first; and pays for all that was owed.
-fn a_batch_that_owes_everything_pays_before_it_maps_what_it_unmapped<F: Format>() {
+/// invalidates first; and all that was pending.
+fn a_batch_past_the_limit_invalidates_before_it_maps_what_it_unmapped<F: Format>() {
     for at in [0, 100 * K4, 511 * K4, M2, 2 * M2 - K4] {
         let mut table = pages::<F>(1024);
         let far = table.map(F::va(8 * M2), pa(0), PageSize::Size4K, RW);
@@ -176,16 +176,16 @@ fn a_batch_that_owes_everything_pays_before_it_maps_what_it_unmapped<F: Format>(
         });
         let made = |event: &Event| matches!(event, Event::Store { bits, .. } if *bits != 0);
         let last_made = log.iter().rposition(made);
-        let paid = log.iter().position(is_invalidation);
-        assert!(paid < last_made, "{at:#x}");
+        let invalidated = log.iter().position(is_invalidation);
+        assert!(invalidated < last_made, "{at:#x}");
     }
 }
 
 every_format! {
-    a_batch_that_owes_everything_pays_once,
-    a_batch_that_owes_everything_pays_before_it_maps_what_it_unmapped,
-    frames_come_out_when_the_batch_is_paid,
-    a_batch_that_is_dropped_pays,
+    a_batch_past_the_limit_invalidates_everything_once,
+    a_batch_past_the_limit_invalidates_before_it_maps_what_it_unmapped,
+    frames_come_out_when_the_batch_is_flushed,
+    a_batch_that_is_dropped_flushes,
     a_refused_operation_leaves_the_others_of_its_batch,
     what_a_batch_did_is_read_in_it,
     the_order_of_a_batch_does_not_matter_for_safety,

@@ -1,4 +1,4 @@
-//! Merging many tables: some at a time, so that one invalidation pays for all of those.
+//! Merging many tables: some at a time, so that one invalidation serves all of those.
 #![forbid(unsafe_code)]
 
 use std::vec::Vec;

@@ -89,7 +89,7 @@ fn invalidated(log: &[Event]) -> Vec<Option<(usize, InvalidateScope)>> {
     log.iter().filter_map(place).collect()
 }
 
-/// A page of an inaccessible block becomes valid: not the block's first address is owed, but its
+/// A page of an inaccessible block becomes valid: not the block's first address is invalidated, but its
 /// own.
 fn a_page_of_a_inaccessible_block_is_invalidated_at_its_own_address<F: Format>() {
     for (size, offset) in [
@@ -168,9 +168,9 @@ fn a_table_of_what_nobody_may_use_is_invalidated_if_its_absence_is_cached<F: For
     assert_eq!(invalidated(&log), expected(&[G1]));
 }
 
-/// A debt waits for whoever makes something at its own addresses, and for nobody else.
+/// A pending invalidation is issued by who makes something at its addresses, and by nobody else.
 #[test]
-fn a_leaf_is_made_at_once_beside_what_is_owed() {
+fn a_leaf_is_made_at_once_beside_what_is_pending() {
     let mut table = A64High::table();
     for page in [0, 1, 3] {
         let map = table.map(va(HIGH + page * K4), pa(0), PageSize::Size4K, RW);
@@ -184,14 +184,14 @@ fn a_leaf_is_made_at_once_beside_what_is_owed() {
         });
         let is_store = |event: &Event| matches!(event, Event::Store { .. });
         let last_store = log.iter().rposition(is_store);
-        let first_paid = log.iter().position(is_invalidation);
-        assert!(last_store < first_paid, "{log:x?}");
+        let first_invalidation = log.iter().position(is_invalidation);
+        assert!(last_store < first_invalidation, "{log:x?}");
     }
 }
 
 /// Also when it is one of a run, and not the first.
 #[test]
-fn what_is_owed_for_any_leaf_of_a_run_is_paid_before_they_are_made() {
+fn what_is_pending_for_any_leaf_of_a_run_is_invalidated_before_they_are_made() {
     for late in 0..4 {
         let mut table = A64High::table();
         let page = |index| va(HIGH + index * K4);
@@ -205,8 +205,11 @@ fn what_is_owed_for_any_leaf_of_a_run_is_paid_before_they_are_made() {
         let log = recorded(|| table.protect_region(start, bytes, RW).unwrap().flush());
         let is_store = |event: &Event| matches!(event, Event::Store { .. });
         let first_store = log.iter().position(is_store);
-        let first_paid = log.iter().position(is_invalidation);
-        assert!(first_paid.is_some() && first_paid < first_store, "{log:x?}");
+        let first_invalidation = log.iter().position(is_invalidation);
+        assert!(
+            first_invalidation.is_some() && first_invalidation < first_store,
+            "{log:x?}"
+        );
     }
 }
 

@@ -5,7 +5,7 @@
 use core::ops::Range;
 use std::vec::Vec;
 
-use crate::flush::pending::BY_ADDRESS_LIMIT;
+use crate::flush::state::BY_ADDRESS_LIMIT;
 use crate::format::aarch64_tlb::Tlbi;
 use crate::tests::formats::{A64High, Format, Table, every_format};
 use crate::tests::memory::{Event, record_all, recorded};

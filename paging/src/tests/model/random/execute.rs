@@ -19,14 +19,14 @@ use crate::{
 pub(in crate::tests) enum Receipt {
     Flush,
     Drop,
-    /// Leaked: the next change of the same addresses pays.
+    /// Leaked: the next change of these addresses issues what it left pending.
     Forget,
 }
 
 /// A batch on a table of format `F`.
 type BatchOf<'batch, F> = Batch<'batch, <F as Format>::M, <F as Format>::PTE, Frames>;
 
-fn settle<M, PTE, H>(flush: TlbFlush<'_, M, PTE, H>, receipt: Receipt)
+fn finish<M, PTE, H>(flush: TlbFlush<'_, M, PTE, H>, receipt: Receipt)
 where
     M: PagingMetaData,
     PTE: GenericPTE,
@@ -62,7 +62,7 @@ pub(super) fn execute<F: Format>(
 ) -> PagingResult<Done> {
     match operation {
         Operation::Map(at, frame, size, flags) => {
-            settle(table.map(va(at), pa(frame), size, flags)?, receipt);
+            finish(table.map(va(at), pa(frame), size, flags)?, receipt);
             Ok(Done::Mapped)
         }
         Operation::Unmap(at) => {
@@ -76,7 +76,7 @@ pub(super) fn execute<F: Format>(
                 (Some(frame), Some(flags)) => table.remap(va(at), pa(frame), flags)?,
                 _ => table.update(va(at), frame.map(pa), flags)?,
             };
-            settle(flush, receipt);
+            finish(flush, receipt);
             Ok(Done::Updated(size.bytes()))
         }
         Operation::MapRegion(at, frame, bytes, flags, options) => {

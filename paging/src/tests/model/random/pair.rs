@@ -36,7 +36,7 @@ pub(in crate::tests) struct Pair<F: Format> {
     pub(in crate::tests) judge: Judge<F>,
     pub(super) tally: Tally,
     /// Tables that are unlinked and not yet given back: a receipt was leaked.
-    unpaid: usize,
+    unlinked: usize,
 }
 
 /// A leaf that was unmapped in a batch, and the frame that it must give.
@@ -48,7 +48,7 @@ impl<F: Format> Pair<F> {
             table: F::table(),
             judge: Judge::new(),
             tally: Tally::default(),
-            unpaid: 0,
+            unlinked: 0,
         }
     }
 
@@ -72,25 +72,25 @@ impl<F: Format> Pair<F> {
             }
             Err(error) => {
                 check_refusal(operation, error, judgement, available, &mut self.tally);
-                self.count_frames(self.unpaid > 0, operation);
+                self.count_frames(self.unlinked > 0, operation);
             }
         }
         enough
     }
 
-    /// Whether as many frames are in use as there are tables; more if some are `owed`.
-    fn count_frames(&mut self, owed: bool, operation: Operation) {
+    /// Whether as many frames are in use as there are tables; more if some are `pending`.
+    fn count_frames(&mut self, pending: bool, operation: Operation) {
         let (live, tables) = (live_frames(), self.judge.model.count_tables());
         // What is not a table is unlinked: it was counted when that happened.
-        let unpaid = live
+        let unlinked = live
             .checked_sub(tables)
             .expect("a table that nobody allocated");
         assert!(
-            owed || unpaid == 0,
-            "{operation:x?}: {unpaid} frames are lost"
+            pending || unlinked == 0,
+            "{operation:x?}: {unlinked} frames are lost"
         );
-        self.tally.leaked += usize::from(owed);
-        self.unpaid = unpaid;
+        self.tally.leaked += usize::from(pending);
+        self.unlinked = unlinked;
     }
 
     /// Carries `operations` out in one batch, and redeems what they unmap.
@@ -124,9 +124,9 @@ impl<F: Format> Pair<F> {
                     Err(error) => check_refusal(operation, error, judgement, available, tally),
                 }
             }
-            let paid = batch.finish();
+            let flushed = batch.finish();
             for (leaf, frame) in pending {
-                assert_eq!(leaf.frame(&paid), pa(frame));
+                assert_eq!(leaf.frame(&flushed), pa(frame));
             }
         });
         self.tally.batches += 1;

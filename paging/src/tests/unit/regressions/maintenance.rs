@@ -9,7 +9,7 @@ use crate::tests::memory::{Event, record_all, recorded};
 use crate::tests::{G1, K4, M2, RO, RW, pa};
 use crate::{AddressSpace, GenericPTE, PageSize};
 
-/// A region with a hole once ended in an error that owed a flush nobody held.
+/// A region with a hole once ended in an error that left a flush pending which nobody held.
 fn what_a_region_with_holes_removes_is_invalidated_and_nothing_else<F: Format>() {
     let mut table = F::table();
     for page in [0, 2, 3] {
@@ -19,7 +19,7 @@ fn what_a_region_with_holes_removes_is_invalidated_and_nothing_else<F: Format>()
         table.unmap_region(F::va(0), 3 * K4).unwrap().flush();
     };
     assert_eq!(invalidated(&recorded(|| unmapped(&mut table))), 2);
-    // An error owes nothing.
+    // An error leaves nothing pending.
     let log = recorded(|| assert!(table.unmap_region(F::va(0), K4 + 1).is_err()));
     assert_eq!(log, []);
 }

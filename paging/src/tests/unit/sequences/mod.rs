@@ -63,7 +63,7 @@ const ORDER: Event = Event::Barrier(DmbIshst);
 const BEFORE_TLBI: Event = Event::Barrier(DsbIshst);
 const AFTER_TLBI: [Event; 2] = [Event::Barrier(DsbIsh), Event::Barrier(Isb)];
 
-/// What completes stores that another core may have made, before what they owe is paid.
+/// What completes stores that another core may have made, before their invalidations are issued.
 const ADOPT: Event = Event::Barrier(DsbIsh);
 
 /// Invalidations of what was broken, between their barriers: this core need not notice yet.

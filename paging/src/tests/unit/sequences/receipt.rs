@@ -1,4 +1,4 @@
-//! When what an operation owes is paid: by its receipt, by a later change, by a batch.
+//! When what an operation left pending is issued: by its receipt, by a later change, by a batch.
 
 use crate::tests::spaces::set_asid;
 use core::mem::forget;
@@ -14,7 +14,7 @@ use crate::tests::{K4, M2, N, RO, RW, pa, va};
 use crate::{PageSize, RegionOptions};
 
 #[test]
-fn nothing_is_invalidated_and_no_table_freed_before_the_receipt_is_paid() {
+fn nothing_is_invalidated_and_no_table_freed_before_the_receipt_is_flushed() {
     let mut table = high_table();
     map(&mut table, HIGH, 0x5000, PageSize::Size4K);
     let (receipt, log) = record_all(|| table.unmap(va(HIGH)).unwrap());
@@ -26,18 +26,18 @@ fn nothing_is_invalidated_and_no_table_freed_before_the_receipt_is_paid() {
 }
 
 #[test]
-fn a_dropped_receipt_pays() {
+fn a_dropped_receipt_flushes() {
     let mut table = two_pages();
-    let paid = recorded(|| drop(table.unmap(va(HIGH + K4)).unwrap()));
-    assert!(paid.ends_with(&AFTER_TLBI));
-    let paid = recorded(|| drop(table.protect(va(HIGH), RO).unwrap()));
-    assert!(paid.ends_with(&AFTER_TLBI));
-    let paid = recorded(|| drop(table.unmap_region(va(HIGH), K4).unwrap()));
-    assert_eq!(paid.last(), Some(&Event::Free(L3)));
+    let issued = recorded(|| drop(table.unmap(va(HIGH + K4)).unwrap()));
+    assert!(issued.ends_with(&AFTER_TLBI));
+    let issued = recorded(|| drop(table.protect(va(HIGH), RO).unwrap()));
+    assert!(issued.ends_with(&AFTER_TLBI));
+    let issued = recorded(|| drop(table.unmap_region(va(HIGH), K4).unwrap()));
+    assert_eq!(issued.last(), Some(&Event::Free(L3)));
 }
 
 #[test]
-fn an_ignored_receipt_pays_nothing() {
+fn an_ignored_receipt_issues_nothing() {
     let mut table = two_pages();
     let log = recorded(|| {
         let (_, receipt) = table.protect(va(HIGH), RO).unwrap();
@@ -58,7 +58,7 @@ fn an_ignored_receipt_pays_nothing() {
 }
 
 #[test]
-fn a_leaked_debt_is_paid_by_the_next_change_of_the_same_addresses() {
+fn a_leaked_invalidation_is_issued_by_the_next_change_of_its_addresses() {
     let mut table = two_pages();
     let log = recorded(|| forget(table.unmap(va(HIGH + K4)).unwrap()));
     assert_eq!(maintenance(log), []);
@@ -69,7 +69,7 @@ fn a_leaked_debt_is_paid_by_the_next_change_of_the_same_addresses() {
     expected.extend([store(L3, 1, RW_PAGE | 0x6000), store(L2, 0, link(L3, 2))]);
     expected.extend(PUBLISH);
     assert_eq!(unordered(log), expected);
-    // Elsewhere, the new page can be made at once; both are paid at its end.
+    // Elsewhere, the new page can be made at once; both are issued at its end.
     forget(table.unmap(va(HIGH + K4)).unwrap());
     let log = recorded(|| map(&mut table, HIGH + 2 * K4, 0x7000, PageSize::Size4K));
     let stores = [store(L3, 2, RW_PAGE | 0x7000), store(L2, 0, link(L3, 2))];
@@ -78,7 +78,7 @@ fn a_leaked_debt_is_paid_by_the_next_change_of_the_same_addresses() {
 }
 
 #[test]
-fn leaked_tables_are_given_back_with_the_next_payment() {
+fn leaked_tables_are_given_back_with_the_next_flush() {
     let mut table = two_pages();
     forget(table.unmap_region(va(HIGH), 2 * K4).unwrap());
     assert_eq!(live_frames(), 4);
@@ -86,14 +86,14 @@ fn leaked_tables_are_given_back_with_the_next_payment() {
         let region = table.map_region(va(HIGH), pa(0), M2, RW, RegionOptions::HUGE);
         region.unwrap().flush();
     });
-    let paid = invalidation(&[tlbi(Vaae1is, HIGH), tlbi(Vaae1is, HIGH + K4)]);
+    let issued = invalidation(&[tlbi(Vaae1is, HIGH), tlbi(Vaae1is, HIGH + K4)]);
     assert_eq!(log.first(), Some(&ADOPT));
-    assert!(log[1..].starts_with(&paid), "{log:x?}");
+    assert!(log[1..].starts_with(&issued), "{log:x?}");
     assert_eq!(live_frames(), 3);
 }
 
 #[test]
-fn a_batch_pays_once() {
+fn a_batch_flushes_once() {
     let mut table = two_pages();
     let log = recorded(|| {
         table.batch(|mut batch| {
@@ -102,8 +102,8 @@ fn a_batch_pays_once() {
             batch
                 .map(va(HIGH + 2 * K4), pa(0x7000), PageSize::Size4K, RW)
                 .unwrap();
-            let paid = batch.finish();
-            assert_eq!(unmapped.frame(&paid), pa(0x8000_0000));
+            let flushed = batch.finish();
+            assert_eq!(unmapped.frame(&flushed), pa(0x8000_0000));
         });
     });
     let stores = [
@@ -118,7 +118,7 @@ fn a_batch_pays_once() {
 }
 
 #[test]
-fn a_batch_settles_before_it_maps_what_it_unmapped() {
+fn a_batch_flushes_before_it_maps_what_it_unmapped() {
     let mut table = two_pages();
     let log = recorded(|| {
         table.batch(|mut batch| {
@@ -135,16 +135,16 @@ fn a_batch_settles_before_it_maps_what_it_unmapped() {
     assert_eq!(unordered(log), expected);
 }
 
-/// Whoever pays what it finds owed may be another core than the one that stored: its `dsb ishst`
-/// would look at its own stores alone. What an operation owes itself needs no more than that, and
+/// Whoever issues what it finds pending may be another core than the one that stored: its `dsb ishst`
+/// would look at its own stores alone. What an operation itself adds needs no more than that, and
 /// a batch stays on its core.
 #[test]
-fn what_is_found_owed_is_adopted_before_it_is_paid() {
-    let is_adopted = |pay: &dyn Fn(&mut super::HighTable)| {
+fn what_is_found_pending_is_adopted_before_it_is_issued() {
+    let is_adopted = |flush: &dyn Fn(&mut super::HighTable)| {
         let mut table = two_pages();
         map_pages(&mut table, HIGH + M2, 0x4000_0000, 512, super::PAGES);
         forget(table.unmap(va(HIGH + K4)).unwrap());
-        let log = recorded(|| pay(&mut table));
+        let log = recorded(|| flush(&mut table));
         let maintenance = maintenance(log);
         let is_dsb = |event: &&Event| match event {
             Event::BeginBreak { .. } => false,
@@ -171,7 +171,7 @@ fn what_is_found_owed_is_adopted_before_it_is_paid() {
 }
 
 #[test]
-fn a_table_that_goes_adopts_what_it_owes() {
+fn a_table_that_goes_adopts_what_is_pending() {
     let mut table = two_pages();
     forget(table.unmap(va(HIGH + K4)).unwrap());
     let log = recorded(|| drop(table));

@@ -51,12 +51,12 @@ fn a_space_with_an_asid_invalidates_its_own_translations_only() {
 }
 
 #[test]
-fn another_asid_is_taken_when_what_is_owed_under_the_old_one_is_paid() {
+fn another_asid_is_taken_when_what_is_pending_under_the_old_one_is_issued() {
     let mut table = user_table(2);
     forget(table.unmap(va(0)).unwrap());
     let log = recorded(|| set_asid(&mut table, Some(Asid::new(6))));
-    let paid = invalidation(&[tlbi_asid(Vale1is, 0, 5)]);
-    assert_eq!(log, [&[ADOPT], &paid[..]].concat());
+    let issued = invalidation(&[tlbi_asid(Vale1is, 0, 5)]);
+    assert_eq!(log, [&[ADOPT], &issued[..]].concat());
     let log = recorded(|| {
         let _ = table.unmap(va(K4)).unwrap().flush();
     });

@@ -61,7 +61,7 @@ fn a_merge_breaks_the_table_invalidates_everything_and_then_makes_the_block() {
 }
 
 #[test]
-fn invalidation_and_publication_are_paid_together() {
+fn invalidation_and_publication_are_issued_together() {
     let mut table = two_blocks(PageSize::Size2M);
     let size = M2 + M2 / 2;
     let log = recorded(|| {

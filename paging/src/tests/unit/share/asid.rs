@@ -76,8 +76,8 @@ fn a_shared_leaf_is_invalidated_in_every_space<F: Format>() {
     reaches_all("a batch", || {
         kernel.batch(|mut batch| {
             let leaf = batch.unmap(at(8 * K4)).unwrap();
-            let paid = batch.finish();
-            assert_eq!(leaf.frame(&paid), pa(8 * K4));
+            let flushed = batch.finish();
+            assert_eq!(leaf.frame(&flushed), pa(8 * K4));
         });
     });
     reaches_all("unmap the rest", || {
