@@ -52,7 +52,7 @@ pub unsafe trait LocalInstructions: Send + Sync + 'static {
     const TO_PUBLISH: Option<Invalidation> = None;
 
     /// Orders stores to tables before the stores behind it, as other cores' walkers see them:
-    /// [`Maintenance::order_table`](crate::Maintenance::order_table).
+    /// [`Maintenance::order_table`].
     fn order_stores();
 
     /// Makes the stores before it visible to walks, also those of other cores, as far as

@@ -145,6 +145,8 @@ where
             self.fill_gap(gap, level, va, table);
             self.pending.queue_link_to(at, size, entry);
         } else {
+            // Several tables, or something pending that may concern these addresses.
+
             self.map_slowly(va, leaf, gap, level)?;
         }
         Some(self.pending.queue_new_leaf(at, size, entry))
@@ -203,13 +205,17 @@ where
         self.check_own(va)?;
         let place = self.walk_to(va, M::LEVELS - 1);
         if place.level == M::LEVELS - 1
+            // valid, so that there is something to invalidate,
             && place.entry.is_present()
+            // no neighbour loses the contiguous hint with it,
             && !place.entry.is_contiguous()
+            // the one word of what is pending is free,
             && self.pending.nothing_to_invalidate()
             && let Some(parent) = &place.parent
-            // The page is valid and its table stays in use,
+            // the table keeps a leaf, so that only its count changes (a format without counts
+            // says 0 and goes the long way),
             && parent.entry.count() > 1
-            // nothing is pinned, and the page is this address space's alone.
+            // and nothing is pinned, and the page is this address space's alone.
             && let Some(work) = self.pending.unmap_page_work(va, place.entry)
         {
             place.entry_ref.store(PTE::from_bits(0));
@@ -244,6 +250,8 @@ where
         self.pending.begin();
         let (place, size) = self.find(va)?;
         let bytes = leaf_bytes::<M>(size);
+        // A copy, which is stored when both changes are known to be possible: of a 2 MiB block, flags
+        // that only pages can have and a frame that is out of reach are errors that change nothing.
         let mut entry = place.entry;
         let pa = pa.map(|pa| pa.align_down(bytes));
         if let Some(flags) = flags {
@@ -298,6 +306,7 @@ where
         flags: place.entry.flags(),
         size,
     };
+    // Of a block, any address unmaps all of it: 0x40_3000 in the one at 0x40_0000.
     let va = va.align_down(leaf_bytes::<M>(size));
     if !table.pins.is_empty() || place.entry.is_contiguous() {
         // The other leaves of the group lose the hint, and pins are asked.
@@ -322,6 +331,7 @@ fn table_of<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     level: usize,
 ) -> Option<PTE> {
     let frame = H::alloc_frame()?;
+    // Whatever was in the frame would be 511 descriptors.
     H::zero_frame(frame);
     Table::<M, PTE, H>::at(frame).store(table_index::<M>(va, level), entry);
     Some(PTE::new_table(frame).with_count(1))

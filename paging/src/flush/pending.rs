@@ -120,8 +120,9 @@ where
         matches!(self.space, AddressSpace::Asid(_))
     }
 
-    /// Whether an invalidation for the tree's ASID spares `leaf`: it is global, and `tlbi vale1is`
-    /// matches entries of its ASID alone.
+    /// Whether an invalidation for the tree's ASID spares `leaf`, which is global. `invpcid`,
+    /// `sfence.vma` and `invtlb` by ASID do; Arm's `vae1is` reaches a global leaf, but not the
+    /// pointers above it that a walk under another ASID has cached (DDI 0487 C5.5).
     #[inline(always)]
     pub(in crate::flush) fn spares(&self, leaf: PTE) -> bool {
         self.is_one_space() && leaf.flags().contains(MappingFlags::GLOBAL)

@@ -1,9 +1,21 @@
 //! VMSAv8-64, 4 KiB granule, 48-bit halves: descriptors and addresses.
 //!
-//! Arm DDI 0487: D8.3.1 (table, block and page descriptors), D8.3.2 (attribute fields), D8.4
-//! (access permissions); Cortex-A53 TRM DDI 0500 for what the core implements: 40-bit physical
-//! addresses, 16-bit ASIDs, no hardware access flag. Descriptors mean this with the registers as
-//! [`aarch64_registers`](super::aarch64_registers) has them.
+//! Arm DDI 0487: D8.3.1 (table, block and page descriptors), D8.17.1 (break-before-make); Cortex-A53
+//! TRM DDI 0500 for what the core implements: 40-bit physical addresses, 16-bit ASIDs, no hardware
+//! access flag. The bits themselves are drawn in `aarch64_bits`; descriptors mean this with the
+//! registers as [`aarch64_registers`](super::aarch64_registers) has them.
+//!
+//! # An address
+//!
+//! ```text
+//!  63          48 47      39 38      30 29      21 20      12 11          0
+//! +--------------+----------+----------+----------+----------+-------------+
+//! | 0, or 0xffff | level 0  | level 1  | level 2  | level 3  | in the page |
+//! +--------------+----------+----------+----------+----------+-------------+
+//! ```
+//!
+//! 0xffff_0000_0040_3000 is TTBR1_EL1's: entry 0 at level 0, 0 at level 1, 2 at level 2, 3 at level
+//! 3. Leaves may stand at level 1 (1 GiB), 2 (2 MiB) and 3 (4 KiB).
 //!
 //! # Decisions
 //! * A tree translates one half, and says which by its type: the same descriptor indices serve
@@ -15,50 +27,28 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::encoding::{Encodings, encodings};
+use super::aarch64_bits::{
+    ACCESS_FLAG, AP_EL0, AP_READ_ONLY, ATTR_INDEX, ATTR_INDEX_SHIFT, CONTIGUOUS, COUNT,
+    COUNT_SHIFT, DECIDES_RIGHTS, INACCESSIBLE, INNER_SHAREABLE, NON_GLOBAL, NOT_BLOCK,
+    OUTPUT_ADDRESS, PXN, UXN, VALID, block_bit, decode, encode, granted, lookup, memory_type,
+};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::{
-    GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingError, PagingMetaData,
-    PagingResult, Rights, TableView, check_frame, check_wx,
+    GenericPTE, Maintenance, MappingFlags, PageSize, PageTable64, PagingMetaData, PagingResult,
+    Rights, TableView, check_frame,
 };
 
-const VALID: u64 = 1 << 0;
-/// In a valid descriptor: a table (levels 0 to 2) or a page (level 3); clear: a block.
-const NOT_BLOCK: u64 = 1 << 1;
-const ATTR_INDEX_SHIFT: u32 = 2;
-const ATTR_INDEX: u64 = 0b111 << ATTR_INDEX_SHIFT;
-const AP_EL0: u64 = 1 << 6;
-const AP_READ_ONLY: u64 = 1 << 7;
-const INNER_SHAREABLE: u64 = 0b11 << 8;
-const ACCESS_FLAG: u64 = 1 << 10;
-const NON_GLOBAL: u64 = 1 << 11;
-const PXN: u64 = 1 << 53;
-const UXN: u64 = 1 << 54;
-/// Software: an inaccessible leaf.
-const INACCESSIBLE: u64 = 1 << 55;
-/// One TLB entry may hold the whole group.
-const CONTIGUOUS: u64 = 1 << 52;
-/// Of a table descriptor, ignored by the hardware: how many entries of the table are used.
-const COUNT_SHIFT: u32 = 2;
-const COUNT: u64 = 0x3ff << COUNT_SHIFT;
-const OUTPUT_ADDRESS: u64 = 0x0000_ffff_ffff_f000;
-
-/// Indices into [`MAIR_EL1`](super::aarch64_registers::MAIR_EL1).
-const DEVICE_NGNRNE: u64 = 0;
-const DEVICE_NGNRE: u64 = 1;
-const NORMAL_NON_CACHEABLE: u64 = 3;
-const NORMAL_WRITE_BACK: u64 = 4;
-
-/// A VMSAv8-64 stage-1 descriptor.
+/// A VMSAv8-64 stage-1 descriptor of the EL1&0 regime, 4 KiB granule, 64 bits (DDI 0487 D8.3.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(transparent)]
 pub struct A64PTE(u64);
 
 impl A64PTE {
-    /// A leaf, for the boot map: in a `const`, with flags that are known to be right.
+    /// All bits of a leaf of `size` but its output address: for a boot map, in a `const`, with flags
+    /// that are known to have an encoding. Kernel data as a page is 0x0060_0000_0000_0713.
     ///
     /// # Panics
-    /// When the flags or the address are refused; in a `const` that is a compile error.
+    /// When `flags` have no encoding; in a `const` that is a compile error.
     #[must_use]
     #[expect(clippy::panic, reason = "in a const, an error of the compiler")]
     pub const fn attributes(flags: MappingFlags, size: PageSize) -> u64 {
@@ -68,26 +58,26 @@ impl A64PTE {
         }
     }
 
-    /// PXN: not executable at EL1.
+    /// PXN, bit 53: not executable at EL1 (DDI 0487 D8.4.1).
     #[must_use]
     pub const fn is_privileged_execute_never(self) -> bool {
         self.0 & PXN != 0
     }
 
-    /// UXN: not executable at EL0.
+    /// UXN, bit 54: not executable at EL0 (DDI 0487 D8.4.1).
     #[must_use]
     pub const fn is_unprivileged_execute_never(self) -> bool {
         self.0 & UXN != 0
     }
 
-    /// The index into MAIR_EL1.
+    /// AttrIndx, bits 4:2: which byte of MAIR_EL1 has the memory type, 0 to 7.
     #[must_use]
     pub const fn attr_index(self) -> u64 {
         (self.0 & ATTR_INDEX) >> ATTR_INDEX_SHIFT
     }
 
-    /// What EL1 and EL0 may do with a present leaf (DDI 0487 D8.4.1): what EL0 may write, EL1 never
-    /// executes.
+    /// What EL1 and EL0 may do with a present leaf (DDI 0487 D8.4.1), whoever has made it: what EL0
+    /// may write, EL1 never executes, whatever PXN says.
     #[must_use]
     pub fn rights(self) -> Rights {
         let el0 = self.0 & AP_EL0 != 0;
@@ -103,7 +93,8 @@ impl A64PTE {
         Rights { kernel, user }
     }
 
-    /// The flags of an inaccessible leaf.
+    /// The flags of an inaccessible leaf: no rights; whose it is stands in AP\[1\], which no walker
+    /// reads in an invalid descriptor.
     const fn inaccessible_flags(self) -> MappingFlags {
         let mut flags = memory_type(self.0);
         if self.0 & ACCESS_FLAG != 0 {
@@ -118,14 +109,15 @@ impl A64PTE {
         flags
     }
 
-    /// SH, bits 9:8: 0 non-, 2 outer, 3 inner shareable.
+    /// SH, bits 9:8: 0 non-shareable, 2 outer shareable, 3 inner shareable (DDI 0487 D8.3.2).
     #[must_use]
     pub const fn shareability(self) -> u64 {
         (self.0 >> 8) & 0b11
     }
 }
 
-/// A descriptor found at `level`, in words.
+/// A descriptor found at `level`, as text: `page 4K at 0x0000000080000000 AttrIndx=4 AP=00 SH=3
+/// AF=1 nG=0 PXN=1 UXN=1`, with the manual's names of the fields.
 #[derive(Clone, Copy, Debug)]
 pub struct Describe {
     /// The descriptor.
@@ -169,154 +161,6 @@ impl fmt::Display for Describe {
     }
 }
 
-/// What the leaf that is made of `flags` grants.
-fn granted(flags: MappingFlags) -> Rights {
-    let rights = flags.intersection(MappingFlags::RIGHTS);
-    let (kernel, user) = match flags.contains(MappingFlags::USER) {
-        true => (rights.difference(MappingFlags::EXECUTE), rights),
-        false => (rights, MappingFlags::empty()),
-    };
-    Rights {
-        kernel: kernel.union(MappingFlags::READ),
-        user,
-    }
-}
-
-/// All bits of a leaf of 4 KiB but its output address.
-const fn encode(flags: MappingFlags) -> PagingResult<u64> {
-    let user = flags.contains(MappingFlags::USER);
-    if user && flags.contains(MappingFlags::GLOBAL) {
-        return unsupported(flags, MappingFlags::GLOBAL);
-    }
-    if let Err(error) = check_wx(flags) {
-        return Err(error);
-    }
-    if !flags.intersects(MappingFlags::RIGHTS) {
-        return Ok(attributes(flags) | INACCESSIBLE | UXN | PXN | NOT_BLOCK);
-    }
-    let execute = flags.contains(MappingFlags::EXECUTE);
-    let readable = flags.contains(MappingFlags::READ);
-    // Everything that EL1 may use it may read; EL0 may execute what it must not read, but then EL1
-    // may read it, and nobody may write it.
-    if !readable && (!user || !execute || flags.contains(MappingFlags::WRITE)) {
-        return unsupported(flags, MappingFlags::empty());
-    }
-    let never = match (execute, user) {
-        (false, _) => PXN | UXN,
-        (true, false) => UXN,
-        (true, true) => PXN,
-    };
-    let el0 = if user && readable { AP_EL0 } else { 0 };
-    Ok(attributes(flags) | VALID | never | el0 | NOT_BLOCK)
-}
-
-const fn unsupported<T>(flags: MappingFlags, refused: MappingFlags) -> PagingResult<T> {
-    Err(PagingError::Unsupported { flags, refused })
-}
-
-static ENCODINGS: Encodings = encodings!(flags => encode(flags));
-
-/// All bits of a leaf of `size` but its output address.
-#[inline]
-fn lookup(flags: MappingFlags, size: PageSize) -> PagingResult<u64> {
-    Ok(ENCODINGS.attributes(flags, encode)? & !block_bit(size))
-}
-
-/// Bit 1, which a page has and a block has not: of a block.
-const fn block_bit(size: PageSize) -> u64 {
-    match size {
-        PageSize::Size4K => 0,
-        PageSize::Size2M | PageSize::Size1G => NOT_BLOCK,
-    }
-}
-
-/// Memory type, shareability, read-only, access flag, global; for an inaccessible leaf also USER.
-const fn attributes(flags: MappingFlags) -> u64 {
-    let memory = match (
-        flags.contains(MappingFlags::DEVICE),
-        flags.contains(MappingFlags::UNCACHED),
-    ) {
-        (true, false) => DEVICE_NGNRE << ATTR_INDEX_SHIFT,
-        (true, true) => DEVICE_NGNRNE << ATTR_INDEX_SHIFT,
-        (false, true) => NORMAL_NON_CACHEABLE << ATTR_INDEX_SHIFT | INNER_SHAREABLE,
-        (false, false) => NORMAL_WRITE_BACK << ATTR_INDEX_SHIFT | INNER_SHAREABLE,
-    };
-    let mut bits = memory;
-    if !flags.contains(MappingFlags::WRITE) {
-        bits |= AP_READ_ONLY;
-    }
-    if flags.contains(MappingFlags::ACCESSED) {
-        bits |= ACCESS_FLAG;
-    }
-    if !flags.contains(MappingFlags::GLOBAL) {
-        bits |= NON_GLOBAL;
-    }
-    if flags.contains(MappingFlags::USER) && !flags.intersects(MappingFlags::RIGHTS) {
-        bits |= AP_EL0;
-    }
-    bits
-}
-
-/// What the bits of a present leaf say about rights and memory type, and `GLOBAL`: AttrIndx, NS
-/// and AP stay where they are (bits 7:2), PXN and UXN come below them.
-#[expect(clippy::indexing_slicing, reason = "the index runs over the table")]
-static RIGHTS_AND_TYPES: [u16; 256] = {
-    let mut table = [0; 256];
-    let mut index = 0;
-    while index < table.len() {
-        let bits = index as u64 & RIGHTS_IN_PLACE | (index as u64 & 0b11) << EXECUTE_NEVER_SHIFT;
-        table[index] = rights_and_type(bits).union(MappingFlags::GLOBAL).bits() as u16;
-        index += 1;
-    }
-    table
-};
-
-/// The part of the index into [`RIGHTS_AND_TYPES`] that stands in the descriptor as it is.
-const RIGHTS_IN_PLACE: u64 = 0xfc;
-const EXECUTE_NEVER_SHIFT: u32 = PXN.trailing_zeros();
-
-/// The bits of a leaf that say what EL1 and EL0 may do with it.
-const DECIDES_RIGHTS: u64 = VALID | AP_EL0 | AP_READ_ONLY | PXN | UXN;
-
-/// The flags that AF and nG, shifted by [`SCOPE_SHIFT`], become.
-const SCOPE: MappingFlags = MappingFlags::ACCESSED.union(MappingFlags::GLOBAL);
-const SCOPE_SHIFT: u32 =
-    ACCESS_FLAG.trailing_zeros() - MappingFlags::ACCESSED.bits().trailing_zeros();
-const _: () = assert!(NON_GLOBAL >> SCOPE_SHIFT == MappingFlags::GLOBAL.bits() as u64);
-
-/// The flags of a present leaf with these `bits`, but for `ACCESSED` and `GLOBAL`.
-const fn rights_and_type(bits: u64) -> MappingFlags {
-    const fn when(condition: bool, flags: MappingFlags) -> MappingFlags {
-        if condition {
-            flags
-        } else {
-            MappingFlags::empty()
-        }
-    }
-    let el0 = bits & AP_EL0 != 0;
-    let user_executes = bits & UXN == 0;
-    let kernel_executes = bits & PXN == 0;
-    let flags = memory_type(bits)
-        .union(when(el0 || user_executes, MappingFlags::USER))
-        .union(when(el0 || !user_executes, MappingFlags::READ))
-        .union(when(bits & AP_READ_ONLY == 0, MappingFlags::WRITE))
-        .union(when(
-            user_executes || kernel_executes,
-            MappingFlags::EXECUTE,
-        ));
-    flags.union(when(flags.breaks_wx(), MappingFlags::EXECUTE_ANYWAY))
-}
-
-/// The memory type of a leaf with these `bits`.
-const fn memory_type(bits: u64) -> MappingFlags {
-    match (bits & ATTR_INDEX) >> ATTR_INDEX_SHIFT {
-        DEVICE_NGNRNE => MappingFlags::MEMORY_TYPE,
-        DEVICE_NGNRE => MappingFlags::DEVICE,
-        NORMAL_NON_CACHEABLE => MappingFlags::UNCACHED,
-        _ => MappingFlags::empty(),
-    }
-}
-
 // SAFETY: a valid descriptor with bit 1 set is a table above the last level, and only `new_table`
 // makes one there: blocks have it clear. Without bit 0 no walker follows it. D8.17.1's list is in
 // `needs_break`; what was put in is read back by shifts and masks.
@@ -354,20 +198,16 @@ unsafe impl GenericPTE for A64PTE {
     }
 
     #[inline]
-    #[expect(clippy::indexing_slicing, reason = "eight bits, and 256 entries")]
     fn flags(self) -> MappingFlags {
-        if !self.is_present() {
-            return self.inaccessible_flags();
+        if self.is_present() {
+            return decode(self.0);
         }
-        let rights = self.0 & RIGHTS_IN_PLACE | self.0 >> EXECUTE_NEVER_SHIFT & 0b11;
-        let flags = RIGHTS_AND_TYPES[rights as usize] as usize;
-        // AF and nG stand next to each other, as ACCESSED and GLOBAL do; the table has GLOBAL.
-        let scope = self.0 as usize >> SCOPE_SHIFT & SCOPE.bits();
-        MappingFlags::from_bits_retain(flags ^ scope)
+        self.inaccessible_flags()
     }
 
     fn odd_rights(self) -> Option<Rights> {
-        // Of what this format makes, nothing is odd, and whoever walks a tree asks for each leaf.
+        // A leaf that this format makes has the rights that its flags say. That is asked first, by
+        // a look into the table: whoever walks a tree asks for each leaf.
         let flags = self.flags();
         let is_ours =
             lookup(flags, PageSize::Size4K).is_ok_and(|made| (made ^ self.0) & DECIDES_RIGHTS == 0);
@@ -395,6 +235,7 @@ unsafe impl GenericPTE for A64PTE {
         self.0 & VALID != 0
     }
 
+    /// A block, valid or inaccessible: bit 1 is clear. A broken one is neither.
     #[inline(always)]
     fn is_huge(self) -> bool {
         self.0 & (VALID | INACCESSIBLE) != 0 && self.0 & NOT_BLOCK == 0
@@ -405,6 +246,8 @@ unsafe impl GenericPTE for A64PTE {
         OUTPUT_ADDRESS
     }
 
+    /// The address field is in place, so the next frame is one addition away: 0x8000_0713 of a page
+    /// becomes 0x8000_1713.
     #[inline(always)]
     fn next(self, size: PageSize) -> Self {
         Self(self.0.wrapping_add(size.bytes() as u64))
@@ -447,6 +290,7 @@ unsafe impl GenericPTE for A64PTE {
         Self(self.0 & !VALID)
     }
 
+    /// Neither valid nor inaccessible, and not the zero of an unused entry.
     #[inline(always)]
     fn is_broken(self) -> bool {
         self.0 & (VALID | INACCESSIBLE) == 0 && self.0 != 0
@@ -462,6 +306,8 @@ unsafe impl GenericPTE for A64PTE {
         ((self.0 & COUNT) >> COUNT_SHIFT) as usize
     }
 
+    /// One addition: a table has at most 512 used entries, and the field room for 1023, so nothing
+    /// is carried into the address.
     #[inline(always)]
     fn counted_up(self) -> Self {
         Self(self.0 + (1 << COUNT_SHIFT))
@@ -493,16 +339,17 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Which half of the address space a tree translates.
+/// Which half of the address space a tree translates: [`LowHalf`] or [`HighHalf`].
 pub trait Half: sealed::Sealed + Send + Sync + 'static {
-    /// The first address.
+    /// The first address of the half.
     const BASE: usize;
 }
 
-/// TTBR0's: from 0.
+/// The half that TTBR0_EL1 translates: 0x0 to 0x0000_ffff_ffff_ffff, that of processes.
 pub struct LowHalf;
 
-/// TTBR1's: from 0xffff_0000_0000_0000.
+/// The half that TTBR1_EL1 translates: 0xffff_0000_0000_0000 to 0xffff_ffff_ffff_ffff, the
+/// kernel's.
 pub struct HighHalf;
 
 impl sealed::Sealed for LowHalf {}
@@ -538,7 +385,9 @@ unsafe impl<S: Half, T: Maintenance, const PA_BITS: usize> PagingMetaData
         va.as_usize() >> Self::VA_MAX_BITS == S::BASE >> Self::VA_MAX_BITS
     }
 
-    /// What neither may have, in one word: three instructions instead of five.
+    /// Both tests in one word, which is 0 if both hold: three instructions instead of five, for
+    /// every page that is mapped. The bits above VA_MAX_BITS are those of the half, or one differs;
+    /// a frame has none from PA_MAX_BITS on.
     #[inline(always)]
     fn are_valid(va: VirtAddr, pa: PhysAddr) -> bool {
         let upper = |va: usize| va.cast_signed() >> Self::VA_MAX_BITS;
@@ -553,10 +402,11 @@ unsafe impl<S: Half, T: Maintenance, const PA_BITS: usize> PagingMetaData
     }
 }
 
-/// A page table of half `S`, maintained by `T`, with frames from `H`.
+/// A page table of half `S`, [`LowHalf`] or [`HighHalf`], with barriers and invalidations by `T` and
+/// frames from `H`, on a CPU with `PA_BITS` bits of physical address.
 pub type A64PageTable<S, T, H, const PA_BITS: usize = 48> =
     PageTable64<A64MetaData<S, T, PA_BITS>, A64PTE, H>;
 
-/// A live tree of half `S`.
+/// A tree of half `S` to be read, which somebody else may own: what TTBR0_EL1 or TTBR1_EL1 names.
 pub type A64TableView<S, T, H, const PA_BITS: usize = 48> =
     TableView<A64MetaData<S, T, PA_BITS>, A64PTE, H>;

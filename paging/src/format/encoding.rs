@@ -1,13 +1,19 @@
-//! What formats share: the attributes of leaves, looked up in a table by their flags.
+//! A table of the attributes of leaves by their flags, which every format has.
 //!
-//! Attributes are all bits of a leaf of 4 KiB but its frame. A format has a `const fn` that makes
-//! them from flags, or says why not. It runs once for each set of flags, when the format is
-//! compiled; [`Encodings`] is what came out.
+//! Attributes are all bits of a leaf of 4 KiB but its frame: 0x0060_0000_0000_0713 for kernel data
+//! on AArch64. A format has a `const fn` that makes them from flags, or says why not. It runs once
+//! for each of the [`MappingFlags::SETS`] sets of flags, when the format is compiled; [`Encodings`]
+//! holds the results, 4 KiB of constants for 512 sets.
+//!
+//! 1. `map` with `READ | WRITE | GLOBAL`: the set is the index, and the word there is the leaf but
+//!    for its frame. One load, however many rules the format has.
+//! 2. The word is 0, or the set is past the end: the flags are refused. Now the `const fn` runs
+//!    again, out of line, for the reason.
 #![forbid(unsafe_code)]
 
 use crate::{MappingFlags, PagingError, PagingResult};
 
-/// The attributes for every set of flags: looked up on the way to every leaf.
+/// The attributes for every set of flags, the bits of the set as index.
 pub(super) struct Encodings([u64; MappingFlags::SETS]);
 
 /// What stands for a set that has none. No leaf has these attributes: in frame 0 it would be
@@ -15,10 +21,10 @@ pub(super) struct Encodings([u64; MappingFlags::SETS]);
 const REFUSED: u64 = 0;
 
 impl Encodings {
-    /// Of no set yet: for [`encodings!`].
+    /// A table in which every set is refused: [`encodings!`] fills it.
     pub(super) const NONE: Self = Self([REFUSED; MappingFlags::SETS]);
 
-    /// Adds what `flags` make, if they make any.
+    /// Enters the attributes that `flags` make; a set that is refused stays so.
     #[expect(
         clippy::indexing_slicing,
         reason = "in a const, an error of the compiler"
@@ -29,7 +35,7 @@ impl Encodings {
         }
     }
 
-    /// The attributes for `flags`, or what `encode`, which made the table, has against them.
+    /// The attributes for `flags`, or the error of `encode`, by which the table was made.
     #[inline(always)]
     pub(super) fn attributes(
         &self,
@@ -43,7 +49,8 @@ impl Encodings {
     }
 }
 
-/// Why flags have no encoding; those that no format knows, `encode` does not look at.
+/// Why flags have no encoding. `encode` accepts a set with bits that no flag has, because it does
+/// not look at them: then those are what is refused.
 #[cold]
 fn refusal(
     flags: MappingFlags,
@@ -74,8 +81,9 @@ macro_rules! encodings {
 }
 pub(super) use encodings;
 
-/// The flags that exclude others of the set in a format with global entries for the kernel alone,
-/// and no memory type that is stricter than `DEVICE`.
+/// The flags of the set that another one excludes, in a format whose global entries are the
+/// kernel's alone, and which has one kind of device memory: `UNCACHED` beside `DEVICE`, `GLOBAL`
+/// beside `USER`.
 pub(super) const fn excluded(flags: MappingFlags) -> MappingFlags {
     let mut excluded = MappingFlags::empty();
     if flags.contains(MappingFlags::MEMORY_TYPE) {
@@ -87,7 +95,7 @@ pub(super) const fn excluded(flags: MappingFlags) -> MappingFlags {
     excluded
 }
 
-/// `bits` for a set that has `flag`.
+/// `bits` if the set has `flag`, otherwise 0.
 pub(super) const fn bits_if(flags: MappingFlags, flag: MappingFlags, bits: u64) -> u64 {
     if flags.contains(flag) { bits } else { 0 }
 }

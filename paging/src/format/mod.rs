@@ -1,6 +1,7 @@
 //! Entry formats. All compile and are tested on every host; none is gated.
 
 pub mod aarch64;
+mod aarch64_bits;
 pub mod aarch64_refusal;
 pub mod aarch64_registers;
 pub mod aarch64_tlb;

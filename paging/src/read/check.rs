@@ -1,4 +1,18 @@
 //! The invariants of a tree, checked on the whole of it: [`TableView::check`].
+//!
+//! For tests, and for a kernel that audits its live tree: nothing is trusted that can be looked up.
+//!
+//! | invariant | what breaks without it | error |
+//! |---|---|---|
+//! | no table but the root, or a shared one, is empty | frames are lost until the tree ends | `EmptyTable` |
+//! | the entry of a table has the number of its used entries | a table that is in use is freed, or an empty one kept | `WrongCount` |
+//! | a leaf is what its own frame, flags and size make | reserved bits, rights that W^X forbids | `NotALeaf` |
+//! | a contiguous group is aligned, and its 16 leaves are alike | one TLB entry for all says what is not so (DDI 0487 D8.7.1) | `BrokenGroup` |
+//! | no table is below itself | a walk by software that follows every link never ends | `Loop` |
+//!
+//! A leaf is checked by making it anew: `new_page` of its frame, flags and size must give its bits
+//! again. So one comparison finds every bit that the format does not write, without a list of
+//! reserved bits for each architecture.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -10,30 +24,31 @@ use crate::node::geometry::{MAX_LEVELS, check_frame, entries, leaf_bytes};
 use crate::node::memory::Table;
 use crate::{GenericPTE, MappingFlags, PagingHandler, PagingMetaData, TableView};
 
-/// What a sound tree holds.
+/// The numbers of tables and leaves that a sound tree holds: from [`TableView::check`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Summary {
-    /// Tables, the root included.
+    /// Tables, the root included: so many frames of 4 KiB.
     pub tables: usize,
-    /// Present leaves.
+    /// Present leaves, of any size, each once.
     pub present: usize,
-    /// Inaccessible leaves.
+    /// Inaccessible leaves: mapped without any right.
     pub inaccessible: usize,
-    /// Leaves with the contiguous hint.
+    /// Present leaves with the contiguous hint: a multiple of the format's
+    /// [`GenericPTE::CONTIGUOUS`].
     pub contiguous: usize,
 }
 
-/// What is wrong with a tree.
+/// What is wrong with a tree, and where: the first that [`TableView::check`] met.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unsound {
-    /// A table has no used entry.
+    /// A table, neither the root nor shared, has no used entry: it should have been freed.
     EmptyTable {
         /// The first address that it translates.
         va: VirtAddr,
         /// The table.
         table: PhysAddr,
     },
-    /// The entry of a table gives another number of used entries than it has.
+    /// The entry of a table counts another number of used entries than the table has.
     WrongCount {
         /// The first address that it translates.
         va: VirtAddr,
@@ -57,7 +72,7 @@ pub enum Unsound {
         /// The address of the leaf.
         va: VirtAddr,
     },
-    /// A table is linked to itself or to one above it.
+    /// A table is linked to itself or to one above it: found before it is followed.
     Loop {
         /// The first address that it translates.
         va: VirtAddr,
@@ -87,7 +102,8 @@ impl fmt::Display for Unsound {
 
 impl core::error::Error for Unsound {}
 
-/// The way down to a table.
+/// The way down to a table: what a link is compared with, so that a loop is found when it closes,
+/// at the latest at the fourth level.
 #[derive(Clone, Copy)]
 struct Path {
     /// The tables on the way, the root first.
@@ -151,6 +167,8 @@ fn check_table<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
         if entry.is_unused() {
             continue;
         }
+        // Counted here, on the entries themselves: `check_link` compares it with what the entry
+        // above says.
         used += 1;
         if !node.is_table(entry) {
             check_leaf(node, index, summary)?;
@@ -181,12 +199,14 @@ fn check_link<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     let va = M::vaddr_at(path.base);
     let table = path.tables[path.level];
     let above = path.tables.get(..path.level).unwrap_or_default();
+    // Before the table is read: its entries lead round again.
     if above.contains(&table) {
         return ControlFlow::Break(Unsound::Loop { va, table });
     }
     summary.tables += 1;
     let used = check_table::<M, PTE, H>(path, shared, summary)?;
     let said = entry.count();
+    // A shared table may be empty, and its entry, of which every root has a copy, counts nothing.
     if is_shared_top {
         return ControlFlow::Continue(());
     }
@@ -207,6 +227,7 @@ fn check_leaf<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
 ) -> ControlFlow<Unsound> {
     let entry = node.table.load(index);
     let (va, level) = (node.va(index), node.level);
+    // `None` where no leaf can stand at this level, or its frame is out of reach.
     let remade = node.leaf_size().and_then(|size| {
         check_frame::<M>(entry.paddr(), leaf_bytes::<M>(size)).ok()?;
         PTE::new_page(entry.paddr(), entry.flags(), size).ok()
@@ -229,7 +250,9 @@ fn check_leaf<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     ControlFlow::Continue(())
 }
 
-/// Whether the group of the leaf at `index` is aligned, consecutive, present and of one kind.
+/// Whether the group of the leaf at `index` is aligned, consecutive, present and of one kind: the
+/// page at index 21 belongs to 16..32, whose first frame must be a multiple of 64 KiB, and each of
+/// the others what [`GenericPTE::next`] makes of the one before.
 fn group_is_uniform<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     node: Node<M, PTE, H>,
     index: usize,

@@ -1,5 +1,33 @@
 //! Moving through a tree: [`Cursor`], which keeps the path that it stands on, and [`Runs`], an
 //! iterator over runs of leaves that goes both ways.
+//!
+//! # A step
+//! The cursor stands on the page 0x40_3000, in the table of pages for 0x40_0000..0x60_0000, and
+//! `next_leaf` is called. The next mapping is the page 0x8060_0000:
+//!
+//! ```text
+//! offset   0x40_3000                            0x8060_0000
+//! path     root / L1 / L2 / pages (level 3)     root / L1 / other L2 / other pages
+//! ```
+//!
+//! 1. The search begins where the entry ends, at 0x40_4000: nothing there. The table has no used
+//!    entry after it, so the search goes on behind the table, at 0x60_0000, without 508 looks at
+//!    offsets (`first_used` reads the entries in a row).
+//! 2. 0x40_3000 and 0x60_0000 differ in bit 21: the path is kept down to the table of level 2, and
+//!    only what is below it is walked again.
+//! 3. So on up: behind that table, at 0x4000_0000, and behind the next empty entries, at 0x8000_0000,
+//!    which leads down to the leaf.
+//!
+//! Moving within a table, as from page to page, compares two words and reads one entry.
+//!
+//! # Beside a writer
+//! Where others may change the tree, a table of the path may be unlinked, and freed, between two
+//! steps. So each step walks from the root, and nothing is kept but the offset. Within a step the
+//! tables are kept by `Sharing::walk`.
+//!
+//! # Runs
+//! A run is as many leaves as continue each other in address, frame, flags and size. From the front
+//! they are compared undecoded: the bits of two pages of a run differ in the address alone.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -24,7 +52,7 @@ use crate::{
 /// Where others may change the tree, each step is a walk of its own, from the root, and between two
 /// steps the cursor keeps no table alive.
 pub struct Cursor<'view, M, PTE, H, S = PrivateTop> {
-    /// The tables on the way to `offset`, the root first.
+    /// The tables on the way to `offset`, the root first; behind `level`, what earlier steps left.
     tables: [Table<M, PTE, H>; MAX_LEVELS],
     /// The level of the last of them.
     level: usize,
@@ -34,7 +62,7 @@ pub struct Cursor<'view, M, PTE, H, S = PrivateTop> {
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
-    /// A cursor at `va`.
+    /// A cursor at `va`, which need not be mapped.
     ///
     /// # Errors
     /// [`PagingError::InvalidVirtAddr`](crate::PagingError::InvalidVirtAddr).
@@ -42,14 +70,19 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         Cursor::new(self, va, &PrivateTop)
     }
 
-    /// The runs of leaves in `range`, from both ends; leaves that lie across an end of it are
-    /// cut. Addresses outside the tree count as its nearest ones.
+    /// The runs of leaves in `range`, present and inaccessible, in the order of addresses or with
+    /// `rev` from the end; leaves that lie across an end of the range are cut to whole pages.
+    /// Addresses outside the tree count as its nearest ones.
     pub fn iter(&self, range: impl RangeBounds<VirtAddr>) -> Runs<'_, M, PTE, H> {
         Runs::new(self, range, &PrivateTop)
     }
 }
 
-/// The part of the tree that `range` names.
+/// The part of the tree that `range` names, in whole pages.
+///
+/// A tree with two halves (x86: 0..2^47 and its mirror at the end of the address space) has a hole
+/// of invalid addresses; one of them is where the half above it begins: 0x0000_9000_0000_0000 counts
+/// as 0xffff_8000_0000_0000, offset 2^47.
 fn clamp<M: PagingMetaData>(range: &impl RangeBounds<VirtAddr>) -> Span {
     // How many offsets of the tree lie below an address.
     let below = |va: VirtAddr| {
@@ -118,7 +151,7 @@ where
         M::vaddr_at(self.offset)
     }
 
-    /// Moves to `va`.
+    /// Moves to `va`, which need not be mapped.
     ///
     /// # Errors
     /// [`PagingError::InvalidVirtAddr`](crate::PagingError::InvalidVirtAddr); the cursor stays.
@@ -129,13 +162,16 @@ where
         Ok(())
     }
 
-    /// The leaf, present or inaccessible, that covers the cursor.
+    /// The leaf, present or inaccessible, that covers the address that the cursor stands on; `None`
+    /// if nothing is mapped there.
     #[must_use]
     pub fn leaf(&self) -> Option<Leaf<PTE>> {
         let _walk = self.sharing.walk();
         if !self.view.others_write {
             return self.leaf_here();
         }
+        // The path may lead through tables that are gone: another cursor walks anew, because this one
+        // is borrowed.
         let mut fresh = Self::at_start(self.view, self.sharing);
         fresh.go(self.offset);
         fresh.leaf_here()
@@ -152,16 +188,16 @@ where
         Some(Leaf { va, entry, size })
     }
 
-    /// Moves to the first leaf that begins behind what the cursor's entry translates, and returns
-    /// it. With none, the cursor stays.
+    /// Moves to the first leaf behind the leaf, or the unused entry, that the cursor stands in, and
+    /// returns it; `None` if there is none, and then the cursor stays.
     pub fn next_leaf(&mut self) -> Option<Leaf<PTE>> {
         let _walk = self.sharing.walk();
         let from = self.entry_span().end;
         self.find_from(from)
     }
 
-    /// Moves to the last leaf that ends before what the cursor's entry translates, and returns
-    /// it. With none, the cursor stays.
+    /// Moves to the last leaf before the leaf, or the unused entry, that the cursor stands in, and
+    /// returns it; `None` if there is none, and then the cursor stays.
     pub fn previous_leaf(&mut self) -> Option<Leaf<PTE>> {
         let _walk = self.sharing.walk();
         let end = self.entry_span().start;
@@ -195,6 +231,8 @@ where
         if self.view.others_write {
             self.level = 0;
         }
+        // The table at a level translates both offsets if they agree in all bits above what it
+        // translates, which is one entry of the level above.
         while self.level > 0 && differs >> level_shift::<M>(self.level - 1) != 0 {
             self.level -= 1;
         }
@@ -209,7 +247,7 @@ where
         }
     }
 
-    /// Moves to the first leaf that ends behind `offset`.
+    /// Moves to the first leaf that ends behind `offset`: the one that covers it, or a later one.
     fn find_from(&mut self, mut offset: usize) -> Option<Leaf<PTE>> {
         let start = self.offset;
         while offset < 1 << M::VA_MAX_BITS {
@@ -237,6 +275,7 @@ where
             if leaf.is_some() {
                 return leaf;
             }
+            // On to the end of the last used entry before this one, or of the table before.
             let index = self.index();
             let bytes = level_bytes::<M>(self.level);
             let table = self.entry_span().start - index * bytes;
@@ -250,18 +289,19 @@ where
     }
 }
 
-/// Neighbouring leaves that continue each other: addresses, frames, flags and size.
+/// Neighbouring leaves that continue each other in addresses and frames, with equal flags and sizes:
+/// the pages 0x40_0000..0x40_3000 on the frames from 0x9000_0000 on are one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Run {
-    /// The first address.
+    /// The first address, a multiple of 4 KiB.
     pub va: VirtAddr,
-    /// The first frame.
+    /// The first frame: that of `va`.
     pub pa: PhysAddr,
-    /// Bytes in all.
+    /// Bytes in all, a multiple of 4 KiB; less than `size` where a leaf was cut.
     pub bytes: usize,
     /// The flags of every leaf; without any of [`MappingFlags::RIGHTS`], they are inaccessible.
     pub flags: MappingFlags,
-    /// The size of every leaf.
+    /// The size of every leaf, whole or cut.
     pub size: PageSize,
     /// What kernel and user may do, where that is not what `flags` say: in a tree that others have
     /// made.
@@ -269,13 +309,14 @@ pub struct Run {
 }
 
 impl Run {
-    /// The last address.
+    /// The last address that is mapped: a run at the end of the address space has none behind it.
     #[must_use]
     pub const fn last(&self) -> VirtAddr {
         VirtAddr::new(self.va.as_usize() + (self.bytes - 1))
     }
 
-    /// Whether `next` continues this run.
+    /// Whether `next` begins where this run ends, in addresses and in frames, and has its flags,
+    /// rights and size.
     #[must_use]
     pub fn is_continued_by(&self, next: &Self) -> bool {
         self.flags == next.flags
@@ -304,7 +345,8 @@ impl fmt::Display for Run {
     }
 }
 
-/// The runs of leaves in a range, the longest there are: see [`TableView::iter`].
+/// An iterator over the runs of leaves in a range, each as long as it can be, from both ends: see
+/// [`TableView::iter`]. Beside a writer, a run is what was found while it was put together.
 pub struct Runs<'view, M, PTE, H, S = PrivateTop> {
     front: Cursor<'view, M, PTE, H, S>,
     back: Cursor<'view, M, PTE, H, S>,
@@ -333,7 +375,8 @@ where
     }
 }
 
-/// `leaf` as a run, as far as it lies in `part`.
+/// `leaf` as a run, as far as it lies in `part`: of the block at 0x40_0000 on frame 0x9000_0000, the
+/// part 0x40_1000..0x40_3000 begins with frame 0x9000_1000.
 fn cut<M: PagingMetaData, PTE: GenericPTE>(leaf: &Leaf<PTE>, part: Span) -> (Run, Span) {
     let start = offset_of::<M>(leaf.va);
     let span = Span {
@@ -383,6 +426,7 @@ where
             let (next, span) = cut::<M, PTE>(&leaf, self.rest);
             match &mut run {
                 None => run = Some((next, leaf.entry)),
+                // Equal flags in other bits: the contiguous hint, say, or another's software bits.
                 Some((run, _)) if run.is_continued_by(&next) => run.bytes += next.bytes,
                 Some(_) => break,
             }

@@ -1,7 +1,17 @@
 //! Reading a tree: one address, the path to it, its leaves.
 //!
 //! A [`TableView`] may look at a tree that the hardware is using and that other code changes:
-//! every entry is read once, as an atomic.
+//! every entry is read once, as an atomic. Between two reads it may have changed, so whatever is
+//! decided about an entry is decided about the value that was read.
+//!
+//! | question | method | cost |
+//! |---|---|---|
+//! | where does 0x40_3123 lead? | [`TableView::query`] | one entry a level |
+//! | which leaf, and of what size, is there, inaccessible ones too? | [`TableView::leaf`] | one entry a level |
+//! | by which entries? | [`TableView::trace`] | one entry a level |
+//! | what is mapped in a range, in runs? | [`TableView::iter`] | each leaf, once |
+//! | every leaf of the tree | [`TableView::leaves`] | each leaf; of a full table no entry is looked at twice |
+//! | every entry, tables too | [`TableView::walk`] | each used entry |
 
 use core::fmt;
 use core::ops::ControlFlow;
@@ -18,23 +28,24 @@ use crate::{
 /// A leaf of a tree, present or inaccessible. What its descriptor says is decoded when asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Leaf<PTE> {
-    /// The first address it maps.
+    /// The first address that it maps, a multiple of its size.
     pub va: VirtAddr,
-    /// Its entry.
+    /// Its entry, as it was when it was read.
     pub entry: PTE,
-    /// Its size.
+    /// How much it maps: a page or a block.
     pub size: PageSize,
 }
 
 impl<PTE: GenericPTE> Leaf<PTE> {
-    /// The frame it maps to.
+    /// The first physical address that it maps to, a multiple of its size.
     #[must_use]
     #[inline(always)]
     pub fn paddr(&self) -> PhysAddr {
         self.entry.paddr()
     }
 
-    /// Its flags.
+    /// Its flags: rights, memory type, global, accessed. Without any of [`MappingFlags::RIGHTS`] it is
+    /// inaccessible.
     #[must_use]
     #[inline(always)]
     pub fn flags(&self) -> MappingFlags {
@@ -75,7 +86,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         }
     }
 
-    /// The physical address of the root table.
+    /// The physical address of the root table: what a TTBR, CR3 or satp is given, without its other
+    /// fields.
     #[must_use]
     pub const fn root_paddr(&self) -> PhysAddr {
         self.root
@@ -173,7 +185,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         leaves_of(Node::root(self.root()), None, trusts_counts, &mut visit)
     }
 
-    /// The tables of the tree, the root included.
+    /// How many tables the tree has, the root and shared ones included: so many frames of 4 KiB.
     #[must_use]
     pub fn count_tables(&self) -> usize {
         let mut tables = 1;

@@ -245,17 +245,20 @@ where
         let start = node.offset(first);
         let va = M::vaddr_at(start);
         let new = leaves.successor(entry, size);
-        // The new leaf for this frame: to compare, and to ask whether it may follow.
+        // `new` is of frame 0. With this leaf's frame: to compare, and to ask whether it may follow.
         let address = PTE::address_mask(size);
         let target = PTE::from_bits(new.bits() & !address | entry.bits() & address);
         let breaks = entry.is_present()
             && target.is_present()
             && (entry.needs_break(target) || entry.is_contiguous());
+        // What is as it should be already is not stored again; nor is, in the first of the two passes
+        // over the rest, what needs no break.
         let skipped = entry == target || step == Step::Break && !breaks;
         let change = |new| table.rewrite(first, rest, size, (entry, new));
         let count = if skipped {
             table.alike(first, rest, size, entry)
         } else if step == Step::Break {
+            // Invalid, with the new attributes and the old frame: the next pass finds both there.
             change(new.broken())
         } else if breaks {
             return ControlFlow::Break(start);
@@ -267,6 +270,7 @@ where
             }
             change(new)
         };
+        // Each page once: those that are broken are counted when they are made.
         if step != Step::Break {
             let all = Span {
                 start,
@@ -366,6 +370,7 @@ where
             }
             count = table.clear_present(index, count);
         } else {
+            // A block, or an inaccessible page, is cleared alone.
             table.store(index, PTE::from_bits(0));
         }
         if present {

@@ -150,6 +150,7 @@ where
                 fill_run(node.table, rows.whole, frame, leaf, &mapping);
                 count
             }
+            // Tables are missing, or there already: two walks, the first of which only looks.
             _ => {
                 let parent = covering.parent.as_ref().map(|parent| parent.entry);
                 tables = self.plan(node, parent, span, &mapping)?;
@@ -185,7 +186,7 @@ where
     #[inline(always)]
     fn queue_mapped(&mut self, span: Span, page: PTE, tables: usize) -> FlushWork {
         self.pending.pages = span.pages();
-        // Nearly always: a barrier, and the receipt knows it without looking.
+        // Nearly always: two barriers publish all of it, however many pages there are.
         if page.is_present() && !M::CACHES_INVALID && self.pending.nothing_to_invalidate() {
             return FlushWork::Publish;
         }
