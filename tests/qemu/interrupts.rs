@@ -60,7 +60,7 @@ fn every_registered_interrupt_has_its_owner() {
     let table = Table::read(&mut machine);
     table.of(IrqNumber::PHYSICAL_TIMER, "second timer");
     table.timers();
-    table.of(IrqNumber::MAILBOX_0, "cross calls");
+    table.of(IrqNumber::MAILBOX_0, "function calls");
     table.of(IrqNumber::UART0, "console");
     assert_eq!(table.counts("spurious "), [0; 4], "{}", table.0);
     assert_eq!(table.counts("unhandled "), [0; 4], "{}", table.0);
@@ -87,7 +87,7 @@ fn a_call_to_another_core_interrupts_that_core_alone() {
     let mut machine = Setup::raw().start();
     machine.boot();
     let calls =
-        |machine: &mut Machine| Table::read(machine).of(IrqNumber::MAILBOX_0, "cross calls");
+        |machine: &mut Machine| Table::read(machine).of(IrqNumber::MAILBOX_0, "function calls");
     let before = calls(&mut machine);
     machine.command("fault brk 2");
     let after = calls(&mut machine);

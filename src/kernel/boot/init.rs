@@ -100,7 +100,7 @@ fn register_interrupts() {
     let own: [(&str, IrqNumber, irq::Handler); 4] = [
         ("second timer", irq::RELIEF, irq::relieve),
         ("timers", IrqNumber::VIRTUAL_TIMER, time::interrupt),
-        ("cross calls", irq::CROSS_MAILBOX, ipi::interrupt),
+        ("function calls", irq::IPI_MAILBOX, ipi::interrupt),
         ("console", IrqNumber::UART0, console::interrupt),
     ];
     for (owner, number, handler) in own {

@@ -1,25 +1,41 @@
-//! Calls: one core lets another do something, and takes the result.
+//! Inter-processor interrupts (IPI), and function calls by them: one core has another call a
+//! function, and takes its result, as by Linux's `smp_call_function_single`.
 //!
-//! 1. The caller writes routine and argument into its slot of the callee, and interrupts it.
-//! 2. The callee's interrupt does what is asked in its slots, and writes the results.
-//! 3. The caller waits with its interrupts let in: so two cores may call each other at the same
-//!    time.
+//! Core 0 has core 2 call `f(5)`:
 //!
-//! # What a routine may do
+//! ```text
+//!  core 0: call_function(2, f, 5)             core 2
+//!  CALLS[2][0].call = { f, 5, _ }             runs anything
+//!  CALLS[2][0].state: FREE -> PENDING
+//!  dsb; mailbox 0 of core 2 |= 1      ----->  IRQ: interrupt()
+//!  waits with its interrupts let in           empties its mailbox; dsb
+//!                                             CALLS[2][0].state: PENDING -> RUNNING
+//!                                             call.result = f(5)
+//!  takes the result; DONE -> FREE     <-----  RUNNING -> DONE
+//! ```
+//!
+//! 1. The caller writes function and argument into its slot of the callee, marks it pending and
+//!    writes to the callee's mailbox. The DSB in front makes the slot visible before the interrupt.
+//! 2. The callee's handler empties the mailbox first and looks at its slots behind that: a call that
+//!    is posted meanwhile interrupts it once more, and none is lost.
+//! 3. The caller waits with its interrupts let in. So two cores may call each other at the same
+//!    time: each serves the other's call while it waits for its own.
+//!
+//! # What a function may do
 //! It runs in the callee's interrupt, with interrupts masked and no lock held. It may take locks
-//! and print. It must not wait for what another core does in an interrupt: no calls, no jobs, no
-//! sleep. It returns with its locks released. All of that is asserted, what costs time in debug
-//! builds.
+//! and print. It must not wait for anything that another core does in an interrupt: no calls, no
+//! jobs, no sleep. It returns with its locks released. All of that is asserted, the expensive part
+//! in debug builds.
 //!
 //! # Decisions
-//! * A slot for each pair of caller and callee: no lock, and nobody's request is lost behind
-//!   another's.
-//! * A [`Pending`] that is dropped abandons its call, and so does who loses patience: what the
-//!   callee has not begun it will not do, and what it has begun frees the slot when it ends
-//!   ([`Slot`](crate::kernel::protocol::Slot)).
-//! * Who holds a lock or serves an interrupt must not call: it would wait for a core that may be
-//!   waiting for it, masked as well. To serve calls in that wait would run a routine below that
-//!   lock.
+//! * A slot for each pair of caller and callee: no lock, and no queue in which one caller's call is
+//!   behind another's.
+//! * A [`PendingCall`] that is dropped releases its slot, and so does a caller whose time is up:
+//!   a call that the callee has not begun is withdrawn, and one that it has begun frees the slot
+//!   when it ends ([`CallState`]).
+//! * A core that holds a lock or serves an interrupt must not call: it would wait for a core that
+//!   may be waiting for it, masked as well. To serve calls in that wait would run a function below
+//!   that lock.
 
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -32,21 +48,21 @@ use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::irq;
-use crate::kernel::protocol::Slot;
+use crate::kernel::protocol::CallState;
 use crate::kernel::time::wait::{self, hear, numbers};
 use crate::kernel::time::{patience, silence};
 
-/// What is called on another core; see above what it may do.
-pub(crate) type Routine = fn(usize) -> usize;
+/// A function that another core calls; the file's head says what it may do.
+pub(crate) type Function = fn(usize) -> usize;
 
-/// Why a core does not do what it is asked.
+/// Why a call has no result.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum CallError {
-    /// There is no such core, or it does not run.
+    /// There is no such core, or it is not online.
     Offline { core: usize },
-    /// This core's last call to that core is still being done.
+    /// An earlier call of this core has not ended there.
     Busy { core: usize },
-    /// It did not answer a call in time.
+    /// The call did not complete in time.
     NoAnswer { core: usize },
 }
 
@@ -62,19 +78,19 @@ impl fmt::Display for CallError {
 
 impl core::error::Error for CallError {}
 
-/// A call from one core to another.
+/// The calls of one core to one other.
 ///
 /// # Invariants
 /// `call` is the caller's or the callee's as `state` says.
 #[repr(align(64))]
 struct CallSlot {
-    state: Slot<AtomicUsize>,
+    state: CallState<AtomicUsize>,
     call: UnsafeCell<Call>,
 }
 
 #[derive(Clone, Copy)]
 struct Call {
-    routine: Routine,
+    function: Function,
     argument: usize,
     result: usize,
 }
@@ -85,9 +101,9 @@ unsafe impl Sync for CallSlot {}
 impl CallSlot {
     const fn new() -> Self {
         Self {
-            state: Slot::new(AtomicUsize::new(0)),
+            state: CallState::new(AtomicUsize::new(0)),
             call: UnsafeCell::new(Call {
-                routine: |argument| argument,
+                function: |argument| argument,
                 argument: 0,
                 result: 0,
             }),
@@ -95,89 +111,96 @@ impl CallSlot {
     }
 }
 
-/// By callee, then by caller.
-static SLOTS: [[CallSlot; CORES]; CORES] = [const { [const { CallSlot::new() }; CORES] }; CORES];
+/// `CALLS[callee][caller]`.
+static CALLS: [[CallSlot; CORES]; CORES] = [const { [const { CallSlot::new() }; CORES] }; CORES];
 
-/// Calls `routine` with `argument` on core `core`, and returns what it returns. On this core itself
-/// it is called at once.
+/// Has core `core` call `function` with `argument`, and returns the result. This core itself calls
+/// it at once.
 ///
 /// # Errors
 /// See [`CallError`].
-pub(crate) fn call(core: usize, routine: Routine, argument: usize) -> Result<usize, CallError> {
-    begin_call(core, routine, argument)?.finish()
-}
-
-/// A call that was asked for. Dropped, it is abandoned.
-#[must_use]
-pub(crate) struct Pending {
+pub(crate) fn call_function(
     core: usize,
-    asked_ns: u64,
-    /// The slot, or the result of a call to this core itself.
-    state: PendingState,
+    function: Function,
+    argument: usize,
+) -> Result<usize, CallError> {
+    call_function_async(core, function, argument)?.finish()
 }
 
-enum PendingState {
-    Asked(&'static CallSlot),
+/// A call whose result was not taken yet. Dropped, it is withdrawn or cancelled.
+#[must_use]
+pub(crate) struct PendingCall {
+    core: usize,
+    posted_ns: u64,
+    progress: Progress,
+}
+
+enum Progress {
+    Posted(&'static CallSlot),
+    /// This core called the function itself.
     Done(usize),
 }
 
-/// Asks core `core` to call `routine` with `argument`, and does not wait.
+/// Has core `core` call `function` with `argument`, and does not wait for it.
 ///
 /// # Errors
 /// [`CallError::Offline`], [`CallError::Busy`].
 ///
 /// # Panics
-/// If interrupts are masked: whoever masks them must not wait for another core.
-pub(crate) fn begin_call(
+/// If interrupts are masked: a core that masks them must not wait for another.
+pub(crate) fn call_function_async(
     core: usize,
-    routine: Routine,
+    function: Function,
     argument: usize,
-) -> Result<Pending, CallError> {
+) -> Result<PendingCall, CallError> {
     assert!(
         !cpu::interrupts_are_masked(),
         "core {core} is called with interrupts masked"
     );
     assert_may_wait("an answer");
     let _masked = masks::mask();
-    ask(cpu::number(), core, routine, argument)
+    post(cpu::number(), core, function, argument)
 }
 
-fn ask(here: usize, core: usize, routine: Routine, argument: usize) -> Result<Pending, CallError> {
+fn post(
+    here: usize,
+    core: usize,
+    function: Function,
+    argument: usize,
+) -> Result<PendingCall, CallError> {
     if core == here {
-        let state = PendingState::Done(routine(argument));
-        let asked_ns = 0;
-        return Ok(Pending {
+        return Ok(PendingCall {
             core,
-            asked_ns,
-            state,
+            posted_ns: 0,
+            progress: Progress::Done(function(argument)),
         });
     }
     if core >= CORES || !per_core::of(core).is_online() {
         return Err(CallError::Offline { core });
     }
-    let slot = &SLOTS[core][here];
+    let slot = &CALLS[core][here];
     if !slot.state.is_free() {
         return Err(CallError::Busy { core });
     }
     let call = Call {
-        routine,
+        function,
         argument,
         result: 0,
     };
     // SAFETY: the slot is free, so it is the caller's, and this is the only caller: interrupts are
     // masked on this core.
     unsafe { slot.call.get().write(call) };
-    slot.state.ask();
-    ring(1 << core);
-    Ok(Pending {
+    slot.state.post();
+    send(1 << core);
+    Ok(PendingCall {
         core,
-        asked_ns: clock::now_ns(),
-        state: PendingState::Asked(slot),
+        posted_ns: clock::now_ns(),
+        progress: Progress::Posted(slot),
     })
 }
 
-impl Pending {
-    /// How long its answer is waited for.
+impl PendingCall {
+    /// How long [`PendingCall::finish`] waits at most, in nanoseconds.
     pub(crate) fn patience_ns(&self) -> u64 {
         match silence::lasts_ns(self.core) {
             None => patience::ANSWER_NS,
@@ -185,114 +208,116 @@ impl Pending {
         }
     }
 
-    /// Whether [`Pending::finish`] would return at once.
-    pub(crate) fn is_answered(&self) -> bool {
-        match self.state {
-            PendingState::Done(_) => true,
-            PendingState::Asked(slot) => slot.state.is_answered(),
+    /// Whether the result is there.
+    pub(crate) fn is_complete(&self) -> bool {
+        match self.progress {
+            Progress::Done(_) => true,
+            Progress::Posted(slot) => slot.state.is_complete(),
         }
     }
 
-    /// Takes the answer, if it is there.
+    /// Takes the result, if it is there.
     ///
     /// # Errors
-    /// [`CallError::NoAnswer`]: the call is abandoned.
+    /// [`CallError::NoAnswer`]: the call is withdrawn or cancelled.
     pub(crate) fn finish_now(self) -> Result<usize, CallError> {
         self.finish_within(0)
     }
 
-    /// Waits for the answer.
+    /// Waits for the result.
     ///
     /// # Errors
-    /// [`CallError::NoAnswer`]: the call is abandoned.
+    /// [`CallError::NoAnswer`]: the call is withdrawn or cancelled.
     pub(crate) fn finish(self) -> Result<usize, CallError> {
         self.finish_within(patience::ANSWER_NS)
     }
 
     fn finish_within(self, patience_ns: u64) -> Result<usize, CallError> {
         let core = self.core;
-        let slot = match self.state {
-            PendingState::Done(result) => return Ok(result),
-            PendingState::Asked(slot) => slot,
+        let slot = match self.progress {
+            Progress::Done(result) => return Ok(result),
+            Progress::Posted(slot) => slot,
         };
         let patience_ns = match silence::lasts_ns(core) {
             None => patience_ns,
             Some(_) => patience_ns.min(patience::SILENT_NS),
         };
-        if !wait::until(patience_ns, || slot.state.is_answered()) {
-            silence::note(core, self.asked_ns);
-            // It may have answered between the look and the note, which nobody would take back.
-            if !slot.state.is_answered() {
+        if !wait::until(patience_ns, || slot.state.is_complete()) {
+            silence::note(core, self.posted_ns);
+            // The call may complete between the last look and the note: the callee's handler ended
+            // the silence before the note began it, and would never end it again.
+            if !slot.state.is_complete() {
                 return Err(CallError::NoAnswer { core });
             }
             silence::end(core);
         }
-        // SAFETY: answered, so it is the caller's again.
+        // SAFETY: complete, so it is the caller's again.
         let call = unsafe { slot.call.get().read() };
         Ok(call.result)
     }
 }
 
-impl Drop for Pending {
+impl Drop for PendingCall {
     fn drop(&mut self) {
-        if let PendingState::Asked(slot) = self.state {
-            slot.state.abandon();
+        if let Progress::Posted(slot) = self.progress {
+            slot.state.release();
         }
     }
 }
 
-/// Asks every other core for a sign of life; who gives none is known to be silent afterwards.
-pub(crate) fn ask_for_signs() {
-    let calls: [Option<Pending>; CORES] = core::array::from_fn(|core| {
+/// Calls every other core: [`silence`] knows the cores that did not answer.
+pub(crate) fn ping_others() {
+    let calls: [Option<PendingCall>; CORES] = core::array::from_fn(|core| {
         let is_there = core != cpu::number() && per_core::of(core).is_online();
         match is_there {
-            true => begin_call(core, |argument| argument, 0).ok(),
+            true => call_function_async(core, |argument| argument, 0).ok(),
             false => None,
         }
     });
     for call in calls.into_iter().flatten() {
-        // What matters is noted.
+        // The wait notes a silent core; the result has no meaning.
         let _ = call.finish_within(patience::SIGN_NS);
     }
 }
 
-/// The mailbox's interrupt: this core was asked something.
+/// The handler of the IPI, which is the interrupt of this core's mailbox.
 pub(crate) fn interrupt(_: IrqNumber, _: usize) {
+    // First, so that a call that is posted behind the look at its slot interrupts once more.
     irq::take();
     silence::end_here();
     hear();
-    for slot in &SLOTS[cpu::number()] {
+    for slot in &CALLS[cpu::number()] {
         if slot.state.begin() {
-            answer(slot);
-            // It may have taken its time.
+            execute(slot);
+            // The function may have run for long.
             hear();
         }
     }
 }
 
-fn answer(slot: &CallSlot) {
+fn execute(slot: &CallSlot) {
     let call = slot.call.get();
-    // SAFETY: begun, so it is this core's, the callee's, until it is answered.
-    let mut answered = unsafe { call.read() };
+    // SAFETY: begun, so it is this core's, the callee's, until it is complete.
+    let mut executed = unsafe { call.read() };
     let held = held_count();
-    answered.result = (answered.routine)(answered.argument);
+    executed.result = (executed.function)(executed.argument);
     assert!(
         held_count() == held && cpu::interrupts_are_masked(),
         "a call left a lock held, or interrupts let in"
     );
     // SAFETY: as above.
-    unsafe { call.write(answered) };
-    slot.state.answer();
+    unsafe { call.write(executed) };
+    slot.state.complete();
 }
 
-/// Interrupts each of `cores`, so that it looks what was asked.
-pub(crate) fn ring(cores: usize) {
+/// Sends an IPI to each core of the set `cores`, a bit each.
+pub(crate) fn send(cores: usize) {
     for core in numbers(cores) {
         irq::send(core, 1);
     }
 }
 
-/// Wakes core `core`, so that it looks what there is to do.
+/// Wakes core `core`, which looks for a job then.
 pub(crate) fn wake(core: usize) {
-    ring(1 << core);
+    send(1 << core);
 }

@@ -24,7 +24,7 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::ipi::ring;
+use super::ipi;
 use crate::arch::cpu;
 use crate::arch::held::{note_acquired, note_released};
 use crate::arch::lock_classes::{self, Class};
@@ -57,7 +57,7 @@ extern "C" fn kernel_stop_machine_begin() {
     );
     let others = live_others();
     let request = STOP_MACHINE.begin(others);
-    ring(others);
+    ipi::send(others);
     let asked_ns = clock::now_ns();
     // A core that left an earlier question open is waited for only briefly: a second wait of 2 s
     // for each change of the map would make the prompt unusable.

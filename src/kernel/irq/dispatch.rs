@@ -67,7 +67,7 @@ static STORMS: StormGuard<CORES, { IrqNumber::COUNT }> = StormGuard::new();
 const STORM_PAUSE_NS: u64 = 1_000_000_000;
 
 /// The mailbox through which cores interrupt each other.
-pub(crate) const CROSS_MAILBOX: IrqNumber = IrqNumber::MAILBOX_0;
+pub(crate) const IPI_MAILBOX: IrqNumber = IrqNumber::MAILBOX_0;
 
 /// What lets in again what stormed, and stands in for the virtual timer where that is needed.
 pub(crate) const RELIEF: IrqNumber = IrqNumber::PHYSICAL_TIMER;
@@ -157,7 +157,7 @@ pub(crate) fn init_core() {
     LOCAL.init_core(core(cpu::number()));
     unmask(RELIEF);
     unmask(IrqNumber::VIRTUAL_TIMER);
-    unmask(CROSS_MAILBOX);
+    unmask(IPI_MAILBOX);
     cpu::unmask_interrupts();
 }
 
@@ -225,16 +225,16 @@ fn change_mask(
 /// Interrupts core `number`: adds `bits` to its mailbox, once all that was written is visible.
 pub(crate) fn send(number: usize, bits: u32) {
     cpu::wait_for_stores();
-    LOCAL.send(core(number), CROSS, bits);
+    LOCAL.send(core(number), IPI, bits);
 }
 
 /// Empties this core's mailbox: what was asked is looked for after this.
 pub(crate) fn take() {
-    let _ = LOCAL.take(core(cpu::number()), CROSS);
+    let _ = LOCAL.take(core(cpu::number()), IPI);
     cpu::wait_for_stores();
 }
 
-const CROSS: CoreMailbox = match CoreMailbox::new(0) {
+const IPI: CoreMailbox = match CoreMailbox::new(0) {
     Some(mailbox) => mailbox,
     None => unreachable!(),
 };
@@ -285,7 +285,7 @@ fn serve(here: usize, number: IrqNumber) {
     }
     // Behind the handler, which is waited for. What the cores ask of each other is as much as they
     // ask.
-    if number != CROSS_MAILBOX {
+    if number != IPI_MAILBOX {
         match STORMS.arrived(STORM_RATE, here, number.index(), clock::raw_ns()) {
             Verdict::Calm => {}
             Verdict::Storm if number == RELIEF => pause(here),

@@ -21,9 +21,9 @@ pub mod storm;
 mod dispatch;
 
 #[cfg(target_os = "none")]
+pub use dispatch::{Handler, mask, register, unmask, unregister};
+#[cfg(target_os = "none")]
 pub(crate) use dispatch::{
-    CROSS_MAILBOX, RELIEF, gpu_interrupts_work, handle, hears_gpu, init, init_core, is_let_in,
+    IPI_MAILBOX, RELIEF, gpu_interrupts_work, handle, hears_gpu, init, init_core, is_let_in,
     release_here, relieve, reports, send, take, total, vain, was_masked,
 };
-#[cfg(target_os = "none")]
-pub use dispatch::{Handler, mask, register, unmask, unregister};

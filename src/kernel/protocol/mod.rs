@@ -6,8 +6,8 @@
 //! comes next, and go through every schedule of a small scene (`explore` in its tests).
 #![forbid(unsafe_code)]
 
+mod call_state;
 mod ending;
-mod slot;
 mod stop_machine;
 mod word;
 
@@ -16,7 +16,7 @@ pub(crate) mod explore;
 #[cfg(test)]
 mod tests;
 
+pub use call_state::CallState;
 pub use ending::Ending;
-pub use slot::Slot;
 pub use stop_machine::{StopMachine, StopRequest};
 pub use word::Word;

@@ -7,11 +7,11 @@ use std::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use super::explore::{Shared, every_schedule};
-use super::{Ending, Slot, StopMachine, Word};
+use super::{CallState, Ending, StopMachine, Word};
 
 /// A caller and a callee, with one slot between them.
 struct Call {
-    slot: Slot<Shared>,
+    state: CallState<Shared>,
     argument: Shared,
     result: Shared,
     executed: Mutex<Vec<usize>>,
@@ -22,7 +22,7 @@ struct Call {
 impl Call {
     fn new() -> Self {
         Self {
-            slot: Slot::new(Shared::new()),
+            state: CallState::new(Shared::new()),
             argument: Shared::new(),
             result: Shared::new(),
             executed: Mutex::default(),
@@ -33,28 +33,28 @@ impl Call {
     /// Calls with 1 and with 2, and waits for each answer for one look.
     fn caller(&self) {
         for argument in [1, 2] {
-            if !self.slot.is_free() {
+            if !self.state.is_free() {
                 continue;
             }
             self.argument.store(argument, Ordering::Relaxed);
-            self.slot.ask();
-            if self.slot.is_answered() {
+            self.state.post();
+            if self.state.is_complete() {
                 let result = self.result.load(Ordering::Relaxed);
                 self.taken
                     .lock()
                     .expect("one at a time")
                     .push((argument, result));
             }
-            self.slot.abandon();
+            self.state.release();
         }
     }
 
     fn look(&self) {
-        if self.slot.begin() {
+        if self.state.begin() {
             let argument = self.argument.load(Ordering::Relaxed);
             self.executed.lock().expect("one at a time").push(argument);
             self.result.store(10 * argument, Ordering::Relaxed);
-            self.slot.answer();
+            self.state.complete();
         }
     }
 
@@ -66,7 +66,7 @@ impl Call {
     fn check(&self) {
         // What was asked last and not withdrawn is still to be done.
         self.look();
-        assert!(self.slot.is_free(), "{:?} is taken for good", self.slot);
+        assert!(self.state.is_free(), "{:?} is taken for good", self.state);
         for (argument, result) in &*self.taken.lock().expect("one at a time") {
             assert_eq!(*result, 10 * argument, "the answer of another call");
         }
@@ -79,7 +79,7 @@ impl Call {
 }
 
 #[test]
-fn a_slot_comes_back_and_no_answer_is_taken_for_another() {
+fn a_slot_is_freed_and_no_result_is_taken_for_another() {
     let schedules = every_schedule(Call::new, &[Call::caller, Call::callee], Call::check);
     assert!(schedules > 1_000, "only {schedules} schedules");
 }
@@ -87,22 +87,22 @@ fn a_slot_comes_back_and_no_answer_is_taken_for_another() {
 #[test]
 fn a_call_that_was_not_begun_is_withdrawn() {
     let call = Call::new();
-    call.slot.ask();
-    call.slot.abandon();
+    call.state.post();
+    call.state.release();
     call.look();
-    assert!(call.slot.is_free());
+    assert!(call.state.is_free());
     assert!(call.executed.lock().expect("one at a time").is_empty());
 }
 
 #[test]
 fn a_late_answer_frees_the_slot() {
     let call = Call::new();
-    call.slot.ask();
-    assert!(call.slot.begin());
-    call.slot.abandon();
-    assert!(!call.slot.is_free() && !call.slot.is_answered());
-    call.slot.answer();
-    assert!(call.slot.is_free());
+    call.state.post();
+    assert!(call.state.begin());
+    call.state.release();
+    assert!(!call.state.is_free() && !call.state.is_complete());
+    call.state.complete();
+    assert!(call.state.is_free());
 }
 
 /// Core 0 ends a request to core 1, and begins the next at once.

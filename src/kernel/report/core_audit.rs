@@ -75,7 +75,7 @@ pub(crate) fn check() -> Result<(), Violation> {
 fn check_registers(core: usize) -> Result<(), Violation> {
     let (empty, high) = (kernel_space::empty_table(), mmu::high_root());
     for (index, register) in Register::ALL.into_iter().enumerate() {
-        let value = match ipi::call(core, read_register, index) {
+        let value = match ipi::call_function(core, read_register, index) {
             Ok(value) => value as u64,
             Err(error) => {
                 warning!(

@@ -13,7 +13,7 @@ use core::fmt::Write;
 use crate::arch::cpu;
 use crate::drivers::watchdog::Ticks;
 use crate::kernel::console::{self, Raw};
-use crate::kernel::cores::ipi::ring;
+use crate::kernel::cores::ipi;
 use crate::kernel::exit::{self, ExitCode};
 use crate::kernel::machine::watchdog;
 use crate::kernel::time::patience;
@@ -41,7 +41,7 @@ pub(crate) fn end(how: End, last_line: &str) -> ! {
     wait::until(patience::REPORTS_NS, || !ENDING.others_report(here));
     let others = live_others();
     ENDING.close();
-    ring(others);
+    ipi::send(others);
     wait::until(patience::HALT_NS, || ENDING.running(others) == 0);
     console::cut_off();
     for core in numbers(ENDING.running(others)) {
@@ -59,7 +59,7 @@ pub(crate) fn end_silently(code: ExitCode) -> ! {
         wait::for_the_end();
     }
     ENDING.close();
-    ring(live_others());
+    ipi::send(live_others());
     exit::stop(code)
 }
 

@@ -55,7 +55,7 @@ pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
             return Err(no_choice(other, &"call"));
         }
     }
-    ipi::ask_for_signs();
+    ipi::ping_others();
     writeln!(
         out,
         "core  state   idle  last s  interrupts  timers  clock jumps"
@@ -245,7 +245,7 @@ fn release_everywhere(number: IrqNumber) -> Result<[bool; CORES], CallError> {
     let mut released = [false; CORES];
     for (core, released) in released.iter_mut().enumerate() {
         if irq::was_masked(core, number) {
-            *released = ipi::call(core, release_called, number.index())? != 0;
+            *released = ipi::call_function(core, release_called, number.index())? != 0;
         }
     }
     Ok(released)

@@ -18,7 +18,7 @@ use crate::arch::relax::relax;
 use crate::arch::waited::LOOK_CYCLES;
 use crate::board::raspi3::{self, CORES};
 use crate::kernel::clock;
-use crate::kernel::cores::ipi::{self, CallError, Pending};
+use crate::kernel::cores::ipi::{self, CallError, PendingCall};
 use crate::kernel::cores::per_core;
 use crate::kernel::time;
 use crate::kernel::time::patience;
@@ -194,7 +194,10 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
     // Who was asked is waited for, whatever becomes of the others.
     let mut refused = Ok(());
     for core in cores.clone().filter(|core| *core != here) {
-        match (ipi::begin_call(core, provoke, index), calls.get_mut(core)) {
+        match (
+            ipi::call_function_async(core, provoke, index),
+            calls.get_mut(core),
+        ) {
             (Ok(call), Some(slot)) => *slot = Some(call),
             (Ok(_), None) => {}
             (Err(error), _) => refused = Err(CommandError::from(error)),
@@ -223,11 +226,11 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
 }
 
 /// What `call` returns. A core that hangs is waited for, but not with Ctrl-C.
-fn answer_of(call: Pending, out: &mut dyn Write) -> Result<usize, CommandError> {
+fn answer_of(call: PendingCall, out: &mut dyn Write) -> Result<usize, CommandError> {
     let mut waited = patience::wait_for(call.patience_ns());
     let mut progress = Progress::new("fault", call.patience_ns() / 1_000_000, "ms of waiting");
     let mut waited_ns = 0;
-    while !call.is_answered() && waited_ns < call.patience_ns() {
+    while !call.is_complete() && waited_ns < call.patience_ns() {
         progress.at(waited_ns / 1_000_000, out)?;
         relax();
         waited_ns = waited.look(clock::raw_ns(), LOOK_CYCLES);
@@ -392,7 +395,7 @@ unsafe extern "C" fn locked_print(_: usize) {
 unsafe extern "C" fn locked_call(_: usize) {
     let held = LOWER.lock();
     let other = usize::from(cpu::number() == 0);
-    let _ = ipi::call(other, |argument| argument, 0);
+    let _ = ipi::call_function(other, |argument| argument, 0);
     drop(held);
 }
 

@@ -156,7 +156,7 @@ fn breakpoint() -> bool {
 
 /// Whether core 1 was called, and has done its part as often as it was called.
 fn one_call(calls: &mut usize) -> bool {
-    let answer = ipi::call(black_box(1), |calls| calls + 1, black_box(*calls));
+    let answer = ipi::call_function(black_box(1), |calls| calls + 1, black_box(*calls));
     *calls += 1;
     black_box(answer) == Ok(*calls)
 }

@@ -331,7 +331,7 @@ fn use_pages(pages: usize, moves: bool, core: usize) -> bool {
 /// Asks another core, or this one.
 fn ask(callee: usize, caller: usize) -> bool {
     let argument = caller << 8 | callee;
-    let answer = ipi::call(callee, answer, argument);
+    let answer = ipi::call_function(callee, answer, argument);
     count(&tally(caller).calls);
     answer == Ok(argument + 1)
 }

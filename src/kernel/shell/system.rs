@@ -25,7 +25,7 @@ pub(super) fn info(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
         "entry     EL{}, MMU {caches}, x0 {:#x}",
         record.level, record.x0
     )?;
-    ipi::ask_for_signs();
+    ipi::ping_others();
     write!(out, "cores    ")?;
     for core in 0..raspi3::CORES {
         write!(out, " {core} {}", Condition::of(core))?;
