@@ -13,8 +13,6 @@ pub mod try_lock;
 pub mod waited;
 
 #[cfg(target_os = "none")]
-pub mod attempt;
-#[cfg(target_os = "none")]
 pub mod cache;
 #[cfg(target_os = "none")]
 pub mod cpu;
@@ -29,7 +27,9 @@ pub mod masks;
 #[cfg(target_os = "none")]
 pub mod mmu;
 #[cfg(target_os = "none")]
-pub mod probe;
+pub mod nofault;
+#[cfg(target_os = "none")]
+pub mod onfault;
 #[cfg(target_os = "none")]
 pub mod relax;
 #[cfg(target_os = "none")]

@@ -22,7 +22,7 @@ use linked_list_allocator::Heap;
 use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
-use crate::arch::probe::{self, Width};
+use crate::arch::nofault::{self, Width};
 use crate::mm::holes::{List, Violation, Walk};
 use crate::mm::kernel_space;
 use crate::mm::layout::{self, Pages};
@@ -150,7 +150,8 @@ fn word_at(heap: &Heap, index: usize) -> VirtAddr {
     VirtAddr::new((&raw const *heap).addr() + index * size_of::<usize>())
 }
 
-/// A word of the allocator's value, by the load of a probe: one with padding has any bytes there.
+/// A word of the allocator's value, by a load in assembly: it may be padding, which Rust must not
+/// read.
 fn word(heap: &Heap, index: usize) -> usize {
     read(word_at(heap, index)).unwrap_or_default()
 }
@@ -251,6 +252,6 @@ fn list_of(kept: &Kept) -> List {
 /// A word of the heap or of its value.
 fn read(at: VirtAddr) -> Option<usize> {
     // SAFETY: neither is a device.
-    let word = unsafe { probe::read(at, Width::Double) };
+    let word = unsafe { nofault::read(at, Width::Double) };
     word.ok().map(|word| word as usize)
 }

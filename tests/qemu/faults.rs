@@ -333,9 +333,9 @@ fn a_release_build_does_not_look_at_the_order_of_locks() {
     machine.must_say(&output, &["nothing was caught"]);
 }
 
-/// A handler's exception is not that of the attempt which the handler interrupted.
+/// An `onfault` call does not recover from an exception in a handler that interrupts it.
 #[test]
-fn an_exception_in_an_interrupt_handler_ends_no_attempt() {
+fn an_exception_in_an_interrupt_handler_is_not_recovered_from() {
     let report = is_final("handler-brk", Ending::Exception);
     assert!(!report.contains("continues"), "{report}");
 }

@@ -200,7 +200,7 @@ fn a_probe_of_a_page_that_became_valid_behind_the_fault_reads_it() {
     let symbols = Symbols::read();
     let (mut machine, mut gdb) = booted(&symbols);
     machine.send(format!("peek {va:#x} 32\r"));
-    gdb.run_to(symbols.address("__probe_read_4"));
+    gdb.run_to(symbols.address("__nofault_read_4"));
     assert_eq!(gdb.x(0), va);
     let slot = tables::find(&mut gdb, va);
     gdb.write(slot.address, 0);

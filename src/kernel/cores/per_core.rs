@@ -4,22 +4,22 @@
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::nesting::{Nesting, SecondLooks};
-use crate::arch::attempt::UnderWay;
 use crate::arch::cpu;
+use crate::arch::onfault::OnFault;
 use crate::board::raspi3;
 
 /// A core's own data, in cache lines of its own.
 #[repr(align(64))]
 pub(crate) struct PerCore {
-    /// The exceptions that are under way here.
+    /// Depth and number of this core's exceptions.
     pub(crate) nesting: Nesting,
-    /// The faults that were none.
+    /// The faults that the MMU did not confirm, and whose access was done again.
     pub(crate) second_looks: SecondLooks,
-    /// The call that an exception may end.
-    pub(crate) attempt: UnderWay,
+    /// The call that recovers from its exceptions, if one runs.
+    pub(crate) onfault: OnFault,
     /// Reports under way: more than one is a failure inside a report.
     pub(crate) reports: AtomicUsize,
-    /// Whether it runs on the final map alone.
+    /// Whether it runs on the final map and takes IPIs.
     online: AtomicBool,
 }
 
@@ -28,7 +28,7 @@ impl PerCore {
         Self {
             nesting: Nesting::new(),
             second_looks: SecondLooks::new(),
-            attempt: UnderWay::new(),
+            onfault: OnFault::new(),
             reports: AtomicUsize::new(0),
             online: AtomicBool::new(false),
         }

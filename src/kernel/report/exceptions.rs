@@ -1,10 +1,16 @@
-//! What becomes of an exception: an interrupt is served, a fault that is none is done again, a
-//! failed probe goes on, everything else is reported.
+//! The kernel's exception handler, which the vectors call.
+//!
+//! 1. An IRQ is served by [`irq`](crate::kernel::irq).
+//! 2. A translation or permission fault that the MMU does not confirm is no fault: the access is
+//!    done again ([`look_again`]).
+//! 3. An exception of a `nofault` access becomes its error ([`nofault`](crate::arch::nofault)).
+//! 4. Everything else is reported; then a call that recovers from it returns
+//!    ([`onfault`](crate::arch::onfault)), or the machine ends.
 
 use super::look_again;
 use super::{Report, exception};
 use crate::arch::exception::TrapFrame;
-use crate::arch::probe;
+use crate::arch::nofault;
 use crate::exception::vector::{Kind, Vector};
 use crate::kernel::cores::per_core;
 use crate::kernel::exit::ExitCode;
@@ -25,7 +31,7 @@ extern "C" fn kernel_exception(frame: &mut TrapFrame, vector: u64) {
 #[inline(never)]
 fn other(frame: &mut TrapFrame, vector: Vector) {
     if vector.kind() == Kind::Synchronous
-        && (look_again::is_good_now(frame) || probe::recover(frame))
+        && (look_again::is_good_now(frame) || nofault::fixup(frame))
     {
         return;
     }

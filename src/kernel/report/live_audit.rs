@@ -20,7 +20,7 @@ use super::Report;
 use super::core_audit;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::mmu;
-use crate::arch::probe::{self, Width};
+use crate::arch::nofault::{self, Width};
 use crate::board::raspi3::{CORES, KERNEL_VA_OFFSET};
 use crate::kernel::exit::ExitCode;
 use crate::log;
@@ -233,7 +233,7 @@ impl Tables for LiveTables {
 
     fn descriptor(&mut self, pa: PhysAddr) -> Option<u64> {
         // SAFETY: RAM, as `admit` says.
-        unsafe { probe::read(phys_to_virt(pa), Width::Double) }.ok()
+        unsafe { nofault::read(phys_to_virt(pa), Width::Double) }.ok()
     }
 }
 

@@ -4,7 +4,7 @@
 //! bounded time; a failure inside a report is told in one line and ends the machine.
 //!
 //! # Decisions
-//! Everything that a report reads through a pointer it reads as a [probe](crate::arch::probe):
+//! Everything that a report reads through a pointer it reads by [`nofault`](crate::arch::nofault):
 //! tables and stacks may be what is broken.
 
 use core::fmt::{self, Display, Write};
@@ -16,7 +16,7 @@ use super::exit::ExitCode;
 use super::time::wait;
 use crate::addr::VirtAddr;
 use crate::arch::exception::TrapFrame;
-use crate::arch::{attempt, cpu};
+use crate::arch::{cpu, onfault};
 use crate::exception::state::ProcessorState;
 use crate::exception::syndrome::{Class, Syndrome};
 use crate::exception::vector::{Kind, Vector};
@@ -108,24 +108,26 @@ impl Report {
     }
 }
 
-/// Reports an exception. If it ended an [`attempt`](crate::arch::attempt::attempt), that is
-/// abandoned; otherwise the machine ends.
+/// Reports an exception. If a call [recovers](onfault) from it, that returns; otherwise the machine
+/// ends.
 pub(super) fn exception(frame: &mut TrapFrame, vector: Vector) {
     let code = ExitCode::Exception;
     let detail = Detail::of(frame, vector);
     let report = Report::begin(code, vector, &detail);
     let _ = describe(&mut out(), frame, detail.syndrome);
-    if abandon_attempt(frame, vector) {
+    if recover(frame, vector) {
         report.resume();
     } else {
         report.end();
     }
 }
 
-/// Makes the interrupted code of `frame` end its attempt, if the exception is the attempt's own:
-/// what a handler does that interrupted it is not, and an error that is told late may be anybody's.
-/// Called in the handler of that exception. Returns whether it was one.
-fn abandon_attempt(frame: &mut TrapFrame, vector: Vector) -> bool {
+/// Makes this core's innermost [`onfault::call`] return an error, if its function took the exception
+/// of `frame`. Returns whether it did.
+///
+/// Not for an SError, which may come long after the access that caused it. Called in the handler of
+/// that exception.
+fn recover(frame: &mut TrapFrame, vector: Vector) -> bool {
     let core = per_core::this();
     let stacks = layout::stacks(cpu::number());
     let stack = |sp: usize| {
@@ -134,7 +136,7 @@ fn abandon_attempt(frame: &mut TrapFrame, vector: Vector) -> bool {
         stack.map(|stack| stack.start.as_usize())
     };
     vector.kind() == Kind::Synchronous
-        && attempt::abandon(&core.attempt, core.nesting.depth(), stack, frame)
+        && onfault::recover(&core.onfault, core.nesting.depth(), stack, frame)
 }
 
 /// What happened, in a line.

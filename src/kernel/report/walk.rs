@@ -1,13 +1,13 @@
 //! The walk of an address through the live tables, to the descriptor that refuses it.
 //!
-//! The library's [`Trace`] walks. Each descriptor is read by [`probe`], so that a table's address
+//! The library's [`Trace`] walks. Each descriptor is read by [`nofault`], so that a table's address
 //! that was written over is a line of the report, and no second fault.
 
 use core::fmt::{self, Write};
 
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::arch::mmu;
-use crate::arch::probe::{self, Width};
+use crate::arch::nofault::{self, Width};
 use crate::arch::tlb::KernelTlb;
 use crate::exception::syndrome::{Fault, Syndrome};
 use crate::mm::kernel_space::PA_BITS;
@@ -26,7 +26,7 @@ type Step = Result<Visit<A64PTE>, Unreadable>;
 fn trace<S: Half>(root: PhysAddr, va: VirtAddr) -> PagingResult<impl Iterator<Item = Step>> {
     let read = |descriptor| {
         // SAFETY: tables lie in RAM; if this one does not, the load fails or reads something else.
-        unsafe { probe::read(phys_to_virt(descriptor), Width::Double) }.ok()
+        unsafe { nofault::read(phys_to_virt(descriptor), Width::Double) }.ok()
     };
     Trace::<A64MetaData<S, KernelTlb, PA_BITS>, A64PTE, _>::new(root, va, read)
 }

@@ -10,10 +10,10 @@ use core::sync::atomic::Ordering;
 use super::arguments::{no_choice, number_from};
 use super::error::CommandError;
 use super::progress::Progress;
-use crate::arch::attempt::{Abandoned, Routine, attempt};
 use crate::arch::cpu;
 use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
+use crate::arch::onfault::{self, Faulted, Function};
 use crate::arch::relax::relax;
 use crate::arch::waited::LOOK_CYCLES;
 use crate::board::raspi3::{self, CORES};
@@ -37,42 +37,46 @@ enum Ending {
     FinalInDebugImage,
 }
 
-struct Kind {
+struct FaultKind {
     name: &'static str,
     /// What is done.
     what: &'static str,
-    routine: Routine,
+    function: Function,
     ending: Ending,
 }
 
-const fn returns(name: &'static str, what: &'static str, routine: Routine) -> Kind {
-    Kind {
+const fn returns(name: &'static str, what: &'static str, function: Function) -> FaultKind {
+    FaultKind {
         name,
         what,
-        routine,
+        function,
         ending: Ending::Returns,
     }
 }
 
-const fn ends(name: &'static str, what: &'static str, routine: Routine) -> Kind {
-    Kind {
+const fn ends(name: &'static str, what: &'static str, function: Function) -> FaultKind {
+    FaultKind {
         name,
         what,
-        routine,
+        function,
         ending: Ending::Final,
     }
 }
 
-const fn ends_in_debug_image(name: &'static str, what: &'static str, routine: Routine) -> Kind {
-    let kind = ends(name, what, routine);
-    Kind {
+const fn ends_in_debug_image(
+    name: &'static str,
+    what: &'static str,
+    function: Function,
+) -> FaultKind {
+    let kind = ends(name, what, function);
+    FaultKind {
         ending: Ending::FinalInDebugImage,
         ..kind
     }
 }
 
 #[rustfmt::skip]
-static KINDS: [Kind; 25] = [
+static KINDS: [FaultKind; 25] = [
     returns("null-read", "load from address 0", null_read),
     returns("null-call", "call address 0", null_call),
     returns("write-text", "store to code", write_text),
@@ -272,15 +276,15 @@ fn provoke(index: usize) -> usize {
     let page = layout::SCRATCH.as_usize();
     if kind.ending != Ending::Returns {
         // SAFETY: not safe, and meant so: the kernel ends.
-        unsafe { (kind.routine)(page) };
+        unsafe { (kind.function)(page) };
         return 0;
     }
     let core = per_core::this();
     let depth = core.nesting.depth();
     // SAFETY: the word is this core's; the routines own nothing.
-    match unsafe { attempt(&core.attempt, depth, kind.routine, page) } {
+    match unsafe { onfault::call(&core.onfault, depth, kind.function, page) } {
         Ok(()) => 0,
-        Err(Abandoned) => CAUGHT,
+        Err(Faulted) => CAUGHT,
     }
 }
 
@@ -317,7 +321,7 @@ unsafe extern "C" fn null_call(_: usize) {
 }
 
 unsafe extern "C" fn write_text(_: usize) {
-    store((write_text as Routine as usize).next_multiple_of(8));
+    store((write_text as Function as usize).next_multiple_of(8));
 }
 
 unsafe extern "C" fn write_rodata(_: usize) {
@@ -431,18 +435,19 @@ fn storm_on(end_us: usize) {
 
 const STORM_INTERVAL_NS: u64 = 5_000;
 
-/// A breakpoint in an interrupt's handler, which interrupts an attempt: not the attempt's.
+/// A breakpoint in an interrupt's handler, which interrupts a call that recovers from exceptions:
+/// from this one it does not.
 unsafe extern "C" fn handler_brk(_: usize) {
     // SAFETY: not safe, and meant so.
     let armed = time::arm(HANDLER_BRK_NS, None, |_| unsafe { brk(0) }, 0);
     if armed.is_ok() {
         let core = per_core::this();
         // SAFETY: the word is this core's; waiting owns nothing.
-        let _ = unsafe { attempt(&core.attempt, core.nesting.depth(), wait, 0) };
+        let _ = unsafe { onfault::call(&core.onfault, core.nesting.depth(), wait, 0) };
     }
 }
 
-/// Long enough for the attempt to begin.
+/// Long enough for the call to begin.
 const HANDLER_BRK_NS: u64 = 20_000_000;
 
 /// Waits for what [`handler_brk`] has armed, and some more.
@@ -480,10 +485,10 @@ fn overflow(stack: Pages) -> ! {
         asm!(
             "mov sp, {top}",
             "mov x0, xzr",
-            "bl {routine}",
+            "bl {function}",
             "b .",
             top = in(reg) stack.end(),
-            routine = sym stack_overflow,
+            function = sym stack_overflow,
             options(noreturn),
         )
     }

@@ -8,7 +8,7 @@ use super::error::CommandError;
 use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::cpu;
 use crate::arch::mmu::{self, Access, address_translate};
-use crate::arch::probe::{self, Width};
+use crate::arch::nofault::{self, Width};
 use crate::exception::syndrome::{Fault, Syndrome};
 use crate::kernel::report::address_map;
 use crate::mm::frames::Statistics;
@@ -182,7 +182,7 @@ pub(super) fn peek(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     // It may be a device, and the console's is another one.
     cpu::device_barrier();
     // SAFETY: reading a device register can have an effect: the user asked for it.
-    let value = unsafe { probe::read(va, width) };
+    let value = unsafe { nofault::read(va, width) };
     let value = value.map_err(|aborted| AccessError::Aborted {
         va,
         syndrome: aborted.syndrome,
@@ -207,7 +207,7 @@ pub(super) fn poke(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     check_access(va, width, MappingFlags::WRITE)?;
     cpu::device_barrier();
     // SAFETY: whether the kernel survives it is the user's business; an abort is a message.
-    let result = unsafe { probe::write(va, width, value) };
+    let result = unsafe { nofault::write(va, width, value) };
     result.map_err(|aborted| AccessError::Aborted {
         va,
         syndrome: aborted.syndrome,

@@ -14,7 +14,7 @@ use super::arguments::number_from;
 use super::error::CommandError;
 use super::progress::Progress;
 use crate::addr::PhysAddr;
-use crate::arch::probe::{self, Aborted};
+use crate::arch::nofault::{self, Aborted};
 use crate::exception::syndrome::{Class, Syndrome};
 use crate::kernel::clock;
 use crate::kernel::cores::idle;
@@ -148,7 +148,7 @@ impl Bench<'_> {
 
 /// Whether a breakpoint was taken and left again.
 fn breakpoint() -> bool {
-    match probe::breakpoint() {
+    match nofault::breakpoint() {
         Ok(_) => false,
         Err(Aborted { syndrome }) => Syndrome::new(syndrome).class() == Class::Brk,
     }

@@ -14,7 +14,7 @@ use super::begun_jobs::BegunJobs;
 use super::error::CommandError;
 use super::progress::Progress;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::arch::probe::{self, Width};
+use crate::arch::nofault::{self, Width};
 use crate::arch::relax::relax;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
@@ -232,9 +232,9 @@ fn look(core: usize) {
         relax();
         let before = STATE.load(Ordering::SeqCst);
         // SAFETY: an abort is an answer; the page is nobody else's.
-        let read = unsafe { probe::read(layout::SCRATCH, Width::Double) };
+        let read = unsafe { nofault::read(layout::SCRATCH, Width::Double) };
         // SAFETY: as above; the words at `own` are this core's, and mean nothing.
-        let written = unsafe { probe::write(own, Width::Double, before) };
+        let written = unsafe { nofault::write(own, Width::Double, before) };
         let after = STATE.load(Ordering::SeqCst);
         tally.looks.fetch_add(1, Ordering::Relaxed);
         if before != after {

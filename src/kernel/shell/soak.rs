@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::ticks::Ticks;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::cpu;
-use crate::arch::probe::{self, Width};
+use crate::arch::nofault::{self, Width};
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::console;
@@ -308,10 +308,10 @@ fn use_pages(pages: usize, moves: bool, core: usize) -> bool {
     let page = |index: usize| VirtAddr::new(area + index * PAGE_SIZE);
     let write = |index: usize| {
         // SAFETY: an abort is an answer; the pages are this core's.
-        unsafe { probe::write(page(index), Width::Double, index as u64) }.is_ok()
+        unsafe { nofault::write(page(index), Width::Double, index as u64) }.is_ok()
     };
     // SAFETY: as above.
-    let read = |index: usize| unsafe { probe::read(page(index), Width::Double) }.ok();
+    let read = |index: usize| unsafe { nofault::read(page(index), Width::Double) }.ok();
     count(&tally(core).maps);
     let mapped =
         (0..pages).take_while(|index| kernel_space::map_page(page(*index), READ_WRITE).is_ok());

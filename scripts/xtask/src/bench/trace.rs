@@ -89,7 +89,7 @@ impl Milestones {
             kernel: address("kernel_main")?,
             prompt: address("stilt::kernel::shell::input::read_byte")?,
             mark: address("stilt::kernel::shell::numbers::mark")?,
-            breakpoint: address("__probe_brk")?,
+            breakpoint: address("__nofault_brk")?,
             // Its last instruction is the ERET.
             exception_return: (way_back.address() + way_back.size()).checked_sub(4)?,
             irq: address("__vectors")? + IRQ_VECTOR,
