@@ -3,6 +3,7 @@
 //!
 //! `cargo run --example kernel_map` prints both. On a machine, `Recorder` is replaced by
 //! `stilt_paging::backend::aarch64::Machine`, and nothing else changes.
+#![expect(unsafe_code, reason = "implements unsafe traits")]
 
 mod frames;
 

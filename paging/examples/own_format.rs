@@ -13,6 +13,7 @@
 //! | 10 | the entry is a leaf, also at the levels above the last |
 //! | 11 | software: not followed only for a moment |
 //! | 47:12 | the frame or table |
+#![expect(unsafe_code, reason = "implements unsafe traits")]
 
 mod counting;
 mod frames;

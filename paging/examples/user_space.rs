@@ -4,6 +4,10 @@
 //! `cargo run --example user_space` tells the story step by step, with the invalidations that each
 //! step issued. What a kernel adds is a lock around each table and around the allocator of ASIDs,
 //! and the load of CR3 at [`Process::run`].
+#![expect(
+    unsafe_code,
+    reason = "implements unsafe traits, and a promise about registers"
+)]
 
 mod counting;
 mod frames;

@@ -15,6 +15,7 @@
 //! `unsafe`: [`AsidAllocator::new`], since two allocators give the same numbers out, and
 //! [`PageTable64::set_asid`](crate::PageTable64::set_asid). An identity in each allocator and tag
 //! would be looked at with every switch, and would not see a number that was made by hand.
+#![expect(unsafe_code, reason = "a promise about registers")]
 
 /// An address space identifier: the name under which a TLB holds one space's translations that are
 /// not global. 16 bits or 8 on Arm, up to 16 on RISC-V, 10 on LoongArch, 12 on x86 (PCID).

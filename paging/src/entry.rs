@@ -2,6 +2,7 @@
 //!
 //! `examples/own_format.rs` implements a format from nothing; those of machines are in
 //! [`format`](crate::format).
+#![expect(unsafe_code, reason = "an unsafe trait")]
 
 use core::fmt;
 

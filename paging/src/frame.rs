@@ -2,6 +2,7 @@
 //!
 //! Each word is accessed as one 64-bit atomic, because a hardware walker or another core's walk may
 //! be there at the same time.
+#![expect(unsafe_code, reason = "a frame is reached by its address")]
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

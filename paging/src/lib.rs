@@ -65,6 +65,7 @@ mod table;
     clippy::unwrap_used,
     reason = "how tests fail"
 )]
+#[expect(unsafe_code, reason = "doubles of what a kernel has to bring")]
 mod tests;
 
 #[cfg(any(

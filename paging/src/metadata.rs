@@ -16,6 +16,7 @@
 //! publish()                                dsb ishst; isb
 //! (what stop_machine returned is dropped)  the others go on, and find the pages
 //! ```
+#![expect(unsafe_code, reason = "unsafe traits")]
 
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 

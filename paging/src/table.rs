@@ -1,5 +1,6 @@
 //! [`PageTable64`]: what users see of a tree, all of it in one place. What each method does is in
 //! `change` and `read`; nothing below this file knows it.
+#![expect(unsafe_code, reason = "a promise about registers")]
 
 use core::ops::{ControlFlow, RangeBounds};
 

@@ -6,6 +6,7 @@
 //! # Decisions
 //! Cleaning is always clean-and-invalidate: on this core `dc cvac` can lose data (Cortex-A53
 //! erratum 855873).
+#![expect(unsafe_code, reason = "cache maintenance")]
 
 use core::arch::asm;
 

@@ -1,4 +1,5 @@
 //! The core itself: who it is, how it waits, what it masks.
+#![expect(unsafe_code, reason = "instructions and system registers")]
 
 use core::arch::asm;
 

@@ -3,6 +3,7 @@
 //! What an exception means is `exception`'s business, what is done about it `kernel`'s: the
 //! assembly calls the symbols `kernel_exception` and `kernel_stacks_exhausted`, which that room
 //! defines.
+#![expect(unsafe_code, reason = "the vectors, which are assembly")]
 
 use core::arch::global_asm;
 use core::mem::offset_of;

@@ -3,6 +3,7 @@
 //!
 //! Stands below the locks and the masks, which both tell it what they do. The rules are
 //! [`lock_order`](crate::arch::lock_order)'s.
+#![expect(unsafe_code, reason = "one list a core, by its number")]
 
 use core::cell::UnsafeCell;
 

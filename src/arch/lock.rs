@@ -8,6 +8,7 @@
 //! # Decisions
 //! `spin`'s lock underneath: test-and-set with a read-only wait. Fairness would cost every
 //! acquisition; these are held for microseconds, by four cores.
+#![expect(unsafe_code, reason = "calls upwards, by symbol")]
 
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};

@@ -2,6 +2,7 @@
 //!
 //! The numbers are `paging::format::aarch64_registers`'s; here they are written. Source: DDI 0487
 //! D8, D24.2.
+#![expect(unsafe_code, reason = "system registers")]
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{

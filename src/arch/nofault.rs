@@ -13,6 +13,7 @@
 //!
 //! Each function has one instruction that can fault, before it changes anything: so step 3 needs no
 //! table of what to undo.
+#![expect(unsafe_code, reason = "calls into assembly")]
 
 use core::arch::global_asm;
 

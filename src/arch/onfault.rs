@@ -15,6 +15,7 @@
 //! An interrupt's handler that interrupts the function is not the function: it may hold locks, and
 //! its exceptions must not be recovered from here. They are told by the depth of exceptions, which
 //! is one more than when the function was called, or by the stack.
+#![expect(unsafe_code, reason = "calls into assembly")]
 
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};

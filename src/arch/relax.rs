@@ -3,6 +3,7 @@
 //! # Decisions
 //! `core::hint::spin_loop` is an `isb` on this architecture, and some emulators that count
 //! instructions never leave a loop of those. `yield` is a hint everywhere.
+#![expect(unsafe_code, reason = "an instruction")]
 
 use core::arch::asm;
 

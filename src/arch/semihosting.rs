@@ -1,6 +1,7 @@
 //! Ending the emulator: Arm semihosting, SYS_EXIT_EXTENDED.
 //!
 //! Without a listener the HLT is an undefined instruction: the vectors are set to ones that wait.
+#![expect(unsafe_code, reason = "a call of the emulator")]
 
 use core::arch::asm;
 

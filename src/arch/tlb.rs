@@ -1,5 +1,6 @@
 //! Maintenance of the kernel's page tables: the library's instructions, and how the other cores are
 //! kept off a range that is broken.
+#![expect(unsafe_code, reason = "calls upwards, by symbol")]
 
 use super::masks::ExceptionsMasked;
 use crate::addr::VirtAddr;

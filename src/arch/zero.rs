@@ -1,4 +1,5 @@
 //! Memory made zero a cache line at a time, by DC ZVA (DDI 0487 C5.3.8).
+#![expect(unsafe_code, reason = "an instruction that writes memory")]
 
 use core::arch::asm;
 

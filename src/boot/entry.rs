@@ -1,4 +1,8 @@
 //! `init_kernel_pt`, and the assembly before it: both sides of the MMU.
+#![expect(
+    unsafe_code,
+    reason = "called from assembly; tables that the linker places"
+)]
 
 use core::arch::global_asm;
 use core::cell::UnsafeCell;

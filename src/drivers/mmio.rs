@@ -2,6 +2,7 @@
 //!
 //! Owns the only step from a number to a reference to registers. A driver takes an
 //! `Mmio<Registers>` and is safe from there on; who makes one vouches for the address.
+#![expect(unsafe_code, reason = "device registers")]
 
 use core::fmt;
 use core::ops::Deref;

@@ -1,4 +1,5 @@
 //! The registers of this board's devices.
+#![expect(unsafe_code, reason = "addresses of the board's manual")]
 
 use crate::addr::PhysAddr;
 use crate::drivers::mmio::Mmio;

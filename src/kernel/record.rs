@@ -1,4 +1,5 @@
 //! How the kernel was entered: written by boot/start.S before anything else is known.
+#![expect(unsafe_code, reason = "written by assembly")]
 
 use core::cell::UnsafeCell;
 

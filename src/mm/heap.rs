@@ -12,6 +12,7 @@
 //!
 //! Out of memory is a null pointer, which collections turn into an error for callers who ask for
 //! one (`try_reserve`). The kernel does.
+#![expect(unsafe_code, reason = "`GlobalAlloc`")]
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;

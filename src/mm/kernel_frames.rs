@@ -7,6 +7,7 @@
 //!    comes from the buddy lists, or goes there. So the fast path keeps nothing across a call, and
 //!    saves no register.
 //! 3. Contended path: another core has the lock, and this one waits for it.
+#![expect(unsafe_code, reason = "frames are memory that is handed out once")]
 
 use core::arch::asm;
 

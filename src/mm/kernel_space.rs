@@ -3,6 +3,10 @@
 //!
 //! Built beside the boot map from the same list of regions, then switched to. Afterwards it is
 //! only added to: nothing that the kernel stands on is split or moved.
+#![expect(
+    unsafe_code,
+    reason = "the live tables, and a table that the linker places"
+)]
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::lock::Lock;

@@ -2,6 +2,7 @@
 //!
 //! The addresses are formed relative to the program counter: physical before the MMU is on,
 //! virtual afterwards. [`image`] is right in both worlds.
+#![expect(unsafe_code, reason = "the linker's symbols")]
 
 use super::regions::ImageLayout;
 use crate::addr::{PhysAddr, VirtAddr};

@@ -19,6 +19,7 @@
 //!   entry has at its level* (below Dir3: 1 GiB). Then one invalidation by address makes room for a
 //!   leaf of that size. Only where a table goes do invalid pairs stay that are smaller than the
 //!   leaf that may come: so an invalidation at [`InvalidateScope::AnyLevel`] is one of the space.
+#![expect(unsafe_code, reason = "instructions")]
 
 use core::arch::asm;
 

@@ -16,6 +16,7 @@
 //! * A fence by address is for leaves alone: whenever a pointer to a table may be cached, it is one
 //!   without an address.
 //! * A hart may remember that an entry was invalid (without Svvptc), so publishing is a fence, too.
+#![expect(unsafe_code, reason = "instructions")]
 
 use core::arch::asm;
 

@@ -16,6 +16,7 @@
 //! drop_fetched         end_invalidation
 //! the frame is free
 //! ```
+#![expect(unsafe_code, reason = "unsafe traits")]
 
 use core::marker::PhantomData;
 

@@ -16,6 +16,7 @@
 //! * The ASID of a space is its PCID (12 bits). Without CR4.PCIDE there is one space at a time, and
 //!   whoever loads CR3 invalidates the others.
 //! * With PCIDs no instruction invalidates an address under all of them: then everything goes.
+#![expect(unsafe_code, reason = "instructions")]
 
 use core::arch::asm;
 use core::sync::atomic::{AtomicU8, Ordering, compiler_fence};

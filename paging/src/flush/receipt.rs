@@ -14,6 +14,7 @@
 //! # Decisions
 //! A receipt is two words, a reference and one byte ([`FlushWork`]), and inlined: mapping a page
 //! and flushing it ends with the two barriers, and no call.
+#![expect(unsafe_code, reason = "what is ignored is the caller's to issue")]
 
 use core::marker::PhantomData;
 use core::mem;

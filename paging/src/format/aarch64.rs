@@ -23,6 +23,7 @@
 //! * An inaccessible leaf has bit 0 clear, and bit 55 (reserved for software) set: an inaccessible
 //!   page of frame 0 is not all zero.
 //! * `DEVICE` is nGnRE and `DEVICE | UNCACHED` nGnRnE.
+#![expect(unsafe_code, reason = "implements unsafe traits")]
 
 use core::fmt;
 use core::marker::PhantomData;

@@ -43,6 +43,7 @@
 //! | a valid entry was changed or cleared | its frame has its next owner | `dsb ishst; tlbi …is; dsb ish; isb` |
 //! | a valid entry was broken | it is made anew | `dsb ishst; tlbi …is; dsb ish` |
 //! | another core did any of this, and handed the table over | this core invalidates | `dsb ish`, before |
+#![expect(unsafe_code, reason = "an unsafe trait, and its users")]
 
 use core::marker::PhantomData;
 

@@ -24,6 +24,7 @@
 //! * A broken table's entry reads as a huge page with V = 0, so LDDIR does not follow it. Its
 //!   address is moved up by 12 bits, because LDPTE takes bits 14:12 of a huge entry for a level
 //!   and G. In a table of the last level it reads as a global page with V = 0.
+#![expect(unsafe_code, reason = "implements unsafe traits")]
 
 use core::marker::PhantomData;
 

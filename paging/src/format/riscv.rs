@@ -15,6 +15,7 @@
 //!   in frame 0; bit 9 is set as well in one that is broken. Its size is, as for a present leaf,
 //!   the level at which it stands.
 //! * A table's entry has all of D, A, U, G, R, W and X clear, as the manual asks for.
+#![expect(unsafe_code, reason = "implements unsafe traits")]
 
 use core::fmt;
 use core::marker::PhantomData;

@@ -20,6 +20,7 @@
 //!   10 is set as well in what is broken. It keeps its frame in clear text: on a CPU with the L1
 //!   terminal fault, whoever could use the page may still read by speculation what the L1 cache
 //!   holds of it.
+#![expect(unsafe_code, reason = "implements unsafe traits")]
 
 use core::marker::PhantomData;
 

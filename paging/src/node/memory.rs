@@ -7,6 +7,7 @@
 //!
 //! Runs of entries are worked on eight or sixteen at a time, with one decision for all of them:
 //! that is most of what changing a range costs (W1, W5, W6 of the benchmark).
+#![expect(unsafe_code, reason = "tables are reached by their address")]
 
 use core::marker::PhantomData;
 use core::ops::{ControlFlow, Range};

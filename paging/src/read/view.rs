@@ -12,6 +12,7 @@
 //! | what is mapped in a range, in runs? | [`TableView::iter`] | each leaf, once |
 //! | every leaf of the tree | [`TableView::leaves`] | each leaf; of a full table no entry is looked at twice |
 //! | every entry, tables too | [`TableView::walk`] | each used entry |
+#![expect(unsafe_code, reason = "a tree that somebody else owns")]
 
 use core::fmt;
 use core::ops::ControlFlow;

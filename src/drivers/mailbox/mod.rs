@@ -15,6 +15,7 @@
 //!   taken out and dropped: a loader may have left them, and a full mailbox 0 stops the VideoCore.
 //! - An answer whose buffer still holds a request is late, and belongs to an earlier call that gave
 //!   up: the wait goes on.
+#![expect(unsafe_code, reason = "an address that the VideoCore writes to")]
 
 mod property;
 mod tags;

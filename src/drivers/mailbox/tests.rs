@@ -1,5 +1,6 @@
 //! The VideoCore, played by what a call asks of its environment: each look at the clock is a moment
 //! in which it may act.
+#![expect(unsafe_code, reason = "`Mailbox::query`")]
 
 use std::vec::Vec;
 

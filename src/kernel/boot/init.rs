@@ -1,4 +1,5 @@
 //! `kernel_main`: the order of everything, one line a step.
+#![expect(unsafe_code, reason = "called from assembly; hands over the stack")]
 
 use core::fmt;
 

@@ -14,6 +14,7 @@
 //!   interrupts for as long as 64 bytes are copied; taking a Ctrl-C out moves up to 64 KiB by a
 //!   place, which is under a millisecond on a core of 1.2 GHz. The UART's queue of 16 bytes takes
 //!   1.4 ms to fill at 115200 baud.
+#![expect(unsafe_code, reason = "a place that the linker is told")]
 
 use crate::arch::lock::Lock;
 use crate::arch::lock_classes;

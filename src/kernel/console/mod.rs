@@ -200,6 +200,7 @@ impl Write for Queue {
 
 /// Not 0 once pins and speed are set: boot/early.S, which reads it with the caches off, sets both
 /// otherwise. Loaded with the image, not cleared with `.bss`.
+#[expect(unsafe_code, reason = "read by assembly")]
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".data.early.console_is_set_up")]
 static CONSOLE_IS_SET_UP: SetUp = SetUp(AtomicU32::new(0));

@@ -17,6 +17,7 @@
 //! with the kernel map's lock held: no change of the map that stops other cores is under way, and
 //! the next one counts the core in. (All of it goes through memory, with a DSB between: DDI 0487
 //! B2.3.7.)
+#![expect(unsafe_code, reason = "read by assembly")]
 
 use core::cell::UnsafeCell;
 use core::mem::offset_of;

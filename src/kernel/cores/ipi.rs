@@ -36,6 +36,10 @@
 //! * A core that holds a lock or serves an interrupt must not call: it would wait for a core that
 //!   may be waiting for it, masked as well. To serve calls in that wait would run a function below
 //!   that lock.
+#![expect(
+    unsafe_code,
+    reason = "a call's argument lives on another core's stack"
+)]
 
 use core::cell::UnsafeCell;
 use core::fmt;

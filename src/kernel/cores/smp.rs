@@ -5,6 +5,7 @@
 //! * The boot waits for a second if nobody comes, and for longer if some do: then a loader has let
 //!   all of them go, and an emulator's host is busy.
 //! * A core that comes later still is not lost: it waits at the door, and `cpus call` lets it in.
+#![expect(unsafe_code, reason = "called from assembly; system registers")]
 
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};

@@ -21,6 +21,7 @@
 //!   worse.
 //! * The set of cores is read once, and no core is added meanwhile: that takes the kernel map's
 //!   lock, which the initiator has.
+#![expect(unsafe_code, reason = "called by symbol")]
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 

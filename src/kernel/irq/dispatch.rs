@@ -12,6 +12,10 @@
 //!   core.
 //! - Who owns an interrupt is under a lock, which only registration, reports and storms take. What
 //!   is called is read without one ([`handlers`](super::handlers)).
+#![expect(
+    unsafe_code,
+    reason = "places that the linker is told; `Handlers::serve`"
+)]
 
 use core::sync::atomic::AtomicUsize;
 

@@ -1,4 +1,5 @@
 //! The lines that are kept, and their way to the sinks.
+#![expect(unsafe_code, reason = "memory that outlives a reset")]
 
 use core::cell::UnsafeCell;
 use core::fmt::{self, Write};

@@ -6,6 +6,7 @@
 //!   keep interrupts out for as long.
 //! - Once the firmware has been silent it is not asked again: it would cost a second each time, and
 //!   the buffer is still its to write to.
+#![expect(unsafe_code, reason = "memory that the firmware writes")]
 
 use crate::addr::VirtAddr;
 use crate::arch::cache;

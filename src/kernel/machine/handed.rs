@@ -1,4 +1,5 @@
 //! What the loader handed over, as it lies in memory: a device tree, ATAGs, or nothing.
+#![expect(unsafe_code, reason = "memory that the loader hands over")]
 
 use core::fmt;
 

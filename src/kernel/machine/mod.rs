@@ -91,12 +91,15 @@ static MACHINE: Once<Machine> = Once::new();
 type Place<T> = TryLock<MaybeUninit<T>>;
 
 // SAFETY: cleared by `kernel_main`; a place that is free is all zero, and nobody asks before.
+#[expect(unsafe_code, reason = "a place that the linker is told")]
 #[unsafe(link_section = ".late.handed")]
 static HANDED: Place<Handed> = TryLock::new(MaybeUninit::uninit());
 // SAFETY: as above.
+#[expect(unsafe_code, reason = "a place that the linker is told")]
 #[unsafe(link_section = ".late.ram")]
 static RAM: Place<Decision> = TryLock::new(MaybeUninit::uninit());
 // SAFETY: as above.
+#[expect(unsafe_code, reason = "a place that the linker is told")]
 #[unsafe(link_section = ".late.reserved")]
 static RESERVED: Place<Reserved<'static>> = TryLock::new(MaybeUninit::uninit());
 

@@ -6,6 +6,7 @@
 //! 3. An exception of a `nofault` access becomes its error ([`nofault`](crate::arch::nofault)).
 //! 4. Everything else is reported; then a call that recovers from it returns
 //!    ([`onfault`](crate::arch::onfault)), or the machine ends.
+#![expect(unsafe_code, reason = "called from assembly, by symbol")]
 
 use super::look_again;
 use super::{Report, exception};

@@ -12,6 +12,7 @@
 //!   lock comes first.
 //! - A violation counts if it is there again at a second look: the frames and the heap are compared
 //!   without the map's lock, and another core may change all of them between two lines.
+#![expect(unsafe_code, reason = "reads the live tables; called by symbol")]
 
 use alloc::vec::Vec;
 use core::fmt;

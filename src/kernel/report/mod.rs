@@ -236,6 +236,7 @@ fn registers(out: &mut impl Write, frame: &TrapFrame) -> fmt::Result {
 }
 
 /// Reads what nobody may read.
+#[expect(unsafe_code, reason = "faults on purpose")]
 #[inline(never)]
 fn fail() {
     let nowhere = core::ptr::without_provenance::<u64>(8);

@@ -1,4 +1,5 @@
 //! Who called whom: the calls on the stack, with names and lines where the image has them.
+#![expect(unsafe_code, reason = "reads memory that may not be mapped")]
 
 use core::fmt::{self, Display, Write};
 

@@ -2,6 +2,7 @@
 //!
 //! The library's [`Trace`] walks. Each descriptor is read by [`nofault`], so that a table's address
 //! that was written over is a line of the report, and no second fault.
+#![expect(unsafe_code, reason = "reads memory that may not be mapped")]
 
 use core::fmt::{self, Write};
 

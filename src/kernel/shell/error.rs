@@ -7,6 +7,7 @@
 //! An error goes into a box, and the heap may be full: then [`OutOfMemory`] is said in its place. A
 //! command that must get its word out with a heap that is full or broken has errors that lie in the
 //! image: [`CommandError::of_static`].
+#![expect(unsafe_code, reason = "an allocation that may fail")]
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -1,4 +1,5 @@
 //! `fault`: provokes what the kernel must catch and explain.
+#![expect(unsafe_code, reason = "faults on purpose")]
 
 use core::arch::asm;
 use core::error::Error;

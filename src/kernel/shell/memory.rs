@@ -1,4 +1,5 @@
 //! Commands about memory: what there is, how it is mapped, what is in it.
+#![expect(unsafe_code, reason = "reads and writes what is typed")]
 
 use core::error::Error;
 use core::fmt::{self, Write};

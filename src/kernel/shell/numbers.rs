@@ -4,6 +4,7 @@
 //! by the clock. A trace of the instructions shows exactly what lies between two marks, and two
 //! marks with nothing between show what the marks themselves add. On an emulator whose clock counts
 //! instructions both ways give the same number; on the board the clock's is nanoseconds.
+#![expect(unsafe_code, reason = "instructions that are counted")]
 
 use core::arch::asm;
 use core::error::Error;

@@ -5,6 +5,7 @@
 //! core 0 says which state the page is in after each call, and the others judge what they find if
 //! the state was the same before and after they looked: it must be that of the state, or of the
 //! next one, whose call may be under way.
+#![expect(unsafe_code, reason = "memory that is unmapped while it is used")]
 
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU64, Ordering};

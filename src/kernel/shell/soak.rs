@@ -4,6 +4,7 @@
 //! unmaps pages of its own, asks other cores, prints; a timer interrupts it a thousand times a
 //! second. What is taken is filled with a pattern and checked before it is given back. In the end
 //! nothing may be lost, and nothing may have grown.
+#![expect(unsafe_code, reason = "memory that is unmapped while it is used")]
 
 use alloc::vec::Vec;
 use core::fmt::{self, Write};

@@ -2,6 +2,7 @@
 //!
 //! Each core has its own timers, which interrupt it when something is due and at no other time. A
 //! deadline costs a few steps in a heap ([`timers`](super::timers)); nothing ticks.
+#![expect(unsafe_code, reason = "a place that the linker is told")]
 
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicU64, Ordering};

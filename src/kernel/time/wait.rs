@@ -9,6 +9,7 @@
 //! # Decisions
 //! What is asked lies in memory, and the mailbox's interrupt says only that something was asked. A
 //! look costs two loads of lines that seldom change, and not a device's register.
+#![expect(unsafe_code, reason = "called by symbol")]
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 

@@ -1,4 +1,5 @@
 //! The machine of this kernel: one core, and a count of what it was told.
+#![expect(unsafe_code, reason = "implements unsafe traits")]
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,4 +1,5 @@
 //! The frames of this kernel: a static pool, and a bit for each that is in use.
+#![expect(unsafe_code, reason = "implements unsafe traits")]
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

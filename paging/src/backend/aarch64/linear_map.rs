@@ -5,6 +5,7 @@
 //! table's address are clear and those of an index all that is added to it, make one chain of masks
 //! and ORs of both, and so lose the load that shifts its index: two instructions more at each level
 //! of a walk (`query` of a page: 54 in all instead of 48).
+#![expect(unsafe_code, reason = "an instruction")]
 
 use core::arch::asm;
 

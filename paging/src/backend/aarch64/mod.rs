@@ -4,6 +4,7 @@
 //! [`format::aarch64_tlb`](crate::format::aarch64_tlb); here they are executed. The invalidations
 //! reach every core of the inner shareable domain, so a kernel with several cores has to say only
 //! how it keeps them off a range that is broken ([`OtherCores`]).
+#![expect(unsafe_code, reason = "instructions")]
 
 mod linear_map;
 mod translate;

@@ -1,6 +1,7 @@
 //! What the MMU itself says of an address: the `AT` instructions.
 //!
 //! Source: DDI 0487 C5.5 (AT), D24.2.121 (PAR_EL1).
+#![expect(unsafe_code, reason = "instructions")]
 
 use core::arch::asm;
 

@@ -27,6 +27,10 @@
 //! A handler is written by who made FREE WRITING, which one core at a time does, and only then. It
 //! is read by a core that found SET with its word written. FREE comes of RETIRING when no word
 //! names the interrupt, so nobody reads what is written.
+#![expect(
+    unsafe_code,
+    reason = "a handler is given up by one core while another may call it"
+)]
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering;

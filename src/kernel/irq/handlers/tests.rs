@@ -1,5 +1,6 @@
 //! Handlers that are taken away while cores call them: every schedule of a small scene, and
 //! threads.
+#![expect(unsafe_code, reason = "`Handlers::serve`")]
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;

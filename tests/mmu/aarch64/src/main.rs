@@ -12,6 +12,10 @@
 //! * Another target than the kernel's, with floating point: what cargo's configuration says about
 //!   the kernel's target, its linker script above all, is not for this program.
 #![cfg_attr(target_os = "none", no_std, no_main)]
+#![cfg_attr(
+    target_os = "none",
+    expect(unsafe_code, reason = "there is nothing below it")
+)]
 
 #[cfg(target_os = "none")]
 mod board;

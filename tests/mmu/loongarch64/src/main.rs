@@ -7,6 +7,10 @@
 //! The emulator needs `-m 4G`. It ends with exit code 0 whatever happens: the last line that the
 //! program prints says how it went.
 #![cfg_attr(target_os = "none", no_std, no_main)]
+#![cfg_attr(
+    target_os = "none",
+    expect(unsafe_code, reason = "there is nothing below it")
+)]
 
 #[cfg(target_os = "none")]
 mod cpu;

@@ -3,6 +3,10 @@
 //! `start.S` begins in machine mode, which keeps console and exit, and goes on in supervisor mode:
 //! the kernel of [`mmu_scenario`]. User code runs in user mode.
 #![cfg_attr(target_os = "none", no_std, no_main)]
+#![cfg_attr(
+    target_os = "none",
+    expect(unsafe_code, reason = "there is nothing below it")
+)]
 
 #[cfg(target_os = "none")]
 mod firmware;

@@ -11,6 +11,10 @@
 //! frame; what is not allowed must end with the right fault at the right address and change
 //! nothing.
 #![no_std]
+#![expect(
+    unsafe_code,
+    reason = "what a kernel has to bring, and memory that pages lead to"
+)]
 
 mod failure;
 mod frame;

@@ -3,6 +3,10 @@
 //! `start.S` begins where the PVH protocol enters, in 32-bit mode, and goes on in 64-bit mode at
 //! privilege level 0: the kernel of [`mmu_scenario`]. User code runs at level 3.
 #![cfg_attr(target_os = "none", no_std, no_main)]
+#![cfg_attr(
+    target_os = "none",
+    expect(unsafe_code, reason = "there is nothing below it")
+)]
 
 #[cfg(target_os = "none")]
 mod cpu;

@@ -1,7 +1,8 @@
-//! Attributes that stand where they may not, or do not stand where they must.
+//! Attributes that stand where they may not.
 //!
-//! None of them is wrong in itself, so neither rustc nor clippy has a lint for it: `#[path]` and
-//! `#[macro_use]` would let the check of edges look in the wrong place.
+//! None of them is wrong in itself, so no lint refuses it: `clippy::duplicate_mod` is about a file
+//! that two modules have, `clippy::macro_use_imports` about macros of other crates. Here `#[path]`
+//! and `#[macro_use]` would let the check of edges look in the wrong place.
 
 #![forbid(unsafe_code)]
 
@@ -110,25 +111,9 @@ fn gated_item(tokens: &[TokenTree], at: usize) -> Option<Item> {
     passes_on.then_some(Item::ReExport(name))
 }
 
-/// Whether the file begins with `#![forbid(unsafe_code)]`: only documentation and other inner
-/// attributes before it.
-pub(super) fn forbids_unsafe(tokens: &[TokenTree]) -> bool {
-    let mut at = 0;
-    while is_punct(tokens, at, '#') && is_punct(tokens, at + 1, '!') {
-        let Some(inner) = group(tokens, at + 2, Delimiter::Bracket) else {
-            return false;
-        };
-        if is_ident(&inner, 0, "forbid") && mentions(&inner, "unsafe_code") {
-            return true;
-        }
-        at += 3;
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{forbids_unsafe, list, misplaced};
+    use super::{list, misplaced};
 
     fn lines(source: &str) -> Vec<usize> {
         let tokens = list(source.parse().expect("the sample is Rust"));
@@ -199,16 +184,5 @@ mod tests {
     fn attributes_that_hide_the_room_are_seen() {
         assert_eq!(lines("#[path = \"../mm/x.rs\"]\nmod x;"), [1]);
         assert_eq!(lines("\n#[macro_use]\nmod x;"), [2]);
-    }
-
-    #[test]
-    fn unsafe_is_forbidden_only_by_an_attribute_at_the_head() {
-        let forbids =
-            |source: &str| forbids_unsafe(&list(source.parse().expect("the sample is Rust")));
-        assert!(forbids("//! A file.\n#![forbid(unsafe_code)]\nfn f() {}"));
-        assert!(forbids("#![allow(x)]\n#![forbid(unsafe_code, y)]"));
-        assert!(!forbids("//! #![forbid(unsafe_code)]\nfn f() {}"));
-        assert!(!forbids("#![deny(unsafe_code)]"));
-        assert!(!forbids("#![deny(unsafe_op_in_unsafe_fn)]"));
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::attributes;
 use super::graph::{self, Graph};
-use super::source::{Source, Sources};
+use super::source::Sources;
 use super::tables::House;
 use crate::check::report::{Report, Violation};
 
@@ -16,7 +16,8 @@ const IMAGE: &str = "main.rs";
 /// Each room imports only those that its house allows; tests in it are no different. A module
 /// beside the rooms that only tests have is none.
 ///
-/// Neither cargo nor rustc knows a border below a crate.
+/// Neither cargo nor rustc knows a border below a crate: what is `pub(crate)` any room may import,
+/// and a path in `pub(in path)` has to be one of the item's own parents.
 pub(super) fn edges(sources: &Sources, house: &House) -> Report {
     let graph = Graph::new(&sources.files, sources.checked.name);
     let depth = house.module.len();
@@ -78,7 +79,8 @@ fn refusal(house: &House, room: &str, allowed: &[&str], target: &str) -> Option<
 /// No files of a crate use each other all round, whether in one room or across; what only tests use
 /// does not count.
 ///
-/// To rustc a crate is one piece: it has no lint for this.
+/// To rustc a crate is one piece, whose modules may name each other as they like; clippy has no
+/// lint for this either.
 pub(super) fn circles(sources: &Sources) -> Report {
     let edges = Graph::new(&sources.files, sources.checked.name).edges();
     let circles = graph::circles(sources.files.len(), &edges);
@@ -111,7 +113,8 @@ pub(super) fn circles(sources: &Sources) -> Report {
 
 /// The machine begins at a `mod` line, and a file's place tells its room.
 ///
-/// Clippy cannot say where a condition may stand.
+/// No lint of rustc or clippy says where a condition may stand: `unexpected_cfgs` looks at its
+/// names alone.
 pub(super) fn gates(sources: &Sources) -> Report {
     let checked: Vec<_> = sources
         .files
@@ -130,44 +133,12 @@ pub(super) fn gates(sources: &Sources) -> Report {
     }
 }
 
-/// A file that needs no unsafe code, neither itself nor in the modules inside its own, forbids it;
-/// or the whole crate does.
-///
-/// rustc has no lint that asks for `forbid`, and one at the crate's root would hold the files that
-/// need unsafe code too.
-pub(super) fn unsafety(sources: &Sources) -> Report {
-    let in_rooms = sources.files.iter().filter(|source| !source.is_root());
-    let (needing, others): (Vec<&Source>, Vec<_>) =
-        in_rooms.partition(|source| sources.needs_unsafe(source));
-    let is_free = |source: &&&Source| !needing.iter().any(|needs| source.is_above(needs));
-    let free: Vec<_> = others.iter().filter(is_free).collect();
-    let mut roots = sources.files.iter().filter(|source| source.is_root());
-    let forbidden = roots.any(|source| attributes::forbids_unsafe(&source.tokens));
-    let missing = free
-        .iter()
-        .filter(|source| !forbidden && !attributes::forbids_unsafe(&source.tokens));
-    let rule = "no unsafe code here or below: begin with `#![forbid(unsafe_code)]`";
-    let violations = missing
-        .map(|source| sources.violation(source, 1, rule.to_owned()))
-        .collect();
-    let counted = format!(
-        "{}, {} files with unsafe code, {} without",
-        sources.checked.folder,
-        needing.len(),
-        free.len()
-    );
-    Report {
-        name: "unsafe",
-        counted,
-        violations,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::{Report, Source, Sources, circles, edges, gates, unsafety};
+    use super::{Report, Sources, circles, edges, gates};
+    use crate::check::sources::source::Source;
     use crate::check::sources::tables::{CRATES, Edges, House};
 
     fn sources(files: &[(&str, &str)]) -> Sources {
@@ -430,41 +401,5 @@ mod tests {
         ]));
         assert_eq!(places(&report), ["src/lib.rs:2"]);
         assert_eq!(report.counted, "src, 1 files");
-    }
-
-    #[test]
-    fn a_file_without_unsafe_code_forbids_it() {
-        let report = unsafety(&sources(&[
-            (
-                "addr.rs",
-                "//! Forbid unsafe code.\nfn f() { g(\"unsafe\") }",
-            ),
-            (
-                "exception/mod.rs",
-                "//! X.\n#![forbid(unsafe_code)]\nmod esr;",
-            ),
-            ("exception/esr.rs", "fn f() {}"),
-            ("arch/mod.rs", "mod cpu; mod vectors;"),
-            ("arch/cpu.rs", "fn f() { unsafe { g() } }"),
-            ("arch/vectors.rs", "core::arch::global_asm!(\"nop\");"),
-            ("arch/timer.rs", "fn f() { read_register!(x) }"),
-            (
-                "arch/macros.rs",
-                "macro_rules! read_register { () => { unsafe { g() } } }",
-            ),
-            ("lib.rs", "pub mod addr;"),
-        ]));
-        assert_eq!(places(&report), ["src/addr.rs:1", "src/exception/esr.rs:1"]);
-        assert_eq!(report.counted, "src, 4 files with unsafe code, 3 without");
-    }
-
-    #[test]
-    fn a_root_that_forbids_unsafe_code_does_so_for_all() {
-        let report = unsafety(&sources(&[
-            ("main.rs", "//! X.\n#![forbid(unsafe_code)]\nmod a;"),
-            ("a.rs", "fn f() {}"),
-        ]));
-        assert_eq!(places(&report), [""; 0]);
-        assert_eq!(report.counted, "src, 0 files with unsafe code, 1 without");
     }
 }

@@ -2,10 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use proc_macro2::{Delimiter, LexError, TokenStream, TokenTree};
+use proc_macro2::{LexError, TokenStream, TokenTree};
 
 use super::paths::{self, Found};
 use super::tables::Crate;
@@ -28,15 +27,13 @@ pub(super) struct Source {
     pub(super) found: Found,
 }
 
-/// All source files of a crate, by path, and their macros.
+/// All source files of a crate, by path.
 #[derive(Debug)]
 pub(super) struct Sources {
     /// What is known of the crate.
     pub(super) checked: &'static Crate,
     /// The files.
     pub(super) files: Vec<Source>,
-    /// The macros that bring unsafe code with them.
-    unsafe_macros: BTreeSet<String>,
 }
 
 impl Source {
@@ -53,16 +50,6 @@ impl Source {
             found: paths::find(&tokens),
             tokens,
         })
-    }
-
-    /// Whether it is at the crate's root and belongs to no room.
-    pub(super) fn is_root(&self) -> bool {
-        self.module.is_empty()
-    }
-
-    /// Whether `other` holds a module inside this file's module.
-    pub(super) fn is_above(&self, other: &Self) -> bool {
-        other.module.len() > self.module.len() && other.module.starts_with(&self.module)
     }
 }
 
@@ -85,18 +72,10 @@ fn module_of(path: &Path) -> Vec<String> {
 }
 
 impl Sources {
-    /// Sorts the files of a crate and finds their macros.
+    /// Sorts the files of a crate.
     pub(super) fn new(checked: &'static Crate, mut files: Vec<Source>) -> Self {
         files.sort_by(|left, right| left.path.cmp(&right.path));
-        let mut unsafe_macros = BTreeSet::new();
-        for source in &files {
-            collect_macros(&source.tokens, &mut unsafe_macros);
-        }
-        Self {
-            checked,
-            files,
-            unsafe_macros,
-        }
+        Self { checked, files }
     }
 
     /// A violation in `source` at `line`, from 1.
@@ -104,43 +83,6 @@ impl Sources {
         Violation {
             place: format!("{}/{}:{line}", self.checked.folder, source.path.display()),
             rule,
-        }
-    }
-
-    /// Whether the file needs what `forbid(unsafe_code)` refuses: the keyword, a `global_asm!`, or
-    /// a macro of this crate that brings the keyword with it.
-    pub(super) fn needs_unsafe(&self, source: &Source) -> bool {
-        self.tokens_need_unsafe(&source.tokens)
-    }
-
-    fn tokens_need_unsafe(&self, tokens: &[TokenTree]) -> bool {
-        tokens.iter().enumerate().any(|(at, token)| match token {
-            TokenTree::Group(group) => self.tokens_need_unsafe(&tokens::list(group.stream())),
-            TokenTree::Ident(ident) => {
-                let name = ident.to_string();
-                let is_call = tokens::is_punct(tokens, at + 1, '!');
-                name == "unsafe"
-                    || is_call && (name == "global_asm" || self.unsafe_macros.contains(&name))
-            }
-            _ => false,
-        })
-    }
-}
-
-/// Notes every `macro_rules!` with unsafe code in the tokens and the groups in them.
-fn collect_macros(tokens: &[TokenTree], found: &mut BTreeSet<String>) {
-    for (at, token) in tokens.iter().enumerate() {
-        if let TokenTree::Group(group) = token {
-            collect_macros(&tokens::list(group.stream()), found);
-        }
-        if !tokens::is_ident(tokens, at, "macro_rules") || !tokens::is_punct(tokens, at + 1, '!') {
-            continue;
-        }
-        let body = tokens::group(tokens, at + 3, Delimiter::Brace).unwrap_or_default();
-        if let Some(TokenTree::Ident(name)) = tokens.get(at + 2)
-            && tokens::mentions(&body, "unsafe")
-        {
-            found.insert(name.to_string());
         }
     }
 }

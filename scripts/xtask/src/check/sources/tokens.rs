@@ -37,18 +37,11 @@ pub(super) fn group(tokens: &[TokenTree], at: usize, kind: Delimiter) -> Option<
     }
 }
 
-/// Whether any token in the list, or in a group in it, satisfies `wanted`.
-pub(super) fn any(tokens: &[TokenTree], wanted: &impl Fn(&TokenTree) -> bool) -> bool {
-    tokens.iter().any(|token| {
-        wanted(token)
-            || matches!(token, TokenTree::Group(group) if any(&list(group.stream()), wanted))
-    })
-}
-
-/// Whether the identifier or keyword `name` stands anywhere in the tokens.
+/// Whether the identifier or keyword `name` stands anywhere in the tokens, or in a group in them.
 pub(super) fn mentions(tokens: &[TokenTree], name: &str) -> bool {
-    any(
-        tokens,
-        &|token| matches!(token, TokenTree::Ident(ident) if *ident == name),
-    )
+    tokens.iter().any(|token| match token {
+        TokenTree::Ident(ident) => *ident == name,
+        TokenTree::Group(group) => mentions(&list(group.stream()), name),
+        _ => false,
+    })
 }
