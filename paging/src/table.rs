@@ -189,7 +189,8 @@ where
         self.tree.pin(va, bytes)
     }
 
-    /// Takes a [`PageTable64::pin`] of exactly this range back. Returns whether there was one.
+    /// Takes back a [`PageTable64::pin`] of exactly these `bytes` from `va` on. Returns whether there
+    /// was one; of two equal ones, one is left.
     pub fn unpin(&mut self, va: VirtAddr, bytes: usize) -> bool {
         self.tree.unpin(va, bytes)
     }
@@ -222,7 +223,7 @@ where
         self.view().query(va)
     }
 
-    /// As [`TableView::walk`].
+    /// Visits every used entry, tables before and after what is below them: as [`TableView::walk`].
     pub fn walk<B>(
         &self,
         limit: usize,
@@ -232,18 +233,19 @@ where
         self.view().walk(limit, pre, post)
     }
 
-    /// As [`TableView::leaves`].
+    /// Shows `visit` every leaf, in the order of addresses: as [`TableView::leaves`].
     #[inline]
     pub fn leaves<B>(&self, visit: impl FnMut(Leaf<PTE>) -> ControlFlow<B>) -> ControlFlow<B> {
         self.view().leaves(visit)
     }
 
-    /// As [`TableView::iter`].
+    /// The runs of leaves in `range`, in the order of addresses or from the end: as
+    /// [`TableView::iter`].
     pub fn iter(&self, range: impl RangeBounds<VirtAddr>) -> Runs<'_, M, PTE, H, S> {
         Runs::new(self.tree.view(), range, self.tree.sharing())
     }
 
-    /// As [`TableView::cursor`].
+    /// A cursor at `va`, from which leaves are found in both directions: as [`TableView::cursor`].
     ///
     /// # Errors
     /// As [`TableView::cursor`].
@@ -251,7 +253,8 @@ where
         Cursor::new(self.tree.view(), va, self.tree.sharing())
     }
 
-    /// As [`TableView::dump`].
+    /// The tree as text, one line for each table and one for each run of leaves: as
+    /// [`TableView::dump`].
     #[must_use]
     pub const fn dump(&self) -> Dump<'_, M, PTE, H, S> {
         Dump::new(self.tree.view(), self.tree.sharing())

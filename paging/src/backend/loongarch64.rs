@@ -47,7 +47,8 @@ pub type Native<H, O = Uniprocessor> = LA64PageTable<Tlb<O>, H>;
 /// top-level tables a [`SharedTop`](crate::SharedTop) lends it.
 pub type NativeUser<H, O = Uniprocessor> = Native<H, O>;
 
-/// The instructions of the executing core.
+/// The instructions of the executing core: `dbar`, and `invtlb` with the operations of the table in
+/// the head of this file.
 pub struct Instructions;
 
 // SAFETY: `dbar` completes stores, and `execute` reaches at least what the table above says; what

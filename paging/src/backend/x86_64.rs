@@ -38,7 +38,8 @@ const CPUID_7_EBX_INVPCID: u32 = 1 << 10;
 /// Maintenance of tables that this core uses, and others that `O` reaches, as by interrupts.
 pub type Tlb<O = Uniprocessor> = Shootdown<Instructions, O>;
 
-/// The table of CR3: both canonical halves.
+/// The table whose root CR3 names: both canonical halves of the address space, the kernel's and a
+/// process's.
 pub type Native<H, O = Uniprocessor> = X64PageTable<Tlb<O>, H>;
 
 /// The table of a process: one root translates both halves, so it holds the kernel too, whose

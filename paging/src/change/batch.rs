@@ -32,7 +32,8 @@ where
     here: OnThisCore,
 }
 
-/// A leaf that was unmapped in a batch.
+/// A leaf that was unmapped in a batch: its frame comes out by [`BatchUnmapped::frame`] when the
+/// batch is finished.
 #[derive(Debug)]
 #[must_use = "the frame is lost if nobody asks for it: call `frame`"]
 pub struct BatchUnmapped<'batch> {
@@ -46,19 +47,20 @@ pub struct BatchUnmapped<'batch> {
 pub struct Flushed<'batch>(Brand<'batch>);
 
 impl<'batch> BatchUnmapped<'batch> {
-    /// The size of the leaf.
+    /// The size of the leaf, and so of what its frame address stands for.
     #[must_use]
     pub const fn size(&self) -> PageSize {
         self.leaf.size
     }
 
-    /// The flags of the leaf.
+    /// The flags that the leaf had; without any of [`MappingFlags::RIGHTS`] it was inaccessible.
     #[must_use]
     pub const fn flags(&self) -> MappingFlags {
         self.leaf.flags
     }
 
-    /// The frame, which no core can reach through this mapping any more.
+    /// The physical address of the frame, which no core can reach through this mapping any more: the
+    /// proof shows that the invalidation of this batch has completed.
     #[must_use]
     pub const fn frame(self, _: &Flushed<'batch>) -> PhysAddr {
         self.leaf.pa
@@ -121,7 +123,8 @@ where
         self.tree.guarded_view()
     }
 
-    /// As [`PageTable64::map`](crate::PageTable64::map).
+    /// Maps one page or block, as [`PageTable64::map`](crate::PageTable64::map); the barriers that
+    /// publish it are issued at the end of the batch.
     ///
     /// # Errors
     /// As [`PageTable64::map`](crate::PageTable64::map).
@@ -136,7 +139,9 @@ where
         Ok(())
     }
 
-    /// As [`PageTable64::unmap`](crate::PageTable64::unmap).
+    /// Unmaps the leaf that covers `va`, as [`PageTable64::unmap`](crate::PageTable64::unmap). Other
+    /// cores may use its frame until the batch is finished, so it is not given out before:
+    /// [`BatchUnmapped::frame`].
     ///
     /// # Errors
     /// As [`PageTable64::unmap`](crate::PageTable64::unmap).
@@ -147,7 +152,8 @@ where
         })
     }
 
-    /// As [`PageTable64::update`](crate::PageTable64::update).
+    /// Changes frame, flags or both of the leaf that covers `va`, as
+    /// [`PageTable64::update`](crate::PageTable64::update). Returns the size of the leaf.
     ///
     /// # Errors
     /// As [`PageTable64::update`](crate::PageTable64::update).
@@ -160,7 +166,8 @@ where
         self.tree.update_leaf(va, pa, flags)
     }
 
-    /// As [`PageTable64::protect`](crate::PageTable64::protect).
+    /// Changes the flags of the leaf that covers `va`, as
+    /// [`PageTable64::protect`](crate::PageTable64::protect). Returns the size of the leaf.
     ///
     /// # Errors
     /// As [`PageTable64::protect`](crate::PageTable64::protect).
@@ -168,7 +175,8 @@ where
         self.tree.update_leaf(va, None, Some(flags))
     }
 
-    /// As [`PageTable64::remap`](crate::PageTable64::remap).
+    /// Changes frame and flags of the leaf that covers `va`, as
+    /// [`PageTable64::remap`](crate::PageTable64::remap). Returns the size of the leaf.
     ///
     /// # Errors
     /// As [`PageTable64::remap`](crate::PageTable64::remap).
@@ -181,8 +189,9 @@ where
         self.tree.update_leaf(va, Some(pa), Some(flags))
     }
 
-    /// As [`PageTable64::map_region`](crate::PageTable64::map_region). Returns how many pages were
-    /// mapped.
+    /// Maps `size` bytes from `va` on to the frames from `pa` on, as
+    /// [`PageTable64::map_region`](crate::PageTable64::map_region). Returns how many 4 KiB pages
+    /// were mapped.
     ///
     /// # Errors
     /// As [`PageTable64::map_region`](crate::PageTable64::map_region).
@@ -199,8 +208,9 @@ where
         Ok(self.tree.pending.pages)
     }
 
-    /// As [`PageTable64::unmap_region`](crate::PageTable64::unmap_region). Returns how many pages
-    /// were unmapped.
+    /// Unmaps whatever is mapped in `size` bytes from `va` on, as
+    /// [`PageTable64::unmap_region`](crate::PageTable64::unmap_region). Returns how many 4 KiB pages
+    /// were unmapped. Their frames are free when the batch is finished.
     ///
     /// # Errors
     /// As [`PageTable64::unmap_region`](crate::PageTable64::unmap_region).
@@ -209,7 +219,8 @@ where
         Ok(self.tree.pending.pages)
     }
 
-    /// As [`PageTable64::protect_region`](crate::PageTable64::protect_region). Returns how many
+    /// Gives whatever is mapped in `size` bytes from `va` on these flags, as
+    /// [`PageTable64::protect_region`](crate::PageTable64::protect_region). Returns how many 4 KiB
     /// pages were looked at.
     ///
     /// # Errors

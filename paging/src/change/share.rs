@@ -87,13 +87,15 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> 
         })
     }
 
-    /// For a tree that uses the tables and does not change them.
+    /// For a tree that uses the tables and does not change them, such as a process's: to be given to
+    /// [`PageTable64::copy_from`](crate::PageTable64::copy_from). Any number of them.
     #[must_use]
     pub fn reader(&self) -> SharedReader<'_, M, PTE, H> {
         SharedReader(Lease::new(self))
     }
 
-    /// For the tree that changes what is below the tables; there is one at a time.
+    /// For the tree that changes what is below the tables, such as the kernel's: to be given to
+    /// [`PageTable64::copy_from`](crate::PageTable64::copy_from). There is one at a time.
     ///
     /// # Errors
     /// [`PagingError::Busy`] while there is another.
@@ -142,12 +144,14 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for Lease<'_, M,
     }
 }
 
-/// The right to use the tables of a [`SharedTop`].
+/// The right to use the tables of a [`SharedTop`] in a tree, and not to change what is below them:
+/// from [`SharedTop::reader`].
 pub struct SharedReader<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     Lease<'top, M, PTE, H>,
 );
 
-/// The right to use the tables of a [`SharedTop`] and to change what is below them.
+/// The right to use the tables of a [`SharedTop`] in a tree and to change what is below them: from
+/// [`SharedTop::writer`].
 pub struct SharedWriter<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     Lease<'top, M, PTE, H>,
 );
@@ -277,7 +281,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE
 
 /// The physical address of the table that a shared entry leads to, for tests and dumps.
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> {
-    /// The tables that are shared, in the order of addresses.
+    /// The physical addresses of the tables that are shared, in the order of the addresses that they
+    /// translate.
     pub fn tables(&self) -> impl Iterator<Item = PhysAddr> {
         self.shared_entries().map(|(_, entry)| entry.paddr())
     }

@@ -154,7 +154,8 @@ pub(crate) struct Removed {
     pub(crate) size: PageSize,
 }
 
-/// What was unmapped. The frame comes out only when the invalidation has completed.
+/// The receipt of an unmapped leaf: issues the invalidation by `flush`, at the latest when it is
+/// dropped. The frame comes out only when that has completed on every core.
 #[must_use = "a frame is free only when its invalidation has completed: call `flush`"]
 pub struct Unmapped<'table, M, PTE, H, S = PrivateTop>
 where
@@ -185,19 +186,20 @@ where
         self.leaf
     }
 
-    /// The size of the leaf.
+    /// The size of the leaf, and so of what its frame address stands for.
     #[must_use]
     pub const fn size(&self) -> PageSize {
         self.leaf.size
     }
 
-    /// The flags of the leaf.
+    /// The flags that the leaf had; without any of [`MappingFlags::RIGHTS`] it was inaccessible.
     #[must_use]
     pub const fn flags(&self) -> MappingFlags {
         self.leaf.flags
     }
 
-    /// Waits until no core can reach the frame through this mapping, and returns its address.
+    /// Issues the invalidation, waits until no core can reach the frame through this mapping, and
+    /// returns its physical address.
     #[must_use]
     #[inline(always)]
     pub fn flush(self) -> PhysAddr {

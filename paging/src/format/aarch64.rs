@@ -121,7 +121,7 @@ impl A64PTE {
 /// AF=1 nG=0 PXN=1 UXN=1`, with the manual's names of the fields.
 #[derive(Clone, Copy, Debug)]
 pub struct Describe {
-    /// The descriptor.
+    /// The descriptor, valid or not.
     pub entry: A64PTE,
     /// The level of the table it stands in, 0 to 3.
     pub level: usize,

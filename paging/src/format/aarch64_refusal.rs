@@ -10,35 +10,40 @@ use core::fmt;
 use super::aarch64::A64PTE;
 use crate::GenericPTE;
 
-/// What EL1 wanted.
+/// An access from EL1, the kind of which decides what in a descriptor can refuse it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Attempt {
-    /// A load.
+    /// A load from the address.
     Read,
-    /// A store.
+    /// A store to the address.
     Write,
-    /// An instruction fetch.
+    /// An instruction fetch from the address.
     Execute,
 }
 
-/// What in a descriptor refuses an access.
+/// The field of a descriptor that refuses an access of EL1; of several, the one whose fault has
+/// priority (DDI 0487 D8.15.3).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refusal {
-    /// Bit 0 is clear.
+    /// Bit 0 is clear: a translation fault at this level.
     Invalid,
-    /// Bits 1:0 have a value that means nothing at this level.
+    /// Bits 1:0 have a value that is reserved at this level, a block at level 0 or 3: a translation
+    /// fault.
     Reserved,
-    /// The output address has bits that the core does not have.
+    /// The output address has bits that the core does not have (from bit 40 on with a Cortex-A53): an
+    /// address size fault.
     AddressSize,
-    /// AF is clear, and the core does not set it.
+    /// AF, bit 10, is clear, and the core does not set it: an access flag fault.
     AccessFlag,
-    /// AP\[2\] is set.
+    /// AP\[2\], bit 7, is set: a store is a permission fault.
     ReadOnly,
-    /// PXN is set.
+    /// PXN, bit 53, is set: a fetch at EL1 is a permission fault.
     ExecuteNever,
-    /// Writable, and so by SCTLR_EL1.WXN not executable.
+    /// EL1 may write it, and what is writable is not executable with SCTLR_EL1.WXN: a permission
+    /// fault.
     Writable,
-    /// EL0 may write it, and so EL1 may not execute it.
+    /// EL0 may write it, and that EL1 never executes, whatever WXN says (DDI 0487 D8.4.1): a
+    /// permission fault.
     UserWritable,
     /// Of a table: APTable\[1\] takes the right to write from everything below.
     TableReadOnly,

@@ -21,14 +21,14 @@ pub const TCR_EL1_BASE: u64 = 16
     | 0b10 << 30 // TG1
     | 1 << 36; // AS
 
-/// TCR_EL1.EPD0: no walks from TTBR0.
+/// TCR_EL1.EPD0: a TLB miss in the low half is a translation fault, and no walk from TTBR0_EL1.
 pub const TCR_EL1_EPD0: u64 = 1 << 7;
 
 /// SCTLR_EL1 with the MMU on: the RES1 bits of Armv8.0 (11, 20, 22, 23, 28, 29), M, A, C, SA,
 /// SA0, I and WXN.
 pub const SCTLR_EL1_MMU_ON: u64 = 0x30d8_181f;
 
-/// SCTLR_EL1 with the MMU and the caches off: the RES1 bits alone.
+/// SCTLR_EL1 with the MMU and the caches off: the bits that are RES1 in Armv8.0, and no other.
 pub const SCTLR_EL1_MMU_OFF: u64 = 0x30d0_0800;
 
 /// TCR_EL1 for a CPU with this ID_AA64MMFR0_EL1.

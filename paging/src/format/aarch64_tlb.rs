@@ -66,7 +66,7 @@ pub enum Tlbi {
     Aside1is,
     /// Everything, under every ASID, global or not.
     Vmalle1is,
-    /// Everything, on this core only.
+    /// Everything, under every ASID, on the executing core alone.
     Vmalle1,
 }
 
@@ -99,12 +99,13 @@ pub unsafe trait Instructions: Send + Sync + 'static {
     /// Executes `tlbi` with `operand`, as [`tlbi_operand`] makes it; ignored by the two forms
     /// without one. Need not have completed when it returns.
     fn tlbi(tlbi: Tlbi, operand: u64);
-    /// See [`Maintenance::store`].
+    /// Stores `bits` to the entry at `slot`, by one 64-bit store: [`Maintenance::store`].
     #[inline(always)]
     fn store(slot: &core::sync::atomic::AtomicU64, bits: u64) {
         slot.store(bits, core::sync::atomic::Ordering::Relaxed);
     }
-    /// See [`Maintenance::stop_machine`].
+    /// Keeps other cores off `bytes` from `start` on until the result is dropped:
+    /// [`Maintenance::stop_machine`].
     #[inline(always)]
     fn stop_machine(start: VirtAddr, bytes: usize) -> impl Sized {
         let _ = (start, bytes);

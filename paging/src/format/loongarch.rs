@@ -80,7 +80,7 @@ const NO_EXECUTE: u64 = 1 << 62;
 const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
 const MOVED_BY: u32 = 12;
 
-/// An entry of any of the four levels.
+/// An entry of any of the four levels, 64 bits: a directory's or a page table's (volume 1, 5.4).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(transparent)]
 pub struct LA64PTE(u64);
@@ -292,8 +292,8 @@ unsafe impl<T: Maintenance> PagingMetaData for LA64MetaData<T> {
     type Maintenance = T;
 }
 
-/// A page table maintained by `T`, with frames from `H`.
+/// A page table with invalidations by `T` and frames from `H`; its root is PGDL's and PGDH's.
 pub type LA64PageTable<T, H> = PageTable64<LA64MetaData<T>, LA64PTE, H>;
 
-/// A live tree.
+/// A tree to be read, which somebody else may own: the one that PGDL and PGDH name, say.
 pub type LA64TableView<T, H> = TableView<LA64MetaData<T>, LA64PTE, H>;

@@ -51,13 +51,14 @@ const MEMORY_TYPE: u64 = 0b11 << 61;
 const NON_CACHEABLE: u64 = 0b01 << 61;
 const IO: u64 = 0b10 << 61;
 
-/// Who says what type memory has.
+/// Whether an entry has a say in the type of its memory: [`Platform`] (no) or [`Svpbmt`] (yes).
 pub trait MemoryTypes: Copy + Eq + fmt::Debug + Send + Sync + 'static {
-    /// The flags that an entry can say it with.
+    /// The flags of memory types that entries have an encoding for; others are refused.
     const FLAGS: MappingFlags;
 }
 
-/// The platform alone, by physical address.
+/// The base ISA: the platform alone gives a physical address its memory type, by its physical memory
+/// attributes (PMAs).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Platform;
 
@@ -65,7 +66,8 @@ impl MemoryTypes for Platform {
     const FLAGS: MappingFlags = MappingFlags::empty();
 }
 
-/// The entry, where it differs from the platform: CPUs with Svpbmt, switched on in `menvcfg.PBMTE`.
+/// CPUs with Svpbmt, switched on in `menvcfg.PBMTE`: bits 62:61 of an entry give its memory a type,
+/// or leave that to the platform.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Svpbmt;
 
@@ -78,10 +80,10 @@ impl MemoryTypes for Svpbmt {
 #[repr(transparent)]
 pub struct Rv64Entry<E>(u64, PhantomData<E>);
 
-/// An entry of the base ISA.
+/// An entry of Sv39 or Sv48 on a CPU without Svpbmt: `DEVICE` and `UNCACHED` are refused.
 pub type Rv64PTE = Rv64Entry<Platform>;
 
-/// An entry of a CPU with Svpbmt.
+/// An entry of Sv39 or Sv48 on a CPU with Svpbmt: `DEVICE` is IO, `UNCACHED` is NC.
 pub type Rv64PbmtPTE = Rv64Entry<Svpbmt>;
 
 impl<E: MemoryTypes> Rv64Entry<E> {
@@ -252,7 +254,8 @@ fn frame_number(pa: PhysAddr, size: PageSize) -> PagingResult<u64> {
     Ok(check_frame(pa, size, FRAME << FRAME_SHIFT)? >> FRAME_SHIFT)
 }
 
-/// Sv39: 3 levels of 4 KiB tables over both halves of 39-bit addresses.
+/// Sv39: 3 levels of 4 KiB tables over both halves of 39-bit addresses, 256 GiB each, with 56-bit
+/// physical addresses.
 pub struct Sv39MetaData<T>(PhantomData<T>);
 
 // SAFETY: as the manual has the mode: levels of 9 bits, canonical; that an entry was invalid may be
@@ -264,7 +267,8 @@ unsafe impl<T: Maintenance> PagingMetaData for Sv39MetaData<T> {
     type Maintenance = T;
 }
 
-/// Sv48: 4 levels of 4 KiB tables over both halves of 48-bit addresses.
+/// Sv48: 4 levels of 4 KiB tables over both halves of 48-bit addresses, 128 TiB each, with 56-bit
+/// physical addresses.
 pub struct Sv48MetaData<T>(PhantomData<T>);
 
 // SAFETY: as the manual has the mode: levels of 9 bits, canonical; that an entry was invalid may be
@@ -276,14 +280,16 @@ unsafe impl<T: Maintenance> PagingMetaData for Sv48MetaData<T> {
     type Maintenance = T;
 }
 
-/// An Sv39 page table of entries `P`, maintained by `T`, with frames from `H`.
+/// An Sv39 page table of entries `P`, with fences by `T` and frames from `H`: its root is `satp`'s
+/// with mode 8.
 pub type Sv39PageTable<T, H, P = Rv64PTE> = PageTable64<Sv39MetaData<T>, P, H>;
 
-/// A live Sv39 tree.
+/// An Sv39 tree to be read, which somebody else may own: the one that `satp` names, say.
 pub type Sv39TableView<T, H, P = Rv64PTE> = TableView<Sv39MetaData<T>, P, H>;
 
-/// An Sv48 page table of entries `P`, maintained by `T`, with frames from `H`.
+/// An Sv48 page table of entries `P`, with fences by `T` and frames from `H`: its root is `satp`'s
+/// with mode 9.
 pub type Sv48PageTable<T, H, P = Rv64PTE> = PageTable64<Sv48MetaData<T>, P, H>;
 
-/// A live Sv48 tree.
+/// An Sv48 tree to be read, which somebody else may own: the one that `satp` names, say.
 pub type Sv48TableView<T, H, P = Rv64PTE> = TableView<Sv48MetaData<T>, P, H>;

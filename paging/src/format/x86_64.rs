@@ -58,7 +58,7 @@ const UNCACHEABLE: u64 = CACHE_DISABLE | WRITE_THROUGH;
 const UNCACHEABLE_MINUS: u64 = CACHE_DISABLE;
 const MEMORY_TYPE: u64 = CACHE_DISABLE | WRITE_THROUGH;
 
-/// An entry of any of the four levels.
+/// An entry of any of the four levels, 64 bits: PML4E, PDPTE, PDE or PTE.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(transparent)]
 pub struct X64PTE(u64);
@@ -235,8 +235,8 @@ unsafe impl<T: Maintenance> PagingMetaData for X64MetaData<T> {
     type Maintenance = T;
 }
 
-/// A page table maintained by `T`, with frames from `H`.
+/// A page table with invalidations by `T` and frames from `H`; its root is CR3's.
 pub type X64PageTable<T, H> = PageTable64<X64MetaData<T>, X64PTE, H>;
 
-/// A live tree.
+/// A tree to be read, which somebody else may own: the one that CR3 names, say.
 pub type X64TableView<T, H> = TableView<X64MetaData<T>, X64PTE, H>;

@@ -25,19 +25,20 @@ pub(crate) mod sealed {
         /// As long as there is one, no table is freed that a walk which began later can come to.
         type Walk;
 
-        /// The indices of these entries in the root.
+        /// The indices of these entries in the root; empty where the tree is all its own.
         fn shared(&self) -> Range<usize>;
-        /// Whether this tree may change what they lead to.
+        /// Whether this tree may change what these entries lead to.
         fn writes(&self) -> bool;
-        /// Whether somebody else may, while this tree is read.
+        /// Whether another tree's owner may change what they lead to while this tree is read.
         fn others_write(&self) -> bool;
-        /// The entries themselves.
+        /// The entries themselves, each with its index, for a new root.
         fn shared_entries(&self) -> impl Iterator<Item = (usize, PTE)>;
-        /// Begins to walk.
+        /// Begins a walk of the tree by software: see `flush::walkers`.
         fn walk(&self) -> Self::Walk;
-        /// `tree`, which has these entries, to be read.
+        /// `tree`, which has these entries, to be read; what is shared is kept alive meanwhile.
         fn view<'tree, T>(&'tree self, tree: &'tree T) -> Self::View<'tree, T>;
-        /// Gives tables back that were unlinked and invalidated.
+        /// Gives tables back to the handler that were unlinked and invalidated, or keeps them until no
+        /// walk by software can be in them.
         fn release(&self, freed: &mut FrameChain<M, PTE, H>);
     }
 }
@@ -49,7 +50,7 @@ pub trait Sharing<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>:
 {
 }
 
-/// None: the tree is all its own.
+/// A tree that shares no tables: all of them are its own, and are freed with it.
 #[derive(Clone, Copy, Debug)]
 pub struct PrivateTop;
 

@@ -145,7 +145,8 @@ where
         }
     }
 
-    /// The address that the cursor stands on.
+    /// The address that the cursor stands on: the one it was moved to, or one in the leaf that it has
+    /// found.
     #[must_use]
     pub fn va(&self) -> VirtAddr {
         M::vaddr_at(self.offset)

@@ -478,7 +478,7 @@ fn every_three_operations_below_one_entry_of_the_root_a64() {
     Explorer::<A64High, 2, 1>::new(operations).explore(3);
 }
 
-/// The same across two entries of the root, with contiguous groups of two leaves.
+/// Three operations across two entries of the root, with contiguous groups of two leaves.
 #[test]
 fn every_three_operations_across_two_entries_of_the_root_a64() {
     let options = [PLAIN, RegionOptions::all()];

@@ -72,7 +72,7 @@ pub(super) const fn at(form: TlbiForm, va: usize) -> Event {
     tlbi(form, page_number(va))
 }
 
-/// The same for [`ASID`].
+/// An invalidation by address in a form for one ASID, [`ASID`].
 const fn at_asid(form: TlbiForm, va: usize) -> Event {
     assert!(matches!(form, Vae1is | Vale1is));
     tlbi(form, operand_asid(ASID) | page_number(va))

@@ -39,7 +39,7 @@ fn unlink(invalidate: &[Event]) -> Vec<Event> {
     trace
 }
 
-/// The same, but its leaves go first.
+/// A table is unlinked as by [`unlink`], after its leaves were cleared.
 fn empty_and_unlink(invalidate: &[Event]) -> Vec<Event> {
     let mut trace = Vec::from([store(L3, 0, 0), store(L3, 9, 0)]);
     trace.extend(unlink(invalidate));
