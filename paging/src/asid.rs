@@ -122,9 +122,9 @@ pub struct AsidAllocator<const CORES: usize> {
     generation: u64,
     /// The next that was not given out in this generation.
     next: u32,
-    /// What each core runs with.
+    /// The ASID that each core runs with.
     active: [Issue; CORES],
-    /// What each core went on with when the generation began, renewed with its space.
+    /// The ASID that each core went on with when the generation began, renewed with its space.
     reserved: [Issue; CORES],
     /// The cores that have not invalidated since the generation began.
     stale: [bool; CORES],
@@ -204,7 +204,7 @@ impl<const CORES: usize> AsidAllocator<CORES> {
         })
     }
 
-    /// What a space gets whose own is of an older generation.
+    /// The ASID of this generation for a space whose own, `old`, is of an older one.
     fn renew(&mut self, old: Issue) -> Issue {
         loop {
             if self.keeps(old) {

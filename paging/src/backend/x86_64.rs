@@ -187,7 +187,7 @@ fn has_invpcid() -> bool {
     ANSWER.load(Ordering::Relaxed) == PRESENT
 }
 
-/// What CPUID says: EAX and EBX.
+/// EAX and EBX after CPUID.
 struct Identification {
     eax: u32,
     ebx: u32,

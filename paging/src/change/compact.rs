@@ -47,7 +47,7 @@ struct Merge<M, PTE> {
     entry_ref: EntryRef<M, PTE>,
     /// The first offset that it translates.
     offset: usize,
-    /// What takes the table's place.
+    /// The block that takes the table's place.
     block: PTE,
 }
 
@@ -197,7 +197,7 @@ fn merged<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     Some(block)
 }
 
-/// What `entry` of a table at `level` is, or can become, as one leaf. The contiguous hint may end
+/// `entry` of a table at `level` as one leaf, which it is or can become; `None` if it cannot. The contiguous hint may end
 /// within a table that is merged: only the rest must be equal.
 fn merged_entry<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     entry: PTE,

@@ -9,7 +9,7 @@ use crate::addr::PhysAddr;
 use crate::node::geometry::Span;
 use crate::{GenericPTE, MappingFlags, PageSize};
 
-/// What becomes of the leaves in a region.
+/// The change of the leaves in a region.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Change {
     Unmap,
@@ -30,7 +30,8 @@ pub(crate) struct Request {
 }
 
 impl Change {
-    /// What becomes of `leaf`. The change is known to have an encoding.
+    /// The leaf that the change makes of `leaf`, unused if it unmaps. The change is known to have an
+    /// encoding.
     #[expect(clippy::panic, reason = "a change is refused before it begins")]
     pub(crate) fn apply<PTE: GenericPTE>(self, leaf: PTE, size: PageSize) -> PTE {
         let mut leaf = leaf.without_contiguous();
@@ -47,8 +48,8 @@ impl Change {
         leaf
     }
 
-    /// Whether `leaf`, or the contiguous group that it is in, would be another one. An update is
-    /// known to change its leaf.
+    /// Whether the change alters `leaf`. The contiguous hint does not count, because it goes only
+    /// with a change of a leaf of its group. An update is known to change its leaf.
     pub(crate) fn alters<PTE: GenericPTE>(self, leaf: PTE, size: PageSize) -> bool {
         matches!(self, Self::Update { .. }) || self.apply(leaf, size) != leaf.without_contiguous()
     }

@@ -125,8 +125,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for SharedTop<M,
     }
 }
 
-/// What a tree has borrowed, counted: a tree that is leaked goes on to name the tables in its root,
-/// which the hardware may go on to use, after the borrow has ended.
+/// A counted borrow of the shared tables. Counted, because a tree that is leaked goes on to name them
+/// in its root, which the hardware may use after the borrow has ended: then they are not freed.
 struct Lease<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     &'top SharedTop<M, PTE, H>,
 );

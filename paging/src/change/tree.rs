@@ -80,7 +80,7 @@ where
         self.sharing().view(&self.view)
     }
 
-    /// Who else has the tables.
+    /// Which of the tables other trees have, too.
     #[inline(always)]
     pub(crate) const fn sharing(&self) -> &S {
         &self.pending.sharing

@@ -49,14 +49,14 @@ pub(crate) struct Walked<M, PTE, H> {
     pub(crate) table: Table<M, PTE, H>,
     pub(crate) entry_ref: EntryRef<M, PTE>,
     pub(crate) entry: PTE,
-    /// What leads to its table, unless that is the root.
+    /// The entry that leads to its table, unless that is the root.
     pub(crate) parent: Option<Parent<M, PTE, H>>,
 }
 
 /// The lowest node that translates the whole of a span.
 pub(crate) struct Covering<M, PTE, H> {
     pub(crate) node: Node<M, PTE, H>,
-    /// What leads to it, unless it is the root.
+    /// The entry that leads to it, unless it is the root.
     pub(crate) parent: Option<Parent<M, PTE, H>>,
 }
 

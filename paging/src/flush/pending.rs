@@ -65,14 +65,15 @@ pub(crate) struct PendingFlush<M, PTE, H, S> {
     pub(in crate::flush) unpublished: bool,
     /// Whose translations the tree makes, unless they are global.
     pub(crate) space: AddressSpace,
-    /// What follows from that and from the pins.
+    /// What unmapping a page has to ask before it takes the usual path: follows from the space and
+    /// the pins.
     pub(crate) page_check: PageCheck,
     /// Unlinked tables, which are freed after the invalidation.
     pub(in crate::flush) to_free: FrameChain<M, PTE, H>,
     /// 4 KiB pages that the last region operation changed.
     pub(crate) pages: usize,
-    /// Who else has the tables: says which addresses every address space translates by them, and
-    /// where tables go that are free.
+    /// Which tables other trees have, too: translations by those are cached under every ASID, and
+    /// those that are unlinked wait for their readers.
     pub(crate) sharing: S,
 }
 

@@ -25,8 +25,8 @@ use crate::flush::work::FlushWork;
 use crate::node::sharing::{PrivateTop, Sharing};
 use crate::{GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData};
 
-/// What ties a receipt to the core that has stored: its barriers may look at the stores of their
-/// own core alone. It is not `Send`. What is pending is handed on with the table instead, as a
+/// A mark that ties a receipt to the core that has stored, because its barriers may complete the
+/// stores of their own core alone: no value with it is `Send`. What is pending is handed on with the table instead, as a
 /// receipt that is leaked leaves it, and whoever issues that completes the stores of others, too
 /// ([`Maintenance::adopt`](crate::Maintenance::adopt)).
 ///

@@ -16,7 +16,7 @@ use crate::{MappingFlags, PagingError, PagingResult};
 /// The attributes for every set of flags, the bits of the set as index.
 pub(super) struct Encodings([u64; MappingFlags::SETS]);
 
-/// What stands for a set that has none. No leaf has these attributes: in frame 0 it would be
+/// The word of a set that is refused. No leaf has these attributes: in frame 0 it would be
 /// unused.
 const REFUSED: u64 = 0;
 

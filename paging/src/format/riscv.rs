@@ -39,11 +39,12 @@ const DIRTY: u64 = 1 << 7;
 const INVALID: u64 = 1 << 8;
 /// Software: not valid for a moment.
 const BROKEN: u64 = 1 << 9;
-/// What a valid leaf has at least one of, and a table's entry none.
+/// The rights: a valid leaf has at least one, a table's entry none.
 const LEAF: u64 = READ | WRITE | EXECUTE;
 /// The frame's number, bits 53:10.
 const FRAME: u64 = 0x003f_ffff_ffff_fc00;
-/// What an address is shifted down by to become a frame's number in its place.
+/// A physical address, shifted down by this, has its frame's number in the place of an entry's:
+/// 0x8000_1000 is bits 53:10 of 0x2000_0400.
 const FRAME_SHIFT: u32 = 2;
 /// Bits of a physical address: 44 of frame number, 12 of offset.
 const PA_BITS: u32 = 56;

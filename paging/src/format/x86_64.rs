@@ -143,7 +143,7 @@ unsafe impl GenericPTE for X64PTE {
         Self(self.0.wrapping_add(size.bytes() as u64))
     }
 
-    /// What a processor must not see together until INVLPG, as it may use either entry until then
+    /// Changes after which a processor may use either entry until INVLPG, where that would be wrong
     /// (the section "Recommended Invalidation" of the manual's chapter "Paging").
     #[inline]
     fn needs_break(self, new: Self) -> bool {

@@ -18,7 +18,7 @@ use crate::{GenericPTE, PagingError, PagingHandler, PagingMetaData, PagingResult
 /// It is a table's entry, broken: a walker that still holds a pointer to an unlinked table finds
 /// nothing there.
 pub struct FrameChain<M, PTE, H> {
-    /// What names the first frame; unused if there is none.
+    /// An entry with the address of the first frame, broken; unused if there is none.
     head: PTE,
     format: Format<M, PTE, H>,
 }

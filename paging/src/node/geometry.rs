@@ -16,8 +16,8 @@ use crate::{ENTRIES, GenericPTE, PageSize, PagingError, PagingMetaData, PagingRe
 /// Levels of the deepest tree that there can be.
 pub(crate) const MAX_LEVELS: usize = 4;
 
-/// What the constants of a tree of `M` with entries `PTE` must be for the code of this room: a
-/// program that names another tree does not compile.
+/// Asserts that the constants of `M` and `PTE` are a tree that the code of this room can walk: a
+/// program that names another one does not compile.
 pub(crate) const fn assert_geometry<M: PagingMetaData, PTE: GenericPTE>() {
     assert!(
         3 <= M::LEVELS && M::LEVELS <= MAX_LEVELS,

@@ -15,7 +15,8 @@ use crate::{GenericPTE, PagingHandler, PagingMetaData};
 pub(crate) mod sealed {
     use super::{Deref, FrameChain, GenericPTE, PagingHandler, PagingMetaData, Range};
 
-    /// Which of a tree's top-level entries belong to somebody else, and what follows from that.
+    /// The top-level entries of a tree that lead to tables of another owner, and how they may be
+    /// used.
     /// Only this crate knows what sharing means.
     pub trait Sealed<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> {
         /// A borrowed tree that is read by many steps.
@@ -43,7 +44,7 @@ pub(crate) mod sealed {
     }
 }
 
-/// Which of a tree's top-level tables belong to somebody else: [`PrivateTop`],
+/// Says which of a tree's top-level tables are another owner's, and may be changed: [`PrivateTop`],
 /// [`SharedReader`](crate::SharedReader), [`SharedWriter`](crate::SharedWriter).
 pub trait Sharing<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>:
     sealed::Sealed<M, PTE, H>

@@ -52,9 +52,9 @@ pub enum Unsound {
     WrongCount {
         /// The first address that it translates.
         va: VirtAddr,
-        /// What its entry says.
+        /// The number of used entries that its entry says.
         said: usize,
-        /// What it has.
+        /// The number of entries that are used.
         used: usize,
     },
     /// An entry is neither a table nor what its own address, flags and size make: reserved bits,

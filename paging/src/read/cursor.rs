@@ -351,7 +351,7 @@ impl fmt::Display for Run {
 pub struct Runs<'view, M, PTE, H, S = PrivateTop> {
     front: Cursor<'view, M, PTE, H, S>,
     back: Cursor<'view, M, PTE, H, S>,
-    /// What was not returned yet.
+    /// The part of the range that was not returned yet.
     rest: Span,
 }
 

@@ -55,7 +55,7 @@ bitflags::bitflags! {
     }
 }
 
-/// What `map_region` was asked for. The flags are known to have an encoding, and the last frame an
+/// A call of `map_region`. The flags are known to have an encoding, and the last frame an
 /// address that a descriptor can name.
 struct Mapping {
     /// Where.

@@ -9,7 +9,7 @@
 //!    reaches its frames through the tree itself, unmapping that page would take the pen away from
 //!    the one who writes.
 //!
-//! What a change does to a leaf is what `Request` says; whether the old and the new translation can
+//! `Request` has what a change makes of a leaf; whether the old and the new translation can
 //! follow each other without a moment between is [`takes_away`].
 
 use crate::addr::PAGE_SIZE;

@@ -50,9 +50,9 @@ struct Boundary<M, PTE, H> {
     size: PageSize,
     /// The first leaf, as it is before the change.
     leaf: PTE,
-    /// What the leaves translate.
+    /// The range that the leaves translate.
     span: Span,
-    /// What takes the place of leaves of which only a part changes.
+    /// Index and entry of the tables that take the place of leaves of which only a part changes.
     tables: [Option<(usize, PTE)>; 2],
 }
 
