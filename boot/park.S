@@ -3,14 +3,15 @@
 // In the image's first pages, behind what leads here from _start: those are never freed or
 // overwritten while a core may still come. A core waits here with its caches as they were, at the
 // exception level at which it came, DAIF masked. It uses no stack, and no other memory than its
-// words in RELEASED (written by core 0) and CLAIMED (written here), and SECONDARY.
+// words in RELEASED (written by core 0) and CPU_BOOT_STATUS (written here), and SECONDARY_DATA
+// (src/kernel/cores/secondary_boot.rs).
 
 .equ SECONDARY_TTBR0,     {SECONDARY_TTBR0}
 .equ SECONDARY_TTBR1,     {SECONDARY_TTBR1}
 .equ SECONDARY_MAIR,      {SECONDARY_MAIR}
 .equ SECONDARY_TCR,       {SECONDARY_TCR}
 .equ SECONDARY_ENTRY,     {SECONDARY_ENTRY}
-.equ SECONDARY_ADMITTED,  {SECONDARY_ADMITTED}
+.equ SECONDARY_SHOULD_ONLINE,  {SECONDARY_SHOULD_ONLINE}
 .equ SECONDARY_STACKS,    {SECONDARY_STACKS}
 
 .section .park, "ax", @progbits
@@ -35,7 +36,7 @@ park:
 // "spin-table"). Low address, any exception level, MMU and caches off unless it was parked with
 // them on. Everything that it reads was cleaned to memory before.
 //   Out: in SECONDARY_ENTRY, on its main stack, x0 = its number, MMU on with the final tree in
-//        TTBR1 and the door's identity map in TTBR0 (src/mm/door_map.rs).
+//        TTBR1 and the identity map of src/mm/secondary_map.rs in TTBR0.
 .global secondary_start
 .type secondary_start, @function
 secondary_start:
@@ -44,20 +45,20 @@ secondary_start:
     and     x19, x19, #0xff
     cmp     x19, #{CORES}
     b.hs    stay_parked
-    // It says that it comes, and waits until it is let in: from then on it is counted among the
-    // cores that use the live map, whose root it loads below, and not earlier.
-    adr     x1, CLAIMED
+    // The core is alive, and waits until it is let online: from then on it counts among the cores
+    // that use the live map, whose root it loads below, and not earlier.
+    adr     x1, CPU_BOOT_STATUS
     mov     x2, #1
     str     x2, [x1, x19, lsl #3]
     dsb     sy
-    adrp    x21, SECONDARY
-    add     x21, x21, :lo12:SECONDARY
-    add     x1, x21, #SECONDARY_ADMITTED
+    adrp    x21, SECONDARY_DATA
+    add     x21, x21, :lo12:SECONDARY_DATA
+    add     x1, x21, #SECONDARY_SHOULD_ONLINE
 1:  ldr     x2, [x1, x19, lsl #3]
     cbnz    x2, 2f
     wfe
     b       1b
-2:  dsb     sy                          // the rest of SECONDARY is older than the word
+2:  dsb     sy                          // the rest of SECONDARY_DATA is older than the word
     mov     x20, #1                     // no device tree
     mrs     x22, CurrentEL
     lsr     x22, x22, #2
@@ -102,9 +103,9 @@ stay_parked:
 
 // In a line of their own: core 0 invalidates it before it reads.
 .balign 64
-.global CLAIMED
-.type CLAIMED, @object
-CLAIMED:
+.global CPU_BOOT_STATUS
+.type CPU_BOOT_STATUS, @object
+CPU_BOOT_STATUS:
     .fill   {CORES}, 8, 0
-.size CLAIMED, . - CLAIMED
+.size CPU_BOOT_STATUS, . - CPU_BOOT_STATUS
 .balign 64

@@ -57,13 +57,13 @@ classes! {
     /// The heap's free list. The first lock: a heap that grows takes frames, and changes the kernel
     /// map, with this lock held.
     Heap = 10, "heap";
-    /// The tree by which a core comes in. Dropped under this lock it would give its frames back.
-    Door = 15, "door";
+    /// The map by which a core comes online. Dropped under this lock it would give its frames back.
+    SecondaryBoot = 15, "secondary boot";
     /// The kernel's page table. A change of it takes frames for tables, and stops the other
     /// cores.
     KernelMap = 20, "kernel map";
-    /// The right to stop the other cores: no lock, but interrupts are masked. Behind the kernel map,
-    /// whose maintenance takes it.
+    /// The right to stop the other cores: no lock, but interrupts are masked. Behind the kernel
+    /// map, whose maintenance takes it.
     StopMachine = 25, "stop_machine";
     /// The free frames. Behind all that takes frames. Nothing is taken under this lock.
     Frames = 30, "frames";

@@ -13,7 +13,7 @@ use crate::addr::PhysAddr;
 use crate::arch::exception::{STACKS_SIZE, VECTOR_ALIGNMENT};
 use crate::arch::{cache, mmu};
 use crate::board::raspi3;
-use crate::kernel::cores::door::Handover;
+use crate::kernel::cores::secondary_boot::SecondaryData;
 use crate::kernel::exit::ExitCode;
 use crate::kernel::record::{BootRecord, SCTLR_M_OR_C};
 use crate::mm::symbols;
@@ -82,13 +82,13 @@ global_asm!(
     include_str!(concat!(env!("OUT_DIR"), "/park.S")),
     CORES = const raspi3::CORES,
     SCTLR_EL1_MMU_ON = const SCTLR_EL1_MMU_ON,
-    SECONDARY_TTBR0 = const Handover::TTBR0,
-    SECONDARY_TTBR1 = const Handover::TTBR1,
-    SECONDARY_MAIR = const Handover::MAIR,
-    SECONDARY_TCR = const Handover::TCR,
-    SECONDARY_ENTRY = const Handover::ENTRY,
-    SECONDARY_ADMITTED = const Handover::ADMITTED,
-    SECONDARY_STACKS = const Handover::STACKS,
+    SECONDARY_TTBR0 = const SecondaryData::TTBR0,
+    SECONDARY_TTBR1 = const SecondaryData::TTBR1,
+    SECONDARY_MAIR = const SecondaryData::MAIR,
+    SECONDARY_TCR = const SecondaryData::TCR,
+    SECONDARY_ENTRY = const SecondaryData::ENTRY,
+    SECONDARY_SHOULD_ONLINE = const SecondaryData::SHOULD_ONLINE,
+    SECONDARY_STACKS = const SecondaryData::STACKS,
 );
 
 /// Memory of the boot tables: written here, read by the hardware, given up after boot.

@@ -15,8 +15,6 @@ pub mod live_walk;
 pub mod regions;
 
 #[cfg(target_os = "none")]
-pub mod door_map;
-#[cfg(target_os = "none")]
 pub mod heap;
 #[cfg(target_os = "none")]
 pub mod kernel_frames;
@@ -24,5 +22,7 @@ pub mod kernel_frames;
 pub mod kernel_space;
 #[cfg(target_os = "none")]
 pub mod live_checks;
+#[cfg(target_os = "none")]
+pub mod secondary_map;
 #[cfg(target_os = "none")]
 pub mod symbols;

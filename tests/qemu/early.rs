@@ -72,7 +72,7 @@ fn an_exception_in_the_high_half_before_its_vectors_is_reported() {
     reported(Setup::raw(), 1, stop, symbols.address("kernel_main"));
 }
 
-/// Core 1 on its way, its MMU on with the door's map; core 0 prints meanwhile.
+/// Core 1 on its way, its MMU on with the identity map; core 0 prints meanwhile.
 #[test]
 fn an_exception_of_another_core_in_the_high_half_before_its_vectors_is_reported() {
     let symbols = Symbols::read();

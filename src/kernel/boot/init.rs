@@ -192,7 +192,7 @@ fn reclaim_boot_memory() {
     tlb::invalidate_every_core();
     let reclaimed =
         kernel_space::with_table(|table| kernel_space::reclaim(table, image.init, image.early));
-    let frames = match (reclaimed, smp::close_the_door()) {
+    let frames = match (reclaimed, smp::free_secondary_boot()) {
         (Some(Ok(frames)), Ok(more)) => {
             frames + more + kernel_frames::add_frames(image.scratch, image.end)
         }

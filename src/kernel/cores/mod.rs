@@ -1,4 +1,5 @@
-//! The cores: how they come, what each has for itself, and how they ask each other for things.
+//! The cores: how they come online, the data of each, function calls by IPI, `stop_machine`, and
+//! the jobs of cores 1 to 3.
 //!
 //! Pure: exceptions inside exceptions ([`nesting`]), the idle share ([`idle_clock`]). The rest
 //! needs the machine.
@@ -6,8 +7,6 @@
 pub mod idle_clock;
 pub mod nesting;
 
-#[cfg(target_os = "none")]
-pub(crate) mod door;
 #[cfg(target_os = "none")]
 pub(crate) mod exclusive;
 #[cfg(target_os = "none")]
@@ -18,6 +17,8 @@ pub(crate) mod ipi;
 pub(crate) mod jobs;
 #[cfg(target_os = "none")]
 pub(crate) mod per_core;
+#[cfg(target_os = "none")]
+pub(crate) mod secondary_boot;
 #[cfg(target_os = "none")]
 pub(crate) mod smp;
 #[cfg(target_os = "none")]

@@ -1,16 +1,29 @@
-//! Cores 1 to 3: how they are called, and what they do when they are here. What they find on their
-//! way is the [`door`](super::door)'s.
+//! Bringing up cores 1 to 3, as Linux's `bringup_cpu`: all of them at boot, one later by `cpus
+//! call`. The memory that they use meanwhile is [`secondary_boot`](super::secondary_boot)'s.
+//!
+//! | state | it was released | it is alive | it was let online | it is online |
+//! |---|---|---|---|---|
+//! | [`CoreState::Absent`] | yes | no | no | no |
+//! | [`CoreState::Waiting`] | yes | yes | no | no |
+//! | [`CoreState::Lost`] | yes | yes | yes | no |
+//! | [`CoreState::Online`] | yes | yes | yes | yes |
+//!
+//! 1. [`start`] releases all three, lets each online that is alive, and waits until those are
+//!    online.
+//! 2. Each of them enters `kernel_secondary` on its main stack: it installs its vectors, joins the
+//!    clock, lets its interrupts in, is online, and works on jobs for ever.
+//! 3. [`bring_up`] does the same for one core that did not come in time.
 //!
 //! # Decisions
-//! * The boot waits for a second if nobody comes, and for longer if some do: then a loader has let
-//!   all of them go, and an emulator's host is busy.
-//! * A core that comes later still is not lost: it waits at the door, and `cpus call` lets it in.
+//! * The boot waits for a second if no core is alive, and for longer if some are: then a loader has
+//!   released all of them, and an emulator's host is busy.
+//! * A core that is alive later still is not lost: it waits, and `cpus call` lets it online.
 #![expect(unsafe_code, reason = "called from assembly; system registers")]
 
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{door, idle, jobs, per_core};
+use super::{idle, jobs, per_core, secondary_boot};
 use crate::arch::{cpu, exception, mmu};
 use crate::board::raspi3::CORES;
 use crate::kernel::clock::{self, Joined};
@@ -25,19 +38,19 @@ use crate::{log, warning};
 /// Cores 1 to 3: a bit each.
 const OTHERS: usize = (1 << CORES) - 2;
 
-/// The cores that were let in: a bit each.
-static ADMITTED: AtomicUsize = AtomicUsize::new(0);
+/// The cores that were let online: a bit each.
+static SHOULD_ONLINE: AtomicUsize = AtomicUsize::new(0);
 
-/// What has become of a core.
+/// How far a core has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum CoreState {
     /// It runs.
     Online,
-    /// It was let in, but never got ready.
+    /// It was let online, and is not.
     Lost,
-    /// It came late, and waits at the door.
+    /// It was alive too late for the boot, and waits to be let online.
     Waiting,
-    /// It never came.
+    /// It was never alive.
     Absent,
 }
 
@@ -52,37 +65,39 @@ impl fmt::Display for CoreState {
     }
 }
 
-/// What has become of core `core`.
+/// How far core `core` has come.
 pub(crate) fn state(core: usize) -> CoreState {
     if core == 0 || per_core::of(core).is_online() {
         CoreState::Online
-    } else if ADMITTED.load(Ordering::Relaxed) & 1 << core != 0 {
+    } else if SHOULD_ONLINE.load(Ordering::Relaxed) & 1 << core != 0 {
         CoreState::Lost
-    } else if door::is_open() && door::has_claimed(core) {
+    } else if secondary_boot::is_prepared() && secondary_boot::is_alive(core) {
         CoreState::Waiting
     } else {
         CoreState::Absent
     }
 }
 
-/// Calls cores 1 to 3 and waits for those that come.
+/// Brings up cores 1 to 3, and waits for those that are alive in time.
 pub(crate) fn start() {
     let began_us = clock::now_us();
-    if let Err(error) = door::open(kernel_secondary) {
+    if let Err(error) = secondary_boot::prepare(kernel_secondary) {
         warning!("cores", "no other core can come: {error}");
         return;
     }
     for core in numbers(OTHERS) {
-        door::release(core);
+        secondary_boot::release(core);
     }
-    let admit = || {
+    let all_let_online = || {
         show_the_time();
-        admit_who_came(OTHERS) == OTHERS
+        let_online_those_alive(OTHERS) == OTHERS
     };
-    if !wait::until(patience::FIRST_CLAIM_NS, admit) && ADMITTED.load(Ordering::Relaxed) != 0 {
-        wait::until(patience::CLAIM_NS, admit);
+    if !wait::until(patience::FIRST_ALIVE_NS, all_let_online)
+        && SHOULD_ONLINE.load(Ordering::Relaxed) != 0
+    {
+        wait::until(patience::ALIVE_NS, all_let_online);
     }
-    wait_until_online(ADMITTED.load(Ordering::Relaxed));
+    wait_until_online(SHOULD_ONLINE.load(Ordering::Relaxed));
     let count = (0..CORES).filter(|core| state(*core) == CoreState::Online);
     log!(
         "cores",
@@ -100,19 +115,20 @@ pub(crate) fn start() {
     }
 }
 
-/// Lets those of `cores` in that have come. Returns all of them that were let in so far.
-fn admit_who_came(cores: usize) -> usize {
-    let admitted = ADMITTED.load(Ordering::Relaxed);
-    for core in numbers(cores & !admitted) {
-        if door::has_claimed(core) {
-            door::admit(core);
-            ADMITTED.fetch_or(1 << core, Ordering::Relaxed);
+/// Lets those of `cores` online that are alive. Returns those that were let online so far, a bit
+/// each.
+fn let_online_those_alive(cores: usize) -> usize {
+    let should_online = SHOULD_ONLINE.load(Ordering::Relaxed);
+    for core in numbers(cores & !should_online) {
+        if secondary_boot::is_alive(core) {
+            secondary_boot::let_online(core);
+            SHOULD_ONLINE.fetch_or(1 << core, Ordering::Relaxed);
         }
     }
-    ADMITTED.load(Ordering::Relaxed) & cores
+    SHOULD_ONLINE.load(Ordering::Relaxed) & cores
 }
 
-/// Waits until all of `cores`, which were let in, are online.
+/// Waits until all of `cores`, which were let online, are. Returns whether they are.
 fn wait_until_online(cores: usize) -> bool {
     let is_online = |core: usize| per_core::of(core).is_online();
     wait::until(patience::ONLINE_NS, || {
@@ -121,30 +137,30 @@ fn wait_until_online(cores: usize) -> bool {
     })
 }
 
-/// Looks at the common time, which appears to the others: a core that joins finds by it what its
-/// own counter stands ahead.
+/// Reads the clock, which stores the latest time for all cores: a core that joins compares its own
+/// counter with that.
 fn show_the_time() {
     let _ = clock::now_ns();
 }
 
-/// Why a core cannot be called.
+/// Why a core could not be brought up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum ComeError {
+pub(crate) enum BringUpError {
     /// There is no such core.
     None { given: u64 },
-    /// It runs.
+    /// It is online.
     Runs { core: usize },
-    /// It was let in, and is somewhere on its way.
+    /// It was let online before, and is not.
     OnItsWay { core: usize },
-    /// What it needs on its way was given up.
+    /// The boot memory was freed.
     Closed { core: usize },
-    /// It does not come.
+    /// It is not alive in time.
     Absent { core: usize },
-    /// It was let in now, and does not get ready.
+    /// It was let online now, and is not in time.
     NotReady { core: usize },
 }
 
-impl fmt::Display for ComeError {
+impl fmt::Display for BringUpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None { given } => write!(f, "{given} is not from 1 to {}", CORES - 1),
@@ -167,58 +183,63 @@ impl fmt::Display for ComeError {
     }
 }
 
-impl core::error::Error for ComeError {}
+impl core::error::Error for BringUpError {}
 
-/// Calls core `given` again, which did not come at boot, and waits for it as long as `may_go_on`.
-/// Returns when it runs.
+/// Brings up core `given`, which did not come at boot, and waits for it as long as `may_go_on`.
+/// Returns when it is online.
 ///
 /// # Errors
-/// See [`ComeError`].
-pub(crate) fn call(given: u64, mut may_go_on: impl FnMut() -> bool) -> Result<(), ComeError> {
+/// See [`BringUpError`].
+pub(crate) fn bring_up(
+    given: u64,
+    mut may_go_on: impl FnMut() -> bool,
+) -> Result<(), BringUpError> {
     let core = usize::try_from(given).ok().filter(|core| *core < CORES);
-    let core = core.ok_or(ComeError::None { given })?;
+    let core = core.ok_or(BringUpError::None { given })?;
     match state(core) {
-        CoreState::Online => return Err(ComeError::Runs { core }),
-        CoreState::Lost => return Err(ComeError::OnItsWay { core }),
+        CoreState::Online => return Err(BringUpError::Runs { core }),
+        CoreState::Lost => return Err(BringUpError::OnItsWay { core }),
         CoreState::Waiting | CoreState::Absent => {}
     }
-    if !door::is_open() {
-        return Err(ComeError::Closed { core });
+    if !secondary_boot::is_prepared() {
+        return Err(BringUpError::Closed { core });
     }
-    door::release(core);
-    let mut has_claimed = false;
-    wait::until(patience::CLAIM_NS, || {
-        has_claimed = admit_who_came(1 << core) != 0;
-        has_claimed || !may_go_on()
+    secondary_boot::release(core);
+    let mut is_alive = false;
+    wait::until(patience::ALIVE_NS, || {
+        is_alive = let_online_those_alive(1 << core) != 0;
+        is_alive || !may_go_on()
     });
-    if !has_claimed {
-        return Err(ComeError::Absent { core });
+    if !is_alive {
+        return Err(BringUpError::Absent { core });
     }
     match wait_until_online(1 << core) {
         true => Ok(()),
-        false => Err(ComeError::NotReady { core }),
+        false => Err(BringUpError::NotReady { core }),
     }
 }
 
-/// Gives up what cores need on their way, if all have come. Returns the number of frames.
+/// Frees the boot memory of cores 1 to 3, if all are online. Returns the number of frames, 0 if
+/// there is nothing to free.
 ///
 /// # Errors
 /// Those of a change of the kernel's map.
-pub(crate) fn close_the_door() -> Result<usize, PagingError> {
+pub(crate) fn free_secondary_boot() -> Result<usize, PagingError> {
     let all_run = (1..CORES).all(|core| per_core::of(core).is_online());
-    match all_run && door::is_open() {
-        true => door::close(),
+    match all_run && secondary_boot::is_prepared() {
+        true => secondary_boot::free(),
         false => Ok(0),
     }
 }
 
-/// This core is asked for things by others from here on, and its idle share counts.
+/// This core is online: others may send it IPIs from here on, and its idle share counts.
 pub(crate) fn come_online() {
     idle::begin();
     per_core::this().set_online();
 }
 
-/// Where a core comes from boot/park.S: high, on its main stack, on the final map, DAIF masked.
+/// Where a secondary core comes from boot/park.S: at high addresses, on its main stack, on the
+/// final map, DAIF masked.
 ///
 /// # Safety
 /// Called by boot/park.S alone, once on each core but 0.
@@ -235,7 +256,8 @@ unsafe extern "C" fn kernel_secondary(core: usize) -> ! {
             "the counter of core {core} has another offset: set right"
         );
     }
-    // It counts since it was let in: what was asked since then came before it could be interrupted.
+    // `stop_machine` counts this core since it was let online, and its IPI may have come before the
+    // mailbox could interrupt: once before and once behind the moment from which it can.
     wait::hear();
     irq::init_core();
     wait::hear();

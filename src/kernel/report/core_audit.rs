@@ -8,8 +8,8 @@ use core::fmt;
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::arch::mmu::{self, Register};
 use crate::board::raspi3::{self, CORES};
-use crate::kernel::cores::door;
 use crate::kernel::cores::ipi;
+use crate::kernel::cores::secondary_boot;
 use crate::kernel::cores::smp::{self, CoreState};
 use crate::mm::kernel_frames;
 use crate::mm::{kernel_space, symbols};
@@ -110,7 +110,7 @@ fn read_register(index: usize) -> usize {
 /// long as a core may come to them.
 fn check_frames() -> Result<(), Violation> {
     let image = symbols::image();
-    let parked = match door::is_open() {
+    let parked = match secondary_boot::is_prepared() {
         true => image.init,
         false => image.park,
     };

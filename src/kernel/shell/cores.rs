@@ -26,10 +26,10 @@ use crate::{log, warning};
 /// The longest that `sleep` takes, in milliseconds.
 const SLEEP_MAX_MS: u64 = 600_000;
 
-/// Gives up what cores need on their way, as soon as all have come, and says which cores did not do
-/// what the map's maintenance asked of them.
+/// Frees the boot memory of cores 1 to 3 as soon as all are online, and names the cores that missed
+/// a `stop_machine`.
 pub(super) fn after_command() {
-    match smp::close_the_door() {
+    match smp::free_secondary_boot() {
         Ok(0) => {}
         Ok(frames) => log!(
             "cores",
@@ -125,12 +125,12 @@ pub(super) fn cpus_details(out: &mut dyn Write) -> fmt::Result {
     )
 }
 
-/// Calls a core again that did not come at boot.
+/// Brings up a core that did not come at boot.
 fn call(core: u64, out: &mut dyn Write) -> Result<(), CommandError> {
     let start_ns = clock::now_ns();
-    let mut progress = Progress::new("cpus", patience::CLAIM_NS / 1_000_000, "ms of waiting");
+    let mut progress = Progress::new("cpus", patience::ALIVE_NS / 1_000_000, "ms of waiting");
     let mut waited = Ok(());
-    let came = smp::call(core, || {
+    let came = smp::bring_up(core, || {
         let waited_ms = clock::now_ns().saturating_sub(start_ns) / 1_000_000;
         waited = progress.at(waited_ms, out);
         waited.is_ok()

@@ -20,11 +20,11 @@ pub const fn wait_for(limit_ns: u64) -> Waited {
     Waited::new(slice_ns, NS_PER_US)
 }
 
-/// That a first core comes, at boot: nobody waits for longer where there is one core alone.
-pub const FIRST_CLAIM_NS: u64 = S;
-/// That a core comes, when others have.
-pub const CLAIM_NS: u64 = 3 * S;
-/// That a core that was let in is online.
+/// That a first core is alive, at boot: nobody waits for longer where there is one core alone.
+pub const FIRST_ALIVE_NS: u64 = S;
+/// That a core is alive, when others are.
+pub const ALIVE_NS: u64 = 3 * S;
+/// That a core that was let online is.
 pub const ONLINE_NS: u64 = 3 * S;
 /// The UART takes no byte: its interrupt is gone, and it is polled from then on. Its queue of 16
 /// empties in 1.4 ms at 115200 baud.

@@ -1,8 +1,12 @@
-//! The tree by which cores 1 to 3 come high: an identity map of the pages that they execute from
-//! the moment in which their MMU is on to the branch into the high half, and of what their vectors
-//! need to say that something failed there (boot/early.S): devices, and the first page of the data.
+//! The identity map in TTBR0_EL1 with which cores 1 to 3 turn their MMU on.
 //!
-//! Made before the first core is called, and given up when all have come: the boot's own low tree
+//! 1. A core sets SCTLR_EL1.M at a physical address of the parking pages, such as 0x8_03cc: the
+//!    next instruction is fetched from the virtual address 0x8_03d0, which must map to itself.
+//! 2. The branch into the high half leaves this map, and the core empties TTBR0_EL1.
+//! 3. An exception in between is reported by boot/early.S: its vectors, the devices and the first
+//!    page of the data are mapped for it.
+//!
+//! Built before the first core is released, freed when all are online. The boot's own low tree
 //! would keep all boot memory for as long, and map as code what is ordinary memory by then.
 #![forbid(unsafe_code)]
 
@@ -15,15 +19,15 @@ use crate::mm::regions::ImageLayout;
 use crate::paging::format::aarch64::{A64PageTable, LowHalf};
 use crate::paging::{MappingFlags, PagingResult, RegionOptions};
 
-/// The tree.
-pub type DoorTable = A64PageTable<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
+/// The identity map.
+pub type SecondaryTable = A64PageTable<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
 
-/// Builds it.
+/// Builds the identity map of `image` and of the devices.
 ///
 /// # Errors
 /// Those of a mapping.
-pub fn build(image: &ImageLayout) -> PagingResult<DoorTable> {
-    let mut table = DoorTable::try_new()?;
+pub fn build(image: &ImageLayout) -> PagingResult<SecondaryTable> {
+    let mut table = SecondaryTable::try_new()?;
     let end = |start: PhysAddr, size: usize| PhysAddr::new(start.as_usize() + size);
     let (devices, local) = (raspi3::PERIPHERALS, raspi3::LOCAL_PERIPHERALS);
     for (start, end, flags) in [
