@@ -1,11 +1,12 @@
 //! `xtask check`: rules of the sources and of the linked image that no compiler enforces.
 //!
-//! `sources` looks at the crates' files, `image` at `kernel8.elf`, `licences` at what everything is
-//! built from. Each check prints one line with what it counted, so that a check that looks at
-//! nothing is seen, and one for every violation.
+//! `sources` looks at the crates' files, `documents` at what README and its like point to, `image`
+//! at `kernel8.elf`, `licences` at what everything is built from. Each check prints one line with
+//! what it counted, so that a check that looks at nothing is seen, and one for every violation.
 
 #![forbid(unsafe_code)]
 
+mod documents;
 mod image;
 mod licences;
 mod report;
@@ -21,6 +22,7 @@ use thiserror::Error;
 
 use crate::checkout;
 use crate::failure::{EndsVerb, Failure};
+use documents::DocumentError;
 use image::{ElfError, Policy835769};
 use licences::LicenceError;
 use report::Report;
@@ -31,6 +33,8 @@ use sources::SourceError;
 enum CheckError {
     #[error("{0}")]
     Sources(#[from] SourceError),
+    #[error(transparent)]
+    Documents(#[from] DocumentError),
     #[error("cannot read {}: {source}; `make image` builds it", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{}: {source}", path.display())]
@@ -72,6 +76,7 @@ fn check(options: Options) -> Result<(), CheckError> {
         policy,
     } = options;
     let mut count = print(&sources::check(&root)?);
+    count += print(&[documents::check(&root)?]);
     match fs::read(&path) {
         Ok(file) => match image::check(&file, policy) {
             Ok(reports) => count += print(&reports),
@@ -118,7 +123,7 @@ mod tests {
 
     use lexopt::Parser;
 
-    use super::{CheckError, Policy835769, check, options};
+    use super::{CheckError, Policy835769, check, documents, options};
 
     fn parser(args: &[&str]) -> Parser {
         Parser::from_args(args)
@@ -146,6 +151,11 @@ mod tests {
         }
         fs::create_dir(root.path().join("src/kernel")).expect("its own folder");
         fs::write(root.path().join("src/kernel/mod.rs"), "").expect("its own file");
+        for document in documents::DOCUMENTS.iter().chain(&["Makefile"]) {
+            let path = root.path().join(document);
+            fs::create_dir_all(path.parent().expect("it has one")).expect("its own folder");
+            fs::write(path, "").expect("its own file");
+        }
         let path = root.path().to_str().expect("plain text");
         let checked = || check(options(parser(&["--root", path])).expect("known options"));
         let error = checked().expect_err("there is no image");
