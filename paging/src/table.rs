@@ -6,7 +6,7 @@ use core::ops::{ControlFlow, RangeBounds};
 
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::change::batch::Batch;
-use crate::change::region::map::RegionOptions;
+use crate::change::region::mapping::RegionOptions;
 use crate::change::share::SharedWriter;
 use crate::change::tree::Tree;
 use crate::flush::work::FlushWork;

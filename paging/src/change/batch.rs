@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::change::region::map::RegionOptions;
+use crate::change::region::mapping::RegionOptions;
 use crate::change::tree::Tree;
 use crate::flush::receipt::{OnThisCore, Removed};
 use crate::node::sharing::{PrivateTop, Sharing};

@@ -82,7 +82,8 @@ pub(crate) const fn level_of_size<M: PagingMetaData>(size: PageSize) -> usize {
     M::LEVELS - 1 - size.levels_below()
 }
 
-/// Bytes of a leaf of `size`.
+/// Bytes of a leaf of `size`. With 9 bits a level, as every architecture here has, a constant of the
+/// size; the tiny trees of the tests have leaves of other sizes.
 #[inline(always)]
 pub(crate) const fn leaf_bytes<M: PagingMetaData>(size: PageSize) -> usize {
     if M::INDEX_BITS == 9 {
@@ -137,6 +138,7 @@ impl Span {
         }
         check_address::<M>(va)?;
         let start = offset_of::<M>(va);
+        // No last address to look at.
         if size == 0 {
             return Ok(Self { start, end: start });
         }
@@ -214,6 +216,7 @@ impl Rows {
         let shift = level_shift::<M>(level);
         let (start, end) = (span.start - base, span.end - base);
         let up = (1 << shift) - 1;
+        // Rounded down for what is touched, up for what is whole; at the end the reverse.
         let first = (start + up) >> shift;
         Self {
             touched: start >> shift..(end + up) >> shift,

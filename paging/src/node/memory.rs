@@ -134,7 +134,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
         self.entry_ref(index).store(entry);
     }
 
-    /// The first used entry of `count` from `first` on.
+    /// The index of the first used entry of `count` from `first` on, or of as many as the table has.
     pub(crate) fn first_used(self, first: usize, count: usize) -> Option<usize> {
         let used = |slot: &AtomicU64| slot.load(Ordering::Relaxed) != 0;
         self.with_run(first, count, |run| {
@@ -221,6 +221,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     /// Writes `count` leaves of `size` from `first` on: `leaf` and those for the frames after it.
     /// The caller has checked that there are such frames.
     pub(crate) fn fill(self, first: usize, count: usize, leaf: PTE, size: PageSize) {
+        // Each leaf is the one before plus its size: an addition and a store for each.
         self.with_run(first, count, |run| {
             let mut leaf = leaf;
             let mut put = |slot: &AtomicU64| {

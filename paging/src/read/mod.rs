@@ -3,5 +3,6 @@
 pub(crate) mod check;
 pub(crate) mod cursor;
 pub(crate) mod dump;
+pub(crate) mod runs;
 pub(crate) mod trace;
 pub(crate) mod view;

@@ -5,5 +5,6 @@
 
 pub(crate) mod change;
 pub(crate) mod map;
+pub(crate) mod mapping;
 pub(crate) mod pinned;
 pub(crate) mod split;
