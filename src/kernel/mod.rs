@@ -12,7 +12,7 @@
 //! | [`time`] | what is to be done when time has passed, and how long one waits for another |
 //! | [`irq`] | whom an interrupt is for, which is let in, which comes too often |
 //! | [`cores`] | how cores come, call, hold and wait for each other |
-//! | `console` | the PL011 as a terminal |
+//! | [`console`] | the PL011 as a terminal, and as a stream of bytes |
 //! | `machine` | what this board is, its firmware, its watchdog |
 //! | `report` | exceptions, panics, audits, and the one end of the machine |
 //! | `shell` | the prompt and its commands |
@@ -21,6 +21,7 @@
 //! What is pure in the first rooms is compiled and tested on any host; the rest needs the machine.
 
 pub mod clock;
+pub mod console;
 pub mod cores;
 pub mod irq;
 pub mod log;
@@ -29,8 +30,6 @@ pub mod time;
 
 #[cfg(target_os = "none")]
 mod boot;
-#[cfg(target_os = "none")]
-pub mod console;
 #[cfg(target_os = "none")]
 mod devices;
 #[cfg(target_os = "none")]

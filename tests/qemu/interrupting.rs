@@ -165,7 +165,7 @@ fn echo_test_takes_ctrl_c_for_a_byte_unless_a_second_of_silence_follows() {
     machine.send(format!("a{CTRL_C}b{CTRL_C}c{CTRL_C}"));
     // CRC-32 of 61 03 62 03 63 03, as others count it.
     machine.expect("crc 717aef83 of 6 bytes, 0 overruns\nstilt> ");
-    for line in ["echo-test 100", "echo-test 100 busy"] {
+    for line in ["echo-test 100", "echo-test 100 busy", "echo-test 100 2"] {
         machine.send(format!("{line}\r"));
         machine.expect("send 100 bytes\n");
         machine.send("abc");

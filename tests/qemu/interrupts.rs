@@ -298,6 +298,30 @@ fn no_byte_is_lost_while_all_cores_are_busy() {
     all_bytes_arrive(&format!("echo-test {ECHOED} busy"), 0x5717_0000_0000_0002);
 }
 
+/// Cores 1 to 3 do not hear the UART: each waits for the first byte of a part by itself, polling,
+/// while core 0 takes the interrupts.
+#[test]
+fn every_core_reads_the_console_as_a_stream() {
+    const BYTES: usize = 4 << 10;
+    let mut machine = Setup::raw().start();
+    machine.boot();
+    for core in 1..=3 {
+        let bytes = &noise(0x5717_0000_0000_0010 + core)[..BYTES];
+        machine.send(format!("echo-test {BYTES} {core}\r"));
+        machine.expect(&format!("send {BYTES} bytes\n"));
+        // A part that is less than a read asks for, and a second without a byte.
+        let (first, rest) = bytes.split_at(3);
+        machine.send(first);
+        machine.expect(&format!("echo-test: 3 of {BYTES} bytes\n"));
+        machine.send(rest);
+        let said = machine.expect("overruns\n");
+        let expected = format!("crc {:08x} of {BYTES} bytes, 0 ", crc_32(bytes));
+        assert_eq!(said.lines().last(), Some(&*expected), "core {core}");
+    }
+    let output = machine.command("uptime");
+    machine.must_say(&output, &["since the first instruction"]);
+}
+
 /// After how many microseconds the alarm rang, of `delay_ms` milliseconds.
 #[track_caller]
 fn ring(machine: &mut Machine, delay_ms: u64) -> u64 {

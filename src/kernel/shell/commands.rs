@@ -5,7 +5,9 @@ use core::fmt::{self, Write};
 
 use super::arguments::no_choice;
 use super::error::CommandError;
-use super::{alarm, check, cores, fault, memory, numbers, shootdown, soak, system, words};
+use super::{
+    alarm, check, cores, echo_test, fault, memory, numbers, shootdown, soak, system, words,
+};
 
 /// More words before the one that is completed than any command takes.
 const BEFORE_MAX: usize = 4;
@@ -152,11 +154,11 @@ static COMMANDS: &[Command] = &[
     },
     Command {
         name: "echo-test",
-        arguments: "COUNT [busy]",
+        arguments: "COUNT [busy|CORE]",
         help: "take bytes, show their CRC-32",
-        run: cores::echo_test,
-        words: words::busy,
-        details: cores::echo_details,
+        run: echo_test::run,
+        words: words::busy_or_reader,
+        details: echo_test::details,
     },
     Command {
         name: "shootdown",

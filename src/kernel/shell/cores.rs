@@ -3,20 +3,14 @@
 
 use core::fmt::{self, Write};
 
-use embedded_io::Read;
-
 use super::arguments::{no_arguments, no_choice, number, number_from};
-use super::begun_jobs::BegunJobs;
 use super::error::CommandError;
-use super::progress::{InterruptedAfter, Progress};
-use crate::arch::relax::relax;
+use super::progress::Progress;
 use crate::board::interrupts::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
-use crate::kernel::console::stream::Stream;
-use crate::kernel::console::{self, Out};
+use crate::kernel::console;
 use crate::kernel::cores::ipi::{self, CallError};
-use crate::kernel::cores::jobs;
 use crate::kernel::cores::{idle, per_core, smp, stop_machine};
 use crate::kernel::irq;
 use crate::kernel::time;
@@ -304,122 +298,4 @@ pub(super) fn sleep_details(out: &mut dyn Write) -> fmt::Result {
         out,
         "  MILLISECONDS is from 1 to {SLEEP_MAX_MS}. Ctrl-C ends it."
     )
-}
-
-/// The most that `echo-test` takes, in bytes.
-const ECHO_MAX: u64 = 1 << 24;
-
-/// What cores 1 to 3 do during `echo-test`.
-#[derive(Clone, Copy, PartialEq)]
-enum Others {
-    Idle,
-    Busy,
-}
-
-/// `echo-test N [busy]`. Reads, and tells the sum, by the console's `embedded_io` traits, as a
-/// user's crate would. Writes past the shell's writer, which would take a Ctrl-C among the bytes
-/// for its own.
-pub(super) fn echo_test(arguments: &[&str], _: &mut dyn Write) -> Result<(), CommandError> {
-    let (word, others) = match arguments {
-        [word] => (word, Others::Idle),
-        [word, "busy"] => (word, Others::Busy),
-        [_, other] => {
-            return Err(no_choice(other, &"busy"));
-        }
-        _ => return Err(CommandError::wrong_count()),
-    };
-    let count = number_from(1, ECHO_MAX, word)?;
-    match others {
-        Others::Idle => take_in(count),
-        Others::Busy => while_others_are_busy(|| take_in(count)),
-    }
-}
-
-/// Does `work` while every other core that runs is never idle.
-fn while_others_are_busy(
-    work: impl FnOnce() -> Result<(), CommandError>,
-) -> Result<(), CommandError> {
-    let mut jobs = BegunJobs::new();
-    for core in (1..CORES).filter(|core| smp::state(*core) == smp::CoreState::Online) {
-        jobs.begin(core, be_busy, 0)?;
-    }
-    work()?;
-    Ok(jobs.end()?)
-}
-
-fn be_busy(_: usize) {
-    while jobs::may_go_on() {
-        relax();
-    }
-}
-
-/// How long nothing may follow a Ctrl-C that ends `echo-test`: a byte among others is one of them.
-const ECHO_SILENCE_NS: u64 = 1_000_000_000;
-
-/// What `help echo-test` adds.
-pub(super) fn echo_details(out: &mut dyn Write) -> fmt::Result {
-    writeln!(out, "  COUNT is from 1 to {ECHO_MAX}; the bytes are any.")?;
-    writeln!(out, "  Ctrl-C and then a second of silence end it.")?;
-    writeln!(out, "  busy: cores 1 to 3 loop meanwhile.")
-}
-
-/// Takes `count` bytes, and says what their CRC-32 is.
-fn take_in(count: u64) -> Result<(), CommandError> {
-    let before = console::counts();
-    writeln!(Out, "send {count} bytes")?;
-    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-    let mut digest = crc.digest();
-    let mut progress = Progress::new("echo-test", count, "bytes");
-    for taken in 0..count {
-        let byte = next_byte(taken, &mut progress)?;
-        digest.update(&[byte]);
-        let is_last = taken + 1 == count;
-        if byte == console::CTRL_C && !is_last && silence_follows(&progress)? {
-            let (done, unit) = (taken, "bytes");
-            return Err(InterruptedAfter { done, unit }.into());
-        }
-    }
-    let after = console::counts();
-    let (crc, overruns) = (
-        digest.finalize(),
-        after.overruns.saturating_sub(before.overruns),
-    );
-    tell_sum(
-        &mut Stream,
-        format_args!("crc {crc:08x} of {count} bytes, {overruns} overruns\r\n"),
-    )
-}
-
-/// The last line, by any stream: its bytes have left when this returns.
-fn tell_sum(
-    stream: &mut impl embedded_io::Write,
-    line: fmt::Arguments<'_>,
-) -> Result<(), CommandError> {
-    stream.write_fmt(line).map_err(|_| fmt::Error)?;
-    stream.flush().map_err(|_| fmt::Error)?;
-    Ok(())
-}
-
-/// The next byte, whatever it is, when `taken` have come.
-fn next_byte(taken: u64, progress: &mut Progress) -> Result<u8, CommandError> {
-    while !console::has_received() {
-        progress.wait(u64::MAX, console::has_received)?;
-        progress.tell(taken, &mut Out)?;
-    }
-    progress.tell(taken, &mut Out)?;
-    let mut byte = [0];
-    Stream.read_exact(&mut byte).map_err(|_| fmt::Error)?;
-    Ok(byte[0])
-}
-
-/// Whether no byte comes for [`ECHO_SILENCE_NS`].
-fn silence_follows(progress: &Progress) -> Result<bool, CommandError> {
-    let end_ns = clock::now_ns().saturating_add(ECHO_SILENCE_NS);
-    while !console::has_received() {
-        if clock::now_ns() >= end_ns {
-            return Ok(true);
-        }
-        progress.wait(end_ns, console::has_received)?;
-    }
-    Ok(false)
 }

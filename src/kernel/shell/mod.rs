@@ -10,6 +10,7 @@ mod begun_jobs;
 mod check;
 mod commands;
 mod cores;
+mod echo_test;
 mod error;
 mod fault;
 mod input;

@@ -30,9 +30,9 @@ pub(super) fn release(before: &[&str], each: &mut dyn FnMut(&'static str)) {
     }
 }
 
-pub(super) fn busy(before: &[&str], each: &mut dyn FnMut(&'static str)) {
+pub(super) fn busy_or_reader(before: &[&str], each: &mut dyn FnMut(&'static str)) {
     if before.len() == 1 {
-        each("busy");
+        ["busy", "1", "2", "3"].into_iter().for_each(each);
     }
 }
 

@@ -1,0 +1,425 @@
+//! The PL011, by interrupts with a queue each way, or polled.
+//!
+//! Text leaves line by line: a core that prints has the console for itself until its text is in the
+//! queue, with its interrupts as they were. [`Raw`] is for reports: it polls, and waits for nobody.
+
+use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use super::ahead::{self, CTRL_C};
+use super::stream::{self, Line};
+use crate::arch::cache;
+use crate::arch::cpu::{self, device_barrier};
+use crate::arch::lock::{Guard, Lock};
+use crate::arch::lock_classes;
+use crate::board::interrupts::IrqNumber;
+use crate::board::raspi3;
+use crate::drivers::gpio::Gpio;
+use crate::drivers::mini_uart::MiniUart;
+use crate::drivers::mmio::Mmio;
+use crate::drivers::pl011::{Counts, Divisor, Pl011, Registers, Serial};
+use crate::kernel::clock::{self, delay_us};
+use crate::kernel::cores::exclusive::{Exclusive, Owned};
+use crate::kernel::cores::idle;
+use crate::kernel::devices::registers;
+use crate::kernel::irq;
+use crate::kernel::log::{self, Level, Sink};
+use crate::kernel::time::{patience, wait};
+use crate::warning;
+
+/// More than 150 cycles of any clock that the GPIO block runs at.
+const PULL_SETUP_US: u64 = 10;
+
+/// Bytes that wait to be read, and to be sent.
+const RECEIVE_QUEUE: usize = 1 << 10;
+const TRANSMIT_QUEUE: usize = 1 << 12;
+
+const UART: Pl011 = Pl011::new(registers(raspi3::UART0));
+
+type Port = Serial<Mmio<Registers>, RECEIVE_QUEUE, TRANSMIT_QUEUE>;
+
+static SERIAL: Lock<Port, lock_classes::Console> = Lock::new(Serial::new(UART));
+
+/// Whether the UART's interrupts come; before, everything is polled.
+static INTERRUPTS: AtomicBool = AtomicBool::new(false);
+
+/// The UART, and its queues.
+fn serial() -> Guard<'static, Port, lock_classes::Console> {
+    let serial = SERIAL.lock();
+    device_barrier();
+    serial
+}
+
+/// The right to print. Below the rank of every lock: who holds one does not print, for its
+/// interrupts are masked for as long.
+static TURN: Exclusive<lock_classes::ConsoleTurn> = Exclusive::new();
+
+/// The right to print a text as a whole.
+pub(crate) struct Turn {
+    /// `None` if this core has it already: it may be interrupted while it prints.
+    _owned: Option<Owned<lock_classes::ConsoleTurn>>,
+}
+
+impl Turn {
+    /// Waits for it. A core that does not give it back in time loses it.
+    #[track_caller]
+    fn take() -> Self {
+        let here = cpu::number();
+        let _owned = match TURN.take(patience::CONSOLE_TURN_NS) {
+            Ok(owned) => Some(owned),
+            Err(core) if core == here => None,
+            Err(core) => {
+                let owned = TURN.seize();
+                let lost = format_args!("\nconsole: core {core} does not give its turn back\n");
+                let _ = Queue.write_fmt(lost);
+                Some(owned)
+            }
+        };
+        Self { _owned }
+    }
+
+    /// For a report: waits as long, and says nothing. What was printed before leaves first.
+    pub(crate) fn for_report() -> Self {
+        let _owned = match TURN.owner() == Some(cpu::number()) {
+            true => None,
+            false => Some(TURN.take_or_seize(patience::CONSOLE_TURN_NS)),
+        };
+        push_out();
+        Self { _owned }
+    }
+}
+
+/// Lets what was printed leave, if nobody is in the middle of the queue.
+fn push_out() {
+    const LOOKS: usize = 100_000;
+    if !SERIAL.is_mine()
+        && let Some(mut serial) = SERIAL.try_lock(LOOKS)
+    {
+        device_barrier();
+        serial.flush();
+    }
+}
+
+/// For the end of the machine, the other cores stopped: what they had printed leaves, and what they
+/// were printing is cut off.
+pub(crate) fn cut_off() {
+    core::mem::forget(TURN.seize());
+    push_out();
+}
+
+/// The console without a lock: for reports from panics and exceptions.
+pub struct Raw;
+
+impl Write for Raw {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        device_barrier();
+        for byte in text.bytes() {
+            if byte == b'\n' {
+                let _ = UART.write_blocking(b'\r');
+            }
+            let _ = UART.write_blocking(byte);
+        }
+        Ok(())
+    }
+}
+
+/// The console's queue, for who has the turn.
+struct Queue;
+
+impl Queue {
+    /// Queues `bytes`, when there is room. The lock, and with it the mask, is held for a part at a
+    /// time: bytes that come in do not wait for those that leave. A UART that does not send at all
+    /// loses the text. Returns how many were queued.
+    fn send(bytes: &[u8]) -> usize {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (taken, unsent) = {
+                let mut serial = serial();
+                (serial.write(rest), serial.unsent())
+            };
+            rest = rest.get(taken..).unwrap_or_default();
+            let moves = match INTERRUPTS.load(Ordering::Relaxed) {
+                _ if unsent == 0 => true,
+                false => push_by_polling(),
+                true if rest.is_empty() => true,
+                true => wait::until(patience::UART_NS, has_room) || push_by_polling(),
+            };
+            if !moves {
+                break;
+            }
+        }
+        bytes.len() - rest.len()
+    }
+}
+
+fn has_room() -> bool {
+    serial().unsent() < TRANSMIT_QUEUE
+}
+
+/// Moves what is queued to the device until the queue is empty: the UART does not interrupt.
+/// Returns whether it takes bytes at all.
+fn push_by_polling() -> bool {
+    let push = || {
+        let mut serial = serial();
+        let _ = serial.service();
+        serial.push()
+    };
+    loop {
+        let unsent = push();
+        if unsent == 0 {
+            return true;
+        }
+        if !wait::until(patience::UART_NS, || push() < unsent) {
+            return false;
+        }
+    }
+}
+
+impl Write for Queue {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for line in text.split_inclusive('\n') {
+            match line.strip_suffix('\n') {
+                Some(line) => {
+                    Self::send(line.as_bytes());
+                    Self::send(b"\r\n");
+                }
+                None => {
+                    Self::send(line.as_bytes());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Not 0 once pins and speed are set: boot/early.S, which reads it with the caches off, sets both
+/// otherwise. Loaded with the image, not cleared with `.bss`.
+#[expect(unsafe_code, reason = "read by assembly")]
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".data.early.console_is_set_up")]
+static CONSOLE_IS_SET_UP: SetUp = SetUp(AtomicU32::new(0));
+
+/// In a cache line of its own.
+#[repr(align(64))]
+struct SetUp(AtomicU32);
+
+/// What a terminal at the wrong UART shows, instead of nothing.
+const WHERE_IT_IS: &str =
+    "stilt: the console is the PL011: QEMU's first -serial, GPIO14 and 15 of a board\r\n";
+
+/// Connects the pins, sets the speed, and shows the log from here on. What was typed before is
+/// kept.
+///
+/// # Panics
+/// If the log has no room for another sink.
+pub fn init(divisor: Divisor) {
+    device_barrier();
+    Gpio::new(registers(raspi3::GPIO)).route_pl011(|| delay_us(PULL_SETUP_US));
+    serial().init(divisor);
+    CONSOLE_IS_SET_UP.0.store(1, Ordering::Relaxed);
+    let flag = (&raw const CONSOLE_IS_SET_UP).addr();
+    cache::clean_and_invalidate(flag, flag + size_of::<SetUp>());
+    device_barrier();
+    // Whether anybody hears it cannot be known.
+    let _ = MiniUart::new(registers(raspi3::AUX)).say(WHERE_IT_IS);
+    device_barrier();
+    let sink = Sink {
+        write: print,
+        least: Level::Info,
+    };
+    if let Err(error) = log::add_sink(sink) {
+        panic!("the console shows no log: {error}");
+    }
+}
+
+/// Lets the UART interrupt: from here on bytes come in whatever the core does.
+pub(crate) fn start_interrupts() {
+    serial().start();
+    if irq::gpu_interrupts_work() {
+        irq::unmask(IrqNumber::UART0);
+        INTERRUPTS.store(true, Ordering::Relaxed);
+    } else {
+        warning!(
+            "irq",
+            "the interrupt controller does not obey: the console is polled"
+        );
+    }
+}
+
+/// The UART's interrupt.
+pub(crate) fn interrupt(_: IrqNumber, _: usize) {
+    let _ = serial().service();
+    device_barrier();
+}
+
+/// Prints a text as a whole.
+pub fn print(text: fmt::Arguments<'_>) {
+    let _turn = Turn::take();
+    let _ = Queue.write_fmt(text);
+}
+
+/// The next byte that came in, if one has; a byte that arrived damaged is skipped.
+pub(crate) fn try_read() -> Option<u8> {
+    ahead::read().or_else(|| serial().read())
+}
+
+/// Waits for a byte, or for any interrupt: idle, or, where the UART does not interrupt this core,
+/// for one look at the device. Who reads in a loop does in between what must be done.
+pub(crate) fn wait_for_input() {
+    if interrupts_come() && irq::hears_gpu() {
+        idle::idle_unless(|| SERIAL.lock().has_received());
+    } else {
+        let _ = serial().service();
+        push_by_polling();
+    }
+}
+
+/// Whether the UART's interrupt wakes who waits for it: it may have been masked, in a storm or by
+/// hand.
+pub(crate) fn interrupts_come() -> bool {
+    INTERRUPTS.load(Ordering::Relaxed) && irq::is_let_in(IrqNumber::UART0)
+}
+
+/// Whether a byte waits to be read.
+pub(crate) fn has_received() -> bool {
+    ahead::has_received() || received().has_received()
+}
+
+/// Whether Ctrl-C was typed and not read yet. What was typed before it waits to be read, as ever.
+/// Not for handlers.
+pub(crate) fn is_interrupted() -> bool {
+    move_ahead();
+    ahead::is_interrupted() || serial().has_received_byte(CTRL_C)
+}
+
+/// Whether [`is_interrupted`] has something to do: for who waits with interrupts masked.
+pub(crate) fn wants_a_look() -> bool {
+    if ahead::is_interrupted() {
+        return true;
+    }
+    let has_room = ahead::room() > 0;
+    let serial = serial();
+    serial.has_received_byte(CTRL_C) || has_room && serial.waiting() >= FULL_ENOUGH
+}
+
+/// Bytes in the receive queue from which on it is emptied for a command that does not read.
+const FULL_ENOUGH: usize = RECEIVE_QUEUE / 2;
+
+/// Makes room in the receive queue, some bytes at a time: its lock masks interrupts.
+fn move_ahead() {
+    const BYTES: usize = 64;
+    loop {
+        let room = ahead::room();
+        let mut bytes = [0; BYTES];
+        let mut count = 0;
+        {
+            let mut serial = received();
+            if serial.waiting() < FULL_ENOUGH {
+                return;
+            }
+            for slot in bytes.iter_mut().take(room) {
+                let Some(byte) = serial.read() else {
+                    break;
+                };
+                *slot = byte;
+                count += 1;
+            }
+        }
+        if count == 0 {
+            return;
+        }
+        ahead::push(bytes.get(..count).unwrap_or_default());
+    }
+}
+
+/// Takes the Ctrl-C away, for whom it ended. Returns whether there was one.
+pub(crate) fn take_interrupt() -> bool {
+    ahead::take_interrupt() || received().remove_received(CTRL_C)
+}
+
+/// How often the device is looked at for bytes whose interrupt may not come: its queue of 16 takes
+/// longer to fill.
+const LOOK_NS: u64 = 1_000_000;
+
+/// The UART, with what has come so far in its queue. Costs no access to a device but once in
+/// [`LOOK_NS`].
+fn received() -> Guard<'static, Port, lock_classes::Console> {
+    static NEXT_LOOK_NS: AtomicU64 = AtomicU64::new(0);
+    let now_ns = clock::now_ns();
+    let is_due = now_ns >= NEXT_LOOK_NS.load(Ordering::Relaxed);
+    if !is_due {
+        return serial();
+    }
+    NEXT_LOOK_NS.store(now_ns.saturating_add(LOOK_NS), Ordering::Relaxed);
+    let is_polled = !interrupts_come();
+    let mut serial = serial();
+    if is_polled {
+        let _ = serial.service();
+    }
+    serial
+}
+
+/// What came of the line so far.
+pub(crate) fn counts() -> Counts {
+    SERIAL.lock().counts()
+}
+
+/// Waits until everything printed has left. The lock is held for a look at a time: bytes that come
+/// in do not wait for those that leave.
+pub fn flush() {
+    push_by_polling();
+    wait_idle();
+}
+
+/// Waits until everything has left that is in the device.
+pub(crate) fn wait_idle() {
+    device_barrier();
+    UART.wait_idle();
+}
+
+/// Writes to the console, each text as a whole.
+pub struct Out;
+
+impl Write for Out {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let _turn = Turn::take();
+        Queue.write_str(text)
+    }
+}
+
+/// The console's UART, for a [`Stream`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Uart;
+
+/// The console as a stream of bytes: `Stream::default()`, on any core.
+///
+/// Not for interrupt handlers, nor with a lock held: both directions wait, and debug builds refuse
+/// it. Feeds no watchdog.
+pub type Stream = stream::Stream<Uart>;
+
+impl Line for Uart {
+    fn try_read(&self) -> Option<u8> {
+        try_read()
+    }
+
+    fn has_received(&self) -> bool {
+        has_received()
+    }
+
+    fn wait_for_input(&self) {
+        wait_for_input();
+    }
+
+    fn send(&self, bytes: &[u8]) -> usize {
+        let _turn = Turn::take();
+        Queue::send(bytes)
+    }
+
+    fn push_out(&self) -> bool {
+        let is_empty = push_by_polling();
+        if is_empty {
+            wait_idle();
+        }
+        is_empty
+    }
+}
