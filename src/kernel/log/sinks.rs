@@ -72,43 +72,89 @@ impl Default for Sinks {
 
 #[cfg(test)]
 mod tests {
+    use core::cell::RefCell;
     use core::fmt;
-    use std::sync::Mutex;
+    use std::string::{String, ToString};
+    use std::thread_local;
     use std::vec::Vec;
 
     use super::{Level, MOST, Sink, Sinks, TooManySinks};
 
-    static SHOWN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+    thread_local! {
+        /// Each sink's name, with what it was shown.
+        static SHOWN: RefCell<Vec<(char, String)>> = const { RefCell::new(Vec::new()) };
+    }
 
-    fn show<const NAME: u8>(_: fmt::Arguments<'_>) {
-        SHOWN.lock().expect("one test at a time").push(NAME);
+    fn show<const NAME: char>(text: fmt::Arguments<'_>) {
+        SHOWN.with_borrow_mut(|shown| shown.push((NAME, text.to_string())));
+    }
+
+    const fn sink<const NAME: char>(least: Level) -> Sink {
+        Sink {
+            write: show::<NAME>,
+            least,
+        }
+    }
+
+    /// Hands a line to the sinks, as `log::line` does. Returns who showed it, in that order.
+    fn log(sinks: &Sinks, level: Level, line: &str) -> String {
+        for sink in sinks.of(level) {
+            (sink.write)(format_args!("{line}"));
+        }
+        let shown = SHOWN.take();
+        assert!(shown.iter().all(|(_, text)| text == line), "{shown:?}");
+        shown.iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn without_a_sink_a_line_is_shown_nowhere() {
+        for level in [Level::Info, Level::Warning] {
+            assert_eq!(log(&Sinks::new(), level, "started"), "");
+        }
     }
 
     #[test]
     fn each_sink_shows_the_lines_of_its_level_in_the_order_of_adding() {
         let mut sinks = Sinks::default();
-        let all = Sink {
-            write: show::<b'a'>,
-            least: Level::Info,
-        };
-        let warnings = Sink {
-            write: show::<b'w'>,
-            least: Level::Warning,
-        };
-        for sink in [warnings, all, warnings] {
+        for sink in [
+            sink::<'w'>(Level::Warning),
+            sink::<'a'>(Level::Info),
+            sink::<'v'>(Level::Warning),
+        ] {
             assert_eq!(sinks.add(sink), Ok(()));
         }
-        for (level, shown) in [(Level::Info, &b"a"[..]), (Level::Warning, b"waw")] {
-            sinks
-                .of(level)
-                .for_each(|sink| (sink.write)(format_args!("")));
-            let said = core::mem::take(&mut *SHOWN.lock().expect("one test at a time"));
-            assert_eq!(said, shown, "{level:?}");
+        assert_eq!(log(&sinks, Level::Info, "started"), "a");
+        assert_eq!(log(&sinks, Level::Warning, "late"), "wav");
+    }
+
+    #[test]
+    fn a_sink_that_is_added_late_shows_the_lines_from_then_on_behind_the_others() {
+        let mut sinks = Sinks::new();
+        assert_eq!(sinks.add(sink::<'a'>(Level::Info)), Ok(()));
+        assert_eq!(log(&sinks, Level::Info, "one"), "a");
+        let while_adding = sinks;
+        assert_eq!(sinks.add(sink::<'b'>(Level::Info)), Ok(()));
+        assert_eq!(log(&while_adding, Level::Info, "two"), "a");
+        assert_eq!(log(&sinks, Level::Info, "three"), "ab");
+    }
+
+    #[test]
+    fn a_sink_that_is_added_twice_shows_each_line_twice() {
+        let mut sinks = Sinks::new();
+        for _ in 0..2 {
+            assert_eq!(sinks.add(sink::<'a'>(Level::Info)), Ok(()));
         }
-        for _ in 3..MOST {
-            assert_eq!(sinks.add(all), Ok(()));
+        assert_eq!(log(&sinks, Level::Info, "one"), "aa");
+    }
+
+    #[test]
+    fn one_sink_more_than_there_are_places_is_refused_and_those_before_stay() {
+        let mut sinks = Sinks::new();
+        for _ in 0..MOST {
+            assert_eq!(sinks.add(sink::<'a'>(Level::Info)), Ok(()));
         }
-        assert_eq!(sinks.add(all), Err(TooManySinks));
-        assert_eq!(sinks.of(Level::Warning).count(), MOST, "those before stay");
+        assert_eq!(sinks.add(sink::<'b'>(Level::Info)), Err(TooManySinks));
+        assert_eq!(log(&sinks, Level::Warning, "late"), "a".repeat(MOST));
+        assert_eq!(TooManySinks.to_string(), "the log has 4 sinks already");
     }
 }
