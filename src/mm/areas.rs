@@ -7,10 +7,10 @@
 use core::fmt;
 use core::ops::Range;
 
-use super::layout::{self, Pages};
+use super::layout::{self, Pages, phys_to_virt};
 use super::regions::ImageLayout;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::board::raspi3::{self, CORES, KERNEL_VA_OFFSET};
+use crate::board::raspi3::{self, CORES};
 
 /// A part of the address space with one use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -103,7 +103,7 @@ type Named = (Range<usize>, Name);
 /// The linear map. RAM is what lies between the others.
 fn linear_areas(image: &ImageLayout) -> [Named; 9] {
     let place = |start: PhysAddr, end: PhysAddr| {
-        KERNEL_VA_OFFSET | start.as_usize()..KERNEL_VA_OFFSET | end.as_usize()
+        phys_to_virt(start).as_usize()..phys_to_virt(end).as_usize()
     };
     let zero = PhysAddr::new(0);
     let page_1 = PhysAddr::new(PAGE_SIZE);

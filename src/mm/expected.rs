@@ -9,9 +9,8 @@
 #![forbid(unsafe_code)]
 
 use super::audit::Violation;
-use super::layout::{self, Pages};
+use super::layout::{self, Pages, phys_to_virt};
 use crate::addr::VirtAddr;
-use crate::board::raspi3::KERNEL_VA_OFFSET;
 use crate::paging::{MappingFlags, Run};
 
 /// That all of `pages` is mapped with `flags`.
@@ -54,7 +53,7 @@ pub fn is_in_place(runs: &[Run], known: &[Pages]) -> Result<(), Violation> {
     for run in runs {
         let va = run.va.as_usize();
         if va < layout::WINDOW {
-            if va - KERNEL_VA_OFFSET != run.pa.as_usize() {
+            if run.va != phys_to_virt(run.pa) {
                 let (va, pa) = (run.va, run.pa);
                 return Err(Violation::Elsewhere { va, pa });
             }
