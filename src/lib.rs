@@ -75,6 +75,7 @@
 //! Nothing is writable and executable, through one address or two; the low half is empty: TTBR0
 //! names a table without entries on every core.
 #![no_std]
+#![warn(clippy::match_bool)]
 
 extern crate alloc;
 #[cfg(test)]

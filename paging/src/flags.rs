@@ -80,9 +80,10 @@ impl MappingFlags {
     /// `X` is an exception to W^X.
     #[must_use]
     pub const fn right_letters(self) -> [char; 3] {
-        let execute = match self.contains(Self::EXECUTE_ANYWAY) {
-            true => 'X',
-            false => 'x',
+        let execute = if self.contains(Self::EXECUTE_ANYWAY) {
+            'X'
+        } else {
+            'x'
         };
         [
             if self.contains(Self::READ) { 'r' } else { '-' },

@@ -34,6 +34,7 @@
 #![warn(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::match_bool,
     clippy::panic,
     clippy::todo,
     clippy::unreachable,

@@ -65,9 +65,10 @@ pub fn mask_interrupts() -> Interrupts {
     let masks = DAIF.get();
     // SAFETY: masking breaks nothing; what comes in waits. No `nomem`: what follows stays behind.
     unsafe { asm!("msr daifset, #0b0010", options(nostack, preserves_flags)) };
-    match let_interrupts_in(masks) {
-        true => Interrupts::LetIn,
-        false => Interrupts::Masked,
+    if let_interrupts_in(masks) {
+        Interrupts::LetIn
+    } else {
+        Interrupts::Masked
     }
 }
 

@@ -68,9 +68,10 @@ pub(super) fn note_let_in() {
 #[must_use]
 #[inline]
 pub fn held_count() -> usize {
-    match cfg!(debug_assertions) {
-        true => with_held(|held| held.held().count()),
-        false => 0,
+    if cfg!(debug_assertions) {
+        with_held(|held| held.held().count())
+    } else {
+        0
     }
 }
 

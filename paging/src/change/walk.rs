@@ -94,10 +94,10 @@ where
     #[inline]
     pub(crate) fn check_own(&self, va: VirtAddr) -> PagingResult {
         check_address::<M>(va)?;
-        match self.may_change(va) {
-            true => Ok(()),
-            false => Err(PagingError::Shared { va }),
+        if self.may_change(va) {
+            return Ok(());
         }
+        Err(PagingError::Shared { va })
     }
 
     /// Whether an address of this tree is its owner's to change.

@@ -120,18 +120,20 @@ impl State {
     /// How deep the invalidations must reach.
     #[inline(always)]
     pub(in crate::flush) const fn scope(self) -> InvalidateScope {
-        match self.0 & ANY_LEVEL != 0 {
-            true => InvalidateScope::AnyLevel,
-            false => InvalidateScope::LastLevel,
+        if self.0 & ANY_LEVEL != 0 {
+            InvalidateScope::AnyLevel
+        } else {
+            InvalidateScope::LastLevel
         }
     }
 
     /// The spaces that they must reach, in a tree that belongs to `own`.
     #[inline(always)]
     pub(in crate::flush) const fn space(self, own: AddressSpace) -> AddressSpace {
-        match self.0 & ALL_SPACES != 0 {
-            true => AddressSpace::All,
-            false => own,
+        if self.0 & ALL_SPACES != 0 {
+            AddressSpace::All
+        } else {
+            own
         }
     }
 

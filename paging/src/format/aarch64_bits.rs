@@ -88,9 +88,10 @@ const NORMAL_WRITE_BACK: u64 = 4;
 /// EL1 reads everything.
 pub(super) fn granted(flags: MappingFlags) -> Rights {
     let rights = flags.intersection(MappingFlags::RIGHTS);
-    let (kernel, user) = match flags.contains(MappingFlags::USER) {
-        true => (rights.difference(MappingFlags::EXECUTE), rights),
-        false => (rights, MappingFlags::empty()),
+    let (kernel, user) = if flags.contains(MappingFlags::USER) {
+        (rights.difference(MappingFlags::EXECUTE), rights)
+    } else {
+        (rights, MappingFlags::empty())
     };
     Rights {
         kernel: kernel.union(MappingFlags::READ),

@@ -253,10 +253,13 @@ fn clamp<M: PagingMetaData>(range: &impl RangeBounds<VirtAddr>) -> Span {
     let end = match range.end_bound() {
         Bound::Unbounded => 1 << M::VA_MAX_BITS,
         Bound::Excluded(va) => below(*va),
-        Bound::Included(va) => match M::vaddr_is_valid(*va) {
-            true => offset_of::<M>(*va) + 1,
-            false => below(*va),
-        },
+        Bound::Included(va) => {
+            if M::vaddr_is_valid(*va) {
+                offset_of::<M>(*va) + 1
+            } else {
+                below(*va)
+            }
+        }
     };
     // A range that is empty, or all of it in the hole.
     if end <= start {

@@ -284,8 +284,11 @@ fn pages_of<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, B>(
     if full {
         return table.each(va, show);
     }
-    table.each(va, |va, entry: PTE| match is_nothing(entry) {
-        true => ControlFlow::Continue(()),
-        false => show(va, entry),
+    table.each(va, |va, entry: PTE| {
+        if is_nothing(entry) {
+            ControlFlow::Continue(())
+        } else {
+            show(va, entry)
+        }
     })
 }

@@ -69,16 +69,17 @@ pub(crate) fn emulator(name: &str) -> OsString {
 /// [`NoProgram`].
 pub(crate) fn check_program(program: &OsStr) -> Result<(), NoProgram> {
     let folders = env::var_os("PATH").unwrap_or_default();
-    let is_there = match program.as_encoded_bytes().contains(&b'/') {
-        true => is_program(Path::new(program)),
-        false => env::split_paths(&folders).any(|folder| is_program(&folder.join(program))),
+    let is_there = if program.as_encoded_bytes().contains(&b'/') {
+        is_program(Path::new(program))
+    } else {
+        env::split_paths(&folders).any(|folder| is_program(&folder.join(program)))
     };
-    match is_there {
-        true => Ok(()),
-        false => Err(NoProgram {
-            program: program.to_owned(),
-        }),
+    if is_there {
+        return Ok(());
     }
+    Err(NoProgram {
+        program: program.to_owned(),
+    })
 }
 
 fn is_program(path: &Path) -> bool {

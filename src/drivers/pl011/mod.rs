@@ -118,9 +118,10 @@ impl<P: Port> Pl011<P> {
         self.port.write_imsc(0);
         self.port.write_cr(0);
         self.port.write_icr(INTERRUPTS::ALL.val(0x7ff).value);
-        match LCR_H::FEN.is_set(self.port.read_lcr_h()) {
-            true => QUEUE_DEPTH as usize,
-            false => 1,
+        if LCR_H::FEN.is_set(self.port.read_lcr_h()) {
+            QUEUE_DEPTH as usize
+        } else {
+            1
         }
     }
 

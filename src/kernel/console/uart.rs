@@ -80,9 +80,10 @@ impl Turn {
 
     /// For a report: waits as long, and says nothing. What was printed before leaves first.
     pub(crate) fn for_report() -> Self {
-        let _owned = match TURN.owner() == Some(cpu::number()) {
-            true => None,
-            false => Some(TURN.take_or_seize(patience::CONSOLE_TURN_NS)),
+        let _owned = if TURN.owner() == Some(cpu::number()) {
+            None
+        } else {
+            Some(TURN.take_or_seize(patience::CONSOLE_TURN_NS))
         };
         push_out();
         Self { _owned }

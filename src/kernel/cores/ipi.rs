@@ -273,9 +273,10 @@ impl Drop for PendingCall {
 pub(crate) fn ping_others() {
     let calls: [Option<PendingCall>; CORES] = core::array::from_fn(|core| {
         let is_there = core != cpu::number() && per_core::of(core).is_online();
-        match is_there {
-            true => call_function_async(core, |argument| argument, 0).ok(),
-            false => None,
+        if is_there {
+            call_function_async(core, |argument| argument, 0).ok()
+        } else {
+            None
         }
     });
     for call in calls.into_iter().flatten() {

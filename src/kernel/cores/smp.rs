@@ -213,10 +213,10 @@ pub(crate) fn bring_up(
     if !is_alive {
         return Err(BringUpError::Absent { core });
     }
-    match wait_until_online(1 << core) {
-        true => Ok(()),
-        false => Err(BringUpError::NotReady { core }),
+    if wait_until_online(1 << core) {
+        return Ok(());
     }
+    Err(BringUpError::NotReady { core })
 }
 
 /// Frees the boot memory of cores 1 to 3, if all are online. Returns the number of frames, 0 if
@@ -226,10 +226,10 @@ pub(crate) fn bring_up(
 /// Those of a change of the kernel's map.
 pub(crate) fn free_secondary_boot() -> Result<usize, PagingError> {
     let all_run = (1..CORES).all(|core| per_core::of(core).is_online());
-    match all_run && secondary_boot::is_prepared() {
-        true => secondary_boot::free(),
-        false => Ok(0),
+    if all_run && secondary_boot::is_prepared() {
+        return secondary_boot::free();
     }
+    Ok(0)
 }
 
 /// This core is online: others may send it IPIs from here on, and its idle share counts.

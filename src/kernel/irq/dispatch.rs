@@ -302,9 +302,10 @@ fn serve(here: usize, number: IrqNumber) {
 fn refuse(here: usize, number: IrqNumber) {
     mask(number);
     if COUNTS.count_unhandled(here, number.index()) == Unhandled::First {
-        let how = match has_mask(number) {
-            true => "masked",
-            false => "there is no mask for it",
+        let how = if has_mask(number) {
+            "masked"
+        } else {
+            "there is no mask for it"
         };
         log!("irq", "{number} on core {here} belongs to nobody: {how}");
     }

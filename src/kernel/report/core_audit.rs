@@ -110,9 +110,10 @@ fn read_register(index: usize) -> usize {
 /// long as a core may come to them.
 fn check_frames() -> Result<(), Violation> {
     let image = symbols::image();
-    let parked = match secondary_boot::is_prepared() {
-        true => image.init,
-        false => image.park,
+    let parked = if secondary_boot::is_prepared() {
+        image.init
+    } else {
+        image.park
     };
     let first = raspi3::FIRMWARE_PAGE;
     let page_0_end = PhysAddr::new(first.as_usize() + PAGE_SIZE);

@@ -56,9 +56,10 @@ fn print(out: &mut impl Write, pc: u64, link: Option<u64>, fp: u64) -> fmt::Resu
     let mut lines = Folded::new(Backtrace::new(pc, link, fp, read));
     // Walked twice: memory for what is at the outer end there is none.
     let count = lines.clone().count();
-    let left_out = match count > INNERMOST + OUTERMOST {
-        true => INNERMOST..count - OUTERMOST,
-        false => 0..0,
+    let left_out = if count > INNERMOST + OUTERMOST {
+        INNERMOST..count - OUTERMOST
+    } else {
+        0..0
     };
     let mut label = "trace";
     for (index, line) in lines.by_ref().enumerate() {

@@ -33,10 +33,10 @@ pub(super) fn number(word: &str) -> Result<u64, CommandError> {
 /// Those of [`number`]; one that names both ends.
 pub(super) fn number_from(least: u64, most: u64, word: &str) -> Result<u64, CommandError> {
     let value = number(word)?;
-    match (least..=most).contains(&value) {
-        true => Ok(value),
-        false => Err(OutOfRange { value, least, most }.into()),
+    if (least..=most).contains(&value) {
+        return Ok(value);
     }
+    Err(OutOfRange { value, least, most }.into())
 }
 
 /// The virtual address that was typed as `word`.

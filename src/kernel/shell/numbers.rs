@@ -140,10 +140,10 @@ impl Bench<'_> {
             self.progress.at(self.measured + done, self.out)?;
         }
         self.measured += done;
-        match good {
-            true => Ok(took_ns / self.rounds),
-            false => Err(StepFailed { name }.into()),
+        if !good {
+            return Err(StepFailed { name }.into());
         }
+        Ok(took_ns / self.rounds)
     }
 }
 
@@ -232,10 +232,10 @@ impl Spare {
         let before = halvings();
         let good = self.round::<false>() && self.round::<true>();
         let ns = bench.measure("frames", good, || self.round::<false>())?;
-        match halvings() == before + (bench.rounds + 2) * HALVINGS {
-            true => Ok(ns),
-            false => Err(StepFailed { name: "frames" }.into()),
+        if halvings() != before + (bench.rounds + 2) * HALVINGS {
+            return Err(StepFailed { name: "frames" }.into());
         }
+        Ok(ns)
     }
 
     /// Halves a block of the largest order down to a frame, and lets that frame be merged up again:
@@ -272,10 +272,7 @@ impl Drop for Spare {
 }
 
 fn maybe_marked<const MARKED: bool, R>(step: impl FnOnce() -> R) -> R {
-    match MARKED {
-        true => marked(step),
-        false => step(),
-    }
+    if MARKED { marked(step) } else { step() }
 }
 
 /// The first word of a frame.

@@ -87,9 +87,10 @@ const ROUND_CYCLES: u64 = 4;
 
 /// Whether a wait of `waited_ns` has lasted long enough.
 fn is_over(waited_ns: u64, patience_ns: u64) -> bool {
-    let more_ns = match ENDING.somebody_reports() {
-        true => patience::REPORTS_NS,
-        false => 0,
+    let more_ns = if ENDING.somebody_reports() {
+        patience::REPORTS_NS
+    } else {
+        0
     };
     waited_ns > patience_ns.saturating_add(more_ns)
 }
@@ -131,9 +132,10 @@ pub(crate) fn hear() {
 #[unsafe(no_mangle)]
 extern "C" fn kernel_hear() -> u64 {
     hear();
-    match ENDING.somebody_reports() {
-        true => patience::LOCK_NS + patience::REPORTS_NS,
-        false => patience::LOCK_NS,
+    if ENDING.somebody_reports() {
+        patience::LOCK_NS + patience::REPORTS_NS
+    } else {
+        patience::LOCK_NS
     }
 }
 

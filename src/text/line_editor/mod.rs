@@ -169,9 +169,10 @@ impl LineEditor {
             return;
         }
         self.width = Width::Told;
-        let is_at_end = match self.cursor == self.text.len() {
-            true => IsAtEnd::Yes,
-            false => IsAtEnd::No,
+        let is_at_end = if self.cursor == self.text.len() {
+            IsAtEnd::Yes
+        } else {
+            IsAtEnd::No
         };
         let is_other = screen.place().set_columns(column, is_at_end);
         if is_other && asked == Width::AskedAnew && self.phase == Phase::Editing {

@@ -51,9 +51,10 @@ where
             {
                 // The hardware may hold a contiguous group as one entry: a change of a neighbour
                 // breaks this leaf, too.
-                let group = match place.entry.is_contiguous() {
-                    true => PTE::CONTIGUOUS * leaf_bytes::<M>(size),
-                    false => leaf_bytes::<M>(size),
+                let group = if place.entry.is_contiguous() {
+                    PTE::CONTIGUOUS * leaf_bytes::<M>(size)
+                } else {
+                    leaf_bytes::<M>(size)
                 };
                 let start = offset / group * group;
                 let all = Span {

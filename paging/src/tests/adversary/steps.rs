@@ -171,9 +171,10 @@ impl Steps {
     fn bytes(&mut self) -> usize {
         let group = [K4, K4, 2 * K4, 7 * K4, PAGES, PAGES, PAGES + K4, 33 * K4];
         let table = [M2 - K4, M2, M2 + K4, 2 * M2];
-        match self.random.one_in(5) {
-            true => self.random.pick(&table),
-            false => self.random.pick(&group),
+        if self.random.one_in(5) {
+            self.random.pick(&table)
+        } else {
+            self.random.pick(&group)
         }
     }
 
@@ -189,9 +190,10 @@ impl Steps {
             G1 + K4,
             2 * G1,
         ];
-        match self.random.one_in(2) {
-            true => self.bytes(),
-            false => self.random.pick(&sizes),
+        if self.random.one_in(2) {
+            self.bytes()
+        } else {
+            self.random.pick(&sizes)
         }
     }
 
@@ -246,9 +248,10 @@ impl Steps {
 
     /// Of a part, or of all that could be one block.
     fn protect_region(&mut self, at: usize) -> Operation {
-        match self.random.one_in(3) {
-            true => Operation::ProtectRegion(at & !(G1 - 1), G1, self.flags()),
-            false => Operation::ProtectRegion(at, self.many_bytes(), self.flags()),
+        if self.random.one_in(3) {
+            Operation::ProtectRegion(at & !(G1 - 1), G1, self.flags())
+        } else {
+            Operation::ProtectRegion(at, self.many_bytes(), self.flags())
         }
     }
 
@@ -272,9 +275,10 @@ impl Steps {
                     3 => Receipt::HandOver,
                     _ => Receipt::Flush,
                 };
-                let frames = match self.random.one_in(16) {
-                    true => self.random.below(3),
-                    false => usize::MAX,
+                let frames = if self.random.one_in(16) {
+                    self.random.below(3)
+                } else {
+                    usize::MAX
                 };
                 Step::One(self.operation(), receipt, frames)
             }

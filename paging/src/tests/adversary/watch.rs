@@ -82,9 +82,10 @@ impl<F: Format> Watched<F> {
         let root = table.root_paddr().as_usize();
         Self {
             table,
-            machine: match F::M::CACHES_INVALID {
-                true => Machine::new(root, owner.base, owner.asid).caching_absence(),
-                false => Machine::new(root, owner.base, owner.asid),
+            machine: if F::M::CACHES_INVALID {
+                Machine::new(root, owner.base, owner.asid).caching_absence()
+            } else {
+                Machine::new(root, owner.base, owner.asid)
             },
             leaked: false,
             readers: None,

@@ -32,9 +32,10 @@ fn halves(entry: u64, bytes: u64) -> [u64; 2] {
 /// What the TLB lets privilege level `plv` do; the bits that CSR.TLBRELO0 ignores are ignored.
 fn rights(tlb: u64, plv: u64) -> Rights {
     let level = tlb >> 2 & 3;
-    let allowed = match bit(tlb, 63) {
-        false => plv <= level,
-        true => plv == level,
+    let allowed = if bit(tlb, 63) {
+        plv == level
+    } else {
+        plv <= level
     };
     Rights {
         read: allowed && !bit(tlb, 61),

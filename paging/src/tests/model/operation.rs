@@ -174,9 +174,10 @@ impl<F: Format> Operations<F> {
     }
 
     pub(in crate::tests) fn next(&mut self) -> Operation {
-        let at = match self.random.one_in(3) {
-            true => self.last,
-            false => self.address(),
+        let at = if self.random.one_in(3) {
+            self.last
+        } else {
+            self.address()
         };
         self.last = at;
         match self.random.below(20) {

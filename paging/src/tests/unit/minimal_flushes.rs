@@ -103,9 +103,10 @@ fn a_page_of_a_inaccessible_block_is_invalidated_at_its_own_address<F: Format>()
         map.unwrap().flush();
         let page = F::va(G1 + offset);
         let log = recorded(|| table.protect_region(page, K4, R | A).unwrap().flush());
-        let expected = match F::M::CACHES_INVALID {
-            true => Vec::from([Some((page.as_usize(), InvalidateScope::AnyLevel))]),
-            false => Vec::new(),
+        let expected = if F::M::CACHES_INVALID {
+            Vec::from([Some((page.as_usize(), InvalidateScope::AnyLevel))])
+        } else {
+            Vec::new()
         };
         assert_eq!(invalidated(&log), expected, "{size} {offset:#x}");
     }

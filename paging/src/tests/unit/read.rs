@@ -152,9 +152,10 @@ fn runs_of_a_range_are_the_models_from_both_ends<F: Format>() {
         let mut runs = pair.table.view().iter(range);
         loop {
             let from_front = random.one_in(2);
-            let (found, next) = match from_front {
-                true => (runs.next(), expected.pop_front()),
-                false => (runs.next_back(), expected.pop_back()),
+            let (found, next) = if from_front {
+                (runs.next(), expected.pop_front())
+            } else {
+                (runs.next_back(), expected.pop_back())
             };
             let found = found.map(|run| (run.va, run.pa.as_usize(), run.bytes, run.size.bytes()));
             assert_eq!(found, next);

@@ -186,9 +186,10 @@ impl Session {
         let offset = PROMPT.len() + cursor;
         let (row, column) = self.terminal.cursor();
         // At the end of a full row a cursor may stand behind its last letter, if nothing follows.
-        let rows = match column == width {
-            true => offset / width - 1,
-            false => offset / width,
+        let rows = if column == width {
+            offset / width - 1
+        } else {
+            offset / width
         };
         let at_end = cursor == line.len();
         let place = rows * width + column;

@@ -77,9 +77,12 @@ fn a_format_that_caches_what_is_invalid_invalidates_it<F: Format>() {
     let leaf = invalidated(InvalidateScope::LastLevel);
     let any = invalidated(InvalidateScope::AnyLevel);
     // Where a table is new, its entry was invalid before, too.
-    let made = |invalidated: &[Event]| match F::M::CACHES_INVALID {
-        true => invalidated.to_vec(),
-        false => Vec::from([Event::Publish]),
+    let made = |invalidated: &[Event]| {
+        if F::M::CACHES_INVALID {
+            invalidated.to_vec()
+        } else {
+            Vec::from([Event::Publish])
+        }
     };
     let log = recorded(|| {
         let mapped = table.map(va(at), pa(0x5000), PageSize::Size4K, RW);

@@ -202,9 +202,10 @@ fn a_shared_table_is_never_merged_and_those_below_are<F: Format>() {
         map.unwrap().flush();
     }
     kernel.compact(at(0), G1).unwrap().flush();
-    let size = match root_entry::<F>() == G1 {
-        true => PageSize::Size2M,
-        false => PageSize::Size1G,
+    let size = if root_entry::<F>() == G1 {
+        PageSize::Size2M
+    } else {
+        PageSize::Size1G
     };
     assert_eq!(kernel.query(at(0)), Ok((pa(0), RW, size)));
 }

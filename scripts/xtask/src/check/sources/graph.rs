@@ -148,9 +148,10 @@ impl<'a> Graph<'a> {
     }
 
     fn purpose(&self, file: &Source, path: &Path) -> Purpose {
-        match self.is_for_tests(&file.module) {
-            true => Purpose::Test,
-            false => path.purpose,
+        if self.is_for_tests(&file.module) {
+            Purpose::Test
+        } else {
+            path.purpose
         }
     }
 

@@ -84,9 +84,10 @@ impl Walk {
         // Where the item that `#[cfg(test)]` stands on ends.
         let mut test_until = 0;
         while at < tokens.len() {
-            let here = match at < test_until {
-                true => Purpose::Test,
-                false => purpose,
+            let here = if at < test_until {
+                Purpose::Test
+            } else {
+                purpose
             };
             if let Some(attribute) = attribute(tokens, at) {
                 if is_test_gate(&attribute) {
@@ -133,9 +134,10 @@ impl Walk {
                 .any(|name| is_ident(inner, 0, name))
         });
         let after = at + 1 + usize::from(restricted.is_some());
-        match is_ident(tokens, after, "use") {
-            true => self.import(tokens, after, purpose, Role::PassedOn),
-            false => after,
+        if is_ident(tokens, after, "use") {
+            self.import(tokens, after, purpose, Role::PassedOn)
+        } else {
+            after
         }
     }
 

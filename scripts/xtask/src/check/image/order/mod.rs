@@ -73,9 +73,10 @@ pub(in crate::check) fn check(program: &Program) -> Report {
     let mut count = 0;
     let mut violations = Vec::new();
     for section in program.executable_sections() {
-        let at_the_end = match ASSEMBLY.contains(&section.name.as_str()) {
-            true => AtTheEnd::Forbidden,
-            false => AtTheEnd::Allowed,
+        let at_the_end = if ASSEMBLY.contains(&section.name.as_str()) {
+            AtTheEnd::Forbidden
+        } else {
+            AtTheEnd::Allowed
         };
         for (address, word) in program.instructions(&section.range()) {
             let Some(system) = effect(word) else {
