@@ -18,7 +18,7 @@
 
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::board::raspi3;
-use crate::mm::regions::{ImageRegion, Kind, Regions};
+use crate::mm::regions::{ImageRegion, RegionKind, Regions};
 use crate::paging::format::aarch64::A64PTE;
 use crate::paging::{ENTRIES, MappingFlags, PageSize};
 
@@ -83,13 +83,13 @@ impl Attributes {
     }
 
     /// The attributes of a page of the image, in the half whose code is `executable`.
-    const fn page(&self, kind: Kind, executable: Kind) -> u64 {
+    const fn page(&self, kind: RegionKind, executable: RegionKind) -> u64 {
         if kind as usize == executable as usize {
             return self.executable_page;
         }
         match kind {
-            Kind::Init | Kind::Text | Kind::ReadOnly => self.read_only_page,
-            Kind::ReadWrite => self.read_write_page,
+            RegionKind::Init | RegionKind::Text | RegionKind::ReadOnly => self.read_only_page,
+            RegionKind::ReadWrite => self.read_write_page,
         }
     }
 }
@@ -145,14 +145,14 @@ impl BootTables {
         self.ttbr0_l1[LOCAL_INDEX] = raspi3::LOCAL_PERIPHERALS.as_usize() as u64 | LOW_LOCAL_BLOCK;
         fill_blocks(&mut self.ttbr0_l2, &LOW);
         self.ttbr0_l2[0] = link(5);
-        fill_pages(&mut self.ttbr0_l3, image, &LOW, Kind::Init);
+        fill_pages(&mut self.ttbr0_l3, image, &LOW, RegionKind::Init);
 
         self.ttbr1_l0[HIGH_INDEX] = link(3);
         self.ttbr1_l1[0] = link(6);
         self.ttbr1_l1[LOCAL_INDEX] = raspi3::LOCAL_PERIPHERALS.as_usize() as u64 | LOCAL_BLOCK;
         fill_blocks(&mut self.ttbr1_l2, &HIGH);
         self.ttbr1_l2[0] = link(7);
-        fill_pages(&mut self.ttbr1_l3, image, &HIGH, Kind::Text);
+        fill_pages(&mut self.ttbr1_l3, image, &HIGH, RegionKind::Text);
 
         Roots {
             low: PhysAddr::new(table_at(0)),
@@ -174,7 +174,7 @@ fn fill_blocks(table: &mut Table, attributes: &Attributes) {
 }
 
 /// 4 KiB pages of the first 2 MiB: below the image, the image region by region, above it.
-fn fill_pages(table: &mut Table, image: &Regions, attributes: &Attributes, executable: Kind) {
+fn fill_pages(table: &mut Table, image: &Regions, attributes: &Attributes, executable: RegionKind) {
     let mut page = 0;
     for &ImageRegion { start, end, kind } in image {
         let (first, end) = (start.as_usize() / PAGE_SIZE, end.as_usize() / PAGE_SIZE);

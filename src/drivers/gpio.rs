@@ -78,7 +78,7 @@ impl Pin {
 /// What a pin does: the values of its field FSEL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Function {
+pub enum PinFunction {
     /// An input.
     Input = 0b000,
     /// An output.
@@ -123,7 +123,7 @@ impl Gpio {
     }
 
     /// Gives `pin` a function. The other nine pins of its register keep theirs.
-    pub fn set_function(&self, pin: Pin, function: Function) {
+    pub fn set_function(&self, pin: Pin, function: PinFunction) {
         let register = &self.registers.gpfsel[usize::from(pin.0 / 10)];
         let shift = u32::from(pin.0 % 10) * 3;
         register.set(register.get() & !(0b111 << shift) | (function as u32) << shift);
@@ -147,12 +147,12 @@ impl Gpio {
     ///
     /// `delay` returns after [`PULL_SETUP_CYCLES`] or later.
     pub fn route_pl011(&self, mut delay: impl FnMut()) {
-        self.set_function(Pin::TXD0_BLUETOOTH, Function::Input);
-        self.set_function(Pin::RXD0_BLUETOOTH, Function::Input);
+        self.set_function(Pin::TXD0_BLUETOOTH, PinFunction::Input);
+        self.set_function(Pin::RXD0_BLUETOOTH, PinFunction::Input);
         self.set_pull(Pin::TXD0, Pull::Off, &mut delay);
         self.set_pull(Pin::RXD0, Pull::Up, &mut delay);
-        self.set_function(Pin::TXD0, Function::Alt0);
-        self.set_function(Pin::RXD0, Function::Alt0);
+        self.set_function(Pin::TXD0, PinFunction::Alt0);
+        self.set_function(Pin::RXD0, PinFunction::Alt0);
     }
 }
 
@@ -160,7 +160,7 @@ impl Gpio {
 mod tests {
     use std::vec::Vec;
 
-    use super::{Function, Gpio, Pin, Pull};
+    use super::{Gpio, Pin, PinFunction, Pull};
     use crate::drivers::mmio::fake::FakeRegisters;
 
     const GPPUD: usize = 0x94;
@@ -184,8 +184,8 @@ mod tests {
         for offset in (0..0x18).step_by(4) {
             memory.set(offset, 0xffff_ffff);
         }
-        gpio.set_function(Pin::new(53).expect("a pin"), Function::Input);
-        gpio.set_function(Pin::new(9).expect("a pin"), Function::Alt5);
+        gpio.set_function(Pin::new(53).expect("a pin"), PinFunction::Input);
+        gpio.set_function(Pin::new(9).expect("a pin"), PinFunction::Alt5);
         assert_eq!(memory.get(0x14), 0xffff_f1ff, "GPFSEL5, bits 11:9");
         assert_eq!(memory.get(0x00), 0xd7ff_ffff, "GPFSEL0, bits 29:27");
         for offset in [0x04, 0x08, 0x0c, 0x10] {

@@ -19,7 +19,7 @@ pub mod device_tree;
 pub mod facts;
 pub mod gpio;
 pub mod gpu_interrupts;
-pub mod interrupts;
+pub mod irq_sources;
 pub mod local_interrupts;
 pub mod mailbox;
 pub mod mini_uart;

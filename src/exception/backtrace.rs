@@ -64,7 +64,7 @@ impl Step {
 
 /// Why there are no more steps.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum End {
+pub enum TraceEnd {
     /// A frame pointer or a return address is zero: the outermost function.
     Outermost,
     /// A frame pointer is not aligned to 16 bytes.
@@ -77,7 +77,7 @@ pub enum End {
     TooMany,
 }
 
-impl fmt::Display for End {
+impl fmt::Display for TraceEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Outermost => write!(f, "the outermost function"),
@@ -101,7 +101,7 @@ pub struct Backtrace<R> {
     /// That of the last record; records lie above it.
     last: Option<u64>,
     left: usize,
-    end: Option<End>,
+    end: Option<TraceEnd>,
     read: R,
 }
 
@@ -125,11 +125,11 @@ impl<R: FnMut(u64) -> Option<u64>> Backtrace<R> {
 
     /// Why it ended; nothing while there may be another step.
     #[must_use]
-    pub fn end(&self) -> Option<End> {
+    pub fn end(&self) -> Option<TraceEnd> {
         self.end
     }
 
-    fn step(&mut self) -> Result<Step, End> {
+    fn step(&mut self) -> Result<Step, TraceEnd> {
         if let Some(pc) = self.pc.take() {
             return Ok(Step::Interrupted(pc));
         }
@@ -151,22 +151,22 @@ impl<R: FnMut(u64) -> Option<u64>> Backtrace<R> {
     }
 
     /// The return address of the next frame record.
-    fn record(&mut self) -> Result<u64, End> {
+    fn record(&mut self) -> Result<u64, TraceEnd> {
         let fp = self.fp;
         if fp == 0 {
-            return Err(End::Outermost);
+            return Err(TraceEnd::Outermost);
         }
         if !fp.is_multiple_of(ALIGNMENT) {
-            return Err(End::Misaligned(fp));
+            return Err(TraceEnd::Misaligned(fp));
         }
         if self.last.is_some_and(|last| fp <= last) {
-            return Err(End::NotAbove(fp));
+            return Err(TraceEnd::NotAbove(fp));
         }
-        let caller = (self.read)(fp).ok_or(End::Unreadable(fp))?;
+        let caller = (self.read)(fp).ok_or(TraceEnd::Unreadable(fp))?;
         // Aligned, so that this cannot overflow.
-        let address = (self.read)(fp + WORD).ok_or(End::Unreadable(fp))?;
+        let address = (self.read)(fp + WORD).ok_or(TraceEnd::Unreadable(fp))?;
         if address == 0 {
-            return Err(End::Outermost);
+            return Err(TraceEnd::Outermost);
         }
         self.last = Some(fp);
         self.fp = caller;
@@ -182,7 +182,7 @@ impl<R: FnMut(u64) -> Option<u64>> Iterator for Backtrace<R> {
             return None;
         }
         let step = match self.left.checked_sub(1) {
-            None => Err(End::TooMany),
+            None => Err(TraceEnd::TooMany),
             Some(left) => {
                 self.left = left;
                 self.step()
@@ -196,7 +196,7 @@ impl<R: FnMut(u64) -> Option<u64>> Iterator for Backtrace<R> {
 mod tests {
     use std::vec::Vec;
 
-    use super::{Backtrace, End, STEPS_MAX, Step};
+    use super::{Backtrace, STEPS_MAX, Step, TraceEnd};
 
     const STACK: u64 = 0xffff_8000_0000_1000;
     const PC: u64 = 0xffff_0000_0008_4000;
@@ -210,7 +210,7 @@ mod tests {
         }
     }
 
-    fn walk(link: Option<u64>, fp: u64, stack: &[u64]) -> (Vec<Step>, Option<End>) {
+    fn walk(link: Option<u64>, fp: u64, stack: &[u64]) -> (Vec<Step>, Option<TraceEnd>) {
         let mut backtrace = Backtrace::new(PC, link, fp, reader(stack));
         let steps = backtrace.by_ref().collect();
         assert_eq!(backtrace.next(), None, "what ended stays at its end");
@@ -228,7 +228,7 @@ mod tests {
             Step::Return(0x2004),
         ];
         assert_eq!(steps, expected);
-        assert_eq!(end, Some(End::Outermost));
+        assert_eq!(end, Some(TraceEnd::Outermost));
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
             Step::Return(0x2004),
         ];
         assert_eq!(steps, expected);
-        assert_eq!(end, Some(End::Outermost));
+        assert_eq!(end, Some(TraceEnd::Outermost));
     }
 
     #[test]
@@ -262,9 +262,9 @@ mod tests {
     #[test]
     fn a_link_is_given_even_if_there_is_no_record() {
         for (fp, end) in [
-            (0, End::Outermost),
-            (STACK + 8, End::Misaligned(STACK + 8)),
-            (0x10, End::Unreadable(0x10)),
+            (0, TraceEnd::Outermost),
+            (STACK + 8, TraceEnd::Misaligned(STACK + 8)),
+            (0x10, TraceEnd::Unreadable(0x10)),
         ] {
             let (steps, found) = walk(Some(0x3004), fp, &TWO_CALLS);
             assert_eq!(steps, [Step::Interrupted(PC), Step::Link(0x3004)]);
@@ -277,18 +277,18 @@ mod tests {
         let to_itself = [STACK, 0x1004];
         let (steps, end) = walk(None, STACK, &to_itself);
         assert_eq!(steps, [Step::Interrupted(PC), Step::Return(0x1004)]);
-        assert_eq!(end, Some(End::NotAbove(STACK)));
+        assert_eq!(end, Some(TraceEnd::NotAbove(STACK)));
         let back = [STACK + 16, 0x1004, STACK, 0x2004];
         let (steps, end) = walk(None, STACK, &back);
         assert_eq!(steps.len(), 3);
-        assert_eq!(end, Some(End::NotAbove(STACK)));
+        assert_eq!(end, Some(TraceEnd::NotAbove(STACK)));
     }
 
     #[test]
     fn half_a_record_is_no_record() {
         let (steps, end) = walk(None, STACK, &[STACK + 16]);
         assert_eq!(steps, [Step::Interrupted(PC)]);
-        assert_eq!(end, Some(End::Unreadable(STACK)));
+        assert_eq!(end, Some(TraceEnd::Unreadable(STACK)));
     }
 
     #[test]
@@ -307,6 +307,6 @@ mod tests {
     fn a_chain_without_end_is_cut() {
         let mut backtrace = Backtrace::new(PC, None, STACK, |address| Some(address / 16 * 16 + 16));
         assert_eq!(backtrace.by_ref().count(), STEPS_MAX);
-        assert_eq!(backtrace.end(), Some(End::TooMany));
+        assert_eq!(backtrace.end(), Some(TraceEnd::TooMany));
     }
 }

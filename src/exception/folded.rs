@@ -7,14 +7,14 @@
 
 use core::fmt;
 
-use super::backtrace::{Backtrace, End, Step};
+use super::backtrace::{Backtrace, Step, TraceEnd};
 
 /// How many functions that call each other in turn are noticed.
 pub const PERIOD_MAX: usize = 4;
 
 /// A line of a trace.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Line {
+pub enum TraceLine {
     /// A step, as it is.
     Step(Step),
     /// Steps that are like those before.
@@ -65,7 +65,7 @@ impl<R: FnMut(u64) -> Option<u64>> Folded<R> {
 
     /// Why there are no more; nothing while there may be another.
     #[must_use]
-    pub fn end(&self) -> Option<End> {
+    pub fn end(&self) -> Option<TraceEnd> {
         self.steps.end()
     }
 
@@ -82,9 +82,9 @@ impl<R: FnMut(u64) -> Option<u64>> Folded<R> {
 }
 
 impl<R: FnMut(u64) -> Option<u64>> Iterator for Folded<R> {
-    type Item = Line;
+    type Item = TraceLine;
 
-    fn next(&mut self) -> Option<Line> {
+    fn next(&mut self) -> Option<TraceLine> {
         let first = match self.held.take() {
             Some(step) => step,
             None => self.steps.next()?,
@@ -93,7 +93,7 @@ impl<R: FnMut(u64) -> Option<u64>> Iterator for Folded<R> {
         let period = periods.find(|period| self.repeats(first, *period));
         self.note(first);
         let Some(period) = period else {
-            return Some(Line::Step(first));
+            return Some(TraceLine::Step(first));
         };
         let mut steps = 1;
         while let Some(step) = self.steps.next() {
@@ -105,8 +105,8 @@ impl<R: FnMut(u64) -> Option<u64>> Iterator for Folded<R> {
             steps += 1;
         }
         Some(match steps {
-            1 => Line::Step(first),
-            _ => Line::Again(Again { period, steps }),
+            1 => TraceLine::Step(first),
+            _ => TraceLine::Again(Again { period, steps }),
         })
     }
 }
@@ -116,14 +116,14 @@ mod tests {
     use std::string::ToString;
     use std::vec::Vec;
 
-    use super::{Again, Folded, Line};
-    use crate::exception::backtrace::{Backtrace, End, Step};
+    use super::{Again, Folded, TraceLine};
+    use crate::exception::backtrace::{Backtrace, Step, TraceEnd};
 
     const STACK: u64 = 0xffff_8000_0000_1000;
     const PC: u64 = 0x9000;
 
     /// The lines of a stack with these return addresses, from the innermost on.
-    fn lines(returns: &[u64]) -> (Vec<Line>, Option<End>) {
+    fn lines(returns: &[u64]) -> (Vec<TraceLine>, Option<TraceEnd>) {
         let words: Vec<u64> = returns
             .iter()
             .enumerate()
@@ -139,8 +139,8 @@ mod tests {
         (lines, folded.end())
     }
 
-    fn step(address: u64) -> Line {
-        Line::Step(Step::Return(address))
+    fn step(address: u64) -> TraceLine {
+        TraceLine::Step(Step::Return(address))
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
         let returns = [0x10, 0x20, 0x30, 0x40, 0x50, 0x60];
         let (shown, end) = lines(&returns);
         assert_eq!(shown, returns.map(step));
-        assert_eq!(end, Some(End::Outermost));
+        assert_eq!(end, Some(TraceEnd::Outermost));
     }
 
     #[test]
@@ -156,12 +156,12 @@ mod tests {
         let mut returns = [0x10; 813].to_vec();
         returns.extend([0x20, 0x30]);
         let (shown, end) = lines(&returns);
-        let again = Line::Again(Again {
+        let again = TraceLine::Again(Again {
             period: 1,
             steps: 812,
         });
         assert_eq!(shown, [step(0x10), again, step(0x20), step(0x30)]);
-        assert_eq!(end, Some(End::Outermost));
+        assert_eq!(end, Some(TraceEnd::Outermost));
     }
 
     #[test]
@@ -173,8 +173,8 @@ mod tests {
             let (shown, _) = lines(&returns);
             let period = usize::try_from(period).expect("a small number");
             let steps = 99 * period;
-            let mut expected: Vec<Line> = turn.into_iter().map(step).collect();
-            expected.extend([Line::Again(Again { period, steps }), step(0x90)]);
+            let mut expected: Vec<TraceLine> = turn.into_iter().map(step).collect();
+            expected.extend([TraceLine::Again(Again { period, steps }), step(0x90)]);
             assert_eq!(shown, expected);
         }
     }
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn two_recursions_behind_each_other_are_two() {
         let returns = [0x10, 0x10, 0x10, 0x20, 0x20, 0x20, 0x30];
-        let again = Line::Again(Again {
+        let again = TraceLine::Again(Again {
             period: 1,
             steps: 2,
         });

@@ -9,7 +9,7 @@ pub struct Vector(pub u64);
 
 /// What kind of exception a vector is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum ExceptionKind {
     /// Caused by an instruction: ESR tells.
     Synchronous,
     /// An interrupt.
@@ -26,12 +26,12 @@ impl Vector {
 
     /// The kind of the exception.
     #[must_use]
-    pub const fn kind(self) -> Kind {
+    pub const fn kind(self) -> ExceptionKind {
         match self.0 % 4 {
-            0 => Kind::Synchronous,
-            1 => Kind::Irq,
-            2 => Kind::Fiq,
-            _ => Kind::SError,
+            0 => ExceptionKind::Synchronous,
+            1 => ExceptionKind::Irq,
+            2 => ExceptionKind::Fiq,
+            _ => ExceptionKind::SError,
         }
     }
 
@@ -51,10 +51,10 @@ impl Vector {
 impl fmt::Display for Vector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind() {
-            Kind::Synchronous => "synchronous exception",
-            Kind::Irq => "IRQ",
-            Kind::Fiq => "FIQ",
-            Kind::SError => "SError",
+            ExceptionKind::Synchronous => "synchronous exception",
+            ExceptionKind::Irq => "IRQ",
+            ExceptionKind::Fiq => "FIQ",
+            ExceptionKind::SError => "SError",
         };
         write!(f, "{kind} from {}", self.origin())
     }

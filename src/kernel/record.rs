@@ -30,13 +30,13 @@ impl BootRecord {
 
 /// The record's memory, written before Rust runs.
 #[repr(transparent)]
-struct Memory(UnsafeCell<BootRecord>);
+struct RecordCell(UnsafeCell<BootRecord>);
 
 // SAFETY: start.S writes it while nothing else runs; afterwards it is only read.
-unsafe impl Sync for Memory {}
+unsafe impl Sync for RecordCell {}
 
 #[unsafe(no_mangle)]
-static BOOT_RECORD: Memory = Memory(UnsafeCell::new(BootRecord {
+static BOOT_RECORD: RecordCell = RecordCell(UnsafeCell::new(BootRecord {
     x0: 0,
     counter: 0,
     level: 0,

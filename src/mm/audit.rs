@@ -29,24 +29,24 @@ pub struct Counts {
 impl Counts {
     /// What was counted where all was as it must be, in lines that a terminal has room for.
     #[must_use]
-    pub const fn lines(&self) -> [Line; 2] {
+    pub const fn lines(&self) -> [AuditLine; 2] {
         [
-            Line::Leaves(self.leaves, self.runs, self.executable_pages),
-            Line::Others(self.aliases, self.guards),
+            AuditLine::Leaves(self.leaves, self.runs, self.executable_pages),
+            AuditLine::Others(self.aliases, self.guards),
         ]
     }
 }
 
 /// A line of what was counted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Line {
+pub enum AuditLine {
     /// Leaves, runs, executable pages.
     Leaves(usize, usize, usize),
     /// Aliases, guards.
     Others(usize, usize),
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for AuditLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Leaves(leaves, runs, executable) => write!(
@@ -63,7 +63,7 @@ impl fmt::Display for Line {
 
 /// What must not be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Violation {
+pub enum MapViolation {
     /// A leaf can be written and executed.
     WritableExecutable {
         /// Its address.
@@ -164,7 +164,7 @@ pub enum Violation {
     },
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for MapViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WritableExecutable { va } => write!(f, "{va} is writable and executable"),
@@ -208,13 +208,13 @@ impl fmt::Display for Violation {
     }
 }
 
-impl core::error::Error for Violation {}
+impl core::error::Error for MapViolation {}
 
 /// Checks all of a tree: every run of it, in any order (sorted by frame afterwards).
 ///
 /// # Errors
-/// The first [`Violation`], in the order of the checks.
-pub fn check(runs: &mut [Run], guards: &[Pages]) -> Result<Counts, Violation> {
+/// The first [`MapViolation`], in the order of the checks.
+pub fn check(runs: &mut [Run], guards: &[Pages]) -> Result<Counts, MapViolation> {
     let mut counts = Counts {
         runs: runs.len(),
         guards: guards.len(),
@@ -245,26 +245,26 @@ fn frame(run: &Run, offset: usize) -> usize {
     (run.pa.as_usize() + offset) / PAGE_SIZE
 }
 
-fn check_rights(run: &Run) -> Result<(), Violation> {
+fn check_rights(run: &Run) -> Result<(), MapViolation> {
     let (va, flags) = (run.va, run.flags);
     if !flags.contains(MappingFlags::EXECUTE) {
         return Ok(());
     }
     if flags.contains(MappingFlags::WRITE) {
-        return Err(Violation::WritableExecutable { va });
+        return Err(MapViolation::WritableExecutable { va });
     }
     if flags.intersects(MappingFlags::MEMORY_TYPE) {
-        return Err(Violation::ExecutableDevice { va });
+        return Err(MapViolation::ExecutableDevice { va });
     }
     Ok(())
 }
 
-fn check_guards(run: &Run, guards: &[Pages]) -> Result<(), Violation> {
+fn check_guards(run: &Run, guards: &[Pages]) -> Result<(), MapViolation> {
     let start = run.va.as_usize();
     let last = start + (run.bytes - 1);
     for guard in guards {
         if start < guard.end() && guard.start.as_usize() <= last {
-            return Err(Violation::GuardMapped {
+            return Err(MapViolation::GuardMapped {
                 va: run.va.max(guard.start),
                 guard: guard.name,
             });
@@ -274,13 +274,13 @@ fn check_guards(run: &Run, guards: &[Pages]) -> Result<(), Violation> {
 }
 
 /// `run` and `other` share frames; `other`'s first is not below `run`'s.
-fn check_alias(run: &Run, other: &Run) -> Result<(), Violation> {
+fn check_alias(run: &Run, other: &Run) -> Result<(), MapViolation> {
     let shared = other.pa.as_usize() - run.pa.as_usize();
     let here = VirtAddr::new(run.va.as_usize() + shared);
     let there = other.va;
     let memory_type = |run: &Run| run.flags.intersection(MappingFlags::MEMORY_TYPE);
     if memory_type(run) != memory_type(other) {
-        return Err(Violation::TwoMemoryTypes {
+        return Err(MapViolation::TwoMemoryTypes {
             va: here,
             other: there,
         });
@@ -290,7 +290,7 @@ fn check_alias(run: &Run, other: &Run) -> Result<(), Violation> {
         [((run, here), (other, there)), ((other, there), (run, here))]
     {
         if can(executable, MappingFlags::EXECUTE) && can(writable, MappingFlags::WRITE) {
-            return Err(Violation::WritableAlias {
+            return Err(MapViolation::WritableAlias {
                 executable: x,
                 writable: w,
             });
@@ -301,7 +301,7 @@ fn check_alias(run: &Run, other: &Run) -> Result<(), Violation> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Violation, check};
+    use super::{MapViolation, check};
     use crate::addr::{PhysAddr, VirtAddr};
     use crate::mm::layout::guards;
     use crate::paging::{MappingFlags, PageSize, Run};
@@ -351,7 +351,7 @@ mod tests {
                 0,
                 run(0xffff_0000_0008_0000, 0x8_0000, 4, CODE | READ_WRITE)
             ),
-            Violation::WritableExecutable {
+            MapViolation::WritableExecutable {
                 va: va(0xffff_0000_0008_0000)
             }
         );
@@ -365,27 +365,27 @@ mod tests {
                     CODE | MappingFlags::DEVICE
                 )
             ),
-            Violation::ExecutableDevice {
+            MapViolation::ExecutableDevice {
                 va: va(0xffff_0000_3f00_0000)
             }
         );
         assert_eq!(
             at(2, run(0xffff_8000_4000_1000, 0x8_2000, 1, READ_WRITE)),
-            Violation::WritableAlias {
+            MapViolation::WritableAlias {
                 executable: va(0xffff_0000_0008_2000),
                 writable: va(0xffff_8000_4000_1000),
             }
         );
         assert_eq!(
             at(2, run(0xffff_8000_4000_1000, 0x8_8000, 1, DEVICE)),
-            Violation::TwoMemoryTypes {
+            MapViolation::TwoMemoryTypes {
                 va: va(0xffff_0000_0008_8000),
                 other: va(0xffff_8000_4000_1000),
             }
         );
         assert!(matches!(
             at(2, run(0xffff_8000_4000_0000, 0x8_8000, 1, READ_WRITE)),
-            Violation::GuardMapped { va: address, .. } if address == va(0xffff_8000_4000_0000)
+            MapViolation::GuardMapped { va: address, .. } if address == va(0xffff_8000_4000_0000)
         ));
     }
 
@@ -397,7 +397,7 @@ mod tests {
         ];
         assert_eq!(
             check(&mut runs, &[]),
-            Err(Violation::WritableAlias {
+            Err(MapViolation::WritableAlias {
                 executable: VirtAddr::new(0xffff_0000_0800_0000),
                 writable: VirtAddr::new(0xffff_0000_0010_3000),
             })

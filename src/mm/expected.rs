@@ -8,7 +8,7 @@
 //! Pure: takes the runs of a walk, sorted by address.
 #![forbid(unsafe_code)]
 
-use super::audit::Violation;
+use super::audit::MapViolation;
 use super::layout::{self, Pages, phys_to_virt};
 use crate::addr::VirtAddr;
 use crate::paging::{MappingFlags, Run};
@@ -16,8 +16,8 @@ use crate::paging::{MappingFlags, Run};
 /// That all of `pages` is mapped with `flags`.
 ///
 /// # Errors
-/// [`Violation::NotMapped`] or [`Violation::Rights`] with the first address that is not.
-pub fn is_mapped(runs: &[Run], pages: Pages, flags: MappingFlags) -> Result<(), Violation> {
+/// [`MapViolation::NotMapped`] or [`MapViolation::Rights`] with the first address that is not.
+pub fn is_mapped(runs: &[Run], pages: Pages, flags: MappingFlags) -> Result<(), MapViolation> {
     let mut next = pages.start.as_usize();
     let past = next.saturating_add(pages.size);
     let first = runs.partition_point(|run| run.last().as_usize() < next);
@@ -26,7 +26,7 @@ pub fn is_mapped(runs: &[Run], pages: Pages, flags: MappingFlags) -> Result<(), 
             break;
         }
         if run.flags != flags {
-            return Err(Violation::Rights {
+            return Err(MapViolation::Rights {
                 va: VirtAddr::new(next),
                 found: run.flags,
                 expected: flags,
@@ -38,7 +38,7 @@ pub fn is_mapped(runs: &[Run], pages: Pages, flags: MappingFlags) -> Result<(), 
     if next >= past {
         return Ok(());
     }
-    Err(Violation::NotMapped {
+    Err(MapViolation::NotMapped {
         va: VirtAddr::new(next),
         what: pages.name,
     })
@@ -48,19 +48,19 @@ pub fn is_mapped(runs: &[Run], pages: Pages, flags: MappingFlags) -> Result<(), 
 /// `known`, which is sorted by address.
 ///
 /// # Errors
-/// [`Violation::Elsewhere`], [`Violation::Stray`].
-pub fn is_in_place(runs: &[Run], known: &[Pages]) -> Result<(), Violation> {
+/// [`MapViolation::Elsewhere`], [`MapViolation::Stray`].
+pub fn is_in_place(runs: &[Run], known: &[Pages]) -> Result<(), MapViolation> {
     for run in runs {
         let va = run.va.as_usize();
         if va < layout::WINDOW {
             if run.va != phys_to_virt(run.pa) {
                 let (va, pa) = (run.va, run.pa);
-                return Err(Violation::Elsewhere { va, pa });
+                return Err(MapViolation::Elsewhere { va, pa });
             }
             continue;
         }
         if let Some(va) = first_outside(run, known) {
-            return Err(Violation::Stray { va });
+            return Err(MapViolation::Stray { va });
         }
     }
     Ok(())
@@ -81,7 +81,7 @@ fn first_outside(run: &Run, known: &[Pages]) -> Option<VirtAddr> {
 mod tests {
     use super::{is_in_place, is_mapped};
     use crate::addr::{PhysAddr, VirtAddr};
-    use crate::mm::audit::Violation;
+    use crate::mm::audit::MapViolation;
     use crate::mm::layout::Pages;
     use crate::paging::{MappingFlags, PageSize, Run};
 
@@ -123,9 +123,12 @@ mod tests {
         }
         for (first, count, hole) in [(0x8000, 2, 0x9000), (0x5000, 1, 0x5000), (0, 2, 0)] {
             let (va, what) = (VirtAddr::new(LINEAR + hole), "data");
-            assert_eq!(check(first, count), Err(Violation::NotMapped { va, what }));
+            assert_eq!(
+                check(first, count),
+                Err(MapViolation::NotMapped { va, what })
+            );
         }
-        let rights = Violation::Rights {
+        let rights = MapViolation::Rights {
             va: VirtAddr::new(LINEAR + 0x4000),
             found: READ,
             expected: READ_WRITE,
@@ -143,7 +146,7 @@ mod tests {
         );
         let (va, pa) = (VirtAddr::new(LINEAR + 0x5000), PhysAddr::new(0x6000));
         let moved = is_in_place(&[run(LINEAR + 0x5000, 0x6000, 1, READ)], &[]);
-        assert_eq!(moved, Err(Violation::Elsewhere { va, pa }));
+        assert_eq!(moved, Err(MapViolation::Elsewhere { va, pa }));
     }
 
     #[test]
@@ -155,7 +158,7 @@ mod tests {
         }
         for (first, count, stray) in [(0, 1, 0), (0x2000, 2, 0x3000), (0xb000, 2, 0xc000)] {
             let va = VirtAddr::new(WINDOW + stray);
-            assert_eq!(check(first, count), Err(Violation::Stray { va }));
+            assert_eq!(check(first, count), Err(MapViolation::Stray { va }));
         }
     }
 
@@ -165,6 +168,6 @@ mod tests {
         let runs = [run(last, 0, 1, READ)];
         assert_eq!(is_mapped(&runs, pages(last, 1), READ), Ok(()));
         let va = VirtAddr::new(last);
-        assert_eq!(is_in_place(&runs, &[]), Err(Violation::Stray { va }));
+        assert_eq!(is_in_place(&runs, &[]), Err(MapViolation::Stray { va }));
     }
 }

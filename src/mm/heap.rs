@@ -24,7 +24,7 @@ use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
 use crate::arch::nofault::{self, Width};
-use crate::mm::holes::{List, Violation, Walk};
+use crate::mm::holes::{HeapViolation, List, Walk};
 use crate::mm::kernel_space;
 use crate::mm::layout::{self, Pages};
 
@@ -212,8 +212,8 @@ const ATTEMPTS: usize = 1000;
 /// Checks the list of free memory. `None` if others never leave the heap alone for long enough.
 ///
 /// # Errors
-/// The first [`Violation`].
-pub fn check() -> Result<Option<Checked>, Violation> {
+/// The first [`HeapViolation`].
+pub fn check() -> Result<Option<Checked>, HeapViolation> {
     for _ in 0..ATTEMPTS {
         let (changes, mut walk) = {
             let kept = HEAP.0.lock();

@@ -23,7 +23,7 @@ const WORD: usize = size_of::<usize>();
 
 /// The first thing found that must not be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Violation {
+pub enum HeapViolation {
     /// A link leads to no place for a hole: out of the heap, into its last bytes, or not to a
     /// multiple of a word.
     Link {
@@ -61,7 +61,7 @@ pub enum Violation {
     },
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for HeapViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Link { at, to } => {
@@ -79,7 +79,7 @@ impl fmt::Display for Violation {
     }
 }
 
-impl core::error::Error for Violation {}
+impl core::error::Error for HeapViolation {}
 
 /// The list as its owner describes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -125,13 +125,13 @@ impl Walk {
     /// sum that is right. `read` reads a word in the heap's bounds, if that can be read.
     ///
     /// # Errors
-    /// The first [`Violation`].
+    /// The first [`HeapViolation`].
     pub fn go_on(
         &mut self,
         list: &List,
         steps: usize,
         mut read: impl FnMut(VirtAddr) -> Option<usize>,
-    ) -> Result<bool, Violation> {
+    ) -> Result<bool, HeapViolation> {
         for _ in 0..steps {
             if self.next == 0 {
                 return self.sum(list).map(|()| true);
@@ -145,20 +145,20 @@ impl Walk {
         &mut self,
         list: &List,
         read: &mut impl FnMut(VirtAddr) -> Option<usize>,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), HeapViolation> {
         let (at, to) = (VirtAddr::new(self.at), VirtAddr::new(self.next));
         let last = list.bounds.end.saturating_sub(HEADER);
         if !(list.bounds.start..=last).contains(&self.next) || !self.next.is_multiple_of(WORD) {
-            return Err(Violation::Link { at, to });
+            return Err(HeapViolation::Link { at, to });
         }
         if self.next < self.end {
-            return Err(Violation::Order { at, to });
+            return Err(HeapViolation::Order { at, to });
         }
-        let unreadable = Violation::Unreadable { hole: to };
+        let unreadable = HeapViolation::Unreadable { hole: to };
         let size = read(to).ok_or(unreadable)?;
         let room = list.bounds.end - self.next;
         if !(HEADER..=room).contains(&size) || !size.is_multiple_of(WORD) {
-            return Err(Violation::Size { hole: to, size });
+            return Err(HeapViolation::Size { hole: to, size });
         }
         let link = self.next + WORD;
         self.end = self.next + size;
@@ -169,12 +169,12 @@ impl Walk {
         Ok(())
     }
 
-    fn sum(&self, list: &List) -> Result<(), Violation> {
+    fn sum(&self, list: &List) -> Result<(), HeapViolation> {
         let (found, free) = (self.bytes, list.free);
         if found == free {
             return Ok(());
         }
-        Err(Violation::Sum { found, free })
+        Err(HeapViolation::Sum { found, free })
     }
 }
 
@@ -182,7 +182,7 @@ impl Walk {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{List, Violation, Walk};
+    use super::{HeapViolation, List, Walk};
     use crate::addr::VirtAddr;
 
     const BOTTOM: usize = 0xffff_8000_4000_1000;
@@ -208,7 +208,11 @@ mod tests {
         (list, words.into())
     }
 
-    fn walk(list: &List, words: &BTreeMap<usize, usize>, steps: usize) -> Result<Walk, Violation> {
+    fn walk(
+        list: &List,
+        words: &BTreeMap<usize, usize>,
+        steps: usize,
+    ) -> Result<Walk, HeapViolation> {
         let mut walk = Walk::new(list);
         let read = |at: VirtAddr| words.get(&at.as_usize()).copied();
         for _ in 0..1000 {
@@ -220,7 +224,7 @@ mod tests {
     }
 
     /// The violation when the word at an offset of the heap is another.
-    fn with(offset: usize, word: usize) -> Violation {
+    fn with(offset: usize, word: usize) -> HeapViolation {
         let (list, mut words) = sound();
         words.insert(BOTTOM + offset, word);
         walk(&list, &words, 7).unwrap_err()
@@ -257,7 +261,7 @@ mod tests {
         ];
         for to in outside {
             let (at, to) = (va(0x28), VirtAddr::new(to));
-            assert_eq!(with(0x28, to.as_usize()), Violation::Link { at, to });
+            assert_eq!(with(0x28, to.as_usize()), HeapViolation::Link { at, to });
         }
         let (list, words) = sound();
         let list = List {
@@ -265,14 +269,14 @@ mod tests {
             ..list
         };
         let (at, to) = (VirtAddr::new(HEAD_AT), VirtAddr::new(0x1234_5678));
-        assert_eq!(walk(&list, &words, 1), Err(Violation::Link { at, to }));
+        assert_eq!(walk(&list, &words, 1), Err(HeapViolation::Link { at, to }));
     }
 
     #[test]
     fn a_link_back_or_into_the_hole_itself_is_found() {
         for (offset, to) in [(0x108, 0x20), (0x108, 0x100), (0x108, 0x138), (0x28, 0x28)] {
             let (at, to) = (va(offset), va(to));
-            assert_eq!(with(offset, to.as_usize()), Violation::Order { at, to });
+            assert_eq!(with(offset, to.as_usize()), HeapViolation::Order { at, to });
         }
     }
 
@@ -280,24 +284,24 @@ mod tests {
     fn a_size_that_no_hole_can_have_is_found() {
         for size in [0, 8, 0x14, 0xf01, 0x1000, usize::MAX, usize::MAX & !7] {
             let hole = va(0x100);
-            assert_eq!(with(0x100, size), Violation::Size { hole, size });
+            assert_eq!(with(0x100, size), HeapViolation::Size { hole, size });
         }
     }
 
     #[test]
     fn a_size_that_reaches_over_the_next_hole_and_one_that_is_too_small_are_found() {
         let (at, to) = (va(0x108), va(0x800));
-        assert_eq!(with(0x100, 0x708), Violation::Order { at, to });
+        assert_eq!(with(0x100, 0x708), HeapViolation::Order { at, to });
         assert_eq!(
             with(0x100, 0x38),
-            Violation::Sum {
+            HeapViolation::Sum {
                 found: 0x848,
                 free: 0x850
             }
         );
         assert_eq!(
             with(0x108, 0),
-            Violation::Sum {
+            HeapViolation::Sum {
                 found: 0x50,
                 free: 0x850
             }
@@ -309,6 +313,9 @@ mod tests {
         let (list, mut words) = sound();
         words.remove(&(BOTTOM + 0x108));
         let hole = va(0x100);
-        assert_eq!(walk(&list, &words, 9), Err(Violation::Unreadable { hole }));
+        assert_eq!(
+            walk(&list, &words, 9),
+            Err(HeapViolation::Unreadable { hole })
+        );
     }
 }

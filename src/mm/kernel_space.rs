@@ -15,7 +15,7 @@ use crate::arch::tlb::KernelTlb;
 use crate::board::raspi3;
 use crate::mm::kernel_frames::{KernelFrames, add_frames};
 use crate::mm::layout::{self, Pages, phys_to_virt, virt_to_phys};
-use crate::mm::regions::{ImageLayout, Kind};
+use crate::mm::regions::{ImageLayout, RegionKind};
 use crate::paging::format::aarch64::{A64PageTable, A64TableView, HighHalf, LowHalf};
 use crate::paging::{
     ENTRIES, MappingFlags, PageSize, PagingError, PagingHandler, PagingResult, RegionOptions,
@@ -110,10 +110,10 @@ pub fn build(
     map_linear(&mut table, image.early, image.text, READ_ONLY)?;
     for region in image.regions() {
         let flags = match region.kind {
-            Kind::Init => continue,
-            Kind::Text => CODE,
-            Kind::ReadOnly => READ_ONLY,
-            Kind::ReadWrite => READ_WRITE,
+            RegionKind::Init => continue,
+            RegionKind::Text => CODE,
+            RegionKind::ReadOnly => READ_ONLY,
+            RegionKind::ReadWrite => READ_WRITE,
         };
         map_linear(&mut table, region.start, region.end, flags)?;
     }

@@ -24,8 +24,8 @@ const RESTARTS: usize = 1000;
 /// long enough.
 ///
 /// # Errors
-/// The first [`Violation`](frames::Violation).
-pub fn check_frames() -> Result<Option<frames::Checked>, frames::Violation> {
+/// The first [`Violation`](frames::FrameViolation).
+pub fn check_frames() -> Result<Option<frames::Checked>, frames::FrameViolation> {
     let mut check = frames::Check::new();
     while check.restarts() < RESTARTS {
         if let Some(checked) = look_at_frames(|frames| frames.check_step(&mut check, LOOKS))? {

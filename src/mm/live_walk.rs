@@ -15,7 +15,7 @@
 //! Pure: reads through [`Tables`]. Source of the encoding: Arm DDI 0487 D8.3.
 #![forbid(unsafe_code)]
 
-use super::audit::Violation;
+use super::audit::MapViolation;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::paging::format::aarch64::A64PTE;
 use crate::paging::{ENTRIES, GenericPTE, PageSize, Run};
@@ -41,23 +41,23 @@ pub struct Walked {
     pub tables: usize,
     /// The first leaf with bits that this kernel does not set. The leaf is shown all the same:
     /// which rule it breaks says more.
-    pub foreign: Option<Violation>,
+    pub foreign: Option<MapViolation>,
     /// The first table whose descriptor counts its entries wrongly. The entry that is too many or
     /// missing says more.
-    pub miscounted: Option<Violation>,
+    pub miscounted: Option<MapViolation>,
 }
 
 /// Shows `leaf` every present leaf of the tree at `root`, which translates from `base` on, in the
 /// order of addresses.
 ///
 /// # Errors
-/// The first [`Violation`] on the way.
+/// The first [`MapViolation`] on the way.
 pub fn walk(
     root: PhysAddr,
     base: VirtAddr,
     tables: &mut impl Tables,
     leaf: &mut impl FnMut(Run),
-) -> Result<Walked, Violation> {
+) -> Result<Walked, MapViolation> {
     let mut walk = Walk {
         tables,
         leaf,
@@ -76,10 +76,10 @@ struct Walk<'a, T, F> {
 impl<T: Tables, F: FnMut(Run)> Walk<'_, T, F> {
     /// Walks the table at `pa`, which stands at `level` and translates from `base` on. Returns its
     /// used entries.
-    fn table(&mut self, pa: PhysAddr, level: usize, base: usize) -> Result<usize, Violation> {
+    fn table(&mut self, pa: PhysAddr, level: usize, base: usize) -> Result<usize, MapViolation> {
         let first = VirtAddr::new(base);
         if !self.tables.admit(pa) {
-            return Err(Violation::NoTable { va: first, pa });
+            return Err(MapViolation::NoTable { va: first, pa });
         }
         self.walked.tables += 1;
         let shift = PAGE_SIZE.ilog2() as usize + ENTRY_BITS * (LAST_LEVEL - level);
@@ -88,7 +88,7 @@ impl<T: Tables, F: FnMut(Run)> Walk<'_, T, F> {
             let place = PhysAddr::new(pa.as_usize() + index * size_of::<u64>());
             let va = VirtAddr::new(base + (index << shift));
             let descriptor = self.tables.descriptor(place);
-            let bits = descriptor.ok_or(Violation::Unreadable { va, pa })?;
+            let bits = descriptor.ok_or(MapViolation::Unreadable { va, pa })?;
             used += usize::from(bits != 0);
             if bits & VALID != 0 {
                 self.entry(bits, level, va)?;
@@ -98,8 +98,8 @@ impl<T: Tables, F: FnMut(Run)> Walk<'_, T, F> {
     }
 
     /// A valid descriptor for the addresses from `va` on, found at `level`.
-    fn entry(&mut self, bits: u64, level: usize, va: VirtAddr) -> Result<(), Violation> {
-        let foreign = Violation::Descriptor { va, level, bits };
+    fn entry(&mut self, bits: u64, level: usize, va: VirtAddr) -> Result<(), MapViolation> {
+        let foreign = MapViolation::Descriptor { va, level, bits };
         let entry = A64PTE::from_bits(bits);
         if level < LAST_LEVEL && bits & TABLE_OR_PAGE == TABLE_OR_PAGE {
             let counted = entry.count();
@@ -108,7 +108,7 @@ impl<T: Tables, F: FnMut(Run)> Walk<'_, T, F> {
             }
             let found = self.table(entry.paddr(), level + 1, va.as_usize())?;
             if found != counted && self.walked.miscounted.is_none() {
-                let miscounted = Violation::Miscounted { va, counted, found };
+                let miscounted = MapViolation::Miscounted { va, counted, found };
                 self.walked.miscounted = Some(miscounted);
             }
             return Ok(());
@@ -142,7 +142,7 @@ mod tests {
 
     use super::{Tables, Walked, walk};
     use crate::addr::{PhysAddr, VirtAddr};
-    use crate::mm::audit::Violation;
+    use crate::mm::audit::MapViolation;
     use crate::paging::format::aarch64::A64PTE;
     use crate::paging::{GenericPTE, MappingFlags, PageSize, Run};
 
@@ -203,7 +203,7 @@ mod tests {
         memory
     }
 
-    fn walked(mut memory: Memory) -> (Result<Walked, Violation>, Vec<Run>) {
+    fn walked(mut memory: Memory) -> (Result<Walked, MapViolation>, Vec<Run>) {
         let mut runs = Vec::new();
         let root = PhysAddr::new(ROOT);
         let base = VirtAddr::new(BASE);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     /// The violation when one word of the sound tree is another.
-    fn with(place: usize, bits: u64) -> Violation {
+    fn with(place: usize, bits: u64) -> MapViolation {
         let mut memory = sound();
         memory.words.insert(place, bits);
         match walked(memory).0 {
@@ -250,7 +250,7 @@ mod tests {
         for pa in [0x3f20_1000, 0x9000, L1, ROOT] {
             let found = with(L2, link(pa, 2));
             let (va, pa) = (VirtAddr::new(BASE), PhysAddr::new(pa));
-            assert_eq!(found, Violation::NoTable { va, pa });
+            assert_eq!(found, MapViolation::NoTable { va, pa });
         }
     }
 
@@ -264,7 +264,7 @@ mod tests {
             let found = with(L3 + 8, bits);
             assert_eq!(
                 found,
-                Violation::Descriptor { va, level: 3, bits },
+                MapViolation::Descriptor { va, level: 3, bits },
                 "bit {bit}"
             );
         }
@@ -277,7 +277,7 @@ mod tests {
         ] {
             let found = with(place, bits);
             assert!(
-                matches!(found, Violation::Descriptor { level: l, bits: b, .. } if (l, b) == (level, bits)),
+                matches!(found, MapViolation::Descriptor { level: l, bits: b, .. } if (l, b) == (level, bits)),
                 "{found:?}"
             );
         }
@@ -302,7 +302,7 @@ mod tests {
             let violation = with(place, bits);
             assert_eq!(
                 violation,
-                Violation::Miscounted {
+                MapViolation::Miscounted {
                     va,
                     counted: 2,
                     found
@@ -317,6 +317,6 @@ mod tests {
         memory.refused = Some(L3 + 8);
         let va = VirtAddr::new(BASE + 0x1000);
         let pa = PhysAddr::new(L3);
-        assert_eq!(walked(memory).0, Err(Violation::Unreadable { va, pa }));
+        assert_eq!(walked(memory).0, Err(MapViolation::Unreadable { va, pa }));
     }
 }

@@ -8,7 +8,7 @@ use crate::addr::PhysAddr;
 /// What a region of the image holds; what may be done with it follows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(usize)]
-pub enum Kind {
+pub enum RegionKind {
     /// The parking pages, `.init` and `.early`: code for low addresses.
     Init,
     /// Code.
@@ -27,7 +27,7 @@ pub struct ImageRegion {
     /// The byte after its last.
     pub end: PhysAddr,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: RegionKind,
 }
 
 /// The regions of the image in the order of addresses, without overlap.
@@ -58,14 +58,14 @@ impl ImageLayout {
     /// The image, region by region.
     #[must_use]
     pub const fn regions(&self) -> Regions {
-        const fn region(start: PhysAddr, end: PhysAddr, kind: Kind) -> ImageRegion {
+        const fn region(start: PhysAddr, end: PhysAddr, kind: RegionKind) -> ImageRegion {
             ImageRegion { start, end, kind }
         }
         [
-            region(self.park, self.text, Kind::Init),
-            region(self.text, self.rodata, Kind::Text),
-            region(self.rodata, self.data, Kind::ReadOnly),
-            region(self.data, self.end, Kind::ReadWrite),
+            region(self.park, self.text, RegionKind::Init),
+            region(self.text, self.rodata, RegionKind::Text),
+            region(self.rodata, self.data, RegionKind::ReadOnly),
+            region(self.data, self.end, RegionKind::ReadWrite),
         ]
     }
 }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use stilt::addr::PhysAddr;
-use stilt::board::interrupts::IrqNumber;
+use stilt::board::irq_numbers::IrqNumber;
 use stilt::board::raspi3;
 
 use crate::harness::symbols::HIGH_HALF;

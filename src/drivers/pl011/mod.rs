@@ -16,7 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod divisor;
-mod interrupts;
+mod interrupt_bits;
 #[cfg(test)]
 mod model;
 mod registers;
@@ -29,7 +29,7 @@ use core::fmt;
 use bitflags::bitflags;
 
 pub use self::divisor::{BaudError, Divisor};
-pub use self::interrupts::{Interrupts, QUEUE_DEPTH, QueueLevel};
+pub use self::interrupt_bits::{Interrupts, QUEUE_DEPTH, QueueLevel};
 pub use self::registers::{Port, Registers};
 pub use self::serial::{Counts, RECEIVE_SLACK_FRAMES, Serial};
 

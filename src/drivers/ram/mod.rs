@@ -29,7 +29,7 @@ mod reasons;
 mod reserved;
 mod room;
 
-pub use self::reasons::{Differ, Overlap, Refused, Source, Voice};
+pub use self::reasons::{Differ, Overlap, RamSource, Refused, Voice};
 pub use self::reserved::{Judged, Needed, Reserved, Verdict};
 use self::room::Pieces;
 pub use self::room::ROOM_BYTES;
@@ -83,7 +83,7 @@ pub struct Decision {
     /// What the kernel may use.
     pub ram: Ram,
     /// Who named it.
-    pub source: Source,
+    pub source: RamSource,
     /// Both were believed, and said different things.
     pub differ: Option<Differ>,
     /// Ranges of the loader's that reach past the end of RAM: not used.
@@ -117,7 +117,7 @@ pub fn ram_from(
 ) -> Decision {
     let mut decision = Decision {
         ram: Ram::of(ASSUMED),
-        source: Source::Assumed,
+        source: RamSource::Assumed,
         differ: None,
         past_limit: RangeList::new(),
         loader_refused: None,
@@ -169,7 +169,7 @@ impl Decision {
         let has_kernel = ram.iter().any(|range| range.contains(certain.kernel));
         if has_kernel || largest_low(&ram, certain.kernel) >= ROOM_BYTES {
             self.ram = ram;
-            self.source = Source::Loader(voice);
+            self.source = RamSource::Loader(voice);
             self.kernel_left_out = !has_kernel;
             return;
         }
@@ -198,9 +198,9 @@ impl Decision {
                 return;
             }
         };
-        let Source::Loader(voice) = self.source else {
+        let RamSource::Loader(voice) = self.source else {
             self.ram = Ram::of(mailbox);
-            self.source = Source::Mailbox;
+            self.source = RamSource::Mailbox;
             return;
         };
         if *self.ram != [mailbox] {
@@ -211,7 +211,7 @@ impl Decision {
             });
         }
         self.ram.filter_map(|range| range.intersection(mailbox));
-        self.source = Source::Both(voice);
+        self.source = RamSource::Both(voice);
     }
 
     /// What the mailbox calls the VideoCore's.
@@ -245,7 +245,7 @@ impl Decision {
         if bytes < ROOM_BYTES || (self.doubt.is_some() && low < ROOM_BYTES) {
             self.too_little = Some(bytes);
             self.ram = Ram::of(ASSUMED);
-            self.source = Source::Assumed;
+            self.source = RamSource::Assumed;
         }
     }
 

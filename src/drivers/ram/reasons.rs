@@ -26,7 +26,7 @@ impl fmt::Display for Voice {
 
 /// Who named the RAM that is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum RamSource {
     /// The loader and the mailbox; [`Decision::differ`](super::Decision::differ) tells whether they
     /// disagree.
     Both(Voice),
@@ -38,7 +38,7 @@ pub enum Source {
     Assumed,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for RamSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Both(voice) => write!(f, "{voice} and mailbox"),

@@ -6,7 +6,7 @@ use core::fmt;
 use crate::addr::PAGE_SIZE;
 use crate::arch::zero::zero;
 use crate::arch::{cpu, exception, mmu, tlb};
-use crate::board::interrupts::IrqNumber;
+use crate::board::irq_numbers::IrqNumber;
 use crate::board::raspi3;
 use crate::kernel::cores::{ipi, smp};
 use crate::kernel::exit::ExitCode;

@@ -13,9 +13,9 @@ mod uart;
 #[cfg(target_os = "none")]
 pub(crate) use ahead::CTRL_C;
 #[cfg(target_os = "none")]
-pub use uart::{Out, Raw, Stream, Uart, flush, init, print};
-#[cfg(target_os = "none")]
 pub(crate) use uart::{
-    Turn, counts, cut_off, has_received, interrupt, interrupts_come, is_interrupted,
+    ConsoleTurn, counts, cut_off, has_received, interrupt, interrupts_come, is_interrupted,
     start_interrupts, take_interrupt, try_read, wait_for_input, wait_idle, wants_a_look,
 };
+#[cfg(target_os = "none")]
+pub use uart::{Out, Raw, Stream, Uart, flush, init, print};

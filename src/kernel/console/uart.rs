@@ -12,7 +12,7 @@ use crate::arch::cache;
 use crate::arch::cpu::{self, device_barrier};
 use crate::arch::lock::{Guard, Lock};
 use crate::arch::lock_classes;
-use crate::board::interrupts::IrqNumber;
+use crate::board::irq_numbers::IrqNumber;
 use crate::board::raspi3;
 use crate::drivers::gpio::Gpio;
 use crate::drivers::mini_uart::MiniUart;
@@ -55,12 +55,12 @@ fn serial() -> Guard<'static, Port, lock_classes::Console> {
 static TURN: Exclusive<lock_classes::ConsoleTurn> = Exclusive::new();
 
 /// The right to print a text as a whole.
-pub(crate) struct Turn {
+pub(crate) struct ConsoleTurn {
     /// `None` if this core has it already: it may be interrupted while it prints.
     _owned: Option<Owned<lock_classes::ConsoleTurn>>,
 }
 
-impl Turn {
+impl ConsoleTurn {
     /// Waits for it. A core that does not give it back in time loses it.
     #[track_caller]
     fn take() -> Self {
@@ -255,7 +255,7 @@ pub(crate) fn interrupt(_: IrqNumber, _: usize) {
 
 /// Prints a text as a whole.
 pub fn print(text: fmt::Arguments<'_>) {
-    let _turn = Turn::take();
+    let _turn = ConsoleTurn::take();
     let _ = Queue.write_fmt(text);
 }
 
@@ -383,7 +383,7 @@ pub struct Out;
 
 impl Write for Out {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let _turn = Turn::take();
+        let _turn = ConsoleTurn::take();
         Queue.write_str(text)
     }
 }
@@ -412,7 +412,7 @@ impl Line for Uart {
     }
 
     fn send(&self, bytes: &[u8]) -> usize {
-        let _turn = Turn::take();
+        let _turn = ConsoleTurn::take();
         Queue::send(bytes)
     }
 

@@ -48,7 +48,7 @@ use core::sync::atomic::AtomicUsize;
 use super::per_core;
 use crate::arch::held::{assert_may_wait, held_count};
 use crate::arch::{cpu, masks};
-use crate::board::interrupts::IrqNumber;
+use crate::board::irq_numbers::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::irq;
@@ -136,10 +136,10 @@ pub(crate) fn call_function(
 pub(crate) struct PendingCall {
     core: usize,
     posted_ns: u64,
-    progress: Progress,
+    progress: CallProgress,
 }
 
-enum Progress {
+enum CallProgress {
     Posted(&'static CallSlot),
     /// This core called the function itself.
     Done(usize),
@@ -176,7 +176,7 @@ fn post(
         return Ok(PendingCall {
             core,
             posted_ns: 0,
-            progress: Progress::Done(function(argument)),
+            progress: CallProgress::Done(function(argument)),
         });
     }
     if core >= CORES || !per_core::of(core).is_online() {
@@ -199,7 +199,7 @@ fn post(
     Ok(PendingCall {
         core,
         posted_ns: clock::now_ns(),
-        progress: Progress::Posted(slot),
+        progress: CallProgress::Posted(slot),
     })
 }
 
@@ -215,8 +215,8 @@ impl PendingCall {
     /// Whether the result is there.
     pub(crate) fn is_complete(&self) -> bool {
         match self.progress {
-            Progress::Done(_) => true,
-            Progress::Posted(slot) => slot.state.is_complete(),
+            CallProgress::Done(_) => true,
+            CallProgress::Posted(slot) => slot.state.is_complete(),
         }
     }
 
@@ -239,8 +239,8 @@ impl PendingCall {
     fn finish_within(self, patience_ns: u64) -> Result<usize, CallError> {
         let core = self.core;
         let slot = match self.progress {
-            Progress::Done(result) => return Ok(result),
-            Progress::Posted(slot) => slot,
+            CallProgress::Done(result) => return Ok(result),
+            CallProgress::Posted(slot) => slot,
         };
         let patience_ns = match silence::lasts_ns(core) {
             None => patience_ns,
@@ -263,7 +263,7 @@ impl PendingCall {
 
 impl Drop for PendingCall {
     fn drop(&mut self) {
-        if let Progress::Posted(slot) = self.progress {
+        if let CallProgress::Posted(slot) = self.progress {
             slot.state.release();
         }
     }

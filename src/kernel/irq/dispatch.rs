@@ -20,17 +20,17 @@
 use core::sync::atomic::AtomicUsize;
 
 use super::counts::{IrqCounts, Unhandled};
-use super::handlers::{Handlers, Line, Served};
+use super::handlers::{CacheLine, Handlers, Served};
 use super::owners::{IrqError, IrqOwners};
 use super::storm::{STORM_RATE, StormGuard, Verdict};
 use crate::arch::held::assert_may_wait;
 use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
 use crate::arch::{cpu, masks, timer};
-use crate::board::interrupts::{IrqKind, IrqNumber};
+use crate::board::irq_numbers::{IrqKind, IrqNumber};
 use crate::board::raspi3::{self, CORES};
 use crate::drivers::gpu_interrupts::{GpuInterrupts, GpuLine};
-use crate::drivers::interrupts::{Pending, Source};
+use crate::drivers::irq_sources::{IrqSource, Pending};
 use crate::drivers::local_interrupts::{Core, CoreMailbox, LocalInterrupts, LocalSource};
 use crate::kernel::clock;
 use crate::kernel::devices::registers;
@@ -42,7 +42,7 @@ use crate::log;
 pub type Handler = fn(IrqNumber, usize);
 
 #[derive(Clone, Copy, Debug)]
-struct Action {
+struct IrqAction {
     handler: Handler,
     argument: usize,
 }
@@ -56,9 +56,9 @@ const GPU_CORE: u8 = 0;
 static OWNERS: Lock<IrqOwners<{ IrqNumber::COUNT }>, lock_classes::IrqOwners> =
     Lock::new(IrqOwners::new());
 
-static HANDLERS: Handlers<Action, AtomicUsize, CORES, { IrqNumber::COUNT }> = Handlers::new(
+static HANDLERS: Handlers<IrqAction, AtomicUsize, CORES, { IrqNumber::COUNT }> = Handlers::new(
     [const { AtomicUsize::new(0) }; IrqNumber::COUNT],
-    [const { Line(AtomicUsize::new(0)) }; CORES],
+    [const { CacheLine(AtomicUsize::new(0)) }; CORES],
 );
 // SAFETY: cleared by `kernel_main`; an empty value is all zero, and nobody uses it before.
 #[unsafe(link_section = ".late.irq_counts")]
@@ -97,7 +97,7 @@ pub fn register(
     argument: usize,
 ) -> Result<(), IrqError> {
     OWNERS.lock().add(number.index(), owner)?;
-    let is_free = HANDLERS.set(number.index(), Action { handler, argument });
+    let is_free = HANDLERS.set(number.index(), IrqAction { handler, argument });
     assert!(is_free, "{number} has a handler, and no owner");
     Ok(())
 }
@@ -261,8 +261,8 @@ pub(crate) fn handle() {
     let mut served = false;
     for source in Pending::new(pending, &GPU, cpu::device_barrier) {
         let number = match source {
-            Source::Local(bit) => IrqNumber::local(bit),
-            Source::Gpu(line) => IrqNumber::behind_cascade(line.number()),
+            IrqSource::Local(bit) => IrqNumber::local(bit),
+            IrqSource::Gpu(line) => IrqNumber::behind_cascade(line.number()),
         };
         if let Some(number) = number {
             serve(here, number);
@@ -276,7 +276,7 @@ pub(crate) fn handle() {
 
 #[inline]
 fn serve(here: usize, number: IrqNumber) {
-    let call = |action: Action| {
+    let call = |action: IrqAction| {
         COUNTS.count_handled(here, number.index());
         (action.handler)(number, action.argument);
     };

@@ -18,13 +18,13 @@ const CAPACITY: usize = 16 << 10;
 const PART: usize = 128;
 
 /// The kept bytes, in memory that is not cleared.
-struct Memory(UnsafeCell<MaybeUninit<[u8; CAPACITY]>>);
+struct RingCell(UnsafeCell<MaybeUninit<[u8; CAPACITY]>>);
 
 // SAFETY: touched only by the owner of the lock on `RING`.
-unsafe impl Sync for Memory {}
+unsafe impl Sync for RingCell {}
 
 #[unsafe(link_section = ".noinit.log")]
-static MEMORY: Memory = Memory(UnsafeCell::new(MaybeUninit::uninit()));
+static MEMORY: RingCell = RingCell(UnsafeCell::new(MaybeUninit::uninit()));
 
 /// # Invariants
 /// The last `min(written, CAPACITY)` bytes that were written are in [`MEMORY`], byte `n` at

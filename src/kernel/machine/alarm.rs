@@ -11,7 +11,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::arch::{cpu, masks};
-use crate::board::interrupts::IrqNumber;
+use crate::board::irq_numbers::IrqNumber;
 use crate::board::raspi3;
 use crate::drivers::system_timer::{Channel, SystemTimer};
 use crate::kernel::clock;

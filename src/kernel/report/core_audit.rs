@@ -17,7 +17,7 @@ use crate::warning;
 
 /// What must not be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Violation {
+pub(crate) enum CoreViolation {
     /// A core's register is not what it is on every core.
     Register {
         core: usize,
@@ -31,7 +31,7 @@ pub(crate) enum Violation {
     GivenOut { pa: PhysAddr, what: &'static str },
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for CoreViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Register {
@@ -57,22 +57,22 @@ impl fmt::Display for Violation {
     }
 }
 
-impl core::error::Error for Violation {}
+impl core::error::Error for CoreViolation {}
 
 /// Checks all of it, on every core that runs.
 ///
 /// # Errors
-/// The first [`Violation`].
-pub(crate) fn check() -> Result<(), Violation> {
+/// The first [`CoreViolation`].
+pub(crate) fn check() -> Result<(), CoreViolation> {
     if let Some((index, entry)) = kernel_space::empty_table_entry() {
-        return Err(Violation::NotEmpty { index, entry });
+        return Err(CoreViolation::NotEmpty { index, entry });
     }
     let running = (0..CORES).filter(|core| smp::state(*core) == CoreState::Online);
     running.into_iter().try_for_each(check_registers)?;
     check_frames()
 }
 
-fn check_registers(core: usize) -> Result<(), Violation> {
+fn check_registers(core: usize) -> Result<(), CoreViolation> {
     let (empty, high) = (kernel_space::empty_table(), mmu::high_root());
     for (index, register) in Register::ALL.into_iter().enumerate() {
         let value = match ipi::call_function(core, read_register, index) {
@@ -88,7 +88,7 @@ fn check_registers(core: usize) -> Result<(), Violation> {
         let expected = register.settled(empty, high);
         if value != expected {
             let name = register.name();
-            return Err(Violation::Register {
+            return Err(CoreViolation::Register {
                 core,
                 name,
                 value,
@@ -108,7 +108,7 @@ fn read_register(index: usize) -> usize {
 
 /// Page 0 is the board's; the vectors of EL2 and EL3 are kept for good, and the parking pages as
 /// long as a core may come to them.
-fn check_frames() -> Result<(), Violation> {
+fn check_frames() -> Result<(), CoreViolation> {
     let image = symbols::image();
     let parked = if secondary_boot::is_prepared() {
         image.init
@@ -133,7 +133,7 @@ fn check_frames() -> Result<(), Violation> {
         let mut frames = (start.as_usize()..end.as_usize()).step_by(PAGE_SIZE);
         if let Some(pa) = frames.find(|pa| kernel_frames::is_allocatable(PhysAddr::new(*pa))) {
             let pa = PhysAddr::new(pa);
-            return Err(Violation::GivenOut { pa, what });
+            return Err(CoreViolation::GivenOut { pa, what });
         }
     }
     Ok(())

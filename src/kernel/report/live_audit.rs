@@ -25,7 +25,7 @@ use crate::arch::nofault::{self, Width};
 use crate::board::raspi3::{CORES, KERNEL_VA_OFFSET};
 use crate::kernel::exit::ExitCode;
 use crate::log;
-use crate::mm::audit::{Counts, Violation, check};
+use crate::mm::audit::{Counts, MapViolation, check};
 use crate::mm::expected::{is_in_place, is_mapped};
 use crate::mm::kernel_space::{self, LowView, READ_WRITE};
 use crate::mm::layout::Pages;
@@ -38,27 +38,27 @@ use crate::paging::Run;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AuditError {
     /// What must not be in the tables.
-    Violation(Violation),
+    Map(MapViolation),
     /// What must not be of a core.
-    Core(core_audit::Violation),
+    Core(core_audit::CoreViolation),
     /// The heap, which the audit needs, is not what it should be.
-    Heap(holes::Violation),
+    Heap(holes::HeapViolation),
     /// The frames, with which the heap grows, are not what they should be.
-    Frames(frames::Violation),
+    Frames(frames::FrameViolation),
     /// The heap has no room for the list of what is mapped.
     NoMemory,
     /// There is no live map of the kernel's yet.
     NoMap,
 }
 
-impl From<Violation> for AuditError {
-    fn from(violation: Violation) -> Self {
-        Self::Violation(violation)
+impl From<MapViolation> for AuditError {
+    fn from(violation: MapViolation) -> Self {
+        Self::Map(violation)
     }
 }
 
-impl From<core_audit::Violation> for AuditError {
-    fn from(violation: core_audit::Violation) -> Self {
+impl From<core_audit::CoreViolation> for AuditError {
+    fn from(violation: core_audit::CoreViolation) -> Self {
         Self::Core(violation)
     }
 }
@@ -66,7 +66,7 @@ impl From<core_audit::Violation> for AuditError {
 impl fmt::Display for AuditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Violation(violation) => violation.fmt(f),
+            Self::Map(violation) => violation.fmt(f),
             Self::Core(violation) => violation.fmt(f),
             Self::Heap(violation) => write!(f, "not done, the heap is unsound: {violation}"),
             Self::Frames(violation) => write!(f, "not done, the frames are unsound: {violation}"),
@@ -89,7 +89,7 @@ pub(crate) extern "C" fn audit_live_tables() {
             log!("audit", "{leaves}");
             log!("audit", "{rest}");
         }
-        Err(error @ (AuditError::Violation(_) | AuditError::Core(_))) => refuse(&error),
+        Err(error @ (AuditError::Map(_) | AuditError::Core(_))) => refuse(&error),
         Err(error) => panic!("{error}"),
     }
 }
@@ -110,14 +110,14 @@ pub(crate) fn audit_again() -> Result<Counts, AuditError> {
 /// Audits both halves.
 ///
 /// # Errors
-/// The first [`Violation`] that two looks agree on, or that there is no room to look.
+/// The first [`MapViolation`] that two looks agree on, or that there is no room to look.
 pub(crate) fn audit() -> Result<Counts, AuditError> {
     audit_once().or_else(|_| audit_once())
 }
 
 fn audit_once() -> Result<Counts, AuditError> {
     if let Some(va) = low_half_mapping() {
-        return Err(Violation::LowHalfMapped { va }.into());
+        return Err(MapViolation::LowHalfMapped { va }.into());
     }
     core_audit::check()?;
     let before = window(heap::pages());
@@ -135,7 +135,7 @@ fn audit_once() -> Result<Counts, AuditError> {
 }
 
 /// What a walk noted, as an error.
-fn or_told(noted: Option<Violation>) -> Result<(), Violation> {
+fn or_told(noted: Option<MapViolation>) -> Result<(), MapViolation> {
     noted.map_or(Ok(()), Err)
 }
 

@@ -19,7 +19,7 @@ use crate::arch::exception::TrapFrame;
 use crate::arch::{cpu, onfault};
 use crate::exception::state::ProcessorState;
 use crate::exception::syndrome::{Class, Syndrome};
-use crate::exception::vector::{Kind, Vector};
+use crate::exception::vector::{ExceptionKind, Vector};
 use crate::mm::layout;
 use crate::paging::format::aarch64_refusal::Attempt;
 use crate::text::Wrapped;
@@ -28,7 +28,7 @@ use ending::{End, end, end_silently};
 pub(crate) mod address_map;
 mod core_audit;
 pub(crate) mod ending;
-mod exceptions;
+mod exception_handler;
 pub(crate) mod live_audit;
 mod look_again;
 mod panic;
@@ -38,7 +38,7 @@ mod walk;
 
 use trace::At;
 pub(super) use trace::from_here as trace_from_here;
-use turn::Turn;
+use turn::ReportTurn;
 
 /// Whether the next report fails on purpose, for `fault nested`.
 pub(super) static FAIL_INSIDE: AtomicBool = AtomicBool::new(false);
@@ -53,9 +53,9 @@ pub(super) const fn out() -> Wrapped<Raw> {
 
 /// A report under way on this core.
 pub(crate) struct Report {
-    turn: Turn,
+    turn: ReportTurn,
     /// What others print waits meanwhile.
-    console: console::Turn,
+    console: console::ConsoleTurn,
     code: ExitCode,
 }
 
@@ -76,13 +76,13 @@ impl Report {
                 }
                 let _ = writeln!(out(), "\nstilt: {title} inside the report on core {core}");
                 let _ = writeln!(out(), "  what   {detail}");
-                Turn::give_up();
+                ReportTurn::give_up();
                 end(End::Failure(code), LAST_LINE);
             }
             _ => end_silently(code),
         }
-        let turn = Turn::take();
-        let console = console::Turn::for_report();
+        let turn = ReportTurn::take();
+        let console = console::ConsoleTurn::for_report();
         let _ = writeln!(out(), "\nstilt: {title} on core {}", cpu::number());
         let _ = writeln!(out(), "  what   {detail}");
         Self {
@@ -135,7 +135,7 @@ fn recover(frame: &mut TrapFrame, vector: Vector) -> bool {
         let stack = stacks.find(|stack| (stack.start.as_usize()..stack.end()).contains(&sp));
         stack.map(|stack| stack.start.as_usize())
     };
-    vector.kind() == Kind::Synchronous
+    vector.kind() == ExceptionKind::Synchronous
         && onfault::recover(&core.onfault, core.nesting.depth(), stack, frame)
 }
 
@@ -148,7 +148,10 @@ struct Detail {
 
 impl Detail {
     fn of(frame: &TrapFrame, vector: Vector) -> Self {
-        let reported = matches!(vector.kind(), Kind::Synchronous | Kind::SError);
+        let reported = matches!(
+            vector.kind(),
+            ExceptionKind::Synchronous | ExceptionKind::SError
+        );
         Self {
             syndrome: reported.then_some(Syndrome::new(frame.esr)),
             elr: frame.elr,

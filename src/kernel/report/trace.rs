@@ -8,7 +8,7 @@ use crate::arch::cpu;
 use crate::arch::exception::TrapFrame;
 use crate::arch::nofault::{self, Width};
 use crate::exception::backtrace::{Backtrace, Step};
-use crate::exception::folded::{Folded, Line};
+use crate::exception::folded::{Folded, TraceLine};
 use crate::exception::names::Names;
 use crate::mm::symbols;
 
@@ -68,11 +68,11 @@ fn print(out: &mut impl Write, pc: u64, link: Option<u64>, fp: u64) -> fmt::Resu
                 writeln!(out, "         ... {} lines left out", left_out.len())?;
             }
             _ if left_out.contains(&index) => {}
-            Line::Step(step) => {
+            TraceLine::Step(step) => {
                 let at = At(Step::instruction(step));
                 writeln!(out, "  {label:<6} {:#018x}{at}", step.address())?;
             }
-            Line::Again(again) => writeln!(out, "         {again}")?,
+            TraceLine::Again(again) => writeln!(out, "         {again}")?,
         }
         label = "";
     }

@@ -12,9 +12,9 @@ static OWNER: AtomicUsize = AtomicUsize::new(0);
 
 /// The right to print, or what is done after a long wait without it.
 #[must_use]
-pub(super) struct Turn;
+pub(super) struct ReportTurn;
 
-impl Turn {
+impl ReportTurn {
     /// Waits for this core's turn. Does not return if the machine is ending.
     pub(super) fn take() -> Self {
         let core = cpu::number();

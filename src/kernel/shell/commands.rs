@@ -13,7 +13,7 @@ use super::{
 const BEFORE_MAX: usize = 4;
 
 /// What a command does: arguments in, text out.
-pub(super) type Run = fn(&[&str], &mut dyn Write) -> Result<(), CommandError>;
+pub(super) type CommandFunction = fn(&[&str], &mut dyn Write) -> Result<(), CommandError>;
 
 /// A command of the shell.
 pub(super) struct Command {
@@ -22,7 +22,7 @@ pub(super) struct Command {
     arguments: &'static str,
     /// One line: what it does.
     help: &'static str,
-    pub(super) run: Run,
+    pub(super) run: CommandFunction,
     /// The words that may stand behind the arguments before, which are the first: for Tab.
     words: fn(&[&str], &mut dyn FnMut(&'static str)),
     /// What `help COMMAND` shows besides.

@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 use super::arguments::{no_arguments, no_choice, number, number_from};
 use super::error::CommandError;
 use super::progress::Progress;
-use crate::board::interrupts::IrqNumber;
+use crate::board::irq_numbers::IrqNumber;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::console;

@@ -31,7 +31,7 @@ use crate::paging::{MappingFlags, PagingResult};
 
 /// Whether the kernel goes on afterwards.
 #[derive(Clone, Copy, PartialEq)]
-enum Ending {
+enum AfterFault {
     Returns,
     Final,
     /// Without the checks of a debug image nothing happens.
@@ -43,7 +43,7 @@ struct FaultKind {
     /// What is done.
     what: &'static str,
     function: Function,
-    ending: Ending,
+    ending: AfterFault,
 }
 
 const fn returns(name: &'static str, what: &'static str, function: Function) -> FaultKind {
@@ -51,7 +51,7 @@ const fn returns(name: &'static str, what: &'static str, function: Function) -> 
         name,
         what,
         function,
-        ending: Ending::Returns,
+        ending: AfterFault::Returns,
     }
 }
 
@@ -60,7 +60,7 @@ const fn ends(name: &'static str, what: &'static str, function: Function) -> Fau
         name,
         what,
         function,
-        ending: Ending::Final,
+        ending: AfterFault::Final,
     }
 }
 
@@ -71,7 +71,7 @@ const fn ends_in_debug_image(
 ) -> FaultKind {
     let kind = ends(name, what, function);
     FaultKind {
-        ending: Ending::FinalInDebugImage,
+        ending: AfterFault::FinalInDebugImage,
         ..kind
     }
 }
@@ -122,10 +122,10 @@ impl fmt::Display for Names {
 pub(super) fn list(out: &mut dyn Write) -> fmt::Result {
     for kind in &KINDS {
         let ending = match kind.ending {
-            Ending::Returns => "",
-            Ending::Final => "; ends the run",
-            Ending::FinalInDebugImage if HAS_CHECKS => "; ends the run",
-            Ending::FinalInDebugImage => "; needs a debug image: make qemu DEBUG=1",
+            AfterFault::Returns => "",
+            AfterFault::Final => "; ends the run",
+            AfterFault::FinalInDebugImage if HAS_CHECKS => "; ends the run",
+            AfterFault::FinalInDebugImage => "; needs a debug image: make qemu DEBUG=1",
         };
         writeln!(out, "  {:<19} {}{ending}", kind.name, kind.what)?;
     }
@@ -223,7 +223,7 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
     refused?;
     match (all_caught, KINDS.get(index)) {
         (true, _) => Ok(()),
-        (false, Some(kind)) if kind.ending == Ending::FinalInDebugImage => {
+        (false, Some(kind)) if kind.ending == AfterFault::FinalInDebugImage => {
             Err(NothingCaught::NeedsDebug { what: kind.name }.into())
         }
         (false, _) => Err(NothingCaught::AtAll.into()),
@@ -275,7 +275,7 @@ fn provoke(index: usize) -> usize {
         return 0;
     };
     let page = layout::SCRATCH.as_usize();
-    if kind.ending != Ending::Returns {
+    if kind.ending != AfterFault::Returns {
         // SAFETY: not safe, and meant so: the kernel ends.
         unsafe { (kind.function)(page) };
         return 0;

@@ -98,14 +98,14 @@ fn count(counter: &AtomicU64) {
 
 /// What must be the same afterwards.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Memory {
+struct MemoryInUse {
     free_frames: usize,
     tables: usize,
     heap_size: usize,
     heap_used: usize,
 }
 
-impl Memory {
+impl MemoryInUse {
     fn now() -> Self {
         let heap = heap::usage();
         Self {
@@ -117,7 +117,7 @@ impl Memory {
     }
 }
 
-impl fmt::Display for Memory {
+impl fmt::Display for MemoryInUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -149,7 +149,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     for counter in TALLIES.iter().flat_map(Tally::counts) {
         counter.store(0, Ordering::Relaxed);
     }
-    let before = Memory::now();
+    let before = MemoryInUse::now();
     let jobs = BegunJobs::on_all_others(work)?;
     let interrupted = work_here(seconds, out);
     let ended = jobs.end();
@@ -179,7 +179,7 @@ fn grow_heap() {
     let _ = blocks.try_reserve_exact(4 * CORES * HEAP_BYTES + (2 << 20));
 }
 
-fn report(out: &mut dyn Write, before: Memory) -> Result<(), CommandError> {
+fn report(out: &mut dyn Write, before: MemoryInUse) -> Result<(), CommandError> {
     let mut errors = 0;
     let (mut asked, mut answered) = (0, 0);
     for (core, tally) in TALLIES.iter().enumerate() {
@@ -194,7 +194,7 @@ fn report(out: &mut dyn Write, before: Memory) -> Result<(), CommandError> {
         asked += calls;
         answered += answers;
     }
-    let after = Memory::now();
+    let after = MemoryInUse::now();
     writeln!(out, "before: {before}")?;
     writeln!(out, "after:  {after}")?;
     errors += u64::from(asked != answered) + u64::from(before != after);

@@ -12,7 +12,7 @@ use super::timers::{TimerError, TimerId, Timers};
 use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
 use crate::arch::{cpu, timer};
-use crate::board::interrupts::IrqNumber;
+use crate::board::irq_numbers::IrqNumber;
 use crate::board::raspi3;
 use crate::kernel::clock::{self, now_ns};
 
@@ -20,17 +20,17 @@ use crate::kernel::clock::{self, now_ns};
 const CAPACITY: usize = 32;
 
 /// What is called when a timer is due, in the interrupt, with the argument it was armed with.
-pub(crate) type Routine = fn(usize);
+pub(crate) type TimerFunction = fn(usize);
 
 #[derive(Clone, Copy, Debug)]
-struct Action {
-    routine: Routine,
+struct TimerAction {
+    function: TimerFunction,
     argument: usize,
 }
 
 /// The timers of a core.
 #[derive(Debug)]
-struct CoreTimers(Timers<Action, CAPACITY>);
+struct CoreTimers(Timers<TimerAction, CAPACITY>);
 
 /// Each core's timers.
 // SAFETY: cleared by `kernel_main`; an empty value is all zero, and nobody uses it before.
@@ -60,7 +60,7 @@ impl CoreTimers {
     }
 }
 
-/// Calls `routine` with `argument` on this core in `after_ns`, and every `period_ns` from then on
+/// Calls `function` with `argument` on this core in `after_ns`, and every `period_ns` from then on
 /// if there is one.
 ///
 /// # Errors
@@ -68,14 +68,14 @@ impl CoreTimers {
 pub(crate) fn arm(
     after_ns: u64,
     period_ns: Option<NonZeroU64>,
-    routine: Routine,
+    function: TimerFunction,
     argument: usize,
 ) -> Result<TimerId, TimerError> {
     let deadline_ns = now_ns().saturating_add(after_ns);
-    arm_at(deadline_ns, period_ns, routine, argument)
+    arm_at(deadline_ns, period_ns, function, argument)
 }
 
-/// Calls `routine` with `argument` on this core at `deadline_ns`, and every `period_ns` from then
+/// Calls `function` with `argument` on this core at `deadline_ns`, and every `period_ns` from then
 /// on if there is one.
 ///
 /// # Errors
@@ -83,13 +83,13 @@ pub(crate) fn arm(
 pub(crate) fn arm_at(
     deadline_ns: u64,
     period_ns: Option<NonZeroU64>,
-    routine: Routine,
+    function: TimerFunction,
     argument: usize,
 ) -> Result<TimerId, TimerError> {
     let mut timers = timers_of(cpu::number()).lock();
     let id = timers
         .0
-        .arm(deadline_ns, period_ns, Action { routine, argument })?;
+        .arm(deadline_ns, period_ns, TimerAction { function, argument })?;
     timers.program();
     Ok(id)
 }
@@ -152,6 +152,6 @@ pub(crate) fn interrupt(_: IrqNumber, _: usize) {
             let missed = missed_by(cpu::number());
             missed.fetch_add(due.missed, Ordering::Relaxed);
         }
-        (due.what.routine)(due.what.argument);
+        (due.what.function)(due.what.argument);
     }
 }

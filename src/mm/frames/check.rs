@@ -11,7 +11,7 @@ use core::fmt;
 use super::buddies::Block;
 use super::frame_cache::CAPACITY;
 use super::state::{BlockKind, FrameState, NIL};
-use super::violation::{Counted, Violation};
+use super::violation::{Counted, FrameViolation};
 use super::{FrameAllocator, Order, address};
 
 /// Blocks found, of each order.
@@ -115,8 +115,8 @@ impl FrameAllocator<'_> {
     /// Checks everything. Costs a look at each entry of the metadata.
     ///
     /// # Errors
-    /// The first [`Violation`]: a bug here, or a write into the metadata.
-    pub fn check(&self) -> Result<Checked, Violation> {
+    /// The first [`FrameViolation`]: a bug here, or a write into the metadata.
+    pub fn check(&self) -> Result<Checked, FrameViolation> {
         let mut check = Check::new();
         loop {
             if let Some(checked) = self.check_step(&mut check, usize::MAX)? {
@@ -129,12 +129,12 @@ impl FrameAllocator<'_> {
     /// what was counted when all of it was looked at.
     ///
     /// # Errors
-    /// The first [`Violation`].
+    /// The first [`FrameViolation`].
     pub fn check_step(
         &self,
         check: &mut Check,
         looks: usize,
-    ) -> Result<Option<Checked>, Violation> {
+    ) -> Result<Option<Checked>, FrameViolation> {
         let version = self.version();
         if check.version != Some(version) {
             let restarts = check.restarts + usize::from(check.version.is_some());
@@ -177,7 +177,7 @@ impl FrameAllocator<'_> {
         mut first: usize,
         looks: usize,
         found: &mut Found,
-    ) -> Result<Option<usize>, Violation> {
+    ) -> Result<Option<usize>, FrameViolation> {
         let states = &*self.buddies.states;
         let past = first.saturating_add(looks);
         while let Some(state) = states.get(first) {
@@ -190,7 +190,7 @@ impl FrameAllocator<'_> {
             }
             let pa = address(first);
             let whole = state.block().filter(|_| state.is_whole());
-            let (kind, order) = whole.ok_or(Violation::State { pa })?;
+            let (kind, order) = whole.ok_or(FrameViolation::State { pa })?;
             let block = Block { first, order, kind };
             self.check_block(block)?;
             match kind {
@@ -205,26 +205,26 @@ impl FrameAllocator<'_> {
     }
 
     /// That the block is in its place, alone, and has no free buddy if it is free.
-    fn check_block(&self, block: Block) -> Result<(), Violation> {
+    fn check_block(&self, block: Block) -> Result<(), FrameViolation> {
         let Block { first, order, kind } = block;
         let states = &*self.buddies.states;
         let pa = address(first);
         let inside = states
             .get(first + 1..block.end())
             .filter(|_| first.is_multiple_of(order.frames()))
-            .ok_or(Violation::Place { pa, order })?;
+            .ok_or(FrameViolation::Place { pa, order })?;
         let covered = self.hull.contains(&first) && block.end() <= self.hull.end;
         if !covered || (kind == BlockKind::Cached && order != Order::FRAME) {
-            return Err(Violation::State { pa });
+            return Err(FrameViolation::State { pa });
         }
         if let Some(distance) = inside.iter().position(|state| *state != FrameState::NONE) {
             let other = address(first + 1 + distance);
-            return Err(Violation::Overlap { pa, other });
+            return Err(FrameViolation::Overlap { pa, other });
         }
         let buddy = states.get(first ^ order.frames());
         let buddy_is_free = buddy.is_some_and(|state| state.is_free(order.index()));
         if kind == BlockKind::Free && buddy_is_free && order < Order::MAX {
-            return Err(Violation::Unmerged { pa, order });
+            return Err(FrameViolation::Unmerged { pa, order });
         }
         Ok(())
     }
@@ -240,7 +240,11 @@ impl FrameAllocator<'_> {
     }
 
     /// Follows the lists, and compares the counts behind the last one.
-    fn check_lists(&self, check: &mut Check, looks: usize) -> Result<Option<Checked>, Violation> {
+    fn check_lists(
+        &self,
+        check: &mut Check,
+        looks: usize,
+    ) -> Result<Option<Checked>, FrameViolation> {
         for _ in 0..looks {
             let Place::List {
                 order,
@@ -273,30 +277,30 @@ impl FrameAllocator<'_> {
     }
 
     /// The block `frame` on the list of `order`, behind `previous`. Returns what it says is next.
-    fn check_link(&self, order: Order, previous: u32, frame: u32) -> Result<u32, Violation> {
+    fn check_link(&self, order: Order, previous: u32, frame: u32) -> Result<u32, FrameViolation> {
         let state = self.buddies.states.get(frame as usize);
         let state = state.filter(|s| s.is_free(order.index()) && s.previous() == previous);
         let pa = address(frame as usize);
         let from = (previous != NIL).then(|| address(previous as usize));
         state
             .map(|state| state.next())
-            .ok_or(Violation::List { order, from, pa })
+            .ok_or(FrameViolation::List { order, from, pa })
     }
 
-    fn check_cache(&self) -> Result<(), Violation> {
+    fn check_cache(&self) -> Result<(), FrameViolation> {
         if self.cache.len() > CAPACITY {
             return same(Counted::Cached, Order::FRAME, self.cache.len(), CAPACITY);
         }
         for (position, frame) in self.cache.iter().enumerate() {
             let cached = self.buddies.states.get(frame) == Some(&FrameState::CACHED);
             if !cached || self.cache.iter().take(position).any(|other| other == frame) {
-                return Err(Violation::Cached { pa: address(frame) });
+                return Err(FrameViolation::Cached { pa: address(frame) });
             }
         }
         Ok(())
     }
 
-    fn check_counts(&self, found: &Found) -> Result<Checked, Violation> {
+    fn check_counts(&self, found: &Found) -> Result<Checked, FrameViolation> {
         for order in Order::all() {
             let index = order.index();
             let in_use = match order {
@@ -323,11 +327,11 @@ impl FrameAllocator<'_> {
     }
 }
 
-fn same(what: Counted, order: Order, kept: usize, found: usize) -> Result<(), Violation> {
+fn same(what: Counted, order: Order, kept: usize, found: usize) -> Result<(), FrameViolation> {
     if kept == found {
         return Ok(());
     }
-    Err(Violation::Count {
+    Err(FrameViolation::Count {
         what,
         order,
         kept,

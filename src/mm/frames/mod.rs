@@ -56,7 +56,7 @@ pub use error::FrameError;
 pub use order::Order;
 pub use state::FrameState;
 pub use statistics::{Fragmentation, FrameCount, OrderStatistics, Statistics};
-pub use violation::{Counted, Violation};
+pub use violation::{Counted, FrameViolation};
 
 use buddies::{Block, Buddies};
 use frame_cache::FrameCache;

@@ -8,7 +8,7 @@ use crate::addr::PhysAddr;
 
 /// The first broken invariant that a check found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Violation {
+pub enum FrameViolation {
     /// A frame's word is no valid state.
     State {
         /// The frame.
@@ -77,7 +77,7 @@ pub enum Counted {
     Usable,
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for FrameViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::State { pa } => write!(f, "frame {pa} has no valid state"),
@@ -106,4 +106,4 @@ impl fmt::Display for Violation {
     }
 }
 
-impl core::error::Error for Violation {}
+impl core::error::Error for FrameViolation {}

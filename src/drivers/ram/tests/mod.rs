@@ -4,7 +4,7 @@
 mod reserved;
 
 use super::{
-    Certain, Decision, Differ, MailboxClaims, Overlap, ROOM_BYTES, Refused, Source, UNRESERVED,
+    Certain, Decision, Differ, MailboxClaims, Overlap, ROOM_BYTES, RamSource, Refused, UNRESERVED,
     Voice, ram_from,
 };
 use crate::addr::PhysAddr;
@@ -53,7 +53,7 @@ fn arm(arm: Option<(u64, u64)>) -> MailboxClaims {
 fn where_both_agree_there_is_nothing_to_warn_about() {
     let decision = decide(&[range(0, 0x3b40_0000)], Some((0, 0x3b40_0000)));
     assert_eq!(*decision.ram, [range(0, 0x3b40_0000)]);
-    assert_eq!(decision.source, Source::Both(TREE));
+    assert_eq!(decision.source, RamSource::Both(TREE));
     assert_eq!(decision.differ, None);
     assert_eq!(decision.loader_refused, None);
     assert_eq!(decision.mailbox_refused, None);
@@ -69,7 +69,7 @@ fn where_they_differ_only_what_both_grant_is_ram() {
         *decision.ram,
         [range(0, 0x1000_0000), range(0x2000_0000, 0x1c00_0000)]
     );
-    assert_eq!(decision.source, Source::Both(TREE));
+    assert_eq!(decision.source, RamSource::Both(TREE));
     let differ = Differ {
         voice: TREE,
         loader_bytes: 0x2f00_0000,
@@ -82,17 +82,17 @@ fn where_they_differ_only_what_both_grant_is_ram() {
 fn the_only_voice_is_believed() {
     let decision = decide(&[range(0, 0x1000_0000)], None);
     assert_eq!(*decision.ram, [range(0, 0x1000_0000)]);
-    assert_eq!(decision.source, Source::Loader(TREE));
+    assert_eq!(decision.source, RamSource::Loader(TREE));
     let decision = ram_from(None, arm(Some((0, 0x3c00_0000))), &certain());
     assert_eq!(*decision.ram, [range(0, 0x3c00_0000)]);
-    assert_eq!(decision.source, Source::Mailbox);
+    assert_eq!(decision.source, RamSource::Mailbox);
 }
 
 #[test]
 fn with_no_voice_at_all_64_mib_are_ram() {
     let decision = ram_from(None, arm(None), &certain());
     assert_eq!(*decision.ram, [range(0, 0x0400_0000)]);
-    assert_eq!(decision.source, Source::Assumed);
+    assert_eq!(decision.source, RamSource::Assumed);
 }
 
 #[test]
@@ -119,24 +119,24 @@ fn a_false_mailbox_counts_as_absent_and_says_why() {
     ] {
         let decision = ram_from(None, arm(Some(answer)), &certain());
         assert_eq!(decision.mailbox_refused, Some(refused));
-        assert_eq!(decision.source, Source::Assumed);
+        assert_eq!(decision.source, RamSource::Assumed);
         let decision = decide(&[range(0, 0x1000_0000)], Some(answer));
         assert_eq!(decision.mailbox_refused, Some(refused));
-        assert_eq!(decision.source, Source::Loader(TREE));
+        assert_eq!(decision.source, RamSource::Loader(TREE));
     }
 }
 
 #[test]
 fn a_tree_that_was_not_made_for_this_board_counts_as_absent() {
     let decision = decide(&[range(0, 0x4000_0000)], Some((0, 0x3c00_0000)));
-    assert_eq!(decision.source, Source::Mailbox);
+    assert_eq!(decision.source, RamSource::Mailbox);
     assert_eq!(*decision.ram, [range(0, 0x3c00_0000)]);
     assert!(matches!(
         decision.loader_refused,
         Some(Refused::PastLimit { .. })
     ));
     let decision = decide(&[range(0x1000_0000, 0x1000_0000)], None);
-    assert_eq!(decision.source, Source::Assumed);
+    assert_eq!(decision.source, RamSource::Assumed);
     assert!(matches!(
         decision.loader_refused,
         Some(Refused::KernelOutside { .. })
@@ -238,7 +238,7 @@ fn a_range_past_the_end_of_ram_is_left_out_and_the_others_are_used() {
     for more in [past, range(0x3000_0000, 0x2000_0000)] {
         let decision = decide(&[range(0, 0x1000_0000), more], Some((0, 0x3c00_0000)));
         assert_eq!(*decision.ram, [range(0, 0x1000_0000)]);
-        assert_eq!(decision.source, Source::Both(TREE));
+        assert_eq!(decision.source, RamSource::Both(TREE));
         assert_eq!(*decision.past_limit, [more]);
         assert_eq!(decision.loader_refused, None);
     }
@@ -259,7 +259,7 @@ fn ram_need_not_begin_at_0_nor_go_on_behind_the_image() {
     ] {
         let facts = tree(memory);
         let decision = ram_from(Some((TREE, &facts)), MailboxClaims::default(), &certain);
-        assert_eq!(decision.source, Source::Loader(TREE));
+        assert_eq!(decision.source, RamSource::Loader(TREE));
         assert_eq!(*decision.ram, *memory);
     }
     // Parts of frames are none.
@@ -282,7 +282,7 @@ fn memory_that_leaves_out_the_kernel_is_used_as_long_as_it_has_room_low() {
     ] {
         let facts = tree(memory);
         let decision = ram_from(Some((TREE, &facts)), mailbox, &certain);
-        assert_eq!(decision.source, Source::Both(TREE));
+        assert_eq!(decision.source, RamSource::Both(TREE));
         assert_eq!(*decision.ram, *memory);
         assert!(decision.kernel_left_out);
     }
@@ -292,7 +292,7 @@ fn memory_that_leaves_out_the_kernel_is_used_as_long_as_it_has_room_low() {
     ] {
         let facts = tree(&[memory]);
         let decision = ram_from(Some((TREE, &facts)), mailbox, &certain);
-        assert_eq!(decision.source, Source::Mailbox);
+        assert_eq!(decision.source, RamSource::Mailbox);
         let kernel = IMAGE;
         assert_eq!(
             decision.loader_refused,
@@ -320,7 +320,7 @@ fn no_list_leaves_the_kernel_without_room() {
         let facts = tree(memory);
         let decision = ram_from(Some((TREE, &facts)), arm(mailbox), &certain);
         assert_eq!(decision.too_little, Some(0x8_0000));
-        assert_eq!(decision.source, Source::Assumed);
+        assert_eq!(decision.source, RamSource::Assumed);
         assert_eq!(*decision.ram, assumed);
     }
     // High RAM alone is room, but not where reservations may be missing.
@@ -342,7 +342,7 @@ fn a_tree_without_memory_says_why_it_is_not_believed_and_atags_need_none() {
     let mailbox = Some((0, 0x3c00_0000));
     let decision = from_facts(&facts, mailbox);
     assert_eq!(decision.loader_refused, Some(Refused::Empty));
-    assert_eq!(decision.source, Source::Mailbox);
+    assert_eq!(decision.source, RamSource::Mailbox);
     facts.memory_places = 0;
     assert_eq!(
         from_facts(&facts, mailbox).loader_refused,
@@ -350,7 +350,7 @@ fn a_tree_without_memory_says_why_it_is_not_believed_and_atags_need_none() {
     );
     let decision = ram_from(Some((Voice::Atags, &facts)), arm(mailbox), &certain());
     assert_eq!(decision.loader_refused, None);
-    assert_eq!(decision.source, Source::Mailbox);
+    assert_eq!(decision.source, RamSource::Mailbox);
 }
 
 #[test]
@@ -421,7 +421,7 @@ fn memory_that_is_not_usable_is_no_ram_whoever_names_it() {
     let mut facts = usable(&[range(0x0300_0000, 0x0800_0000)]);
     facts.memory = crate::drivers::range::RangeList::of(range(0, 0x20_0000));
     let decision = from_facts(&facts, None);
-    assert_eq!(decision.source, Source::Assumed);
+    assert_eq!(decision.source, RamSource::Assumed);
     assert_eq!(*decision.ram, [range(0x0300_0000, 0x0100_0000)]);
 }
 

@@ -59,7 +59,7 @@ pub enum Served {
 /// Something in a cache line of its own.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-pub struct Line<T>(pub T);
+pub struct CacheLine<T>(pub T);
 
 /// The handlers of `N` interrupts, for `CORES` cores. All methods panic if there is no such core or
 /// number.
@@ -68,7 +68,7 @@ pub struct Handlers<H, W, const CORES: usize, const N: usize> {
     phases: [W; N],
     handlers: [UnsafeCell<Option<H>>; N],
     /// For each core the number that it serves, plus one; 0 if it serves none.
-    serving: [Line<W>; CORES],
+    serving: [CacheLine<W>; CORES],
 }
 
 // SAFETY: by the invariant nobody writes a handler while anybody else reads or writes it; a handler
@@ -81,7 +81,7 @@ unsafe impl<H: Copy + Send, W: Sync, const CORES: usize, const N: usize> Sync
 impl<H: Copy, W: Word, const CORES: usize, const N: usize> Handlers<H, W, CORES, N> {
     /// No interrupt has a handler, and no core serves one; all words are 0.
     #[must_use]
-    pub const fn new(phases: [W; N], serving: [Line<W>; CORES]) -> Self {
+    pub const fn new(phases: [W; N], serving: [CacheLine<W>; CORES]) -> Self {
         Self {
             phases,
             handlers: [const { UnsafeCell::new(None) }; N],
@@ -136,7 +136,7 @@ impl<H: Copy, W: Word, const CORES: usize, const N: usize> Handlers<H, W, CORES,
 
     /// The first core that serves `number`.
     fn server(&self, number: usize) -> Option<usize> {
-        let is_it = |Line(word): &Line<W>| word.load(Ordering::SeqCst) == number + 1;
+        let is_it = |CacheLine(word): &CacheLine<W>| word.load(Ordering::SeqCst) == number + 1;
         self.serving.iter().position(is_it)
     }
 
@@ -147,7 +147,7 @@ impl<H: Copy, W: Word, const CORES: usize, const N: usize> Handlers<H, W, CORES,
     /// other call with that number is under way.
     #[inline(always)]
     pub unsafe fn serve(&self, core: usize, number: usize, call: impl FnOnce(H)) -> Served {
-        let Line(serving) = &self.serving[core];
+        let CacheLine(serving) = &self.serving[core];
         serving.store(number + 1, Ordering::SeqCst);
         let served = match self.phases[number].load(Ordering::SeqCst) & PHASE {
             SET => {

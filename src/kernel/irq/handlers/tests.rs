@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::vec::Vec;
 
-use super::{Handlers, Line, Served};
+use super::{CacheLine, Handlers, Served};
 use crate::kernel::protocol::Word;
 use crate::kernel::protocol::explore::{Shared, every_schedule};
 
@@ -25,7 +25,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let words = || [Shared::new(), Shared::new()];
-        let handlers = Handlers::new(words(), words().map(Line));
+        let handlers = Handlers::new(words(), words().map(CacheLine));
         assert!(handlers.set(ALARM, 0));
         Self {
             handlers,
@@ -129,7 +129,7 @@ fn a_handler_is_set_called_taken_away_and_set_again() {
 fn what_is_called_names_the_core_that_holds_its_end_up() {
     let handlers: Handlers<u8, AtomicUsize, 4, NUMBERS> = Handlers::new(
         [const { AtomicUsize::new(0) }; NUMBERS],
-        [const { Line(AtomicUsize::new(0)) }; 4],
+        [const { CacheLine(AtomicUsize::new(0)) }; 4],
     );
     assert!(handlers.set(ALARM, 1));
     let inside = |_| {
@@ -162,7 +162,7 @@ fn no_handler_runs_behind_its_end_while_cores_store_late() {
     let shared = Arc::new(Shared {
         handlers: Handlers::new(
             [const { AtomicUsize::new(0) }; NUMBERS],
-            [const { Line(AtomicUsize::new(0)) }; CORES],
+            [const { CacheLine(AtomicUsize::new(0)) }; CORES],
         ),
         devices: [true, true].map(|is_gone| Device {
             is_gone: AtomicBool::new(is_gone),

@@ -6,7 +6,7 @@ use std::string::ToString;
 use std::vec::Vec;
 
 use super::super::state::FrameState;
-use super::super::{Check, Checked, Counted, FrameAllocator, Order, Violation};
+use super::super::{Check, Checked, Counted, FrameAllocator, FrameViolation, Order};
 use super::model::{Random, frame, metadata};
 
 const FRAMES: usize = 1024;
@@ -24,7 +24,7 @@ fn used(metadata: &mut [FrameState]) -> FrameAllocator<'_> {
 }
 
 /// What the check says when the state of a frame has other bits.
-fn with(number: usize, change: impl FnOnce(FrameState) -> FrameState) -> Option<Violation> {
+fn with(number: usize, change: impl FnOnce(FrameState) -> FrameState) -> Option<FrameViolation> {
     let mut metadata = metadata(FRAMES);
     let frames = used(&mut metadata);
     let states = &mut *frames.buddies.states;
@@ -98,13 +98,13 @@ fn a_state_that_is_none_is_found_at_its_frame() {
     // Order 10; a link or a bit that no state of that kind has.
     for bits in [0xa, 1 << 6, 1 << 32, 1 << 8, 1 << 40] {
         let found = with(number, |state| state.with(bits));
-        assert_eq!(found, Some(Violation::State { pa }), "{bits:#x}");
+        assert_eq!(found, Some(FrameViolation::State { pa }), "{bits:#x}");
     }
     let free = find(|state| state.is_free(0));
     let pa = frame(free);
     for bit in [6, 7, 32, 39] {
         let found = with(free, |state| state.with(1 << bit));
-        assert_eq!(found, Some(Violation::State { pa }), "bit {bit}");
+        assert_eq!(found, Some(FrameViolation::State { pa }), "bit {bit}");
     }
 }
 
@@ -113,11 +113,11 @@ fn a_block_that_begins_inside_another_or_is_gone_is_found() {
     let first = find(|state| state == FrameState::allocated(Order::new(5).unwrap()));
     let inside = with(first + 3, |_| FrameState::allocated(Order::FRAME));
     let (pa, other) = (frame(first), frame(first + 3));
-    assert_eq!(inside, Some(Violation::Overlap { pa, other }));
+    assert_eq!(inside, Some(FrameViolation::Overlap { pa, other }));
     let gone = with(first, |_| FrameState::NONE);
     let what = Counted::Allocated;
     assert!(
-        matches!(gone, Some(Violation::Count { what: w, kept: 1, found: 0, .. }) if w == what),
+        matches!(gone, Some(FrameViolation::Count { what: w, kept: 1, found: 0, .. }) if w == what),
         "{gone:?}"
     );
 }
@@ -132,7 +132,11 @@ fn a_link_to_a_wrong_place_is_found_and_told_from_where() {
             state
         });
         let (order, pa) = (Order::FRAME, frame(target));
-        assert_eq!(found, Some(Violation::List { order, from, pa }), "{target}");
+        assert_eq!(
+            found,
+            Some(FrameViolation::List { order, from, pa }),
+            "{target}"
+        );
     }
     let back = with(free, |mut state| {
         state.set_previous(5);
@@ -140,7 +144,7 @@ fn a_link_to_a_wrong_place_is_found_and_told_from_where() {
     });
     let pa = frame(free);
     assert!(
-        matches!(back, Some(Violation::List { order: Order::FRAME, pa: at, .. }) if at == pa),
+        matches!(back, Some(FrameViolation::List { order: Order::FRAME, pa: at, .. }) if at == pa),
         "{back:?}"
     );
     let cut = with(free, |mut state| {
@@ -149,7 +153,7 @@ fn a_link_to_a_wrong_place_is_found_and_told_from_where() {
     });
     let what = Counted::Listed;
     assert!(
-        matches!(cut, Some(Violation::Count { what: w, .. }) if w == what),
+        matches!(cut, Some(FrameViolation::Count { what: w, .. }) if w == what),
         "{cut:?}"
     );
 }

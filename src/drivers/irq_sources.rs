@@ -17,7 +17,7 @@ use super::local_interrupts::LocalPending;
 
 /// An interrupt, by controller.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Source {
+pub enum IrqSource {
     /// The bit in the core's source register: 0 to 31, not 8.
     Local(u8),
     /// The line of the second controller.
@@ -49,11 +49,11 @@ impl<'a, B: FnOnce()> Pending<'a, B> {
 }
 
 impl<B: FnOnce()> Iterator for Pending<'_, B> {
-    type Item = Source;
+    type Item = IrqSource;
 
-    fn next(&mut self) -> Option<Source> {
+    fn next(&mut self) -> Option<IrqSource> {
         if let Some(bit) = self.local.next() {
-            return Some(Source::Local(bit));
+            return Some(IrqSource::Local(bit));
         }
         if self.local.has_gpu()
             && let Some((gpu, barrier)) = self.unread.take()
@@ -61,7 +61,7 @@ impl<B: FnOnce()> Iterator for Pending<'_, B> {
             barrier();
             self.gpu = gpu.pending();
         }
-        self.gpu.next().map(Source::Gpu)
+        self.gpu.next().map(IrqSource::Gpu)
     }
 }
 
@@ -69,18 +69,18 @@ impl<B: FnOnce()> Iterator for Pending<'_, B> {
 mod tests {
     use std::vec::Vec;
 
-    use super::{Pending, Source};
+    use super::{IrqSource, Pending};
     use crate::drivers::gpu_interrupts::device::{Repeated, show};
     use crate::drivers::gpu_interrupts::{GpuInterrupts, GpuLine};
     use crate::drivers::local_interrupts::LocalPending;
     use crate::drivers::mmio::fake::FakeRegisters;
 
-    fn gpu(number: u8) -> Source {
-        Source::Gpu(GpuLine::gpu(number).expect("a GPU interrupt"))
+    fn gpu(number: u8) -> IrqSource {
+        IrqSource::Gpu(GpuLine::gpu(number).expect("a GPU interrupt"))
     }
 
     /// What comes out for the source register's value `local`, and how often the barrier was used.
-    fn pending(memory: &'static FakeRegisters<10>, local: u32) -> (Vec<Source>, u32) {
+    fn pending(memory: &'static FakeRegisters<10>, local: u32) -> (Vec<IrqSource>, u32) {
         let controller = GpuInterrupts::new(memory.view());
         let mut barriers = 0;
         let local = LocalPending::from_bits(local);
@@ -92,14 +92,14 @@ mod tests {
     fn the_cores_own_come_before_the_gpus_and_these_before_the_arm_blocks() {
         let memory = FakeRegisters::leak();
         show(memory, 1 << 57 | 1 << 3, 1 << 1, Repeated::Hidden);
-        let mailbox = Source::Gpu(GpuLine::basic(1).expect("a line"));
+        let mailbox = IrqSource::Gpu(GpuLine::basic(1).expect("a line"));
         let (sources, barriers) = pending(memory, 1 << 3 | 1 << 4 | 1 << 8 | 1 << 9);
         assert_eq!(
             sources,
             [
-                Source::Local(3),
-                Source::Local(4),
-                Source::Local(9),
+                IrqSource::Local(3),
+                IrqSource::Local(4),
+                IrqSource::Local(9),
                 gpu(3),
                 gpu(57),
                 mailbox,
@@ -112,7 +112,10 @@ mod tests {
     fn without_the_cascade_bit_the_second_controller_is_left_alone() {
         let memory = FakeRegisters::leak();
         show(memory, u64::MAX, 0xff, Repeated::Counted);
-        assert_eq!(pending(memory, 1 << 5), (Vec::from([Source::Local(5)]), 0));
+        assert_eq!(
+            pending(memory, 1 << 5),
+            (Vec::from([IrqSource::Local(5)]), 0)
+        );
         assert_eq!(pending(memory, 0), (Vec::new(), 0));
     }
 
@@ -139,7 +142,7 @@ mod tests {
         let controller = GpuInterrupts::new(memory.view());
         let local = LocalPending::from_bits(1 << 3 | 1 << 8);
         let mut pending = Pending::new(local, &controller, || {});
-        assert_eq!(pending.next(), Some(Source::Local(3)));
+        assert_eq!(pending.next(), Some(IrqSource::Local(3)));
         show(memory, 1 << 57, 0, Repeated::Hidden);
         assert_eq!(pending.next(), Some(gpu(57)));
         show(memory, 1 << 9, 0, Repeated::Hidden);

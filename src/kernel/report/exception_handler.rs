@@ -12,7 +12,7 @@ use super::look_again;
 use super::{Report, exception};
 use crate::arch::exception::TrapFrame;
 use crate::arch::nofault;
-use crate::exception::vector::{Kind, Vector};
+use crate::exception::vector::{ExceptionKind, Vector};
 use crate::kernel::cores::per_core;
 use crate::kernel::exit::ExitCode;
 use crate::kernel::irq;
@@ -31,7 +31,7 @@ extern "C" fn kernel_exception(frame: &mut TrapFrame, vector: u64) {
 
 #[inline(never)]
 fn other(frame: &mut TrapFrame, vector: Vector) {
-    if vector.kind() == Kind::Synchronous
+    if vector.kind() == ExceptionKind::Synchronous
         && (look_again::is_good_now(frame) || nofault::fixup(frame))
     {
         return;
