@@ -277,7 +277,10 @@ mod tests {
         ] {
             let found = with(place, bits);
             assert!(
-                matches!(found, MapViolation::Descriptor { level: l, bits: b, .. } if (l, b) == (level, bits)),
+                matches!(
+                    found,
+                    MapViolation::Descriptor { level: l, bits: b, .. } if (l, b) == (level, bits)
+                ),
                 "{found:?}"
             );
         }

@@ -16,8 +16,8 @@
 //!
 //! 1. The caller writes function and argument into its slot of the callee, marks it pending and
 //!    writes to the callee's mailbox. The DSB in front makes the slot visible before the interrupt.
-//! 2. The callee's handler empties the mailbox first and looks at its slots behind that: a call that
-//!    is posted meanwhile interrupts it once more, and none is lost.
+//! 2. The callee's handler empties the mailbox first and looks at its slots behind that: a call
+//!    that is posted meanwhile interrupts it once more, and none is lost.
 //! 3. The caller waits with its interrupts let in. So two cores may call each other at the same
 //!    time: each serves the other's call while it waits for its own.
 //!

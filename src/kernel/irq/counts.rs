@@ -1,4 +1,4 @@
-//! How many interrupts came, also those that were in vain.
+//! Counts of interrupts: handled, unhandled and spurious.
 //!
 //! An interrupt with nothing pending is *spurious*; one that is pending and registered by nobody is
 //! *unhandled*, and is to be masked and reported, once.
@@ -22,9 +22,9 @@ pub enum Unhandled {
     Again,
 }
 
-/// How many of each of `N` interrupts came to each of `CORES` cores since the start.
+/// Counts of each of `N` interrupts on each of `CORES` cores since the start.
 ///
-/// What takes a `core` and counts is for that core alone, with its interrupts masked. All methods
+/// A method that counts is called by `core` alone, with its interrupts masked. All methods
 /// panic if there is no such core or number.
 #[derive(Debug)]
 pub struct IrqCounts<const CORES: usize, const N: usize> {
@@ -40,7 +40,7 @@ struct CoreCounts<const N: usize> {
 }
 
 impl<const CORES: usize, const N: usize> IrqCounts<CORES, N> {
-    /// None came.
+    /// All counts are 0.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -55,13 +55,13 @@ impl<const CORES: usize, const N: usize> IrqCounts<CORES, N> {
         }
     }
 
-    /// Counts an interrupt that somebody has.
+    /// Counts an interrupt that is registered.
     #[inline]
     pub fn count_handled(&self, core: usize, number: usize) {
         increment(&self.cores[core].handled[number]);
     }
 
-    /// Counts one that is pending and that nobody has.
+    /// Counts an unhandled interrupt: pending, and registered by nobody.
     #[must_use]
     pub fn count_unhandled(&self, core: usize, number: usize) -> Unhandled {
         let counts = &self.cores[core];
@@ -79,19 +79,19 @@ impl<const CORES: usize, const N: usize> IrqCounts<CORES, N> {
         increment(&self.cores[core].spurious);
     }
 
-    /// How many of `number` came to `core` and were handled.
+    /// Handled interrupts `number` of `core`.
     #[must_use]
     pub fn handled(&self, core: usize, number: usize) -> u64 {
         self.cores[core].handled[number].load(Ordering::Relaxed)
     }
 
-    /// How many came to `core` that nobody had.
+    /// Unhandled interrupts of `core`.
     #[must_use]
     pub fn unhandled(&self, core: usize) -> u64 {
         self.cores[core].unhandled.load(Ordering::Relaxed)
     }
 
-    /// How often `core` was interrupted with nothing pending.
+    /// Spurious interrupts of `core`.
     #[must_use]
     pub fn spurious(&self, core: usize) -> u64 {
         self.cores[core].spurious.load(Ordering::Relaxed)
@@ -104,7 +104,7 @@ impl<const CORES: usize, const N: usize> Default for IrqCounts<CORES, N> {
     }
 }
 
-/// One more, by the only writer.
+/// Adds one; this core is the only writer.
 fn increment(count: &AtomicU64) {
     let old = count.load(Ordering::Relaxed);
     count.store(old.wrapping_add(1), Ordering::Relaxed);

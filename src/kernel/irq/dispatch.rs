@@ -418,14 +418,18 @@ pub(crate) fn reports() -> impl Iterator<Item = IrqReport> {
     })
 }
 
-/// Interrupts of core `core` that had no cause, and those that nobody had registered.
-pub(crate) fn vain(core: usize) -> (u64, u64) {
-    (COUNTS.spurious(core), COUNTS.unhandled(core))
+/// Spurious interrupts of core `core`: nothing was pending.
+pub(crate) fn spurious(core: usize) -> u64 {
+    COUNTS.spurious(core)
+}
+
+/// Unhandled interrupts of core `core`: pending, and registered by nobody.
+pub(crate) fn unhandled(core: usize) -> u64 {
+    COUNTS.unhandled(core)
 }
 
 /// All interrupts that core `core` took.
 pub(crate) fn total(core: usize) -> u64 {
-    let (spurious, unhandled) = vain(core);
     let handled = (0..IrqNumber::COUNT).map(|number| COUNTS.handled(core, number));
-    handled.sum::<u64>() + spurious + unhandled
+    handled.sum::<u64>() + spurious(core) + unhandled(core)
 }

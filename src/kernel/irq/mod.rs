@@ -25,5 +25,5 @@ pub use dispatch::{Handler, mask, register, unmask, unregister};
 #[cfg(target_os = "none")]
 pub(crate) use dispatch::{
     IPI_MAILBOX, RELIEF, gpu_interrupts_work, handle, hears_gpu, init, init_core, is_let_in,
-    release_here, relieve, reports, send, take, total, vain, was_masked,
+    release_here, relieve, reports, send, spurious, take, total, unhandled, was_masked,
 };

@@ -122,8 +122,8 @@ pub(super) fn exception(frame: &mut TrapFrame, vector: Vector) {
     }
 }
 
-/// Makes this core's innermost [`onfault::call`] return an error, if its function took the exception
-/// of `frame`. Returns whether it did.
+/// Makes this core's innermost [`onfault::call`] return an error, if its function took the
+/// exception of `frame`. Returns whether it did.
 ///
 /// Not for an SError, which may come long after the access that caused it. Called in the handler of
 /// that exception.

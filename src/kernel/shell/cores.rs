@@ -183,8 +183,8 @@ type CoreCount = (&'static str, fn(usize) -> u64);
 
 /// The rows of `irq` that belong to no number.
 const CORE_COUNTS: [CoreCount; 3] = [
-    ("spurious", |core| irq::vain(core).0),
-    ("unhandled", |core| irq::vain(core).1),
+    ("spurious", |core| irq::spurious(core)),
+    ("unhandled", |core| irq::unhandled(core)),
     ("faults good at a second look", |core| {
         per_core::of(core).second_looks.counted()
     }),

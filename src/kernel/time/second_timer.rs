@@ -11,7 +11,7 @@
 //! - The end of a storm goes first: until then no deadline sets this timer. So a storm of deadlines
 //!   ends on this timer without a mask, and neither timer waits masked for the other.
 //! - Which cores need it is found once, when they come: CNTVCT_EL0 can fall behind CNTPCT_EL0
-//!   later, where it comes round, and then the second interrupt is one in vain; it cannot get
+//!   later, where it comes round, and then the second interrupt is spurious; it cannot get
 //!   ahead.
 #![forbid(unsafe_code)]
 
