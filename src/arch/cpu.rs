@@ -46,7 +46,7 @@ pub fn send_event() {
 }
 
 /// Waits for ever.
-pub fn stop() -> ! {
+pub fn halt() -> ! {
     loop {
         wfe();
     }

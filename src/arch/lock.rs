@@ -28,7 +28,7 @@ use crate::arch::waited::{LOOK_CYCLES, NS_PER_US, SLICE_NS, Waited};
 unsafe extern "C" {
     /// What a core does while it waits for a lock: it hears what must not wait for the lock.
     /// Returns how long a lock may be held, in nanoseconds. The room `kernel` defines it.
-    safe fn kernel_hear() -> u64;
+    safe fn kernel_poll_requests() -> u64;
     /// The time by the running core's counter, in nanoseconds; it may jump. The room `kernel`
     /// defines it, which knows what rate to believe.
     safe fn kernel_raw_ns() -> u64;
@@ -142,7 +142,7 @@ impl<T, C: Class> Lock<T, C> {
                 return inner;
             }
             relax();
-            let patience_ns = kernel_hear();
+            let patience_ns = kernel_poll_requests();
             if waited.look(kernel_raw_ns(), LOOK_CYCLES) > patience_ns {
                 self.report();
             }

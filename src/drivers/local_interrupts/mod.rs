@@ -247,7 +247,7 @@ impl LocalInterrupts {
         }
     }
 
-    /// Lets `core` hear `source`. A device of the block's own stays as whoever has it set it up.
+    /// Unmasks `source` at `core`. A device of this block stays as its driver set it up.
     pub fn unmask(&self, core: Core, source: LocalSource) {
         match self.control(core, source) {
             Control::Device(_) => {}
@@ -259,7 +259,7 @@ impl LocalInterrupts {
         }
     }
 
-    /// Lets `core` no longer hear `source`. A device of the block's own is stopped, for all cores.
+    /// Masks `source` at `core`. A device of this block that has no mask is stopped, for all cores.
     pub fn mask(&self, core: Core, source: LocalSource) {
         match self.control(core, source) {
             Control::Device(device) => self.stop(device),

@@ -24,7 +24,7 @@ use crate::kernel::cores::idle;
 use crate::kernel::devices::registers;
 use crate::kernel::irq;
 use crate::kernel::log::{self, Level, Sink};
-use crate::kernel::time::{patience, wait};
+use crate::kernel::time::{timeouts, wait};
 use crate::warning;
 
 /// More than 150 cycles of any clock that the GPIO block runs at.
@@ -65,7 +65,7 @@ impl ConsoleTurn {
     #[track_caller]
     fn take() -> Self {
         let here = cpu::number();
-        let _owned = match TURN.take(patience::CONSOLE_TURN_NS) {
+        let _owned = match TURN.take(timeouts::CONSOLE_TURN_NS) {
             Ok(owned) => Some(owned),
             Err(core) if core == here => None,
             Err(core) => {
@@ -83,7 +83,7 @@ impl ConsoleTurn {
         let _owned = if TURN.owner() == Some(cpu::number()) {
             None
         } else {
-            Some(TURN.take_or_seize(patience::CONSOLE_TURN_NS))
+            Some(TURN.take_or_seize(timeouts::CONSOLE_TURN_NS))
         };
         push_out();
         Self { _owned }
@@ -143,7 +143,7 @@ impl Queue {
                 _ if unsent == 0 => true,
                 false => push_by_polling(),
                 true if rest.is_empty() => true,
-                true => wait::until(patience::UART_NS, has_room) || push_by_polling(),
+                true => wait::until(timeouts::UART_NS, has_room) || push_by_polling(),
             };
             if !moves {
                 break;
@@ -170,7 +170,7 @@ fn push_by_polling() -> bool {
         if unsent == 0 {
             return true;
         }
-        if !wait::until(patience::UART_NS, || push() < unsent) {
+        if !wait::until(timeouts::UART_NS, || push() < unsent) {
             return false;
         }
     }
@@ -267,7 +267,7 @@ pub(crate) fn try_read() -> Option<u8> {
 /// Waits for a byte, or for any interrupt: idle, or, where the UART does not interrupt this core,
 /// for one look at the device. Who reads in a loop does in between what must be done.
 pub(crate) fn wait_for_input() {
-    if interrupts_come() && irq::hears_gpu() {
+    if interrupts_come() && irq::serves_gpu() {
         idle::idle_unless(|| SERIAL.lock().has_received());
     } else {
         let _ = serial().service();

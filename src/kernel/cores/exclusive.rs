@@ -1,8 +1,14 @@
-//! What one core at a time has, for longer than a lock may be held, and with its interrupts as they
-//! are.
+//! A mutex without masking: one core at a time owns it, for longer than a spin lock may be held,
+//! with its interrupts let in. The console's turn and the firmware's are the two.
 //!
-//! Such a thing has a rank below every lock: who has it may take locks, and who holds a lock may
-//! not wait for it. An interrupt handler may find that its own core has it.
+//! 1. Core 0 takes the console's turn to print 2 KiB, which leave in 0.2 s at 115200 baud.
+//! 2. Core 1 wants to print, and waits for the turn. In each round it serves `stop_machine` and the
+//!    end of the machine ([`wait`]).
+//! 3. Core 0 fails and reports: it seizes the turn that it owns already. When core 1's wait times
+//!    out first, core 1 seizes it, and the texts mix: better than none.
+//!
+//! Its rank is below every lock's: its owner may take locks, and a core that holds a lock may not
+//! wait for it. An interrupt handler may find that its own core is the owner.
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
@@ -13,7 +19,7 @@ use crate::arch::lock_classes::Class;
 use crate::arch::{cpu, masks};
 use crate::kernel::time::wait;
 
-/// The word that says whose it is.
+/// A mutex without masking.
 pub(crate) struct Exclusive<C> {
     class: PhantomData<fn() -> C>,
     /// The core that has it, plus one; 0 if none does.
@@ -21,7 +27,7 @@ pub(crate) struct Exclusive<C> {
 }
 
 impl<C: Class> Exclusive<C> {
-    /// Nobody's.
+    /// No core owns it.
     pub(crate) const fn new() -> Self {
         Self {
             class: PhantomData,
@@ -29,39 +35,40 @@ impl<C: Class> Exclusive<C> {
         }
     }
 
-    /// Waits for it, `patience_ns` at most.
+    /// Waits for it, `timeout_ns` at most.
     ///
     /// # Errors
     /// The core that has it still; also this one, at once, if it has it already.
-    pub(crate) fn take(&'static self, patience_ns: u64) -> Result<Owned<C>, usize> {
+    pub(crate) fn take(&'static self, timeout_ns: u64) -> Result<Owned<C>, usize> {
         if self.owner() == Some(cpu::number()) {
             return Err(cpu::number());
         }
-        // Asked before the wait: what must not be waited for is found also when it is free. Not
-        // noted yet: an interrupt that comes in the wait may take it, and gives it back.
+        // The order of locks is checked before the wait, so that a wrong one is found also when the
+        // mutex is free. It is not noted yet: an interrupt's handler may take and release it
+        // meanwhile.
         note::<C>().undo::<C>();
-        if wait::until(patience_ns, || self.is_free_for_me()) {
+        if wait::until(timeout_ns, || self.is_free_for_me()) {
             let noted = note::<C>();
             return Ok(Owned { of: self, noted });
         }
         Err(self.owner().unwrap_or_default())
     }
 
-    /// Takes it whoever has it, and out of every order: for reports, and when patience has run out.
-    /// Who had it goes on without.
+    /// Takes it from its owner, without a check of the order: for reports, and when a wait timed
+    /// out. The former owner goes on without it.
     pub(crate) fn seize(&'static self) -> Owned<C> {
         self.owner.store(cpu::number() + 1, Ordering::Relaxed);
         let noted = Noted::No;
         Owned { of: self, noted }
     }
 
-    /// For reports: as [`Exclusive::take`], out of every order.
-    pub(crate) fn take_or_seize(&'static self, patience_ns: u64) -> Owned<C> {
-        wait::until(patience_ns, || self.is_free_for_me());
+    /// Waits for it, `timeout_ns` at most, and [seizes](Self::seize) it then: for reports.
+    pub(crate) fn take_or_seize(&'static self, timeout_ns: u64) -> Owned<C> {
+        wait::until(timeout_ns, || self.is_free_for_me());
         self.seize()
     }
 
-    /// Who has it.
+    /// The core that owns it.
     pub(crate) fn owner(&self) -> Option<usize> {
         self.owner.load(Ordering::Relaxed).checked_sub(1)
     }
@@ -75,7 +82,7 @@ impl<C: Class> Exclusive<C> {
     }
 }
 
-/// Whether the order of locks knows.
+/// Whether the check of the order of locks counts it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Noted {
     Yes,
@@ -111,7 +118,7 @@ pub(crate) struct Owned<C: Class + 'static> {
 impl<C: Class> Drop for Owned<C> {
     fn drop(&mut self) {
         let me = cpu::number() + 1;
-        // Somebody may have lost patience and seized it: then it is theirs.
+        // Another core may have seized it: then it is that core's.
         let _ = self
             .of
             .owner

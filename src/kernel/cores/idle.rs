@@ -1,7 +1,13 @@
-//! A core with nothing to do: it waits for an interrupt, and counts for how long.
+//! The idle loop's step: a core waits for an interrupt by WFI, and its clock counts for how long.
 //!
-//! Only this: who waits for input or for a deadline in a loop decides itself what it does each time
-//! that it wakes, such as feeding the watchdog.
+//! The shell waits for a key:
+//!
+//! 1. Interrupts are masked, and the condition (a byte was received) is looked at.
+//! 2. It is false: WFI. A pending interrupt ends it although it is masked (DDI 0487, WFI
+//!    wake-up events), so one that comes between the look and the WFI is not lost.
+//! 3. Interrupts are let in when the mask is dropped: the handler of the UART runs.
+//! 4. The caller looks at its condition again, and decides what else it does each time it wakes,
+//!    such as feeding the watchdog.
 #![forbid(unsafe_code)]
 
 use super::idle_clock::{IdleClock, IdleShare};
@@ -14,10 +20,10 @@ use crate::kernel::clock::now_ns;
 use crate::kernel::time::timers::TimerError;
 use crate::kernel::time::{self, arm_at, cancel};
 
-/// How long the idle share of the last while looks back.
+/// Length of the windows whose idle share `cpus` shows.
 const IDLE_WINDOW_NS: u64 = 1_000_000_000;
 
-/// A core's clock, in cache lines of its own.
+/// A core's idle clock, in cache lines of its own.
 #[repr(align(64))]
 struct CoreClock(Lock<IdleClock, lock_classes::IdleClock>);
 
@@ -29,20 +35,19 @@ fn clock_of(core: usize) -> &'static Lock<IdleClock, lock_classes::IdleClock> {
     clock
 }
 
-/// This core's shares count from now on.
+/// Begins the count of this core's idle time.
 pub(crate) fn begin() {
     *clock_of(cpu::number()).lock() = IdleClock::new(now_ns(), IDLE_WINDOW_NS);
 }
 
-/// Which part of its time core `core` does nothing.
+/// The idle share of core `core`.
 pub(crate) fn share(core: usize) -> IdleShare {
     clock_of(core).lock().share(now_ns())
 }
 
 /// Waits for an interrupt, unless `done`; serves it before it returns.
 pub(crate) fn idle_unless(done: impl FnOnce() -> bool) {
-    // Masked, so that what makes it done cannot come between the look and the wait: a pending
-    // interrupt ends the wait all the same.
+    // Masked before the look: an interrupt that makes `done` true stays pending, and ends the WFI.
     assert_may_wait("an interrupt");
     let _masked = masks::mask();
     if !done() {

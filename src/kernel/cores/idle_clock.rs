@@ -1,14 +1,21 @@
-//! How much of its time a core does nothing.
+//! The idle share of a core: which part of its time it waits for interrupts.
 //!
-//! An [`IdleClock`] is one core's: told when the core begins to wait for an interrupt and when it
-//! goes on. It reads no clock. Windows of a fixed length follow each other from the start on; the
-//! share in the last whole one says what the core does now.
+//! An [`IdleClock`] is one core's. It reads no clock: [`enter`](IdleClock::enter) and
+//! [`leave`](IdleClock::leave) bring the time. Windows of a fixed length follow each other from the
+//! start on, and the share in the last whole one says how busy the core is now. A clock with
+//! windows of 100 ns:
+//!
+//! ```text
+//!  time    0   10                  100   125                 200   [ns]
+//!          |busy|idle ................... |busy ..............|
+//!  window  [ 90 of 100 ns idle: 900 / 1000 ][ 25 of 100: 250   ]
+//! ```
 //!
 //! # Decisions
 //!
-//! - A window is closed by the next event or by who asks, not by a timer: an idle core stays idle.
+//! - A window is closed by the next event or query, not by a timer: an idle core stays idle.
 //!   Between two events a core is all idle or all busy, so the windows that ended in between are
-//!   worked out, however many they are.
+//!   computed, however many they are.
 //! - All is `u64` nanoseconds of a clock that never goes back; an event before the one before it
 //!   counts as nothing.
 #![forbid(unsafe_code)]
@@ -26,15 +33,15 @@ pub struct IdleClock {
     idle_ns: u64,
     /// When the core became idle, if it is.
     since_ns: Option<u64>,
-    /// When the window began that is not over.
+    /// When the current window began.
     window_start_ns: u64,
-    /// All idle time up to then.
+    /// All idle time up to `window_start_ns`.
     idle_at_window_ns: u64,
     /// The idle time in the window before.
     last_window_ns: Option<u64>,
 }
 
-/// Which part of its time a core was idle, in thousandths, cut off.
+/// The part of its time that a core was idle, in thousandths, rounded down.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct IdleShare {
     /// Since the start.

@@ -53,8 +53,8 @@ use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::irq;
 use crate::kernel::protocol::CallState;
-use crate::kernel::time::wait::{self, hear, numbers};
-use crate::kernel::time::{patience, silence};
+use crate::kernel::time::wait::{self, numbers, poll_requests};
+use crate::kernel::time::{silence, timeouts};
 
 /// A function that another core calls; the file's head says what it may do.
 pub(crate) type Function = fn(usize) -> usize;
@@ -205,10 +205,10 @@ fn post(
 
 impl PendingCall {
     /// How long [`PendingCall::finish`] waits at most, in nanoseconds.
-    pub(crate) fn patience_ns(&self) -> u64 {
+    pub(crate) fn timeout_ns(&self) -> u64 {
         match silence::lasts_ns(self.core) {
-            None => patience::ANSWER_NS,
-            Some(_) => patience::SILENT_NS,
+            None => timeouts::ANSWER_NS,
+            Some(_) => timeouts::SILENT_NS,
         }
     }
 
@@ -233,20 +233,20 @@ impl PendingCall {
     /// # Errors
     /// [`CallError::NoAnswer`]: the call is withdrawn or cancelled.
     pub(crate) fn finish(self) -> Result<usize, CallError> {
-        self.finish_within(patience::ANSWER_NS)
+        self.finish_within(timeouts::ANSWER_NS)
     }
 
-    fn finish_within(self, patience_ns: u64) -> Result<usize, CallError> {
+    fn finish_within(self, timeout_ns: u64) -> Result<usize, CallError> {
         let core = self.core;
         let slot = match self.progress {
             CallProgress::Done(result) => return Ok(result),
             CallProgress::Posted(slot) => slot,
         };
-        let patience_ns = match silence::lasts_ns(core) {
-            None => patience_ns,
-            Some(_) => patience_ns.min(patience::SILENT_NS),
+        let timeout_ns = match silence::lasts_ns(core) {
+            None => timeout_ns,
+            Some(_) => timeout_ns.min(timeouts::SILENT_NS),
         };
-        if !wait::until(patience_ns, || slot.state.is_complete()) {
+        if !wait::until(timeout_ns, || slot.state.is_complete()) {
             silence::note(core, self.posted_ns);
             // The call may complete between the last look and the note: the callee's handler ended
             // the silence before the note began it, and would never end it again.
@@ -281,7 +281,7 @@ pub(crate) fn ping_others() {
     });
     for call in calls.into_iter().flatten() {
         // The wait notes a silent core; the result has no meaning.
-        let _ = call.finish_within(patience::SIGN_NS);
+        let _ = call.finish_within(timeouts::SIGN_NS);
     }
 }
 
@@ -290,12 +290,12 @@ pub(crate) fn interrupt(_: IrqNumber, _: usize) {
     // First, so that a call that is posted behind the look at its slot interrupts once more.
     irq::take();
     silence::end_here();
-    hear();
+    poll_requests();
     for slot in &CALLS[cpu::number()] {
         if slot.state.begin() {
             execute(slot);
             // The function may have run for long.
-            hear();
+            poll_requests();
         }
     }
 }

@@ -1,12 +1,18 @@
-//! Jobs: what cores 1 to 3 do with interrupts let in, when core 0 gives it to them.
+//! Jobs: a function that core 0 gives to one of cores 1 to 3, which runs it with interrupts let in,
+//! as a kernel thread.
 //!
-//! 1. Core 0 [gives](give) a core a routine, and wakes it.
-//! 2. The routine asks [`may_go_on`] in its loop, and returns when it says no.
-//! 3. Core 0 [asks](ask_to_end) for the end, and looks whether the core [is busy](is_busy) still.
+//! `soak` on core 2:
+//!
+//! 1. Core 0 [gives](give) core 2 the function: `next` is set, `given` becomes 1, and an IPI ends
+//!    core 2's `wfi`.
+//! 2. Core 2 takes `next` and calls the function, which asks [`may_go_on`] in its loop.
+//! 3. Core 0 [asks](ask_to_end) it to end. The function returns; `done` becomes 1, and core 2
+//!    [is busy](is_busy) no longer.
 //!
 //! # Decisions
-//! The word that ends a job is its core's own, and is set anew only for a core that has no job:
-//! what was asked to end, and did not, cannot take a later run's word for its own.
+//! The flag that ends a job is its core's, and is cleared only when that core gets its next job,
+//! which it does not while it is busy. With one flag for all cores, a job that was asked to end and
+//! did not would take the flag of the next command for its own.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -43,17 +49,17 @@ impl fmt::Display for JobError {
 
 impl core::error::Error for JobError {}
 
-/// What a core does, with interrupts let in.
+/// A function and its argument.
 #[derive(Clone, Copy, Debug)]
 struct Job {
-    routine: fn(usize),
+    function: fn(usize),
     argument: usize,
 }
 
 /// A core's job, in cache lines of its own.
 #[repr(align(64))]
 struct CoreJob {
-    /// What it does next, apart from interrupts.
+    /// The job that it has not taken yet.
     next: Lock<Option<Job>, lock_classes::Job>,
     /// Jobs that it was given, and jobs that it has done.
     given: AtomicUsize,
@@ -75,11 +81,11 @@ fn job_of(core: usize) -> &'static CoreJob {
     &JOBS[core % CORES]
 }
 
-/// Lets core `core`, one of 1 to 3, do `routine` with `argument`.
+/// Has core `core`, one of 1 to 3, call `function` with `argument` outside of interrupts.
 ///
 /// # Errors
 /// [`JobError::Offline`]; [`JobError::Working`] as long as it has another.
-pub(crate) fn give(core: usize, routine: fn(usize), argument: usize) -> Result<(), JobError> {
+pub(crate) fn give(core: usize, function: fn(usize), argument: usize) -> Result<(), JobError> {
     if core == 0 || core >= CORES || !per_core::of(core).is_online() {
         return Err(JobError::Offline { core });
     }
@@ -89,7 +95,7 @@ pub(crate) fn give(core: usize, routine: fn(usize), argument: usize) -> Result<(
         if is_busy(core) {
             return Err(JobError::Working { core });
         }
-        *next = Some(Job { routine, argument });
+        *next = Some(Job { function, argument });
         job.ends.store(false, Ordering::Relaxed);
         job.given.fetch_add(1, Ordering::Relaxed);
     }
@@ -103,24 +109,24 @@ pub(crate) fn is_busy(core: usize) -> bool {
     job.done.load(Ordering::Acquire) != job.given.load(Ordering::Relaxed)
 }
 
-/// The job of core `core` is to end.
+/// Asks the job of core `core` to end: [`may_go_on`] returns `false` there.
 pub(crate) fn ask_to_end(core: usize) {
     job_of(core).ends.store(true, Ordering::Release);
 }
 
-/// Whether the running core's job was not yet asked to end.
+/// Whether the running core's job may go on: it was not asked to end.
 pub(crate) fn may_go_on() -> bool {
     !job_of(cpu::number()).ends.load(Ordering::Acquire)
 }
 
-/// Does the running core's jobs, and nothing in between, for ever.
+/// Runs the jobs of this core for ever, idle in between.
 pub(crate) fn work() -> ! {
     let own = job_of(cpu::number());
     loop {
         let job = own.next.lock().take();
         match job {
-            Some(Job { routine, argument }) => {
-                routine(argument);
+            Some(Job { function, argument }) => {
+                function(argument);
                 own.done.fetch_add(1, Ordering::Release);
             }
             None => idle_unless(|| own.next.lock().is_some()),

@@ -1,9 +1,10 @@
-//! Exceptions inside exceptions, and faults that come again: what one core must remember of both.
+//! The depth of a core's nested exceptions, and the faults that the MMU did not confirm.
 //!
-//! Every exception counts as one more that is under way, until it returns. So code that an
-//! exception hits can be told from code that runs in a handler of it, which no stack pointer and no
-//! mask says. Changed by its own core alone, at the beginning and at the end of an exception, where
-//! nothing can come between: loads and stores are enough.
+//! The depth is 0 in the shell, 1 in the handler of an interrupt, 2 in the handler of a data abort
+//! that the first handler took. It tells the code that took an exception from a handler that
+//! interrupted this code: neither the stack pointer nor the masks do. Only the core itself changes
+//! it, at entry to and return from an exception, with exceptions masked: loads and stores are
+//! enough.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -11,7 +12,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 /// The exceptions of one core.
 #[derive(Debug)]
 pub struct Nesting {
-    /// How many were taken, in the upper half; how many of them are under way, in the lower.
+    /// Bits 63:32: exceptions taken so far; bits 31:0: the depth.
     word: AtomicU64,
 }
 
@@ -26,7 +27,7 @@ impl Nesting {
         }
     }
 
-    /// An exception begins.
+    /// An exception was taken.
     #[inline(always)]
     pub fn enter(&self) {
         let word = self.word.load(Ordering::Relaxed);
@@ -34,20 +35,20 @@ impl Nesting {
             .store(word.wrapping_add(ENTRY + 1), Ordering::Relaxed);
     }
 
-    /// The innermost one returns.
+    /// The innermost exception returns.
     #[inline(always)]
     pub fn leave(&self) {
         let word = self.word.load(Ordering::Relaxed);
         self.word.store(word.wrapping_sub(1), Ordering::Relaxed);
     }
 
-    /// How many are under way.
+    /// The depth: exceptions that have not returned.
     #[must_use]
     pub fn depth(&self) -> u32 {
         self.word.load(Ordering::Relaxed) as u32
     }
 
-    /// How many were taken so far, modulo 2^32.
+    /// Exceptions taken so far, modulo 2^32.
     #[must_use]
     pub fn taken(&self) -> u32 {
         (self.word.load(Ordering::Relaxed) >> 32) as u32
@@ -60,7 +61,7 @@ impl Default for Nesting {
     }
 }
 
-/// The faults of one core whose access was good at a second look, and was done again.
+/// The faults of one core that the MMU did not confirm, and whose access was done again.
 #[derive(Debug)]
 pub struct SecondLooks {
     elr: AtomicU64,
@@ -81,9 +82,8 @@ impl SecondLooks {
         }
     }
 
-    /// Whether the access at `elr` to `far` has just been done again for a fault, and nothing else
-    /// happened since: then this fault is real, whatever the tables say. `taken` is what
-    /// [`Nesting::taken`] says now.
+    /// Whether the access at `elr` to `far` was done again for the exception just before this one:
+    /// then this fault is real, whatever the tables say. `taken` is [`Nesting::taken`] of now.
     #[must_use]
     pub fn was_the_last(&self, elr: u64, far: u64, taken: u32) -> bool {
         self.elr.load(Ordering::Relaxed) == elr
@@ -91,7 +91,7 @@ impl SecondLooks {
             && self.taken.load(Ordering::Relaxed).wrapping_add(1) == taken
     }
 
-    /// That access is done again.
+    /// Counts the access at `elr` to `far`, which is done again.
     pub fn count(&self, elr: u64, far: u64, taken: u32) {
         self.elr.store(elr, Ordering::Relaxed);
         self.far.store(far, Ordering::Relaxed);
@@ -99,7 +99,7 @@ impl SecondLooks {
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many there were.
+    /// How many accesses were done again.
     #[must_use]
     pub fn counted(&self) -> u64 {
         self.count.load(Ordering::Relaxed)

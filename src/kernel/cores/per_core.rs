@@ -1,4 +1,5 @@
-//! What each core has for itself.
+//! The per-CPU data: one [`PerCore`] for each core, in cache lines of its own, indexed by
+//! MPIDR_EL1.Aff0.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -38,7 +39,7 @@ impl PerCore {
         self.online.load(Ordering::Acquire)
     }
 
-    /// From here on other cores ask it for things.
+    /// From here on other cores send it IPIs.
     pub(crate) fn set_online(&self) {
         self.online.store(true, Ordering::Release);
     }
@@ -46,12 +47,12 @@ impl PerCore {
 
 static ALL: [PerCore; raspi3::CORES] = [const { PerCore::new() }; raspi3::CORES];
 
-/// The running core's.
+/// The data of the running core.
 pub(crate) fn this() -> &'static PerCore {
     &ALL[cpu::number() % raspi3::CORES]
 }
 
-/// Core `core`'s, which is less than [`raspi3::CORES`].
+/// The data of core `core`, which is less than [`raspi3::CORES`].
 pub(crate) fn of(core: usize) -> &'static PerCore {
     &ALL[core % raspi3::CORES]
 }

@@ -28,7 +28,7 @@ use crate::arch::{cpu, exception, mmu};
 use crate::board::raspi3::CORES;
 use crate::kernel::clock::{self, Joined};
 use crate::kernel::irq;
-use crate::kernel::time::patience;
+use crate::kernel::time::timeouts;
 use crate::kernel::time::wait::{self, numbers};
 use crate::mm::kernel_space::empty_table;
 use crate::mm::layout;
@@ -92,10 +92,10 @@ pub(crate) fn start() {
         show_the_time();
         let_online_those_alive(OTHERS) == OTHERS
     };
-    if !wait::until(patience::FIRST_ALIVE_NS, all_let_online)
+    if !wait::until(timeouts::FIRST_ALIVE_NS, all_let_online)
         && SHOULD_ONLINE.load(Ordering::Relaxed) != 0
     {
-        wait::until(patience::ALIVE_NS, all_let_online);
+        wait::until(timeouts::ALIVE_NS, all_let_online);
     }
     wait_until_online(SHOULD_ONLINE.load(Ordering::Relaxed));
     let count = (0..CORES).filter(|core| state(*core) == CoreState::Online);
@@ -131,7 +131,7 @@ fn let_online_those_alive(cores: usize) -> usize {
 /// Waits until all of `cores`, which were let online, are. Returns whether they are.
 fn wait_until_online(cores: usize) -> bool {
     let is_online = |core: usize| per_core::of(core).is_online();
-    wait::until(patience::ONLINE_NS, || {
+    wait::until(timeouts::ONLINE_NS, || {
         show_the_time();
         numbers(cores).all(is_online)
     })
@@ -206,7 +206,7 @@ pub(crate) fn bring_up(
     }
     secondary_boot::release(core);
     let mut is_alive = false;
-    wait::until(patience::ALIVE_NS, || {
+    wait::until(timeouts::ALIVE_NS, || {
         is_alive = let_online_those_alive(1 << core) != 0;
         is_alive || !may_go_on()
     });
@@ -258,9 +258,9 @@ unsafe extern "C" fn kernel_secondary(core: usize) -> ! {
     }
     // `stop_machine` counts this core since it was let online, and its IPI may have come before the
     // mailbox could interrupt: once before and once behind the moment from which it can.
-    wait::hear();
+    wait::poll_requests();
     irq::init_core();
-    wait::hear();
+    wait::poll_requests();
     come_online();
     jobs::work()
 }

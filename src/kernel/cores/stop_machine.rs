@@ -9,8 +9,8 @@
 //!    in `wait::stay_stopped` with its interrupts masked: code and stack are pinned, so no change
 //!    touches what it uses.
 //! 3. Core 0 stores an invalid descriptor, invalidates the TLBs of all cores (DSB, TLBI, DSB) and
-//!    stores the table descriptor. Without the stop, core 2 might use an address of the block in between, and take a
-//!    translation fault that is nobody's mistake.
+//!    stores the table descriptor. Without the stop, core 2 might use an address of the block in
+//!    between, and take a translation fault that is nobody's mistake.
 //! 4. Core 0 ends the request. Each core executes an ISB and returns to what it did.
 //!
 //! # Decisions
@@ -31,7 +31,7 @@ use crate::arch::held::{note_acquired, note_released};
 use crate::arch::lock_classes::{self, Class};
 use crate::kernel::clock;
 use crate::kernel::time::wait::{self, INITIATOR, STOP_MACHINE, initiator, live_others, numbers};
-use crate::kernel::time::{patience, silence};
+use crate::kernel::time::{silence, timeouts};
 
 /// Cores that did not stop when they were asked last, and that were not reported yet.
 static MISSED: AtomicUsize = AtomicUsize::new(0);
@@ -52,7 +52,7 @@ extern "C" fn kernel_stop_machine_begin() {
         taken.is_ok()
     };
     assert!(
-        wait::until(patience::INITIATOR_NS, mine),
+        wait::until(timeouts::INITIATOR_NS, mine),
         "core {} does not end its stop_machine",
         initiator()
     );
@@ -63,10 +63,10 @@ extern "C" fn kernel_stop_machine_begin() {
     // A core that left an earlier question open is waited for only briefly: a second wait of 2 s
     // for each change of the map would make the prompt unusable.
     let silent = silence::silent_cores();
-    wait::until(patience::STOP_MACHINE_NS, || {
+    wait::until(timeouts::STOP_MACHINE_NS, || {
         STOP_MACHINE.not_stopped(request) & !silent == 0
     });
-    wait::until(patience::SILENT_STOP_NS, || {
+    wait::until(timeouts::SILENT_STOP_NS, || {
         STOP_MACHINE.not_stopped(request) == 0
     });
     for core in numbers(STOP_MACHINE.not_stopped(request)) {

@@ -34,7 +34,7 @@ use crate::drivers::irq_sources::{IrqSource, Pending};
 use crate::drivers::local_interrupts::{Core, CoreMailbox, LocalInterrupts, LocalSource};
 use crate::kernel::clock;
 use crate::kernel::devices::registers;
-use crate::kernel::time::{self, patience, second_timer, wait};
+use crate::kernel::time::{self, second_timer, timeouts, wait};
 use crate::log;
 
 /// What is called for an interrupt, on the core that takes it, with its interrupts masked: with its
@@ -127,7 +127,7 @@ pub fn unregister(owner: &'static str, number: IrqNumber) -> Result<(), IrqError
     mask(number);
     HANDLERS.retire(index);
     let mut server = 0;
-    let is_free = wait::until(patience::HANDLER_NS, || match HANDLERS.free(index) {
+    let is_free = wait::until(timeouts::HANDLER_NS, || match HANDLERS.free(index) {
         Ok(()) => true,
         Err(core) => {
             server = core;
@@ -149,7 +149,7 @@ fn owner_of(number: IrqNumber) -> Option<&'static str> {
 }
 
 /// Whether the running core is the one that the GPU's peripherals interrupt.
-pub(crate) fn hears_gpu() -> bool {
+pub(crate) fn serves_gpu() -> bool {
     cpu::number() == usize::from(GPU_CORE)
 }
 

@@ -24,6 +24,6 @@ mod dispatch;
 pub use dispatch::{Handler, mask, register, unmask, unregister};
 #[cfg(target_os = "none")]
 pub(crate) use dispatch::{
-    IPI_MAILBOX, RELIEF, gpu_interrupts_work, handle, hears_gpu, init, init_core, is_let_in,
-    release_here, relieve, reports, send, spurious, take, total, unhandled, was_masked,
+    IPI_MAILBOX, RELIEF, gpu_interrupts_work, handle, init, init_core, is_let_in, release_here,
+    relieve, reports, send, serves_gpu, spurious, take, total, unhandled, was_masked,
 };

@@ -20,7 +20,7 @@ use crate::drivers::mailbox::{
 use crate::kernel::clock;
 use crate::kernel::cores::exclusive::Exclusive;
 use crate::kernel::devices::registers;
-use crate::kernel::time::patience;
+use crate::kernel::time::timeouts;
 use crate::mm::layout::virt_to_phys;
 
 /// # Invariants
@@ -52,10 +52,10 @@ pub(super) fn ask<T: Tag>(tag: T) -> Result<T::Answer, MailboxError> {
 #[inline(never)]
 fn ask_question(question: &Question) -> Result<[u32; 3], MailboxError> {
     let unasked = || {
-        let waited_us = patience::FIRMWARE_NS / 1000;
+        let waited_us = timeouts::FIRMWARE_NS / 1000;
         MailboxError::FullTimeout { waited_us }
     };
-    let _turn = TURN.take(patience::FIRMWARE_NS).map_err(|_| unasked())?;
+    let _turn = TURN.take(timeouts::FIRMWARE_NS).map_err(|_| unasked())?;
     let mut firmware = FIRMWARE.try_lock().ok_or_else(unasked)?;
     if let Some(silence) = firmware.silence {
         return Err(silence);

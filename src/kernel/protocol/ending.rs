@@ -1,49 +1,52 @@
-//! Who ends the machine, and whose reports come before that.
+//! The end of the machine: one core ends it, behind the reports of all others.
 //!
-//! 1. A core that has something to report is [admitted](Ending::admit), unless the end was claimed.
-//! 2. After its report it leaves; if that was final, it [claims](Ending::claim) the end. One core
-//!    does, by compare-and-exchange; the others stop.
-//! 3. That core waits for those that were admitted before, [closes](Ending::close), waits for the
-//!    others to stop, and says the last line.
+//! Cores 0 and 1 panic at the same time:
+//!
+//! 1. Each [enters](Ending::enter) the set of cores that report, and prints in turn.
+//! 2. Each leaves the set and tries to [claim](Ending::claim) the end, by compare-and-exchange.
+//!    Core 1 wins; core 0 waits until it is halted.
+//! 3. Core 1 waits until the set is empty, [closes](Ending::close) the machine, waits until the
+//!    other cores have halted, and prints the last line.
 //!
 //! # Decisions
-//! A core is admitted first and looks for a claim afterwards; who claims looks for the admitted
-//! afterwards. All four accesses are in one order, so one of the two sees the other: no report
-//! begins behind the last line.
+//! A core enters the set first and looks for a claim afterwards; a core that claims looks at the
+//! set afterwards. These four accesses are in one total order (`SeqCst`), so one of the two sees
+//! the other: no report begins behind the last line.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering;
 
 use super::Word;
 
-/// Cores as bits, or a core's number plus one, 0 for none.
+/// Sets of cores, a bit each; the ender is a core's number plus one, 0 for none.
 #[derive(Debug)]
 pub struct Ending<W> {
-    /// Cores that report or wait to.
+    /// Cores that report or wait for their turn to.
     reporting: W,
-    /// Who ends the machine.
+    /// The core that ends the machine.
     ender: W,
-    /// 1 as soon as everybody else is to stop.
+    /// 1 as soon as all cores but the ender are to halt.
     closed: W,
-    /// Cores that have stopped.
-    stopped: W,
+    /// Cores that have halted.
+    halted: W,
 }
 
 impl<W: Word> Ending<W> {
-    /// Nobody reports; all words are 0.
+    /// No core reports; all words are 0.
     #[must_use]
-    pub const fn new(reporting: W, ender: W, closed: W, stopped: W) -> Self {
+    pub const fn new(reporting: W, ender: W, closed: W, halted: W) -> Self {
         Self {
             reporting,
             ender,
             closed,
-            stopped,
+            halted,
         }
     }
 
-    /// Whether `core` may report; otherwise it is to stop.
+    /// Enters the set of cores that report. Returns `false`, without having entered, if another
+    /// core has claimed the end: `core` is to halt.
     #[must_use]
-    pub fn admit(&self, core: usize) -> bool {
+    pub fn enter(&self, core: usize) -> bool {
         self.reporting.set(1 << core);
         if matches!(self.ender.load(Ordering::SeqCst), 0) || self.is_ender(core) {
             return true;
@@ -52,24 +55,24 @@ impl<W: Word> Ending<W> {
         false
     }
 
-    /// The report of `core` is out.
+    /// The report of `core` is printed: it leaves the set.
     pub fn leave(&self, core: usize) {
         self.reporting.clear(1 << core);
     }
 
-    /// Whether a core reports or waits to.
+    /// Whether any core reports or waits for its turn.
     #[must_use]
     pub fn somebody_reports(&self) -> bool {
         self.reporting.load(Ordering::Relaxed) != 0
     }
 
-    /// Whether a core but `core` reports or waits to.
+    /// Whether a core other than `core` reports or waits for its turn.
     #[must_use]
     pub fn others_report(&self, core: usize) -> bool {
         self.reporting.load(Ordering::SeqCst) & !(1 << core) != 0
     }
 
-    /// Whether `core` ends the machine, from now on or already; otherwise another does.
+    /// Claims the end for `core`. Returns `false` if another core has claimed it.
     #[must_use]
     pub fn claim(&self, core: usize) -> bool {
         self.ender.exchange(0, core + 1).is_ok() || self.is_ender(core)
@@ -81,26 +84,26 @@ impl<W: Word> Ending<W> {
         self.ender.load(Ordering::SeqCst) == core + 1
     }
 
-    /// Who has claimed: everybody else is to stop.
+    /// Ender: all other cores are to halt.
     pub fn close(&self) {
         self.closed.store(1, Ordering::SeqCst);
     }
 
-    /// Whether `core` is to stop: costs a load.
+    /// Whether `core` is to halt: costs a load.
     #[inline]
     #[must_use]
     pub fn is_over(&self, core: usize) -> bool {
         self.closed.load(Ordering::Relaxed) != 0 && !self.is_ender(core)
     }
 
-    /// `core` does nothing any more.
-    pub fn stop(&self, core: usize) {
-        self.stopped.set(1 << core);
+    /// `core` halts.
+    pub fn halt(&self, core: usize) {
+        self.halted.set(1 << core);
     }
 
-    /// Those of `cores` that have not stopped.
+    /// The cores of the set `cores` that have not halted.
     #[must_use]
     pub fn running(&self, cores: usize) -> usize {
-        cores & !self.stopped.load(Ordering::SeqCst)
+        cores & !self.halted.load(Ordering::SeqCst)
     }
 }

@@ -191,7 +191,7 @@ impl Failures {
     }
 
     fn fail(&self, core: usize) {
-        if !self.ending.admit(core) {
+        if !self.ending.enter(core) {
             return;
         }
         self.print("report");
@@ -225,15 +225,15 @@ fn one_core_ends_the_machine_and_nothing_is_printed_after_its_last_line() {
 fn who_did_not_claim_the_end_stops_when_it_is_closed() {
     let failures = Failures::new();
     let ending = &failures.ending;
-    assert!(ending.admit(1) && ending.somebody_reports());
+    assert!(ending.enter(1) && ending.somebody_reports());
     assert!(ending.claim(2) && ending.claim(2) && !ending.claim(1));
     assert!(ending.others_report(2) && !ending.others_report(1));
-    assert!(!ending.admit(3) && ending.admit(2));
+    assert!(!ending.enter(3) && ending.enter(2));
     ending.leave(1);
     assert!(!ending.others_report(2) && !ending.is_over(1));
     ending.close();
     assert!(ending.is_over(1) && !ending.is_over(2));
     assert_eq!(ending.running(0b1011), 0b1011);
-    ending.stop(1);
+    ending.halt(1);
     assert_eq!(ending.running(0b1011), 0b1001);
 }

@@ -1,10 +1,9 @@
-//! The one end of the machine: panics, exceptions, failed audits, `halt` and `reboot` all come
-//! here.
+//! The end of the machine, for panics, exceptions, failed audits, `halt` and `reboot`.
 //!
 //! 1. One core [claims](crate::kernel::protocol::Ending) the end; every other that comes here
-//!    stops.
-//! 2. It waits for the reports that other cores had begun, and stops all cores.
-//! 3. What was printed leaves, then the last line; nobody prints after it.
+//!    halts.
+//! 2. It waits for the reports that other cores had begun, and halts all cores.
+//! 3. The console's queue is sent, then the last line; no core prints after it.
 //! 4. The machine halts, resets, or ends the emulator with a code.
 #![forbid(unsafe_code)]
 
@@ -16,7 +15,7 @@ use crate::kernel::console::{self, Raw};
 use crate::kernel::cores::ipi;
 use crate::kernel::exit::{self, ExitCode};
 use crate::kernel::machine::watchdog;
-use crate::kernel::time::patience;
+use crate::kernel::time::timeouts;
 use crate::kernel::time::wait::{self, ENDING, live_others, numbers};
 
 /// How the machine ends.
@@ -38,11 +37,11 @@ pub(crate) fn end(how: End, last_line: &str) -> ! {
     if !ENDING.claim(here) {
         wait::for_the_end();
     }
-    wait::until(patience::REPORTS_NS, || !ENDING.others_report(here));
+    wait::until(timeouts::REPORTS_NS, || !ENDING.others_report(here));
     let others = live_others();
     ENDING.close();
     ipi::send(others);
-    wait::until(patience::HALT_NS, || ENDING.running(others) == 0);
+    wait::until(timeouts::HALT_NS, || ENDING.running(others) == 0);
     console::cut_off();
     for core in numbers(ENDING.running(others)) {
         let _ = writeln!(Raw, "stilt: core {core} does not stop");
@@ -69,5 +68,5 @@ fn leave(how: End) -> ! {
         End::Halt => watchdog::device().halt(),
         End::Reset => watchdog::device().reset(Ticks::SOON),
     }
-    cpu::stop()
+    cpu::halt()
 }

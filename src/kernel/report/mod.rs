@@ -71,8 +71,8 @@ impl Report {
             0 => {}
             1 => {
                 let core = cpu::number();
-                if wait::must_stop(core) {
-                    wait::stop();
+                if wait::must_halt(core) {
+                    wait::halt();
                 }
                 let _ = writeln!(out(), "\nstilt: {title} inside the report on core {core}");
                 let _ = writeln!(out(), "  what   {detail}");

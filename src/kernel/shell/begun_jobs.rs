@@ -11,7 +11,7 @@ use crate::kernel::clock;
 use crate::kernel::console;
 use crate::kernel::cores::jobs::{self, JobError};
 use crate::kernel::machine::watchdog;
-use crate::kernel::time::patience;
+use crate::kernel::time::timeouts;
 
 /// How often a core is named that is waited for.
 const REPORT_NS: u64 = 1_000_000_000;
@@ -75,10 +75,10 @@ impl BegunJobs {
             jobs::ask_to_end(core);
         }
         let busy = || cores().find(|core| jobs::is_busy(*core));
-        let mut waited = patience::wait_for(patience::JOB_END_NS);
+        let mut waited = timeouts::wait_for(timeouts::JOB_END_NS);
         let mut next_report_ns = clock::now_ns().saturating_add(REPORT_NS);
         while let Some(core) = busy() {
-            if waited.look(clock::raw_ns(), LOOK_CYCLES) > patience::JOB_END_NS {
+            if waited.look(clock::raw_ns(), LOOK_CYCLES) > timeouts::JOB_END_NS {
                 return Err(JobError::Endless { core });
             }
             watchdog::feed_if_armed();

@@ -14,7 +14,7 @@ use crate::kernel::cores::ipi::{self, CallError};
 use crate::kernel::cores::{idle, per_core, smp, stop_machine};
 use crate::kernel::irq;
 use crate::kernel::time;
-use crate::kernel::time::{patience, silence};
+use crate::kernel::time::{silence, timeouts};
 use crate::{log, warning};
 
 /// The longest that `sleep` takes, in milliseconds.
@@ -122,7 +122,7 @@ pub(super) fn cpus_details(out: &mut dyn Write) -> fmt::Result {
 /// Brings up a core that did not come at boot.
 fn call(core: u64, out: &mut dyn Write) -> Result<(), CommandError> {
     let start_ns = clock::now_ns();
-    let mut progress = Progress::new("cpus", patience::ALIVE_NS / 1_000_000, "ms of waiting");
+    let mut progress = Progress::new("cpus", timeouts::ALIVE_NS / 1_000_000, "ms of waiting");
     let mut waited = Ok(());
     let came = smp::bring_up(core, || {
         let waited_ms = clock::now_ns().saturating_sub(start_ns) / 1_000_000;

@@ -22,7 +22,7 @@ use crate::kernel::clock;
 use crate::kernel::cores::ipi::{self, CallError, PendingCall};
 use crate::kernel::cores::per_core;
 use crate::kernel::time;
-use crate::kernel::time::patience;
+use crate::kernel::time::timeouts;
 use crate::kernel::{console, report};
 use crate::mm::kernel_space::{self, READ_WRITE};
 use crate::mm::layout::phys_to_virt;
@@ -232,10 +232,10 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
 
 /// What `call` returns. A core that hangs is waited for, but not with Ctrl-C.
 fn answer_of(call: PendingCall, out: &mut dyn Write) -> Result<usize, CommandError> {
-    let mut waited = patience::wait_for(call.patience_ns());
-    let mut progress = Progress::new("fault", call.patience_ns() / 1_000_000, "ms of waiting");
+    let mut waited = timeouts::wait_for(call.timeout_ns());
+    let mut progress = Progress::new("fault", call.timeout_ns() / 1_000_000, "ms of waiting");
     let mut waited_ns = 0;
-    while !call.is_complete() && waited_ns < call.patience_ns() {
+    while !call.is_complete() && waited_ns < call.timeout_ns() {
         progress.at(waited_ns / 1_000_000, out)?;
         relax();
         waited_ns = waited.look(clock::raw_ns(), LOOK_CYCLES);

@@ -19,7 +19,7 @@ use crate::arch::waited::LOOK_CYCLES;
 use crate::arch::{cpu, masks};
 use crate::kernel::clock;
 use crate::kernel::time;
-use crate::kernel::time::patience;
+use crate::kernel::time::timeouts;
 use crate::kernel::time::timers::{TimerError, TimerId};
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();
@@ -79,9 +79,9 @@ impl Ticks {
     /// Whether they were served, or are after a wait in which this core runs.
     fn await_those_due_by(&self, end_ns: u64) -> bool {
         let is_served = || time::deadline_of(self.timer).is_some_and(|next_ns| next_ns > end_ns);
-        let mut waited = patience::wait_for(patience::TICK_NS);
+        let mut waited = timeouts::wait_for(timeouts::TICK_NS);
         while !is_served() {
-            if waited.look(clock::raw_ns(), LOOK_CYCLES) > patience::TICK_NS {
+            if waited.look(clock::raw_ns(), LOOK_CYCLES) > timeouts::TICK_NS {
                 return false;
             }
             relax();

@@ -1,9 +1,9 @@
 //! What is to be done when time has passed, and how long one waits for another.
 //!
-//! Pure: the heap of a core's deadlines ([`timers`]), every limit of a wait ([`patience`]). The
+//! Pure: the heap of a core's deadlines ([`timers`]), every limit of a wait ([`timeouts`]). The
 //! rest needs the machine.
 
-pub mod patience;
+pub mod timeouts;
 pub mod timers;
 
 #[cfg(target_os = "none")]

@@ -1,4 +1,5 @@
-//! Cores that left open what they were asked, and since when.
+//! Silent cores: those that did not serve an IPI in time, and since when. `cpus` shows one as
+//! `silent for 8.7 s`.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -7,8 +8,8 @@ use crate::arch::cpu;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock::now_ns;
 
-/// Since when a core has not done what it was asked, in nanoseconds; 0 if it has. In a cache line
-/// of its own.
+/// When the first IPI was sent that the core has not served, in nanoseconds; 0 if it served all. In
+/// a cache line of its own.
 #[repr(align(64))]
 struct SilentSince(AtomicU64);
 
@@ -19,14 +20,14 @@ fn since(core: usize) -> &'static AtomicU64 {
     since_ns
 }
 
-/// Core `core` was asked something at `asked_ns`, and did not do it in time.
+/// Notes that core `core` did not serve the IPI that was sent at `asked_ns` in time.
 pub(crate) fn note(core: usize, asked_ns: u64) {
     let since_ns = asked_ns.max(1);
-    // Only the first question that it left open counts.
+    // Only the first IPI that it did not serve counts.
     let _ = since(core).compare_exchange(0, since_ns, Ordering::Relaxed, Ordering::Relaxed);
 }
 
-/// Core `core` looks what it was asked.
+/// Core `core` serves its IPIs: it is silent no longer.
 pub(crate) fn end(core: usize) {
     let since_ns = since(core);
     // A store only where something changes: the line is looked at by others.
@@ -35,12 +36,12 @@ pub(crate) fn end(core: usize) {
     }
 }
 
-/// The running core looks what it was asked.
+/// The running core serves its IPIs: it is silent no longer.
 pub(crate) fn end_here() {
     end(cpu::number());
 }
 
-/// How long core `core` has left something open that it was asked, in nanoseconds.
+/// How long core `core` has been silent, in nanoseconds; `None` if it is not.
 pub(crate) fn lasts_ns(core: usize) -> Option<u64> {
     match since(core).load(Ordering::Relaxed) {
         0 => None,
@@ -48,7 +49,7 @@ pub(crate) fn lasts_ns(core: usize) -> Option<u64> {
     }
 }
 
-/// The cores that left open what they were asked: a bit each.
+/// The silent cores, a bit each.
 pub(crate) fn silent_cores() -> usize {
     let silent = (0..CORES).filter(|core| lasts_ns(*core).is_some());
     silent.fold(0, |cores, core| cores | 1 << core)

@@ -1,19 +1,27 @@
-//! The one wait for another core, and what a core hears while it waits.
+//! The wait for another core, and the requests that a core serves while it waits.
 //!
-//! Whoever waits, for a lock, the console, an answer, its turn to report, looks at two words in
-//! each round: is the machine ending, in the kernel or in boot/early.S, and does another core's
-//! `stop_machine` name this one? So nobody waits for a lock that a halted core has, and no core
-//! that waits with its interrupts masked keeps `stop_machine` waiting. Calls are left for the interrupt: a routine may take
-//! the very lock that is waited for.
+//! A core that waits, for a lock, the console, a function call, its turn to report, looks at two
+//! words in each round: does the machine end, and does another core's `stop_machine` name this
+//! core?
+//!
+//! 1. Core 1 waits for a lock with its interrupts masked. Core 0 has the lock, and panics.
+//! 2. Core 0 claims the end and sends IPIs. Core 1 does not take its own, but finds the end in its
+//!    next round, and halts. Without the look it would wait for a lock that is never released.
+//! 3. Core 2 waits for the same lock. If core 0 changes the map instead, core 2 finds the request,
+//!    acknowledges it and stops. Without the look `stop_machine` would wait for core 2, and core 2
+//!    for core 0's lock.
+//!
+//! Function calls are not served here but by the IPI's handler: a function may take the very lock
+//! that is waited for.
 //!
 //! # Decisions
-//! What is asked lies in memory, and the mailbox's interrupt says only that something was asked. A
-//! look costs two loads of lines that seldom change, and not a device's register.
+//! The requests are words in memory, and the IPI says only that there is one. A look costs two
+//! loads of cache lines that seldom change, and no read of a device's register.
 #![expect(unsafe_code, reason = "called by symbol")]
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use super::{patience, silence};
+use super::{silence, timeouts};
 use crate::arch::cpu;
 use crate::arch::masks::ExceptionsMasked;
 use crate::arch::relax::relax;
@@ -22,12 +30,12 @@ use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::protocol::{Ending, StopMachine};
 
-/// A word at first.
+/// A word of the protocols as it is at first.
 const fn word() -> AtomicUsize {
     AtomicUsize::new(0)
 }
 
-/// Who ends the machine.
+/// Which core ends the machine.
 pub(crate) static ENDING: Ending<AtomicUsize> = Ending::new(word(), word(), word(), word());
 /// Which cores are stopped while the live map is changed.
 pub(crate) static STOP_MACHINE: StopMachine<AtomicUsize, CORES> =
@@ -37,8 +45,8 @@ pub(crate) static INITIATOR: AtomicUsize = AtomicUsize::new(0);
 /// Cores whose MMU is on, or is about to be, with the live map: a bit each.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// Core `core` uses the live map from now on. For a core that is on its way: with the kernel map's
-/// lock held, before it is let in.
+/// Counts core `core` among those that use the live map. For a secondary core: with the kernel
+/// map's lock held, before it is let online.
 pub(crate) fn set_live(core: usize) {
     LIVE.fetch_or(1 << core, Ordering::SeqCst);
 }
@@ -53,25 +61,25 @@ pub(crate) fn initiator() -> usize {
     INITIATOR.load(Ordering::Relaxed).saturating_sub(1)
 }
 
-/// The numbers of the cores in a set.
+/// The numbers of the cores in the set `cores`, a bit each: 0b1010 gives 1 and 3.
 pub(crate) fn numbers(cores: usize) -> impl Iterator<Item = usize> {
     (0..CORES).filter(move |core| cores & 1 << core != 0)
 }
 
-/// Waits until `done`, for `patience_ns` at most, and longer while somebody reports. Returns
-/// whether it was done in time.
-pub(crate) fn until(patience_ns: u64, mut done: impl FnMut() -> bool) -> bool {
+/// Waits until `done`, for `timeout_ns` at most, and longer while a core reports. Returns whether
+/// it was done in time.
+pub(crate) fn until(timeout_ns: u64, mut done: impl FnMut() -> bool) -> bool {
     let mut rounds = 0;
-    let mut waited = patience::wait_for(patience_ns);
+    let mut waited = timeouts::wait_for(timeout_ns);
     while !done() {
-        hear();
+        poll_requests();
         relax();
         // The counter costs more than a round.
         rounds += 1;
         if rounds == ROUNDS {
             rounds = 0;
             let waited_ns = waited.look(clock::raw_ns(), ROUNDS * ROUND_CYCLES);
-            if is_over(waited_ns, patience_ns) {
+            if is_over(waited_ns, timeout_ns) {
                 return done();
             }
         }
@@ -81,18 +89,18 @@ pub(crate) fn until(patience_ns: u64, mut done: impl FnMut() -> bool) -> bool {
 
 /// Rounds of a wait between two looks at the counter.
 const ROUNDS: u64 = 64;
-/// Cycles that a round takes at least: a hint, the loads of [`hear`] and the branches on them are
-/// more than eight instructions, of which a Cortex-A53 issues two in a cycle.
+/// Cycles that a round takes at least: a hint, the loads of [`poll_requests`] and the branches on
+/// them are more than eight instructions, of which a Cortex-A53 issues two in a cycle.
 const ROUND_CYCLES: u64 = 4;
 
 /// Whether a wait of `waited_ns` has lasted long enough.
-fn is_over(waited_ns: u64, patience_ns: u64) -> bool {
+fn is_over(waited_ns: u64, timeout_ns: u64) -> bool {
     let more_ns = if ENDING.somebody_reports() {
-        patience::REPORTS_NS
+        timeouts::REPORTS_NS
     } else {
         0
     };
-    waited_ns > patience_ns.saturating_add(more_ns)
+    waited_ns > timeout_ns.saturating_add(more_ns)
 }
 
 /// The core that ends the machine from boot/early.S, plus one; 0 if none does. Written there alone,
@@ -105,20 +113,19 @@ static EARLY_END: EarlyEnd = EarlyEnd(AtomicU32::new(0));
 #[repr(align(64))]
 struct EarlyEnd(AtomicU32);
 
-/// Whether another core ends the machine, or has failed where nothing of the kernel was there to
-/// report it: what that core says is the last line.
+/// Whether core `here` must halt: another core ends the machine, in the kernel or in boot/early.S.
 #[inline]
-pub(crate) fn must_stop(here: usize) -> bool {
+pub(crate) fn must_halt(here: usize) -> bool {
     ENDING.is_over(here) || EARLY_END.0.load(Ordering::Relaxed) != 0
 }
 
 /// Halts if the machine ends, and stops as long as `stop_machine` requests it: called in each round
 /// of a wait, and in the mailbox's interrupt.
 #[inline]
-pub(crate) fn hear() {
+pub(crate) fn poll_requests() {
     let here = cpu::number();
-    if must_stop(here) {
-        stop();
+    if must_halt(here) {
+        halt();
     }
     // The core that ends the machine stops for no initiator: it halts that one.
     if STOP_MACHINE.is_requested(here) && !ENDING.is_ender(here) {
@@ -127,20 +134,20 @@ pub(crate) fn hear() {
     }
 }
 
-/// What a core does while it waits for a lock: hears. Returns how long it may wait in all, in
-/// nanoseconds.
+/// [`poll_requests`], for the wait for a lock in the room `arch`. Returns how long that wait may
+/// last in all, in nanoseconds.
 #[unsafe(no_mangle)]
-extern "C" fn kernel_hear() -> u64 {
-    hear();
+extern "C" fn kernel_poll_requests() -> u64 {
+    poll_requests();
     if ENDING.somebody_reports() {
-        patience::LOCK_NS + patience::REPORTS_NS
+        timeouts::LOCK_NS + timeouts::REPORTS_NS
     } else {
-        patience::LOCK_NS
+        timeouts::LOCK_NS
     }
 }
 
-/// The clock of a core that waits for a lock: that of every other wait, so that the limits keep
-/// their order ([`patience`]) whatever the counter is said to run at.
+/// The clock of every other wait, for the wait for a lock: so the timeouts keep their order
+/// ([`timeouts`]) whatever the counter is said to run at.
 #[unsafe(no_mangle)]
 extern "C" fn kernel_raw_ns() -> u64 {
     clock::raw_ns()
@@ -155,17 +162,17 @@ extern "C" fn kernel_raw_ns() -> u64 {
 #[inline(never)]
 fn stay_stopped() {
     let here = cpu::number();
-    let mut waited = patience::wait_for(patience::STOPPED_NS);
+    let mut waited = timeouts::wait_for(timeouts::STOPPED_NS);
     cpu::wait_for_stores();
     while STOP_MACHINE.acknowledge(here) {
-        if must_stop(here) {
-            stop();
+        if must_halt(here) {
+            halt();
         }
         relax();
         assert!(
             !is_over(
                 waited.look(clock::raw_ns(), LOOK_CYCLES),
-                patience::STOPPED_NS
+                timeouts::STOPPED_NS
             ),
             "core {} does not end its stop_machine: core {here} is stopped",
             initiator()
@@ -175,18 +182,18 @@ fn stay_stopped() {
     silence::end_here();
 }
 
-/// Another core ends the machine: waits until it stops this one.
+/// Another core ends the machine: waits until that halts this one.
 pub(crate) fn for_the_end() -> ! {
-    while !must_stop(cpu::number()) {
-        hear();
+    while !must_halt(cpu::number()) {
+        poll_requests();
         relax();
     }
-    stop()
+    halt()
 }
 
-/// This core does nothing any more.
-pub(crate) fn stop() -> ! {
+/// Halts this core, for good.
+pub(crate) fn halt() -> ! {
     cpu::mask_exceptions();
-    ENDING.stop(cpu::number());
-    cpu::stop()
+    ENDING.halt(cpu::number());
+    cpu::halt()
 }

@@ -133,9 +133,9 @@ impl Gdb {
         self.packet("c");
     }
 
-    /// Whether the machine stops within `patience`, or has stopped.
-    pub(crate) fn has_stopped_within(&mut self, patience: Duration) -> bool {
-        let limited = self.stream.set_read_timeout(Some(patience));
+    /// Whether the machine stops within `timeout`, or has stopped.
+    pub(crate) fn has_stopped_within(&mut self, timeout: Duration) -> bool {
+        let limited = self.stream.set_read_timeout(Some(timeout));
         limited.expect("a socket can have a time limit");
         // The acknowledgement of what was sent, or the beginning of the answer.
         let mut byte = [0];

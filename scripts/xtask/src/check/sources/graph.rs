@@ -156,46 +156,46 @@ impl<'a> Graph<'a> {
     }
 
     /// What `names` mean in `module`.
-    fn defined(&self, module: &[String], names: &[String], patience: u32) -> Option<Place> {
+    fn defined(&self, module: &[String], names: &[String], depth: u32) -> Option<Place> {
         let (first, rest) = names.split_first()?;
-        let patience = patience.checked_sub(1)?;
+        let depth = depth.checked_sub(1)?;
         match first.as_str() {
-            "crate" => self.inside(Vec::new(), rest, patience),
-            name if name == self.name => self.inside(Vec::new(), rest, patience),
-            "self" => self.inside(module.to_vec(), rest, patience),
+            "crate" => self.inside(Vec::new(), rest, depth),
+            name if name == self.name => self.inside(Vec::new(), rest, depth),
+            "self" => self.inside(module.to_vec(), rest, depth),
             "super" => {
                 let mut above = module.to_vec();
                 above.pop();
                 match rest.first().map(String::as_str) {
-                    Some("super") => self.defined(&above, rest, patience),
-                    _ => self.inside(above, rest, patience),
+                    Some("super") => self.defined(&above, rest, depth),
+                    _ => self.inside(above, rest, depth),
                 }
             }
             name => {
                 let inner = below(module, std::slice::from_ref(first));
                 if self.modules.contains_key(&inner) {
-                    return self.inside(inner, rest, patience);
+                    return self.inside(inner, rest, depth);
                 }
                 let imported = *self.imports.get(&(module.to_vec(), name))?;
                 // `use x::y as x` names another crate's x.
                 let is_itself = imported.first() == Some(first);
                 let whole: Vec<String> = imported.iter().chain(rest).cloned().collect();
-                (!is_itself).then(|| self.defined(module, &whole, patience))?
+                (!is_itself).then(|| self.defined(module, &whole, depth))?
             }
         }
     }
 
     /// What `names` mean that stand in `module` itself.
-    fn inside(&self, module: Module, names: &[String], patience: u32) -> Option<Place> {
+    fn inside(&self, module: Module, names: &[String], depth: u32) -> Option<Place> {
         let Some((first, rest)) = names.split_first() else {
             return Some(Place::Module(module));
         };
         let inner = below(&module, std::slice::from_ref(first));
         if self.modules.contains_key(&inner) {
-            return self.inside(inner, rest, patience);
+            return self.inside(inner, rest, depth);
         }
         if self.imports.contains_key(&(module.clone(), first.as_str())) {
-            return self.defined(&module, names, patience);
+            return self.defined(&module, names, depth);
         }
         let exported = self
             .macros
