@@ -63,8 +63,8 @@ impl MappingFlags {
     /// The number of sets of flags: [`MappingFlags::bits`] of every set is below it, so that a
     /// format can have a table of all.
     pub const SETS: usize = 1 << 9;
-    /// Flags beside which `EXECUTE` is refused: code that can be written, and memory whose speculative
-    /// fetches have side effects.
+    /// Flags beside which `EXECUTE` is refused: code that can be written, and memory whose
+    /// speculative fetches have side effects.
     const NOT_TO_EXECUTE: Self = Self::WRITE.union(Self::MEMORY_TYPE);
 
     /// Whether W^X forbids the set unless [`MappingFlags::EXECUTE_ANYWAY`] is in it: it executes,

@@ -189,8 +189,8 @@ where
         self.tree.pin(va, bytes)
     }
 
-    /// Takes back a [`PageTable64::pin`] of exactly these `bytes` from `va` on. Returns whether there
-    /// was one; of two equal ones, one is left.
+    /// Takes back a [`PageTable64::pin`] of exactly these `bytes` from `va` on. Returns whether
+    /// there was one; of two equal ones, one is left.
     pub fn unpin(&mut self, va: VirtAddr, bytes: usize) -> bool {
         self.tree.unpin(va, bytes)
     }
@@ -279,13 +279,13 @@ where
 {
     /// Orders what this core has stored so far before the leaves that it maps from now on.
     ///
-    /// A leaf is there for every core from its store on, before its receipt is flushed: whoever uses
-    /// the address at that moment, on another core, may read the frame. That it then finds what was
-    /// just written there (a page that was read from disk, or zeroed) is the caller's duty, and
-    /// this is how it is done, between the last store to the frame and [`PageTable64::map`],
-    /// [`PageTable64::map_region`], [`PageTable64::remap`] or [`PageTable64::update`]: `dmb ishst`
-    /// on Arm. Stores through the mapping itself are ordered as any others are. The tables
-    /// themselves need no such care.
+    /// A leaf is there for every core from its store on, before its receipt is flushed: whoever
+    /// uses the address at that moment, on another core, may read the frame. That it then finds
+    /// what was just written there (a page that was read from disk, or zeroed) is the caller's
+    /// duty, and this is how it is done, between the last store to the frame and
+    /// [`PageTable64::map`], [`PageTable64::map_region`], [`PageTable64::remap`] or
+    /// [`PageTable64::update`]: `dmb ishst` on Arm. Stores through the mapping itself are ordered
+    /// as any others are. The tables themselves need no such care.
     #[inline]
     pub fn order_contents() {
         M::Maintenance::order_table();

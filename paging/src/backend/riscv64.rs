@@ -37,8 +37,8 @@ pub type Native<H, O = Uniprocessor> = Sv39PageTable<Tlb<O>, H>;
 /// top-level tables a [`SharedTop`](crate::SharedTop) lends it.
 pub type NativeUser<H, O = Uniprocessor> = Native<H, O>;
 
-/// The fences of the executing hart: `fence`, and `sfence.vma` with the operands of the table in the
-/// head of this file.
+/// The fences of the executing hart: `fence`, and `sfence.vma` with the operands of the table in
+/// the head of this file.
 pub struct Instructions;
 
 // SAFETY: the fences order stores before walks and before other fences, and `execute` fences what

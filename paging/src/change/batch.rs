@@ -59,8 +59,8 @@ impl<'batch> BatchUnmapped<'batch> {
         self.leaf.flags
     }
 
-    /// The physical address of the frame, which no core can reach through this mapping any more: the
-    /// proof shows that the invalidation of this batch has completed.
+    /// The physical address of the frame, which no core can reach through this mapping any more:
+    /// the proof shows that the invalidation of this batch has completed.
     #[must_use]
     pub const fn frame(self, _: &Flushed<'batch>) -> PhysAddr {
         self.leaf.pa
@@ -139,8 +139,8 @@ where
         Ok(())
     }
 
-    /// Unmaps the leaf that covers `va`, as [`PageTable64::unmap`](crate::PageTable64::unmap). Other
-    /// cores may use its frame until the batch is finished, so it is not given out before:
+    /// Unmaps the leaf that covers `va`, as [`PageTable64::unmap`](crate::PageTable64::unmap).
+    /// Other cores may use its frame until the batch is finished, so it is not given out before:
     /// [`BatchUnmapped::frame`].
     ///
     /// # Errors
@@ -209,8 +209,8 @@ where
     }
 
     /// Unmaps whatever is mapped in `size` bytes from `va` on, as
-    /// [`PageTable64::unmap_region`](crate::PageTable64::unmap_region). Returns how many 4 KiB pages
-    /// were unmapped. Their frames are free when the batch is finished.
+    /// [`PageTable64::unmap_region`](crate::PageTable64::unmap_region). Returns how many 4 KiB
+    /// pages were unmapped. Their frames are free when the batch is finished.
     ///
     /// # Errors
     /// As [`PageTable64::unmap_region`](crate::PageTable64::unmap_region).

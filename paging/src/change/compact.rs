@@ -197,8 +197,8 @@ fn merged<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     Some(block)
 }
 
-/// `entry` of a table at `level` as one leaf, which it is or can become; `None` if it cannot. The contiguous hint may end
-/// within a table that is merged: only the rest must be equal.
+/// `entry` of a table at `level` as one leaf, which it is or can become; `None` if it cannot. The
+/// contiguous hint may end within a table that is merged: only the rest must be equal.
 fn merged_entry<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     entry: PTE,
     level: usize,

@@ -19,7 +19,8 @@
 //!
 //! # Two speeds
 //! The first of each is what nearly every call is: it is inlined, and leaves whatever is unusual to
-//! functions that are cold. What the usual path does not need, it does not compute: an error is found by looking again, a table's entry by its index. The figures are W4 and W10 of the
+//! functions that are cold. What the usual path does not need, it does not compute: an error is
+//! found by looking again, a table's entry by its index. The figures are W4 and W10 of the
 //! benchmark.
 #![forbid(unsafe_code)]
 
@@ -127,7 +128,8 @@ where
     }
 
     /// Maps `leaf` at `va` where a table is missing, or an invalidation is pending. The walk ended
-    /// in `gap`, at `level`. Returns the receipt's work, or `None` if there is no frame for a table.
+    /// in `gap`, at `level`. Returns the receipt's work, or `None` if there is no frame for a
+    /// table.
     #[cold]
     #[inline(never)]
     fn map_below(
@@ -250,8 +252,8 @@ where
         self.pending.begin();
         let (place, size) = self.find(va)?;
         let bytes = leaf_bytes::<M>(size);
-        // A copy, which is stored when both changes are known to be possible: of a 2 MiB block, flags
-        // that only pages can have and a frame that is out of reach are errors that change nothing.
+        // A copy, which is stored when both changes are known to be possible: flags that have an
+        // encoding beside a frame that is out of reach are an error, and change nothing.
         let mut entry = place.entry;
         let pa = pa.map(|pa| pa.align_down(bytes));
         if let Some(flags) = flags {

@@ -30,8 +30,8 @@ pub(crate) struct Request {
 }
 
 impl Change {
-    /// The leaf that the change makes of `leaf`, unused if it unmaps. The change is known to have an
-    /// encoding.
+    /// The leaf that the change makes of `leaf`, unused if it unmaps. The change is known to have
+    /// an encoding.
     #[expect(clippy::panic, reason = "a change is refused before it begins")]
     pub(crate) fn apply<PTE: GenericPTE>(self, leaf: PTE, size: PageSize) -> PTE {
         let mut leaf = leaf.without_contiguous();

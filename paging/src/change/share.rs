@@ -87,8 +87,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> 
         })
     }
 
-    /// For a tree that uses the tables and does not change them, such as a process's: to be given to
-    /// [`PageTable64::copy_from`](crate::PageTable64::copy_from). Any number of them.
+    /// For a tree that uses the tables and does not change them, such as a process's: to be given
+    /// to [`PageTable64::copy_from`](crate::PageTable64::copy_from). Any number of them.
     #[must_use]
     pub fn reader(&self) -> SharedReader<'_, M, PTE, H> {
         SharedReader(Lease::new(self))
@@ -125,8 +125,9 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for SharedTop<M,
     }
 }
 
-/// A counted borrow of the shared tables. Counted, because a tree that is leaked goes on to name them
-/// in its root, which the hardware may use after the borrow has ended: then they are not freed.
+/// A counted borrow of the shared tables. Counted, because a tree that is leaked goes on to name
+/// them in its root, which the hardware may use after the borrow has ended: then they are not
+/// freed.
 struct Lease<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     &'top SharedTop<M, PTE, H>,
 );
@@ -281,8 +282,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE
 
 /// The physical address of the table that a shared entry leads to, for tests and dumps.
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> {
-    /// The physical addresses of the tables that are shared, in the order of the addresses that they
-    /// translate.
+    /// The physical addresses of the tables that are shared, in the order of the addresses that
+    /// they translate.
     pub fn tables(&self) -> impl Iterator<Item = PhysAddr> {
         self.shared_entries().map(|(_, entry)| entry.paddr())
     }

@@ -33,8 +33,8 @@
 //! safe) then loses nothing: the next change of these addresses, the next receipt, or the end of
 //! the tree issues it. The receipt itself knows only whether the usual case applies (`work`).
 //!
-//! This file has what is pending and its list, `queue` what each change of a tree adds to it, `perform`
-//! how it is issued.
+//! This file has what is pending and its list, `queue` what each change of a tree adds to it,
+//! `perform` how it is issued.
 #![forbid(unsafe_code)]
 
 use crate::addr::VirtAddr;

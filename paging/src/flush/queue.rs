@@ -9,10 +9,10 @@
 //!
 //! # One address for a table
 //! The page 0x40_3000 was the last of its table, which translates 0x40_0000..0x60_0000 and is
-//! unlinked. A core may hold the page in its TLB, and a pointer to the table in its walk cache. `tlbi
-//! vaae1is` of 0x40_3000 removes both, because a pointer is matched by any address that it leads
-//! to (DDI 0487 D8.16). So the range that the leaf has queued is widened to 2 MiB instead of a
-//! second one queued; and until it is issued, no table is linked anywhere in these 2 MiB.
+//! unlinked. A core may hold the page in its TLB, and a pointer to the table in its walk cache.
+//! `tlbi vaae1is` of 0x40_3000 removes both, because a pointer is matched by any address that it
+//! leads to (DDI 0487 D8.16). So the range that the leaf has queued is widened to 2 MiB instead of
+//! a second one queued; and until it is issued, no table is linked anywhere in these 2 MiB.
 #![forbid(unsafe_code)]
 
 use crate::addr::{PhysAddr, VirtAddr};

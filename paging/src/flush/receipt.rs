@@ -26,9 +26,9 @@ use crate::node::sharing::{PrivateTop, Sharing};
 use crate::{GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData};
 
 /// A mark that ties a receipt to the core that has stored, because its barriers may complete the
-/// stores of their own core alone: no value with it is `Send`. What is pending is handed on with the table instead, as a
-/// receipt that is leaked leaves it, and whoever issues that completes the stores of others, too
-/// ([`Maintenance::adopt`](crate::Maintenance::adopt)).
+/// stores of their own core alone: no value with it is `Send`. What is pending is handed on with
+/// the table instead, as a receipt that is leaked leaves it, and whoever issues that completes the
+/// stores of others, too ([`Maintenance::adopt`](crate::Maintenance::adopt)).
 ///
 /// A scheduler that moves a thread between two of its instructions completes the thread's stores
 /// first (`dsb ish`), as for any other barrier of the thread.

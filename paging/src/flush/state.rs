@@ -57,8 +57,8 @@ impl State {
         Self(va.as_usize() | PAGE)
     }
 
-    /// Whether nothing is pending. By reference: the compiler then makes one branch of this test and
-    /// that of the entry which is mapped (W10: three instructions).
+    /// Whether nothing is pending. By reference: the compiler then makes one branch of this test
+    /// and that of the entry which is mapped (W10: three instructions).
     #[inline(always)]
     pub(in crate::flush) const fn is_empty(&self) -> bool {
         self.0 == 0

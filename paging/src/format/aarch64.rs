@@ -1,9 +1,9 @@
 //! VMSAv8-64, 4 KiB granule, 48-bit halves: descriptors and addresses.
 //!
-//! Arm DDI 0487: D8.3.1 (table, block and page descriptors), D8.17.1 (break-before-make); Cortex-A53
-//! TRM DDI 0500 for what the core implements: 40-bit physical addresses, 16-bit ASIDs, no hardware
-//! access flag. The bits themselves are drawn in `aarch64_bits`; descriptors mean this with the
-//! registers as [`aarch64_registers`](super::aarch64_registers) has them.
+//! Arm DDI 0487: D8.3.1 (table, block and page descriptors), D8.17.1 (break-before-make);
+//! Cortex-A53 TRM DDI 0500 for what the core implements: 40-bit physical addresses, 16-bit ASIDs,
+//! no hardware access flag. The bits themselves are drawn in `aarch64_bits`; descriptors mean this
+//! with the registers as [`aarch64_registers`](super::aarch64_registers) has them.
 //!
 //! # An address
 //!
@@ -45,8 +45,8 @@ use crate::{
 pub struct A64PTE(u64);
 
 impl A64PTE {
-    /// All bits of a leaf of `size` but its output address: for a boot map, in a `const`, with flags
-    /// that are known to have an encoding. Kernel data as a page is 0x0060_0000_0000_0713.
+    /// All bits of a leaf of `size` but its output address: for a boot map, in a `const`, with
+    /// flags that are known to have an encoding. Kernel data as a page is 0x0060_0000_0000_0713.
     ///
     /// # Panics
     /// When `flags` have no encoding; in a `const` that is a compile error.
@@ -403,8 +403,8 @@ unsafe impl<S: Half, T: Maintenance, const PA_BITS: usize> PagingMetaData
     }
 }
 
-/// A page table of half `S`, [`LowHalf`] or [`HighHalf`], with barriers and invalidations by `T` and
-/// frames from `H`, on a CPU with `PA_BITS` bits of physical address.
+/// A page table of half `S`, [`LowHalf`] or [`HighHalf`], with barriers and invalidations by `T`
+/// and frames from `H`, on a CPU with `PA_BITS` bits of physical address.
 pub type A64PageTable<S, T, H, const PA_BITS: usize = 48> =
     PageTable64<A64MetaData<S, T, PA_BITS>, A64PTE, H>;
 

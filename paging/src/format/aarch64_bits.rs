@@ -1,4 +1,5 @@
-//! The bits of VMSAv8-64 descriptors with a 4 KiB granule, and how flags become bits and bits flags.
+//! The bits of VMSAv8-64 descriptors with a 4 KiB granule, and how flags become bits and bits
+//! flags.
 //!
 //! Sources: DDI 0487 D8.3.1 (descriptors), D8.3.2 (attributes), D8.4.1 (access permissions).
 //!
@@ -40,9 +41,9 @@
 //! | `USER READ EXECUTE` | 11 | 0, 1 | read | read, execute |
 //! | `USER EXECUTE` | 10 | 0, 1 | read | execute |
 //!
-//! `WRITE EXECUTE` with `EXECUTE_ANYWAY` is the sum of two rows. What has no row is refused: `WRITE`
-//! without `READ`, say, because EL1 reads whatever it may use, so the leaf would grant more than was
-//! asked for.
+//! `WRITE EXECUTE` with `EXECUTE_ANYWAY` is the sum of two rows. What has no row is refused:
+//! `WRITE` without `READ`, say, because EL1 reads whatever it may use, so the leaf would grant more
+//! than was asked for.
 //!
 //! # Decisions
 //! Both ways go through tables that are made when the crate is compiled: a page is mapped, or read,
@@ -84,8 +85,8 @@ const DEVICE_NGNRE: u64 = 1;
 const NORMAL_NON_CACHEABLE: u64 = 3;
 const NORMAL_WRITE_BACK: u64 = 4;
 
-/// The rights of EL1 and EL0 in a leaf that is made of `flags`: what EL0 executes, EL1 does not, and
-/// EL1 reads everything.
+/// The rights of EL1 and EL0 in a leaf that is made of `flags`: what EL0 executes, EL1 does not,
+/// and EL1 reads everything.
 pub(super) fn granted(flags: MappingFlags) -> Rights {
     let rights = flags.intersection(MappingFlags::RIGHTS);
     let (kernel, user) = if flags.contains(MappingFlags::USER) {

@@ -30,8 +30,8 @@ pub enum Refusal {
     /// Bits 1:0 have a value that is reserved at this level, a block at level 0 or 3: a translation
     /// fault.
     Reserved,
-    /// The output address has bits that the core does not have (from bit 40 on with a Cortex-A53): an
-    /// address size fault.
+    /// The output address has bits that the core does not have (from bit 40 on with a Cortex-A53):
+    /// an address size fault.
     AddressSize,
     /// AF, bit 10, is clear, and the core does not set it: an access flag fault.
     AccessFlag,

@@ -31,8 +31,8 @@
 //! ```
 //!
 //! TTL, from Armv8.4 on a hint at which level the leaf is, is 0 here: any level. In the forms for
-//! all ASIDs 63:48 are 0. The page 0xffff_0000_0040_3000 is `VAALE1IS` of 0x0000_0ff0_0000_0403; the
-//! page 0x40_3000 of ASID 5 is `VALE1IS` of 0x0005_0000_0000_0403.
+//! all ASIDs 63:48 are 0. The page 0xffff_0000_0040_3000 is `VAALE1IS` of 0x0000_0ff0_0000_0403;
+//! the page 0x40_3000 of ASID 5 is `VALE1IS` of 0x0005_0000_0000_0403.
 //!
 //! # Which order
 //!

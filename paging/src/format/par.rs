@@ -27,8 +27,8 @@ impl TranslationResult {
     /// F, bit 0: the translation failed.
     const FAILED: u64 = 1;
 
-    /// The physical address of the 4 KiB that hold the address, bits 47:12, whatever the size of the
-    /// leaf; `None` if the translation failed.
+    /// The physical address of the 4 KiB that hold the address, bits 47:12, whatever the size of
+    /// the leaf; `None` if the translation failed.
     #[must_use]
     pub const fn frame(self) -> Option<PhysAddr> {
         if self.0 & Self::FAILED != 0 {
@@ -89,8 +89,8 @@ impl fmt::Display for MemoryAttributes {
     }
 }
 
-/// The policy that half a byte of attributes means for Normal memory. Bits 1:0, where they are hints
-/// to allocate on reads and writes, are left out: 0b1011 is write-through like 0b1000.
+/// The policy that half a byte of attributes means for Normal memory. Bits 1:0, where they are
+/// hints to allocate on reads and writes, are left out: 0b1011 is write-through like 0b1000.
 const fn cache_policy(half: u8) -> &'static str {
     match half {
         0b0100 => "non-cacheable",

@@ -58,8 +58,8 @@ pub trait MemoryTypes: Copy + Eq + fmt::Debug + Send + Sync + 'static {
     const FLAGS: MappingFlags;
 }
 
-/// The base ISA: the platform alone gives a physical address its memory type, by its physical memory
-/// attributes (PMAs).
+/// The base ISA: the platform alone gives a physical address its memory type, by its physical
+/// memory attributes (PMAs).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Platform;
 

@@ -82,8 +82,8 @@ pub(crate) const fn level_of_size<M: PagingMetaData>(size: PageSize) -> usize {
     M::LEVELS - 1 - size.levels_below()
 }
 
-/// Bytes of a leaf of `size`. With 9 bits a level, as every architecture here has, a constant of the
-/// size; the tiny trees of the tests have leaves of other sizes.
+/// Bytes of a leaf of `size`. With 9 bits a level, as every architecture here has, a constant of
+/// the size; the tiny trees of the tests have leaves of other sizes.
 #[inline(always)]
 pub(crate) const fn leaf_bytes<M: PagingMetaData>(size: PageSize) -> usize {
     if M::INDEX_BITS == 9 {

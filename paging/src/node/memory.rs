@@ -134,7 +134,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
         self.entry_ref(index).store(entry);
     }
 
-    /// The index of the first used entry of `count` from `first` on, or of as many as the table has.
+    /// The index of the first used entry of `count` from `first` on, or of as many as the table
+    /// has.
     pub(crate) fn first_used(self, first: usize, count: usize) -> Option<usize> {
         let used = |slot: &AtomicU64| slot.load(Ordering::Relaxed) != 0;
         self.with_run(first, count, |run| {

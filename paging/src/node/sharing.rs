@@ -38,8 +38,8 @@ pub(crate) mod sealed {
         fn walk(&self) -> Self::Walk;
         /// `tree`, which has these entries, to be read; what is shared is kept alive meanwhile.
         fn view<'tree, T>(&'tree self, tree: &'tree T) -> Self::View<'tree, T>;
-        /// Gives tables back to the handler that were unlinked and invalidated, or keeps them until no
-        /// walk by software can be in them.
+        /// Gives tables back to the handler that were unlinked and invalidated, or keeps them until
+        /// no walk by software can be in them.
         fn release(&self, freed: &mut FrameChain<M, PTE, H>);
     }
 }

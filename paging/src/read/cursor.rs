@@ -14,8 +14,8 @@
 //!    offsets (`first_used` reads the entries in a row).
 //! 2. 0x40_3000 and 0x60_0000 differ in bit 21: the path is kept down to the table of level 2, and
 //!    only what is below it is walked again.
-//! 3. So on up: behind that table, at 0x4000_0000, and behind the next empty entries, at 0x8000_0000,
-//!    which leads down to the leaf.
+//! 3. So on up: behind that table, at 0x4000_0000, and behind the next empty entries, at
+//!    0x8000_0000, which leads down to the leaf.
 //!
 //! Moving within a table, as from page to page, compares two words and reads one entry.
 //!
@@ -91,8 +91,8 @@ where
         }
     }
 
-    /// The address that the cursor stands on: the one it was moved to, or one in the leaf that it has
-    /// found.
+    /// The address that the cursor stands on: the one it was moved to, or one in the leaf that it
+    /// has found.
     #[must_use]
     pub fn va(&self) -> VirtAddr {
         M::vaddr_at(self.offset)
@@ -117,8 +117,8 @@ where
         if !self.view.others_write {
             return self.leaf_here();
         }
-        // The path may lead through tables that are gone: another cursor walks anew, because this one
-        // is borrowed.
+        // The path may lead through tables that are gone: another cursor walks anew, because this
+        // one is borrowed.
         let mut fresh = Self::at_start(self.view, self.sharing);
         fresh.go(self.offset);
         fresh.leaf_here()

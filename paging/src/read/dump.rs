@@ -44,8 +44,8 @@ impl<'view, M, PTE, H, S> Dump<'view, M, PTE, H, S> {
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
-    /// The tree as text, one line for each table and one for each run of leaves: the range, the first
-    /// frame, the flags and the size of the leaves.
+    /// The tree as text, one line for each table and one for each run of leaves: the range, the
+    /// first frame, the flags and the size of the leaves.
     ///
     /// ```text
     /// table 0x0000000000001000, level 0
@@ -70,8 +70,8 @@ where
         // Tables that the writer of a shared part unlinks meanwhile are kept until the last line.
         let _walk = self.sharing.walk();
         writeln!(f, "table {}, level 0", view.root_paddr())?;
-        // The walk meets every leaf; the first of a run shows the whole run, and the others find that
-        // they were shown.
+        // The walk meets every leaf; the first of a run shows the whole run, and the others find
+        // that they were shown.
         let mut shown = None;
         let result = view.walk(
             entries::<M>(),

@@ -38,8 +38,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     }
 }
 
-/// Neighbouring leaves that continue each other in addresses and frames, with equal flags and sizes:
-/// the pages 0x40_0000..0x40_3000 on the frames from 0x9000_0000 on are one.
+/// Neighbouring leaves that continue each other in addresses and frames, with equal flags and
+/// sizes: the pages 0x40_0000..0x40_3000 on the frames from 0x9000_0000 on are one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Run {
     /// The first address, a multiple of 4 KiB.
@@ -230,8 +230,8 @@ where
 /// The part of the tree that `range` names, in whole pages.
 ///
 /// A tree with two halves (x86: 0..2^47 and its mirror at the end of the address space) has a hole
-/// of invalid addresses; one of them is where the half above it begins: 0x0000_9000_0000_0000 counts
-/// as 0xffff_8000_0000_0000, offset 2^47.
+/// of invalid addresses; one of them is where the half above it begins: 0x0000_9000_0000_0000
+/// counts as 0xffff_8000_0000_0000, offset 2^47.
 fn clamp<M: PagingMetaData>(range: &impl RangeBounds<VirtAddr>) -> Span {
     // How many offsets of the tree lie below an address. In these, every bound has a number, and
     // comparing is safe at both ends of the address space.
@@ -271,8 +271,8 @@ fn clamp<M: PagingMetaData>(range: &impl RangeBounds<VirtAddr>) -> Span {
     }
 }
 
-/// `leaf` as a run, as far as it lies in `part`: of the block at 0x40_0000 on frame 0x9000_0000, the
-/// part 0x40_1000..0x40_3000 begins with frame 0x9000_1000.
+/// `leaf` as a run, as far as it lies in `part`: of the block at 0x40_0000 on frame 0x9000_0000,
+/// the part 0x40_1000..0x40_3000 begins with frame 0x9000_1000.
 fn cut<M: PagingMetaData, PTE: GenericPTE>(leaf: &Leaf<PTE>, part: Span) -> (Run, Span) {
     let start = offset_of::<M>(leaf.va);
     let span = Span {

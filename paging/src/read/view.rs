@@ -45,8 +45,8 @@ impl<PTE: GenericPTE> Leaf<PTE> {
         self.entry.paddr()
     }
 
-    /// Its flags: rights, memory type, global, accessed. Without any of [`MappingFlags::RIGHTS`] it is
-    /// inaccessible.
+    /// Its flags: rights, memory type, global, accessed. Without any of [`MappingFlags::RIGHTS`] it
+    /// is inaccessible.
     #[must_use]
     #[inline(always)]
     pub fn flags(&self) -> MappingFlags {
@@ -150,8 +150,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         Err(PagingError::NotMapped { va })
     }
 
-    /// Shows `step` each entry on the walk of `va`, from the root to a leaf or an unused entry. For a
-    /// tree whose tables may be out of reach there is [`Trace`].
+    /// Shows `step` each entry on the walk of `va`, from the root to a leaf or an unused entry. For
+    /// a tree whose tables may be out of reach there is [`Trace`].
     ///
     /// # Errors
     /// [`PagingError::InvalidVirtAddr`].

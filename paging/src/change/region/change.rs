@@ -245,14 +245,15 @@ where
         let start = node.offset(first);
         let va = M::vaddr_at(start);
         let new = leaves.successor(entry, size);
-        // `new` is of frame 0. With this leaf's frame: to compare, and to ask whether it may follow.
+        // `new` is of frame 0. With this leaf's frame: to compare, and to ask whether it may
+        // follow.
         let address = PTE::address_mask(size);
         let target = PTE::from_bits(new.bits() & !address | entry.bits() & address);
         let breaks = entry.is_present()
             && target.is_present()
             && (entry.needs_break(target) || entry.is_contiguous());
-        // What is as it should be already is not stored again; nor is, in the first of the two passes
-        // over the rest, what needs no break.
+        // What is as it should be already is not stored again; nor is, in the first of the two
+        // passes over the rest, what needs no break.
         let skipped = entry == target || step == Step::Break && !breaks;
         let change = |new| table.rewrite(first, rest, size, (entry, new));
         let count = if skipped {
@@ -380,9 +381,9 @@ where
         count
     }
 
-    /// Whether `part`, less than a whole table, has every used entry of the table of the last level to
-    /// which `entry` leads, and which translates from `base` on. Then the table is unlinked as it is:
-    /// of 300 pages in a table, when a region of 400 around them goes, none is cleared.
+    /// Whether `part`, less than a whole table, has every used entry of the table of the last level
+    /// to which `entry` leads, and which translates from `base` on. Then the table is unlinked as
+    /// it is: of 300 pages in a table, when a region of 400 around them goes, none is cleared.
     fn is_all(&self, entry: PTE, base: usize, part: Span) -> bool {
         // Few leaves are queued one by one, and emptied on the way.
         if !PTE::COUNTS
@@ -396,8 +397,8 @@ where
         table.holds_only(first, part.pages(), entry.count())
     }
 
-    /// Queues the table of `node`, to which the unlinked `entry` led, to be freed with all below it,
-    /// and the invalidations of its leaves. The caller covers what it translates, once for all
+    /// Queues the table of `node`, to which the unlinked `entry` led, to be freed with all below
+    /// it, and the invalidations of its leaves. The caller covers what it translates, once for all
     /// tables of the region (`PendingFlush::extend_cover`).
     ///
     /// Inlined: for each of the 512 tables of a gigabyte this is few loads and stores (W5).

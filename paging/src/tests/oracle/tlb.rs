@@ -181,9 +181,9 @@ impl Tlb {
         self.insert(leaf, since, all_pieces(leaf));
     }
 
-    /// Notes that no walk finds `leaf` since `since`, though the pointer on the way to it was removed
-    /// by an invalidation: one that reaches both has removed the leaf, too. Returns whether anything
-    /// of the leaf is left.
+    /// Notes that no walk finds `leaf` since `since`, though the pointer on the way to it was
+    /// removed by an invalidation: one that reaches both has removed the leaf, too. Returns whether
+    /// anything of the leaf is left.
     pub(super) fn keep_leaf_behind(&mut self, leaf: Translation, since: Time) -> bool {
         let left = self.issued.spared(leaf, all_pieces(leaf), since, false);
         if left != 0 {

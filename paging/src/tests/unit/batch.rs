@@ -119,7 +119,8 @@ fn an_empty_batch_does_nothing<F: Format>() {
 }
 
 /// A batch that unmaps in one place and maps in another, page by page, far past the list of
-/// pending ranges: it invalidates once, everything; so does one that works its way through a region.
+/// pending ranges: it invalidates once, everything; so does one that works its way through a
+/// region.
 fn a_batch_past_the_limit_invalidates_everything_once<F: Format>() {
     const PAGES_IN_ALL: usize = 2000;
     let mapped_behind: [fn(usize) -> usize; 3] = [

@@ -89,8 +89,8 @@ fn invalidated(log: &[Event]) -> Vec<Option<(usize, InvalidateScope)>> {
     log.iter().filter_map(place).collect()
 }
 
-/// A page of an inaccessible block becomes valid: not the block's first address is invalidated, but its
-/// own.
+/// A page of an inaccessible block becomes valid: not the block's first address is invalidated, but
+/// its own.
 fn a_page_of_a_inaccessible_block_is_invalidated_at_its_own_address<F: Format>() {
     for (size, offset) in [
         (PageSize::Size2M, 0x1f_3000),

@@ -135,9 +135,9 @@ fn a_batch_flushes_before_it_maps_what_it_unmapped() {
     assert_eq!(unordered(log), expected);
 }
 
-/// Whoever issues what it finds pending may be another core than the one that stored: its `dsb ishst`
-/// would look at its own stores alone. What an operation itself adds needs no more than that, and
-/// a batch stays on its core.
+/// Whoever issues what it finds pending may be another core than the one that stored: its `dsb
+/// ishst` would look at its own stores alone. What an operation itself adds needs no more than
+/// that, and a batch stays on its core.
 #[test]
 fn what_is_found_pending_is_adopted_before_it_is_issued() {
     let is_adopted = |flush: &dyn Fn(&mut super::HighTable)| {
