@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! mmio ring                        an address as a block of registers; a queue of bytes
-//! pl011 mini_uart gpio watchdog mailbox  one device each
+//! pl011 mini_uart gpio system_timer
+//! watchdog mailbox                 one device each
 //! local_interrupts gpu_interrupts  the two interrupt controllers
 //! interrupts                       both in one: what a core is interrupted by
 //! facts device_tree atags          what a loader hands over; the two ways in which it says so
