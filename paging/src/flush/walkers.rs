@@ -1,4 +1,5 @@
-//! Who walks shared tables by software, and the tables that they may still stand in: [`Walkers`].
+//! [`Walkers`]: the readers that walk shared tables by software, and the unlinked tables that they
+//! may still stand in. A reclamation scheme like RCU's, with two phases for grace periods.
 //!
 //! A reader's walk takes no lock, and the one writer waits for nobody. So a table that the writer
 //! has unlinked, and that no TLB leads to any more, may still be under a reader's feet: on another
@@ -15,6 +16,19 @@
 //! 5. Readers that come are sent to the phase that has been seen at zero already. So the other one
 //!    runs empty, however many readers follow each other: no walk waits for ever for a table, and
 //!    no table for more than the walks that had begun.
+//!
+//! # Example
+//! Readers A and B, and a writer that unlinks the tables at 0x8000_5000 and 0x8000_6000. The counts
+//! are those of the phases 0 and 1:
+//!
+//! | what happens | counts | older | newer | new readers go to |
+//! |---|---|---|---|---|
+//! | A begins | 1, 0 | – | – | phase 0 |
+//! | 0x8000_5000 is unlinked | 1, 0 | 0x8000_5000, phase 1 was seen at zero | – | phase 1 |
+//! | B begins | 1, 1 | 0x8000_5000 | – | phase 1 |
+//! | 0x8000_6000 is unlinked | 1, 1 | 0x8000_5000 | 0x8000_6000 | phase 1 |
+//! | A ends, and the writer looks | 0, 1 | 0x8000_6000, phase 0 was seen | – (0x8000_5000 is free) | phase 0 |
+//! | B ends, and the writer looks | 0, 0 | – (0x8000_6000 is free) | – | phase 0 |
 //!
 //! # Why a reader that is not seen does not see
 //! A reader adds to a count, then reads links; the writer stores links, then reads the counts. Each
@@ -53,7 +67,7 @@
 //! | no `DMB ISH`, or `DMB ISHLD`, in the reader | sometimes: it reads the link before it is counted |
 //! | no `DMB ISH`, or `DMB ISHST`, in the writer | sometimes: it reads the count before the link is gone |
 //! | `STXR` in place of `STLXR` in the reader | sometimes: it is gone before it has read |
-//! | `LDR` in place of `LDAR` in the writer | never: its stores depend on the count; Rust's model wants it |
+//! | `LDR` in place of `LDAR` in the writer | never: its stores depend on the count; it is there for Rust's model |
 //!
 //! # Invariants
 //! The lists belong to whoever holds the writer's right, or the tables alone: nobody else touches
@@ -67,7 +81,7 @@ use crate::node::geometry::entries;
 use crate::node::memory::Table;
 use crate::{GenericPTE, PagingHandler, PagingMetaData};
 
-/// Which of the two phases: a bit each.
+/// A set of the two phases, a bit for each.
 type Phases = usize;
 
 const BOTH: Phases = 0b11;
