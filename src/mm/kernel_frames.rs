@@ -1,18 +1,13 @@
 //! The kernel's frame allocator: one [`FrameAllocator`] behind one lock, for page tables and
 //! everything else.
 //!
-//! 1. Fast path, inlined: the lock is free, and the allocator's cache of single frames has one (or
-//!    room for one).
-//! 2. Slow path, a function of its own that is called last and takes the lock with it: the frame
-//!    comes from the buddy lists, or goes there. So the fast path keeps nothing across a call, and
-//!    saves no register.
-//! 3. Contended path: another core has the lock, and this one waits for it.
+//! 1. The lock is free: the allocator's cache of single frames has one, or room for one. Inlined.
+//! 2. The lock is free, and the frame comes from the buddy lists, or goes there: a call.
+//! 3. Another core has the lock, and this one waits for it: a call.
 #![expect(unsafe_code, reason = "frames are memory that is handed out once")]
 
-use core::arch::asm;
-
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::arch::lock::{Brief, Guard, Lock};
+use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
 use crate::arch::zero::zero;
 use crate::board::raspi3::KERNEL_VA_OFFSET;
@@ -25,21 +20,6 @@ use crate::paging::backend::aarch64::reached_at;
 static FRAMES: Lock<FrameAllocator<'static>, lock_classes::Frames> =
     Lock::new(FrameAllocator::empty());
 
-/// [`FRAMES`], by an address that the compiler does not look through: all fields are reached from
-/// one register, which one instruction sets. It would make an address of its own for most of them,
-/// which costs a split and merge of 2 MiB 24 instructions.
-#[inline(always)]
-fn frames() -> &'static Lock<FrameAllocator<'static>, lock_classes::Frames> {
-    let frames: *const Lock<FrameAllocator<'static>, lock_classes::Frames>;
-    // SAFETY: computes an address. The image is smaller than the megabyte that ADR reaches.
-    unsafe {
-        asm!("adr {}, {}", out(reg) frames, sym FRAMES,
-            options(pure, nomem, nostack, preserves_flags));
-    }
-    // SAFETY: it is the static's.
-    unsafe { &*frames }
-}
-
 /// Frames of the one allocator, reached through the linear map.
 pub struct KernelFrames;
 
@@ -50,24 +30,21 @@ unsafe impl PagingHandler for KernelFrames {
     // save.
     #[inline(always)]
     fn alloc_frame() -> Option<PhysAddr> {
-        match frames().lock_if_free() {
-            Some(mut frames) => match frames.allocate_cached() {
-                Some(pa) => Some(pa),
-                None => allocate_slow(frames),
-            },
+        match FRAMES.lock_if_free() {
+            Some(mut frames) => frames.allocate(),
             None => allocate_contended(),
         }
     }
 
+    // Inline: as above.
     #[inline(always)]
     fn dealloc_frame(pa: PhysAddr) {
-        match frames().lock_if_free() {
-            Some(mut frames) => {
-                if !frames.free_to_cache(pa) {
-                    free_slow(pa, frames);
-                }
-            }
+        let freed = match FRAMES.lock_if_free() {
+            Some(mut frames) => frames.free(pa),
             None => free_contended(pa),
+        };
+        if let Err(error) = freed {
+            refused(error);
         }
     }
 
@@ -83,14 +60,7 @@ unsafe impl PagingHandler for KernelFrames {
     }
 }
 
-type LockedFrames = Guard<'static, FrameAllocator<'static>, lock_classes::Frames, Brief>;
-
-#[cold]
-#[inline(never)]
-fn allocate_slow(mut frames: LockedFrames) -> Option<PhysAddr> {
-    frames.allocate_slow()
-}
-
+// Not inline, like what follows: the walk that asks has the fast path alone in its middle.
 #[cold]
 #[inline(never)]
 fn allocate_contended() -> Option<PhysAddr> {
@@ -99,18 +69,8 @@ fn allocate_contended() -> Option<PhysAddr> {
 
 #[cold]
 #[inline(never)]
-fn free_slow(pa: PhysAddr, mut frames: LockedFrames) {
-    if let Err(error) = frames.free_slow(pa) {
-        refused(error);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn free_contended(pa: PhysAddr) {
-    if let Err(error) = FRAMES.lock().free(pa) {
-        refused(error);
-    }
+fn free_contended(pa: PhysAddr) -> Result<(), FrameError> {
+    FRAMES.lock().free(pa)
 }
 
 /// Panics: a caller that frees a frame which is not in use has lost count of its frames.

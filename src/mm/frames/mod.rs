@@ -169,16 +169,16 @@ impl<'memory> FrameAllocator<'memory> {
     }
 
     /// One free frame, the last one freed if it can be; its contents are unknown.
-    #[inline]
+    // Inline, with a call where it is slow: page tables ask for a frame in the middle of a walk.
+    #[inline(always)]
     pub fn allocate(&mut self) -> Option<PhysAddr> {
         self.allocate_cached().or_else(|| self.allocate_slow())
     }
 
     /// The fast path of [`allocate`](Self::allocate): a cached frame. `None` if none is cached or
-    /// if it makes a new peak; then [`allocate_slow`](Self::allocate_slow) is to be asked. Calls no
-    /// function.
+    /// if it makes a new peak. Calls no function.
     #[inline(always)]
-    pub fn allocate_cached(&mut self) -> Option<PhysAddr> {
+    fn allocate_cached(&mut self) -> Option<PhysAddr> {
         let (frame, is_cached) = self.cache.top();
         // One branch for both conditions: the second is false unless the slot was overwritten.
         if !is_cached | (frame >= self.buddies.states.len()) {
@@ -212,7 +212,8 @@ impl<'memory> FrameAllocator<'memory> {
     ///
     /// # Errors
     /// [`FrameError`], with nothing changed: the frame is free, foreign, or part of a larger block.
-    #[inline]
+    // Inline: as `allocate`.
+    #[inline(always)]
     pub fn free(&mut self, pa: PhysAddr) -> Result<(), FrameError> {
         if self.free_to_cache(pa) {
             return Ok(());
@@ -225,8 +226,10 @@ impl<'memory> FrameAllocator<'memory> {
     ///
     /// # Errors
     /// Those of [`free`](Self::free).
-    #[inline]
-    pub fn free_slow(&mut self, pa: PhysAddr) -> Result<(), FrameError> {
+    // Not inline: see `allocate`.
+    #[cold]
+    #[inline(never)]
+    fn free_slow(&mut self, pa: PhysAddr) -> Result<(), FrameError> {
         let frame = frame_number(pa);
         match self.buddies.states.get_mut(frame) {
             Some(state) if *state == FrameState::allocated(Order::FRAME) => {
@@ -242,7 +245,7 @@ impl<'memory> FrameAllocator<'memory> {
     /// The fast path of [`free`](Self::free): caches the frame. Returns `false`, with nothing
     /// changed, if the cache is full or `pa` is no single frame in use. Calls no function.
     #[inline(always)]
-    pub fn free_to_cache(&mut self, pa: PhysAddr) -> bool {
+    fn free_to_cache(&mut self, pa: PhysAddr) -> bool {
         let frame = frame_number(pa);
         match self.buddies.states.get_mut(frame) {
             Some(state)
@@ -326,8 +329,10 @@ impl<'memory> FrameAllocator<'memory> {
     /// The slow path of [`allocate`](Self::allocate), after
     /// [`allocate_cached`](Self::allocate_cached) had no frame: takes one from the buddy lists, or
     /// a cached one that makes a new peak.
-    #[inline(always)]
-    pub fn allocate_slow(&mut self) -> Option<PhysAddr> {
+    // Not inline: see `allocate`.
+    #[cold]
+    #[inline(never)]
+    fn allocate_slow(&mut self) -> Option<PhysAddr> {
         let frame = match self.cache.pop_to_new_peak() {
             Some(frame) => frame,
             None => {
