@@ -1,4 +1,4 @@
-//! The core itself: who it is, how it waits, what it masks.
+//! The core itself: its number, its waits, its masks.
 #![expect(unsafe_code, reason = "instructions and system registers")]
 
 use core::arch::asm;
@@ -14,7 +14,7 @@ pub fn number() -> usize {
     (MPIDR_EL1.get() & 0xff) as usize
 }
 
-/// What this core is: MIDR_EL1.
+/// This core's implementer, part and revision: MIDR_EL1.
 #[must_use]
 pub fn main_id() -> u64 {
     MIDR_EL1.get()

@@ -1,6 +1,6 @@
 //! Taking an exception: the vector table and the frame it builds.
 //!
-//! What an exception means is `exception`'s business, what is done about it `kernel`'s: the
+//! The room `exception` decodes it and the room `kernel` decides what to do about it: the
 //! assembly calls the symbols `kernel_exception` and `kernel_stacks_exhausted`, which that room
 //! defines.
 #![expect(unsafe_code, reason = "the vectors, which are assembly")]
@@ -11,7 +11,7 @@ use core::mem::offset_of;
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{TPIDR_EL1, VBAR_EL1, Writeable};
 
-/// What the address of a vector table is a multiple of: VBAR_ELx bits 10:0 are RES0 (DDI 0487
+/// The alignment of a vector table in bytes: VBAR_ELx bits 10:0 are RES0 (DDI 0487
 /// D24.2). linker.ld asserts it of every table.
 pub const VECTOR_ALIGNMENT: usize = 2048;
 /// Bytes of an exception stack.
@@ -22,9 +22,10 @@ pub const EMERGENCY_STACK_SIZE: usize = 0x2000;
 pub const STACK_GUARD_SIZE: usize = 0x1000;
 /// Bytes of both stacks and the guards below each.
 pub const STACKS_SIZE: usize = EXCEPTION_STACK_SIZE + EMERGENCY_STACK_SIZE + 2 * STACK_GUARD_SIZE;
-/// An exception goes on where it came from if the exception stack has this much left: a report.
+/// An exception is handled on the exception stack if so many bytes of that are left: a report's
+/// need.
 const ROOM: usize = 0x1000;
-/// The same of the emergency stack: a line.
+/// The emergency stack goes on with this much left: a report of one line.
 const EMERGENCY_ROOM: usize = 0x1000;
 
 /// The registers of the interrupted code, and what the core says about the exception.

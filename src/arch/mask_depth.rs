@@ -21,7 +21,7 @@ pub enum Interrupts {
     LetIn,
 }
 
-/// What one core has masked; all zero at first.
+/// The counts of masks of one core; all zero at first.
 ///
 /// # Invariants
 /// Twice the depth, plus 1 if interrupts were let in at depth 0. At depth 0 it is 0.
@@ -50,7 +50,7 @@ impl MaskDepth {
         self.0.store(depth, Ordering::Relaxed);
     }
 
-    /// One of those ended. Returns what interrupts must be now.
+    /// A guard ended. Returns what interrupts must be now.
     #[inline(always)]
     pub fn leave(&self) -> Interrupts {
         let depth = self.0.load(Ordering::Relaxed).saturating_sub(ONE);

@@ -70,7 +70,7 @@ pub struct TranslationRegisters {
     pub tcr: u64,
 }
 
-/// What a core sets before it turns its MMU on: walks from both TTBRs.
+/// The translation registers that a core sets before it turns its MMU on: walks from both TTBRs.
 #[must_use]
 #[inline(always)]
 pub fn translation_registers() -> TranslationRegisters {
@@ -118,7 +118,7 @@ impl Register {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Sctlr, Self::Tcr, Self::Mair, Self::Ttbr0, Self::Ttbr1];
 
-    /// As Arm's manual calls it.
+    /// Its name in Arm's manual.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -142,7 +142,7 @@ impl Register {
         }
     }
 
-    /// What it holds on every core that has given up the low half, with the tree at `high`.
+    /// Its value on every core that has given up the low half, with the high tree at `high`.
     #[must_use]
     pub fn settled(self, empty: PhysAddr, high: PhysAddr) -> u64 {
         let TranslationRegisters { mair, tcr } = translation_registers();

@@ -1,5 +1,5 @@
-//! What Rust cannot say: instructions and system registers of AArch64 at EL1, on a Cortex-A53
-//! (Armv8.0-A).
+//! The CPU, in assembly and registers: instructions and system registers of AArch64 at EL1, on a
+//! Cortex-A53 (Armv8.0-A).
 //!
 //! Pure: the classes of locks ([`lock_classes`]) and their order ([`lock_order`]), the depth of
 //! masks ([`mask_depth`]), what a wait counts ([`waited`]), values that nobody waits for

@@ -18,7 +18,7 @@ impl RelaxStrategy for Yield {
     }
 }
 
-/// One turn of a loop that waits.
+/// One round of a busy wait.
 #[inline(always)]
 pub fn relax() {
     // SAFETY: a hint.

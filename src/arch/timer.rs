@@ -30,7 +30,7 @@ pub fn ticks_since(start: u64) -> u64 {
     counter::ticks_since(start, counter())
 }
 
-/// What the counter runs at, in Hz; 0 if nobody has set it.
+/// CNTFRQ_EL0: the counter's frequency in Hz, as the firmware has set it; 0 if it has not.
 #[must_use]
 pub fn frequency_hz() -> u32 {
     CNTFRQ_EL0.get() as u32

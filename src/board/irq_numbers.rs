@@ -113,7 +113,7 @@ impl IrqNumber {
         }
     }
 
-    /// Where it comes from.
+    /// The controller and bit that it comes from.
     #[must_use]
     pub const fn kind(self) -> IrqKind {
         match self.0 {
@@ -133,7 +133,7 @@ impl IrqNumber {
         self.0 as usize
     }
 
-    /// What it is called in a table.
+    /// Its name in the table of `irq`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.kind() {

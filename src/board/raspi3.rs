@@ -19,7 +19,7 @@
 
 use crate::addr::PhysAddr;
 
-/// What is added to a physical address to get its address in the kernel's linear map.
+/// Offset of the kernel's linear map: physical 0x8_0000 is at 0xffff_0000_0008_0000.
 pub const KERNEL_VA_OFFSET: usize = 0xffff_0000_0000_0000;
 
 /// Where the image is loaded and where it begins to run (the arm64 Image header's `text_offset`).
@@ -88,7 +88,7 @@ pub const LOCAL_PRESCALER: usize = 0x08;
 /// on.
 pub const LOCAL_MAILBOXES: usize = 0x80;
 
-/// What the generic timer's counter runs at, in Hz: the crystal.
+/// Frequency of the generic timer's counter in Hz: the crystal's.
 pub const COUNTER_HZ: u32 = 19_200_000;
 /// CNTFRQ_EL0 below this is not believed.
 pub const COUNTER_MIN_HZ: u32 = 1_000_000;

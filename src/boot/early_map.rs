@@ -277,7 +277,7 @@ mod tests {
         tables
     }
 
-    /// What the page at `pa` is in the low and in the high half.
+    /// The rights of the page at `pa` in the low and in the high half.
     fn page(pa: usize, [park, _, text, rodata, data, ..]: [usize; 7]) -> (u64, u64) {
         let (low, high) = match pa {
             _ if (park..text).contains(&pa) => (EXECUTABLE, READ_ONLY),
@@ -288,7 +288,7 @@ mod tests {
         (low | NON_GLOBAL | pa as u64, high | pa as u64)
     }
 
-    /// What the block at `pa` is in the high half.
+    /// The rights of the block at `pa` in the high half.
     fn block(pa: usize) -> u64 {
         let attributes = if pa < 0x3f00_0000 {
             READ_WRITE_BLOCK

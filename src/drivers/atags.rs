@@ -111,7 +111,7 @@ mod tests {
         tag(number, &bytes)
     }
 
-    /// As QEMU writes it: core, memory, disk, command line, end.
+    /// The list that QEMU writes: core, memory, disk, command line, end.
     fn list() -> Vec<u8> {
         [
             words(CORE, &[1, 0x1000, 0]),

@@ -209,9 +209,9 @@ pub(super) mod device {
     /// How bits 8 and 9 of the basic pending register see the repeated interrupts.
     #[derive(Clone, Copy, Debug)]
     pub(in crate::drivers) enum Repeated {
-        /// As the manual has it.
+        /// By the manual.
         Hidden,
-        /// As QEMU has it.
+        /// By QEMU.
         Counted,
     }
 

@@ -48,7 +48,7 @@ impl<const N: usize> Ring<N> {
         self.written.wrapping_sub(self.read)
     }
 
-    /// Whether there are none.
+    /// Whether the ring is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.written == self.read

@@ -88,7 +88,7 @@ pub struct Ticks(u32);
 /// A time that the watchdog cannot count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadTime {
-    /// As asked for.
+    /// The time that was asked for.
     pub seconds: u64,
 }
 

@@ -24,7 +24,7 @@ use core::fmt;
 /// A frame pointer that is wrong may lead through all of memory, one record behind the other.
 pub const STEPS_MAX: usize = 8192;
 
-/// What a frame record must be aligned to, as the stack pointer is.
+/// Alignment of a frame record in bytes: the stack pointer's.
 const ALIGNMENT: u64 = 16;
 /// Bytes of each of the two words of a frame record.
 const WORD: u64 = 8;
@@ -123,7 +123,7 @@ impl<R: FnMut(u64) -> Option<u64>> Backtrace<R> {
         }
     }
 
-    /// Why it ended; nothing while there may be another step.
+    /// Why the trace ended; `None` while there may be another step.
     #[must_use]
     pub fn end(&self) -> Option<TraceEnd> {
         self.end

@@ -53,7 +53,7 @@ pub struct Folded<R> {
 }
 
 impl<R: FnMut(u64) -> Option<u64>> Folded<R> {
-    /// Those of `steps`.
+    /// The lines of the trace `steps`.
     pub fn new(steps: Backtrace<R>) -> Self {
         Self {
             steps,

@@ -55,7 +55,7 @@ pub enum Fault {
     External,
     /// The memory system refused a table walk, at this level.
     ExternalOnWalk(u8),
-    /// Not aligned as the memory type or SCTLR asks.
+    /// Alignment fault: by the memory type or SCTLR_EL1.A.
     Alignment,
     /// Conflicting entries in the TLB.
     TlbConflict,
@@ -99,7 +99,7 @@ impl Syndrome {
         }
     }
 
-    /// Of an abort: why the access failed (ISS bits 5:0).
+    /// Why an aborted access failed (ISS bits 5:0); `None` for other classes.
     #[must_use]
     pub const fn fault(self) -> Option<Fault> {
         if !matches!(self.class(), Class::InstructionAbort | Class::DataAbort) {
@@ -108,7 +108,7 @@ impl Syndrome {
         Some(Fault::from_status((self.0 & 0x3f) as u8))
     }
 
-    /// Of a data abort: whether the access was a store (ISS.WnR), cache maintenance included.
+    /// Whether the access of a data abort was a store (ISS.WnR); cache maintenance counts as one.
     #[must_use]
     pub const fn is_write(self) -> bool {
         matches!(self.class(), Class::DataAbort) && self.0 & (1 << 6) != 0
@@ -123,7 +123,7 @@ impl Syndrome {
         matches!((self.0 >> 26) & 0x3f, 0x21 | 0x25) && matches!(status >> 2, 0b01..=0b11)
     }
 
-    /// Of a data abort: whether it was cache maintenance or address translation (ISS.CM).
+    /// Whether the access of a data abort was cache maintenance or address translation (ISS.CM).
     #[must_use]
     pub const fn is_cache_maintenance(self) -> bool {
         matches!(self.class(), Class::DataAbort) && self.0 & (1 << 8) != 0
@@ -147,7 +147,7 @@ impl Syndrome {
 }
 
 impl Fault {
-    /// What DFSC, IFSC or PAR_EL1.FST, six bits, says.
+    /// Decodes the six bits of DFSC, IFSC or PAR_EL1.FST.
     #[must_use]
     pub const fn from_status(status: u8) -> Self {
         let level = status & 0b11;

@@ -7,7 +7,7 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Vector(pub u64);
 
-/// What kind of exception a vector is for.
+/// The kind of exception that a vector is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ExceptionKind {
     /// Caused by an instruction: ESR tells.
@@ -35,7 +35,7 @@ impl Vector {
         }
     }
 
-    /// Where it was taken from, in words.
+    /// The state that the exception was taken from, for reports.
     #[must_use]
     pub const fn origin(self) -> &'static str {
         match self.0 / 4 {

@@ -15,7 +15,7 @@ pub enum ExitCode {
     Audit = 103,
     /// An exception before the kernel's vectors, or an image at the wrong address.
     EarlyException = 104,
-    /// What is reserved leaves the kernel too little memory.
+    /// The reservations leave the kernel too little memory.
     NoRoom = 105,
 }
 

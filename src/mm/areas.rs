@@ -1,4 +1,4 @@
-//! What the kernel's addresses are for, in words: a name for each part of the map.
+//! Names of the areas of the kernel's address space: one for each part of the map.
 //!
 //! By where the image, the board's devices and the kernel window are; whether something is mapped
 //! is not known here.
@@ -15,13 +15,13 @@ use crate::board::raspi3::{self, CORES};
 /// A part of the address space with one use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Area {
-    /// What it is for.
+    /// Its name.
     pub name: Name,
     /// Its last address.
     pub last: VirtAddr,
 }
 
-/// What an area is for.
+/// The name of an area.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Name {
     /// Page 0: where cores wait, and the firmware's code.
@@ -46,7 +46,7 @@ pub enum Name {
     ExceptionStack(usize),
     /// The stack for when that is used up.
     EmergencyStack(usize),
-    /// What must stay unmapped.
+    /// Addresses that must stay unmapped.
     Guard,
     /// The heap, with all that it may grow to.
     Heap,

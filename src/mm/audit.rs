@@ -11,7 +11,7 @@ use super::layout::Pages;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::paging::{MappingFlags, Run};
 
-/// What was looked at.
+/// The counts of an audit that found nothing wrong.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
     /// Runs of equal leaves.
@@ -27,7 +27,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// What was counted where all was as it must be, in lines that a terminal has room for.
+    /// The counts in two lines of at most 80 columns.
     #[must_use]
     pub const fn lines(&self) -> [AuditLine; 2] {
         [
@@ -61,7 +61,7 @@ impl fmt::Display for AuditLine {
     }
 }
 
-/// What must not be.
+/// The first violation of the audit's rules.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum MapViolation {
     /// A leaf can be written and executed.
@@ -83,7 +83,7 @@ pub enum MapViolation {
     },
     /// A frame has two memory types.
     TwoMemoryTypes {
-        /// One address.
+        /// One of the two addresses.
         va: VirtAddr,
         /// The other.
         other: VirtAddr,
@@ -92,7 +92,7 @@ pub enum MapViolation {
     GuardMapped {
         /// The first mapped address in it.
         va: VirtAddr,
-        /// What it guards.
+        /// The name of the area that it guards.
         guard: &'static str,
     },
     /// The low half still translates.
@@ -106,14 +106,14 @@ pub enum MapViolation {
         va: VirtAddr,
         /// The level of its table.
         level: usize,
-        /// What it is.
+        /// Its 64 bits.
         bits: u64,
     },
-    /// A descriptor leads to a table that is none, or that another leads to.
+    /// A table descriptor leads to memory that is no table, or to the table of another descriptor.
     NoTable {
         /// The first address that it would translate.
         va: VirtAddr,
-        /// Where it would be.
+        /// The physical address in the descriptor.
         pa: PhysAddr,
     },
     /// A table cannot be read.
@@ -127,34 +127,34 @@ pub enum MapViolation {
     Miscounted {
         /// The first address that the table translates.
         va: VirtAddr,
-        /// What the descriptor says.
+        /// The count in the descriptor.
         counted: usize,
-        /// What is there.
+        /// The entries in the table.
         found: usize,
     },
-    /// What the kernel needs is not mapped.
+    /// An address that the kernel needs is not mapped.
     NotMapped {
         /// The first such address.
         va: VirtAddr,
-        /// What should be there.
+        /// The area that should be mapped there.
         what: &'static str,
     },
-    /// What the kernel needs is mapped with other rights.
+    /// An area that the kernel needs is mapped with other rights.
     Rights {
         /// The first such address.
         va: VirtAddr,
         /// Its flags.
         found: MappingFlags,
-        /// Those that it must have.
+        /// The rights that it must have.
         expected: MappingFlags,
-        /// What is there.
+        /// The area that is mapped there.
         what: &'static str,
     },
     /// The linear map leads to another frame.
     Elsewhere {
         /// The address.
         va: VirtAddr,
-        /// Where it leads.
+        /// The frame that it leads to.
         pa: PhysAddr,
     },
     /// Something is mapped in the kernel window where nothing should be.

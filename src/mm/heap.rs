@@ -176,7 +176,7 @@ pub fn pages() -> Pages {
     }
 }
 
-/// What a check of the heap counted.
+/// The counts of a check of the heap.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Checked {
     /// Holes.

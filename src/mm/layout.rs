@@ -34,8 +34,8 @@ pub const fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
     VirtAddr::new(pa.as_usize() + KERNEL_VA_OFFSET)
 }
 
-/// What the linear map has at `va`: 0x8_0000 for 0xffff_0000_0008_0000. An address from before the
-/// MMU is on is physical already, and stays as it is.
+/// The physical address that the linear map has at `va`: 0x8_0000 for 0xffff_0000_0008_0000. An
+/// address from before the MMU is on is physical already, and stays as it is.
 #[must_use]
 #[inline(always)]
 pub const fn virt_to_phys(va: VirtAddr) -> PhysAddr {
@@ -68,7 +68,7 @@ const SCRATCH_SIZE: usize = 16 << 20;
 /// A range of pages in the kernel window.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Pages {
-    /// What it is for, in words.
+    /// Its name in reports.
     pub name: &'static str,
     /// The first byte.
     pub start: VirtAddr,

@@ -1,6 +1,6 @@
-//! What the checks of a running kernel ask of its memory: whether the frame allocator is sound, and
-//! what the linear map must have. The lock of the frames masks interrupts, so nothing here holds it
-//! for longer than a part.
+//! Checks of a running kernel's memory: the frame allocator's invariants, and the pages that the
+//! linear map must have. The allocator's lock masks interrupts, so each check releases it between
+//! two parts.
 #![forbid(unsafe_code)]
 
 use core::ops::Range;

@@ -34,7 +34,7 @@ pub trait Tables {
     fn descriptor(&mut self, pa: PhysAddr) -> Option<u64>;
 }
 
-/// What a walk saw besides the leaves.
+/// The counts of a walk, and the first oddities that do not end it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Walked {
     /// Tables, the root included.

@@ -5,7 +5,7 @@
 
 use crate::addr::PhysAddr;
 
-/// What a region of the image holds; what may be done with it follows.
+/// The contents of a region of the image, from which its rights follow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(usize)]
 pub enum RegionKind {
@@ -26,7 +26,7 @@ pub struct ImageRegion {
     pub start: PhysAddr,
     /// The byte after its last.
     pub end: PhysAddr,
-    /// What it holds.
+    /// Its contents.
     pub kind: RegionKind,
 }
 

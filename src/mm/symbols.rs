@@ -87,7 +87,7 @@ pub fn late() -> (PhysAddr, PhysAddr) {
     (late_start(), late_end())
 }
 
-/// What is written while the caches are off: from `.bss` to the end of the boot stack.
+/// The memory that is written with the caches off: from `.bss` to the end of the boot stack.
 #[must_use]
 #[inline(always)]
 pub fn written_before_caches() -> (PhysAddr, PhysAddr) {

@@ -61,13 +61,13 @@ fn boot(setup: Setup) -> (Machine, Vec<Line>) {
     (machine, log)
 }
 
-/// What an entry leads to is compared with this one: the raw image, without a device tree.
+/// The boot that others are compared with: the raw image, without a device tree.
 fn usual() -> &'static Banner {
     static USUAL: OnceLock<Banner> = OnceLock::new();
     USUAL.get_or_init(|| Banner::read(&boot(Setup::raw()).1))
 }
 
-/// The same where cores 1 to 3 do not come: what they might still use is not given up.
+/// The boot that is compared where cores 1 to 3 do not come: their boot memory is not freed.
 fn alone() -> &'static Banner {
     static ALONE: OnceLock<Banner> = OnceLock::new();
     ALONE.get_or_init(|| Banner::read(&boot(Loader::at(Level::El2).setup()).1))

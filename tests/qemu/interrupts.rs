@@ -111,7 +111,7 @@ fn the_timer_interrupts_only_when_something_is_due() {
     assert_eq!(Table::read(&mut machine).timers(), [5, 0, 0, 0]);
 }
 
-/// The same by the clock on the wall, at a prompt where nothing happens.
+/// At a prompt where nothing happens no timer interrupts, for 300 ms of the host's time.
 #[test]
 fn an_idle_kernel_does_not_tick() {
     let mut machine = Setup::raw().start();

@@ -45,7 +45,7 @@ fn the_benchmark_counts_no_more_than_the_limits() {
     }
 }
 
-/// The same by the kernel's own clock, to which the other cores add what they execute.
+/// The time to the prompt by the kernel's own clock, in which every core's instructions count.
 #[test]
 fn the_kernels_clock_agrees_that_the_prompt_is_near() {
     let mut machine = Setup::raw().arg("-icount").arg("shift=0,sleep=off").start();

@@ -26,9 +26,9 @@ use crate::qemu;
 
 /// How long QEMU may take to open its sockets.
 const START_SECONDS: u64 = 10;
-/// For a socket that QEMU opens and does not wait at.
+/// Options of a socket that QEMU opens without waiting for a client.
 const OPEN_AT_ONCE: &str = ",server=on,wait=off";
-/// The same, and the output is copied to this terminal.
+/// As [`OPEN_AT_ONCE`], for the console, whose output is copied to this terminal.
 const CONSOLE_OPTIONS: &str = ",server=on,wait=off,logfile=/dev/stdout,logappend=on";
 
 /// Why GDB is not attached.

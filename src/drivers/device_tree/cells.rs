@@ -60,7 +60,7 @@ impl Cells {
         size: Counts::one(1),
     };
 
-    /// As the root says it. What it says wrongly may be either.
+    /// The cells that the root states for its children; the default for each that is wrong.
     pub(super) fn of_root(root: &Node<'_>, facts: &mut Facts) -> Self {
         let stated = Stated::by(root, Owner::Root, facts);
         Self {

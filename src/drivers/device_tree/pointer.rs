@@ -46,14 +46,14 @@ pub enum AtZero {
 pub enum PointerError {
     /// x0 was 0.
     Null,
-    /// Not a multiple of 8, and no tree is there.
+    /// x0 is not a multiple of 8, and no tree is there.
     Unaligned {
-        /// As in x0.
+        /// The value of x0.
         x0: u64,
     },
     /// The header would reach past RAM.
     PastRam {
-        /// As in x0.
+        /// The value of x0.
         x0: u64,
     },
     /// ATAGs, which is what came before device trees.

@@ -57,7 +57,7 @@ impl Property<'_> {
         }
     }
 
-    /// Whether it is this text.
+    /// Whether the string is this text.
     pub(super) fn is_text(&self, text: &str) -> bool {
         self.value.strip_suffix(&[0]) == Some(text.as_bytes())
     }

@@ -30,7 +30,7 @@ impl fmt::Display for Damage {
     }
 }
 
-/// Whose property is meant.
+/// The node whose property is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// The root.
@@ -69,7 +69,7 @@ pub enum Oddity {
     },
     /// A tree at an address that is not a multiple of 8.
     Unaligned {
-        /// As in x0.
+        /// The value of x0.
         x0: u64,
     },
     /// A tree of a version that is not understood.
@@ -99,7 +99,7 @@ pub enum Oddity {
     BadCells(Owner),
     /// A `reg` that does not consist of whole pairs of address and size.
     RegLength {
-        /// Whose.
+        /// The node of the property.
         owner: Owner,
         /// Its length.
         bytes: usize,
@@ -108,24 +108,24 @@ pub enum Oddity {
     MemoryDisabled,
     /// Memory that reaches past the last address there is.
     MemoryWraps {
-        /// As named.
+        /// Its first address, as the source names it.
         base: u64,
-        /// As named, in bytes.
+        /// Its size in bytes, as the source names it.
         size: u64,
     },
     /// One range of memory more than are kept.
     MemoryLeftOut {
-        /// As named.
+        /// Its first address, as the source names it.
         base: u64,
-        /// As named, in bytes.
+        /// Its size in bytes, as the source names it.
         size: u64,
     },
     /// Memory to which the kernel is restricted: empty, past the last address, or one range more
     /// than are kept.
     UsableLeftOut {
-        /// As named.
+        /// Its first address, as the source names it.
         base: u64,
-        /// As named, in bytes.
+        /// Its size in bytes, as the source names it.
         size: u64,
     },
     /// A list of the memory to which the kernel is restricted, of which a part cannot be read.
@@ -150,9 +150,9 @@ pub enum Oddity {
     ManyReservations,
     /// An initial RAM disk without a byte.
     InitrdEmpty {
-        /// As named.
+        /// The first address, as the source names it.
         start: u64,
-        /// As named.
+        /// The address behind it, as the source names it.
         end: u64,
     },
     /// Only one end of the initial RAM disk can be read.
@@ -167,7 +167,7 @@ pub enum Oddity {
 }
 
 impl Oddity {
-    /// Whether it is wrong, not only worth a word.
+    /// Whether it is an error, and not only worth a line.
     #[must_use]
     pub const fn is_wrong(&self) -> bool {
         !matches!(self, Self::Anywhere { .. })
@@ -239,7 +239,7 @@ pub struct Oddities {
 }
 
 impl Oddities {
-    /// Those that are kept.
+    /// The oddities that are kept.
     pub fn iter(&self) -> impl Iterator<Item = &Oddity> {
         self.all.iter().flatten()
     }

@@ -29,7 +29,7 @@ pub enum Mapping {
     Forbidden,
 }
 
-/// Who asks.
+/// The source of a reservation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
     /// The tree's reservation block.
@@ -37,7 +37,7 @@ pub enum Origin {
     Block,
     /// A node in `/reserved-memory`.
     Place,
-    /// One that is switched off: `status` says so.
+    /// A node whose `status` switches it off.
     DisabledPlace,
     /// The initial RAM disk lies there.
     Initrd,
@@ -48,13 +48,13 @@ pub enum Origin {
 /// A place that is to be left alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reservation {
-    /// As named.
+    /// Its first address, as the source names it.
     pub base: u64,
-    /// As named, in bytes.
+    /// Its size in bytes, as the source names it.
     pub size: u64,
     /// Whether it may be mapped.
     pub mapping: Mapping,
-    /// Who asks.
+    /// Its source.
     pub origin: Origin,
 }
 
@@ -81,7 +81,7 @@ impl Reservation {
         self.size > 0
     }
 
-    /// One that has all of both.
+    /// The smallest reservation that has all of both.
     fn hull(self, other: Self) -> Self {
         let base = self.base.min(other.base);
         let mapping = match (self.mapping, other.mapping) {

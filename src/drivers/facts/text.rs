@@ -47,7 +47,7 @@ impl<const N: usize> Text<N> {
         str::from_utf8(bytes).unwrap_or_default()
     }
 
-    /// Whether there was more than is kept.
+    /// Whether the text was longer than what is kept.
     #[must_use]
     pub const fn is_truncated(&self) -> bool {
         self.truncated

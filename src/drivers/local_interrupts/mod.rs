@@ -96,7 +96,7 @@ impl Core {
     }
 }
 
-/// One of a core's four mailboxes.
+/// A mailbox: number 0 to 3 of one core.
 ///
 /// # Invariants
 ///

@@ -103,7 +103,7 @@ pub trait MailboxEnv {
 pub enum MailboxError {
     /// The buffer's address is not that of 64 aligned bytes in the first GiB.
     BadAddress {
-        /// As given.
+        /// The address given.
         address: PhysAddr,
     },
     /// There is no room in the buffer for another tag.
@@ -224,7 +224,7 @@ impl Mailbox {
     ///
     /// # Safety
     ///
-    /// As for [`Mailbox::call`].
+    /// The conditions of [`Mailbox::call`].
     ///
     /// # Errors
     ///

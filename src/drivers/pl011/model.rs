@@ -105,7 +105,7 @@ impl Model {
         state.take_what_has_room();
     }
 
-    /// The same for one byte that comes with bits 10:8 of DR set to `errors`.
+    /// Receives one byte with bits 10:8 of DR (its errors) set to `errors`.
     pub(super) fn send_damaged(&self, byte: u8, errors: u16) {
         let word = u16::from(byte) | errors << 8;
         self.state.borrow_mut().incoming.push_back(word);

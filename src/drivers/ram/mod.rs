@@ -82,7 +82,7 @@ pub struct MailboxClaims {
 pub struct Decision {
     /// What the kernel may use.
     pub ram: Ram,
-    /// Who named it.
+    /// Its source.
     pub source: RamSource,
     /// Both were believed, and said different things.
     pub differ: Option<Differ>,
@@ -96,7 +96,7 @@ pub struct Decision {
     pub mailbox_refused: Option<Refused>,
     /// The VideoCore's share, if the mailbox named one that is believed.
     pub videocore: Option<PhysRange>,
-    /// Somebody called a part of it RAM.
+    /// A source called a part of it RAM.
     pub overlap: Option<Overlap>,
     /// There was an answer about the VideoCore's share, and it is not believed.
     pub videocore_refused: Option<Refused>,

@@ -1,4 +1,4 @@
-//! Who says what is RAM, and why it is not believed or not all of it is used: in words.
+//! The sources of the list of RAM, and the reasons why one is not believed or not used in whole.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -24,7 +24,7 @@ impl fmt::Display for Voice {
     }
 }
 
-/// Who named the RAM that is used.
+/// The source of the list of RAM that is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RamSource {
     /// The loader and the mailbox; [`Decision::differ`](super::Decision::differ) tells whether they
@@ -34,7 +34,7 @@ pub enum RamSource {
     Loader(Voice),
     /// The mailbox alone.
     Mailbox,
-    /// Nobody: 64 MiB from 0 are assumed.
+    /// None: 64 MiB from 0 are assumed.
     Assumed,
 }
 
@@ -58,21 +58,21 @@ pub enum Refused {
     Empty,
     /// No memory, or memory past the last address.
     NoRange {
-        /// As claimed.
+        /// The claimed first address.
         base: u64,
-        /// As claimed, in bytes.
+        /// The claimed size in bytes.
         size: u64,
     },
     /// Memory where there is none on this board.
     PastLimit {
-        /// As claimed.
+        /// The claimed range.
         claimed: PhysRange,
         /// Where RAM ends at the latest.
         limit: PhysAddr,
     },
     /// The VideoCore's share takes what it leaves to the ARM in any case.
     TakesAll {
-        /// As claimed.
+        /// The claimed range.
         claimed: PhysRange,
         /// What is the ARM's.
         arm: PhysRange,

@@ -13,7 +13,7 @@
 //! | is `no-map` as well | left out of RAM as a whole: neither a frame nor mapped |
 //! | is switched off (`status`) | kept all the same: in doubt it is somebody's |
 //!
-//! One that equals another, or contains it, is no conflict: loaders put a place into the
+//! A reservation that equals another, or contains it, is no conflict: loaders put a place into the
 //! reservation block and into `/reserved-memory`. Nor is one over the device tree itself, which
 //! loaders reserve.
 //!
@@ -125,7 +125,7 @@ impl fmt::Display for Verdict {
 /// A reservation, and what became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judged {
-    /// As the loader has it.
+    /// The range that the loader reserves.
     pub reservation: Reservation,
     /// The answer.
     pub verdict: Verdict,

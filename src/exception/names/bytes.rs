@@ -1,7 +1,7 @@
 //! Bytes from the front of a slice, none of them trusted.
 #![forbid(unsafe_code)]
 
-/// What has not been read yet.
+/// The bytes that have not been read yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
 
@@ -41,7 +41,7 @@ impl<'a> Bytes<'a> {
         Some((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
     }
 
-    /// As many bytes as the number before them says.
+    /// A byte string: its length, then so many bytes.
     pub(super) fn counted(&mut self) -> Option<&'a [u8]> {
         let count = self.number()?;
         self.take(usize::try_from(count).ok()?)

@@ -76,12 +76,12 @@ pub enum NamesError {
     Empty,
     /// Another beginning than [`MAGIC`].
     Magic {
-        /// What stands there.
+        /// The value found there.
         found: [u8; 4],
     },
     /// Another version than [`VERSION`].
     Version {
-        /// What stands there.
+        /// The value found there.
         found: u16,
     },
     /// The table's parts do not fit into it, or it does not fit into its place.

@@ -12,7 +12,7 @@ pub const TEXT_MAX: usize = 255;
 /// Bytes that may wait while a pair is taken apart.
 pub const WAITING_MAX: usize = 16;
 
-/// What the byte values of every text mean.
+/// The dictionary: the text that each byte value stands for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dictionary<'a> {
     /// The character of each value from 0 on.
@@ -44,7 +44,7 @@ impl Dictionary<'_> {
 }
 
 impl fmt::Display for Text<'_> {
-    /// What a damaged table cannot tell is shown as `?`.
+    /// A text that a damaged table does not have is shown as `?`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut waiting = [0; WAITING_MAX];
         let mut left = TEXT_MAX;

@@ -96,7 +96,7 @@ extern "C" fn finish_boot() -> ! {
     shell::run()
 }
 
-/// Whom the kernel's own interrupts are for.
+/// Registers the handlers of the kernel's own interrupts.
 fn register_interrupts() {
     let own: [(&str, IrqNumber, irq::Handler); 4] = [
         ("second timer", irq::RELIEF, irq::relieve),
@@ -167,8 +167,8 @@ fn final_map(machine: &Machine) -> PagingResult<KernelTable> {
 /// Switches TTBR1 to the final map.
 fn enter_final_map(mut table: KernelTable) {
     cpu::mask_exceptions();
-    // SAFETY: the table maps the image (boot stack included), RAM and devices at the addresses
-    // that the boot map has them at; its receipts were flushed; `.init` is executable low; the other
+    // SAFETY: the table maps the image (boot stack included), RAM and devices at the addresses that
+    // the boot map has them at; its receipts were flushed; `.init` is executable low; the other
     // cores are parked with their MMUs off.
     unsafe {
         mmu::switch_high_tree(
@@ -207,7 +207,7 @@ fn reclaim_boot_memory() {
     );
 }
 
-/// One line a region of the live map, and what it costs.
+/// Logs one line for each region of the live map, and the memory of its tables.
 fn report_map() {
     let view = live_view();
     address_map::each_summary(|line| log!("map", "{line}"));

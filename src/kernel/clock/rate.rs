@@ -38,7 +38,7 @@ pub enum Rate {
 const US_PER_SECOND: u128 = 1_000_000;
 /// Less time than this is no measure, in microseconds.
 const LEAST_US: u128 = 500;
-/// One part in so many is no difference.
+/// A deviation below one part in so many is none.
 const TOLERANCE: u128 = 100;
 
 /// Whether the counter ran at `hz` from reading `first` to reading `last`, which are less than 71

@@ -143,7 +143,7 @@ pub fn unregister(owner: &'static str, number: IrqNumber) -> Result<(), IrqError
     Ok(())
 }
 
-/// Who has `number`.
+/// The owner of `number`.
 fn owner_of(number: IrqNumber) -> Option<&'static str> {
     OWNERS.lock().of(number.index())
 }
@@ -395,7 +395,7 @@ fn numbers() -> impl Iterator<Item = IrqNumber> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IrqReport {
     pub(crate) number: IrqNumber,
-    /// Who has registered it.
+    /// Its owner.
     pub(crate) owner: Option<&'static str>,
     /// How often it came, for each core.
     pub(crate) counts: [u64; CORES],

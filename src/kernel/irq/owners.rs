@@ -1,4 +1,4 @@
-//! Who has which interrupt.
+//! The owner of each interrupt.
 //!
 //! Numbers are 0 to `N` of whatever space the caller has; nothing here knows a controller. What an
 //! interrupt calls is kept apart ([`handlers`](super::handlers)), where cores read it without a
@@ -17,14 +17,14 @@ pub enum IrqError {
         /// How many there are.
         count: usize,
     },
-    /// Somebody else has it.
+    /// Another owner has it.
     Taken {
         /// The number.
         number: usize,
-        /// Who has it.
+        /// Its owner.
         owner: &'static str,
     },
-    /// Nobody has it.
+    /// It has no owner.
     NotRegistered {
         /// The number.
         number: usize,
@@ -67,7 +67,7 @@ impl fmt::Display for IrqError {
 
 impl core::error::Error for IrqError {}
 
-/// Who has an interrupt.
+/// The owner of one interrupt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Owner {
     Nobody,
@@ -83,7 +83,7 @@ pub struct IrqOwners<const N: usize> {
 }
 
 impl<const N: usize> IrqOwners<N> {
-    /// Nobody has any.
+    /// No interrupt has an owner.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -127,14 +127,14 @@ impl<const N: usize> IrqOwners<N> {
         }
     }
 
-    /// Nobody has interrupt `number`, which was being given up.
+    /// Interrupt `number`, which was being given up, has no owner any more.
     pub fn remove(&mut self, number: usize) {
         if let Some(entry @ Owner::Leaves(_)) = self.owners.get_mut(number) {
             *entry = Owner::Nobody;
         }
     }
 
-    /// Who was giving interrupt `number` up has it still.
+    /// Interrupt `number`, which was being given up, stays with its owner.
     pub fn keep(&mut self, number: usize) {
         if let Some(entry) = self.owners.get_mut(number)
             && let Owner::Leaves(owner) = *entry
@@ -143,7 +143,7 @@ impl<const N: usize> IrqOwners<N> {
         }
     }
 
-    /// Who has interrupt `number`; `None` if nobody, or if there is none.
+    /// The owner of interrupt `number`; `None` if it has none, or if there is no such interrupt.
     #[must_use]
     pub fn of(&self, number: usize) -> Option<&'static str> {
         match *self.owners.get(number)? {

@@ -47,7 +47,7 @@ pub enum Verdict {
     Calm,
     /// A storm begins: mask the interrupt and report it.
     Storm,
-    /// One that was on its way when its interrupt was masked: mask it, it is reported.
+    /// It was on its way when its interrupt was masked: mask it again, it was reported.
     Masked,
 }
 

@@ -15,7 +15,8 @@ use crate::drivers::mailbox::{
 use crate::kernel::clock::counter_hz;
 use crate::text::{Hertz, Size};
 
-/// One line each about the machine. Rates, temperature and voltages are asked for now.
+/// Prints the description of the machine, line by line. Rates, temperature and voltages are those
+/// of now.
 pub(crate) fn describe(out: &mut dyn Write) -> fmt::Result {
     let Some(machine) = machine() else {
         return Ok(());
@@ -31,7 +32,7 @@ pub(crate) fn describe(out: &mut dyn Write) -> fmt::Result {
     line(out, "throttled", &ask(Throttled))
 }
 
-/// What was found out at boot, and does not change.
+/// The facts of boot, which do not change.
 fn identity(machine: &Machine, out: &mut dyn Write) -> fmt::Result {
     handed(machine, out)?;
     let board = machine
@@ -48,7 +49,7 @@ fn identity(machine: &Machine, out: &mut dyn Write) -> fmt::Result {
     )
 }
 
-/// What the loader handed over.
+/// The device tree or the ATAGs of the loader.
 fn handed(machine: &Machine, out: &mut dyn Write) -> fmt::Result {
     let Handed { what, facts } = machine.handed;
     if !facts.model.as_str().is_empty() {
@@ -65,7 +66,7 @@ fn handed(machine: &Machine, out: &mut dyn Write) -> fmt::Result {
     Ok(())
 }
 
-/// Who has which part of memory.
+/// The owners of the parts of memory.
 fn memory(machine: &Machine, out: &mut dyn Write) -> fmt::Result {
     let ram = machine.ram;
     let size = Size(ram.ram.total_size() as u64);
@@ -111,7 +112,7 @@ fn voltages(out: &mut dyn Write) -> fmt::Result {
     })
 }
 
-/// One of several things, and its value if it has one.
+/// A name, and its value if it has one.
 struct Of<T, V> {
     what: T,
     value: Option<V>,

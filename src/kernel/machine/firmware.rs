@@ -24,7 +24,7 @@ use crate::kernel::time::timeouts;
 use crate::mm::layout::virt_to_phys;
 
 /// # Invariants
-/// One for ever, in a static: the VideoCore may write to the buffer at any time after a silence.
+/// A static, never freed: the VideoCore may write to the buffer long after a question timed out.
 struct Firmware {
     buffer: PropertyBuffer,
     silence: Option<MailboxError>,
@@ -33,8 +33,8 @@ struct Firmware {
 /// The right to ask.
 static TURN: Exclusive<lock_classes::FirmwareTurn> = Exclusive::new();
 
-/// Whoever has the turn finds it free. No [`Lock`](crate::arch::lock::Lock): the question is asked,
-/// and its answer waited for, with this in hand and interrupts as they are.
+/// The owner of the turn finds it free. No [`Lock`](crate::arch::lock::Lock): the question is
+/// asked, and its answer waited for, with this in hand and interrupts as they are.
 static FIRMWARE: TryLock<Firmware> = TryLock::new(Firmware {
     buffer: PropertyBuffer::new(),
     silence: None,
@@ -48,7 +48,7 @@ pub(super) fn ask<T: Tag>(tag: T) -> Result<T::Answer, MailboxError> {
     ask_question(&Question::of(tag)).map(T::decode)
 }
 
-/// The same for every tag: it would be large in each.
+/// The part of a question that no tag's type changes: compiled once.
 #[inline(never)]
 fn ask_question(question: &Question) -> Result<[u32; 3], MailboxError> {
     let unasked = || {
@@ -77,7 +77,7 @@ fn ask_question(question: &Question) -> Result<[u32; 3], MailboxError> {
 /// behind the bridge to the peripherals' clock of 250 MHz.
 const ROUND_CYCLES: u64 = 64;
 
-/// What the mailbox driver needs of the CPU.
+/// The CPU operations of the mailbox driver: cache maintenance, barriers, the wait.
 struct Env;
 
 impl MailboxEnv for Env {

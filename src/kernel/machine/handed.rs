@@ -1,4 +1,4 @@
-//! What the loader handed over, as it lies in memory: a device tree, ATAGs, or nothing.
+//! The data that the loader handed over, as it lies in memory: a device tree, ATAGs, or nothing.
 #![expect(unsafe_code, reason = "memory that the loader hands over")]
 
 use core::fmt;
@@ -15,7 +15,7 @@ use crate::mm::layout::phys_to_virt;
 /// boot/start.S cleans as much of a tree as is believed here.
 const _: () = assert!(device_tree::MAX_TREE_BYTES == raspi3::DEVICE_TREE_MAX_SIZE);
 
-/// What the loader handed over, and what it says.
+/// The data that the loader handed over, and its facts.
 pub(super) struct Handed {
     pub(super) what: What,
     /// Nothing, if nothing was handed over.
@@ -68,7 +68,7 @@ impl Handed {
         };
     }
 
-    /// What it says, if anything was handed over.
+    /// Its voice and its facts; `None` if nothing was handed over.
     pub(super) fn voice(&self) -> Option<(Voice, &Facts)> {
         match self.what {
             What::Tree(_) => Some((Voice::DeviceTree, &self.facts)),

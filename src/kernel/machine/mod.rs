@@ -1,6 +1,6 @@
-//! What this machine is: asked of the device tree and of the mailbox, at boot.
+//! The machine that the kernel runs on, as device tree and mailbox describe it at boot.
 //!
-//! What may change is asked again whenever somebody wants to know: `describe.rs`.
+//! Temperature, voltages and clock rates change: `describe.rs` asks for them each time.
 
 pub(crate) mod alarm;
 mod describe;
@@ -40,9 +40,9 @@ use firmware::ask;
 use handed::Handed;
 pub(super) use report::report;
 
-/// What is known about the machine.
+/// The description of the machine.
 pub(super) struct Machine {
-    /// What the loader handed over.
+    /// The device tree or the ATAGs of the loader.
     handed: &'static Handed,
     /// The board's revision code.
     pub(super) revision: Result<Revision, MailboxError>,
@@ -50,13 +50,13 @@ pub(super) struct Machine {
     pub(super) serial: Result<u64, MailboxError>,
     /// When the firmware was built, in seconds since 1970, or QEMU's idea of it.
     pub(super) firmware: Result<u32, MailboxError>,
-    /// What runs the UART, in Hz, and how that is known.
+    /// The UART's clock in Hz, and how that is known.
     pub(super) uart_clock: UartClock,
     /// The board's Ethernet address.
     pub(super) mac: Result<MacAddress, MailboxError>,
-    /// What is RAM.
+    /// The ranges of RAM.
     pub(super) ram: &'static Decision,
-    /// What of it is reserved, and what may be mapped.
+    /// The reserved parts of it, and the parts that may be mapped.
     pub(super) reserved: &'static Reserved<'static>,
 }
 
@@ -112,7 +112,7 @@ fn fill<T>(place: &'static Place<T>, make: impl FnOnce() -> T) -> &'static mut T
     place.write(make())
 }
 
-/// What is known about the machine; nothing before [`discover`].
+/// The description of the machine; `None` before [`discover`].
 pub(super) fn machine() -> Option<&'static Machine> {
     MACHINE.get()
 }
@@ -147,7 +147,7 @@ pub(super) fn discover(dtb: u64) -> &'static Machine {
     })
 }
 
-/// What the mailbox says about RAM; what it does not answer is logged.
+/// The mailbox's answers about RAM; a question that it does not answer is logged.
 fn claims() -> MailboxClaims {
     let arm = ask(ArmMemory);
     if let Err(error) = arm {
@@ -173,7 +173,7 @@ fn image() -> PhysRange {
     image
 }
 
-/// What is in use before any reservation is looked at.
+/// The ranges that are in use whatever the reservations say.
 fn needed(tree: Option<PhysRange>) -> Needed {
     let Some(firmware_page) = PhysRange::new(raspi3::FIRMWARE_PAGE, PAGE_SIZE) else {
         unreachable!("a page is not empty");
@@ -185,7 +185,7 @@ fn needed(tree: Option<PhysRange>) -> Needed {
     }
 }
 
-/// What must be RAM: the image.
+/// The range that must be RAM: the image.
 fn certain() -> Certain {
     Certain {
         ram_limit: PhysAddr::new(raspi3::RAM_LIMIT),
@@ -201,7 +201,7 @@ const _: () = {
     assert!(2 * (metadata + layout::WINDOW_BYTES) <= ROOM_BYTES);
 };
 
-/// What QEMU says when it is asked when its firmware was built.
+/// The answer of QEMU to the question when its firmware was built.
 const QEMU_FIRMWARE: u32 = 0x5_48e1;
 
 /// Whether the machine is QEMU's: its firmware is none, and was built on a day in 1970.

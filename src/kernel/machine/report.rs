@@ -1,4 +1,4 @@
-//! What was found out about the machine, in the boot log.
+//! The description of the machine in the boot log.
 #![forbid(unsafe_code)]
 
 use core::fmt;

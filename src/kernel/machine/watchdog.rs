@@ -30,7 +30,7 @@ const OFF: u32 = 0;
 /// How often an idle shell feeds: half of the shortest time to a reset.
 const WAKE_NS: NonZeroU64 = NonZeroU64::new(500_000_000).unwrap();
 
-/// What the watchdog is set to.
+/// The time-out that the watchdog is set to, in its ticks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Armed {
     /// The time from one feed to the reset.
@@ -81,7 +81,7 @@ pub(crate) fn disarm() {
     STATE.store(OFF, Ordering::Relaxed);
 }
 
-/// What the watchdog is set to; `None` if it is off.
+/// The time-out of the watchdog; `None` if it is off.
 pub(crate) fn state() -> Option<Armed> {
     match STATE.load(Ordering::Relaxed) {
         OFF => None,

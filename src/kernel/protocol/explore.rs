@@ -17,7 +17,7 @@ use core::sync::atomic::Ordering;
 
 use super::Word;
 
-/// Who may go on, and which of the cores wait to.
+/// Which core may make its next access, and which cores wait for that.
 #[derive(Default)]
 struct State {
     waiting: Vec<bool>,
@@ -138,7 +138,7 @@ impl Word for Shared {
     }
 }
 
-/// What a core does in a scene.
+/// The function of one core in a scene.
 pub(crate) type Part<S> = fn(&S);
 
 /// Runs `parts` on a fresh scene in every order, and `check` after each. Returns the number of

@@ -3,20 +3,20 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// What the protocols need of a word.
+/// A word of memory with the atomic accesses that the protocols use.
 pub trait Word {
-    /// Its value.
+    /// Loads the word.
     fn load(&self, order: Ordering) -> usize;
-    /// Sets it.
+    /// Stores `value`.
     fn store(&self, value: usize, order: Ordering);
-    /// Makes `new` of `old`, acquiring and releasing; otherwise says what it is.
+    /// Compare-and-exchange: stores `new` if the word is `old`. Sequentially consistent.
     ///
     /// # Errors
-    /// The value, if it is not `old`.
+    /// The word's value, which is not `old`.
     fn exchange(&self, old: usize, new: usize) -> Result<(), usize>;
-    /// Sets `bits`, in one order that all cores see.
+    /// Sets `bits`. Sequentially consistent.
     fn set(&self, bits: usize);
-    /// Clears `bits`, in one order that all cores see.
+    /// Clears `bits`. Sequentially consistent.
     fn clear(&self, bits: usize);
 }
 

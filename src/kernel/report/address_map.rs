@@ -12,7 +12,7 @@ use crate::mm::symbols;
 use crate::paging::{self, MappingFlags, Run};
 use crate::text::Size;
 
-/// What every page of the kernel has: only what differs is said.
+/// The flags of every page of the kernel: only others are shown.
 const USUAL: MappingFlags = MappingFlags::GLOBAL.union(MappingFlags::ACCESSED);
 
 /// A part of the map: `FIRST-LAST FRAME RIGHTS TYPE LEAF NAME`.
@@ -115,7 +115,7 @@ pub(crate) struct Summary {
     first: VirtAddr,
     bytes: usize,
     flags: MappingFlags,
-    /// Those of kernel and user, where the flags do not say them.
+    /// The rights of kernel and user, where the flags do not tell them.
     both_rights: Option<paging::Rights>,
     name: Name,
 }

@@ -15,7 +15,7 @@ use crate::mm::kernel_frames;
 use crate::mm::{kernel_space, symbols};
 use crate::warning;
 
-/// What must not be.
+/// The first violation that the audit of the cores found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum CoreViolation {
     /// A core's register is not what it is on every core.

@@ -37,9 +37,9 @@ use crate::paging::Run;
 /// Why an audit has no counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AuditError {
-    /// What must not be in the tables.
+    /// The tables break a rule.
     Map(MapViolation),
-    /// What must not be of a core.
+    /// A core breaks a rule.
     Core(core_audit::CoreViolation),
     /// The heap, which the audit needs, is not what it should be.
     Heap(holes::HeapViolation),
@@ -98,7 +98,7 @@ pub(crate) extern "C" fn audit_live_tables() {
 /// makes its lists.
 ///
 /// # Errors
-/// Those of [`audit`], and that it cannot be done.
+/// The errors of [`audit`], and one if it cannot be done.
 pub(crate) fn audit_again() -> Result<Counts, AuditError> {
     // First what needs neither: it says more about a frame that became free.
     core_audit::check()?;
@@ -134,7 +134,7 @@ fn audit_once() -> Result<Counts, AuditError> {
     Ok(counts)
 }
 
-/// What a walk noted, as an error.
+/// The oddity that a walk noted, as an error.
 fn or_told(noted: Option<MapViolation>) -> Result<(), MapViolation> {
     noted.map_or(Ok(()), Err)
 }
@@ -151,7 +151,7 @@ fn low_half_mapping() -> Option<VirtAddr> {
 const MAPPED_PARTS: usize = STACKS * CORES + 1;
 const STACKS: usize = 3;
 
-/// What the kernel window has, in the order of addresses; last what a command maps for a moment.
+/// The areas of the kernel window by address; last the page that a command maps for a moment.
 fn window(heap: Pages) -> [Pages; MAPPED_PARTS + 1] {
     core::array::from_fn(|index| {
         let stacks = (0..CORES).flat_map(layout::stacks);

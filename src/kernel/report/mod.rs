@@ -43,7 +43,7 @@ use turn::ReportTurn;
 /// Whether the next report fails on purpose, for `fault nested`.
 pub(super) static FAIL_INSIDE: AtomicBool = AtomicBool::new(false);
 
-/// What the machine says last when it has failed.
+/// The last line of a machine that has failed.
 const LAST_LINE: &str = "stilt: stopped";
 
 /// Where a report goes: the console as it is, in rows of 80 columns.
@@ -54,7 +54,7 @@ pub(super) const fn out() -> Wrapped<Raw> {
 /// A report under way on this core.
 pub(crate) struct Report {
     turn: ReportTurn,
-    /// What others print waits meanwhile.
+    /// Other cores cannot print meanwhile.
     console: console::ConsoleTurn,
     code: ExitCode,
 }
@@ -139,9 +139,9 @@ fn recover(frame: &mut TrapFrame, vector: Vector) -> bool {
         && onfault::recover(&core.onfault, core.nesting.depth(), stack, frame)
 }
 
-/// What happened, in a line.
+/// The second line of a report: cause and addresses.
 struct Detail {
-    /// Of exceptions that have one.
+    /// ESR_EL1, of exceptions that have a syndrome.
     syndrome: Option<Syndrome>,
     elr: u64,
 }

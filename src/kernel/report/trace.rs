@@ -1,4 +1,4 @@
-//! Who called whom: the calls on the stack, with names and lines where the image has them.
+//! The trace of a report: the calls on the stack, with names and lines where the image has them.
 #![expect(unsafe_code, reason = "reads memory that may not be mapped")]
 
 use core::fmt::{self, Display, Write};
@@ -12,7 +12,7 @@ use crate::exception::folded::{Folded, TraceLine};
 use crate::exception::names::Names;
 use crate::mm::symbols;
 
-/// What is at an address of code, with a space before it; nothing if nobody knows.
+/// The name of the function at a code address, with a space in front; nothing if it has none.
 pub(super) struct At(pub(super) u64);
 
 impl Display for At {

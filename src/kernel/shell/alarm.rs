@@ -16,7 +16,7 @@ const MOST_MS: u64 = 60 * 60 * 1000;
 /// An alarm that is so late does not come.
 const LATE_NS: u64 = 2_000_000_000;
 
-/// What `help alarm` adds.
+/// The paragraphs that `help alarm` shows below the usage.
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
     writeln!(
         out,

@@ -1,4 +1,4 @@
-//! What a command has begun on other cores: it ends with the command.
+//! The jobs that a command has begun on other cores: they end with the command.
 //!
 //! However a command leaves, by `?` too, its [`BegunJobs`] are dropped: they ask the
 //! [jobs](crate::kernel::cores::jobs) to end and wait, and a core that goes on is named.

@@ -12,7 +12,7 @@ use super::{
 /// More words before the one that is completed than any command takes.
 const BEFORE_MAX: usize = 4;
 
-/// What a command does: arguments in, text out.
+/// The function of a command: it reads arguments and writes text.
 pub(super) type CommandFunction = fn(&[&str], &mut dyn Write) -> Result<(), CommandError>;
 
 /// A command of the shell.
@@ -20,12 +20,12 @@ pub(super) struct Command {
     pub(super) name: &'static str,
     /// Its arguments, as `help` shows them.
     arguments: &'static str,
-    /// One line: what it does.
+    /// Its line in `help`.
     help: &'static str,
     pub(super) run: CommandFunction,
     /// The words that may stand behind the arguments before, which are the first: for Tab.
     words: fn(&[&str], &mut dyn FnMut(&'static str)),
-    /// What `help COMMAND` shows besides.
+    /// Prints what `help COMMAND` shows below the usage.
     details: fn(&mut dyn Write) -> fmt::Result,
 }
 

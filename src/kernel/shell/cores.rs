@@ -75,7 +75,7 @@ pub(super) fn cpus(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     Ok(())
 }
 
-/// What becomes of a core just now, for `cpus` and `info`.
+/// The state of a core in `cpus` and `info`.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Condition {
     /// It runs, and does what it is asked.
@@ -110,7 +110,7 @@ impl fmt::Display for Condition {
     }
 }
 
-/// What `help cpus` adds.
+/// The paragraphs that `help cpus` shows below the usage.
 pub(super) fn cpus_details(out: &mut dyn Write) -> fmt::Result {
     let last = CORES - 1;
     writeln!(
@@ -178,7 +178,7 @@ pub(super) fn irq(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     Ok(())
 }
 
-/// What is counted for a core, with its name in the table.
+/// A count of each core, with its name in the table.
 type CoreCount = (&'static str, fn(usize) -> u64);
 
 /// The rows of `irq` that belong to no number.
@@ -190,7 +190,7 @@ const CORE_COUNTS: [CoreCount; 3] = [
     }),
 ];
 
-/// What `help irq` adds.
+/// The paragraphs that `help irq` shows below the usage.
 pub(super) fn irq_details(out: &mut dyn Write) -> fmt::Result {
     writeln!(
         out,
@@ -234,7 +234,7 @@ fn release(word: &str, out: &mut dyn Write) -> Result<(), CommandError> {
 /// Lets an interrupt in again on every core on which a storm masked it. Returns for which cores.
 ///
 /// # Errors
-/// Those of a call to such a core.
+/// The errors of a function call to such a core.
 fn release_everywhere(number: IrqNumber) -> Result<[bool; CORES], CallError> {
     let mut released = [false; CORES];
     for (core, released) in released.iter_mut().enumerate() {
@@ -292,7 +292,7 @@ pub(super) fn sleep(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comma
     }
 }
 
-/// What `help sleep` adds.
+/// The paragraphs that `help sleep` shows below the usage.
 pub(super) fn sleep_details(out: &mut dyn Write) -> fmt::Result {
     writeln!(
         out,

@@ -28,7 +28,7 @@ const SILENCE_NS: u64 = 1_000_000_000;
 /// Bytes that are read at a time, at most: those of a word, in which another core hands them over.
 const PART: usize = size_of::<u64>();
 
-/// What cores 1 to 3 do meanwhile.
+/// The job of cores 1 to 3 meanwhile.
 #[derive(Clone, Copy, PartialEq)]
 enum Others {
     Idle,
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &[&str], _: &mut dyn Write) -> Result<(), CommandEr
     }
 }
 
-/// What `help echo-test` adds.
+/// The paragraphs that `help echo-test` shows below the usage.
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
     writeln!(out, "  COUNT is from 1 to {MOST}; the bytes are any.")?;
     writeln!(out, "  Ctrl-C and then a second of silence end it.")?;

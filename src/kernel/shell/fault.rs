@@ -40,7 +40,7 @@ enum AfterFault {
 
 struct FaultKind {
     name: &'static str,
-    /// What is done.
+    /// The action, as `help fault` shows it.
     what: &'static str,
     function: Function,
     ending: AfterFault,
@@ -230,7 +230,7 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
     }
 }
 
-/// What `call` returns. A core that hangs is waited for, but not with Ctrl-C.
+/// The result of `call`. Ctrl-C ends the wait for a core that hangs.
 fn answer_of(call: PendingCall, out: &mut dyn Write) -> Result<usize, CommandError> {
     let mut waited = timeouts::wait_for(call.timeout_ns());
     let mut progress = Progress::new("fault", call.timeout_ns() / 1_000_000, "ms of waiting");
@@ -243,7 +243,7 @@ fn answer_of(call: PendingCall, out: &mut dyn Write) -> Result<usize, CommandErr
     Ok(call.finish_now()?)
 }
 
-/// What had to fail did not.
+/// The action took no exception.
 #[derive(Debug)]
 enum NothingCaught {
     AtAll,

@@ -75,7 +75,7 @@ pub(super) fn map(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     Ok(())
 }
 
-/// What `help map` adds.
+/// The paragraphs that `help map` shows below the usage.
 pub(super) fn legend(out: &mut dyn Write) -> fmt::Result {
     const LINES: [&str; 13] = [
         "  A line: FIRST-LAST address, first frame, rights, memory type, leaf, name.",

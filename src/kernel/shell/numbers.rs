@@ -39,7 +39,7 @@ const HALVINGS: u64 = Order::COUNT as u64 - 1;
 /// More small blocks than this are not worked through, in frames.
 const DRAIN_MAX: usize = 1 << 14;
 
-/// What `help numbers` adds.
+/// The paragraphs that `help numbers` shows below the usage.
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
     writeln!(
         out,
@@ -107,7 +107,7 @@ fn marked<R>(step: impl FnOnce() -> R) -> R {
 /// Steps that are measured, each for all rounds.
 const STEPS: u64 = 4;
 
-/// What measures.
+/// A measurement in steps.
 struct Bench<'a> {
     /// Of each step.
     rounds: u64,

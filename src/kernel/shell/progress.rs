@@ -114,7 +114,7 @@ impl Interruptible {
         }
     }
 
-    /// What the command's `error` was: of one that a writer returned, why it did.
+    /// The cause of the command's `error`: for one that a writer returned, why it did.
     pub(super) fn cause(&self, error: CommandError) -> CommandError {
         match error.is::<fmt::Error>() {
             true if self.is_interrupted => CommandError::of_static(&Interrupted),

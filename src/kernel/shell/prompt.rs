@@ -11,7 +11,7 @@ use super::progress::Interruptible;
 use crate::kernel::console::{self, Out};
 use crate::text::{Event, LineEditor};
 
-/// What every line begins with.
+/// The prompt, with which every line begins.
 const PROMPT: &str = "stilt> ";
 
 /// More words than this on a line are too many for every command.

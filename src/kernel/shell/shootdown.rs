@@ -43,7 +43,7 @@ const UNMAPPED: u64 = 3;
 /// The state that the last call has left.
 static STATE: AtomicU64 = AtomicU64::new(UNMAPPED);
 
-/// What each core found.
+/// Counts of the looks of one core.
 struct Tally {
     looks: AtomicU64,
     /// Looks at which the state was the same before and after.
@@ -74,13 +74,13 @@ struct Limit {
     ns: u64,
 }
 
-/// What core 0 has done, and why it stopped before its limit, if it did.
+/// The rounds of core 0, and why it stopped before its limit, if it did.
 struct Changes {
     rounds: u64,
     result: Result<(), CommandError>,
 }
 
-/// What `help shootdown` adds.
+/// The paragraphs that `help shootdown` shows below the usage.
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
     let seconds = DEFAULT_NS / 1_000_000_000;
     writeln!(
@@ -254,7 +254,7 @@ fn look(core: usize) {
     }
 }
 
-/// What is read in `state`, if anything.
+/// The value that a load in `state` gives; `None` if it faults.
 fn readable(state: u64) -> Option<u64> {
     (state % STATES != UNMAPPED).then_some(number(state))
 }

@@ -46,7 +46,7 @@ const MOVES: usize = 8;
 const MOVER: usize = 3;
 const PRINT_NS: u64 = 2_000_000_000;
 
-/// What a core did.
+/// Counts of the actions of one core.
 struct Tally {
     actions: AtomicU64,
     calls: AtomicU64,
@@ -96,7 +96,7 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What must be the same afterwards.
+/// The memory in use, which must be the same afterwards.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct MemoryInUse {
     free_frames: usize,
@@ -127,7 +127,7 @@ impl fmt::Display for MemoryInUse {
     }
 }
 
-/// What `help soak` adds.
+/// The paragraphs that `help soak` shows below the usage.
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
     writeln!(
         out,
@@ -214,12 +214,12 @@ impl Random {
     }
 }
 
-/// What cores 1 to 3 do until they are asked to end.
+/// The job of cores 1 to 3.
 fn work(core: usize) {
     work_while(core, jobs::may_go_on);
 }
 
-/// What a core does as long as `may_go_on` says so.
+/// The actions of one core, as long as `may_go_on`.
 fn work_while(core: usize, mut may_go_on: impl FnMut() -> bool) {
     let tally = tally(core);
     let ticks = Ticks::begin(tick, core);

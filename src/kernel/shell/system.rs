@@ -65,7 +65,7 @@ pub(super) fn watchdog(arguments: &[&str], out: &mut dyn Write) -> Result<(), Co
     Ok(())
 }
 
-/// What `help watchdog` adds.
+/// The paragraphs that `help watchdog` shows below the usage.
 pub(super) fn watchdog_details(out: &mut dyn Write) -> fmt::Result {
     let most = Ticks::MAX_SECONDS;
     writeln!(

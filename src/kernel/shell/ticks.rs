@@ -33,10 +33,10 @@ pub(super) struct Ticks {
     missed_before: u64,
 }
 
-/// What became of the periods.
+/// The periods of a timer that came late.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Periods {
-    /// Those that passed while one before them was late: no tick of their own.
+    /// Periods that ended while an earlier tick was late: they have no tick of their own.
     pub(super) late: u64,
     /// Whether each was a tick or late, and none was more than one tick.
     pub(super) are_whole: bool,

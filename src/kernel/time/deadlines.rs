@@ -38,7 +38,7 @@ struct CoreTimers(Timers<TimerAction, CAPACITY>);
 static TIMERS: [Lock<CoreTimers, lock_classes::Timers>; raspi3::CORES] =
     [const { Lock::new(CoreTimers(Timers::new())) }; raspi3::CORES];
 
-/// Those of core `core`.
+/// The timers of core `core`.
 fn timers_of(core: usize) -> &'static Lock<CoreTimers, lock_classes::Timers> {
     &TIMERS[core % raspi3::CORES]
 }

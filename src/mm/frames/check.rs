@@ -1,4 +1,4 @@
-//! Whether the allocator's structure is what it should be: every state, list and count.
+//! The check of the allocator's invariants: every state, list and count.
 //!
 //! A check of all memory takes milliseconds, which nobody may be kept waiting with interrupts
 //! masked. So it goes in steps, between which the allocator's lock can be released: a [`Check`]
@@ -23,7 +23,7 @@ struct Found {
     frames: usize,
 }
 
-/// What a check counted when it came to its end.
+/// The counts of a finished check.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Checked {
     /// Blocks that are free.
@@ -71,14 +71,14 @@ enum Place {
 pub struct Check {
     place: Place,
     found: Found,
-    /// What the allocator had counted when the check began.
+    /// The allocator's version when the check began.
     version: Option<Version>,
     /// How often it began again.
     restarts: usize,
 }
 
 impl Check {
-    /// One that has not begun.
+    /// A check that has not begun.
     #[must_use]
     pub fn new() -> Self {
         Self {

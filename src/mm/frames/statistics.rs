@@ -1,4 +1,4 @@
-//! What the allocator counts, and how scattered its free frames are.
+//! Statistics of the allocator, and the fragmentation of its free frames.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -27,7 +27,7 @@ pub struct OrderStatistics {
     pub frees: u64,
 }
 
-/// What the allocator counts.
+/// Statistics of the allocator.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Statistics {
     /// The blocks of each order, smallest first.
@@ -51,7 +51,7 @@ impl Statistics {
             .find(|order| self.orders[order.index()].free > 0)
     }
 
-    /// How scattered the free frames are.
+    /// The fragmentation of the free frames.
     #[must_use]
     pub fn fragmentation(&self) -> Fragmentation {
         Fragmentation {
@@ -60,7 +60,7 @@ impl Statistics {
     }
 }
 
-/// How scattered the free frames are.
+/// The fragmentation of the free frames.
 ///
 /// Its text is a line for each order: size, free blocks, and the part of the free memory that a
 /// request of that size cannot use, because it lies in smaller blocks.
@@ -102,7 +102,7 @@ impl fmt::Display for Fragmentation {
 }
 
 impl FrameAllocator<'_> {
-    /// What was counted so far.
+    /// The statistics so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let mut orders = [OrderStatistics::default(); Order::COUNT];

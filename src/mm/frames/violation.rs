@@ -1,4 +1,4 @@
-//! What a check of the allocator's structure can find.
+//! The broken invariants that a check of the allocator can find.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -30,7 +30,7 @@ pub enum FrameViolation {
     },
     /// Two free blocks should be one.
     Unmerged {
-        /// One of them.
+        /// The block whose buddy is free, too.
         pa: PhysAddr,
         /// The order of both.
         order: Order,
@@ -51,7 +51,7 @@ pub enum FrameViolation {
     },
     /// A count is wrong.
     Count {
-        /// What is counted.
+        /// The count that is wrong.
         what: Counted,
         /// The blocks' order; [`Order::FRAME`] for frames.
         order: Order,
@@ -62,7 +62,7 @@ pub enum FrameViolation {
     },
 }
 
-/// What the allocator keeps a count of.
+/// The counts that the allocator keeps.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Counted {
     /// Free blocks of an order.

@@ -1,4 +1,4 @@
-//! What a half-typed word can become.
+//! Completion of a half-typed word by Tab.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ pub type Words<'a> = &'a dyn Fn(&str, &mut dyn FnMut(&'static str));
 pub(super) enum Completion {
     /// No word begins like this.
     Nothing,
-    /// One word does, and this is missing (perhaps nothing).
+    /// Exactly one word begins so: the rest of it, which may be empty.
     Unique(&'static str),
     /// Several do, and all go on with this.
     Shared(&'static str),

@@ -46,8 +46,8 @@ impl History {
         self.back = 0;
     }
 
-    /// One line back. `shown` is kept if it is the unfinished line; changes to an older one are
-    /// not.
+    /// The line before the one that is shown. `shown` is kept if it is the unfinished line; changes
+    /// to an older line are not.
     pub(super) fn older(&mut self, shown: &Text) -> Option<Text> {
         if self.back == self.len {
             return None;
@@ -59,7 +59,7 @@ impl History {
         Some(self.line(self.back))
     }
 
-    /// One line forward, at last to the unfinished one.
+    /// The line after the one that is shown; behind the newest comes the unfinished one.
     pub(super) fn newer(&mut self) -> Option<Text> {
         self.back = self.back.checked_sub(1)?;
         Some(if self.back == 0 {

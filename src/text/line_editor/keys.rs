@@ -18,7 +18,7 @@
 
 const ESC: u8 = 0x1b;
 
-/// What the user pressed, as far as the editor can use it.
+/// A key that the editor knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     /// Printable ASCII.
@@ -40,7 +40,7 @@ pub(super) enum Key {
     KillToEnd,
     KillWord,
     ClearScreen,
-    /// Not a key: the terminal's answer to a question where its cursor is. The column, from 1.
+    /// No key: the terminal's cursor position report. The column, from 1.
     CursorAt(u16),
 }
 
@@ -49,17 +49,17 @@ pub(super) enum Key {
 pub(super) enum KeyDecoder {
     /// Between keys.
     Ground,
-    /// Behind a carriage return, which was Enter: a line feed now belongs to it.
+    /// A carriage return was read, which was Enter: a line feed that follows belongs to it.
     AfterReturn,
-    /// Behind `ESC`.
+    /// `ESC` was read.
     Escape,
-    /// Behind `ESC [`.
+    /// `ESC [` was read.
     ControlSequence(Parameter),
-    /// Behind `ESC O`.
+    /// `ESC O` was read.
     SingleShift,
 }
 
-/// What a control sequence carries before its final byte.
+/// The parameters of a control sequence, in front of its final byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Parameter {
     Absent,

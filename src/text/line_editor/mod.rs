@@ -42,7 +42,7 @@ use keys::{Key, KeyDecoder};
 use screen::{COLUMNS_MIN, IsAtEnd, Place, Screen};
 use text::{Refused, Text};
 
-/// What a byte led to.
+/// The result of one input byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Event {
@@ -75,7 +75,7 @@ enum Phase {
     Ended,
 }
 
-/// What is known of the terminal's width.
+/// How the terminal's width is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Width {
     /// The terminal was never asked.
@@ -339,7 +339,7 @@ impl LineEditor {
         screen.back_to(self.prompt.len() + self.cursor);
     }
 
-    /// What is behind the cursor.
+    /// The part of the line behind the cursor.
     fn rest(&self) -> &str {
         &self.line()[self.cursor..]
     }

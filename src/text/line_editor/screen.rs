@@ -1,4 +1,4 @@
-//! What the editor asks of a terminal, and where the terminal's cursor stands meanwhile.
+//! The editor's output to a terminal, and the position of the terminal's cursor.
 //!
 //! Positions are offsets from the first letter of the prompt; offset `n` is in row `n / columns`,
 //! column `n % columns`. One place is special: after a letter in the last column a terminal keeps

@@ -94,7 +94,7 @@ impl Setup {
         self.memory_from(&path, address)
     }
 
-    /// The same from a file.
+    /// Puts the bytes of the file `path` into memory at `address` before the first instruction.
     pub(crate) fn memory_from(self, path: &Path, address: u64) -> Self {
         let mut device = OsString::from("loader,force-raw=on,file=");
         device.push(path);

@@ -46,7 +46,7 @@ fn judge(asked: &[Reservation]) -> (Reserved<'static>, std::vec::Vec<Verdict>) {
     (reserved, verdicts)
 }
 
-/// The same, with what of the RAM may be mapped.
+/// The judged reservations of `asked`, the RAM that may be mapped, and the verdicts.
 fn judge_and_map(asked: &[Reservation]) -> (Reserved<'static>, Ram, std::vec::Vec<Verdict>) {
     let ram = Ram::of(range(0, 0x1000_0000));
     // The kernel, too, keeps what is asked for ever.

@@ -45,7 +45,7 @@ const WRITING: usize = 1;
 const SET: usize = 2;
 const RETIRING: usize = 3;
 
-/// What became of an interrupt that came.
+/// The outcome of an interrupt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Served {
     /// Its handler was called.

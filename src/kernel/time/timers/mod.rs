@@ -93,7 +93,7 @@ pub struct Timers<T, const N: usize> {
 #[derive(Debug)]
 struct Armed<T> {
     deadline_ns: u64,
-    /// Who armed first among equal deadlines. A period that begins counts as an arming.
+    /// Order of arming, for equal deadlines. A period that begins counts as an arming.
     turn: u64,
     /// What makes its id its own; it stays over all periods.
     number: u64,

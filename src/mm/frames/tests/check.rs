@@ -23,7 +23,7 @@ fn used(metadata: &mut [FrameState]) -> FrameAllocator<'_> {
     frames
 }
 
-/// What the check says when the state of a frame has other bits.
+/// The violation that a check finds after frame `number` got another state.
 fn with(number: usize, change: impl FnOnce(FrameState) -> FrameState) -> Option<FrameViolation> {
     let mut metadata = metadata(FRAMES);
     let frames = used(&mut metadata);

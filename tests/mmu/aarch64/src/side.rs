@@ -20,9 +20,9 @@ pub(crate) type Table<S> = PageTable64<MetaData<S>, A64PTE, Frames>;
 
 /// A half of the address space. The program runs in the low one.
 pub(crate) trait Side: Half + Sized {
-    /// What the output calls it.
+    /// Its name in the output.
     const NAME: &'static str;
-    /// The same with SCTLR_EL1.WXN.
+    /// Its name in the output with SCTLR_EL1.WXN set.
     const NAME_WXN: &'static str;
     /// Where the program is in a tree of this half.
     const PROGRAM: Range<usize>;
