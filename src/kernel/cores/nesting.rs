@@ -1,4 +1,4 @@
-//! The depth of a core's nested exceptions, and the faults that the MMU did not confirm.
+//! The depth of a core's nested exceptions, and its spurious faults.
 //!
 //! The depth is 0 in the shell, 1 in the handler of an interrupt, 2 in the handler of a data abort
 //! that the first handler took. It tells the code that took an exception from a handler that
@@ -61,16 +61,16 @@ impl Default for Nesting {
     }
 }
 
-/// The faults of one core that the MMU did not confirm, and whose access was done again.
+/// The spurious faults of one core: the MMU allowed the access when it was asked again.
 #[derive(Debug)]
-pub struct SecondLooks {
+pub struct SpuriousFaults {
     elr: AtomicU64,
     far: AtomicU64,
     taken: AtomicU32,
     count: AtomicU64,
 }
 
-impl SecondLooks {
+impl SpuriousFaults {
     /// None.
     #[must_use]
     pub const fn new() -> Self {
@@ -106,7 +106,7 @@ impl SecondLooks {
     }
 }
 
-impl Default for SecondLooks {
+impl Default for SpuriousFaults {
     fn default() -> Self {
         Self::new()
     }
@@ -114,7 +114,7 @@ impl Default for SecondLooks {
 
 #[cfg(test)]
 mod tests {
-    use super::{Nesting, SecondLooks};
+    use super::{Nesting, SpuriousFaults};
 
     #[test]
     fn the_depth_is_what_is_under_way_and_the_count_only_grows() {
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn one_fault_twice_in_a_row_is_real_and_no_other() {
-        let looks = SecondLooks::default();
+        let looks = SpuriousFaults::default();
         looks.count(0x8_0000, 0x1000, 7);
         assert!(looks.was_the_last(0x8_0000, 0x1000, 8));
         for (elr, far, taken, why) in [

@@ -4,7 +4,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::nesting::{Nesting, SecondLooks};
+use super::nesting::{Nesting, SpuriousFaults};
 use crate::arch::cpu;
 use crate::arch::onfault::OnFault;
 use crate::board::raspi3;
@@ -14,8 +14,8 @@ use crate::board::raspi3;
 pub(crate) struct PerCore {
     /// Depth and number of this core's exceptions.
     pub(crate) nesting: Nesting,
-    /// The faults that the MMU did not confirm, and whose access was done again.
-    pub(crate) second_looks: SecondLooks,
+    /// Its spurious faults.
+    pub(crate) spurious_faults: SpuriousFaults,
     /// The call that recovers from its exceptions, if one runs.
     pub(crate) onfault: OnFault,
     /// Reports under way: more than one is a failure inside a report.
@@ -28,7 +28,7 @@ impl PerCore {
     const fn new() -> Self {
         Self {
             nesting: Nesting::new(),
-            second_looks: SecondLooks::new(),
+            spurious_faults: SpuriousFaults::new(),
             onfault: OnFault::new(),
             reports: AtomicUsize::new(0),
             online: AtomicBool::new(false),

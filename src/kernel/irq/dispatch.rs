@@ -1,17 +1,23 @@
-//! Interrupts of this machine: which are let in, and whom they are for.
+//! The dispatch of interrupts: the controllers' pending bits to the registered handlers.
 //!
-//! What nobody has registered, and what comes too often, is masked and reported; what had no cause
-//! is counted.
+//! The UART receives a byte:
+//!
+//! 1. Core 0 takes an IRQ. Its source register of the local controller has bit 8, the GPU's
+//!    cascade; the GPU's controller has bit 57 pending, the UART.
+//! 2. `HANDLERS` gives the console's handler for that number, without a lock
+//!    ([`handlers`](super::handlers)), and it is called with interrupts masked.
+//! 3. The interrupt counts as handled; [`storm`](super::storm) looks whether it comes too often.
+//!
+//! An unhandled interrupt, and one that storms, is masked and reported. A spurious one is counted.
 //!
 //! # Decisions
-//! - What stormed is let in again by a timer that did not: the physical timer
+//! - A masked storm is let in again by a timer that did not storm: the physical timer
 //!   ([`second_timer`](crate::kernel::time::second_timer)), so that a storm of the virtual one ends
 //!   too. A storm of the physical timer is first taken for one of deadlines, which its pause ends;
-//!   if it comes on all the same it is masked, and the timers let it in.
-//! - Masks and storms are each core's own. Who lets an interrupt in for another core asks that
-//!   core.
-//! - Who owns an interrupt is under a lock, which only registration, reports and storms take. What
-//!   is called is read without one ([`handlers`](super::handlers)).
+//!   if it goes on it is masked, and the timers let it in.
+//! - Masks and storms are each core's own. To let an interrupt in on another core is a function
+//!   call to that core.
+//! - The owners of interrupts are under a lock, which only registration, reports and storms take.
 #![expect(
     unsafe_code,
     reason = "places that the linker is told; `Handlers::serve`"
@@ -287,8 +293,8 @@ fn serve(here: usize, number: IrqNumber) {
         Served::Retiring => return mask(number),
         Served::Nobody => return refuse(here, number),
     }
-    // Behind the handler, which is waited for. What the cores ask of each other is as much as they
-    // ask.
+    // Counted behind the handler, so that nothing delays it. IPIs are not counted: the cores of this
+    // kernel send as many as they need.
     if number != IPI_MAILBOX {
         match STORMS.arrived(STORM_RATE, here, number.index(), clock::raw_ns()) {
             Verdict::Calm => {}

@@ -1,14 +1,13 @@
 //! The kernel's exception handler, which the vectors call.
 //!
 //! 1. An IRQ is served by [`irq`](crate::kernel::irq).
-//! 2. A translation or permission fault that the MMU does not confirm is no fault: the access is
-//!    done again ([`look_again`]).
+//! 2. The access of a spurious fault is done again ([`spurious_fault`]).
 //! 3. An exception of a `nofault` access becomes its error ([`nofault`](crate::arch::nofault)).
 //! 4. Everything else is reported; then a call that recovers from it returns
 //!    ([`onfault`](crate::arch::onfault)), or the machine ends.
 #![expect(unsafe_code, reason = "called from assembly, by symbol")]
 
-use super::look_again;
+use super::spurious_fault;
 use super::{Report, exception};
 use crate::arch::exception::TrapFrame;
 use crate::arch::nofault;
@@ -32,7 +31,7 @@ extern "C" fn kernel_exception(frame: &mut TrapFrame, vector: u64) {
 #[inline(never)]
 fn other(frame: &mut TrapFrame, vector: Vector) {
     if vector.kind() == ExceptionKind::Synchronous
-        && (look_again::is_good_now(frame) || nofault::fixup(frame))
+        && (spurious_fault::is_spurious(frame) || nofault::fixup(frame))
     {
         return;
     }

@@ -185,8 +185,8 @@ type CoreCount = (&'static str, fn(usize) -> u64);
 const CORE_COUNTS: [CoreCount; 3] = [
     ("spurious", |core| irq::spurious(core)),
     ("unhandled", |core| irq::unhandled(core)),
-    ("faults good at a second look", |core| {
-        per_core::of(core).second_looks.counted()
+    ("spurious faults", |core| {
+        per_core::of(core).spurious_faults.counted()
     }),
 ];
 

@@ -1,8 +1,8 @@
-//! A fault of which the MMU says at a second look that the access is good is none: the access is
-//! done again, once.
+//! A spurious fault, whose access the MMU allows when it is asked again: the access is done again,
+//! once.
 //!
 //! A debugger is the other core whose descriptor came too late: it changes the live tables when the
-//! fault has been taken and nobody has looked yet.
+//! fault was taken, before the handler looks.
 
 use stilt::board::raspi3::CORES;
 use stilt::mm::layout;
@@ -86,16 +86,16 @@ fn map_guard_of(gdb: &mut Gdb, core: usize) -> Slot {
     slot
 }
 
-/// How many faults were good at a second look, on each core, as `irq` says.
+/// The spurious faults of each core, as `irq` counts them.
 #[track_caller]
-fn second_looks(machine: &mut Machine) -> [u64; CORES] {
+fn spurious_faults(machine: &mut Machine) -> [u64; CORES] {
     let output = machine.command("irq");
-    let row = output.lines().find(|line| line.contains("second look"));
+    let row = output.lines().find(|line| line.contains("spurious faults"));
     let counts = row.map(|row| row.split_whitespace().rev().take(4).map(str::parse));
     let counts = counts.and_then(|counts| counts.collect::<Result<Vec<u64>, _>>().ok());
     match counts.map(<[u64; 4]>::try_from) {
         Some(Ok([three, two, one, zero])) => [zero, one, two, three],
-        _ => machine.fail("no counts of second looks"),
+        _ => machine.fail("no counts of spurious faults"),
     }
 }
 
@@ -107,7 +107,7 @@ fn a_store_to_a_page_that_became_valid_behind_the_fault_is_done_again() {
     let output = machine.expect("fault guard-page 0\nfault: nothing was caught");
     assert!(!output.contains("stilt: "), "{output}");
     machine.expect("stilt> ");
-    assert_eq!(second_looks(&mut machine), [1, 0, 0, 0]);
+    assert_eq!(spurious_faults(&mut machine), [1, 0, 0, 0]);
     machine.send("halt\r");
     machine.must_end(Ending::Exit(0));
 }
@@ -124,7 +124,7 @@ fn every_core_does_its_store_again_and_counts_it_as_its_own() {
         machine.expect("stilt> ");
         let mut expected = [0; CORES];
         expected[core] = 1;
-        assert_eq!(second_looks(&mut machine), expected);
+        assert_eq!(spurious_faults(&mut machine), expected);
     }
 }
 
@@ -145,7 +145,7 @@ fn a_fault_that_comes_twice_in_a_row_is_real_on_every_core() {
         machine.expect("stilt> ");
         let mut expected = [0; CORES];
         expected[core] = 1;
-        assert_eq!(second_looks(&mut machine), expected);
+        assert_eq!(spurious_faults(&mut machine), expected);
     }
 }
 
@@ -170,7 +170,7 @@ fn a_fault_that_comes_twice_in_a_row_is_real() {
         2,
         "one report"
     );
-    assert_eq!(second_looks(&mut machine), [1, 0, 0, 0]);
+    assert_eq!(spurious_faults(&mut machine), [1, 0, 0, 0]);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_fetch_from_a_page_that_became_executable_behind_the_fault_is_done_again() {
     gdb.resume();
     machine.expect("fault exec-data 0\nfault: nothing was caught");
     machine.expect("stilt> ");
-    assert_eq!(second_looks(&mut machine), [1, 0, 0, 0]);
+    assert_eq!(spurious_faults(&mut machine), [1, 0, 0, 0]);
 }
 
 /// A page of the heap that nobody has touched: `peek` finds it in the map, and then it is gone for
@@ -209,7 +209,7 @@ fn a_probe_of_a_page_that_became_valid_behind_the_fault_reads_it() {
     gdb.resume();
     machine.expect(&format!("peek {va:#x} 32\n{va:#018x}: 0x"));
     machine.expect("stilt> ");
-    assert_eq!(second_looks(&mut machine), [1, 0, 0, 0]);
+    assert_eq!(spurious_faults(&mut machine), [1, 0, 0, 0]);
 }
 
 /// Who was interrupted may be about to read what its own AT has left there.
