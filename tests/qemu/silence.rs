@@ -363,7 +363,7 @@ fn a_core_that_cannot_be_stopped_is_named() {
 #[test]
 fn a_console_that_is_not_given_back_is_taken() {
     let (mut machine, mut gdb) = at_the_prompt(Setup::raw());
-    let turn = Symbols::read().item(&["kernel", "console", "TURN"]);
+    let turn = Symbols::read().item(&["console", "uart", "TURN"]);
     gdb.stop();
     gdb.write(turn.start - HIGH_HALF, 2);
     gdb.resume_all();
