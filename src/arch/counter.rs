@@ -19,7 +19,7 @@ pub const fn ticks_since(start: u64, now: u64) -> u64 {
 /// looked at again and again. 213 us at 19.2 MHz: more than a core is masked for.
 pub const ROUND_MARGIN: u64 = 1 << 12;
 
-/// What CVAL must be for a timer that is due `deadline` ticks after the reading `origin`, `passed`
+/// The value of CVAL for a timer that is due `deadline` ticks after the reading `origin`, `passed`
 /// ticks of which have passed. As long as the counter must come round first, the timer is due
 /// early, [`ROUND_MARGIN`] before that; then, whenever it is set anew, at once.
 #[must_use]

@@ -2,8 +2,8 @@
 //!
 //! 1. A core may be stopped in the middle of a wait: by a debugger, by an emulator's host, by
 //!    another core's `stop_machine`. When it goes on, the time that has passed says nothing about
-//!    those it waits for: they have had it, and it has not looked yet. So the time between two looks
-//!    counts for a slice at most.
+//!    those it waits for: they have had it, and it has not looked yet. So the time between two
+//!    looks counts for a slice at most.
 //! 2. A reading may be wrong: hours ahead, and the next one is right again. (Counters of this kind
 //!    are known: Linux, `Documentation/arch/arm64/silicon-errata.rst`, "unstable timer".) So a step
 //!    counts as soon as the next reading is not before its end: one wrong reading is no time.
@@ -28,8 +28,8 @@ const STANDS_US: u64 = 16;
 /// stages (Cortex-A53; DDI 0500 2.1).
 pub const LOOK_CYCLES: u64 = 8;
 
-/// What counts at most between two looks of a core that waits for another one, in nanoseconds: less
-/// than an eighth of every limit that is a second or more.
+/// The most that counts between two looks of a core that waits for another one, in nanoseconds:
+/// less than an eighth of every limit that is a second or more.
 pub const SLICE_NS: u64 = 100_000_000;
 
 /// A microsecond, for a [`Waited`] that counts nanoseconds.

@@ -12,7 +12,7 @@
 
 use super::facts::{Facts, Oddity};
 
-/// What is looked at of a list at the most: Linux wants it to lie in the first 16 KiB of RAM.
+/// The most bytes of a list that are read: Linux wants it to lie in the first 16 KiB of RAM.
 pub const MAX_BYTES: usize = 16 << 10;
 /// Bytes from which a list is recognised.
 pub const HEADER_BYTES: usize = 8;

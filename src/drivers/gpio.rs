@@ -75,7 +75,7 @@ impl Pin {
     }
 }
 
-/// What a pin does: the values of its field FSEL.
+/// The function of a pin: the values of its field FSEL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum PinFunction {

@@ -99,7 +99,7 @@ impl GpuLine {
     }
 }
 
-/// What was pending: pending 1, pending 2, and the ARM block's own.
+/// The pending interrupts: pending 1, pending 2, and the ARM block's own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct GpuPending([u32; 3]);
 
@@ -180,8 +180,8 @@ impl GpuInterrupts {
         }
     }
 
-    /// What is pending and let through. One read, and one more for each of the two halves of the
-    /// GPU's interrupts that has some.
+    /// The interrupts that are pending and enabled. One read, and one more for each of the two
+    /// halves of the GPU's interrupts that has some.
     #[must_use]
     pub fn pending(&self) -> GpuPending {
         let basic = self.registers.irq_basic_pending.extract();
@@ -202,7 +202,7 @@ impl GpuInterrupts {
 
 #[cfg(test)]
 pub(super) mod device {
-    //! What the controller shows for pending interrupts.
+    //! The registers of the controller for pending interrupts.
 
     use crate::drivers::mmio::fake::FakeRegisters;
 

@@ -1,5 +1,5 @@
-//! What interrupts a core: the local controller's sources and, behind one of them, the lines of the
-//! BCM2835's controller.
+//! The sources of a core's interrupts: the local controller's sources and, behind one of them, the
+//! lines of the BCM2835's controller.
 //!
 //! # Decisions
 //!
@@ -34,7 +34,7 @@ pub struct Pending<'a, B> {
 }
 
 impl<'a, B: FnOnce()> Pending<'a, B> {
-    /// What `local` and, if it says so, `gpu` show.
+    /// The sources of `local` and, if its cascade is pending, of `gpu`.
     ///
     /// `barrier` is called once before `gpu` is read, and not if it is not: on this board, reads of
     /// two peripherals need one between them (BCM2835 ARM Peripherals 1.3).
@@ -79,7 +79,7 @@ mod tests {
         IrqSource::Gpu(GpuLine::gpu(number).expect("a GPU interrupt"))
     }
 
-    /// What comes out for the source register's value `local`, and how often the barrier was used.
+    /// The sources for the source register's value `local`, and the number of barriers.
     fn pending(memory: &'static FakeRegisters<10>, local: u32) -> (Vec<IrqSource>, u32) {
         let controller = GpuInterrupts::new(memory.view());
         let mut barriers = 0;

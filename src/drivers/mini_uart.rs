@@ -53,7 +53,7 @@ register_structs! {
 /// baud.
 const POLLS: u32 = 100_000;
 
-/// What became of a line.
+/// The outcome of printing a line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum Said {

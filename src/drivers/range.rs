@@ -1,11 +1,11 @@
 //! Physical ranges, and short lists of them that need no heap.
 //!
-//! What the firmware says about memory comes as pairs of a base and a size, neither to be trusted.
+//! The firmware describes memory by pairs of a base and a size, neither to be trusted.
 //! A [`PhysRange`] is a pair that was looked at.
 //!
 //! # Decisions
-//! What goes through a whole list is never inlined: a list is some hundred bytes, and copies of it
-//! would fill the boot stack of whoever calls several.
+//! A function that goes through a whole list is never inlined: a list is some hundred bytes, and
+//! copies of it would fill the boot stack of whoever calls several.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -76,13 +76,13 @@ impl PhysRange {
         self.base <= other.base && other.base + other.size <= self.base + self.size
     }
 
-    /// What lies in both.
+    /// The addresses that are in both.
     #[must_use]
     pub fn intersection(self, other: Self) -> Option<Self> {
         Self::between(self.base().max(other.base()), self.end().min(other.end()))
     }
 
-    /// What of this range lies below `hole`, and what lies above it: what `hole` leaves.
+    /// The parts of this range below and above `hole`: 0..10 without 3..5 is 0..3 and 5..10.
     #[must_use]
     pub fn without(self, hole: Self) -> [Option<Self>; 2] {
         [

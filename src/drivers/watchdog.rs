@@ -41,7 +41,7 @@ register_bitfields! { u32,
             Nothing = 0b00,
             FullReset = 0b10,
         ],
-        /// What the other bits are after a reset.
+        /// The value of the other bits after a reset.
         REST OFFSET(0) NUMBITS(24) [
             Reset = 0x102,
         ],
@@ -74,7 +74,7 @@ register_structs! {
     }
 }
 
-/// What makes a write count.
+/// The password, without which a write is ignored.
 const PASSWORD: u32 = 0x5a;
 
 /// A time until the reset, in 1/65536 s.

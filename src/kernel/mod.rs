@@ -1,4 +1,4 @@
-//! What this kernel does: the order of boot, interrupts, time, cores, the console and its shell,
+//! The kernel's policy: the order of boot, interrupts, time, cores, the console and its shell,
 //! what becomes of exceptions.
 //!
 //! Rooms, each of which imports only what stands before it:
@@ -18,7 +18,8 @@
 //! | `shell` | the prompt and its commands |
 //! | `boot` | the order of everything |
 //!
-//! What is pure in the first rooms is compiled and tested on any host; the rest needs the machine.
+//! The pure files of the first rooms are compiled and tested on any host; the rest needs the
+//! machine.
 
 pub mod clock;
 pub mod console;

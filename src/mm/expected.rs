@@ -1,5 +1,5 @@
-//! What must be mapped, and nothing else: the audit's comparison of the live map with what the
-//! kernel knows.
+//! The pages that must be mapped, and no others: the audit's comparison of the live map with what
+//! the kernel knows.
 //!
 //! Rights alone do not tell a sound map: constants that became writable, memory that is gone, or a
 //! page that leads to another frame break no rule of [`audit`](super::audit). So each range that

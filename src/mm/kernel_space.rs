@@ -196,7 +196,7 @@ pub fn map_page(va: VirtAddr, flags: MappingFlags) -> PagingResult {
 /// Gives `bytes` bytes at `va` of the live map other flags.
 ///
 /// # Errors
-/// Those of a change of flags.
+/// The errors of a change of flags.
 pub fn protect(va: VirtAddr, bytes: usize, flags: MappingFlags) -> PagingResult {
     let protected = with_table(|table| {
         table.protect_region(va, bytes, flags)?.flush();
@@ -232,7 +232,7 @@ pub fn renew_page(va: VirtAddr, flags: MappingFlags) -> PagingResult {
 /// Unmaps the page at `va` of the live map, and frees its frame.
 ///
 /// # Errors
-/// Those of unmapping.
+/// The errors of unmapping.
 pub fn unmap_page(va: VirtAddr) -> PagingResult {
     let unmapped = with_table(|table| table.unmap(va).map(|unmapped| unmapped.flush()));
     let frame = unmapped.unwrap_or(Err(PagingError::NotMapped { va }))?;
@@ -244,7 +244,7 @@ pub fn unmap_page(va: VirtAddr) -> PagingResult {
 /// read-write where it was not mapped, or was read-only. Returns their number.
 ///
 /// # Errors
-/// Those of a mapping, or of a change of flags.
+/// The errors of a mapping, or of a change of flags.
 pub fn reclaim(table: &mut KernelTable, start: PhysAddr, end: PhysAddr) -> PagingResult<usize> {
     let va = phys_to_virt(start);
     match table.query(va) {
@@ -260,7 +260,7 @@ pub fn reclaim(table: &mut KernelTable, start: PhysAddr, end: PhysAddr) -> Pagin
 /// Unmaps `size` bytes at `start` from the linear map; their frames are nobody's.
 ///
 /// # Errors
-/// Those of unmapping.
+/// The errors of unmapping.
 pub fn unmap_linear(table: &mut KernelTable, start: PhysAddr, size: usize) -> PagingResult {
     table.unmap_region(phys_to_virt(start), size)?.flush();
     Ok(())
@@ -269,7 +269,7 @@ pub fn unmap_linear(table: &mut KernelTable, start: PhysAddr, size: usize) -> Pa
 /// Says what the cores stand on: the image without its boot parts, and their stacks.
 ///
 /// # Errors
-/// Those of [`KernelTable::pin`].
+/// The errors of [`KernelTable::pin`].
 pub fn pin(table: &mut KernelTable, image: &ImageLayout) -> PagingResult {
     let bytes = image.scratch.as_usize() - image.text.as_usize();
     table.pin(phys_to_virt(image.text), bytes)?;

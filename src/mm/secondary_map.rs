@@ -25,7 +25,7 @@ pub type SecondaryTable = A64PageTable<LowHalf, KernelTlb, KernelFrames, PA_BITS
 /// Builds the identity map of `image` and of the devices.
 ///
 /// # Errors
-/// Those of a mapping.
+/// The errors of a mapping.
 pub fn build(image: &ImageLayout) -> PagingResult<SecondaryTable> {
     let mut table = SecondaryTable::try_new()?;
     let end = |start: PhysAddr, size: usize| PhysAddr::new(start.as_usize() + size);

@@ -54,7 +54,7 @@ pub(super) struct Way {
 }
 
 impl Cells {
-    /// What counts where nobody says anything.
+    /// The default of the specification, for a node without the properties.
     const DEFAULT: Self = Self {
         address: Counts::one(2),
         size: Counts::one(1),
@@ -121,7 +121,7 @@ impl Way {
     }
 }
 
-/// What a node says of its children's cells.
+/// The cells that a node states for its children.
 struct Stated {
     address: Option<Counts>,
     size: Option<Counts>,

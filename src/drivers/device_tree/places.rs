@@ -63,7 +63,7 @@ fn place(node: &Node<'_>, cells: Cells, depth: usize, facts: &mut Facts) {
     }
 }
 
-/// What a place says of itself.
+/// The properties of a node in `/reserved-memory`.
 struct Place<'a> {
     has_reg: bool,
     size: Option<Property<'a>>,

@@ -2,8 +2,8 @@
 //! from the number and from the first 40 bytes there, before anything of the size that the header
 //! claims is touched.
 //!
-//! What begins as a tree does is one: a size that cannot be is cut to what can, and said, so that
-//! the reservations in it are not lost; and so is an address that no tree should have.
+//! Data that begins as a tree does is one: a size that cannot be is cut to what can, and said, so
+//! that the reservations in it are not lost; and so is an address that no tree should have.
 //!
 //! Firmware puts a tree's address into x0. QEMU puts 0x100 there, where it has left ATAGs, or 0 for
 //! an ELF image, with a tree at address 0 if one was asked for. Another loader leaves anything.
@@ -32,7 +32,7 @@ const ATAG_CORE: u32 = 0x5441_0001;
 /// The Linux boot protocol for arm64, and the cells of the format, ask for this.
 const ALIGNMENT: usize = 8;
 
-/// What x0 = 0 means, which depends on the loader.
+/// The meaning of x0 = 0, which depends on the loader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtZero {
     /// There is no tree.
@@ -124,7 +124,7 @@ impl DeviceTree {
         self.base
     }
 
-    /// What of memory can be looked at as a tree, from the 40 bytes at [`DeviceTree::base`].
+    /// The memory that can be read as a tree, from the 40 bytes at [`DeviceTree::base`].
     ///
     /// # Errors
     ///
@@ -167,7 +167,7 @@ impl DeviceTree {
 pub struct Extent {
     /// In RAM, and [`HEADER_BYTES`] at least.
     pub place: PhysRange,
-    /// What is odd about its size, and its address.
+    /// The oddities of its size and of its address.
     pub oddities: [Option<Oddity>; 2],
 }
 

@@ -130,7 +130,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// What a node holds.
+/// An item of a node.
 pub(super) enum Item<'a> {
     Property(Property<'a>),
     Child(Node<'a>),

@@ -1,4 +1,4 @@
-//! What a loader hands over, whatever it hands it over in: a device tree (`device_tree`) or ATAGs
+//! The facts that a loader hands over, in either form: a device tree (`device_tree`) or ATAGs
 //! (`atags`).
 //!
 //! Everything is of fixed size, so that the memory in which it was found can be given away.
@@ -22,7 +22,7 @@ use super::range::{PhysRange, RangeList};
 /// Ranges of RAM that are kept.
 pub const MEMORY_RANGES: usize = 8;
 
-/// What a loader says. A text that it does not have is empty.
+/// The facts of a loader. A text that it does not have is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The board's name.
@@ -40,10 +40,10 @@ pub struct Facts {
     /// The only RAM that this kernel may use, sorted and without overlap, if a crashed kernel or a
     /// hypervisor left it no more; other memory holds what they have.
     pub usable: Option<RangeList<MEMORY_RANGES>>,
-    /// What must be left alone, as named. Not judged here: [`Reserved`](super::ram::Reserved) says
+    /// The reservations, as stated. Not judged here: [`Reserved`](super::ram::Reserved) says
     /// what becomes of each.
     pub reservations: Reservations,
-    /// What is wrong, or worth a word.
+    /// The oddities, in the order in which they were found.
     pub oddities: Oddities,
 }
 

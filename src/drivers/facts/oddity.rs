@@ -1,4 +1,5 @@
-//! What is odd in what a loader hands over: each said in a line, and whether it hides reservations.
+//! Oddities of the data that a loader hands over: a line for each, and whether it hides
+//! reservations.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -81,7 +82,7 @@ pub enum Oddity {
     },
     /// The tree's structure cannot be read to its end.
     Structure {
-        /// What is wrong.
+        /// The error.
         damage: Damage,
         /// Where, from the tree's first byte on.
         at: usize,

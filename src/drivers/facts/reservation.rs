@@ -1,4 +1,4 @@
-//! What a loader asks to be left alone: as it says it, not looked at in any way.
+//! Reservations of memory as a loader states them, not judged yet.
 //!
 //! Devicetree Specification, release 0.4: 5.3, the reservation block; 3.5, `/reserved-memory`.
 //!

@@ -130,7 +130,7 @@ pub enum CoreTimer {
     Virtual = 3,
 }
 
-/// What can be kept from a core here.
+/// The sources that can be masked here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LocalSource {
     /// A timer.
@@ -154,7 +154,7 @@ pub enum LocalDevice {
 }
 
 impl LocalSource {
-    /// What shows at bit `source` of a core's source register (4.10), or `None` if that is nothing
+    /// The source at bit `source` of a core's source register (4.10), or `None` if that is nothing
     /// that can be masked: the GPU's interrupts, which are masked at their controller, and bits
     /// that the manual reserves.
     #[must_use]
@@ -173,7 +173,7 @@ impl LocalSource {
     }
 }
 
-/// What a core's source register showed: the bits that are still to be looked at.
+/// A reading of a core's source register: the bits that are still to be looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LocalPending(u32);
 
@@ -283,7 +283,7 @@ impl LocalInterrupts {
         }
     }
 
-    /// What `core` is interrupted by: only what is not masked shows.
+    /// The pending sources of `core` that are not masked.
     #[must_use]
     pub fn pending(&self, core: Core) -> LocalPending {
         LocalPending(self.registers.core_irq_source[core.index()].get())

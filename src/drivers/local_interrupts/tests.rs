@@ -1,4 +1,4 @@
-//! What each call changes in the registers, by the manual's bits.
+//! The changes of each call in the registers, by the manual's bits.
 #![forbid(unsafe_code)]
 
 use std::vec::Vec;

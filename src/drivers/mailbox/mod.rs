@@ -72,7 +72,7 @@ const BUS_ALIAS: u32 = 0xc000_0000;
 /// Past this there is no RAM that the alias could show.
 const ALIAS_SIZE: usize = 0x4000_0000;
 
-/// What a call needs of the CPU.
+/// The CPU operations that a call needs.
 pub trait MailboxEnv {
     /// A wait for the VideoCore.
     type Wait;

@@ -42,7 +42,7 @@ const ANSWERED: u32 = 1 << 31;
 
 /// A question that the VideoCore answers.
 pub trait Tag: Copy {
-    /// What the answer says.
+    /// The value of the answer.
     type Answer;
 
     /// The tag's number.
@@ -69,7 +69,7 @@ pub struct Question {
 }
 
 impl Question {
-    /// What `tag` asks.
+    /// The question of `tag`.
     pub fn of<T: Tag>(tag: T) -> Self {
         Self {
             number: T::NUMBER,

@@ -105,7 +105,7 @@ memory_tags! {
     VideoCoreMemory = 0x0001_0006;
 }
 
-/// What has slowed the processor down.
+/// The causes of throttling.
 #[derive(Clone, Copy, Debug)]
 pub struct Throttled;
 

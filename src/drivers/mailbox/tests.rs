@@ -23,7 +23,7 @@ const EMPTY: u32 = 1 << 30;
 const ADDRESS: PhysAddr = PhysAddr::new(0x0012_3440);
 const WORD: u32 = 0xc012_3448;
 
-/// What the VideoCore does at a moment.
+/// The state of the VideoCore.
 #[derive(Clone)]
 enum Act {
     /// Nothing is in mailbox 0.
@@ -36,7 +36,7 @@ enum Act {
     AnswerWithoutWriting,
 }
 
-/// What the environment was asked for.
+/// An operation of the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     CleanInvalidate,
@@ -49,7 +49,7 @@ struct VideoCore {
     now_us: u64,
     script: Vec<Act>,
     asked: Vec<Asked>,
-    /// What the VideoCore wrote, and the caches still hide.
+    /// The words that the VideoCore wrote, and that the caches still hide.
     hidden: Vec<(usize, u32)>,
     moments: u64,
 }

@@ -1,4 +1,4 @@
-//! What the firmware measures, in the units of its answers, and as a person reads it.
+//! The firmware's measurements, in the units of its answers and as text.
 //!
 //! # Decisions
 //! Digits that are not shown are cut off and not rounded, as everywhere in this kernel's output.
@@ -45,14 +45,14 @@ impl fmt::Display for MacAddress {
     }
 }
 
-/// What has slowed the processor down: bits 3:0 now, 19:16 at any time since power-on.
+/// The causes of throttling: bits 3:0 now, 19:16 at any time since power-on.
 ///
 /// Raspberry Pi documentation, "vcgencmd", `get_throttled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slowdown(pub u32);
 
 impl Slowdown {
-    /// What the bits mean, from bit 0 on.
+    /// The meaning of each bit, from bit 0 on.
     const CAUSES: [&'static str; 4] = [
         "under-voltage",
         "frequency capped",

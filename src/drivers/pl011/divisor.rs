@@ -1,4 +1,4 @@
-//! What the UART clock is divided by.
+//! The baud rate divisor of the UART's clock.
 //!
 //! # Decisions
 //!
@@ -9,7 +9,7 @@
 
 use core::fmt;
 
-/// What to divide the UART clock by to get 16 times the bit rate, in 64ths.
+/// The divisor of the UART's clock that gives 16 times the bit rate, in 64ths.
 ///
 /// # Invariants
 ///

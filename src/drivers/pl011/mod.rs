@@ -41,7 +41,7 @@ use super::mmio::Mmio;
 const DRAIN_POLLS: u32 = 200_000;
 
 bitflags! {
-    /// What went wrong while a byte came in: DR bits 11 to 8, moved down.
+    /// The errors of a received byte: DR bits 11 to 8, moved down.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct LineErrors: u8 {
         /// No stop bit where one was due: the other side's rate or format differs.
@@ -58,7 +58,7 @@ bitflags! {
 /// A byte that came in with errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiveError {
-    /// What was received: right if [`LineErrors::OVERRUN`] is the only error, 0 for a break.
+    /// The received byte: right if [`LineErrors::OVERRUN`] is the only error, 0 for a break.
     pub byte: u8,
     /// Never empty.
     pub errors: LineErrors,
@@ -75,7 +75,7 @@ impl fmt::Display for ReceiveError {
 
 impl core::error::Error for ReceiveError {}
 
-/// What became of a byte to be sent.
+/// The outcome of sending a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Transmit {

@@ -43,7 +43,7 @@ pub(super) struct Model {
 #[derive(Debug, Default)]
 struct State {
     now_bits: u32,
-    /// What the other side is sending: one byte after the other without a pause.
+    /// The bytes that the other side sends: one byte after the other without a pause.
     incoming: VecDeque<u16>,
     incoming_bits: u32,
     receive: VecDeque<u16>,
@@ -63,7 +63,7 @@ struct State {
     ifls: u32,
     imsc: u32,
     ris: u32,
-    /// What DR shows when the queue is empty: the byte that switching the queues has emptied out.
+    /// The value of DR when the queue is empty: the byte that switching the queues has emptied out.
     emptied_out: Option<u16>,
     /// If the other side waits for room, and asks neither the clock nor CR: for how long there must
     /// be.
@@ -145,7 +145,7 @@ impl Model {
         (state.lost, state.gaps)
     }
 
-    /// What has arrived at the other side.
+    /// The bytes that have arrived at the other side.
     pub(super) fn sent(&self) -> Vec<u8> {
         self.state.borrow().sent.clone()
     }

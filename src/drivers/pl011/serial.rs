@@ -53,7 +53,7 @@ const RECEIVING: Interrupts = Interrupts::RECEIVE.union(Interrupts::RECEIVE_TIME
 /// loss.
 pub const RECEIVE_SLACK_FRAMES: u32 = QUEUE_DEPTH - RECEIVE_LEVEL.bytes();
 
-/// What came of the line since [`Serial::new`].
+/// Counts of the serial line since [`Serial::new`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Good bytes taken into the receive ring.
@@ -76,7 +76,7 @@ pub struct Serial<P, const RECEIVE: usize, const TRANSMIT: usize> {
     uart: Pl011<P>,
     received: Ring<RECEIVE>,
     to_send: Ring<TRANSMIT>,
-    /// What IMSC holds.
+    /// The value of IMSC.
     unmasked: Interrupts,
     /// Whether bytes wait in the device for room in `received`.
     paused: bool,
@@ -112,8 +112,8 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
     /// eight bits, no parity, one stop bit, all interrupts masked. [`Serial::start`] is what
     /// unmasks some. Needs a sole caller.
     ///
-    /// What has come in is kept: somebody may have typed, or piped, since the loader set the line
-    /// up.
+    /// Bytes that have come in are kept: somebody may have typed, or piped, since the loader set
+    /// the line up.
     ///
     /// 1. The line is stopped, and the device's queue read out, before it is switched off: that
     ///    empties it. A stopped receiver ends the byte that is on its way (DDI 0183 3.3.8): it is
@@ -269,7 +269,7 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         self.to_send.len()
     }
 
-    /// What came of the line so far.
+    /// The counts so far.
     #[must_use]
     pub const fn counts(&self) -> Counts {
         let mut counts = self.counts;

@@ -37,7 +37,8 @@ use super::facts::{Facts, MEMORY_RANGES, Oddity, RESERVED_RANGES};
 use super::range::{PhysRange, RangeList};
 use crate::addr::{PAGE_SIZE, PhysAddr};
 
-/// What the firmware leaves to the ARM in any case: `gpu_mem` takes at most 944 of the 1024 MiB.
+/// The RAM that the firmware leaves to the ARM in any case: `gpu_mem` takes at most 944 of the 1024
+/// MiB.
 const ASSUMED: PhysRange = match PhysRange::new(PhysAddr::new(0), 64 << 20) {
     Some(range) => range,
     None => panic!("64 MiB are a range"),
@@ -50,14 +51,14 @@ pub const UNRESERVED: PhysRange = match PhysRange::new(PhysAddr::new(0), 32 << 2
     None => panic!("32 MiB are a range"),
 };
 
-/// What is certain without asking.
+/// The ranges that are certain without a source.
 #[derive(Clone, Copy, Debug)]
 pub struct Certain {
     /// Where RAM that the ARM can use ends at the latest.
     pub ram_limit: PhysAddr,
     /// Where the RAM chip ends; the VideoCore can use it to there.
     pub chip_end: PhysAddr,
-    /// What must be RAM, since the kernel lies in it.
+    /// The range that must be RAM: the kernel is in it.
     pub kernel: PhysRange,
 }
 
@@ -68,7 +69,7 @@ const RAM_RANGES: usize = 2 * MEMORY_RANGES + 1 + RESERVED_RANGES + 2;
 /// RAM: whole frames, sorted, without overlap.
 pub type Ram = RangeList<RAM_RANGES>;
 
-/// What the mailbox answers about RAM: base and size in bytes, if it does.
+/// The mailbox's answers about RAM: base and size in bytes, if it does.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MailboxClaims {
     /// The ARM's share.
@@ -77,10 +78,10 @@ pub struct MailboxClaims {
     pub videocore: Option<(u64, u64)>,
 }
 
-/// What is RAM, who says so, and what there is to warn about.
+/// The ranges of RAM, their source, and the warnings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// What the kernel may use.
+    /// The ranges that the kernel may use.
     pub ram: Ram,
     /// Its source.
     pub source: RamSource,
@@ -189,7 +190,7 @@ impl Decision {
         };
     }
 
-    /// What the mailbox calls the ARM's.
+    /// The range that the mailbox calls the ARM's.
     fn take_mailbox(&mut self, base: u64, size: u64, certain: &Certain) {
         let mailbox = match from_mailbox(base, size, certain) {
             Ok(mailbox) => mailbox,
@@ -214,7 +215,7 @@ impl Decision {
         self.source = RamSource::Both(voice);
     }
 
-    /// What the mailbox calls the VideoCore's.
+    /// The range that the mailbox calls the VideoCore's.
     fn take_videocore(&mut self, base: u64, size: u64, certain: &Certain) {
         let before = self.ram.total_size();
         match videocore_from(base, size, certain) {

@@ -54,7 +54,7 @@ impl fmt::Display for RamSource {
 pub enum Refused {
     /// Nothing describes memory.
     Unsaid,
-    /// What describes memory names none.
+    /// The description of memory names none.
     Empty,
     /// No memory, or memory past the last address.
     NoRange {
@@ -74,7 +74,7 @@ pub enum Refused {
     TakesAll {
         /// The claimed range.
         claimed: PhysRange,
-        /// What is the ARM's.
+        /// The ARM's part.
         arm: PhysRange,
     },
     /// The kernel is not in the claimed memory, and yet it runs.

@@ -1,4 +1,4 @@
-//! What becomes of the places that a loader asks to be left alone.
+//! The verdict on each reservation that a loader states.
 //!
 //! | a reservation that... | answer |
 //! |---|---|
@@ -30,7 +30,7 @@ use crate::addr::PAGE_SIZE;
 use crate::drivers::facts::{Mapping, Origin, RESERVED_RANGES, Reservation};
 use crate::drivers::range::PhysRange;
 
-/// What is in use before any reservation is looked at.
+/// The ranges that are in use whatever the reservations say.
 #[derive(Clone, Copy, Debug)]
 pub struct Needed {
     /// The image, whole frames: it is the kernel's, whatever is reserved.
@@ -49,7 +49,7 @@ impl Needed {
     }
 }
 
-/// What became of a reservation.
+/// The verdict on a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Left alone.
@@ -170,8 +170,8 @@ pub struct Reserved<'a> {
 }
 
 impl<'a> Reserved<'a> {
-    /// What is `asked` of `ram`, not judged yet: [`RESERVED_RANGES`] at most, the rest is not
-    /// looked at.
+    /// The reservations `asked` in `ram`, not judged yet: [`RESERVED_RANGES`] at most, the rest is
+    /// not looked at.
     #[must_use]
     pub const fn new(asked: &'a [Reservation], ram: &Ram, needed: Needed) -> Self {
         Self {
@@ -278,7 +278,7 @@ fn forbid(mapped: &mut Ram, frames: PhysRange, needed: &Needed) {
     }
 }
 
-/// What of `range` lies from the first byte of RAM to its last; `None` if it touches no RAM.
+/// The part of `range` from the first byte of RAM to its last; `None` if it touches no RAM.
 fn in_ram(range: PhysRange, ram: &Ram) -> Option<PhysRange> {
     ram.iter().find_map(|part| part.intersection(range))?;
     let whole = PhysRange::between(ram.first()?.base(), ram.last()?.end())?;

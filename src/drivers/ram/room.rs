@@ -4,8 +4,8 @@
 //! kernel too little, and the kernel, which looks for a place for the metadata of its frames.
 //!
 //! # Decisions
-//! What is in use comes in any order and may overlap: it is a few dozen ranges, and no list of them
-//! has to be sorted or copied for this.
+//! The ranges in use come in any order and may overlap: it is a few dozen ranges, and no list of
+//! them has to be sorted or copied for this.
 #![forbid(unsafe_code)]
 
 use crate::addr::PAGE_SIZE;
@@ -16,10 +16,10 @@ use crate::drivers::range::PhysRange;
 /// their sizes, checks that it is enough.
 pub const ROOM_BYTES: usize = 8 << 20;
 
-/// What nobody has of each range of `ram`, in whole frames; `ram` is whole frames itself.
+/// The free parts of each range of `ram`, in whole frames; `ram` is whole frames itself.
 pub(super) struct Pieces<'a, F> {
     ram: core::slice::Iter<'a, PhysRange>,
-    /// What is not looked at yet of the current range.
+    /// The part of the current range that was not looked at yet.
     rest: Option<PhysRange>,
     in_use: F,
 }

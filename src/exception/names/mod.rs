@@ -154,7 +154,7 @@ impl<'a> Names<'a> {
     /// The names in `table`, which may be followed by anything.
     ///
     /// # Errors
-    /// What is wrong with the header. What follows it is looked at when it is needed.
+    /// The error of the header. The parts behind it are checked when they are needed.
     pub fn new(table: &'a [u8]) -> Result<Self, NamesError> {
         let header = table.get(..HEADER_LENGTH).ok_or(NamesError::TooShort {
             length: table.len(),

@@ -28,7 +28,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub const JUMP_NS: u64 = 1_000;
 
 /// A reading that is later than the latest time by more than this, in nanoseconds, is taken twice.
-/// Who looks less often than that does not mind the cost.
+/// A caller that looks less often than that does not mind the cost.
 const AHEAD_NS: u64 = 100_000;
 
 /// How often a core's counter went back.
@@ -48,7 +48,7 @@ pub struct Monotonic<const CORES: usize> {
     cores: [Watch; CORES],
 }
 
-/// What one core has seen; only that core and its interrupts write it.
+/// The readings of one core; only that core and its interrupts write it.
 #[derive(Debug)]
 struct Watch {
     /// Whether the counter has jumped back and not caught up.

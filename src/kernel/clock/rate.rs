@@ -21,7 +21,7 @@ pub struct Reading {
     pub after: u64,
 }
 
-/// What two readings say.
+/// The result of two readings.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Rate {
     /// Nothing speaks against what the counter is said to run at.

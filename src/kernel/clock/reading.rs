@@ -20,10 +20,10 @@ use crate::board::raspi3;
 use crate::kernel::record::boot_record;
 use crate::text::Timestamp;
 
-/// What a core's counter is ahead of core 0's.
+/// Ticks by which a core's counter is ahead of core 0's, modulo 2^64.
 static AHEAD: [AtomicU64; raspi3::CORES] = [const { AtomicU64::new(0) }; raspi3::CORES];
 
-/// What the counter of core `core` was, or would have been, at `_start`.
+/// The reading of core `core`'s counter at `_start`, or the one that it would have had.
 pub(crate) fn origin(core: usize) -> u64 {
     let ahead = AHEAD[core % raspi3::CORES].load(Ordering::Relaxed);
     boot_record().counter.wrapping_add(ahead)
@@ -61,8 +61,8 @@ pub(crate) fn join() -> Joined {
     Joined::InStep
 }
 
-/// What this core's counter stands ahead of core 0's, modulo 2^64, if `latest_ns` is the time just
-/// now; more by as much as it is over.
+/// Ticks by which this core's counter is ahead of core 0's, modulo 2^64, if `latest_ns` is the time
+/// just now; more by as much as it is over.
 fn ahead_of(latest_ns: u64) -> u64 {
     let began = timer::counter().wrapping_sub(ticks_in(latest_ns));
     began.wrapping_sub(boot_record().counter)
@@ -94,7 +94,7 @@ fn lateness(first: u64) -> u64 {
 static MONOTONIC: Monotonic<{ raspi3::CORES }> = Monotonic::new();
 static SCALE: Once<Scale> = Once::new();
 
-/// What the counter runs at, in Hz: the crystal's frequency if CNTFRQ_EL0 is not believable.
+/// The counter's frequency in Hz: the crystal's frequency if CNTFRQ_EL0 is not believable.
 pub(crate) fn counter_hz() -> u32 {
     let hz = timer::frequency_hz();
     match Scale::new(hz) {

@@ -44,7 +44,7 @@ impl fmt::Display for ClockError {
 
 impl core::error::Error for ClockError {}
 
-/// What the ticks of a counter are worth.
+/// The conversion of a counter's ticks to nanoseconds.
 ///
 /// Every result is the exact quotient, rounded as said: the error is less than one nanosecond, or
 /// one tick, at every reading. Nanoseconds end after 584 years, where they stay at `u64::MAX`.

@@ -1,5 +1,5 @@
-//! What was typed ahead of a command that does not read: taken out of the UART's queue before that
-//! is full.
+//! The input that was typed ahead of a command that does not read: taken out of the UART's queue
+//! before that is full.
 //!
 //! A queue that is full takes nothing in, a Ctrl-C neither. So a command that runs moves what waits
 //! to this store whenever half the queue is used, and sees a Ctrl-C in it however much was typed
@@ -20,7 +20,7 @@ use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
 use crate::drivers::ring::Ring;
 
-/// What Ctrl-C sends.
+/// The byte of Ctrl-C.
 pub(crate) const CTRL_C: u8 = 3;
 
 /// Bytes that fit.

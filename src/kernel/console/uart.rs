@@ -204,7 +204,7 @@ static CONSOLE_IS_SET_UP: SetUp = SetUp(AtomicU32::new(0));
 #[repr(align(64))]
 struct SetUp(AtomicU32);
 
-/// What a terminal at the wrong UART shows, instead of nothing.
+/// The line that a terminal at the wrong UART shows, instead of nothing.
 const WHERE_IT_IS: &str =
     "stilt: the console is the PL011: QEMU's first -serial, GPIO14 and 15 of a board\r\n";
 
@@ -360,7 +360,7 @@ fn received() -> Guard<'static, Port, lock_classes::Console> {
     serial
 }
 
-/// What came of the line so far.
+/// The counts of the serial line so far.
 pub(crate) fn counts() -> Counts {
     SERIAL.lock().counts()
 }

@@ -50,7 +50,8 @@ use crate::mm::secondary_map::{self, SecondaryTable};
 use crate::mm::{layout, symbols};
 use crate::paging::{PagingError, PagingResult};
 
-/// What a secondary core reads with its caches off. Cleaned to memory before any is released.
+/// The data that a secondary core reads with its caches off. Cleaned to memory before any is
+/// released.
 #[repr(C, align(64))]
 pub(crate) struct SecondaryData {
     ttbr0: u64,
@@ -118,7 +119,7 @@ pub(crate) type Entry = unsafe extern "C" fn(usize) -> !;
 /// Builds the identity map and fills [`SecondaryData`]. Once, before any core is released.
 ///
 /// # Errors
-/// Those of a mapping.
+/// The errors of a mapping.
 pub(crate) fn prepare(entry: Entry) -> PagingResult {
     let tree = secondary_map::build(&symbols::image())?;
     let registers = mmu::translation_registers();
@@ -197,7 +198,7 @@ pub(crate) fn let_online(core: usize) {
 /// of frames that are free now, 0 if that was done before.
 ///
 /// # Errors
-/// Those of a change of the kernel's map.
+/// The errors of a change of the kernel's map.
 pub(crate) fn free() -> PagingResult<usize> {
     let Some(tree) = TREE.lock().take() else {
         return Ok(0);

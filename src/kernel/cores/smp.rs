@@ -223,7 +223,7 @@ pub(crate) fn bring_up(
 /// there is nothing to free.
 ///
 /// # Errors
-/// Those of a change of the kernel's map.
+/// The errors of a change of the kernel's map.
 pub(crate) fn free_secondary_boot() -> Result<usize, PagingError> {
     let all_run = (1..CORES).all(|core| per_core::of(core).is_online());
     if all_run && secondary_boot::is_prepared() {

@@ -43,8 +43,8 @@ use crate::kernel::devices::registers;
 use crate::kernel::time::{self, second_timer, timeouts, wait};
 use crate::log;
 
-/// What is called for an interrupt, on the core that takes it, with its interrupts masked: with its
-/// number and the argument that it was registered with.
+/// The function that is called for an interrupt, on the core that takes it, with its interrupts
+/// masked: with its number and the argument that it was registered with.
 pub type Handler = fn(IrqNumber, usize);
 
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,8 @@ const STORM_PAUSE_NS: u64 = 1_000_000_000;
 /// The mailbox through which cores interrupt each other.
 pub(crate) const IPI_MAILBOX: IrqNumber = IrqNumber::MAILBOX_0;
 
-/// What lets in again what stormed, and stands in for the virtual timer where that is needed.
+/// The interrupt by which a masked storm is let in again, and which stands in for the virtual timer
+/// where that is needed.
 pub(crate) const RELIEF: IrqNumber = IrqNumber::PHYSICAL_TIMER;
 
 /// Brings the controllers to a known state. Once, on core 0, before any core lets interrupts in.
@@ -112,7 +113,7 @@ pub fn register(
 /// core and is not called any more. A core that is in it is waited for.
 ///
 /// Of a local source only this core's line is masked: who has unmasked others masks them before.
-/// What comes there all the same is masked then, and reported as nobody's.
+/// An interrupt that still comes on another core's line is masked there, and reported as unhandled.
 ///
 /// # Errors
 /// [`IrqError::NotRegistered`], [`IrqError::Taken`] or [`IrqError::Leaving`] if it is not `owner`'s
@@ -293,8 +294,8 @@ fn serve(here: usize, number: IrqNumber) {
         Served::Retiring => return mask(number),
         Served::Nobody => return refuse(here, number),
     }
-    // Counted behind the handler, so that nothing delays it. IPIs are not counted: the cores of this
-    // kernel send as many as they need.
+    // Counted behind the handler, so that nothing delays it. IPIs are not counted: the cores of
+    // this kernel send as many as they need.
     if number != IPI_MAILBOX {
         match STORMS.arrived(STORM_RATE, here, number.index(), clock::raw_ns()) {
             Verdict::Calm => {}
@@ -397,7 +398,7 @@ fn numbers() -> impl Iterator<Item = IrqNumber> {
     (0..IrqNumber::COUNT).filter_map(|number| IrqNumber::new(number as u8))
 }
 
-/// What an interrupt did so far.
+/// The counts of an interrupt so far.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IrqReport {
     pub(crate) number: IrqNumber,

@@ -40,7 +40,7 @@ pub const STORM_RATE: StormRate = StormRate {
     burst: 1_000,
 };
 
-/// What an arrival means.
+/// The verdict on an arrival.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// Nothing out of the ordinary.
@@ -53,7 +53,7 @@ pub enum Verdict {
 
 /// Watches each of `N` interrupts on each of `CORES` cores.
 ///
-/// What takes a `core` and changes something is for that core alone, with its interrupts masked.
+/// A method that changes something is called by `core` alone, with its interrupts masked.
 /// All methods panic if there is no such core or number.
 #[derive(Debug)]
 pub struct StormGuard<const CORES: usize, const N: usize> {

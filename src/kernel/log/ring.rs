@@ -96,7 +96,7 @@ pub fn line(level: Level, text: fmt::Arguments<'_>) {
 /// line takes.
 ///
 /// # Errors
-/// Those of `out`.
+/// The errors of `out`.
 pub fn replay(out: &mut dyn Write) -> fmt::Result {
     let end = RING.lock().written;
     let (mut next, mut whole) = (0, true);

@@ -137,7 +137,7 @@ fn temperature(out: &mut dyn Write) -> fmt::Result {
 
 /// The width of a terminal.
 const COLUMNS: usize = 80;
-/// What every line begins with.
+/// The beginning of every line.
 const LABEL: usize = 9;
 
 /// A line about several things, or as many as it takes. `read` gives one, or tells why it cannot;

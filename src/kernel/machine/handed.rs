@@ -22,7 +22,7 @@ pub(super) struct Handed {
     pub(super) facts: Facts,
 }
 
-/// What was found.
+/// The kind of data that was found.
 #[derive(Clone, Copy)]
 pub(super) enum What {
     /// A device tree, and all of the memory that was looked at as one.
@@ -111,8 +111,8 @@ fn find_tree(x0: u64) -> Result<Extent, PointerError> {
     tree.validate_header(&header)
 }
 
-/// What can be looked at of a list of ATAGs: where x0 points, if that is why there is no tree, or
-/// else where loaders leave one.
+/// The memory that can be read as a list of ATAGs: where x0 points, if that is why there is no
+/// tree, or else where loaders leave one.
 fn find_atags(x0: u64, no_tree: PointerError) -> Option<PhysRange> {
     let at = match (no_tree, usize::try_from(x0)) {
         (PointerError::Atags, Ok(at)) => PhysAddr::new(at),

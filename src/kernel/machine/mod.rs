@@ -194,8 +194,8 @@ fn certain() -> Certain {
     }
 }
 
-/// What the kernel takes before anything works fits into the room without which no list of RAM is
-/// believed, several times: the rest is to work with.
+/// The memory that the kernel takes before anything works fits into the room without which no list
+/// of RAM is believed, several times: the rest is to work with.
 const _: () = {
     let metadata = FrameAllocator::metadata_for(raspi3::RAM_LIMIT) * size_of::<FrameState>();
     assert!(2 * (metadata + layout::WINDOW_BYTES) <= ROOM_BYTES);

@@ -1,4 +1,4 @@
-//! Reports of what went wrong: exceptions and panics.
+//! Reports of exceptions and panics.
 //!
 //! A report takes no lock and allocates nothing. Cores that fail at once take turns, each for a
 //! bounded time; a failure inside a report is told in one line and ends the machine.
@@ -223,7 +223,7 @@ impl Display for Stack {
     }
 }
 
-/// As many as fit.
+/// Registers in a row of 80 columns.
 const REGISTERS_A_ROW: usize = 3;
 
 fn registers(out: &mut impl Write, frame: &TrapFrame) -> fmt::Result {

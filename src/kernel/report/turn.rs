@@ -1,4 +1,4 @@
-//! Whose turn it is to report: one core at a time, and a core waits for a limited time.
+//! The turn to report: one core at a time has it, and a core waits for it for a limited time.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicUsize, Ordering};

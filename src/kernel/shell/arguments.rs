@@ -30,7 +30,7 @@ pub(super) fn number(word: &str) -> Result<u64, CommandError> {
 /// The number that was typed as `word`, if it is from `least` to `most`.
 ///
 /// # Errors
-/// Those of [`number`]; one that names both ends.
+/// The errors of [`number`]; one that names both ends.
 pub(super) fn number_from(least: u64, most: u64, word: &str) -> Result<u64, CommandError> {
     let value = number(word)?;
     if (least..=most).contains(&value) {
@@ -42,7 +42,7 @@ pub(super) fn number_from(least: u64, most: u64, word: &str) -> Result<u64, Comm
 /// The virtual address that was typed as `word`.
 ///
 /// # Errors
-/// Those of [`number`].
+/// The errors of [`number`].
 pub(super) fn address(word: &str) -> Result<VirtAddr, CommandError> {
     Ok(VirtAddr::new(number(word)? as usize))
 }

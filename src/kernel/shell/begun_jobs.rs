@@ -34,7 +34,7 @@ impl BegunJobs {
     /// Lets each of cores 1 to 3 do `routine` with its number.
     ///
     /// # Errors
-    /// Those of [`BegunJobs::begin`], with nothing begun.
+    /// The errors of [`BegunJobs::begin`], with nothing begun.
     pub(super) fn on_all_others(routine: fn(usize)) -> Result<Self, JobError> {
         let mut jobs = Self::new();
         for core in 1..CORES {
@@ -46,7 +46,7 @@ impl BegunJobs {
     /// Lets core `core` do `routine` with `argument`.
     ///
     /// # Errors
-    /// Those of [`jobs::give`].
+    /// The errors of [`jobs::give`].
     pub(super) fn begin(
         &mut self,
         core: usize,

@@ -191,7 +191,7 @@ fn hidden(frame: PhysAddr) -> PhysAddr {
 
 /// All frames of the allocator that are not in blocks of the largest order, until it is dropped.
 struct Spare {
-    /// Those that lie ready, of which so many were taken.
+    /// Frames that are ready, the first `taken` of which were taken.
     ready: [PhysAddr; PUT_ASIDE],
     taken: usize,
     /// The first of the others; each but the last has the address of the next in its first word.

@@ -61,7 +61,7 @@ impl Progress {
     /// does not hang: the watchdog is fed.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The errors of `out`.
     pub(super) fn tell(&mut self, done: u64, out: &mut dyn Write) -> fmt::Result {
         let Self {
             name, total, unit, ..

@@ -33,7 +33,7 @@ const ROUNDS_MAX: u64 = 100_000_000;
 const DEFAULT_ROUNDS: u64 = 10_000;
 const DEFAULT_NS: u64 = 5_000_000_000;
 
-/// What core 0 has made of the page: the round times [`STATES`], plus one of these.
+/// The state into which core 0 has put the page: the round times [`STATES`], plus one of these.
 const STATES: u64 = 4;
 const WRITABLE: u64 = 0;
 const MOVED: u64 = 1;

@@ -19,7 +19,8 @@ use crate::kernel::clock::{self, now_ns};
 /// Timers that a core can have armed.
 const CAPACITY: usize = 32;
 
-/// What is called when a timer is due, in the interrupt, with the argument it was armed with.
+/// The function that is called when a timer is due, in the interrupt, with the argument it was
+/// armed with.
 pub(crate) type TimerFunction = fn(usize);
 
 #[derive(Clone, Copy, Debug)]

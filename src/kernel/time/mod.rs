@@ -1,4 +1,4 @@
-//! What is to be done when time has passed, and how long one waits for another.
+//! Timers, waits and their timeouts.
 //!
 //! Pure: the heap of a core's deadlines ([`timers`]), every limit of a wait ([`timeouts`]). The
 //! rest needs the machine.

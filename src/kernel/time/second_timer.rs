@@ -21,7 +21,8 @@ use crate::arch::{cpu, timer};
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 
-/// What a core's physical timer does; only that core, with interrupts masked, reads and writes it.
+/// The uses of a core's physical timer; only that core, with interrupts masked, reads and writes
+/// it.
 struct Use {
     /// The virtual timer may be never due.
     stands_in: AtomicBool,

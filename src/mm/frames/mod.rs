@@ -225,7 +225,7 @@ impl<'memory> FrameAllocator<'memory> {
     /// returned `false`: the cache is full, or `pa` cannot be freed.
     ///
     /// # Errors
-    /// Those of [`free`](Self::free).
+    /// The errors of [`free`](Self::free).
     // Not inline: see `allocate`.
     #[cold]
     #[inline(never)]

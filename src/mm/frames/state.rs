@@ -38,7 +38,7 @@ const UNUSED: u64 = 0xff_0000_00c0;
 #[repr(transparent)]
 pub struct FrameState(u64);
 
-/// Who has a block.
+/// The use of a block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum BlockKind {
     /// On the list of its order.

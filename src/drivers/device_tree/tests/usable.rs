@@ -1,4 +1,4 @@
-//! What a crashed kernel leaves to the one that is started after it: `/chosen` names it.
+//! The memory that a crashed kernel leaves to the next one, as `/chosen` names it.
 #![forbid(unsafe_code)]
 
 use std::vec::Vec;

@@ -10,7 +10,7 @@ use super::super::{Interrupts, Pl011, RECEIVE_SLACK_FRAMES, Serial};
 const RECEIVING: u32 = 1 << 10 | 1 << 6 | 1 << 4;
 const BOTH_WAYS: u32 = RECEIVING | 1 << 5;
 
-/// What the console must take without loss.
+/// Bytes that the console must take without loss.
 const LARGE: usize = 64 << 10;
 
 type Port<'a> = Serial<&'a Model, 256, 256>;

@@ -1,7 +1,7 @@
-//! What each interrupt calls, where a core that takes the interrupt needs no lock, and a handler
-//! may be taken away from under it.
+//! The table of interrupt handlers: a core that takes an interrupt reads it without a lock, while
+//! another core may remove the handler.
 //!
-//! What must not happen:
+//! This must not happen:
 //!
 //! 1. Core 0 takes interrupt 33 and reads that it calls `alarm` with the argument 7.
 //! 2. Core 2 takes the handler away, and its owner gives up what 7 stands for.

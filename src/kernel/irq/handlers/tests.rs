@@ -146,7 +146,8 @@ fn what_is_called_names_the_core_that_holds_its_end_up() {
 const CORES: usize = 2;
 const ROUNDS: usize = 50;
 
-/// What a handler's argument stands for: gone as soon as its owner has the interrupt no more.
+/// The value that a handler's argument stands for: gone as soon as its owner has the interrupt no
+/// more.
 struct Device {
     is_gone: AtomicBool,
 }

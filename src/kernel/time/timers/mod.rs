@@ -61,7 +61,7 @@ impl core::error::Error for TimerError {}
 pub struct Due<T> {
     /// Which one.
     pub id: TimerId,
-    /// What it was armed for.
+    /// The value it was armed with.
     pub what: T,
     /// When it was due, in nanoseconds: not after the time that was given.
     pub deadline_ns: u64,
@@ -95,7 +95,7 @@ struct Armed<T> {
     deadline_ns: u64,
     /// Order of arming, for equal deadlines. A period that begins counts as an arming.
     turn: u64,
-    /// What makes its id its own; it stays over all periods.
+    /// The part of its id that no other timer has; it stays over all periods.
     number: u64,
     period_ns: Option<NonZeroU64>,
     place: usize,
@@ -277,7 +277,7 @@ impl<T: Copy, const N: usize> Timers<T, N> {
         self.at_mut(other).place = other;
     }
 
-    /// What the heap is ordered by; no two are equal.
+    /// The key that orders the heap; no two are equal.
     fn key(&self, place: usize) -> (u64, u64) {
         let armed = self.at(place);
         (armed.deadline_ns, armed.turn)

@@ -11,7 +11,7 @@ use crate::kernel::random::Random;
 
 const CAPACITY: usize = 24;
 
-/// What the model knows of an armed timer.
+/// The model of an armed timer.
 #[derive(Clone, Copy)]
 struct Known {
     id: TimerId,
@@ -81,7 +81,7 @@ impl Twin {
         assert_eq!(self.timers.cancel(id), None);
     }
 
-    /// What must be due next, moved on in the model.
+    /// The timer that must be due next, moved on in the model.
     fn expected(&mut self, now_ns: u64) -> Option<Due<u32>> {
         let (&key, &known) = self.model.iter().next()?;
         if key.0 > now_ns {

@@ -81,7 +81,7 @@ impl Terminal {
         self.emulator.screen().size().1.into()
     }
 
-    /// What the rows `from` and all below hold, one behind the other.
+    /// The text of the rows from `from` on, joined.
     fn below(&self, from: usize) -> String {
         let rows = self.emulator.screen().rows(0, self.columns() as u16);
         let width = self.columns();
