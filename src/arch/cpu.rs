@@ -58,8 +58,8 @@ pub fn mask_exceptions() {
     unsafe { asm!("msr daifset, #0b1111", options(nostack, preserves_flags)) };
 }
 
-/// Masks IRQs. Returns what they were. Who must put that back uses [`masks`](super::masks), which
-/// counts.
+/// Masks IRQs. Returns whether they were masked. Code that restores the mask uses
+/// [`masks`](super::masks), which counts.
 #[inline(always)]
 pub fn mask_interrupts() -> Interrupts {
     let masks = DAIF.get();

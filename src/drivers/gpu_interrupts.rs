@@ -160,8 +160,8 @@ impl GpuInterrupts {
         }
     }
 
-    /// Whether there is a controller that does as it is told, with `line`, which is disabled
-    /// afterwards. A hypervisor may have put memory in its place.
+    /// Whether `line` can be enabled and disabled, so that a controller is there: a hypervisor may
+    /// have put memory in its place. The line is disabled afterwards.
     #[must_use]
     pub fn obeys(&self, line: GpuLine) -> bool {
         self.enable(line);

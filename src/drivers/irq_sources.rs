@@ -6,9 +6,9 @@
 //! - The core's own come first, in the order of their bits: timers, mailboxes, performance
 //!   counters. They are what other cores wait for, and they need no further read. The GPU's
 //!   peripherals follow, lowest line first, then the ARM block's.
-//! - The second controller is read when the first has nothing left, and only by the core that hears
-//!   it: most interrupts cost one read. Each step is a count of zeros, so that the cost goes with
-//!   what is pending and not with what there is.
+//! - The second controller is read when the first has nothing left, and only by the core to which
+//!   it is routed: most interrupts cost one read. Each step is a count of zeros, so that the cost
+//!   goes with what is pending and not with what there is.
 //! - Numbers here are the controllers' own. The board makes one space of them.
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,8 @@
 //! [`Mmio`]: a block of device registers at an address.
 //!
 //! Owns the only step from a number to a reference to registers. A driver takes an
-//! `Mmio<Registers>` and is safe from there on; who makes one vouches for the address.
+//! `Mmio<Registers>` and is safe from there on; the unsafe constructor's caller vouches for the
+//! address.
 #![expect(unsafe_code, reason = "device registers")]
 
 use core::fmt;

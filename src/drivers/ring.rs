@@ -4,8 +4,8 @@
 //!
 //! - Plain `&mut self`: both ends are used under one lock, with interrupts masked. A queue with a
 //!   free end each would save nothing, because the device behind it needs the lock anyway.
-//! - A full ring refuses; it never overwrites and never drops. Who is refused knows what became of
-//!   the byte, so the ring counts no losses: there are none.
+//! - A full ring refuses; it never overwrites and never drops. The caller of a refused push knows
+//!   what became of the byte, so the ring counts no losses: there are none.
 //! - The size is a power of two and the two counters run on for ever: a place is a counter's low
 //!   bits, full and empty are told apart by the difference, and every place is used.
 #![forbid(unsafe_code)]

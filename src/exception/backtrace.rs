@@ -13,7 +13,7 @@
 //!   nowhere that is what finds the caller.
 //! - A frame pointer must grow: stacks grow down, and a circle ends here. The one place at which it
 //!   does not is an exception, whose handler runs on another stack than the code it interrupted.
-//!   This ends there; who wants to go on begins again with the registers of the trap frame.
+//!   This ends there; to go on, begin again with the registers of the trap frame.
 //!
 //! [`Names::return_address`]: super::names::Names::return_address
 #![forbid(unsafe_code)]

@@ -1,5 +1,5 @@
-//! The local interrupt controller of the BCM2836: what each core hears of its timers, mailboxes and
-//! performance counters, and which core hears the GPU's peripherals.
+//! The local interrupt controller of the BCM2836: it routes timers, mailboxes and performance
+//! counters to their cores, and the GPU's interrupts to one of them.
 //!
 //! BCM2836 "QA7" document, chapter 4: registers in this order and with these names, four in a row
 //! for the four cores. Accesses are of 32 bits: the manual allows no others.

@@ -26,7 +26,7 @@ const OE: u32 = 1 << 10;
 const FEN: u32 = 1 << 4;
 const RECEIVES: u32 = 1 << 0 | 1 << 9;
 
-/// Longer than any test takes: who waits for so long waits for ever.
+/// Longer than any test takes: a wait of so long counts as endless.
 const PATIENCE_BITS: u32 = 2_000_000;
 
 /// Bytes by the values of IFLS's fields.

@@ -7,9 +7,9 @@
 //!
 //! # Decisions
 //!
-//! - The latest time is one for all cores. So the clock is monotone between cores too: who is woken
-//!   by another core does not see a time before that core's. The price is an exclusive pair for
-//!   each reading.
+//! - The latest time is one for all cores. So the clock is monotone between cores too: a core that
+//!   is woken by another core does not see a time before that core's. The price is an exclusive
+//!   pair for each reading.
 //! - The latest time is loaded before the counter is read. An interrupt or another core between the
 //!   two can only make the reading later, so a reading that is earlier is the counter's fault. Not
 //!   quite: a core may read the counter while the load is still on its way. [`JUMP_NS`] is more
@@ -92,7 +92,7 @@ impl<const CORES: usize> Monotonic<CORES> {
             .max(now_ns)
     }
 
-    /// The latest time that any core was told.
+    /// The latest time that was returned on any core.
     #[must_use]
     pub fn latest_ns(&self) -> u64 {
         self.latest_ns.load(Ordering::Acquire)

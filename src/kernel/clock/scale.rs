@@ -78,7 +78,7 @@ impl Scale {
         }
     }
 
-    /// The least number of ticks with which `ns` nanoseconds have passed: who waits for it is never
+    /// The least number of ticks with which `ns` nanoseconds have passed: a wait for it is never
     /// too early, and too late by less than a tick.
     #[must_use]
     pub fn ticks_from_ns(self, ns: u64) -> u64 {

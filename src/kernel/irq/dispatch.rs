@@ -56,7 +56,7 @@ struct IrqAction {
 static LOCAL: LocalInterrupts = LocalInterrupts::new(registers(raspi3::LOCAL_PERIPHERALS));
 static GPU: GpuInterrupts = GpuInterrupts::new(registers(raspi3::INTERRUPT_CONTROLLER));
 
-/// The core that hears the GPU's peripherals.
+/// The core to which the GPU's interrupts are routed.
 const GPU_CORE: u8 = 0;
 
 static OWNERS: Lock<IrqOwners<{ IrqNumber::COUNT }>, lock_classes::IrqOwners> =
@@ -112,7 +112,7 @@ pub fn register(
 /// Takes interrupt `number` from `owner`, and masks it: when this returns, its handler runs on no
 /// core and is not called any more. A core that is in it is waited for.
 ///
-/// Of a local source only this core's line is masked: who has unmasked others masks them before.
+/// Of a local source only this core's line is masked: mask those of other cores before.
 /// An interrupt that still comes on another core's line is masked there, and reported as unhandled.
 ///
 /// # Errors
@@ -196,7 +196,8 @@ pub(crate) fn is_let_in(number: IrqNumber) -> bool {
     is_enabled
 }
 
-/// Lets `number` in: for this core if it is one of its own, else for the core that hears it.
+/// Lets `number` in: for this core if it is one of its own, else for the core to which it is
+/// routed.
 pub fn unmask(number: IrqNumber) {
     change_mask(number, LocalInterrupts::unmask, GpuInterrupts::enable);
 }

@@ -8,7 +8,7 @@
 //! 3. `unregister(owner, number)`: when that returns, the handler runs on no core and is not
 //!    called any more, so what its argument stands for may go.
 //!
-//! Pure: who has which number ([`owners`]), what is called ([`handlers`]), how many came
+//! Pure: the owner of each number ([`owners`]), its handler ([`handlers`]), how many came
 //! ([`counts`]) and which come too often ([`storm`]). The controllers of this machine are behind
 //! `dispatch`, which a host does not compile.
 

@@ -196,7 +196,7 @@ fn provoke_on(cores: Range<usize>, index: usize, out: &mut dyn Write) -> Result<
     if let Some(core) = cores.clone().find(|core| !per_core::of(*core).is_online()) {
         return Err(CallError::Offline { core }.into());
     }
-    // Who was asked is waited for, whatever becomes of the others.
+    // Every core that was called is waited for, also when another call fails.
     let mut refused = Ok(());
     for core in cores.clone().filter(|core| *core != here) {
         match (
@@ -429,7 +429,7 @@ unsafe extern "C" fn timer_storm(_: usize) {
 
 fn storm_on(end_us: usize) {
     if clock::now_us() < end_us as u64 {
-        // Who can arm no timer has no storm, which is the end of this one too.
+        // Without a free timer the storm ends, which is what it does in the end anyway.
         let _ = time::arm(STORM_INTERVAL_NS, None, storm_on, end_us);
     }
 }

@@ -1,9 +1,16 @@
 //! The check of the allocator's invariants: every state, list and count.
 //!
-//! A check of all memory takes milliseconds, which nobody may be kept waiting with interrupts
-//! masked. So it goes in steps, between which the allocator's lock can be released: a [`Check`]
-//! remembers where it is and what the allocator had counted, and begins again when frames were
-//! taken or given back since.
+//! A check of all memory takes milliseconds, for which interrupts may not be masked. So it goes in
+//! steps, between which the allocator's lock is released:
+//!
+//! 1. The states of all frames, by address: each block is whole, at a multiple of its size, has no
+//!    state inside, and no free buddy if it is free. Blocks are counted by order.
+//! 2. The list of each order, link by link: each block is free and of that order, and links back.
+//!    The length is compared with the one kept.
+//! 3. The cached frames, and all counts of step 1.
+//!
+//! A [`Check`] has the place of the next step and the allocator's version (allocations and frees so
+//! far). If the version is another at the next step, the check begins again.
 #![forbid(unsafe_code)]
 
 use core::fmt;

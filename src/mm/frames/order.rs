@@ -1,4 +1,4 @@
-//! How large a block of frames is.
+//! The order of a block of frames: order 3 is 2^3 frames, 32 KiB, at a multiple of 0x8000.
 #![forbid(unsafe_code)]
 
 use core::fmt;

@@ -8,7 +8,7 @@
 //! 3. Core 0 calls `alarm(7)`.
 //!
 //! So a core writes into a word of its own which interrupt it serves, *before* it looks for a
-//! handler. Who takes the handler away writes that it goes, and looks at all these words *behind*
+//! handler. A core that removes the handler marks it first, and looks at all these words *behind*
 //! that:
 //!
 //! ```text
