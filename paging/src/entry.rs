@@ -299,6 +299,34 @@ pub const fn check_wx(flags: MappingFlags) -> PagingResult {
     }
 }
 
+/// Refuses flags that are not among those that a format `supports`, and `GLOBAL` of what user code
+/// may use, whose translations are one address space's: for [`GenericPTE::new_page`] of every
+/// format.
+///
+/// ```
+/// use stilt_paging::{MappingFlags, PagingError, check_supported};
+///
+/// let flags = MappingFlags::READ | MappingFlags::UNCACHED;
+/// let supports = MappingFlags::all().difference(MappingFlags::UNCACHED);
+/// let refused = MappingFlags::UNCACHED;
+/// let error = PagingError::Unsupported { flags, refused };
+/// assert_eq!(check_supported(flags, supports), Err(error));
+/// assert_eq!(check_supported(flags, MappingFlags::all()), Ok(()));
+/// ```
+///
+/// # Errors
+/// [`PagingError::Unsupported`].
+pub const fn check_supported(flags: MappingFlags, supports: MappingFlags) -> PagingResult {
+    let mut refused = flags.difference(supports);
+    if flags.contains(MappingFlags::USER) {
+        refused = refused.union(flags.intersection(MappingFlags::GLOBAL));
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(PagingError::Unsupported { flags, refused })
+}
+
 /// The bits of `pa` as the frame of a leaf of `size`, in a format that has the bits of `width` for
 /// one: for [`GenericPTE::new_page`] of every format.
 ///

@@ -81,7 +81,7 @@ pub use asid::{Activation, Asid, AsidAllocator, AsidTag};
 pub use change::batch::{Batch, BatchUnmapped, Flushed};
 pub use change::region::mapping::RegionOptions;
 pub use change::share::{SharedReader, SharedTop, SharedView, SharedWriter};
-pub use entry::{ENTRIES, GenericPTE, PageSize, check_frame, check_wx};
+pub use entry::{ENTRIES, GenericPTE, PageSize, check_frame, check_supported, check_wx};
 pub use error::{PagingError, PagingResult};
 pub use flags::{MappingFlags, Rights};
 pub use flush::receipt::{TlbFlush, TlbFlushAll, Unmapped};
