@@ -16,7 +16,7 @@ help:
 	@echo '              (qemu, debug, image: DEBUG=1 takes a debug build, which checks overflows and the order of locks)'
 	@echo 'make test     every test: host, QEMU, tools'
 	@echo 'make test-mmu page tables of every architecture, each on the MMU of its emulator'
-	@echo 'make check    formatting, lints, room edges, what may not run before the MMU is on, barriers, errata, packaging'
+	@echo 'make check    formatting, lints, which folder imports which, what may not run before the MMU is on, barriers, errata, packaging'
 	@echo 'make doc      the documentation of kernel, page tables and tools; docs/ is to be read as it is'
 	@echo 'make bench    the benchmarks: booting, and page tables beside those of other libraries'
 	@echo 'make bench-host  page tables beside those of other libraries, on this machine'
