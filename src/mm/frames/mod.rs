@@ -17,9 +17,9 @@
 //!     lists: order 0 -> frame 1, order 1 -> 2, order 2 -> 4, order 3 -> 8
 //!    ```
 //!
-//! 3. [`free`](FrameAllocator::free) of frame 0 puts it into the cache ([`frame_cache`]), and the
+//! 3. [`free`](FrameAllocator::free) of frame 0 puts it into the cache (`frame_cache.rs`), and the
 //!    next allocation takes it out again. Nothing is merged.
-//! 4. A frame that the cache has no room for goes to the buddy lists ([`buddies`]): with frame 1,
+//! 4. A frame that the cache has no room for goes to the buddy lists (`buddies.rs`): with frame 1,
 //!    then with the blocks at 2, 4 and 8 it becomes the block of order 4 again.
 //! 5. A request for a larger block that finds none empties the cache to the lists, where its frames
 //!    are merged, and is tried again.
