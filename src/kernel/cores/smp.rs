@@ -1,5 +1,5 @@
 //! Bringing up cores 1 to 3, as Linux's `bringup_cpu`: all of them at boot, one later by `cpus
-//! call`. The memory that they use meanwhile is [`secondary_boot`](super::secondary_boot)'s.
+//! call`. The memory that they use meanwhile is [`secondary_boot`]'s.
 //!
 //! | state | it was released | it is alive | it was let online | it is online |
 //! |---|---|---|---|---|

@@ -1,8 +1,8 @@
 //! The kernel's exception handler, which the vectors call.
 //!
-//! 1. An IRQ is served by [`irq`](crate::kernel::irq).
+//! 1. An IRQ is served by [`irq`].
 //! 2. The access of a spurious fault is done again ([`spurious_fault`]).
-//! 3. An exception of a `nofault` access becomes its error ([`nofault`](crate::arch::nofault)).
+//! 3. An exception of a `nofault` access becomes its error ([`nofault`]).
 //! 4. Everything else is reported; then a call that recovers from it returns
 //!    ([`onfault`](crate::arch::onfault)), or the machine ends.
 #![expect(unsafe_code, reason = "called from assembly, by symbol")]

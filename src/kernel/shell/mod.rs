@@ -1,7 +1,7 @@
 //! The shell: a prompt, a table of commands, and what they share.
 //!
-//! To add a command: write a function of type [`CommandFunction`] in one of the files here, and add
-//! a line to [`COMMANDS`]. `help` and completion follow from it. A command that can take over a
+//! To add a command: write a function of type `CommandFunction` in one of the files here, and add
+//! a line to `COMMANDS`. `help` and completion follow from it. A command that can take over a
 //! second tells how far it is and can be ended: [`progress`].
 
 mod alarm;
