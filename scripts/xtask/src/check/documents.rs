@@ -123,7 +123,7 @@ fn references(text: &str) -> Vec<(usize, Reference)> {
 
 fn quoted(text: &str) -> Option<Reference> {
     if let Some(rest) = text.strip_prefix("make ") {
-        let verb = rest.split(|c: char| c == ' ' || c == ',').next()?;
+        let verb = rest.split([' ', ',']).next()?;
         let is_verb = verb.chars().all(|c| c.is_ascii_lowercase() || c == '-');
         return is_verb.then(|| Reference::Verb(verb.to_owned()));
     }
