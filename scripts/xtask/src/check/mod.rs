@@ -144,7 +144,13 @@ mod tests {
     #[test]
     fn a_missing_or_broken_image_is_an_error_and_no_silence() {
         let root = tempfile::tempdir().expect("a temporary folder");
-        for folder in ["src", "paging/src", "scripts/xtask/src", "scripts/a64/src"] {
+        for folder in [
+            "src",
+            "paging/src",
+            "scripts/xtask/src",
+            "scripts/a64/src",
+            "scripts/ptmap/src",
+        ] {
             let folder = root.path().join(folder);
             fs::create_dir_all(&folder).expect("its own folder");
             fs::write(folder.join("lib.rs"), "").expect("its own file");

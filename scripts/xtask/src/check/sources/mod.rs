@@ -105,6 +105,7 @@ mod tests {
             ("paging/src/lib.rs", ""),
             ("scripts/xtask/src/main.rs", ""),
             ("scripts/a64/src/lib.rs", ""),
+            ("scripts/ptmap/src/lib.rs", ""),
         ];
         for (path, text) in pages.iter().chain(files) {
             let path = root.path().join(path);

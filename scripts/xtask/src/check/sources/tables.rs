@@ -113,8 +113,24 @@ const A64: Edges = Edges::Line(&[
     "display",
 ]);
 
+/// The map of the live page tables.
+const PTMAP: Edges = Edges::Line(&[
+    "gdb",
+    "registers",
+    "descriptor",
+    "memory",
+    "finding",
+    "walk",
+    "places",
+    "piece",
+    "audit",
+    "map",
+    "difference",
+    "words",
+]);
+
 /// All of them. A crate without houses is checked for circles of files alone.
-pub(super) const CRATES: [Crate; 4] = [
+pub(super) const CRATES: [Crate; 5] = [
     Crate {
         folder: "src",
         name: "stilt",
@@ -159,6 +175,16 @@ pub(super) const CRATES: [Crate; 4] = [
         houses: &[House {
             module: &[],
             edges: A64,
+            front_page: Some(("lib.rs", Shown::FirstColumn)),
+        }],
+    },
+    Crate {
+        folder: "scripts/ptmap/src",
+        name: "ptmap",
+        place: Place::Host,
+        houses: &[House {
+            module: &[],
+            edges: PTMAP,
             front_page: Some(("lib.rs", Shown::FirstColumn)),
         }],
     },

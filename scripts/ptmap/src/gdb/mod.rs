@@ -1,0 +1,368 @@
+//! A client of GDB's remote serial protocol: as much as reading registers and physical memory of a
+//! stopped machine takes.
+//!
+//! Source: "Debugging with GDB", appendix E (Remote Protocol: E.1 acknowledgement, E.2 packets, E.4
+//! `q` packets, E.9 interrupts, G target descriptions). `PhyMemMode` is QEMU's own (`gdbstub.c`).
+//!
+//! # Decisions
+//! - Whoever answers may be anything that listens at a port. Nothing that it sends is waited for
+//!   longer than the patience, nothing is longer than a limit, and whatever it says becomes a value
+//!   or a [`GdbError`].
+//! - A packet that arrives damaged is asked for again, and one of ours that was refused is sent
+//!   again, [`ATTEMPTS`] times in all.
+//! - Only reading: the one thing that is changed is a breakpoint, which is taken away again.
+
+mod description;
+mod error;
+mod packet;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+pub use description::{Description, RegisterNumber};
+pub use error::GdbError;
+use packet::{Arrival, Reader};
+
+/// How often a packet is sent or asked for before the line counts as broken.
+const ATTEMPTS: usize = 3;
+/// Bytes of memory asked for at once, unless the stub takes less.
+const CHUNK: usize = 0x800;
+/// The longest packet that is accepted, in bytes; those that we ask for have 4096.
+const LONGEST_PACKET: usize = 1 << 16;
+/// The longest document that is accepted, in bytes; one of QEMU's has some tens of thousands.
+const LONGEST_DOCUMENT: usize = 1 << 20;
+/// The most documents that a target description may be made of.
+const DOCUMENTS: usize = 16;
+/// The most cores that are looked at.
+const MOST_CORES: usize = 64;
+
+/// A connection that can be read for a limited time.
+pub trait Connection: Read + Write {
+    /// No later read takes longer than `limit`, which is not zero.
+    ///
+    /// # Errors
+    /// The system's.
+    fn limit_reads(&mut self, limit: Duration) -> io::Result<()>;
+}
+
+impl Connection for TcpStream {
+    fn limit_reads(&mut self, limit: Duration) -> io::Result<()> {
+        self.set_nodelay(true)?;
+        self.set_write_timeout(Some(limit))?;
+        self.set_read_timeout(Some(limit))
+    }
+}
+
+impl Connection for UnixStream {
+    fn limit_reads(&mut self, limit: Duration) -> io::Result<()> {
+        self.set_write_timeout(Some(limit))?;
+        self.set_read_timeout(Some(limit))
+    }
+}
+
+/// A connection to a stub whose machine is stopped.
+pub struct Client<C> {
+    connection: C,
+    reader: Reader,
+    patience: Duration,
+    /// Bytes of memory in one packet.
+    chunk: usize,
+    registers: Description,
+    /// Whether addresses of memory are physical.
+    physical: bool,
+}
+
+impl<C: Connection> Client<C> {
+    /// Greets the stub behind `connection` and asks it for its registers. QEMU stops its machine
+    /// when somebody connects. No answer may take longer than `patience`.
+    ///
+    /// # Errors
+    /// [`GdbError`]: whoever is there does not answer, or not as a stub does.
+    pub fn connect(connection: C, patience: Duration) -> Result<Self, GdbError> {
+        let mut client = Self {
+            connection,
+            reader: Reader::default(),
+            patience,
+            chunk: CHUNK,
+            registers: Description::default(),
+            physical: false,
+        };
+        let features = client.ask("qSupported:swbreak+;qXfer:features:read+")?;
+        if let Some(size) = packet::feature(&features, "PacketSize") {
+            // Two digits a byte. QEMU says 4096, and answers 2048 bytes.
+            let size = usize::from_str_radix(size, 16).unwrap_or(0) / 2;
+            client.chunk = size.clamp(8, CHUNK);
+        }
+        client.registers = client.describe()?;
+        Ok(client)
+    }
+
+    /// The numbers of the cores, as the stub counts them.
+    ///
+    /// # Errors
+    /// [`GdbError`].
+    pub fn cores(&mut self) -> Result<Vec<String>, GdbError> {
+        let mut cores = Vec::new();
+        let mut answer = self.ask("qfThreadInfo")?;
+        while let Some(list) = answer.strip_prefix('m') {
+            cores.extend(list.split(',').map(str::to_owned));
+            if cores.len() > MOST_CORES {
+                break;
+            }
+            answer = self.ask("qsThreadInfo")?;
+        }
+        let is_number = |core: &String| !core.is_empty() && packet::is_hex(core);
+        match cores.iter().all(is_number) && !cores.is_empty() {
+            true => Ok(cores),
+            false => Err(GdbError::unexpected("qfThreadInfo", &answer)),
+        }
+    }
+
+    /// Registers are those of `core` from here on, which [`Client::cores`] has named.
+    ///
+    /// # Errors
+    /// [`GdbError`].
+    pub fn choose(&mut self, core: &str) -> Result<(), GdbError> {
+        self.must(&format!("Hg{core}"))
+    }
+
+    /// A register of the chosen core, under the first of `names` that the stub describes.
+    ///
+    /// # Errors
+    /// [`GdbError::NoRegister`] if it describes none of them.
+    pub fn register(&mut self, names: &[&str]) -> Result<u64, GdbError> {
+        let number = names.iter().find_map(|name| self.registers.number(name));
+        let Some(RegisterNumber(number)) = number else {
+            let name = names.join(" or ");
+            return Err(GdbError::NoRegister { name });
+        };
+        let request = format!("p{number:x}");
+        let answer = self.ask(&request)?;
+        packet::register_value(&answer).ok_or_else(|| GdbError::unexpected(&request, &answer))
+    }
+
+    /// Fills `bytes` from physical `address` on.
+    ///
+    /// # Errors
+    /// [`GdbError::Refused`] with the address where the stub has no memory; [`GdbError::NotQemu`]
+    /// if it knows no physical memory.
+    pub fn read_physical(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), GdbError> {
+        self.use_physical_addresses(true)?;
+        let mut done = 0;
+        while done < bytes.len() {
+            let wanted = (bytes.len() - done).min(self.chunk);
+            let request = format!("m{:x},{wanted:x}", address + done as u64);
+            let answer = self.ask(&request)?;
+            if answer.starts_with('E') {
+                return Err(GdbError::Refused { request, answer });
+            }
+            let found = packet::bytes(&answer)
+                .filter(|found| !found.is_empty() && found.len() <= wanted)
+                .ok_or_else(|| GdbError::unexpected(&request, &answer))?;
+            bytes[done..done + found.len()].copy_from_slice(&found);
+            done += found.len();
+        }
+        Ok(())
+    }
+
+    /// Lets the machine go on until a core is about to execute `address`, a virtual one.
+    ///
+    /// # Errors
+    /// [`GdbError::Silent`] if none comes there within `limit`.
+    pub fn run_to(&mut self, address: u64, limit: Duration) -> Result<(), GdbError> {
+        self.use_physical_addresses(false)?;
+        self.must(&format!("Z1,{address:x},4"))?;
+        let patience = std::mem::replace(&mut self.patience, limit);
+        self.resume()?;
+        let stopped = self.stop_reply("c");
+        self.patience = patience;
+        stopped?;
+        self.must(&format!("z1,{address:x},4"))
+    }
+
+    /// Lets the machine go on; [`Client::interrupt`] stops it.
+    ///
+    /// # Errors
+    /// [`GdbError`].
+    pub fn resume(&mut self) -> Result<(), GdbError> {
+        self.use_physical_addresses(false)?;
+        self.send(&packet::framed("c"))
+    }
+
+    /// Stops a machine that was let go on.
+    ///
+    /// # Errors
+    /// [`GdbError`].
+    pub fn interrupt(&mut self) -> Result<(), GdbError> {
+        self.send(b"\x03")?;
+        self.stop_reply("an interrupt")
+    }
+
+    /// Lets the machine go on and another debugger have it.
+    ///
+    /// # Errors
+    /// [`GdbError`].
+    pub fn detach(mut self) -> Result<(), GdbError> {
+        self.use_physical_addresses(false)?;
+        self.must("D")
+    }
+
+    fn use_physical_addresses(&mut self, physical: bool) -> Result<(), GdbError> {
+        if self.physical == physical {
+            return Ok(());
+        }
+        match self.ask(&format!("Qqemu.PhyMemMode:{}", u8::from(physical)))? {
+            answer if answer == "OK" => self.physical = physical,
+            _ => return Err(GdbError::NotQemu),
+        }
+        Ok(())
+    }
+
+    /// All registers that the stub describes.
+    fn describe(&mut self) -> Result<Description, GdbError> {
+        let mut description = Description::default();
+        let mut names = vec!["target.xml".to_owned()];
+        let mut next = 0;
+        while let Some(name) = names.get(next).cloned() {
+            let document = self.document(&name)?;
+            for included in description.take(&document) {
+                if names.len() < DOCUMENTS && !names.contains(&included) {
+                    names.push(included);
+                }
+            }
+            next += 1;
+        }
+        Ok(description)
+    }
+
+    /// A document of the target description, which comes in parts.
+    fn document(&mut self, name: &str) -> Result<String, GdbError> {
+        let mut text = String::new();
+        loop {
+            let (offset, length) = (text.len(), self.chunk);
+            let request = format!("qXfer:features:read:{name}:{offset:x},{length:x}");
+            let answer = self.ask(&request)?;
+            let (more, part) = match answer.split_at_checked(1) {
+                Some(("m", part)) if !part.is_empty() => (true, part),
+                Some(("l", part)) => (false, part),
+                _ => return Err(GdbError::unexpected(&request, &answer)),
+            };
+            text.push_str(part);
+            if text.len() > LONGEST_DOCUMENT {
+                let limit = LONGEST_DOCUMENT;
+                return Err(GdbError::TooLong { limit });
+            }
+            if !more {
+                return Ok(text);
+            }
+        }
+    }
+
+    fn must(&mut self, request: &str) -> Result<(), GdbError> {
+        let answer = self.ask(request)?;
+        match answer.as_str() {
+            "OK" => Ok(()),
+            _ => Err(GdbError::unexpected(request, &answer)),
+        }
+    }
+
+    /// Sends `request`, and returns what it is answered.
+    fn ask(&mut self, request: &str) -> Result<String, GdbError> {
+        self.send(&packet::framed(request))?;
+        loop {
+            let answer = self.answer(request)?;
+            // A machine that was running when we came says that it has stopped.
+            if !is_stop_reply(&answer) {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Waits for word that the machine has stopped.
+    fn stop_reply(&mut self, request: &str) -> Result<(), GdbError> {
+        let answer = self.answer(request)?;
+        match is_stop_reply(&answer) {
+            true => Ok(()),
+            false => Err(GdbError::unexpected(request, &answer)),
+        }
+    }
+
+    /// The next packet that arrives undamaged, acknowledged; `request` is sent again if the stub
+    /// has not understood it.
+    fn answer(&mut self, request: &str) -> Result<String, GdbError> {
+        let deadline = Instant::now() + self.patience;
+        let mut damaged = 0;
+        while damaged < ATTEMPTS {
+            match self.arrival(request, deadline)? {
+                Arrival::Packet(text) => {
+                    self.send(b"+")?;
+                    return Ok(text);
+                }
+                Arrival::Damaged => {
+                    damaged += 1;
+                    self.send(b"-")?;
+                }
+                Arrival::Refusal => {
+                    damaged += 1;
+                    self.send(&packet::framed(request))?;
+                }
+            }
+        }
+        Err(GdbError::Damaged {
+            request: request.to_owned(),
+        })
+    }
+
+    fn arrival(&mut self, request: &str, deadline: Instant) -> Result<Arrival, GdbError> {
+        loop {
+            if let Some(arrival) = self.reader.next() {
+                return Ok(arrival);
+            }
+            if self.reader.waiting() > LONGEST_PACKET {
+                let limit = LONGEST_PACKET;
+                return Err(GdbError::TooLong { limit });
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.silent(request));
+            }
+            self.connection.limit_reads(left)?;
+            let mut bytes = [0; 4096];
+            match self.connection.read(&mut bytes) {
+                Ok(0) => return Err(GdbError::Closed),
+                Ok(count) => self.reader.take(&bytes[..count]),
+                Err(error) if is_timeout(&error) => return Err(self.silent(request)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn silent(&self, request: &str) -> GdbError {
+        GdbError::Silent {
+            request: request.to_owned(),
+            seconds: self.patience.as_secs_f32(),
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), GdbError> {
+        self.connection.write_all(bytes)?;
+        Ok(self.connection.flush()?)
+    }
+}
+
+/// Whether an answer says that a core has stopped (`T05thread:01;`, `S05`).
+fn is_stop_reply(answer: &str) -> bool {
+    answer.starts_with(['T', 'S']) && answer.get(1..3).is_some_and(packet::is_hex)
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}

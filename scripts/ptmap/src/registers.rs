@@ -1,0 +1,414 @@
+//! The registers that decide what an address means (Arm DDI 0487 D24.2).
+
+use crate::gdb::{Client, Connection, GdbError};
+
+/// Half of the address space: what one of the two TTBRs translates.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Half {
+    /// TTBR0's, from 0 on.
+    Low,
+    /// TTBR1's, up to the last address.
+    High,
+}
+
+impl Half {
+    /// Both, in the order of addresses.
+    pub const BOTH: [Self; 2] = [Self::Low, Self::High];
+
+    /// The half in which `va` lies, by its topmost bit.
+    #[must_use]
+    pub const fn of(va: u64) -> Self {
+        match va >> 63 {
+            0 => Self::Low,
+            _ => Self::High,
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low half",
+            Self::High => "high half",
+        }
+    }
+
+    /// The register with its root.
+    #[must_use]
+    pub const fn register(self) -> &'static str {
+        match self {
+            Self::Low => "TTBR0_EL1",
+            Self::High => "TTBR1_EL1",
+        }
+    }
+}
+
+/// A core's translation registers at EL1.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Registers {
+    /// TTBR0_EL1: ASID in bits 63:48, the root's address below.
+    pub ttbr0: u64,
+    /// TTBR1_EL1.
+    pub ttbr1: u64,
+    /// TCR_EL1.
+    pub tcr: u64,
+    /// MAIR_EL1.
+    pub mair: u64,
+    /// SCTLR_EL1.
+    pub sctlr: u64,
+}
+
+/// How a half is translated, or why not.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Translation {
+    /// The walk begins at `root`, a table of `level`, for addresses of `bits` bits.
+    Walks {
+        /// The physical address of the table.
+        root: u64,
+        /// Its level: 0 for more than 39 bits.
+        level: usize,
+        /// 64 less TxSZ.
+        bits: u32,
+    },
+    /// SCTLR_EL1.M is 0.
+    MmuOff,
+    /// TCR_EL1.EPDx is 1.
+    WalksOff,
+    /// TCR_EL1.TGx names another granule than 4 KiB, or one that there is not.
+    OtherGranule,
+    /// TCR_EL1.TxSZ is outside of 16 to 39.
+    OddSize,
+}
+
+impl Translation {
+    /// Why nothing is translated; nothing if it is.
+    #[must_use]
+    pub const fn refusal(self) -> Option<&'static str> {
+        match self {
+            Self::Walks { .. } => None,
+            Self::MmuOff => Some("the MMU is off (SCTLR_EL1.M = 0): addresses are physical"),
+            Self::WalksOff => Some("walks are off (TCR_EL1.EPD = 1): every access faults"),
+            Self::OtherGranule => Some("the granule is not 4 KiB (TCR_EL1.TG): not read here"),
+            Self::OddSize => Some("the size of addresses (TCR_EL1.TSZ) is outside of 16 to 39"),
+        }
+    }
+}
+
+/// The address in a TTBR or in a table descriptor.
+pub(crate) const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
+
+const SCTLR_M: u64 = 1 << 0;
+const SCTLR_WXN: u64 = 1 << 19;
+
+impl Registers {
+    /// Those of the core that `client` has chosen.
+    ///
+    /// # Errors
+    /// [`GdbError`]; [`GdbError::NoRegister`] for a machine that is not an AArch64.
+    pub fn read<C: Connection>(client: &mut Client<C>) -> Result<Self, GdbError> {
+        Ok(Self {
+            ttbr0: client.register(&["TTBR0_EL1"])?,
+            ttbr1: client.register(&["TTBR1_EL1"])?,
+            tcr: client.register(&["TCR_EL1"])?,
+            mair: client.register(&["MAIR_EL1"])?,
+            // QEMU 7.2 leaves the exception level out.
+            sctlr: client.register(&["SCTLR_EL1", "SCTLR"])?,
+        })
+    }
+
+    /// How a half is translated.
+    #[must_use]
+    pub const fn translation(&self, half: Half) -> Translation {
+        const TG0_4K: u64 = 0b00;
+        const TG1_4K: u64 = 0b10;
+        let (ttbr, size, off, granule) = match half {
+            Half::Low => (
+                self.ttbr0,
+                self.tcr & 0x3f,
+                self.tcr >> 7 & 1,
+                self.tcr >> 14 & 0b11 == TG0_4K,
+            ),
+            Half::High => (
+                self.ttbr1,
+                self.tcr >> 16 & 0x3f,
+                self.tcr >> 23 & 1,
+                self.tcr >> 30 & 0b11 == TG1_4K,
+            ),
+        };
+        if self.sctlr & SCTLR_M == 0 {
+            return Translation::MmuOff;
+        }
+        if off != 0 {
+            return Translation::WalksOff;
+        }
+        if !granule {
+            return Translation::OtherGranule;
+        }
+        if size < 16 || size > 39 {
+            return Translation::OddSize;
+        }
+        let bits = 64 - size as u32;
+        // Nine bits a level, the last of which ends at bit 12 (D8.2).
+        let level = 4 - (bits - 12).div_ceil(9) as usize;
+        let root = ttbr & ADDRESS;
+        Translation::Walks { root, level, bits }
+    }
+
+    /// The first address of a half whose addresses have `bits` bits.
+    #[must_use]
+    pub const fn first_address(half: Half, bits: u32) -> u64 {
+        match half {
+            Half::Low => 0,
+            Half::High => u64::MAX << bits,
+        }
+    }
+
+    /// SCTLR_EL1.WXN: what may be written is not executed, whatever its descriptor says.
+    #[must_use]
+    pub const fn write_implies_execute_never(&self) -> bool {
+        self.sctlr & SCTLR_WXN != 0
+    }
+
+    /// How many bits a physical address has: TCR_EL1.IPS.
+    #[must_use]
+    pub const fn physical_bits(&self) -> u32 {
+        match self.tcr >> 32 & 0b111 {
+            0 => 32,
+            1 => 36,
+            2 => 40,
+            3 => 42,
+            4 => 44,
+            _ => 48,
+        }
+    }
+
+    /// The memory type with `index` in MAIR_EL1.
+    #[must_use]
+    pub const fn memory_type(&self, index: u64) -> MemoryType {
+        MemoryType((self.mair >> (8 * (index & 0b111))) as u8)
+    }
+
+    /// Each register with its name, value and meaning.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(&'static str, u64, String)> {
+        let root = |half, ttbr: u64| {
+            let meaning = match self.translation(half) {
+                Translation::Walks { root, level, bits } => {
+                    format!("root {root:#x}, level {level}, {bits}-bit addresses")
+                }
+                other => other.refusal().unwrap_or_default().to_owned(),
+            };
+            format!("{meaning}; ASID {}", ttbr >> 48)
+        };
+        let types = (0..8).map(|index| format!("{index} {}", self.memory_type(index)));
+        let on = |bit: u32| self.sctlr >> bit & 1;
+        vec![
+            ("TTBR0_EL1", self.ttbr0, root(Half::Low, self.ttbr0)),
+            ("TTBR1_EL1", self.ttbr1, root(Half::High, self.ttbr1)),
+            (
+                "TCR_EL1",
+                self.tcr,
+                format!(
+                    "T0SZ={} EPD0={} T1SZ={} EPD1={} A1={} IPS={} bits",
+                    self.tcr & 0x3f,
+                    self.tcr >> 7 & 1,
+                    self.tcr >> 16 & 0x3f,
+                    self.tcr >> 23 & 1,
+                    self.tcr >> 22 & 1,
+                    self.physical_bits()
+                ),
+            ),
+            ("MAIR_EL1", self.mair, types.collect::<Vec<_>>().join(", ")),
+            (
+                "SCTLR_EL1",
+                self.sctlr,
+                format!(
+                    "M={} (MMU) C={} (data cache) I={} (instruction cache) WXN={}",
+                    on(0),
+                    on(2),
+                    on(12),
+                    on(19)
+                ),
+            ),
+        ]
+    }
+}
+
+/// A byte of MAIR_EL1.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct MemoryType(pub u8);
+
+/// What matters of a memory type: the colours of the page.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum MemoryClass {
+    /// Normal, write-back, inner and outer.
+    WriteBack,
+    /// Normal, cached in another way.
+    OtherCached,
+    /// Normal non-cacheable.
+    NonCacheable,
+    /// Device, and early acknowledgement of writes is allowed.
+    DeviceEarly,
+    /// Device-nGnRnE.
+    DeviceStrict,
+    /// Unpredictable.
+    Reserved,
+}
+
+impl MemoryType {
+    /// What matters of it.
+    #[must_use]
+    pub const fn class(self) -> MemoryClass {
+        match (self.0 >> 4, self.0 & 0xf) {
+            (0, 0) => MemoryClass::DeviceStrict,
+            (0, 4 | 8 | 0xc) => MemoryClass::DeviceEarly,
+            (0, _) | (_, 0) => MemoryClass::Reserved,
+            (4, 4) => MemoryClass::NonCacheable,
+            (0xc..=0xf, 0xc..=0xf) => MemoryClass::WriteBack,
+            _ => MemoryClass::OtherCached,
+        }
+    }
+
+    /// Whether it is Device memory.
+    #[must_use]
+    pub const fn is_device(self) -> bool {
+        self.0 >> 4 == 0
+    }
+}
+
+impl std::fmt::Display for MemoryType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let cached = |bits: u8| match bits {
+            0b0100 => "non-cacheable",
+            0b0000..=0b0011 => "write-through transient",
+            0b0101..=0b0111 => "write-back transient",
+            0b1000..=0b1011 => "write-through",
+            _ => "write-back",
+        };
+        let (outer, inner) = (self.0 >> 4, self.0 & 0xf);
+        match (outer, inner) {
+            (0, 0b0000) => f.write_str("Device-nGnRnE"),
+            (0, 0b0100) => f.write_str("Device-nGnRE"),
+            (0, 0b1000) => f.write_str("Device-nGRE"),
+            (0, 0b1100) => f.write_str("Device-GRE"),
+            (0, _) | (_, 0) => write!(f, "unpredictable ({:#04x})", self.0),
+            _ if cached(outer) == cached(inner) => write!(f, "Normal {}", cached(inner)),
+            _ => write!(
+                f,
+                "Normal, inner {}, outer {}",
+                cached(inner),
+                cached(outer)
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Half, MemoryClass, MemoryType, Registers, Translation};
+
+    /// As the boot map has them on a Cortex-A53: 40-bit physical addresses.
+    const BOOT: Registers = Registers {
+        ttbr0: 0x0007_0000_0011_7000,
+        ttbr1: 0x11_9000,
+        tcr: 0x12_b510_3510,
+        mair: 0xff_4400_0400,
+        sctlr: 0x30d8_181f,
+    };
+
+    #[test]
+    fn both_halves_have_48_bits_and_the_asid_is_no_part_of_the_root() {
+        let walks = |root| Translation::Walks {
+            root,
+            level: 0,
+            bits: 48,
+        };
+        assert_eq!(BOOT.translation(Half::Low), walks(0x11_7000));
+        assert_eq!(BOOT.translation(Half::High), walks(0x11_9000));
+        assert_eq!(Registers::first_address(Half::High, 48), 0xffff << 48);
+        assert_eq!(BOOT.physical_bits(), 40);
+        assert!(BOOT.write_implies_execute_never());
+    }
+
+    #[test]
+    fn fewer_bits_begin_at_a_lower_level() {
+        for (size, level) in [(16, 0), (24, 0), (25, 1), (33, 1), (34, 2), (39, 2)] {
+            let tcr = BOOT.tcr & !0x3f | size;
+            let found = Registers { tcr, ..BOOT }.translation(Half::Low);
+            let bits = 64 - size as u32;
+            let root = 0x11_7000;
+            assert_eq!(
+                found,
+                Translation::Walks { root, level, bits },
+                "T0SZ {size}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_translated_says_why() {
+        let with = |tcr, sctlr| Registers { tcr, sctlr, ..BOOT };
+        let on = BOOT.sctlr;
+        for (registers, half, expected) in [
+            (with(BOOT.tcr, on & !1), Half::High, Translation::MmuOff),
+            (
+                with(BOOT.tcr | 1 << 7, on),
+                Half::Low,
+                Translation::WalksOff,
+            ),
+            (
+                with(BOOT.tcr | 1 << 23, on),
+                Half::High,
+                Translation::WalksOff,
+            ),
+            (
+                with(BOOT.tcr | 1 << 14, on),
+                Half::Low,
+                Translation::OtherGranule,
+            ),
+            (
+                with(BOOT.tcr & !(0b11 << 30), on),
+                Half::High,
+                Translation::OtherGranule,
+            ),
+            (
+                with(BOOT.tcr & !0x3f | 40, on),
+                Half::Low,
+                Translation::OddSize,
+            ),
+            (
+                with(BOOT.tcr & !0x3f | 15, on),
+                Half::Low,
+                Translation::OddSize,
+            ),
+        ] {
+            assert_eq!(registers.translation(half), expected);
+            assert!(expected.refusal().is_some());
+        }
+    }
+
+    #[test]
+    fn memory_types_are_told_in_words_of_the_manual() {
+        for (byte, words, class) in [
+            (0x00, "Device-nGnRnE", MemoryClass::DeviceStrict),
+            (0x04, "Device-nGnRE", MemoryClass::DeviceEarly),
+            (0x0c, "Device-GRE", MemoryClass::DeviceEarly),
+            (0x44, "Normal non-cacheable", MemoryClass::NonCacheable),
+            (0xff, "Normal write-back", MemoryClass::WriteBack),
+            (0xbb, "Normal write-through", MemoryClass::OtherCached),
+            (
+                0x4f,
+                "Normal, inner write-back, outer non-cacheable",
+                MemoryClass::OtherCached,
+            ),
+            (0x01, "unpredictable (0x01)", MemoryClass::Reserved),
+            (0xf0, "unpredictable (0xf0)", MemoryClass::Reserved),
+        ] {
+            let found = MemoryType(byte);
+            assert_eq!(
+                (found.to_string(), found.class()),
+                (words.to_owned(), class)
+            );
+        }
+    }
+}
