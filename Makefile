@@ -1,7 +1,7 @@
 # Stilt's verbs. Only a list of what calls what: the work is done by scripts/*.sh, which need nothing but a shell,
 # and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, DEBUG, FIRMWARE, DEV.
 
-.PHONY: help image qemu debug console test test-mmu check doc bench bench-host fuzz mutants planted soak sdcard flash doctor setup clean
+.PHONY: help image qemu debug console ptmap test test-mmu test-ptmap check doc bench bench-host fuzz mutants planted soak sdcard flash doctor setup clean
 .DEFAULT_GOAL := help
 # One verb at a time, whatever -j says: they share the image and the terminal.
 .NOTPARALLEL:
@@ -14,8 +14,10 @@ help:
 	@echo 'make debug    QEMU stopped at the first instruction, and GDB attached'
 	@echo 'make console  type into the console of the `make debug` that runs in another terminal'
 	@echo '              (qemu, debug, image: DEBUG=1 takes a debug build, which checks overflows and the order of locks)'
+	@echo 'make ptmap    the live page tables as one HTML page, target/ptmap.html (ATTACH=host:port for a QEMU that runs)'
 	@echo 'make test     every test: host, QEMU, tools'
 	@echo 'make test-mmu page tables of every architecture, each on the MMU of its emulator'
+	@echo 'make test-ptmap  the page of make ptmap in a browser: search, keyboard, narrow and wide, light and dark'
 	@echo 'make check    formatting, lints, which folder imports which, what may not run before the MMU is on, barriers, errata, packaging'
 	@echo 'make doc      the documentation of kernel, page tables and tools; docs/ is to be read as it is'
 	@echo 'make bench    the benchmarks: booting, and page tables beside those of other libraries'
@@ -47,6 +49,10 @@ console:
 	@scripts/setup.sh console
 	@$(CARGO) xtask console
 
+ptmap:
+	@scripts/setup.sh ptmap
+	@$(CARGO) xtask ptmap $(ARGS)
+
 test:
 	@scripts/setup.sh test
 	$(CARGO) xtask image
@@ -57,6 +63,11 @@ test:
 test-mmu:
 	@scripts/setup.sh test-mmu
 	$(CARGO) xtask mmu
+
+test-ptmap:
+	@scripts/setup.sh test-ptmap
+	$(CARGO) xtask ptmap
+	$(CARGO) test --package ptmap --features browser-tests --test browser
 
 check:
 	@scripts/setup.sh check

@@ -9,7 +9,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 
 verb=${1:-all}
 if ! wanted=$(needs "$verb"); then
-    echo "usage: scripts/setup.sh [image|qemu|debug|console|test|test-mmu|check|doc|bench|bench-host|fuzz|mutants|planted|sdcard|flash|all]" >&2
+    echo "usage: scripts/setup.sh [image|qemu|debug|console|ptmap|test|test-mmu|test-ptmap|check|doc|bench|bench-host|fuzz|mutants|planted|sdcard|flash|all]" >&2
     exit 2
 fi
 
@@ -29,7 +29,7 @@ main() {
 
 # What the caller names must be there, whichever verb it is for: nothing that is installed could take its place.
 check_names() {
-    if ! wrong=$(wrong_name QEMU || wrong_name GDB || wrong_folder FIRMWARE); then return 0; fi
+    if ! wrong=$(wrong_name QEMU || wrong_name GDB || wrong_name CHROMIUM || wrong_folder FIRMWARE); then return 0; fi
     echo "error: $wrong" >&2
     exit 1
 }

@@ -4,8 +4,8 @@
 #
 # Its names for them: host (cargo for tools and tests), cc (what host Rust links with), certs (what cargo
 # downloads with), kernel (Rust for the image), linker, lints (rustfmt and clippy), qemu, gdb, mtools, fsck, dtc,
-# objdump (LLVM's), targets (Rust for the programs in tests/mmu), qemu-riscv64, qemu-x86_64, qemu-loongarch64; and valgrind, which
-# no verb but bench-host has a use for: it is not among all tools.
+# objdump (LLVM's), targets (Rust for the programs in tests/mmu), qemu-riscv64, qemu-x86_64, qemu-loongarch64; valgrind,
+# which no verb but bench-host has a use for, and chromium, which none but test-ptmap has: they are not among all tools.
 # shellcheck disable=SC2154  # toolchain.sh sets the names that are not set here
 
 # Where emulators are unpacked that the system's package manager has no room for.
@@ -21,11 +21,12 @@ needs() (
     build='host cc certs kernel linker'
     case $1 in
     image | sdcard | flash | doc) echo "$build" ;;
-    qemu | bench) echo "$build qemu" ;;
+    qemu | bench | ptmap) echo "$build qemu" ;;
     console | planted) echo 'host cc certs' ;;
     bench-host) echo 'host cc certs valgrind' ;;
     debug) echo "$build qemu gdb" ;;
     test) echo "$build qemu gdb mtools fsck dtc objdump" ;;
+    test-ptmap) echo "$build qemu chromium" ;;
     test-mmu) echo "$build targets qemu qemu-riscv64 qemu-x86_64 qemu-loongarch64" ;;
     check) echo "$build lints targets" ;;
     fuzz | mutants) ;; # scripts/long.sh names theirs
@@ -37,10 +38,10 @@ needs() (
 # The verbs that need tool $1, for people to read.
 needed_by() (
     verbs=
-    for verb in image sdcard flash qemu bench debug test test-mmu check; do
+    for verb in image sdcard flash qemu bench ptmap debug test test-mmu check; do
         case " $(needs "$verb") " in *" $1 "*) verbs="$verbs $verb" ;; esac
     done
-    if [ "$verbs" = ' image sdcard flash qemu bench debug test test-mmu check' ]; then echo everything; else echo "${verbs# }"; fi
+    if [ "$verbs" = ' image sdcard flash qemu bench ptmap debug test test-mmu check' ]; then echo everything; else echo "${verbs# }"; fi
 )
 
 label() {
@@ -62,6 +63,7 @@ label() {
     qemu-x86_64) echo 'QEMU for x86-64' ;;
     qemu-loongarch64) echo 'QEMU for LoongArch' ;;
     valgrind) echo valgrind ;;
+    chromium) echo Chromium ;;
     esac
 }
 
@@ -83,6 +85,7 @@ find_tool() {
     targets) find_targets ;;
     qemu-*) find_program "qemu-system-${1#qemu-}" ;;
     valgrind) find_program valgrind ;;
+    chromium) find_chromium ;;
     *) return 1 ;;
     esac
 }
@@ -156,6 +159,18 @@ find_objdump() (
     return 1
 )
 
+# CHROMIUM=... if it is set; otherwise under the names that distributions give it.
+find_chromium() (
+    if [ -n "${CHROMIUM-}" ]; then
+        find_program "$CHROMIUM"
+        return
+    fi
+    for name in chromium chromium-browser chromium-headless-shell google-chrome; do
+        ! find_program "$name" || return 0
+    done
+    return 1
+)
+
 # One line on tool $1's version; $2 is where it is.
 version_of() {
     case $1 in
@@ -211,6 +226,7 @@ packages_for() {
     brew:host | brew:kernel | brew:lints | brew:targets) echo rustup ;;
     brew:qemu | brew:qemu-*) echo qemu ;;
     brew:gdb) echo aarch64-elf-gdb ;;
+    *:chromium) echo chromium ;;
     *:cc) echo gcc ;;
     *:linker) echo lld ;;
     *:mtools) echo mtools ;;

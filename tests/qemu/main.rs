@@ -33,6 +33,7 @@ mod interrupts;
 mod machine;
 mod numbers;
 mod prompt;
+mod ptmap;
 mod registers;
 mod shell;
 mod silence;

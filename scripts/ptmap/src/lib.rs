@@ -2,7 +2,7 @@
 //!
 //! [`gdb`] speaks GDB's remote protocol with an emulator's stub, [`walk`] follows the tables from
 //! the registers down, and believes no descriptor; a [`map`] is what was found, with what is wrong
-//! in it. The kernel has no part in it:
+//! in it. [`page`] draws maps as one HTML file, which loads nothing. The kernel has no part in it:
 //! what a machine's MMU would find is what is shown, whether the kernel runs or not.
 //!
 //! | module | what it has; each uses those above it |
@@ -17,7 +17,10 @@
 //! | [`piece`] `audit` | leaves put together; W^X, aliases, mixed memory types, odd descriptors |
 //! | [`map`] | what a machine's registers and tables were at one moment |
 //! | [`difference`] | what differs between two maps |
+//! | [`listing`] | a map as lines of text |
 //! | [`words`] | numbers, for people |
+//! | [`rows`] | maps side by side, address by address |
+//! | [`page`] | the page |
 //!
 //! Source: Arm DDI 0487, D8 (the VMSAv8-64), D24.2 (the registers).
 #![forbid(unsafe_code)]
@@ -27,11 +30,14 @@ pub mod descriptor;
 pub mod difference;
 pub mod finding;
 pub mod gdb;
+pub mod listing;
 pub mod map;
 pub mod memory;
+pub mod page;
 pub mod piece;
 pub mod places;
 pub mod registers;
+pub mod rows;
 #[cfg(test)]
 mod synthetic;
 pub mod walk;

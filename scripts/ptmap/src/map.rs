@@ -9,11 +9,12 @@ use crate::finding::{Finding, FindingKind};
 use crate::memory::PhysicalMemory;
 use crate::piece::{Piece, pieces};
 use crate::places::Places;
+use crate::registers::Translation::MmuOff;
 use crate::registers::{Half, Registers};
 use crate::walk::{Tree, walk};
 
-/// The most pieces of a map that are kept; Stilt's has some fifty.
-const MOST_PIECES: usize = 4000;
+/// The most pieces of a map that are kept, so that a page stays below 1 MiB; Stilt's has some fifty.
+const MOST_PIECES: usize = 1000;
 
 /// What a machine's registers and tables were at one moment.
 #[derive(Clone, Debug)]
@@ -66,12 +67,37 @@ impl Map {
         })
     }
 
+    /// Takes note of the registers of all cores, the one that is shown first: cores whose MMU is on
+    /// and that translate otherwise are findings.
+    pub fn compare_cores(&mut self, cores: &[Registers]) {
+        let shown = self.registers;
+        for (core, registers) in cores.iter().enumerate() {
+            let is_on = Half::BOTH.map(|half| registers.translation(half)) != [MmuOff; 2];
+            if is_on && *registers != shown {
+                let kind = FindingKind::OtherRegisters;
+                let differs = shown.rows().into_iter().zip(registers.rows());
+                let differs = differs.filter(|(here, there)| here.1 != there.1);
+                let what = differs.map(|(_, (name, value, _))| format!("{name} {value:#x}"));
+                let what = what.collect::<Vec<_>>().join(", ");
+                let what = format!("core {core}: {what}");
+                self.findings.push(Finding::new(kind, 0, what));
+            }
+        }
+        self.findings.sort_by_key(|finding| finding.kind.severity());
+    }
+
     /// The piece that has `va`.
     #[must_use]
     pub fn piece_at(&self, va: u64) -> Option<&Piece> {
+        self.index_at(va).map(|index| &self.pieces[index])
+    }
+
+    /// The index of the piece that has `va`.
+    #[must_use]
+    pub fn index_at(&self, va: u64) -> Option<usize> {
         let next = self.pieces.partition_point(|piece| piece.va <= va);
-        let piece = next.checked_sub(1).map(|index| &self.pieces[index])?;
-        (va <= piece.last()).then_some(piece)
+        let index = next.checked_sub(1)?;
+        (va <= self.pieces[index].last()).then_some(index)
     }
 }
 
@@ -96,4 +122,43 @@ pub fn runs(tree: &Tree) -> Vec<Run> {
         }
     }
     runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Map;
+    use crate::finding::FindingKind;
+    use crate::places::Places;
+    use crate::registers::Registers;
+    use crate::synthetic::{HIGH, Memory, NORMAL_PAGE, Noise, REGISTERS};
+
+    #[test]
+    fn cores_that_translate_otherwise_are_told_and_those_without_an_mmu_are_not() {
+        let mut memory = Memory::with_roots();
+        memory.page(HIGH, NORMAL_PAGE);
+        let mut map = memory.map();
+        let off = Registers {
+            sctlr: 0,
+            ttbr1: 0,
+            ..REGISTERS
+        };
+        map.compare_cores(&[REGISTERS, off, REGISTERS]);
+        assert_eq!(map.findings, []);
+        let ttbr1 = 0x5000;
+        map.compare_cores(&[REGISTERS, Registers { ttbr1, ..REGISTERS }]);
+        let [finding] = &map.findings[..] else {
+            panic!("{:?}", map.findings);
+        };
+        assert_eq!(finding.kind, FindingKind::OtherRegisters);
+        assert_eq!(finding.what, "core 1: TTBR1_EL1 0x5000");
+    }
+
+    #[test]
+    fn noise_ends_the_walk_and_the_audit() {
+        for seed in 1..3 {
+            let places = Places::default();
+            let Ok(map) = Map::read("", "", REGISTERS, &mut Noise(seed), &places);
+            assert!(!map.findings.is_empty() || map.pieces.is_empty());
+        }
+    }
 }

@@ -4,8 +4,8 @@ use object::{Object, ObjectSymbol, SymbolKind};
 
 /// The longest name of a symbol that is kept; generic functions have longer ones.
 const LONGEST_NAME: usize = 100;
-/// The most symbols that are kept.
-const MOST_SYMBOLS: usize = 4000;
+/// The most symbols that are kept; the image has some 900.
+const MOST_SYMBOLS: usize = 2000;
 
 /// A part of the address space with one use.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -88,3 +88,22 @@ impl PhysicalMemory for Memory {
         Ok(self.frames.get(&pa).map(|table| Box::new(*table)))
     }
 }
+
+/// Numbers that follow no rule, in a quarter of the entries.
+pub(crate) struct Noise(pub(crate) u64);
+
+impl PhysicalMemory for Noise {
+    type Error = Infallible;
+
+    fn read_table(&mut self, pa: u64) -> Result<Option<Table>, Infallible> {
+        let mut state = self.0 ^ pa | 1;
+        let mut next = |_| {
+            // xorshift64.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            if state >> 60 < 4 { state } else { 0 }
+        };
+        Ok((!pa.is_multiple_of(7)).then(|| Box::new(std::array::from_fn(&mut next))))
+    }
+}

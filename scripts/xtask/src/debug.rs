@@ -6,29 +6,22 @@
 //! - GDB gets the terminal and Ctrl-C; QEMU is in a process group of its own, so that Ctrl-C stops
 //!   the kernel and not QEMU. The console's output still appears here.
 
-use std::env;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode, ExitStatus};
 
 use lexopt::{Arg, Parser};
 use thiserror::Error;
 
-use crate::checkout::{self, FileError};
+use crate::checkout;
 use crate::failure::{EndsVerb, Failure};
 use crate::program::{RunError, cannot_run};
 use crate::qemu;
+use crate::stub::{Machine, StubError, line};
 
-/// How long QEMU may take to open its sockets.
-const START_SECONDS: u64 = 10;
-/// Options of a socket that QEMU opens without waiting for a client.
-const OPEN_AT_ONCE: &str = ",server=on,wait=off";
-/// As [`OPEN_AT_ONCE`], for the console, whose output is copied to this terminal.
+/// Options of the console's socket: QEMU opens it without waiting for a client, and copies the output
+/// to this terminal.
 const CONSOLE_OPTIONS: &str = ",server=on,wait=off,logfile=/dev/stdout,logappend=on";
 
 /// Why GDB is not attached.
@@ -41,13 +34,9 @@ enum DebugError {
     #[error("cannot take over Ctrl-C for GDB: {0}")]
     Signals(#[from] ctrlc::Error),
     #[error(transparent)]
-    Folder(#[from] FileError),
-    #[error(transparent)]
     Run(#[from] RunError),
-    #[error("QEMU ended before GDB could attach ({status})")]
-    QemuEnded { status: ExitStatus },
-    #[error("QEMU did not open {} in {seconds} seconds", socket.display())]
-    QemuSilent { socket: PathBuf, seconds: u64 },
+    #[error(transparent)]
+    Stub(#[from] StubError),
 }
 
 impl EndsVerb for DebugError {}
@@ -70,12 +59,12 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let kernel = qemu::kernel_to_boot(elf)?;
     // GDB handles these itself; this process only has to outlive it.
     ctrlc::set_handler(|| {}).map_err(DebugError::Signals)?;
-    let machine = Machine::start(&program, &kernel.image)?;
+    let machine = start(&program, &kernel.image).map_err(DebugError::Stub)?;
     if script.is_none() {
         eprintln!("The console's output appears here. To type into it, from another terminal:");
         eprintln!(
             "  make console    (or: cargo xtask console {})",
-            machine.console().display()
+            machine.folder().join("console").display()
         );
         eprintln!("`help stilt` lists the commands for tables and registers.");
     }
@@ -127,82 +116,14 @@ fn attach(
     command.status().map_err(cannot_run(gdb))
 }
 
-/// A line for GDB or QEMU with a path in it, which need not be UTF-8. GDB wants quotes around a
-/// file that may have blanks in its name, and takes none around a socket.
-fn line(before: &str, path: &Path, after: &str) -> OsString {
-    let mut line = OsString::from(before);
-    line.push(path);
-    line.push(after);
-    line
-}
-
-/// A QEMU that waits for GDB; it ends when this is dropped.
-struct Machine {
-    folder: PathBuf,
-    child: Child,
-}
-
-impl Machine {
-    fn start(program: &OsString, kernel: &Path) -> Result<Self, DebugError> {
-        let folder = env::temp_dir().join(format!("stilt-debug-{}", std::process::id()));
-        // Others on this machine must not be able to attach.
-        let made = DirBuilder::new().mode(0o700).create(&folder);
-        made.map_err(|source| FileError::Write {
-            path: folder.clone(),
-            source,
-        })?;
-        let mut command = qemu::machine(program, kernel);
+/// QEMU with its console on a socket in its folder.
+fn start(program: &OsString, kernel: &Path) -> Result<Machine, StubError> {
+    Machine::start(program, kernel, "stilt-debug", |command, folder| {
+        let socket = folder.join("console");
+        let console = line("socket,id=console,path=", &socket, CONSOLE_OPTIONS);
+        command.arg("-chardev").arg(console);
         command
-            .arg("-S")
-            .arg("-gdb")
-            .arg(line("unix:", &folder.join("gdb"), OPEN_AT_ONCE));
-        command.arg("-chardev").arg(line(
-            "socket,id=console,path=",
-            &folder.join("console"),
-            CONSOLE_OPTIONS,
-        ));
-        command.args(["-serial", "chardev:console", "-monitor", "none"]);
-        let child = command.stdin(Stdio::null()).process_group(0).spawn();
-        let child = child.map_err(|source| {
-            drop(fs::remove_dir_all(&folder));
-            cannot_run(program)(source)
-        })?;
-        let mut machine = Self { folder, child };
-        machine.wait_until_open()?;
-        Ok(machine)
-    }
-
-    fn gdb_socket(&self) -> PathBuf {
-        self.folder.join("gdb")
-    }
-
-    fn console(&self) -> PathBuf {
-        self.folder.join("console")
-    }
-
-    fn wait_until_open(&mut self) -> Result<(), DebugError> {
-        let start = Instant::now();
-        while !self.gdb_socket().exists() {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(DebugError::QemuEnded { status });
-            }
-            if start.elapsed() > Duration::from_secs(START_SECONDS) {
-                return Err(DebugError::QemuSilent {
-                    socket: self.gdb_socket(),
-                    seconds: START_SECONDS,
-                });
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        // All three fail only if QEMU or the folder is gone already, which is what they are for.
-        drop(self.child.kill());
-        drop(self.child.wait());
-        drop(fs::remove_dir_all(&self.folder));
-    }
+            .args(["-serial", "chardev:console"])
+            .process_group(0);
+    })
 }

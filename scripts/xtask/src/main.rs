@@ -22,8 +22,10 @@ mod noise;
 mod peers;
 mod planted;
 mod program;
+mod ptmap;
 mod qemu;
 mod sdcard;
+mod stub;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -42,6 +44,9 @@ usage: cargo xtask VERB [OPTION...]
   debug  [--elf FILE] [--qemu PROGRAM] [--batch SCRIPT]
                                            build, then QEMU stopped at the first instruction, under GDB
   console [SOCKET]                         type into the console of a running `debug`
+  ptmap  [--out FILE] [--list] [--attach HOST:PORT] [--elf FILE] [--qemu PROGRAM]
+                                           the live page tables, read from outside the kernel: an HTML page in
+                                           target/ptmap.html, or lines of text; ATTACH reads a running QEMU
   check  [--root FOLDER] [--elf FILE] [--allow-835769]
                                            the rules of sources and image that no compiler enforces
   bench  [--qemu PROGRAM]                  what booting costs, in instructions
@@ -96,6 +101,7 @@ fn dispatch(mut args: Parser) -> Result<ExitCode, Failure> {
         Some("mmu") => mmu::run(args),
         Some("peers") => peers::run(args),
         Some("planted") => planted::run(args),
+        Some("ptmap") => ptmap::run(args),
         Some("qemu") => qemu::run(args),
         Some("sdcard") => sdcard::run(args),
         _ => Err(UnknownVerb { verb }.into()),

@@ -11,7 +11,7 @@ use crate::registers::{ADDRESS, Half, MemoryClass, Registers};
 use crate::walk::{Leaf, Tree};
 
 /// The most findings of one kind that are kept.
-const MOST_OF_A_KIND: usize = 50;
+const MOST_OF_A_KIND: usize = 20;
 /// How many neighbours make a contiguous group (Arm DDI 0487 D8.7.1, 4 KiB granule).
 const GROUP: u64 = 16;
 

@@ -132,34 +132,6 @@ fn a_memory_full_of_tables_ends_the_walk() {
     assert!(tree.findings.len() < 300, "{}", tree.findings.len());
 }
 
-/// Numbers that follow no rule, in a quarter of the entries.
-struct Noise(u64);
-
-impl PhysicalMemory for Noise {
-    type Error = Infallible;
-
-    fn read_table(&mut self, pa: u64) -> Result<Option<Table>, Infallible> {
-        let mut state = self.0 ^ pa | 1;
-        let mut next = |_| {
-            // xorshift64.
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            if state >> 60 < 4 { state } else { 0 }
-        };
-        Ok((!pa.is_multiple_of(7)).then(|| Box::new(std::array::from_fn(&mut next))))
-    }
-}
-
-#[test]
-fn noise_ends_the_walk_and_the_audit() {
-    for seed in 1..3 {
-        let places = crate::places::Places::default();
-        let Ok(map) = crate::map::Map::read("", "", REGISTERS, &mut Noise(seed), &places);
-        assert!(!map.findings.is_empty() || map.pieces.is_empty());
-    }
-}
-
 #[test]
 fn a_root_of_fewer_bits_has_fewer_entries() {
     let mut memory = Memory::with_roots();

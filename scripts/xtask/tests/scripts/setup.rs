@@ -79,13 +79,15 @@ fn apt_installs_what_the_verb_needs_and_no_more() {
 }
 
 /// Every verb of the Makefile that sets something up.
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 17] = [
     "image",
     "qemu",
     "debug",
     "console",
+    "ptmap",
     "test",
     "test-mmu",
+    "test-ptmap",
     "check",
     "bench",
     "bench-host",
@@ -109,6 +111,7 @@ fn a_program_or_folder_that_is_named_and_not_there_is_told_before_anything_is_in
             ("QEMU", "no-such-qemu", "QEMU=no-such-qemu: no such program"),
             ("QEMU", text_file.to_str().unwrap(), "no such program"),
             ("GDB", "/nope", "GDB=/nope: no such program"),
+            ("CHROMIUM", "/nope", "CHROMIUM=/nope: no such program"),
             ("GDB", folder.to_str().unwrap(), "no such program"),
             ("FIRMWARE", "/nope", "FIRMWARE=/nope: no such folder"),
             ("FIRMWARE", text_file.to_str().unwrap(), "no such folder"),
@@ -387,7 +390,7 @@ fn doctor_fails_and_says_what_mends_it_if_a_needed_tool_is_missing() {
         "{said}"
     );
     assert!(
-        said.contains("needed by: qemu bench debug test test-mmu\n"),
+        said.contains("needed by: qemu bench ptmap debug test test-mmu\n"),
         "{said}"
     );
     assert!(

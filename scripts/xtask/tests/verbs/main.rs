@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 fn xtask(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args(arguments);
-    for name in ["DEBUG", "FIRMWARE", "GDB", "QEMU"] {
+    for name in ["ATTACH", "DEBUG", "FIRMWARE", "GDB", "QEMU"] {
         command.env_remove(name);
     }
     command.envs(environment.iter().copied());
@@ -47,8 +47,8 @@ fn an_unknown_verb_is_a_wrong_call() {
 #[test]
 fn an_unknown_option_of_any_verb_is_a_wrong_call() {
     let verbs = [
-        "bench", "check", "console", "debug", "flash", "image", "mmu", "peers", "planted", "qemu",
-        "sdcard",
+        "bench", "check", "console", "debug", "flash", "image", "mmu", "peers", "planted", "ptmap",
+        "qemu", "sdcard",
     ];
     for verb in verbs {
         fails(
@@ -91,7 +91,7 @@ fn a_wrong_value_is_a_wrong_call() {
 #[test]
 fn an_emulator_that_is_not_there_is_told_before_a_build() {
     let message = "/nope: no such program; `make setup` installs one, QEMU=/path names another";
-    for verb in ["bench", "debug", "peers", "qemu"] {
+    for verb in ["bench", "debug", "peers", "ptmap", "qemu"] {
         fails(&[verb, "--qemu", "/nope"], &[], 1, message);
     }
     fails(&["qemu"], &[("QEMU", "/nope")], 1, message);
@@ -149,6 +149,23 @@ fn a_console_without_a_kernel_is_told() {
     let message = format!("error: the console at {socket}: No such file or directory");
     assert!(said.contains(&message), "{said}");
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_machine_that_is_not_there_to_be_read_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let elf = folder.path().join("kernel.elf").display().to_string();
+    let message = format!("cannot read {elf}: No such file or directory (os error 2)");
+    fails(
+        &["ptmap", "--attach", "/nope", "--elf", &elf],
+        &[],
+        1,
+        &message,
+    );
+    std::fs::write(&elf, "no ELF file").expect("its own file");
+    let output = xtask(&["ptmap", "--elf", &elf], &[("ATTACH", "/nope")]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("no symbols can be read"), "{said}");
 }
 
 #[test]

@@ -96,8 +96,9 @@ const PAGING: Edges = Edges::Line(&[
 
 /// The host's tools.
 const XTASK: Edges = Edges::Line(&[
-    "failure", "program", "checkout", "noise", "flat", "names", "image", "qemu", "console",
-    "debug", "bench", "mmu", "peers", "planted", "card", "firmware", "sdcard", "flash", "check",
+    "failure", "program", "checkout", "noise", "flat", "names", "image", "qemu", "console", "stub",
+    "debug", "ptmap", "bench", "mmu", "peers", "planted", "card", "firmware", "sdcard", "flash",
+    "check",
 ]);
 
 /// The decoder.
@@ -126,7 +127,10 @@ const PTMAP: Edges = Edges::Line(&[
     "audit",
     "map",
     "difference",
+    "listing",
     "words",
+    "rows",
+    "page",
 ]);
 
 /// All of them. A crate without houses is checked for circles of files alone.

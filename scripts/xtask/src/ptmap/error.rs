@@ -1,0 +1,38 @@
+//! Why there is no map.
+
+use std::io;
+use std::path::PathBuf;
+
+use ptmap::gdb::GdbError;
+use thiserror::Error;
+
+use crate::checkout::FileError;
+use crate::failure::EndsVerb;
+use crate::stub::StubError;
+
+/// Why there is no map.
+#[derive(Debug, Error)]
+pub(super) enum MapError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Stub(#[from] StubError),
+    #[error(transparent)]
+    Gdb(#[from] GdbError),
+    #[error("{}: no symbols can be read: {source}", path.display())]
+    Symbols {
+        path: PathBuf,
+        source: object::Error,
+    },
+    #[error("{}: there is no `kernel_main` in it, where the boot map is read", path.display())]
+    NoEntry { path: PathBuf },
+    #[error(
+        "ATTACH={address}: {source}; expected HOST:PORT, or the path of a socket, of a QEMU that \
+         was started with -gdb (-s is 127.0.0.1:1234) and has no other debugger"
+    )]
+    Attach { address: String, source: io::Error },
+    #[error("the kernel did not come to its prompt in {seconds} s; it printed:\n{output}")]
+    NoPrompt { seconds: u64, output: String },
+}
+
+impl EndsVerb for MapError {}

@@ -1,0 +1,154 @@
+//! The machines whose tables are read: one that is booted for it, or one that runs already.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{ChildStdout, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ptmap::gdb::{Client, Connection};
+use ptmap::map::Map;
+use ptmap::memory::MachineMemory;
+use ptmap::places::Places;
+use ptmap::registers::Registers;
+use stilt::board::raspi3;
+
+use super::error::MapError;
+use crate::stub::Machine;
+
+/// The longest that one answer of the stub may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest that the kernel may take to its prompt; a tenth of a second is usual.
+const BOOT_SECONDS: u64 = 20;
+/// What the kernel prints when it wants a line.
+const PROMPT: &[u8] = b"stilt> ";
+/// Where the boot map is read: the first instruction in the high half.
+const BOOTED: &str = "kernel_main";
+
+/// Boots `kernel`, and reads its boot map and its final map.
+pub(super) fn boot_and_final(
+    program: &OsString,
+    kernel: &Path,
+    places: &Places,
+) -> Result<[Map; 2], MapError> {
+    let symbols = places.symbols();
+    let entry = symbols.iter().find(|symbol| symbol.name == BOOTED);
+    let entry = entry.ok_or_else(|| MapError::NoEntry {
+        path: kernel.to_owned(),
+    })?;
+    let mut machine = Machine::start(program, kernel, "stilt-ptmap", |command, _| {
+        command.args(["-serial", "stdio"]).stdout(Stdio::piped());
+    })?;
+    let console = machine.child().stdout.take().map(Console::new);
+    let socket = machine.gdb_socket();
+    let stream = UnixStream::connect(&socket).map_err(|source| MapError::Attach {
+        address: socket.display().to_string(),
+        source,
+    })?;
+    let mut client = Client::connect(stream, PATIENCE)?;
+    client.run_to(entry.va, Duration::from_secs(BOOT_SECONDS))?;
+    let when = "when the MMU has just been turned on, at the first instruction of kernel_main";
+    let boot = read("boot", when, &mut client, places)?;
+    client.resume()?;
+    if let Some(console) = console {
+        console.wait_for_prompt()?;
+    }
+    client.interrupt()?;
+    let when = "when the shell has asked for its first line";
+    let last = read("final", when, &mut client, places)?;
+    Ok([boot, last])
+}
+
+/// Reads the map of the machine whose stub is at `address`, and lets it go on.
+pub(super) fn current(address: &str, places: &Places) -> Result<Map, MapError> {
+    let wrong = |source| MapError::Attach {
+        address: address.to_owned(),
+        source,
+    };
+    if address.contains('/') {
+        let stream = UnixStream::connect(address).map_err(wrong)?;
+        return read_and_detach(stream, places);
+    }
+    let mut last = std::io::ErrorKind::AddrNotAvailable.into();
+    for place in address.to_socket_addrs().map_err(wrong)? {
+        match TcpStream::connect_timeout(&place, PATIENCE) {
+            Ok(stream) => return read_and_detach(stream, places),
+            Err(error) => last = error,
+        }
+    }
+    Err(wrong(last))
+}
+
+fn read_and_detach<C: Connection>(stream: C, places: &Places) -> Result<Map, MapError> {
+    let mut client = Client::connect(stream, PATIENCE)?;
+    let map = read("current", "when it was asked for", &mut client, places);
+    // Also when the map could not be read: somebody uses this machine.
+    let detached = client.detach();
+    let map = map?;
+    detached?;
+    Ok(map)
+}
+
+/// The map of the first core, compared with the registers of the others.
+fn read<C: Connection>(
+    name: &str,
+    when: &str,
+    client: &mut Client<C>,
+    places: &Places,
+) -> Result<Map, MapError> {
+    let mut cores = Vec::new();
+    let names = client.cores()?;
+    for core in &names {
+        client.choose(core)?;
+        cores.push(Registers::read(client)?);
+    }
+    client.choose(&names[0])?;
+    let ram_end = raspi3::RAM_LIMIT as u64;
+    let mut memory = MachineMemory::new(client, ram_end);
+    let mut map = Map::read(name, when, cores[0], &mut memory, places)?;
+    map.compare_cores(&cores);
+    Ok(map)
+}
+
+/// The console's output.
+struct Console {
+    pieces: Receiver<Vec<u8>>,
+}
+
+impl Console {
+    fn new(mut output: ChildStdout) -> Self {
+        let (sender, pieces) = mpsc::channel();
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = output.read(&mut bytes) {
+                if sender.send(bytes[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { pieces }
+    }
+
+    /// Waits until the shell wants a line.
+    fn wait_for_prompt(self) -> Result<(), MapError> {
+        let deadline = Instant::now() + Duration::from_secs(BOOT_SECONDS);
+        let mut output = Vec::new();
+        while !output.ends_with(PROMPT) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.pieces.recv_timeout(left) {
+                Ok(piece) => output.extend(piece),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    return Err(MapError::NoPrompt {
+                        seconds: BOOT_SECONDS,
+                        output: String::from_utf8_lossy(&output).into_owned(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}

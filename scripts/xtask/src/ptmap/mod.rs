@@ -1,0 +1,116 @@
+//! `cargo xtask ptmap`: the live page tables as one HTML page, read from outside the kernel.
+//!
+//! Boots the image in QEMU and reads twice: when the boot map has just been switched on, and when
+//! the prompt is there. With `ATTACH` it reads a QEMU that somebody else has started, once, and
+//! lets it go on.
+
+mod error;
+mod machine;
+mod names;
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use lexopt::{Arg, Parser, ValueExt};
+use ptmap::map::Map;
+use ptmap::places::Places;
+
+use crate::checkout;
+use crate::failure::Failure;
+use crate::qemu;
+use error::MapError;
+
+/// What is asked for.
+struct Options {
+    /// The file for the page.
+    page: PathBuf,
+    /// Whether the map is printed as text, and no file written.
+    list: bool,
+    /// The stub of a machine that runs: `HOST:PORT`, or a socket's path.
+    attach: Option<String>,
+    program: OsString,
+    elf: Option<PathBuf>,
+}
+
+/// The verb.
+pub(crate) fn run(args: Parser) -> Result<ExitCode, Failure> {
+    let options = options(args)?;
+    let begin = Instant::now();
+    let (maps, places, image) = maps(&options)?;
+    if options.list {
+        for map in &maps {
+            print!("{}", ptmap::listing::listing(map));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let name = image.file_name().unwrap_or(image.as_os_str());
+    let page = ptmap::page::page(&name.to_string_lossy(), &maps, &places);
+    checkout::write(&options.page, page.as_bytes())?;
+    println!(
+        "{}: {} KiB, {}, in {:.1} s",
+        options.page.display(),
+        page.len().div_ceil(1024),
+        maps.iter().map(summary).collect::<Vec<_>>().join("; "),
+        begin.elapsed().as_secs_f32()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A map in a few words.
+fn summary(map: &Map) -> String {
+    let tables: usize = map.trees.iter().map(|tree| tree.tables.len()).sum();
+    let leaves: usize = map.trees.iter().map(|tree| tree.leaves.len()).sum();
+    let (name, findings) = (&map.name, map.findings.len());
+    format!("{name} map: {leaves} leaves in {tables} tables, {findings} findings")
+}
+
+fn options(mut args: Parser) -> Result<Options, Failure> {
+    let attach = env::var("ATTACH").ok().filter(|value| !value.is_empty());
+    let mut options = Options {
+        page: checkout::root().join("target/ptmap.html"),
+        list: false,
+        attach,
+        program: qemu::default_program(),
+        elf: None,
+    };
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("out") => options.page = args.value()?.into(),
+            Arg::Long("list") => options.list = true,
+            Arg::Long("attach") => options.attach = Some(args.value()?.string()?),
+            Arg::Long("qemu") => options.program = args.value()?,
+            Arg::Long("elf") => options.elf = Some(args.value()?.into()),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
+}
+
+/// The maps, the names of their addresses, and the file of the kernel.
+fn maps(options: &Options) -> Result<(Vec<Map>, Places, PathBuf), Failure> {
+    if let Some(address) = &options.attach {
+        let elf = options.elf.clone().unwrap_or_else(checkout::elf);
+        let places = places(&elf)?;
+        let map = machine::current(address, &places)?;
+        return Ok((vec![map], places, elf));
+    }
+    qemu::check_program(&options.program)?;
+    let kernel = qemu::kernel_to_boot(options.elf.clone())?;
+    let places = places(&kernel.elf)?;
+    let maps = machine::boot_and_final(&options.program, &kernel.image, &places)?;
+    Ok((maps.into(), places, kernel.image))
+}
+
+/// The names of the kernel's addresses.
+fn places(elf: &Path) -> Result<Places, MapError> {
+    let bytes = checkout::read(elf)?;
+    let symbols = ptmap::places::symbols(&bytes).map_err(|source| MapError::Symbols {
+        path: elf.to_owned(),
+        source,
+    })?;
+    let areas = names::areas(&symbols);
+    Ok(Places::new(areas, symbols))
+}

@@ -1,0 +1,127 @@
+//! QEMU with a debugger's stub on a socket of this run's own, stopped before the first instruction.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use crate::checkout::FileError;
+use crate::failure::EndsVerb;
+use crate::program::{RunError, cannot_run};
+use crate::qemu;
+
+/// How long QEMU may take to open its sockets.
+const START_SECONDS: u64 = 10;
+/// Options of a socket that QEMU opens without waiting for a client.
+const OPEN_AT_ONCE: &str = ",server=on,wait=off";
+
+/// Why no debugger can attach.
+#[derive(Debug, Error)]
+pub(crate) enum StubError {
+    #[error(transparent)]
+    Folder(#[from] FileError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("QEMU ended before a debugger could attach ({status})")]
+    QemuEnded { status: ExitStatus },
+    #[error("QEMU did not open {} in {seconds} seconds", socket.display())]
+    QemuSilent { socket: PathBuf, seconds: u64 },
+}
+
+impl EndsVerb for StubError {}
+
+/// A line for GDB or QEMU with a path in it, which need not be UTF-8. GDB wants quotes around a
+/// file that may have blanks in its name, and takes none around a socket.
+pub(crate) fn line(before: &str, path: &Path, after: &str) -> OsString {
+    let mut line = OsString::from(before);
+    line.push(path);
+    line.push(after);
+    line
+}
+
+/// A QEMU that waits for a debugger; it ends when this is dropped.
+pub(crate) struct Machine {
+    folder: PathBuf,
+    child: Child,
+}
+
+impl Machine {
+    /// Starts `program` with `kernel`, and with the console that `console` adds to the command:
+    /// its sockets may be in the folder that it is shown, to which nobody else has access and whose
+    /// name begins with `name`.
+    pub(crate) fn start(
+        program: &OsString,
+        kernel: &Path,
+        name: &str,
+        console: impl FnOnce(&mut Command, &Path),
+    ) -> Result<Self, StubError> {
+        let folder = env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        // Others on this machine must not be able to attach.
+        let made = DirBuilder::new().mode(0o700).create(&folder);
+        made.map_err(|source| FileError::Write {
+            path: folder.clone(),
+            source,
+        })?;
+        let mut command = qemu::machine(program, kernel);
+        command
+            .arg("-S")
+            .arg("-gdb")
+            .arg(line("unix:", &folder.join("gdb"), OPEN_AT_ONCE));
+        command.args(["-monitor", "none"]).stdin(Stdio::null());
+        console(&mut command, &folder);
+        let child = command.spawn().map_err(|source| {
+            drop(fs::remove_dir_all(&folder));
+            cannot_run(program)(source)
+        })?;
+        let mut machine = Self { folder, child };
+        machine.wait_until_open()?;
+        Ok(machine)
+    }
+
+    /// Where a debugger attaches.
+    pub(crate) fn gdb_socket(&self) -> PathBuf {
+        self.folder.join("gdb")
+    }
+
+    /// The folder that the console was shown.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The process, whose output can be taken.
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    fn wait_until_open(&mut self) -> Result<(), StubError> {
+        let start = Instant::now();
+        while !self.gdb_socket().exists() {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(StubError::QemuEnded { status });
+            }
+            if start.elapsed() > Duration::from_secs(START_SECONDS) {
+                return Err(StubError::QemuSilent {
+                    socket: self.gdb_socket(),
+                    seconds: START_SECONDS,
+                });
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // All three fail only if QEMU or the folder is gone already, which is what they are for.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
