@@ -98,3 +98,19 @@ fn the_verb_boots_and_writes_a_page_with_both_maps() {
     let text = checkout::text(&bytes);
     assert!(text.contains("<b>boot</b>") && text.contains("<b>final</b>"));
 }
+
+/// The picture at the top of README is of the kernel that is here.
+#[test]
+fn readmes_picture_is_current() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let picture = folder.path().join("picture.svg");
+    let mut verb = checkout::xtask("ptmap");
+    verb.arg("--svg").arg(&picture).env_remove("ATTACH");
+    checkout::run(&mut verb);
+    let made = fs::read_to_string(&picture).expect("the picture");
+    let kept = fs::read_to_string(checkout::root().join("docs/address-space.svg"));
+    assert!(
+        kept.is_ok_and(|kept| kept == made),
+        "the map has changed: `make ptmap ARGS='--svg docs/address-space.svg'` draws it anew"
+    );
+}

@@ -33,6 +33,17 @@ pub enum ChangeKind {
 }
 
 impl ChangeKind {
+    /// In a letter.
+    #[must_use]
+    pub const fn mark(self) -> char {
+        match self {
+            Self::New => '+',
+            Self::Gone => '−',
+            Self::Other => '≠',
+            Self::Size => '÷',
+        }
+    }
+
     /// In a word.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -44,9 +44,9 @@ usage: cargo xtask VERB [OPTION...]
   debug  [--elf FILE] [--qemu PROGRAM] [--batch SCRIPT]
                                            build, then QEMU stopped at the first instruction, under GDB
   console [SOCKET]                         type into the console of a running `debug`
-  ptmap  [--out FILE] [--list] [--attach HOST:PORT] [--elf FILE] [--qemu PROGRAM]
+  ptmap  [--out FILE | --list | --svg FILE] [--attach HOST:PORT] [--elf FILE] [--qemu PROGRAM]
                                            the live page tables, read from outside the kernel: an HTML page in
-                                           target/ptmap.html, or lines of text; ATTACH reads a running QEMU
+                                           target/ptmap.html, lines of text, or a picture; ATTACH reads a running QEMU
   check  [--root FOLDER] [--elf FILE] [--allow-835769]
                                            the rules of sources and image that no compiler enforces
   bench  [--qemu PROGRAM]                  what booting costs, in instructions

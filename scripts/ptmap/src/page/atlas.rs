@@ -3,10 +3,9 @@
 
 use std::fmt::Write;
 
-use super::colours::{memory_class, rights_class};
-use super::escape::{Text, address};
+use crate::colours::{memory_class, rights_class};
 use crate::descriptor::rights_words;
-use crate::difference::ChangeKind;
+use crate::escape::{Text, address};
 use crate::map::Map;
 use crate::piece::Piece;
 use crate::registers::Half;
@@ -90,12 +89,7 @@ fn push_row(text: &mut String, maps: &[Map], half: Half, rows: &[Row], index: us
         }
     }
     if let Some((kind, what)) = &row.change {
-        let mark = match kind {
-            ChangeKind::New => '+',
-            ChangeKind::Gone => '−',
-            ChangeKind::Other => '≠',
-            ChangeKind::Size => '÷',
-        };
+        let mark = kind.mark();
         let _ = writeln!(
             text,
             "<span class=\"change\" style=\"grid-row:{line}\" title=\"{0}: {1}\">\

@@ -3,10 +3,10 @@
 
 use std::fmt::Write;
 
-use super::colours::{memory_class, rights_class};
-use super::escape::Json;
+use crate::colours::{memory_class, rights_class};
 use crate::descriptor::{Kind, Meaning, fields};
 use crate::difference::Change;
+use crate::escape::Json;
 use crate::finding::Finding;
 use crate::map::Map;
 use crate::piece::Piece;

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::colours::{memory_class, rights_class};
-use super::escape::{Text, address};
+use crate::colours::{memory_class, rights_class};
 use crate::descriptor::rights_words;
 use crate::difference::Change;
+use crate::escape::{Text, address};
 use crate::finding::{Finding, Severity};
 use crate::map::Map;
 use crate::piece::Piece;

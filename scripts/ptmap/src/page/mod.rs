@@ -11,15 +11,13 @@
 //!   here shows, and no name of a symbol can do harm.
 
 mod atlas;
-mod colours;
 mod data;
-mod escape;
 mod lists;
 
 use crate::difference::changes;
+use crate::escape::Text;
 use crate::map::Map;
 use crate::places::Places;
-use escape::Text;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");

@@ -31,6 +31,8 @@ pub(super) enum MapError {
          was started with -gdb (-s is 127.0.0.1:1234) and has no other debugger"
     )]
     Attach { address: String, source: io::Error },
+    #[error("the picture shows the boot map beside the final map: ATTACH has only one")]
+    OneMap,
     #[error("the kernel did not come to its prompt in {seconds} s; it printed:\n{output}")]
     NoPrompt { seconds: u64, output: String },
 }

@@ -27,6 +27,8 @@ use error::MapError;
 struct Options {
     /// The file for the page.
     page: PathBuf,
+    /// The file for a picture of both maps, instead of the page.
+    picture: Option<PathBuf>,
     /// Whether the map is printed as text, and no file written.
     list: bool,
     /// The stub of a machine that runs: `HOST:PORT`, or a socket's path.
@@ -44,6 +46,13 @@ pub(crate) fn run(args: Parser) -> Result<ExitCode, Failure> {
         for map in &maps {
             print!("{}", ptmap::listing::listing(map));
         }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(path) = &options.picture {
+        let [before, after] = &maps[..] else {
+            return Err(MapError::OneMap.into());
+        };
+        checkout::write(path, ptmap::picture::picture([before, after]).as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
     let name = image.file_name().unwrap_or(image.as_os_str());
@@ -71,6 +80,7 @@ fn options(mut args: Parser) -> Result<Options, Failure> {
     let attach = env::var("ATTACH").ok().filter(|value| !value.is_empty());
     let mut options = Options {
         page: checkout::root().join("target/ptmap.html"),
+        picture: None,
         list: false,
         attach,
         program: qemu::default_program(),
@@ -79,6 +89,7 @@ fn options(mut args: Parser) -> Result<Options, Failure> {
     while let Some(arg) = args.next()? {
         match arg {
             Arg::Long("out") => options.page = args.value()?.into(),
+            Arg::Long("svg") => options.picture = Some(args.value()?.into()),
             Arg::Long("list") => options.list = true,
             Arg::Long("attach") => options.attach = Some(args.value()?.string()?),
             Arg::Long("qemu") => options.program = args.value()?,

@@ -130,7 +130,10 @@ const PTMAP: Edges = Edges::Line(&[
     "listing",
     "words",
     "rows",
+    "colours",
+    "escape",
     "page",
+    "picture",
 ]);
 
 /// All of them. A crate without houses is checked for circles of files alone.

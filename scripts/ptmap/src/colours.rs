@@ -6,7 +6,7 @@ use crate::piece::Piece;
 use crate::registers::MemoryClass;
 
 /// The colour of a piece by what anybody may do with it.
-pub(super) fn rights_class(piece: &Piece) -> &'static str {
+pub(crate) fn rights_class(piece: &Piece) -> &'static str {
     let rights = piece.rights();
     let any = rights.kernel | rights.user;
     match (
@@ -22,7 +22,7 @@ pub(super) fn rights_class(piece: &Piece) -> &'static str {
 }
 
 /// The colour of a memory type.
-pub(super) const fn memory_class(class: MemoryClass) -> &'static str {
+pub(crate) const fn memory_class(class: MemoryClass) -> &'static str {
     match class {
         MemoryClass::WriteBack => "t-wb",
         MemoryClass::OtherCached => "t-oc",

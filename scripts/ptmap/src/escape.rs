@@ -1,9 +1,9 @@
-//! Text in HTML and in JSON that stands in HTML: whatever a symbol is called, it stays text.
+//! Text in HTML, in SVG and in JSON that stands in HTML: whatever a symbol is called, it stays text.
 
 use std::fmt;
 
 /// Text between tags, or in an attribute in double quotes.
-pub(super) struct Text<'text>(pub(super) &'text str);
+pub(crate) struct Text<'text>(pub(crate) &'text str);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,7 +19,7 @@ impl fmt::Display for Text<'_> {
 }
 
 /// A JSON string that can stand in a `script` element: no `<` ends it.
-pub(super) struct Json<'text>(pub(super) &'text str);
+pub(crate) struct Json<'text>(pub(crate) &'text str);
 
 impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,7 +37,7 @@ impl fmt::Display for Json<'_> {
 }
 
 /// An address in two groups of eight digits, between which a line may end.
-pub(super) fn address(va: u64) -> String {
+pub(crate) fn address(va: u64) -> String {
     format!("{:08x}<wbr>{:08x}", va >> 32, va & 0xffff_ffff)
 }
 
