@@ -2,8 +2,8 @@
 
 use stilt_paging::MappingFlags;
 
+use crate::memory_type::MemoryClass;
 use crate::piece::Piece;
-use crate::registers::MemoryClass;
 
 /// The colour of a piece by what anybody may do with it.
 pub(crate) fn rights_class(piece: &Piece) -> &'static str {

@@ -109,10 +109,9 @@ impl FindingKind {
             | Self::ReservedMemoryType
             | Self::UserInHighHalf
             | Self::GlobalInLowHalf
-            | Self::OtherRegisters
             | Self::TooManyTables
             | Self::TooManyPieces => Severity::Odd,
-            Self::NeverUsed | Self::SoftwareEntry => Severity::Note,
+            Self::NeverUsed | Self::SoftwareEntry | Self::OtherRegisters => Severity::Note,
         }
     }
 

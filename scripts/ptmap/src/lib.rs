@@ -9,6 +9,7 @@
 //! | module | what it has; each uses those above it |
 //! |---|---|
 //! | [`gdb`] | a client of GDB's remote protocol |
+//! | [`memory_type`] | what a byte of MAIR_EL1 means |
 //! | [`registers`] | TTBR0, TTBR1, TCR, MAIR and SCTLR by their fields |
 //! | [`descriptor`] | the bits of a descriptor, field by field |
 //! | [`memory`] | tables in physical memory |
@@ -38,6 +39,7 @@ pub mod gdb;
 pub mod listing;
 pub mod map;
 pub mod memory;
+pub mod memory_type;
 pub mod page;
 pub mod picture;
 pub mod piece;

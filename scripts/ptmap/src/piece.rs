@@ -3,8 +3,9 @@
 use stilt_paging::Rights;
 
 use crate::descriptor::{self, Limits, attr_index, attributes, is_contiguous};
+use crate::memory_type::MemoryType;
 use crate::places::Places;
-use crate::registers::{MemoryType, Registers};
+use crate::registers::Registers;
 use crate::walk::{Leaf, Tree};
 
 /// Neighbouring leaves that continue each other: addresses and frames, with all other bits equal,
@@ -96,7 +97,7 @@ impl Piece {
 pub(crate) fn pieces(tree: &Tree, places: &Places) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     for leaf in &tree.leaves {
-        let name = places.name_of(leaf.va);
+        let name = places.name_of(leaf.va, leaf.pa());
         if pieces.last_mut().is_some_and(|last| last.takes(leaf, name)) {
             continue;
         }

@@ -16,6 +16,9 @@ pub struct Area {
     pub last: u64,
     /// What it is for.
     pub name: String,
+    /// Whether it has its name only where an address is that of its frame: an identity map. What
+    /// else lies at such an address is something else.
+    pub identity: bool,
 }
 
 /// A symbol of an image.
@@ -49,12 +52,12 @@ impl Places {
         Self { areas, symbols }
     }
 
-    /// What `va` is for; nothing where no area is known.
+    /// What `va` is for, which translates to `pa`; nothing where no area is known.
     #[must_use]
-    pub fn name_of(&self, va: u64) -> &str {
+    pub fn name_of(&self, va: u64, pa: u64) -> &str {
         let next = self.areas.partition_point(|area| area.first <= va);
         match next.checked_sub(1).map(|index| &self.areas[index]) {
-            Some(area) if va <= area.last => &area.name,
+            Some(area) if va <= area.last && (va == pa || !area.identity) => &area.name,
             _ => "",
         }
     }
@@ -104,6 +107,7 @@ mod tests {
             first,
             last,
             name: name.to_owned(),
+            identity: name == "b",
         };
         let areas = vec![area(0x3000, 0x3fff, "b"), area(0x1000, 0x1fff, "a")];
         let places = Places::new(areas, Vec::new());
@@ -115,8 +119,10 @@ mod tests {
             (0x3fff, "b"),
             (u64::MAX, ""),
         ] {
-            assert_eq!(places.name_of(va), name, "{va:#x}");
+            assert_eq!(places.name_of(va, va), name, "{va:#x}");
         }
+        assert_eq!(places.name_of(0x1000, 0x9000), "a");
+        assert_eq!(places.name_of(0x3000, 0x9000), "");
     }
 
     #[test]

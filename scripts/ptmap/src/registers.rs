@@ -1,6 +1,7 @@
 //! The registers that decide what an address means (Arm DDI 0487 D24.2).
 
 use crate::gdb::{Client, Connection, GdbError};
+use crate::memory_type::MemoryType;
 
 /// Half of the address space: what one of the two TTBRs translates.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -234,78 +235,9 @@ impl Registers {
     }
 }
 
-/// A byte of MAIR_EL1.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct MemoryType(pub u8);
-
-/// What matters of a memory type: the colours of the page.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum MemoryClass {
-    /// Normal, write-back, inner and outer.
-    WriteBack,
-    /// Normal, cached in another way.
-    OtherCached,
-    /// Normal non-cacheable.
-    NonCacheable,
-    /// Device, and early acknowledgement of writes is allowed.
-    DeviceEarly,
-    /// Device-nGnRnE.
-    DeviceStrict,
-    /// Unpredictable.
-    Reserved,
-}
-
-impl MemoryType {
-    /// What matters of it.
-    #[must_use]
-    pub const fn class(self) -> MemoryClass {
-        match (self.0 >> 4, self.0 & 0xf) {
-            (0, 0) => MemoryClass::DeviceStrict,
-            (0, 4 | 8 | 0xc) => MemoryClass::DeviceEarly,
-            (0, _) | (_, 0) => MemoryClass::Reserved,
-            (4, 4) => MemoryClass::NonCacheable,
-            (0xc..=0xf, 0xc..=0xf) => MemoryClass::WriteBack,
-            _ => MemoryClass::OtherCached,
-        }
-    }
-
-    /// Whether it is Device memory.
-    #[must_use]
-    pub const fn is_device(self) -> bool {
-        self.0 >> 4 == 0
-    }
-}
-
-impl std::fmt::Display for MemoryType {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let cached = |bits: u8| match bits {
-            0b0100 => "non-cacheable",
-            0b0000..=0b0011 => "write-through transient",
-            0b0101..=0b0111 => "write-back transient",
-            0b1000..=0b1011 => "write-through",
-            _ => "write-back",
-        };
-        let (outer, inner) = (self.0 >> 4, self.0 & 0xf);
-        match (outer, inner) {
-            (0, 0b0000) => f.write_str("Device-nGnRnE"),
-            (0, 0b0100) => f.write_str("Device-nGnRE"),
-            (0, 0b1000) => f.write_str("Device-nGRE"),
-            (0, 0b1100) => f.write_str("Device-GRE"),
-            (0, _) | (_, 0) => write!(f, "unpredictable ({:#04x})", self.0),
-            _ if cached(outer) == cached(inner) => write!(f, "Normal {}", cached(inner)),
-            _ => write!(
-                f,
-                "Normal, inner {}, outer {}",
-                cached(inner),
-                cached(outer)
-            ),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Half, MemoryClass, MemoryType, Registers, Translation};
+    use super::{Half, Registers, Translation};
 
     /// As the boot map has them on a Cortex-A53: 40-bit physical addresses.
     const BOOT: Registers = Registers {
@@ -384,31 +316,6 @@ mod tests {
         ] {
             assert_eq!(registers.translation(half), expected);
             assert!(expected.refusal().is_some());
-        }
-    }
-
-    #[test]
-    fn memory_types_are_told_in_words_of_the_manual() {
-        for (byte, words, class) in [
-            (0x00, "Device-nGnRnE", MemoryClass::DeviceStrict),
-            (0x04, "Device-nGnRE", MemoryClass::DeviceEarly),
-            (0x0c, "Device-GRE", MemoryClass::DeviceEarly),
-            (0x44, "Normal non-cacheable", MemoryClass::NonCacheable),
-            (0xff, "Normal write-back", MemoryClass::WriteBack),
-            (0xbb, "Normal write-through", MemoryClass::OtherCached),
-            (
-                0x4f,
-                "Normal, inner write-back, outer non-cacheable",
-                MemoryClass::OtherCached,
-            ),
-            (0x01, "unpredictable (0x01)", MemoryClass::Reserved),
-            (0xf0, "unpredictable (0xf0)", MemoryClass::Reserved),
-        ] {
-            let found = MemoryType(byte);
-            assert_eq!(
-                (found.to_string(), found.class()),
-                (words.to_owned(), class)
-            );
         }
     }
 }

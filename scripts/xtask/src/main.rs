@@ -44,7 +44,7 @@ usage: cargo xtask VERB [OPTION...]
   debug  [--elf FILE] [--qemu PROGRAM] [--batch SCRIPT]
                                            build, then QEMU stopped at the first instruction, under GDB
   console [SOCKET]                         type into the console of a running `debug`
-  ptmap  [--out FILE | --list | --svg FILE] [--attach HOST:PORT] [--elf FILE] [--qemu PROGRAM]
+  ptmap  [--out FILE | --list | --svg FILE] [--attach HOST:PORT] [--core N] [--elf FILE] [--qemu PROGRAM]
                                            the live page tables, read from outside the kernel: an HTML page in
                                            target/ptmap.html, lines of text, or a picture; ATTACH reads a running QEMU
   check  [--root FOLDER] [--elf FILE] [--allow-835769]

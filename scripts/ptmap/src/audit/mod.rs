@@ -6,8 +6,9 @@ use stilt_paging::{MappingFlags, Rights};
 
 use crate::descriptor::{attributes, is_contiguous, rights_words, shareability};
 use crate::finding::{Finding, FindingKind};
+use crate::memory_type::MemoryClass;
 use crate::piece::Piece;
-use crate::registers::{ADDRESS, Half, MemoryClass, Registers};
+use crate::registers::{ADDRESS, Half, Registers};
 use crate::walk::{Leaf, Tree};
 
 /// The most findings of one kind that are kept.

@@ -25,6 +25,10 @@ pub(super) fn findings(maps: &[Map]) -> String {
             .iter()
             .filter(|found| found.kind.severity() == Severity::Fault);
         let (name, all, faults) = (Text(&map.name), map.findings.len(), faults.count());
+        if map.pieces.is_empty() && all == 0 {
+            let _ = writeln!(text, "<p><b>{name}</b> nothing is mapped</p>");
+            continue;
+        }
         if all == 0 {
             let _ = writeln!(
                 text,

@@ -20,7 +20,13 @@ use crate::map::Map;
 use crate::places::Places;
 
 const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
+/// One script in four files, in the order in which they use each other.
+const SCRIPT: [&str; 4] = [
+    include_str!("script/model.js"),
+    include_str!("script/grid.js"),
+    include_str!("script/inspector.js"),
+    include_str!("script/controls.js"),
+];
 
 /// The page with `maps`, the earliest first; `image` is the file that was booted.
 #[must_use]
@@ -30,6 +36,7 @@ pub fn page(image: &str, maps: &[Map], places: &Places) -> String {
         _ => Vec::new(),
     };
     let data = data::data(maps, &changes, places);
+    let script = SCRIPT.concat();
     let body = [
         header(image, maps),
         "<main>".to_owned(),
@@ -53,7 +60,7 @@ pub fn page(image: &str, maps: &[Map], places: &Places) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>Page tables of {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}\n\
          <script type=\"application/json\" id=\"data\">{data}</script>\n\
-         <script>\n{SCRIPT}</script>\n</body>\n</html>\n",
+         <script>\n\"use strict\";\n{{\n{script}}}\n</script>\n</body>\n</html>\n",
         Text(image)
     )
 }
@@ -75,7 +82,7 @@ fn header(image: &str, maps: &[Map]) -> String {
 const TOOLS: &str = r##"<div class="tools">
 <div class="search"><label for="search">Search</label>
 <input id="search" type="text" role="combobox" aria-expanded="false" aria-controls="results"
- aria-autocomplete="list" autocomplete="off" spellcheck="false" placeholder="address, symbol or area  ( / )">
+ aria-autocomplete="list" autocomplete="off" spellcheck="false" placeholder="address, frame, symbol or area  ( / )">
 <ul id="results" role="listbox" aria-label="What was found" hidden></ul></div>
 <div class="switch" role="group" aria-label="Colours">
 <button type="button" data-colour-to="rights" aria-pressed="true">Rights</button><button
@@ -104,7 +111,7 @@ const EXPLORER: &str = r##"<section id="explorer" aria-labelledby="explorer-titl
 <p class="hint">Arrow keys move, Enter zooms into a table, Backspace zooms out, Page Up and Page Down go to the
 neighbouring table. A framed cell is a table, with the colours of what it maps. A corner marks what differs between the
 maps, a red ring a fault, a bar below 16 cells a contiguous group, an underlined letter what EL0 may use, too.</p>
-<div id="inspector" aria-live="polite"></div>
+<div id="inspector"></div>
 </section>
 "##;
 

@@ -16,6 +16,7 @@ fn example() -> String {
         first: HIGH,
         last: HIGH | 0xffff,
         name: NAME.to_owned(),
+        identity: false,
     };
     let symbol = Symbol {
         va: HIGH | 0x1000,

@@ -14,7 +14,8 @@ use crate::descriptor::rights_words;
 use crate::difference;
 use crate::escape::Text;
 use crate::map::Map;
-use crate::registers::{Half, MemoryClass};
+use crate::memory_type::MemoryClass;
+use crate::registers::Half;
 use crate::words::Size;
 use coarse::{Part, parts};
 

@@ -7,7 +7,7 @@ use ptmap::gdb::GdbError;
 use thiserror::Error;
 
 use crate::checkout::FileError;
-use crate::failure::EndsVerb;
+use crate::failure::{EndsVerb, WRONG_CALL};
 use crate::stub::StubError;
 
 /// Why there is no map.
@@ -33,8 +33,19 @@ pub(super) enum MapError {
     Attach { address: String, source: io::Error },
     #[error("the picture shows the boot map beside the final map: ATTACH has only one")]
     OneMap,
+    #[error("there is no core {core}: cores 0 to {last}")]
+    NoCore { core: usize, last: usize },
+    #[error("the kernel did not come to `kernel_main` {how}; it printed:\n{output}")]
+    NotBooted { how: String, output: String },
     #[error("the kernel did not come to its prompt in {seconds} s; it printed:\n{output}")]
     NoPrompt { seconds: u64, output: String },
 }
 
-impl EndsVerb for MapError {}
+impl EndsVerb for MapError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoCore { .. } | Self::OneMap => WRONG_CALL,
+            _ => 1,
+        }
+    }
+}

@@ -6,11 +6,11 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{ChildStdout, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ptmap::gdb::{Client, Connection};
+use ptmap::gdb::{Client, Connection, GdbError};
 use ptmap::map::Map;
 use ptmap::memory::MachineMemory;
 use ptmap::places::Places;
@@ -33,6 +33,7 @@ const BOOTED: &str = "kernel_main";
 pub(super) fn boot_and_final(
     program: &OsString,
     kernel: &Path,
+    core: usize,
     places: &Places,
 ) -> Result<[Map; 2], MapError> {
     let symbols = places.symbols();
@@ -43,49 +44,64 @@ pub(super) fn boot_and_final(
     let mut machine = Machine::start(program, kernel, "stilt-ptmap", |command, _| {
         command.args(["-serial", "stdio"]).stdout(Stdio::piped());
     })?;
-    let console = machine.child().stdout.take().map(Console::new);
+    let mut console = Console::new(machine.child().stdout.take());
     let socket = machine.gdb_socket();
     let stream = UnixStream::connect(&socket).map_err(|source| MapError::Attach {
         address: socket.display().to_string(),
         source,
     })?;
     let mut client = Client::connect(stream, PATIENCE)?;
-    client.run_to(entry.va, Duration::from_secs(BOOT_SECONDS))?;
+    let booted = client.run_to(entry.va, Duration::from_secs(BOOT_SECONDS));
+    booted.map_err(|error| MapError::NotBooted {
+        how: match error {
+            GdbError::Silent { .. } => format!("in {BOOT_SECONDS} s"),
+            other => format!("({other})"),
+        },
+        output: console.so_far(),
+    })?;
     let when = "when the MMU has just been turned on, at the first instruction of kernel_main";
-    let boot = read("boot", when, &mut client, places)?;
+    let boot = read("boot", when, &mut client, core, places)?;
     client.resume()?;
-    if let Some(console) = console {
-        console.wait_for_prompt()?;
-    }
+    console.wait_for_prompt()?;
     client.interrupt()?;
     let when = "when the shell has asked for its first line";
-    let last = read("final", when, &mut client, places)?;
+    let last = read("final", when, &mut client, core, places)?;
     Ok([boot, last])
 }
 
 /// Reads the map of the machine whose stub is at `address`, and lets it go on.
-pub(super) fn current(address: &str, places: &Places) -> Result<Map, MapError> {
+pub(super) fn current(address: &str, core: usize, places: &Places) -> Result<Map, MapError> {
     let wrong = |source| MapError::Attach {
         address: address.to_owned(),
         source,
     };
     if address.contains('/') {
         let stream = UnixStream::connect(address).map_err(wrong)?;
-        return read_and_detach(stream, places);
+        return read_and_detach(stream, core, places);
     }
     let mut last = std::io::ErrorKind::AddrNotAvailable.into();
     for place in address.to_socket_addrs().map_err(wrong)? {
         match TcpStream::connect_timeout(&place, PATIENCE) {
-            Ok(stream) => return read_and_detach(stream, places),
+            Ok(stream) => return read_and_detach(stream, core, places),
             Err(error) => last = error,
         }
     }
     Err(wrong(last))
 }
 
-fn read_and_detach<C: Connection>(stream: C, places: &Places) -> Result<Map, MapError> {
+fn read_and_detach<C: Connection>(
+    stream: C,
+    core: usize,
+    places: &Places,
+) -> Result<Map, MapError> {
     let mut client = Client::connect(stream, PATIENCE)?;
-    let map = read("current", "when it was asked for", &mut client, places);
+    let map = read(
+        "current",
+        "when it was asked for",
+        &mut client,
+        core,
+        places,
+    );
     // Also when the map could not be read: somebody uses this machine.
     let detached = client.detach();
     let map = map?;
@@ -93,23 +109,27 @@ fn read_and_detach<C: Connection>(stream: C, places: &Places) -> Result<Map, Map
     Ok(map)
 }
 
-/// The map of the first core, compared with the registers of the others.
+/// The map of `core`, whose registers are compared with those of the others.
 fn read<C: Connection>(
     name: &str,
     when: &str,
     client: &mut Client<C>,
+    core: usize,
     places: &Places,
 ) -> Result<Map, MapError> {
     let mut cores = Vec::new();
     let names = client.cores()?;
-    for core in &names {
-        client.choose(core)?;
+    for name in &names {
+        client.choose(name)?;
         cores.push(Registers::read(client)?);
     }
+    // QEMU reads memory as the chosen core does, and all see the same.
     client.choose(&names[0])?;
+    let last = names.len() - 1;
+    let registers = *cores.get(core).ok_or(MapError::NoCore { core, last })?;
     let ram_end = raspi3::RAM_LIMIT as u64;
     let mut memory = MachineMemory::new(client, ram_end);
-    let mut map = Map::read(name, when, cores[0], &mut memory, places)?;
+    let mut map = Map::read(name, when, registers, &mut memory, places)?;
     map.compare_cores(&cores);
     Ok(map)
 }
@@ -117,12 +137,14 @@ fn read<C: Connection>(
 /// The console's output.
 struct Console {
     pieces: Receiver<Vec<u8>>,
+    output: Vec<u8>,
 }
 
 impl Console {
-    fn new(mut output: ChildStdout) -> Self {
+    fn new(output: Option<ChildStdout>) -> Self {
         let (sender, pieces) = mpsc::channel();
         thread::spawn(move || {
+            let Some(mut output) = output else { return };
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = output.read(&mut bytes) {
                 if sender.send(bytes[..count].to_vec()).is_err() {
@@ -130,25 +152,31 @@ impl Console {
                 }
             }
         });
-        Self { pieces }
+        Self {
+            pieces,
+            output: Vec::new(),
+        }
     }
 
     /// Waits until the shell wants a line.
-    fn wait_for_prompt(self) -> Result<(), MapError> {
+    fn wait_for_prompt(&mut self) -> Result<(), MapError> {
         let deadline = Instant::now() + Duration::from_secs(BOOT_SECONDS);
-        let mut output = Vec::new();
-        while !output.ends_with(PROMPT) {
+        while !self.output.ends_with(PROMPT) {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.pieces.recv_timeout(left) {
-                Ok(piece) => output.extend(piece),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    return Err(MapError::NoPrompt {
-                        seconds: BOOT_SECONDS,
-                        output: String::from_utf8_lossy(&output).into_owned(),
-                    });
-                }
-            }
+            let Ok(piece) = self.pieces.recv_timeout(left) else {
+                return Err(MapError::NoPrompt {
+                    seconds: BOOT_SECONDS,
+                    output: self.so_far(),
+                });
+            };
+            self.output.extend(piece);
         }
         Ok(())
+    }
+
+    /// All that was printed.
+    fn so_far(&mut self) -> String {
+        self.output.extend(self.pieces.try_iter().flatten());
+        String::from_utf8_lossy(&self.output).into_owned()
     }
 }

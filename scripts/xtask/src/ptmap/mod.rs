@@ -33,6 +33,8 @@ struct Options {
     list: bool,
     /// The stub of a machine that runs: `HOST:PORT`, or a socket's path.
     attach: Option<String>,
+    /// The core whose registers count.
+    core: usize,
     program: OsString,
     elf: Option<PathBuf>,
 }
@@ -83,6 +85,7 @@ fn options(mut args: Parser) -> Result<Options, Failure> {
         picture: None,
         list: false,
         attach,
+        core: 0,
         program: qemu::default_program(),
         elf: None,
     };
@@ -92,6 +95,7 @@ fn options(mut args: Parser) -> Result<Options, Failure> {
             Arg::Long("svg") => options.picture = Some(args.value()?.into()),
             Arg::Long("list") => options.list = true,
             Arg::Long("attach") => options.attach = Some(args.value()?.string()?),
+            Arg::Long("core") => options.core = args.value()?.parse()?,
             Arg::Long("qemu") => options.program = args.value()?,
             Arg::Long("elf") => options.elf = Some(args.value()?.into()),
             other => return Err(other.unexpected().into()),
@@ -105,13 +109,13 @@ fn maps(options: &Options) -> Result<(Vec<Map>, Places, PathBuf), Failure> {
     if let Some(address) = &options.attach {
         let elf = options.elf.clone().unwrap_or_else(checkout::elf);
         let places = places(&elf)?;
-        let map = machine::current(address, &places)?;
+        let map = machine::current(address, options.core, &places)?;
         return Ok((vec![map], places, elf));
     }
     qemu::check_program(&options.program)?;
     let kernel = qemu::kernel_to_boot(options.elf.clone())?;
     let places = places(&kernel.elf)?;
-    let maps = machine::boot_and_final(&options.program, &kernel.image, &places)?;
+    let maps = machine::boot_and_final(&options.program, &kernel.image, options.core, &places)?;
     Ok((maps.into(), places, kernel.image))
 }
 

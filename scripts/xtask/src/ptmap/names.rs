@@ -25,12 +25,14 @@ pub(super) fn areas(symbols: &[Symbol]) -> Vec<Area> {
                     first: physical(va),
                     last: physical(last),
                     name: name.clone(),
+                    identity: true,
                 });
             }
             found.push(Area {
                 first: va as u64,
                 last: last as u64,
                 name,
+                identity: false,
             });
         }
         let Some(next) = last.checked_add(1) else {

@@ -117,6 +117,7 @@ const A64: Edges = Edges::Line(&[
 /// The map of the live page tables.
 const PTMAP: Edges = Edges::Line(&[
     "gdb",
+    "memory_type",
     "registers",
     "descriptor",
     "memory",
