@@ -1,4 +1,5 @@
-//! Text in HTML, in SVG and in JSON that stands in HTML: whatever a symbol is called, it stays text.
+//! Text in HTML, in SVG, and in JSON that stands in HTML: whatever a symbol is called, it stays
+//! text.
 
 use std::fmt;
 

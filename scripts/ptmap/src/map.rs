@@ -13,7 +13,8 @@ use crate::registers::Translation::MmuOff;
 use crate::registers::{Half, Registers};
 use crate::walk::{Tree, walk};
 
-/// The most pieces of a map that are kept, so that a page stays below 1 MiB; Stilt's has some fifty.
+/// The most pieces of a map that are kept, so that a page stays below 1 MiB; Stilt's has some
+/// fifty.
 const MOST_PIECES: usize = 1000;
 
 /// What a machine's registers and tables were at one moment.

@@ -20,8 +20,8 @@ use crate::program::{RunError, cannot_run};
 use crate::qemu;
 use crate::stub::{Machine, StubError, line};
 
-/// Options of the console's socket: QEMU opens it without waiting for a client, and copies the output
-/// to this terminal.
+/// Options of the console's socket: QEMU opens it without waiting for a client, and copies the
+/// output to this terminal.
 const CONSOLE_OPTIONS: &str = ",server=on,wait=off,logfile=/dev/stdout,logappend=on";
 
 /// Why GDB is not attached.

@@ -9,7 +9,7 @@
 //!   longer than the patience, nothing is longer than a limit, and whatever it says becomes a value
 //!   or a [`GdbError`].
 //! - A packet that arrives damaged is asked for again, and one of ours that was refused is sent
-//!   again, [`ATTEMPTS`] times in all.
+//!   again, three times in all.
 //! - Only reading: the one thing that is changed is a breakpoint, which is taken away again.
 
 mod description;

@@ -10,7 +10,8 @@ use super::packet::{Arrival, Reader, framed};
 use super::{Client, GdbError};
 
 const PATIENCE: Duration = Duration::from_millis(400);
-const TARGET: &str = r#"l<?xml version="1.0"?><target><architecture>aarch64</architecture><xi:include href="core.xml"/><xi:include href="system.xml"/></target>"#;
+const TARGET: &str = r#"l<?xml version="1.0"?><target><architecture>aarch64</architecture>
+<xi:include href="core.xml"/><xi:include href="system.xml"/></target>"#;
 const CORE: &str =
     r#"l<feature><reg name="x0" bitsize="64"/><reg name="x1" bitsize="64"/></feature>"#;
 

@@ -37,7 +37,8 @@ fn half(maps: &[Map], half: Half) -> String {
     let left_out = rows.len().saturating_sub(MOST_ROWS);
     rows.truncate(MOST_ROWS);
     let mut text = format!(
-        "<h3>{} <small>{}</small></h3>\n<div class=\"atlas maps-{}\">\n<b class=\"head\">address</b>",
+        "<h3>{} <small>{}</small></h3>\n<div class=\"atlas maps-{}\">\n\
+         <b class=\"head\">address</b>",
         capital(half.name()),
         half.register(),
         maps.len()

@@ -87,7 +87,8 @@ fn table(caption: &str, heads: &[&str], rows: &str) -> String {
         .collect();
     format!(
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table>\
-         <caption>{0}</caption><thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n",
+         <caption>{0}</caption><thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\
+         </tbody></table></div>\n",
         Text(caption)
     )
 }

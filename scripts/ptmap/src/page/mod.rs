@@ -19,7 +19,12 @@ use crate::escape::Text;
 use crate::map::Map;
 use crate::places::Places;
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: [&str; 4] = [
+    include_str!("style/base.css"),
+    include_str!("style/atlas.css"),
+    include_str!("style/explorer.css"),
+    include_str!("style/tables.css"),
+];
 /// One script in four files, in the order in which they use each other.
 const SCRIPT: [&str; 4] = [
     include_str!("script/model.js"),
@@ -36,7 +41,7 @@ pub fn page(image: &str, maps: &[Map], places: &Places) -> String {
         _ => Vec::new(),
     };
     let data = data::data(maps, &changes, places);
-    let script = SCRIPT.concat();
+    let (style, script) = (STYLE.concat(), SCRIPT.concat());
     let body = [
         header(image, maps),
         "<main>".to_owned(),
@@ -58,7 +63,7 @@ pub fn page(image: &str, maps: &[Map], places: &Places) -> String {
          style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; \
          form-action 'none'\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>Page tables of {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}\n\
+         <title>Page tables of {}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n\
          <script type=\"application/json\" id=\"data\">{data}</script>\n\
          <script>\n\"use strict\";\n{{\n{script}}}\n</script>\n</body>\n</html>\n",
         Text(image)
@@ -82,7 +87,8 @@ fn header(image: &str, maps: &[Map]) -> String {
 const TOOLS: &str = r##"<div class="tools">
 <div class="search"><label for="search">Search</label>
 <input id="search" type="text" role="combobox" aria-expanded="false" aria-controls="results"
- aria-autocomplete="list" autocomplete="off" spellcheck="false" placeholder="address, frame, symbol or area  ( / )">
+ aria-autocomplete="list" autocomplete="off" spellcheck="false"
+ placeholder="address, frame, symbol or area  ( / )">
 <ul id="results" role="listbox" aria-label="What was found" hidden></ul></div>
 <div class="switch" role="group" aria-label="Colours">
 <button type="button" data-colour-to="rights" aria-pressed="true">Rights</button><button
@@ -108,9 +114,10 @@ const EXPLORER: &str = r##"<section id="explorer" aria-labelledby="explorer-titl
 <div class="path"><nav aria-label="Tables from the root down"><ol id="path"></ol></nav>
 <button type="button" id="up" title="Backspace or minus in the grid">Zoom out</button></div>
 <div id="grids"></div>
-<p class="hint">Arrow keys move, Enter zooms into a table, Backspace zooms out, Page Up and Page Down go to the
-neighbouring table. A framed cell is a table, with the colours of what it maps. A corner marks what differs between the
-maps, a red ring a fault, a bar below 16 cells a contiguous group, an underlined letter what EL0 may use, too.</p>
+<p class="hint">Arrow keys move, Enter zooms into a table, Backspace zooms out, Page Up and Page
+Down go to the neighbouring table. A framed cell is a table, with the colours of what it maps. A
+corner marks what differs between the maps, a red ring a fault, a bar below 16 cells a contiguous
+group, an underlined letter what EL0 may use, too.</p>
 <div id="inspector"></div>
 </section>
 "##;

@@ -230,8 +230,8 @@ fn unmapped(text: &mut String, scale: &Scale, range: Range<u128>, place: Column,
     let height = bottom - top - SPACE;
     let _ = writeln!(
         text,
-        "<rect class=\"gap\" x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" rx=\"5\"/>\
-         <text class=\"small\" x=\"{}\" y=\"{}\">{}</text>",
+        "<rect class=\"gap\" x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" \
+         rx=\"5\"/><text class=\"small\" x=\"{}\" y=\"{}\">{}</text>",
         x + 9,
         top + height / 2 + 4,
         Text(why)
@@ -275,7 +275,8 @@ fn draw_part(text: &mut String, map: &Map, part: &Part, scale: &Scale, place: Co
     let _ = write!(
         text,
         "<rect class=\"{class} {type_class}{device}\" x=\"{x}\" y=\"{top}\" width=\"{width}\" \
-         height=\"{height}\" rx=\"5\"/><text class=\"name{long}\" x=\"{left}\" y=\"{middle}\">{}</text>",
+         height=\"{height}\" rx=\"5\"/>\
+         <text class=\"name{long}\" x=\"{left}\" y=\"{middle}\">{}</text>",
         Text(&name)
     );
     let shown = if part.has_guards { String::new() } else { what };

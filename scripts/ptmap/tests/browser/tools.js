@@ -2,13 +2,18 @@
 "use strict";
 const errors = [];
 window.addEventListener("error", (event) => errors.push(event.message));
-document.addEventListener("securitypolicyviolation", (event) => errors.push(`${event.violatedDirective} ${event.blockedURI}`));
+document.addEventListener("securitypolicyviolation", (event) =>
+  errors.push(`${event.violatedDirective} ${event.blockedURI}`),
+);
 const lines = [];
 const note = (what) => lines.push(String(what));
 const text = (selector) => document.querySelector(selector)?.textContent ?? `no ${selector}`;
 const shown = () => text("#inspector .va code");
 const level = () => document.querySelectorAll("#path li").length - 2;
-const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+const press = (key) =>
+  document.activeElement.dispatchEvent(
+    new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }),
+  );
 const focus = (selector) => document.querySelector(selector).focus();
 const click = (selector) => document.querySelector(selector).click();
 const type = (words) => {
@@ -39,10 +44,19 @@ const faint = () => {
   };
   const found = new Set();
   for (const element of document.querySelectorAll("body *")) {
-    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    if (!own || element.closest(":disabled, .sr, [hidden], script, noscript") || element.getClientRects().length === 0) continue;
+    const own = [...element.childNodes].some(
+      (node) => node.nodeType === 3 && node.textContent.trim(),
+    );
+    if (
+      !own ||
+      element.closest(":disabled, .sr, [hidden], script, noscript") ||
+      element.getClientRects().length === 0
+    )
+      continue;
     const style = getComputedStyle(element);
-    const [a, b] = [luminance(parts(style.color)), luminance(behind(element))].sort((x, y) => y - x);
+    const [a, b] = [luminance(parts(style.color)), luminance(behind(element))].sort(
+      (x, y) => y - x,
+    );
     const ratio = (a + 0.05) / (b + 0.05);
     if (ratio < 4.5) found.add(`${element.tagName}.${element.className} ${ratio.toFixed(1)}`);
   }
@@ -50,6 +64,10 @@ const faint = () => {
 };
 const run = (step) => {
   window.focus();
-  try { step(); } catch (error) { note(`failed: ${error.message}`); }
+  try {
+    step();
+  } catch (error) {
+    note(`failed: ${error.message}`);
+  }
   parent.postMessage(lines.join("\n"), "*");
 };

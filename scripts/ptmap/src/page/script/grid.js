@@ -27,20 +27,32 @@ const distinct = (map, from, end) => {
 };
 
 const rightsWords = (piece) => (piece.el0 === "---" ? piece.el1 : `${piece.el1}, EL0 ${piece.el0}`);
-const typeOf = (map, bits) => map.types[Number(bits >> 2n & 7n)][0];
+const typeOf = (map, bits) => map.types[Number((bits >> 2n) & 7n)][0];
 const describe = (map, entry, va, level) => {
   const place = `${hex(va)}, ${size(entryBytes(level))}`;
   switch (entry.kind) {
-    case "table": return `entry ${entry.index}: table at ${hex(entry.below.pa, 8)}; ${place}`;
-    case "leaf": return `entry ${entry.index}: ${entry.piece.name || "unnamed"}, ${level === 3 ? "page" : "block"} at ` +
-      `${hex(entry.bits & ADDRESS, 8)}, ${rightsWords(entry.piece)}, ${typeOf(map, entry.bits)}` +
-      `${entry.contiguous ? ", contiguous" : ""}; ${place}`;
-    case "inside": return `part of a ${LEAF[entry.piece.level]} block, ${rightsWords(entry.piece)}; ${place}`;
-    case "unused": return `entry ${entry.index}: unused; ${place}`;
-    case "broken": return `entry ${entry.index}: a table that cannot be followed; ${place}`;
-    case "none": return `no table here; ${place}`;
-    case "off": return `not translated; ${place}`;
-    default: return `entry ${entry.index}: ${entry.kind}; ${place}`;
+    case "table":
+      return `entry ${entry.index}: table at ${hex(entry.below.pa, 8)}; ${place}`;
+    case "leaf": {
+      const leaf = level === 3 ? "page" : "block";
+      const frame = hex(entry.bits & ADDRESS, 8);
+      const what = [rightsWords(entry.piece), typeOf(map, entry.bits)];
+      if (entry.contiguous) what.push("contiguous");
+      const name = entry.piece.name || "unnamed";
+      return `entry ${entry.index}: ${name}, ${leaf} at ${frame}, ${what.join(", ")}; ${place}`;
+    }
+    case "inside":
+      return `part of a ${LEAF[entry.piece.level]} block, ${rightsWords(entry.piece)}; ${place}`;
+    case "unused":
+      return `entry ${entry.index}: unused; ${place}`;
+    case "broken":
+      return `entry ${entry.index}: a table that cannot be followed; ${place}`;
+    case "none":
+      return `no table here; ${place}`;
+    case "off":
+      return `not translated; ${place}`;
+    default:
+      return `entry ${entry.index}: ${entry.kind}; ${place}`;
   }
 };
 
@@ -69,33 +81,60 @@ const drawGrid = (map, which) => {
     box.append(make("p", { class: "none" }, half.refusal));
     return box;
   }
-  const grid = make("div", { class: `grid of-${columns}`, role: "grid", "aria-label": `${map.name} map, level ${level} from ${hex(base)}` });
+  const grid = make("div", {
+    class: `grid of-${columns}`,
+    role: "grid",
+    "aria-label": `${map.name} map, level ${level} from ${hex(base)}`,
+  });
   let row = null;
   for (let index = 0; index < count; index += 1) {
-    if (index % columns === 0) { row = make("div", { role: "row" }); grid.append(row); }
+    if (index % columns === 0) {
+      row = make("div", { role: "row" });
+      grid.append(row);
+    }
     const va = base + BigInt(index) * step;
     const entry = entryAt(map, va, level);
-    const cell = make("span", { role: "gridcell", class: "cell", tabindex: -1, "data-at": va.toString(16), "aria-label": describe(map, entry, va, level) });
+    const cell = make("span", {
+      role: "gridcell",
+      class: "cell",
+      tabindex: -1,
+      "data-at": va.toString(16),
+      "aria-label": describe(map, entry, va, level),
+    });
     cell.title = describe(map, entry, va, level);
     if (entry.kind === "leaf" || entry.kind === "inside") {
       cell.classList.add("leaf", entry.piece.rights, entry.piece.type);
       if (entry.kind === "inside") cell.classList.add("inside");
       else cell.textContent = LETTER[colour === "rights" ? entry.piece.rights : entry.piece.type];
-      if (entry.contiguous) cell.classList.add("contig", ...(index % 16 === 0 ? ["starts"] : index % 16 === 15 ? ["ends"] : []));
+      if (entry.contiguous)
+        cell.classList.add(
+          "contig",
+          ...(index % 16 === 0 ? ["starts"] : index % 16 === 15 ? ["ends"] : []),
+        );
       if (entry.piece.el0 !== "---") cell.classList.add("user");
     } else if (entry.kind === "table") {
       cell.classList.add("table");
       const names = distinct(map, va, va + step);
       if (names.length > 0) {
         const part = 100 / names.length;
-        cell.style.background = `linear-gradient(90deg, ${names.map((name, at) => `${fill(name)} ${at * part}% ${(at + 1) * part}%`).join(", ")})`;
+        const stops = names.map((name, at) => `${fill(name)} ${at * part}% ${(at + 1) * part}%`);
+        cell.style.background = `linear-gradient(90deg, ${stops.join(", ")})`;
       }
     } else if (entry.kind !== "unused" && entry.kind !== "none") {
       cell.classList.add(entry.kind === "broken" ? "broken" : "software");
     }
     if (which > 0 && overlaps(changes, va, va + step)) cell.classList.add("differs");
-    if (map.found.some((found) => found.at.some((at) => va <= at && at < va + step) && found.severity === "fault")) cell.classList.add("found");
-    if (va <= state.va && state.va < va + step) { cell.classList.add("here"); cell.tabIndex = 0; cell.setAttribute("aria-selected", "true"); }
+    if (
+      map.found.some(
+        (found) => found.at.some((at) => va <= at && at < va + step) && found.severity === "fault",
+      )
+    )
+      cell.classList.add("found");
+    if (va <= state.va && state.va < va + step) {
+      cell.classList.add("here");
+      cell.tabIndex = 0;
+      cell.setAttribute("aria-selected", "true");
+    }
     row.append(cell);
   }
   grid.addEventListener("keydown", (event) => gridKey(event, grid));
@@ -104,7 +143,8 @@ const drawGrid = (map, which) => {
     if (!cell) return;
     const again = cell.classList.contains("here");
     go(number(cell.dataset.at), level);
-    if (again) zoomIn(); else focusGrid(which);
+    if (again) zoomIn();
+    else focusGrid(which);
   });
   grid.addEventListener("dblclick", zoomIn);
   grid.addEventListener("pointerover", (event) => {
@@ -126,20 +166,46 @@ const gridKey = (event, grid) => {
   const half = halfOf(data.maps[0], state.va);
   const level = Math.max(state.level, half.level);
   const whole = entryBytes(level) * 512n;
-  const moves = { ArrowLeft: here - 1, ArrowRight: here + 1, ArrowUp: here - columns, ArrowDown: here + columns, Home: here - here % columns, End: here - here % columns + columns - 1 };
+  const moves = {
+    ArrowLeft: here - 1,
+    ArrowRight: here + 1,
+    ArrowUp: here - columns,
+    ArrowDown: here + columns,
+    Home: here - (here % columns),
+    End: here - (here % columns) + columns - 1,
+  };
   if (event.altKey || event.metaKey) return;
   if (event.key in moves) {
-    const next = cells[event.ctrlKey && event.key === "Home" ? 0 : event.ctrlKey && event.key === "End" ? cells.length - 1 : moves[event.key]];
-    if (next) { go(number(next.dataset.at), level); focusGrid(which); }
-  } else if (event.key === "Enter" || event.key === "+") { zoomIn(); focusGrid(which);
-  } else if (event.key === "Backspace" || event.key === "-") { zoomOut(); focusGrid(which);
+    const next =
+      cells[
+        event.ctrlKey && event.key === "Home"
+          ? 0
+          : event.ctrlKey && event.key === "End"
+            ? cells.length - 1
+            : moves[event.key]
+      ];
+    if (next) {
+      go(number(next.dataset.at), level);
+      focusGrid(which);
+    }
+  } else if (event.key === "Enter" || event.key === "+") {
+    zoomIn();
+    focusGrid(which);
+  } else if (event.key === "Backspace" || event.key === "-") {
+    zoomOut();
+    focusGrid(which);
   } else if ((event.key === "PageUp" || event.key === "PageDown") && level > half.level) {
     const next = event.key === "PageUp" ? state.va - whole : state.va + whole;
-    if (next >= half.first && next < half.first + (1n << BigInt(half.bits))) { go(next, level); focusGrid(which); }
+    if (next >= half.first && next < half.first + (1n << BigInt(half.bits))) {
+      go(next, level);
+      focusGrid(which);
+    }
   } else return;
   event.preventDefault();
 };
-const zoomIn = () => { if (state.level < 3) go(state.va, state.level + 1); };
+const zoomIn = () => {
+  if (state.level < 3) go(state.va, state.level + 1);
+};
 const zoomOut = () => {
   const half = halfOf(data.maps[0], state.va);
   if (state.level > half.level) go(state.va, state.level - 1);
@@ -153,11 +219,39 @@ const drawPath = () => {
   for (let level = half.level; level <= Math.max(state.level, half.level); level += 1) {
     const base = baseOf(half, state.va, level);
     const bytes = level === half.level ? 1n << BigInt(half.bits) : entryBytes(level - 1);
-    const words = level === half.level ? `${half.name}, ${size(bytes)}` : `[${indexAt(state.va, level - 1)}] ${size(bytes)}`;
+    const words =
+      level === half.level
+        ? `${half.name}, ${size(bytes)}`
+        : `[${indexAt(state.va, level - 1)}] ${size(bytes)}`;
     const is = level === Math.max(state.level, half.level);
-    items.push(make("li", {}, make("button", { type: "button", title: `level ${level} from ${hex(base)}`, "aria-current": is ? "true" : null, onclick: () => go(state.va, level) }, words)));
+    items.push(
+      make(
+        "li",
+        {},
+        make(
+          "button",
+          {
+            type: "button",
+            title: `level ${level} from ${hex(base)}`,
+            "aria-current": is ? "true" : null,
+            onclick: () => go(state.va, level),
+          },
+          words,
+        ),
+      ),
+    );
   }
-  items.push(make("li", {}, make("button", { type: "button", onclick: () => go(other.first, other.level) }, `to the ${other.name}`)));
+  items.push(
+    make(
+      "li",
+      {},
+      make(
+        "button",
+        { type: "button", onclick: () => go(other.first, other.level) },
+        `to the ${other.name}`,
+      ),
+    ),
+  );
   path.replaceChildren(...items);
   document.getElementById("up").disabled = state.level <= half.level;
 };
