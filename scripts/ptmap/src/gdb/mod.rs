@@ -97,7 +97,14 @@ impl<C: Connection> Client<C> {
             let size = usize::from_str_radix(size, 16).unwrap_or(0) / 2;
             client.chunk = size.clamp(8, CHUNK);
         }
-        client.registers = client.describe()?;
+        match client.describe() {
+            Ok(registers) => client.registers = registers,
+            Err(error) => {
+                // Somebody may use this machine, which has been stopped.
+                let _ = client.must("D");
+                return Err(error);
+            }
+        }
         Ok(client)
     }
 

@@ -283,6 +283,23 @@ fn whoever_speaks_another_protocol_is_told_from_a_stub() {
 }
 
 #[test]
+fn a_machine_that_cannot_be_read_is_let_go_on() {
+    let (connection, stub) = pair(|stub, request| {
+        let is_description = request.starts_with("qXfer");
+        let text = if is_description {
+            "E01".to_owned()
+        } else {
+            good(&request)
+        };
+        let answer = answered(&text);
+        stub.say(&answer);
+    });
+    let error = fails_in_time(connection);
+    assert!(matches!(error, GdbError::Unexpected { .. }), "{error}");
+    assert_eq!(stub.join().unwrap().last().unwrap(), "D");
+}
+
+#[test]
 fn a_stub_without_physical_memory_is_told() {
     let (mut client, _stub) = connected(|stub, request| {
         let is_mode = request.starts_with("Qqemu");

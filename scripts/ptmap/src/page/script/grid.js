@@ -32,7 +32,10 @@ const describe = (map, entry, va, level) => {
   const place = `${hex(va)}, ${size(entryBytes(level))}`;
   switch (entry.kind) {
     case "table":
-      return `entry ${entry.index}: table at ${hex(entry.below.pa, 8)}; ${place}`;
+      return (
+        `entry ${entry.index}: table at ${hex(entry.below.pa, 8)}, ` +
+        `${usedOf(entry.below)} entries used; ${place}`
+      );
     case "leaf": {
       const leaf = level === 3 ? "page" : "block";
       const frame = hex(entry.bits & ADDRESS, 8);
@@ -72,9 +75,7 @@ const drawGrid = (map, which) => {
   const table = tableAt(half, state.va, level);
   let caption = half.refusal ?? "no table here";
   if (table) {
-    let used = 0;
-    for (let index = 0; index < count; index += 1) if (letterOf(table, index) !== "-") used += 1;
-    caption = `table at ${hex(table.pa, 8)}, ${used} of ${count} used`;
+    caption = `table at ${hex(table.pa, 8)}, ${usedOf(table)} of ${count} used`;
   }
   const box = make("div", {}, make("h3", {}, map.name, make("small", {}, caption)));
   if (half.refusal) {

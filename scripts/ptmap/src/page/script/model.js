@@ -107,6 +107,14 @@ const letterOf = (table, index) => {
   return table.letters[index] ?? "-";
 };
 
+const usedOf = (table) => {
+  let used = 0;
+  for (const [, letter, count] of table.cells.matchAll(/(.)(\d+)/g)) {
+    if (letter !== "-") used += Number(count);
+  }
+  return used;
+};
+
 // What a map has at the entry of `level` for `va`.
 const entryAt = (map, va, level) => {
   const half = halfOf(map, va);
