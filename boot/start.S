@@ -19,6 +19,7 @@
 .equ SCTLR_EL2_MMU_OFF,   {SCTLR_EL2_MMU_OFF}
 .equ SCTLR_EL3_MMU_OFF,   {SCTLR_EL3_MMU_OFF}
 .equ SCTLR_M_OR_C,        {SCTLR_M_OR_C}
+.equ MDSCR_EL1_TDCC,      1 << 12
 .equ SCR_EL3,             {SCR_EL3}
 .equ ACTLR_LOWER_ACCESS,  {ACTLR_LOWER_ACCESS}
 .equ CPUECTLR_SMPEN,      {CPUECTLR_SMPEN}
@@ -205,8 +206,10 @@ el2_registers:
 
 el1_registers:
     msr     cpacr_el1, xzr              // the kernel has no floating point: a use of it traps
-    msr     mdscr_el1, xzr
+    mov     x1, #MDSCR_EL1_TDCC         // EL0 has no debug channel, no timers, no counters
+    msr     mdscr_el1, x1
     msr     cntkctl_el1, xzr
+    msr     pmuserenr_el0, xzr
     msr     tpidr_el1, xzr
     msr     contextidr_el1, xzr
     adrp    x1, EMPTY_TABLE             // whatever a loader left there is no table of ours

@@ -40,7 +40,7 @@
 //! Inside [`kernel`] each room imports only what stands to its left:
 //!
 //! ```text
-//! record exit devices protocol clock log | time irq cores | console machine report | shell | boot
+//! record exit devices protocol clock log | time irq cores | console machine report | user | shell | boot
 //! ```
 //!
 //! # The way through

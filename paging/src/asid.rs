@@ -205,6 +205,9 @@ impl<const CORES: usize> AsidAllocator<CORES> {
     }
 
     /// The ASID of this generation for a space whose own, `old`, is of an older one.
+    // Cold: else each switch would save the registers of what happens once for each space.
+    #[cold]
+    #[inline(never)]
     fn renew(&mut self, old: Issue) -> Issue {
         loop {
             if self.keeps(old) {

@@ -1,7 +1,7 @@
-//! Data-cache maintenance by address, to the point of coherency.
+//! Cache maintenance: of data by address, to the point of coherency; of instructions as a whole.
 //!
-//! Source: Arm DDI 0487 D7.5. By address only: operations by set and way are no substitute on a
-//! machine with several cores.
+//! Source: Arm DDI 0487 D7.5. Of data by address only: operations by set and way are no substitute
+//! on a machine with several cores.
 //!
 //! # Decisions
 //! Cleaning is always clean-and-invalidate: on this core `dc cvac` can lose data (Cortex-A53
@@ -56,6 +56,27 @@ pub fn clean_and_invalidate(start: usize, end: usize) {
         address += line;
     }
     barrier();
+}
+
+/// Lets every core execute what was written to `[start, end)`, through whatever address: data to
+/// memory, instruction caches empty. Each core synchronises by itself before it goes there, as an
+/// exception return does.
+///
+/// All instructions, since the Cortex-A53's instruction cache is indexed by virtual address (DDI
+/// 0500 6.2.1): by address, a line that came in through another one would stay (DDI 0487 D7.5.8).
+///
+/// `start` and `end` are mapped; an unmapped address faults.
+pub fn make_executable(start: usize, end: usize) {
+    clean_and_invalidate(start, end);
+    // SAFETY: instructions are fetched again.
+    unsafe {
+        asm!(
+            "ic ialluis",
+            "dsb ish",
+            "isb",
+            options(nostack, preserves_flags)
+        )
+    };
 }
 
 /// The smallest data-cache line in bytes (CTR_EL0.DminLine is its log2 in words).

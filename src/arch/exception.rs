@@ -8,6 +8,7 @@
 use core::arch::global_asm;
 use core::mem::offset_of;
 
+use super::user_mode::UserContext;
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{TPIDR_EL1, VBAR_EL1, Writeable};
 
@@ -64,6 +65,13 @@ global_asm!(
     ESR = const offset_of!(TrapFrame, esr),
     FAR = const offset_of!(TrapFrame, far),
     LINK = const offset_of!(TrapFrame, link),
+    USER_X = const offset_of!(UserContext, x),
+    USER_SP = const offset_of!(UserContext, sp),
+    USER_PC = const offset_of!(UserContext, pc),
+    USER_PSTATE = const offset_of!(UserContext, pstate),
+    USER_TLS = const offset_of!(UserContext, tls),
+    USER_ESR = const offset_of!(UserContext, esr),
+    USER_FAR = const offset_of!(UserContext, far),
 );
 
 unsafe extern "C" {

@@ -23,6 +23,7 @@ use super::held::{note_acquired, note_let_in, note_released};
 use super::masks::{self, Masked};
 use super::relax::{Yield, relax};
 use crate::arch::lock_classes::Class;
+use crate::arch::lock_order::LockClass;
 use crate::arch::waited::{LOOK_CYCLES, NS_PER_US, SLICE_NS, Waited};
 
 unsafe extern "C" {
@@ -39,12 +40,17 @@ type Inner<'a, T> = SpinMutexGuard<'a, T, Yield>;
 /// A value that one core at a time may use.
 pub struct Lock<T, C> {
     class: PhantomData<fn() -> C>,
+    holder: Holder,
+    inner: SpinMutex<T, Yield>,
+}
+
+/// Who holds a lock, for reports.
+struct Holder {
     /// The MPIDR_EL1 of who holds it, or of who held it last. Written just behind taking: for a
     /// moment the last one seems to hold it still.
-    owner: AtomicU64,
+    core: AtomicU64,
     /// Where the holder took it, in debug builds.
     place: AtomicPtr<Location<'static>>,
-    inner: SpinMutex<T, Yield>,
 }
 
 impl<T, C: Class> Lock<T, C> {
@@ -53,8 +59,10 @@ impl<T, C: Class> Lock<T, C> {
     pub const fn new(value: T) -> Self {
         Self {
             class: PhantomData,
-            owner: AtomicU64::new(0),
-            place: AtomicPtr::new(core::ptr::null_mut()),
+            holder: Holder {
+                core: AtomicU64::new(0),
+                place: AtomicPtr::new(core::ptr::null_mut()),
+            },
             inner: SpinMutex::new(value),
         }
     }
@@ -112,16 +120,16 @@ impl<T, C: Class> Lock<T, C> {
     /// just taken it.
     #[must_use]
     pub fn is_mine(&self) -> bool {
-        self.inner.is_locked() && self.owner.load(Ordering::Relaxed) == MPIDR_EL1.get()
+        self.inner.is_locked() && self.holder.core.load(Ordering::Relaxed) == MPIDR_EL1.get()
     }
 
     #[track_caller]
     #[inline(always)]
     fn owned<'a, H: Hold>(&'a self, inner: Inner<'a, T>, hold: H) -> Guard<'a, T, C, H> {
-        self.owner.store(MPIDR_EL1.get(), Ordering::Relaxed);
+        self.holder.core.store(MPIDR_EL1.get(), Ordering::Relaxed);
         if cfg!(debug_assertions) {
             let place = core::ptr::from_ref(Location::caller());
-            self.place.store(place.cast_mut(), Ordering::Relaxed);
+            self.holder.place.store(place.cast_mut(), Ordering::Relaxed);
         }
         Guard {
             inner,
@@ -136,34 +144,58 @@ impl<T, C: Class> Lock<T, C> {
     #[cold]
     #[track_caller]
     fn wait(&self) -> Inner<'_, T> {
-        let mut waited = Waited::new(SLICE_NS, NS_PER_US);
+        let mut wait = Wait::new(C::CLASS, &self.holder);
         loop {
-            if let Some(inner) = self.inner.try_lock() {
-                return inner;
+            match self.inner.try_lock() {
+                Some(inner) => return inner,
+                None => wait.go_on(),
             }
-            relax();
-            let patience_ns = kernel_poll_requests();
-            if waited.look(kernel_raw_ns(), LOOK_CYCLES) > patience_ns {
-                self.report();
-            }
+        }
+    }
+}
+
+/// A wait for a lock. The same code for all of them, whatever they guard.
+struct Wait<'a> {
+    class: &'static LockClass,
+    holder: &'a Holder,
+    waited: Waited,
+}
+
+impl<'a> Wait<'a> {
+    fn new(class: &'static LockClass, holder: &'a Holder) -> Self {
+        Self {
+            class,
+            holder,
+            waited: Waited::new(SLICE_NS, NS_PER_US),
+        }
+    }
+
+    /// Between two looks at the lock.
+    #[inline(never)]
+    #[track_caller]
+    fn go_on(&mut self) {
+        relax();
+        let timeout_ns = kernel_poll_requests();
+        if self.waited.look(kernel_raw_ns(), LOOK_CYCLES) > timeout_ns {
+            self.report();
         }
     }
 
     #[cold]
     #[track_caller]
     fn report(&self) -> ! {
-        let (class, waiting) = (C::CLASS, cpu::number());
-        let place = self.place.load(Ordering::Relaxed);
+        let (class, waiting) = (self.class, cpu::number());
+        let place = self.holder.place.load(Ordering::Relaxed);
         // SAFETY: what is stored there is a location of the image, or null.
         let place = unsafe { place.as_ref() };
-        match (self.owner.load(Ordering::Relaxed), place) {
-            (owner, Some(place)) => panic!(
+        match (self.holder.core.load(Ordering::Relaxed), place) {
+            (core, Some(place)) => panic!(
                 "deadlock: core {waiting} waits for {class}, which core {} took at {place}",
-                owner & 0xff
+                core & 0xff
             ),
-            (owner, None) => panic!(
+            (core, None) => panic!(
                 "deadlock: core {waiting} waits for {class}, which core {} holds",
-                owner & 0xff
+                core & 0xff
             ),
         }
     }

@@ -59,9 +59,14 @@ classes! {
     Heap = 10, "heap";
     /// The map by which a core comes online. Dropped under this lock it would give its frames back.
     SecondaryBoot = 15, "secondary boot";
+    /// The tables of a user's address space. A change of them takes frames, and stops the other
+    /// cores.
+    UserMap = 18, "user map";
     /// The kernel's page table. A change of it takes frames for tables, and stops the other
     /// cores.
     KernelMap = 20, "kernel map";
+    /// The ASIDs. Taken by a core that enters a space, with the lock of that.
+    Asids = 22, "ASIDs";
     /// The right to stop the other cores: no lock, but interrupts are masked. Behind the kernel
     /// map, whose maintenance takes it.
     StopMachine = 25, "stop_machine";

@@ -12,10 +12,14 @@ use aarch64_cpu::registers::{
 
 use super::tlb;
 use crate::addr::{PhysAddr, VirtAddr};
+use crate::paging::Asid;
 pub use crate::paging::backend::aarch64::{Access, address_translate};
 use crate::paging::format::aarch64_registers::{
     MAIR_EL1 as MAIR, SCTLR_EL1_MMU_OFF as SCTLR_EL1_RES1, SCTLR_EL1_MMU_ON, TCR_EL1_EPD0, tcr_el1,
 };
+
+/// Where a TTBR has the ASID (DDI 0487 D24.2, TTBR0_EL1).
+const TTBR_ASID_SHIFT: u32 = 48;
 
 /// The routine that switches TTBR1 (boot/start.S), at its low address.
 pub type SwitchRoutine = unsafe extern "C" fn(root: u64, empty: u64);
@@ -59,6 +63,44 @@ pub unsafe fn give_up_low_half(empty: PhysAddr) {
     TCR_EL1.set(tcr_el1(ID_AA64MMFR0_EL1.get()) | TCR_EL1_EPD0);
     barrier::isb(barrier::SY);
     tlb::invalidate_this_core();
+}
+
+/// What TTBR0_EL1 holds while the tree at `root` is in use under `asid`.
+#[must_use]
+pub const fn low_tree(root: PhysAddr, asid: Asid) -> u64 {
+    (asid.as_u16() as u64) << TTBR_ASID_SHIFT | root.as_usize() as u64
+}
+
+/// Lets this core translate low addresses by the tree at `root`, whose translations it caches under
+/// `asid`.
+///
+/// Root and ASID change in one write (TCR_EL1.A1 is 0): no translation of one tree is ever cached
+/// under the ASID of another, and nothing is to be invalidated. Walks are let in behind that, where
+/// they were off: a set EPD0 is not cached in a TLB (DDI 0487 D24.2, TCR_EL1).
+///
+/// # Safety
+/// The tree at `root` is there until this core has left it, and its descriptors are published. No
+/// TLB of this core holds a translation of another tree under `asid`.
+pub unsafe fn enter_low_tree(root: PhysAddr, asid: Asid) {
+    TTBR0_EL1.set(low_tree(root, asid));
+    barrier::isb(barrier::SY);
+    let tcr = TCR_EL1.get();
+    if tcr & TCR_EL1_EPD0 != 0 {
+        TCR_EL1.set(tcr & !TCR_EL1_EPD0);
+        barrier::isb(barrier::SY);
+    }
+}
+
+/// Ends what [`enter_low_tree`] began: low addresses fault. What is cached under the tree's ASID
+/// stays, and is used again when the tree is.
+///
+/// # Safety
+/// This core uses nothing at a low address. The table at `empty` is never written.
+pub unsafe fn leave_low_tree(empty: PhysAddr) {
+    TTBR0_EL1.set(empty.as_usize() as u64);
+    barrier::isb(barrier::SY);
+    TCR_EL1.set(TCR_EL1.get() | TCR_EL1_EPD0);
+    barrier::isb(barrier::SY);
 }
 
 /// MAIR_EL1 and TCR_EL1.
@@ -142,15 +184,17 @@ impl Register {
         }
     }
 
-    /// Its value on every core that has given up the low half, with the high tree at `high`.
+    /// What it holds on a core with the tree at `high`. `low` is TTBR0_EL1's of the address space
+    /// that the core is in; in none, TTBR0_EL1 names the table at `empty`, and walks are off.
     #[must_use]
-    pub fn settled(self, empty: PhysAddr, high: PhysAddr) -> u64 {
+    pub fn settled(self, low: Option<u64>, empty: PhysAddr, high: PhysAddr) -> u64 {
         let TranslationRegisters { mair, tcr } = translation_registers();
         match self {
             Self::Sctlr => SCTLR_EL1_MMU_ON & !SCTLR_EL1_RES1,
+            Self::Tcr if low.is_some() => tcr,
             Self::Tcr => tcr | TCR_EL1_EPD0,
             Self::Mair => mair,
-            Self::Ttbr0 => empty.as_usize() as u64,
+            Self::Ttbr0 => low.unwrap_or(empty.as_usize() as u64),
             Self::Ttbr1 => high.as_usize() as u64,
         }
     }

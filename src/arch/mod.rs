@@ -39,4 +39,6 @@ pub mod timer;
 #[cfg(target_os = "none")]
 pub mod tlb;
 #[cfg(target_os = "none")]
+pub mod user_mode;
+#[cfg(target_os = "none")]
 pub mod zero;

@@ -3,8 +3,8 @@
 //!
 //! `fault null-read` on core 0:
 //!
-//! 1. [`call`] saves the registers that a function preserves (AAPCS64: x19 to x30, SP) on the stack,
-//!    stores the stack pointer in the core's [`OnFault`], and calls the function.
+//! 1. [`call`] saves the registers that a function preserves (AAPCS64: x19 to x30, SP) on the
+//!    stack, stores the stack pointer in the core's [`OnFault`], and calls the function.
 //! 2. The function loads from address 0 and takes a data abort.
 //! 3. The exception handler reports it and calls [`recover`]: SP and ELR_EL1 of the frame become
 //!    those of step 1.
@@ -113,7 +113,8 @@ pub unsafe fn call(
 ) -> Result<(), Faulted> {
     let outer = onfault.depth.load(Ordering::Relaxed);
     onfault.depth.store(depth, Ordering::Relaxed);
-    // SAFETY: the function behaves as it must, and the word is this core's, by the caller's promise.
+    // SAFETY: the function behaves as it must, and the word is this core's, by the caller's
+    // promise.
     let ended = unsafe { __onfault_call(function, argument, &raw const onfault.sp) };
     onfault.depth.store(outer, Ordering::Relaxed);
     match ended {

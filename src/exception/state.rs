@@ -27,6 +27,12 @@ impl ProcessorState {
         }
     }
 
+    /// Whether it was EL0 in AArch64.
+    #[must_use]
+    pub const fn is_user(self) -> bool {
+        self.0 & 0x1f == 0
+    }
+
     /// Whether IRQs were masked.
     #[must_use]
     pub const fn masks_interrupts(self) -> bool {

@@ -15,6 +15,7 @@
 //! | [`console`] | the PL011 as a terminal, and as a stream of bytes |
 //! | `machine` | what this board is, its firmware, its watchdog |
 //! | `report` | exceptions, panics, audits, and the one end of the machine |
+//! | `user` | programs at EL0, run until they come back |
 //! | `shell` | the prompt and its commands |
 //! | `boot` | the order of everything |
 //!
@@ -43,6 +44,8 @@ pub mod record;
 mod report;
 #[cfg(target_os = "none")]
 mod shell;
+#[cfg(target_os = "none")]
+mod user;
 
 #[cfg(test)]
 mod random;

@@ -62,7 +62,7 @@ impl fmt::Display for AuditLine {
 }
 
 /// The first violation of the audit's rules.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub enum MapViolation {
     /// A leaf can be written and executed.
     WritableExecutable {
@@ -157,11 +157,43 @@ pub enum MapViolation {
         /// The frame that it leads to.
         pa: PhysAddr,
     },
+    /// A leaf of a user's space that is not for EL0, or that is global.
+    NotUser {
+        /// Its address.
+        va: VirtAddr,
+        /// Its flags.
+        found: MappingFlags,
+    },
+    /// A page of a user's space leads to a frame that the space has not mapped there.
+    ForeignFrame {
+        /// Its address.
+        va: VirtAddr,
+        /// Where it leads.
+        pa: PhysAddr,
+    },
+    /// Two user's spaces own one frame.
+    OwnedTwice {
+        /// The frame.
+        pa: PhysAddr,
+    },
+    /// A user's space owns a frame that is not allocated.
+    OwnedFree {
+        /// The frame.
+        pa: PhysAddr,
+    },
     /// Something is mapped in the kernel window where nothing should be.
     Stray {
         /// The first such address.
         va: VirtAddr,
     },
+}
+
+/// As [`Display`](fmt::Display) has it: what a derive makes of these fields is kilobytes of the
+/// image.
+impl fmt::Debug for MapViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for MapViolation {
@@ -203,6 +235,22 @@ impl fmt::Display for MapViolation {
                 what,
             } => write!(f, "{va} is {found}, not {expected}: {what}"),
             Self::Elsewhere { va, pa } => write!(f, "{va} in the linear map leads to {pa}"),
+            Self::NotUser { va, found } => {
+                write!(f, "{va} is {found}: not EL0's, or not one space's own")
+            }
+            Self::ForeignFrame { va, pa } => {
+                write!(
+                    f,
+                    "{va} leads to {pa}, which its space has not mapped there"
+                )
+            }
+            Self::OwnedTwice { pa } => write!(f, "the frame at {pa} is owned by two spaces"),
+            Self::OwnedFree { pa } => {
+                write!(
+                    f,
+                    "the frame at {pa} is owned by a space, and not allocated"
+                )
+            }
             Self::Stray { va } => write!(f, "{va} is mapped, and nothing should be there"),
         }
     }

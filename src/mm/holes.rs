@@ -22,7 +22,7 @@ const HEADER: usize = 2 * WORD;
 const WORD: usize = size_of::<usize>();
 
 /// The first thing found that must not be.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub enum HeapViolation {
     /// A link leads to no place for a hole: out of the heap, into its last bytes, or not to a
     /// multiple of a word.
@@ -59,6 +59,14 @@ pub enum HeapViolation {
         /// Bytes that the heap says are free.
         free: usize,
     },
+}
+
+/// As [`Display`](fmt::Display) has it: what a derive makes of these fields is kilobytes of the
+/// image.
+impl fmt::Debug for HeapViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for HeapViolation {

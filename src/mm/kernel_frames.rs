@@ -9,6 +9,7 @@
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
+use crate::arch::try_lock::TryLock;
 use crate::arch::zero::zero;
 use crate::board::raspi3::KERNEL_VA_OFFSET;
 use crate::mm::frames::{FrameAllocator, FrameCount, FrameError, Statistics};
@@ -16,9 +17,14 @@ use crate::mm::layout::phys_to_virt;
 use crate::paging::PagingHandler;
 use crate::paging::backend::aarch64::reached_at;
 
-/// The allocator; without a frame until RAM is known.
-static FRAMES: Lock<FrameAllocator<'static>, lock_classes::Frames> =
-    Lock::new(FrameAllocator::empty());
+/// The allocator, kept for good when RAM is known.
+static ALLOCATOR: TryLock<FrameAllocator<'static>> = TryLock::new(FrameAllocator::empty());
+
+/// [`ALLOCATOR`], once RAM is known. By reference: its fields are then at offsets from one
+/// register, and the code for a static would make an address for each (21 instructions more of a
+/// split and merge of 2 MiB).
+static FRAMES: Lock<Option<&'static mut FrameAllocator<'static>>, lock_classes::Frames> =
+    Lock::new(None);
 
 /// Frames of the one allocator, reached through the linear map.
 pub struct KernelFrames;
@@ -31,7 +37,7 @@ unsafe impl PagingHandler for KernelFrames {
     #[inline(always)]
     fn alloc_frame() -> Option<PhysAddr> {
         match FRAMES.lock_if_free() {
-            Some(mut frames) => frames.allocate(),
+            Some(mut frames) => frames.as_mut()?.allocate(),
             None => allocate_contended(),
         }
     }
@@ -40,7 +46,7 @@ unsafe impl PagingHandler for KernelFrames {
     #[inline(always)]
     fn dealloc_frame(pa: PhysAddr) {
         let freed = match FRAMES.lock_if_free() {
-            Some(mut frames) => frames.free(pa),
+            Some(mut frames) => free(&mut frames, pa),
             None => free_contended(pa),
         };
         if let Err(error) = freed {
@@ -64,13 +70,25 @@ unsafe impl PagingHandler for KernelFrames {
 #[cold]
 #[inline(never)]
 fn allocate_contended() -> Option<PhysAddr> {
-    FRAMES.lock().allocate()
+    FRAMES.lock().as_mut()?.allocate()
 }
 
 #[cold]
 #[inline(never)]
 fn free_contended(pa: PhysAddr) -> Result<(), FrameError> {
-    FRAMES.lock().free(pa)
+    free(&mut FRAMES.lock(), pa)
+}
+
+/// Gives the frame at `pa` back to `frames`, which there are: it came from there.
+#[inline(always)]
+fn free(
+    frames: &mut Option<&'static mut FrameAllocator<'static>>,
+    pa: PhysAddr,
+) -> Result<(), FrameError> {
+    match frames {
+        Some(frames) => frames.free(pa),
+        None => Err(FrameError::Foreign { pa }),
+    }
 }
 
 /// Panics: a caller that frees a frame which is not in use has lost count of its frames.
@@ -81,35 +99,44 @@ fn refused(error: FrameError) -> ! {
 }
 
 /// Makes `frames` the kernel's allocator. Once, at boot, when RAM is known.
+///
+/// # Panics
+/// If it is called again.
 pub fn set_frames(frames: FrameAllocator<'static>) {
-    *FRAMES.lock() = frames;
+    let kept = ALLOCATOR.try_keep().expect("RAM becomes known once");
+    *kept = frames;
+    *FRAMES.lock() = Some(kept);
+}
+
+/// Calls `work` with the allocator, locked; `None` before RAM is known.
+fn with_frames<R>(work: impl FnOnce(&mut FrameAllocator<'static>) -> R) -> Option<R> {
+    FRAMES.lock().as_mut().map(|frames| work(frames))
 }
 
 /// The numbers of usable and of free frames; 0 before RAM is known.
 #[must_use]
 pub fn frame_count() -> FrameCount {
-    FRAMES.lock().count()
+    with_frames(|frames| frames.count()).unwrap_or_default()
 }
 
 /// The allocator's statistics; `None` before RAM is known.
 #[must_use]
 pub fn frame_statistics() -> Option<Statistics> {
-    let frames = FRAMES.lock();
-    (frames.count().usable > 0).then(|| frames.statistics())
+    with_frames(|frames| frames.statistics())
 }
 
 /// Whether the frame at `pa` is the allocator's: free, or in use.
 #[must_use]
 pub fn is_allocatable(pa: PhysAddr) -> bool {
-    FRAMES.lock().has(pa)
+    with_frames(|frames| frames.has(pa)).unwrap_or(false)
 }
 
-/// Calls `look` with the allocator, locked.
-pub(super) fn look_at_frames<R>(look: impl FnOnce(&FrameAllocator<'static>) -> R) -> R {
-    look(&FRAMES.lock())
+/// Calls `look` with the allocator, locked; `None` before RAM is known.
+pub(super) fn look_at_frames<R>(look: impl FnOnce(&FrameAllocator<'static>) -> R) -> Option<R> {
+    with_frames(|frames| look(frames))
 }
 
 /// Adds `[start, end)` to the free frames. Returns how many frames that is.
 pub fn add_frames(start: PhysAddr, end: PhysAddr) -> usize {
-    FRAMES.lock().add(start, end)
+    with_frames(|frames| frames.add(start, end)).unwrap_or(0)
 }

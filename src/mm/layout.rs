@@ -15,6 +15,16 @@
 //! 0xffff_8000_8000_0000  pages that a command maps for a moment
 //! ```
 //!
+//! The low half, in each address space of a user:
+//!
+//! ```text
+//! 0x0000_0000_0000_0000  never mapped: null pointers
+//! 0x0000_0000_0000_1000  what the space maps
+//! 0x0000_ffff_ffff_0000  the kernel's: nothing, but for
+//! 0x0000_ffff_ffff_c000    the stack at EL0
+//! 0x0000_ffff_ffff_e000    code for EL0
+//! ```
+//!
 //! The frames keep their address in the linear map, with the same rights and memory type.
 //!
 //! # Decisions
@@ -23,6 +33,8 @@
 //! * An exception goes on further down than what it interrupts, so that frame pointers grow all
 //!   the way from the handler to the interrupted code.
 #![forbid(unsafe_code)]
+
+use core::ops::Range;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::board::raspi3::{CORES, KERNEL_VA_OFFSET};
@@ -64,6 +76,16 @@ pub const HEAP_MAX: usize = 1 << 29;
 pub const SCRATCH: VirtAddr = VirtAddr::new(WINDOW + 0x8000_0000);
 /// Bytes of them.
 const SCRATCH_SIZE: usize = 16 << 20;
+
+/// Where an address space of the low half may map: behind the first page, so that a null pointer
+/// faults at EL0 as well, and below what every space has at its top.
+pub const USER: Range<usize> = PAGE_SIZE..LOW_HALF_END - 0x1_0000;
+/// The first address that is not of the low half.
+const LOW_HALF_END: usize = 1 << 48;
+/// The stack at EL0, one page in every space. Below it and above it nothing is mapped.
+pub const USER_STACK: VirtAddr = VirtAddr::new(LOW_HALF_END - 4 * PAGE_SIZE);
+/// The kernel's code for EL0, one page in every space.
+pub const USER_CODE: VirtAddr = VirtAddr::new(LOW_HALF_END - 2 * PAGE_SIZE);
 
 /// A range of pages in the kernel window.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use super::frames::{self, FrameAllocator};
+use super::frames;
 use super::kernel_frames::look_at_frames;
 use super::kernel_space::{CODE, DEVICES, READ_ONLY, READ_WRITE};
 use super::layout::Pages;
@@ -28,7 +28,8 @@ const RESTARTS: usize = 1000;
 pub fn check_frames() -> Result<Option<frames::Checked>, frames::FrameViolation> {
     let mut check = frames::Check::new();
     while check.restarts() < RESTARTS {
-        if let Some(checked) = look_at_frames(|frames| frames.check_step(&mut check, LOOKS))? {
+        let step = look_at_frames(|frames| frames.check_step(&mut check, LOOKS));
+        if let Some(checked) = step.unwrap_or(Ok(None))? {
             return Ok(Some(checked));
         }
     }
@@ -38,14 +39,17 @@ pub fn check_frames() -> Result<Option<frames::Checked>, frames::FrameViolation>
 /// Where the states of all frames are, and of how many.
 #[must_use]
 pub fn frame_states() -> (VirtAddr, usize) {
-    let (first, count) = look_at_frames(FrameAllocator::states);
-    (VirtAddr::new(first.addr()), count)
+    let states = look_at_frames(|frames| {
+        let (first, count) = frames.states();
+        (VirtAddr::new(first.addr()), count)
+    });
+    states.unwrap_or_default()
 }
 
 /// Whether `pa` is a single frame in use, as every table of the live map is.
 #[must_use]
 pub fn is_single_frame(pa: PhysAddr) -> bool {
-    look_at_frames(|frames| frames.is_single(pa))
+    look_at_frames(|frames| frames.is_single(pa)).unwrap_or(false)
 }
 
 /// Shows `visit` what of the linear map must be mapped, and with which flags: the image without its
@@ -79,5 +83,5 @@ pub fn each_linear<E>(
 }
 
 fn next_block(from: PhysAddr) -> Option<Range<PhysAddr>> {
-    look_at_frames(|frames| frames.next_block(from, LOOKS))
+    look_at_frames(|frames| frames.next_block(from, LOOKS))?
 }

@@ -55,8 +55,8 @@ pub struct Walked {
 pub fn walk(
     root: PhysAddr,
     base: VirtAddr,
-    tables: &mut impl Tables,
-    leaf: &mut impl FnMut(Run),
+    tables: &mut dyn Tables,
+    leaf: &mut dyn FnMut(Run),
 ) -> Result<Walked, MapViolation> {
     let mut walk = Walk {
         tables,
@@ -67,13 +67,13 @@ pub fn walk(
     Ok(walk.walked)
 }
 
-struct Walk<'a, T, F> {
-    tables: &'a mut T,
-    leaf: &'a mut F,
+struct Walk<'a> {
+    tables: &'a mut dyn Tables,
+    leaf: &'a mut dyn FnMut(Run),
     walked: Walked,
 }
 
-impl<T: Tables, F: FnMut(Run)> Walk<'_, T, F> {
+impl Walk<'_> {
     /// Walks the table at `pa`, which stands at `level` and translates from `base` on. Returns its
     /// used entries.
     fn table(&mut self, pa: PhysAddr, level: usize, base: usize) -> Result<usize, MapViolation> {

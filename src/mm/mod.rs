@@ -1,18 +1,21 @@
 //! This kernel's memory: which regions there are, who owns which frame, where things are mapped.
 //!
 //! Pure: [`regions`] (the image), [`layout`] (the kernel window), [`areas`] (names of both),
-//! [`frames`], [`audit`] with [`live_walk`] and [`expected`], [`holes`] (the check of the heap).
-//! With the machine: the linker's symbols, the owner of the frames, the kernel's page table, the
-//! heap.
+//! [`frames`], [`extents`] (what a user's space has mapped), [`audit`] and [`user_audit`] with
+//! [`live_walk`] and [`expected`], [`holes`] (the check of the heap). With the machine: the
+//! linker's symbols, the owner of the frames, the kernel's page table, the heap, the address spaces
+//! of the low half.
 
 pub mod areas;
 pub mod audit;
 pub mod expected;
+pub mod extents;
 pub mod frames;
 pub mod holes;
 pub mod layout;
 pub mod live_walk;
 pub mod regions;
+pub mod user_audit;
 
 #[cfg(target_os = "none")]
 pub mod heap;
@@ -26,3 +29,5 @@ pub mod live_checks;
 pub mod secondary_map;
 #[cfg(target_os = "none")]
 pub mod symbols;
+#[cfg(target_os = "none")]
+pub mod user_space;

@@ -30,6 +30,7 @@ mod firmware;
 mod harness;
 mod interrupting;
 mod interrupts;
+mod lab;
 mod machine;
 mod numbers;
 mod prompt;

@@ -31,7 +31,10 @@ fn the_benchmark_counts_no_more_than_the_limits() {
         ("timer to its handler", 40..=150),
         ("mailbox to its handler", 40..=150),
         ("call of core 1", 150..=3_000),
-        ("frame pair", 20..=60),
+        ("frame pair", 20..=90),
+        // Two locks; 31 registers out and in, twice.
+        ("space switch", 40..=120),
+        ("EL0 and back", 130..=400),
         // Nine halvings and nine mergers.
         ("split and merge", 100..=400),
         ("four cores online", 1..=10_000),

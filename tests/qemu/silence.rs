@@ -383,7 +383,11 @@ fn a_console_whose_interrupt_is_gone_is_polled() {
     machine.boot();
     machine.command("poke 0xffff00003f00b220 0x2000000 32");
     says(&mut machine, "uptime", &[" s since the first instruction"]);
-    says(&mut machine, "log", &["stilt   0.1.0", "audit  "]);
+    says(
+        &mut machine,
+        "log",
+        &[concat!("stilt   ", env!("CARGO_PKG_VERSION")), "audit  "],
+    );
     says(&mut machine, "irq", &["uart0"]);
     machine.send("halt\r");
     machine.must_end(Ending::Exit(0));

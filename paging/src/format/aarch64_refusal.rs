@@ -1,7 +1,7 @@
 //! Why the MMU refuses an access: what in a descriptor stops a walk, in the manual's terms.
 //!
 //! Written for whoever explains a fault: it judges one descriptor at a time, the way the hardware
-//! does on its walk from the root, for accesses from EL1 with SCTLR_EL1.WXN set.
+//! does on its walk from the root, for accesses from EL1 and EL0 with SCTLR_EL1.WXN set.
 //! Source: DDI 0487 D8.3 (descriptors), D8.4 (permissions), D8.15.3 (priority of faults).
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use core::fmt;
 use super::aarch64::A64PTE;
 use crate::GenericPTE;
 
-/// An access from EL1, the kind of which decides what in a descriptor can refuse it.
+/// An access, the kind of which decides what in a descriptor can refuse it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Attempt {
     /// A load from the address.
@@ -21,8 +21,18 @@ pub enum Attempt {
     Execute,
 }
 
-/// The field of a descriptor that refuses an access of EL1; of several, the one whose fault has
-/// priority (DDI 0487 D8.15.3).
+/// The exception level of an access. One page has rights for each: `AP[2:1]` and PXN decide for the
+/// kernel, `AP[2:1]` and UXN for user code (DDI 0487 D8.4.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Privilege {
+    /// The kernel.
+    El1,
+    /// User code.
+    El0,
+}
+
+/// The field of a descriptor that refuses an access; of several, the one whose fault has priority
+/// (DDI 0487 D8.15.3).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refusal {
     /// Bit 0 is clear: a translation fault at this level.
@@ -35,9 +45,11 @@ pub enum Refusal {
     AddressSize,
     /// AF, bit 10, is clear, and the core does not set it: an access flag fault.
     AccessFlag,
+    /// AP\[1\], bit 6, is clear: a load or store at EL0 is a permission fault.
+    NotUser,
     /// AP\[2\], bit 7, is set: a store is a permission fault.
     ReadOnly,
-    /// PXN, bit 53, is set: a fetch at EL1 is a permission fault.
+    /// PXN, bit 53, is set, or UXN, bit 54, at EL0: a fetch is a permission fault.
     ExecuteNever,
     /// EL1 may write it, and what is writable is not executable with SCTLR_EL1.WXN: a permission
     /// fault.
@@ -45,9 +57,11 @@ pub enum Refusal {
     /// EL0 may write it, and that EL1 never executes, whatever WXN says (DDI 0487 D8.4.1): a
     /// permission fault.
     UserWritable,
+    /// Of a table: APTable\[0\] takes every right to load and store at EL0 from everything below.
+    TableNotUser,
     /// Of a table: APTable\[1\] takes the right to write from everything below.
     TableReadOnly,
-    /// Of a table: PXNTable takes the right to execute from everything below.
+    /// Of a table: PXNTable, or UXNTable for EL0, takes the right to execute from everything below.
     TableExecuteNever,
 }
 
@@ -58,10 +72,12 @@ impl fmt::Display for Refusal {
             Self::Reserved => "a reserved encoding",
             Self::AddressSize => "the address is too large",
             Self::AccessFlag => "access flag clear",
+            Self::NotUser => "not for EL0",
             Self::ReadOnly => "read-only",
             Self::ExecuteNever => "execute-never",
             Self::Writable => "writable, and so execute-never",
             Self::UserWritable => "writable from EL0, and so execute-never",
+            Self::TableNotUser => "not for EL0 by its table",
             Self::TableReadOnly => "read-only by its table",
             Self::TableExecuteNever => "execute-never by its table",
         })
@@ -72,15 +88,24 @@ const AP_EL0: u64 = 1 << 6;
 const AP_READ_ONLY: u64 = 1 << 7;
 const ACCESS_FLAG: u64 = 1 << 10;
 const PXN: u64 = 1 << 53;
+const UXN: u64 = 1 << 54;
 const PXN_TABLE: u64 = 1 << 59;
+const UXN_TABLE: u64 = 1 << 60;
+const AP_TABLE_NO_EL0: u64 = 1 << 61;
 const AP_TABLE_READ_ONLY: u64 = 1 << 62;
 
 /// What `entry`, found at `level` (0 to 3) by a core with `pa_bits` of physical address, refuses
-/// of `attempt`; `None`: the walk goes on, or the leaf allows it.
+/// of `attempt` by `privilege`; `None`: the walk goes on, or the leaf allows it.
 #[must_use]
-pub fn refusal(entry: A64PTE, level: usize, attempt: Attempt, pa_bits: usize) -> Option<Refusal> {
+pub fn refusal(
+    entry: A64PTE,
+    level: usize,
+    attempt: Attempt,
+    privilege: Privilege,
+    pa_bits: usize,
+) -> Option<Refusal> {
     let bits = entry.bits();
-    let table = match (level, bits & 0b11) {
+    let is_table = match (level, bits & 0b11) {
         (_, 0b00 | 0b10) => return Some(Refusal::Invalid),
         (0..=2, 0b11) => true,
         (1 | 2, 0b01) | (3, 0b11) => false,
@@ -89,25 +114,54 @@ pub fn refusal(entry: A64PTE, level: usize, attempt: Attempt, pa_bits: usize) ->
     if entry.paddr().as_usize() >> pa_bits != 0 {
         return Some(Refusal::AddressSize);
     }
+    if is_table {
+        table_refusal(bits, attempt, privilege)
+    } else {
+        leaf_refusal(bits, attempt, privilege)
+    }
+}
+
+/// What a table takes from everything below (DDI 0487 D8.4.2, hierarchical control).
+fn table_refusal(bits: u64, attempt: Attempt, privilege: Privilege) -> Option<Refusal> {
     let set = |bit: u64| bits & bit != 0;
-    match (table, attempt) {
-        (true, Attempt::Write) => set(AP_TABLE_READ_ONLY).then_some(Refusal::TableReadOnly),
-        (true, Attempt::Execute) => set(PXN_TABLE).then_some(Refusal::TableExecuteNever),
-        (true, Attempt::Read) => None,
-        (false, _) if !set(ACCESS_FLAG) => Some(Refusal::AccessFlag),
-        (false, Attempt::Read) => None,
-        (false, Attempt::Write) => set(AP_READ_ONLY).then_some(Refusal::ReadOnly),
-        (false, Attempt::Execute) if set(PXN) => Some(Refusal::ExecuteNever),
-        (false, Attempt::Execute) if set(AP_READ_ONLY) => None,
-        (false, Attempt::Execute) if set(AP_EL0) => Some(Refusal::UserWritable),
-        (false, Attempt::Execute) => Some(Refusal::Writable),
+    let never = match privilege {
+        Privilege::El1 => PXN_TABLE,
+        Privilege::El0 => UXN_TABLE,
+    };
+    match attempt {
+        Attempt::Execute => set(never).then_some(Refusal::TableExecuteNever),
+        Attempt::Read | Attempt::Write if privilege == Privilege::El0 && set(AP_TABLE_NO_EL0) => {
+            Some(Refusal::TableNotUser)
+        }
+        Attempt::Write => set(AP_TABLE_READ_ONLY).then_some(Refusal::TableReadOnly),
+        Attempt::Read => None,
+    }
+}
+
+/// What a leaf refuses by itself.
+fn leaf_refusal(bits: u64, attempt: Attempt, privilege: Privilege) -> Option<Refusal> {
+    let set = |bit: u64| bits & bit != 0;
+    if !set(ACCESS_FLAG) {
+        return Some(Refusal::AccessFlag);
+    }
+    match (attempt, privilege) {
+        (Attempt::Read | Attempt::Write, Privilege::El0) if !set(AP_EL0) => Some(Refusal::NotUser),
+        (Attempt::Read, _) => None,
+        (Attempt::Write, _) => set(AP_READ_ONLY).then_some(Refusal::ReadOnly),
+        (Attempt::Execute, Privilege::El1) if set(PXN) => Some(Refusal::ExecuteNever),
+        (Attempt::Execute, Privilege::El0) if set(UXN) => Some(Refusal::ExecuteNever),
+        (Attempt::Execute, _) if set(AP_READ_ONLY) => None,
+        (Attempt::Execute, Privilege::El1) if set(AP_EL0) => Some(Refusal::UserWritable),
+        // EL0 fetches from what it can neither load nor store: execute-only.
+        (Attempt::Execute, Privilege::El0) if !set(AP_EL0) => None,
+        (Attempt::Execute, _) => Some(Refusal::Writable),
     }
 }
 
 /// Values worked out from the manual's tables.
 #[cfg(test)]
 mod tests {
-    use super::{Attempt, Refusal, refusal};
+    use super::{Attempt, Privilege, Refusal, refusal};
     use crate::GenericPTE;
     use crate::format::aarch64::A64PTE;
     use std::string::ToString;
@@ -116,7 +170,62 @@ mod tests {
     const PAGE: u64 = 0x713;
 
     fn judge(bits: u64, level: usize, attempt: Attempt) -> Option<Refusal> {
-        refusal(A64PTE::from_bits(bits), level, attempt, 40)
+        judge_for(Privilege::El1, bits, level, attempt)
+    }
+
+    fn judge_for(
+        privilege: Privilege,
+        bits: u64,
+        level: usize,
+        attempt: Attempt,
+    ) -> Option<Refusal> {
+        refusal(A64PTE::from_bits(bits), level, attempt, privilege, 40)
+    }
+
+    /// DDI 0487 D8.4.1: the rows of the table of data access permissions, and of execution.
+    #[test]
+    fn user_code_has_rights_of_its_own() {
+        use Attempt::{Execute, Read, Write};
+        const UXN: u64 = 1 << 54;
+        const USER: u64 = 1 << 6;
+        const READ_ONLY: u64 = 1 << 7;
+        for (bits, attempt, expected) in [
+            (PAGE, Read, Some(Refusal::NotUser)),
+            (PAGE, Write, Some(Refusal::NotUser)),
+            (PAGE, Execute, None),
+            (PAGE | UXN, Execute, Some(Refusal::ExecuteNever)),
+            (PAGE | USER, Read, None),
+            (PAGE | USER, Write, None),
+            (PAGE | USER, Execute, Some(Refusal::Writable)),
+            (PAGE | USER | READ_ONLY, Read, None),
+            (PAGE | USER | READ_ONLY, Write, Some(Refusal::ReadOnly)),
+            (PAGE | USER | READ_ONLY, Execute, None),
+            (
+                PAGE | USER | READ_ONLY | UXN,
+                Execute,
+                Some(Refusal::ExecuteNever),
+            ),
+            (PAGE | READ_ONLY, Write, Some(Refusal::NotUser)),
+            (PAGE & !0x400, Read, Some(Refusal::AccessFlag)),
+        ] {
+            let judged = judge_for(Privilege::El0, bits, 3, attempt);
+            assert_eq!(judged, expected, "{bits:#x} {attempt:?}");
+        }
+        for (bits, attempt, expected) in [
+            (1 << 61, Read, Some(Refusal::TableNotUser)),
+            (1 << 61, Write, Some(Refusal::TableNotUser)),
+            (1 << 61, Execute, None),
+            (1 << 60, Execute, Some(Refusal::TableExecuteNever)),
+            (1 << 60, Read, None),
+            (1 << 59, Execute, None),
+            (1 << 62, Write, Some(Refusal::TableReadOnly)),
+        ] {
+            let table = bits | 0x1003;
+            assert_eq!(judge_for(Privilege::El0, table, 1, attempt), expected);
+        }
+        // What is the kernel's stays the kernel's.
+        assert_eq!(judge(1 << 61 | 1 << 60 | 0x1003, 1, Attempt::Execute), None);
+        assert_eq!(judge(PAGE | UXN, 3, Attempt::Write), None);
     }
 
     #[test]

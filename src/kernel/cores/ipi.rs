@@ -60,7 +60,7 @@ use crate::kernel::time::{silence, timeouts};
 pub(crate) type Function = fn(usize) -> usize;
 
 /// Why a call has no result.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum CallError {
     /// There is no such core, or it is not online.
     Offline { core: usize },
@@ -68,6 +68,13 @@ pub(crate) enum CallError {
     Busy { core: usize },
     /// The call did not complete in time.
     NoAnswer { core: usize },
+}
+
+/// As [`Display`](fmt::Display) has it: less of the image than a derive takes.
+impl fmt::Debug for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for CallError {

@@ -27,7 +27,7 @@ use crate::arch::lock_classes;
 use crate::board::raspi3::CORES;
 
 /// Why a core has not begun a job, or does not end it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum JobError {
     /// There is no such core, it does not run, or it is core 0.
     Offline { core: usize },
@@ -35,6 +35,13 @@ pub(crate) enum JobError {
     Working { core: usize },
     /// It was asked to end its job, and goes on.
     Endless { core: usize },
+}
+
+/// As [`Display`](fmt::Display) has it: less of the image than a derive takes.
+impl fmt::Debug for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for JobError {

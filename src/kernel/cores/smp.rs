@@ -144,7 +144,7 @@ fn show_the_time() {
 }
 
 /// Why a core could not be brought up.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum BringUpError {
     /// There is no such core.
     None { given: u64 },
@@ -158,6 +158,13 @@ pub(crate) enum BringUpError {
     Absent { core: usize },
     /// It was let online now, and is not in time.
     NotReady { core: usize },
+}
+
+/// As [`Display`](fmt::Display) has it: less of the image than a derive takes.
+impl fmt::Debug for BringUpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for BringUpError {

@@ -8,7 +8,7 @@
 use core::fmt;
 
 /// Why an interrupt was not registered, or not given up.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub enum IrqError {
     /// There is no such interrupt.
     OutOfRange {
@@ -41,6 +41,14 @@ pub enum IrqError {
         /// The core that serves it.
         core: usize,
     },
+}
+
+/// As [`Display`](fmt::Display) has it: what a derive makes of these fields is a kilobyte of the
+/// image.
+impl fmt::Debug for IrqError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for IrqError {

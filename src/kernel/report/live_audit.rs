@@ -31,11 +31,12 @@ use crate::mm::kernel_space::{self, LowView, READ_WRITE};
 use crate::mm::layout::Pages;
 use crate::mm::layout::phys_to_virt;
 use crate::mm::live_walk::{Tables, Walked, walk};
+use crate::mm::user_space::{self, SpaceError};
 use crate::mm::{frames, heap, holes, layout, live_checks};
 use crate::paging::Run;
 
 /// Why an audit has no counts.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum AuditError {
     /// The tables break a rule.
     Map(MapViolation),
@@ -49,6 +50,8 @@ pub(crate) enum AuditError {
     NoMemory,
     /// There is no live map of the kernel's yet.
     NoMap,
+    /// An address space cannot be looked at.
+    Space(SpaceError),
 }
 
 impl From<MapViolation> for AuditError {
@@ -63,6 +66,14 @@ impl From<core_audit::CoreViolation> for AuditError {
     }
 }
 
+/// As [`Display`](fmt::Display) has it: what a derive makes of all violations is a kilobyte of the
+/// image.
+impl fmt::Debug for AuditError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl fmt::Display for AuditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -72,6 +83,7 @@ impl fmt::Display for AuditError {
             Self::Frames(violation) => write!(f, "not done, the frames are unsound: {violation}"),
             Self::NoMemory => f.write_str("no heap left to audit the live tables"),
             Self::NoMap => f.write_str("there is no live map yet"),
+            Self::Space(error) => write!(f, "not done: {error}"),
         }
     }
 }
@@ -92,19 +104,6 @@ pub(crate) extern "C" fn audit_live_tables() {
         Err(error @ (AuditError::Map(_) | AuditError::Core(_))) => refuse(&error),
         Err(error) => panic!("{error}"),
     }
-}
-
-/// [`audit`], long after boot: what was written over since may be the heap, in which the audit
-/// makes its lists.
-///
-/// # Errors
-/// The errors of [`audit`], and one if it cannot be done.
-pub(crate) fn audit_again() -> Result<Counts, AuditError> {
-    // First what needs neither: it says more about a frame that became free.
-    core_audit::check()?;
-    heap::check().map_err(AuditError::Heap)?;
-    live_checks::check_frames().map_err(AuditError::Frames)?;
-    audit()
 }
 
 /// Audits both halves.
@@ -139,8 +138,12 @@ fn or_told(noted: Option<MapViolation>) -> Result<(), MapViolation> {
     noted.map_or(Ok(()), Err)
 }
 
-/// The first address that the low half maps, if walks from TTBR0 are on.
+/// The first address that the low half maps, if walks from TTBR0 are on, and this core is in no
+/// address space.
 fn low_half_mapping() -> Option<VirtAddr> {
+    if user_space::active().is_some() {
+        return None;
+    }
     let root = mmu::low_root()?;
     // SAFETY: TTBR0 points to a tree while walks from it are on; the linear map has its tables.
     let view = unsafe { LowView::new(root) };
@@ -162,7 +165,7 @@ fn window(heap: Pages) -> [Pages; MAPPED_PARTS + 1] {
 
 /// Tables of the kernel's map, at most: 1 GiB in pages takes 512, and so does all that the heap can
 /// be.
-const TABLES: usize = 1100;
+pub(super) const TABLES: usize = 1100;
 /// Runs that are made room for at first.
 const RUNS: usize = 64;
 /// How often more room is made, because the map has more runs than at the look before.
@@ -174,11 +177,8 @@ const HIGH_HALF: VirtAddr = VirtAddr::new(KERNEL_VA_OFFSET);
 fn live_runs() -> Result<(Vec<Run>, Walked), AuditError> {
     let mut room = RUNS;
     for _ in 0..ATTEMPTS {
-        let mut tables = LiveTables(with_room(TABLES)?);
-        let mut runs = RunList {
-            runs: with_room(room)?,
-            count: 0,
-        };
+        let mut tables = LiveTables::new(with_room(TABLES)?);
+        let mut runs = RunList::new(with_room(room)?);
         let walked = kernel_space::with_table(|_| {
             let root = mmu::high_root();
             walk(root, HIGH_HALF, &mut tables, &mut |run| runs.add(run))
@@ -192,21 +192,31 @@ fn live_runs() -> Result<(Vec<Run>, Walked), AuditError> {
     Err(AuditError::NoMemory)
 }
 
-fn with_room<T>(count: usize) -> Result<Vec<T>, AuditError> {
+pub(super) fn with_room<T>(count: usize) -> Result<Vec<T>, AuditError> {
     let mut list = Vec::new();
     let made = list.try_reserve_exact(count);
     made.map(|()| list).map_err(|_| AuditError::NoMemory)
 }
 
 /// Runs, as far as there is room: with the map's lock held nothing can be allocated.
-struct RunList {
+pub(super) struct RunList {
     runs: Vec<Run>,
     count: usize,
 }
 
 impl RunList {
+    /// None, with room for as many as `runs` has.
+    pub(super) const fn new(runs: Vec<Run>) -> Self {
+        Self { runs, count: 0 }
+    }
+
+    /// Those that there was room for.
+    pub(super) fn as_slice(&self) -> &[Run] {
+        &self.runs
+    }
+
     /// Adds a leaf, to the last run if it continues that.
-    fn add(&mut self, leaf: Run) {
+    pub(super) fn add(&mut self, leaf: Run) {
         match self.runs.last_mut() {
             Some(last) if last.is_continued_by(&leaf) => last.bytes += leaf.bytes,
             _ => {
@@ -220,7 +230,14 @@ impl RunList {
 }
 
 /// The tables that were visited.
-struct LiveTables(Vec<PhysAddr>);
+pub(super) struct LiveTables(Vec<PhysAddr>);
+
+impl LiveTables {
+    /// None, with room for as many as `tables` has.
+    pub(super) const fn new(tables: Vec<PhysAddr>) -> Self {
+        Self(tables)
+    }
+}
 
 impl Tables for LiveTables {
     /// A single frame in use is RAM, which the linear map has, and nobody's registers.

@@ -16,25 +16,33 @@ use super::exit::ExitCode;
 use super::time::wait;
 use crate::addr::VirtAddr;
 use crate::arch::exception::TrapFrame;
+use crate::arch::masks::ExceptionsMasked;
+use crate::arch::user_mode::UserContext;
 use crate::arch::{cpu, onfault};
 use crate::exception::state::ProcessorState;
 use crate::exception::syndrome::{Class, Syndrome};
 use crate::exception::vector::{ExceptionKind, Vector};
 use crate::mm::layout;
-use crate::paging::format::aarch64_refusal::Attempt;
+use crate::paging::format::aarch64_refusal::{Attempt, Privilege};
 use crate::text::Wrapped;
 use ending::{End, end, end_silently};
 
 pub(crate) mod address_map;
+mod audit_again;
 mod core_audit;
 pub(crate) mod ending;
 mod exception_handler;
 pub(crate) mod live_audit;
 mod panic;
+mod space_audit;
 mod spurious_fault;
 mod trace;
 mod turn;
 mod walk;
+
+pub(super) use audit_again::audit_again;
+pub(super) use space_audit::SpaceCounts;
+pub(super) use walk::map_allows;
 
 use trace::At;
 pub(super) use trace::from_here as trace_from_here;
@@ -122,6 +130,31 @@ pub(super) fn exception(frame: &mut TrapFrame, vector: Vector) {
     }
 }
 
+/// Reports what a program at EL0 did that it may not, by the registers that it left; the kernel
+/// goes on.
+pub(super) fn user_fault(vector: Vector, context: &UserContext) {
+    let frame = frame_of(context);
+    let _masked = ExceptionsMasked::begin();
+    let detail = Detail::of(&frame, vector);
+    let report = Report::begin(ExitCode::Exception, vector, &detail);
+    let _ = describe(&mut out(), &frame, detail.syndrome);
+    report.resume();
+}
+
+/// The registers of EL0 as reports have them. No call leads to them: the record is an outermost
+/// one.
+const fn frame_of(context: &UserContext) -> TrapFrame {
+    TrapFrame {
+        x: context.x,
+        sp: context.sp,
+        elr: context.pc,
+        spsr: context.pstate,
+        esr: context.esr,
+        far: context.far,
+        link: [0; 2],
+    }
+}
+
 /// Makes this core's innermost [`onfault::call`] return an error, if its function took the
 /// exception of `frame`. Returns whether it did.
 ///
@@ -183,6 +216,10 @@ fn describe(out: &mut impl Write, frame: &TrapFrame, syndrome: Option<Syndrome>)
         fail();
     }
     registers(out, frame)?;
+    if state.is_user() {
+        // Nothing is known of what its frame pointer says.
+        return Ok(());
+    }
     trace::from_frame(out, frame)
 }
 
@@ -202,7 +239,12 @@ fn explain_address(out: &mut impl Write, frame: &TrapFrame, syndrome: Syndrome) 
         Class::DataAbort => Attempt::Read,
         _ => return Ok(()),
     };
-    walk::explain(out, va, attempt, syndrome)
+    let privilege = if ProcessorState(frame.spsr).is_user() {
+        Privilege::El0
+    } else {
+        Privilege::El1
+    };
+    walk::explain(out, va, walk::Access { attempt, privilege }, syndrome)
 }
 
 /// Which stack an address is on.

@@ -14,7 +14,7 @@ use crate::exception::syndrome::{Fault, Syndrome};
 use crate::mm::kernel_space::PA_BITS;
 use crate::mm::layout::phys_to_virt;
 use crate::paging::format::aarch64::{A64MetaData, A64PTE, Describe, Half, HighHalf, LowHalf};
-use crate::paging::format::aarch64_refusal::{Attempt, Refusal, refusal};
+use crate::paging::format::aarch64_refusal::{Attempt, Privilege, Refusal, refusal};
 use crate::paging::{GenericPTE, PagingResult, Trace, Unreadable, Visit};
 
 /// A step of the walk.
@@ -32,18 +32,25 @@ fn trace<S: Half>(root: PhysAddr, va: VirtAddr) -> PagingResult<impl Iterator<It
     Trace::<A64MetaData<S, KernelTlb, PA_BITS>, A64PTE, _>::new(root, va, read)
 }
 
-/// Prints the walk of `va`, and why an `attempt` to use it failed, the hardware's word for which
-/// is in `syndrome`.
+/// An access that the MMU judges.
+#[derive(Clone, Copy)]
+pub(super) struct Access {
+    pub(super) attempt: Attempt,
+    pub(super) privilege: Privilege,
+}
+
+/// Prints the walk of `va`, and why `access` to it failed, the hardware's word for which is in
+/// `syndrome`.
 pub(super) fn explain(
     out: &mut impl Write,
     va: VirtAddr,
-    attempt: Attempt,
+    access: Access,
     syndrome: Syndrome,
 ) -> fmt::Result {
     let high = mmu::high_root();
     if let Ok(trace) = trace::<HighHalf>(high, va) {
         writeln!(out, "  walk   {high} (TTBR1_EL1)")?;
-        return explain_steps(out, trace, attempt, syndrome);
+        return explain_steps(out, trace, access, syndrome);
     }
     let low = mmu::low_table();
     let Ok(trace) = trace::<LowHalf>(low, va) else {
@@ -53,17 +60,17 @@ pub(super) fn explain(
         return writeln!(out, "  walk   none: the low half is off (TCR_EL1.EPD0)");
     }
     writeln!(out, "  walk   {low} (TTBR0_EL1)")?;
-    explain_steps(out, trace, attempt, syndrome)
+    explain_steps(out, trace, access, syndrome)
 }
 
-/// Prints the steps of `trace`, and what they say about an `attempt` that failed with `syndrome`.
+/// Prints the steps of `trace`, and what they say about an `access` that failed with `syndrome`.
 fn explain_steps(
     out: &mut impl Write,
     trace: impl Iterator<Item = Step>,
-    attempt: Attempt,
+    access: Access,
     syndrome: Syndrome,
 ) -> fmt::Result {
-    match (first_refusal(out, trace, attempt)?, syndrome.fault()) {
+    match (first_refusal(out, trace, access)?, syndrome.fault()) {
         (Some((level, refusal)), _) => {
             writeln!(out, "         refused at level {level}: {refusal}")
         }
@@ -81,12 +88,14 @@ fn explain_steps(
     }
 }
 
-/// Whether the live tables allow `attempt` to use `va` in the high half.
+/// Whether the live tables allow EL1's `attempt` to use `va` in the high half.
 pub(crate) fn map_allows(va: VirtAddr, attempt: Attempt) -> bool {
     let Ok(trace) = trace::<HighHalf>(mmu::high_root(), va) else {
         return false;
     };
-    matches!(first_refusal(&mut Silent, trace, attempt), Ok(None))
+    let privilege = Privilege::El1;
+    let access = Access { attempt, privilege };
+    matches!(first_refusal(&mut Silent, trace, access), Ok(None))
 }
 
 /// Prints nothing.
@@ -98,11 +107,11 @@ impl Write for Silent {
     }
 }
 
-/// Prints each descriptor on the way. Returns what refuses `attempt`, and the level of its table.
+/// Prints each descriptor on the way. Returns what refuses the access, and the level of its table.
 fn first_refusal(
     out: &mut impl Write,
     trace: impl Iterator<Item = Step>,
-    attempt: Attempt,
+    Access { attempt, privilege }: Access,
 ) -> Result<Option<(usize, Refusal)>, fmt::Error> {
     let mut by_table = None;
     for step in trace {
@@ -127,10 +136,14 @@ fn first_refusal(
         };
         let (bits, words) = (entry.bits(), Describe { entry, level });
         writeln!(out, "         L{level}[{index:3}] {bits:#018x} {words}")?;
-        match refusal(entry, level, attempt, PA_BITS) {
+        match refusal(entry, level, attempt, privilege, PA_BITS) {
             None => {}
             // Rights that a table takes count only where a leaf is found.
-            Some(refusal @ (Refusal::TableReadOnly | Refusal::TableExecuteNever)) => {
+            Some(
+                refusal @ (Refusal::TableNotUser
+                | Refusal::TableReadOnly
+                | Refusal::TableExecuteNever),
+            ) => {
                 by_table = by_table.or(Some((level, refusal)));
             }
             // What stops the walk comes before rights.

@@ -47,6 +47,47 @@ pub(super) fn address(word: &str) -> Result<VirtAddr, CommandError> {
     Ok(VirtAddr::new(number(word)? as usize))
 }
 
+/// The bytes that were typed as `word`: a number, in units of its last letter if that is K, M or G.
+///
+/// # Errors
+/// Of usage: [`NotASize`].
+pub(super) fn size(word: &str) -> Result<usize, CommandError> {
+    let (digits, shift) = match word.as_bytes() {
+        [.., b'K' | b'k'] => (word.get(..word.len() - 1), 10),
+        [.., b'M' | b'm'] => (word.get(..word.len() - 1), 20),
+        [.., b'G' | b'g'] => (word.get(..word.len() - 1), 30),
+        _ => (Some(word), 0),
+    };
+    let units = parse_u64(digits.unwrap_or_default()).ok();
+    let bytes = units.and_then(|units| units.checked_mul(1 << shift));
+    let given = Beginning::new(word);
+    let bytes = bytes.ok_or(NotASize { given });
+    Ok(bytes.map_err(CommandError::of_usage)? as usize)
+}
+
+/// A word that is no number of bytes, or more than 64 bits have.
+struct NotASize {
+    given: Beginning,
+}
+
+impl Display for NotASize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let given = self.given.as_str();
+        write!(
+            f,
+            "`{given}` is no number of bytes, such as 4096, 64K, 2M or 1G"
+        )
+    }
+}
+
+impl Debug for NotASize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+impl Error for NotASize {}
+
 /// The error of usage of a `word` that is none of those `expected`.
 pub(super) fn no_choice(word: &str, expected: &'static dyn Display) -> CommandError {
     CommandError::of_usage(NoChoice {

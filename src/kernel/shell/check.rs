@@ -10,15 +10,19 @@ use core::fmt::{self, Display, Write};
 
 use super::arguments::no_arguments;
 use super::error::CommandError;
-use crate::kernel::report::live_audit;
+use crate::kernel::report::{self, SpaceCounts};
 use crate::mm::{heap, live_checks};
 
 /// `audit`
 pub(super) fn audit(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
-    let counts = live_audit::audit_again()?;
+    let (counts, user) = report::audit_again()?;
     for line in counts.lines() {
         writeln!(out, "{line}")?;
+    }
+    if user.spaces > 0 {
+        let SpaceCounts { spaces, pages } = user;
+        writeln!(out, "{spaces} address spaces with {pages} pages for EL0")?;
     }
     Ok(())
 }

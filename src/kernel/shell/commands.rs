@@ -5,6 +5,7 @@ use core::fmt::{self, Write};
 
 use super::arguments::no_choice;
 use super::error::CommandError;
+use super::lab::{self, touch};
 use super::{
     alarm, check, cores, echo_test, fault, memory, numbers, shootdown, soak, system, words,
 };
@@ -85,6 +86,22 @@ static COMMANDS: &[Command] = &[
         help: "translate by walk and by AT instruction",
         run: memory::translate,
         ..PLAIN
+    },
+    Command {
+        name: "as",
+        arguments: "VERB ...",
+        help: "address spaces below 2^48: help as",
+        run: lab::run,
+        words: lab::words,
+        details: lab::details,
+    },
+    Command {
+        name: "touch",
+        arguments: "r|w|x ADDRESS [user] ...",
+        help: "load, store or call, for real",
+        run: touch::run,
+        words: touch::words,
+        details: touch::details,
     },
     Command {
         name: "audit",

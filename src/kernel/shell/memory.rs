@@ -249,7 +249,6 @@ fn check_access(va: VirtAddr, width: Width, right: MappingFlags) -> Result<(), C
 }
 
 /// Why memory cannot be used as asked.
-#[derive(Debug)]
 enum AccessError {
     /// An address in the half that is not translated.
     LowHalf { va: VirtAddr },
@@ -261,6 +260,14 @@ enum AccessError {
     Forbidden { va: VirtAddr, right: &'static str },
     /// The access was tried, and the memory system refused it; `syndrome` is ESR_EL1's.
     Aborted { va: VirtAddr, syndrome: u64 },
+}
+
+/// As [`Display`](fmt::Display) has it: what a derive makes of these fields is kilobytes of the
+/// image.
+impl fmt::Debug for AccessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for AccessError {

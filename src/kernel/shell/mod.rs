@@ -14,6 +14,7 @@ mod echo_test;
 mod error;
 mod fault;
 mod input;
+mod lab;
 mod memory;
 mod numbers;
 mod progress;

@@ -6,6 +6,7 @@
 //! instructions both ways give the same number; on the board the clock's is nanoseconds.
 #![expect(unsafe_code, reason = "instructions that are counted")]
 
+use alloc::sync::Arc;
 use core::arch::asm;
 use core::error::Error;
 use core::fmt::{self, Write};
@@ -20,10 +21,13 @@ use crate::exception::syndrome::{Class, Syndrome};
 use crate::kernel::clock;
 use crate::kernel::cores::idle;
 use crate::kernel::cores::ipi;
+use crate::kernel::user::touch::{self, Access, Touch, Touched, touch};
 use crate::mm::frames::Order;
 use crate::mm::kernel_frames;
 use crate::mm::kernel_frames::KernelFrames;
-use crate::mm::layout::phys_to_virt;
+use crate::mm::layout::{self, phys_to_virt};
+use crate::mm::user_space::{self, AddressSpace};
+use crate::paging::format::aarch64_refusal::Privilege;
 use crate::paging::{PagingError, PagingHandler};
 
 /// Rounds if none are given, and at most.
@@ -69,6 +73,23 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     let call = bench.measure("call", alone, || one_call(&mut calls))?;
     let alone = frame_pair() && marked(frame_pair);
     let pair = bench.measure("frames", alone, frame_pair)?;
+    let spaces = [touch::new_space()?, touch::new_space()?];
+    let before = user_space::active();
+    let mut turn = 0;
+    // Each space gets its ASID when a core first enters it.
+    let has_asids = switch(&spaces, &mut turn) && switch(&spaces, &mut turn);
+    let alone = has_asids && marked(|| switch(&spaces, &mut turn));
+    let switched = bench.measure("space switch", alone, || switch(&spaces, &mut turn));
+    let [space, _] = &spaces;
+    user_space::activate(space);
+    let touched = switched.and_then(|switched| {
+        let alone = touched_from_el0(space) && marked(|| touched_from_el0(space));
+        let touched = bench.measure("EL0 touch", alone, || touched_from_el0(space))?;
+        Ok((switched, touched))
+    });
+    user_space::enter(before.as_ref());
+    let (switched, touched) = touched?;
+    drop(spaces);
     let spare = Spare::drain()?;
     // A round of those has these pairs besides.
     let worst = spare
@@ -80,6 +101,8 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         ("exception and back", exception),
         ("call of core 1", call),
         ("frame pair", pair),
+        ("space switch", switched),
+        ("EL0 and back", touched),
         ("split and merge", worst),
     ] {
         writeln!(out, "{name:<20} {ns:>8} ns")?;
@@ -105,7 +128,7 @@ fn marked<R>(step: impl FnOnce() -> R) -> R {
 }
 
 /// Steps that are measured, each for all rounds.
-const STEPS: u64 = 4;
+const STEPS: u64 = 6;
 
 /// A measurement in steps.
 struct Bench<'a> {
@@ -160,6 +183,24 @@ fn one_call(calls: &mut usize) -> bool {
     let answer = ipi::call_function(black_box(1), |calls| calls + 1, black_box(*calls));
     *calls += 1;
     black_box(answer) == Ok(*calls)
+}
+
+/// Whether this core came from one of two spaces to the other.
+fn switch(spaces: &[Arc<AddressSpace>; 2], turn: &mut usize) -> bool {
+    *turn ^= 1;
+    user_space::activate(&spaces[*turn]);
+    true
+}
+
+/// Whether EL0 loaded a byte of its stack in `space`, which this core is in already.
+fn touched_from_el0(space: &Arc<AddressSpace>) -> bool {
+    let load = Touch {
+        access: Access::Load,
+        va: black_box(layout::USER_STACK),
+        value: 1,
+        privilege: Privilege::El0,
+    };
+    matches!(touch(Some(space), load), Ok(Touched::Done(0)))
 }
 
 /// Whether a frame was to be had.

@@ -6,7 +6,7 @@ use core::fmt;
 use super::{FrameAllocator, Order};
 
 /// The numbers of frames, usable and free.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct FrameCount {
     /// Frames that can be free at all: RAM that nobody reserved for good.
     pub usable: usize,

@@ -7,7 +7,7 @@ use super::Order;
 use crate::addr::PhysAddr;
 
 /// The first broken invariant that a check found.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub enum FrameViolation {
     /// A frame's word is no valid state.
     State {
@@ -75,6 +75,14 @@ pub enum Counted {
     Cached,
     /// Frames that can be free at all.
     Usable,
+}
+
+/// As [`Display`](fmt::Display) has it: what a derive makes of these fields is kilobytes of the
+/// image.
+impl fmt::Debug for FrameViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for FrameViolation {

@@ -58,7 +58,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let milestones = Milestones::find(&elf).ok_or(BenchError::NoMilestones)?;
     let (counts, console) = trace::trace(&program, milestones)?;
     let cores_us = number_before(&console, "online after", " us").ok_or(BenchError::NoTrace)?;
-    let [_, call, pair, split, merge] = counts.steps;
+    let [_, call, pair, switch, touch, split, merge] = counts.steps;
     let mut good = true;
     for row in rows(&counts, cores_us, bytes) {
         good &= row.show();
@@ -67,6 +67,8 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
         ("exception and back", counts.steps[0]),
         ("call of core 1", call),
         ("frame pair", pair),
+        ("space switch", switch),
+        ("EL0 and back", touch),
         ("split and merge", split + merge),
     ] {
         good &= agrees(&console, what, traced);
@@ -79,8 +81,8 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
 }
 
 /// The table: what was counted, and what of it is allowed.
-fn rows(counts: &Counts, cores_us: u64, bytes: u64) -> [Row; 10] {
-    let [_, call, pair, split, merge] = counts.steps;
+fn rows(counts: &Counts, cores_us: u64, bytes: u64) -> [Row; 12] {
+    let [_, call, pair, switch, touch, split, merge] = counts.steps;
     [
         instructions("_start to kernel_main", counts.to_kernel, 10_000),
         instructions("_start to the prompt", counts.to_prompt, 2_000_000),
@@ -89,6 +91,8 @@ fn rows(counts: &Counts, cores_us: u64, bytes: u64) -> [Row; 10] {
         instructions("mailbox to its handler", counts.mailbox, 150),
         instructions("call of core 1", call, 3_000),
         instructions("frame pair", pair, 90),
+        instructions("space switch", switch, 120),
+        instructions("EL0 and back", touch, 400),
         instructions("split and merge", split + merge, 400),
         Row {
             what: "four cores online",

@@ -23,7 +23,15 @@ const CORES: usize = 4;
 const MEASURE: &[u8] = b"numbers 200\r";
 const END: &[u8] = b"halt\r";
 /// The steps that lie between marks, in their order.
-const STEPS: [&str; 5] = ["exception", "call", "pair", "split", "merge"];
+const STEPS: [&str; 7] = [
+    "exception",
+    "call",
+    "pair",
+    "switch",
+    "touch",
+    "split",
+    "merge",
+];
 /// Each has three marks: two with nothing between, and one behind it.
 const MARKS: usize = 3 * STEPS.len();
 /// The vector of an interrupt in the kernel (DDI 0487 D1.3.1: current EL with SP_ELx, IRQ).
@@ -67,7 +75,7 @@ pub(super) struct Counts {
     /// From the vector to the first instruction of the handler; the most.
     pub(super) timer: u64,
     pub(super) mailbox: u64,
-    /// Between the marks, on all cores.
+    /// Between the marks: on core 0; of a call, on all cores.
     pub(super) steps: [u64; STEPS.len()],
 }
 
@@ -174,8 +182,8 @@ struct Counter {
     /// For each core: where its last breakpoint and its last interrupt were.
     breakpoint: [Option<u64>; CORES],
     irq: [Option<u64>; CORES],
-    /// What all cores had executed at each mark.
-    marks: Vec<u64>,
+    /// What each core had executed at each mark.
+    marks: Vec<[u64; CORES]>,
 }
 
 impl Counter {
@@ -208,7 +216,7 @@ impl Counter {
             let cost = self.irq[core].take().map_or(0, |then| now - then);
             self.counts.mailbox = self.counts.mailbox.max(cost);
         } else if pc == self.milestones.mark {
-            self.marks.push(self.executed.iter().sum());
+            self.marks.push(self.executed);
         }
     }
 
@@ -217,10 +225,21 @@ impl Counter {
         if self.marks.len() != MARKS || self.counts.to_prompt == 0 {
             return Err(BenchError::NoTrace);
         }
-        for (step, marks) in self.counts.steps.iter_mut().zip(self.marks.chunks_exact(3)) {
+        let steps = self.counts.steps.iter_mut().zip(STEPS);
+        for ((step, name), marks) in steps.zip(self.marks.chunks_exact(3)) {
+            let marks = [0, 1, 2].map(|mark| executed_for(name, &marks[mark]));
             *step = (marks[2] - marks[1]).saturating_sub(marks[1] - marks[0]);
         }
         Ok(self.counts)
+    }
+}
+
+/// What counts of the instructions that each core has executed: a call is done by two cores, every
+/// other step by core 0, whatever timers interrupt the others for meanwhile.
+fn executed_for(step: &str, executed: &[u64; CORES]) -> u64 {
+    match step {
+        "call" => executed.iter().sum(),
+        _ => executed[0],
     }
 }
 
@@ -314,8 +333,9 @@ mod tests {
         text
     }
 
-    /// A boot, an exception, two interrupts, and five marked steps of 1, 2, 3, 4 and 5
-    /// instructions.
+    /// A boot, an exception, two interrupts, and seven marked steps of 1, 2, 3, 4, 5, 6 and 7
+    /// instructions, by cores 0 to 3 in turn: of the second, a call, all count, of the others
+    /// core 0's.
     fn run() -> Vec<(usize, u64)> {
         let mut steps = vec![
             STEP,
@@ -336,7 +356,7 @@ mod tests {
             (1, 0x900),
         ]);
         steps.extend([(0, 0x500), STEP, STEP, (0, 0x600), (0, 0x600)]);
-        for length in 1..=5 {
+        for length in 1..=7 {
             steps.extend([(0, 0x400), STEP, (0, 0x400), STEP]);
             steps.extend((0..length).map(|number| (number % 4, 0x44)));
             steps.push((0, 0x400));
@@ -355,7 +375,7 @@ mod tests {
             exception: 3,
             timer: 3,
             mailbox: 2,
-            steps: [1, 2, 3, 4, 5],
+            steps: [1, 2, 1, 1, 2, 2, 2],
         };
         assert_eq!(counts, expected);
         assert_eq!(keys, b"numbers 200\rhalt\r");

@@ -1,7 +1,7 @@
 //! What the documents point to is there: files and folders of the checkout, and verbs of `make`.
 //!
-//! rustdoc checks the links between items (`rustdoc::broken_intra_doc_links`); nobody reads those of
-//! a Markdown file, or the paths that stand in backticks. Not looked at: change logs, which name
+//! rustdoc checks the links between items (`rustdoc::broken_intra_doc_links`); nobody reads those
+//! of a Markdown file, or the paths that stand in backticks. Not looked at: change logs, which name
 //! what is gone, and blocks of code.
 
 #![forbid(unsafe_code)]

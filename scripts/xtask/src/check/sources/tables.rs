@@ -85,7 +85,7 @@ const SRC: Edges = Edges::Listed(&[
 /// The rooms of `kernel`.
 const KERNEL: Edges = Edges::Line(&[
     "record", "exit", "devices", "protocol", "clock", "log", "time", "irq", "cores", "console",
-    "machine", "report", "shell", "boot",
+    "machine", "report", "user", "shell", "boot",
 ]);
 
 /// The page tables.

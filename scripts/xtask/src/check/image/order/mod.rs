@@ -52,15 +52,16 @@ const COUNTERS: [SystemRegister; 2] = [
 /// may leave it to whoever calls them.
 const ASSEMBLY: [&str; 3] = [".park", ".init", ".early"];
 
-/// Who may invalidate for one core alone: who comes, and who gives something up that no other core
-/// has.
-const LOCAL_MAINTENANCE: [&str; 6] = [
+/// Who may invalidate for one core alone: who comes, who gives something up that no other core has,
+/// and who begins a generation of ASIDs, as each core does for itself.
+const LOCAL_MAINTENANCE: [&str; 7] = [
     "leave_to_el1",
     "leave_caches",
     "enable_mmu_and_enter_kernel",
     "secondary_start",
     "give_up_low_half",
     "kernel_secondary",
+    "forget_last_generation",
 ];
 
 /// How far before the read of a counter its ISB may stand, in instructions: the compiler keeps

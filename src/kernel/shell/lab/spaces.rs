@@ -1,0 +1,213 @@
+//! The address spaces that the prompt has, by their names, and the one that its commands are for.
+//!
+//! The shell runs on one core and does one command at a time: the list has no lock that waits.
+#![forbid(unsafe_code)]
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::error::Error;
+use core::fmt;
+
+use super::super::error::CommandError;
+use crate::arch::try_lock::TryLock;
+use crate::kernel::user::touch;
+use crate::mm::user_space::{self, AddressSpace};
+
+/// Bytes of a name at most.
+const NAME_MAX: usize = 15;
+
+/// What a space is called: letters, digits, `-` and `_`.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) struct Name {
+    bytes: [u8; NAME_MAX],
+    len: usize,
+}
+
+impl Name {
+    /// # Errors
+    /// [`NameError`].
+    fn new(word: &str) -> Result<Self, NameError> {
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+        let mut bytes = [0; NAME_MAX];
+        match bytes.get_mut(..word.len()) {
+            Some(slots) if word.bytes().all(|byte| is_part(&byte)) => {
+                slots.copy_from_slice(word.as_bytes());
+            }
+            _ => return Err(NameError),
+        }
+        let len = word.len();
+        Ok(Self { bytes, len })
+    }
+
+    fn is(&self, word: &str) -> bool {
+        self.bytes.get(..self.len) == Some(word.as_bytes())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.bytes.get(..self.len).unwrap_or_default();
+        f.pad(core::str::from_utf8(bytes).unwrap_or_default())
+    }
+}
+
+/// A word that is no name.
+#[derive(Debug)]
+struct NameError;
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a name has 1 to {NAME_MAX} letters, digits, `-` and `_`, and none is `none`"
+        )
+    }
+}
+
+impl Error for NameError {}
+
+/// A space of the prompt's.
+#[derive(Clone)]
+pub(super) struct Named {
+    pub(super) name: Name,
+    pub(super) space: Arc<AddressSpace>,
+}
+
+struct Spaces {
+    all: Vec<Named>,
+    /// The index of the one in use.
+    used: Option<usize>,
+}
+
+static SPACES: TryLock<Spaces> = TryLock::new(Spaces {
+    all: Vec::new(),
+    used: None,
+});
+
+/// Why a space is not there, or is not made.
+#[derive(Debug)]
+enum ListError {
+    Exists,
+    Unknown,
+    NoneUsed,
+    InUse,
+    NoMemory,
+    /// Another core lists spaces: the prompt has one core.
+    Elsewhere,
+}
+
+impl fmt::Display for ListError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exists => "there is a space of that name",
+            Self::Unknown => "no space has that name; `as list` shows them",
+            Self::NoneUsed => "no space is in use: `as new NAME`, then `as use NAME`",
+            Self::InUse => "the space is in use: `as use none` first",
+            Self::NoMemory => "no heap left for another space",
+            Self::Elsewhere => "the list of spaces is in use on another core",
+        })
+    }
+}
+
+impl Error for ListError {}
+
+fn with<R>(work: impl FnOnce(&mut Spaces) -> Result<R, CommandError>) -> Result<R, CommandError> {
+    let mut spaces = SPACES.try_lock().ok_or(ListError::Elsewhere)?;
+    work(&mut spaces)
+}
+
+impl Spaces {
+    fn index(&self, word: &str) -> Result<usize, ListError> {
+        let index = self.all.iter().position(|named| named.name.is(word));
+        index.ok_or(ListError::Unknown)
+    }
+}
+
+/// Makes an empty space of that name.
+///
+/// # Errors
+/// There is one, or no memory.
+pub(super) fn create(word: &str) -> Result<(), CommandError> {
+    let name = Name::new(word).map_err(CommandError::of_usage)?;
+    if name.len == 0 || name.is(NONE) {
+        return Err(CommandError::of_usage(NameError));
+    }
+    with(|spaces| {
+        if spaces.index(word).is_ok() {
+            return Err(ListError::Exists.into());
+        }
+        spaces.all.try_reserve(1).map_err(|_| ListError::NoMemory)?;
+        let space = touch::new_space()?;
+        spaces.all.push(Named { name, space });
+        Ok(())
+    })
+}
+
+/// What no space is called.
+pub(super) const NONE: &str = "none";
+
+/// Puts this core into the space of that name, or into none.
+///
+/// # Errors
+/// There is no such space.
+pub(super) fn choose(word: &str) -> Result<(), CommandError> {
+    with(|spaces| {
+        if word == NONE {
+            spaces.used = None;
+            user_space::leave();
+            return Ok(());
+        }
+        let index = spaces.index(word)?;
+        spaces.used = Some(index);
+        if let Some(named) = spaces.all.get(index) {
+            user_space::activate(&named.space);
+        }
+        Ok(())
+    })
+}
+
+/// Gives the space of that name up.
+///
+/// # Errors
+/// There is none, or it is in use.
+pub(super) fn remove(word: &str) -> Result<(), CommandError> {
+    let named = with(|spaces| {
+        let index = spaces.index(word)?;
+        if spaces.used == Some(index) {
+            return Err(ListError::InUse.into());
+        }
+        spaces.used = spaces.used.map(|used| used - usize::from(used > index));
+        let named = spaces.all.remove(index);
+        if spaces.all.is_empty() {
+            spaces.all = Vec::new();
+        }
+        Ok(named)
+    })?;
+    drop(named);
+    Ok(())
+}
+
+/// The space in use.
+///
+/// # Errors
+/// None is.
+pub(super) fn used() -> Result<Named, CommandError> {
+    with(|spaces| {
+        let used = spaces.used.and_then(|index| spaces.all.get(index));
+        Ok(used.cloned().ok_or(ListError::NoneUsed)?)
+    })
+}
+
+/// Shows each, and whether it is in use.
+///
+/// # Errors
+/// Those of `each`.
+pub(super) fn each(
+    mut each: impl FnMut(&Named, bool) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    with(|spaces| {
+        let used = spaces.used;
+        let mut all = spaces.all.iter().enumerate();
+        all.try_for_each(|(index, named)| each(named, used == Some(index)))
+    })
+}

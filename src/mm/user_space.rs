@@ -1,0 +1,638 @@
+//! Address spaces of the low half: what a process has below 2^48, with its own ASID and frames.
+//!
+//! ```text
+//!        AddressSpace                           a core
+//!   +-- map: table, tag, ASID   <-- activate --   TTBR0_EL1 = ASID << 48 | root
+//!   |     lock: interrupts masked                 TCR_EL1.EPD0 = 0
+//!   +-- extents: what is mapped where
+//!         one change at a time; the heap may be asked
+//! ```
+//!
+//! A core that runs in no space has the permanently empty table in TTBR0_EL1, under the kernel's
+//! ASID 0, and EPD0 set: a null pointer of the kernel faults.
+//!
+//! 1. [`activate`] gives the space an ASID of this generation, and writes it with the root in one
+//!    register: no translation of the space before is used from there on, and none has to be
+//!    invalidated.
+//! 2. Any core may change the space meanwhile: the tables are break-before-make, with
+//!    invalidations under the ASID that reach every core.
+//! 3. A core that is in a space keeps it (an [`Arc`]). The last one to leave gives all back: the
+//!    translations are invalidated under the ASID, then the frames are free.
+//!
+//! # Decisions
+//! * The table and its tag are behind one lock, since a space that gets another ASID must have it
+//!   in the register and in the table's invalidations at once.
+//! * The extents have no lock that waits: changing a space needs the heap, whose lock comes before.
+//!   A second change meanwhile, from another core, is [`SpaceError::Busy`].
+#![expect(unsafe_code, reason = "writes TTBR0_EL1")]
+
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::error::Error;
+use core::fmt;
+use core::ops::Range;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::arch::lock::Lock;
+use crate::arch::tlb::{self, KernelTlb};
+use crate::arch::try_lock::TryLock;
+use crate::arch::{cache, cpu, lock_classes, masks, mmu};
+use crate::board::raspi3::CORES;
+use crate::mm::extents::{Extent, Extents};
+use crate::mm::kernel_frames::{KernelFrames, frame_count};
+use crate::mm::kernel_space::{LowView, PA_BITS, empty_table};
+use crate::mm::layout::{USER, USER_CODE, USER_STACK, phys_to_virt};
+use crate::paging::format::aarch64::{A64PageTable, LowHalf};
+use crate::paging::{
+    Activation, Asid, AsidAllocator, AsidTag, MappingFlags, PageSize, PagingError, PagingHandler,
+    RegionOptions,
+};
+
+/// Bits of an ASID on the Cortex-A53 (DDI 0500, ID_AA64MMFR0_EL1.ASIDBits), all of which count:
+/// TCR_EL1.AS is set.
+const ASID_BITS: u32 = 16;
+
+/// Flags that every leaf of a space has: used, and for EL0. Never global: the leaf is this space's
+/// alone.
+pub const USER_PAGE: MappingFlags = MappingFlags::USER.union(MappingFlags::ACCESSED);
+
+type UserTable = A64PageTable<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
+
+static ASIDS: Lock<AsidAllocator<CORES>, lock_classes::Asids> = Lock::new(ALLOCATOR);
+// SAFETY: the only allocator of ASIDs in this kernel: the constant is used once.
+const ALLOCATOR: AsidAllocator<CORES> = match unsafe { AsidAllocator::new(ASID_BITS) } {
+    Some(asids) => asids,
+    None => panic!("fewer ASIDs than cores"),
+};
+
+/// Every space that there is.
+static ALL: TryLock<Vec<Weak<AddressSpace>>> = TryLock::new(Vec::new());
+
+/// The space that a core is in, as [`Arc::into_raw`] has it; null if it is in none. Its own core
+/// alone reads and writes it, with interrupts masked.
+struct Current(AtomicPtr<AddressSpace>);
+
+static CURRENT: [Current; CORES] =
+    [const { Current(AtomicPtr::new(core::ptr::null_mut())) }; CORES];
+
+impl Current {
+    /// Of the running core. Interrupts are masked.
+    fn of_this_core() -> &'static Self {
+        &CURRENT[cpu::number() % CORES]
+    }
+
+    /// Puts `space` in its place, and returns what was there.
+    fn replace(&self, space: Option<Arc<AddressSpace>>) -> Option<Arc<AddressSpace>> {
+        let new = space.map_or(core::ptr::null(), Arc::into_raw);
+        let old = self.0.load(Ordering::Relaxed).cast_const();
+        self.0.store(new.cast_mut(), Ordering::Relaxed);
+        // SAFETY: what is not null came from `into_raw`, and is taken out here, once: this core
+        // alone comes here, and nothing interrupts it.
+        (!old.is_null()).then(|| unsafe { Arc::from_raw(old) })
+    }
+
+    fn get(&self) -> Option<Arc<AddressSpace>> {
+        let space = self.0.load(Ordering::Relaxed).cast_const();
+        if space.is_null() {
+            return None;
+        }
+        // SAFETY: the place keeps the space, and nothing interrupts this core before it is counted.
+        unsafe { Arc::increment_strong_count(space) };
+        // SAFETY: counted just now.
+        Some(unsafe { Arc::from_raw(space) })
+    }
+}
+
+/// What the hardware sees of a space.
+struct Map {
+    table: UserTable,
+    tag: AsidTag,
+    /// Under which the table invalidates; `None` as long as no core was in the space.
+    asid: Option<Asid>,
+}
+
+/// An address space of the low half.
+pub struct AddressSpace {
+    map: Lock<Map, lock_classes::UserMap>,
+    extents: TryLock<Extents>,
+}
+
+/// Why a space was not changed. Nothing is then: neither its map nor its frames.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub enum SpaceError {
+    /// Not a multiple of 4 KiB, or no byte at all.
+    NotPages {
+        /// What was given: an address, or a number of bytes.
+        value: usize,
+    },
+    /// Outside of what a space may map.
+    Outside {
+        /// The first address.
+        va: VirtAddr,
+        /// The bytes from there on.
+        bytes: usize,
+    },
+    /// Something is mapped there.
+    AlreadyMapped {
+        /// The first such address.
+        va: VirtAddr,
+    },
+    /// Nothing is mapped there.
+    NotMapped {
+        /// The first such address.
+        va: VirtAddr,
+    },
+    /// No frames, or no heap, for so many pages.
+    NoMemory {
+        /// The bytes that were asked for.
+        bytes: usize,
+    },
+    /// It is being changed, on this core or on another.
+    Busy,
+    /// The page tables refuse it.
+    Refused(PagingError),
+}
+
+/// As [`Display`](fmt::Display) has it: what a derive makes of these fields is kilobytes of the
+/// image.
+impl fmt::Debug for SpaceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for SpaceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotPages { value } => {
+                write!(f, "{value:#x} is not a multiple of 4K, or nothing")
+            }
+            Self::Outside { va, bytes } => write!(
+                f,
+                "{bytes:#x} bytes from {va} on are not in {:#x}..{:#x}",
+                USER.start, USER.end
+            ),
+            Self::AlreadyMapped { va } => write!(f, "{va} is mapped already"),
+            Self::NotMapped { va } => write!(f, "{va} is not mapped"),
+            Self::NoMemory { bytes } => {
+                write!(f, "no memory for {bytes:#x} bytes and their tables")
+            }
+            Self::Busy => f.write_str("the space is being changed"),
+            Self::Refused(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for SpaceError {}
+
+impl From<PagingError> for SpaceError {
+    fn from(error: PagingError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl AddressSpace {
+    /// A space with nothing but a page of stack at [`USER_STACK`], and the frame at `code`, which
+    /// may be executed at EL0, at [`USER_CODE`].
+    ///
+    /// # Errors
+    /// [`SpaceError::NoMemory`]; [`SpaceError::Busy`] while all spaces are listed.
+    pub fn new(code: PhysAddr) -> Result<Arc<Self>, SpaceError> {
+        let no_memory = SpaceError::NoMemory { bytes: PAGE_SIZE };
+        let mut all = ALL.try_lock().ok_or(SpaceError::Busy)?;
+        forget_dropped(&mut all);
+        all.try_reserve(1).map_err(|_| no_memory)?;
+        share(Self::with_code(code)?, &mut all).ok_or(no_memory)
+    }
+
+    fn with_code(code: PhysAddr) -> Result<Self, SpaceError> {
+        let no_memory = SpaceError::NoMemory { bytes: PAGE_SIZE };
+        let space = Self {
+            map: Lock::new(Map {
+                table: UserTable::try_new().map_err(|_| no_memory)?,
+                tag: AsidTag::NONE,
+                asid: None,
+            }),
+            extents: TryLock::new(Extents::new()),
+        };
+        let stack = FreshFrames::allocate(USER_STACK, PAGE_SIZE)?;
+        space.map_extents(stack, MappingFlags::READ | MappingFlags::WRITE)?;
+        let code = FreshFrames::of(Extent {
+            va: USER_CODE,
+            pa: code,
+            bytes: PAGE_SIZE,
+            owned: false,
+        });
+        let code = code.ok_or(no_memory)?;
+        space.map_extents(code, MappingFlags::READ | MappingFlags::EXECUTE)?;
+        Ok(space)
+    }
+
+    /// Maps `bytes` from `va` on to fresh frames of zeros, with `flags` beside [`USER_PAGE`].
+    ///
+    /// # Errors
+    /// [`SpaceError`].
+    pub fn map_fresh(
+        &self,
+        va: VirtAddr,
+        bytes: usize,
+        flags: MappingFlags,
+    ) -> Result<(), SpaceError> {
+        user_range(va, bytes)?;
+        self.map_extents(FreshFrames::allocate(va, bytes)?, flags)
+    }
+
+    /// Maps all of `fresh`, or nothing.
+    fn map_extents(&self, fresh: FreshFrames, flags: MappingFlags) -> Result<(), SpaceError> {
+        let bytes = fresh.0.iter().map(|extent| extent.bytes).sum();
+        let no_memory = SpaceError::NoMemory { bytes };
+        let mut extents = self.extents.try_lock().ok_or(SpaceError::Busy)?;
+        for extent in &fresh.0 {
+            if let Some(va) = extents.first_in(&extent.pages()) {
+                return Err(SpaceError::AlreadyMapped { va });
+            }
+        }
+        extents.reserve(fresh.0.len()).map_err(|_| no_memory)?;
+        if flags.contains(MappingFlags::EXECUTE) {
+            fresh.0.iter().for_each(make_executable);
+        }
+        UserTable::order_contents();
+        match self.map_each(&fresh.0, flags | USER_PAGE) {
+            Ok(()) => {}
+            Err(PagingError::NoMemory) => return Err(no_memory),
+            Err(error) => return Err(error.into()),
+        }
+        for extent in fresh.keep() {
+            extents.insert(extent);
+        }
+        Ok(())
+    }
+
+    /// Maps each of `fresh` to its frames, or nothing.
+    fn map_each(&self, fresh: &[Extent], flags: MappingFlags) -> Result<(), PagingError> {
+        let mut map = self.map.lock();
+        let table = &mut map.table;
+        for (index, extent) in fresh.iter().enumerate() {
+            let Extent { va, pa, bytes, .. } = *extent;
+            let mapped = table.map_region(va, pa, bytes, flags, RegionOptions::empty());
+            let Err(error) = mapped.map(|receipt| receipt.flush()) else {
+                continue;
+            };
+            for done in fresh.iter().take(index) {
+                // Pages: no block is split, so no memory is needed.
+                table.unmap_region(done.va, done.bytes)?.flush();
+            }
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Unmaps whatever is mapped in `bytes` from `va` on, and gives the space's own frames back.
+    /// Returns how many pages were mapped.
+    ///
+    /// # Errors
+    /// [`SpaceError`]; holes are none, but a range without a page is.
+    pub fn unmap(&self, va: VirtAddr, bytes: usize) -> Result<usize, SpaceError> {
+        let pages = user_range(va, bytes)?;
+        let mut extents = self.extents.try_lock().ok_or(SpaceError::Busy)?;
+        if extents.first_in(&pages).is_none() {
+            return Err(SpaceError::NotMapped { va });
+        }
+        let no_memory = SpaceError::NoMemory { bytes };
+        extents.reserve(1).map_err(|_| no_memory)?;
+        self.map.lock().table.unmap_region(va, bytes)?.flush();
+        // No core reaches the frames any more: the receipt is paid.
+        let mut count = 0;
+        extents.remove(va, bytes, |extent| {
+            count += extent.bytes / PAGE_SIZE;
+            free(&extent);
+        });
+        Ok(count)
+    }
+
+    /// Gives whatever is mapped in `bytes` from `va` on these `flags`, beside [`USER_PAGE`].
+    ///
+    /// What becomes executable is made visible to the instruction caches first.
+    ///
+    /// # Errors
+    /// [`SpaceError`]; holes are none, but a range without a page is.
+    pub fn protect(
+        &self,
+        va: VirtAddr,
+        bytes: usize,
+        flags: MappingFlags,
+    ) -> Result<(), SpaceError> {
+        let pages = user_range(va, bytes)?;
+        let extents = self.extents.try_lock().ok_or(SpaceError::Busy)?;
+        if extents.first_in(&pages).is_none() {
+            return Err(SpaceError::NotMapped { va });
+        }
+        if flags.contains(MappingFlags::EXECUTE) {
+            let parts = extents
+                .as_slice()
+                .iter()
+                .filter_map(|extent| extent.part(&pages));
+            parts.for_each(|part| make_executable(&part));
+        }
+        let mut map = self.map.lock();
+        map.table
+            .protect_region(va, bytes, flags | USER_PAGE)?
+            .flush();
+        Ok(())
+    }
+
+    /// The translation of `va`: physical address of that byte, flags, size of the leaf.
+    ///
+    /// # Errors
+    /// [`PagingError::NotMapped`] and those of an address.
+    pub fn query(&self, va: VirtAddr) -> Result<(PhysAddr, MappingFlags, PageSize), PagingError> {
+        self.map.lock().table.query(va)
+    }
+
+    /// Looks at the tables, which nobody changes meanwhile. Interrupts are masked.
+    pub fn with_view<R>(&self, look: impl FnOnce(&LowView) -> R) -> R {
+        look(self.map.lock().table.view())
+    }
+
+    /// The root of its tables.
+    #[must_use]
+    pub fn root(&self) -> PhysAddr {
+        self.map.lock().table.root_paddr()
+    }
+
+    /// Looks at what is mapped, and at the root of the tables, neither of which changes meanwhile.
+    ///
+    /// # Errors
+    /// [`SpaceError::Busy`].
+    pub fn inspect<R>(&self, look: impl FnOnce(&[Extent], PhysAddr) -> R) -> Result<R, SpaceError> {
+        let extents = self.extents.try_lock().ok_or(SpaceError::Busy)?;
+        Ok(look(extents.as_slice(), self.root()))
+    }
+
+    /// What TTBR0_EL1 holds on a core that is in it.
+    #[must_use]
+    pub fn ttbr0(&self) -> u64 {
+        let map = self.map.lock();
+        mmu::low_tree(map.table.root_paddr(), map.asid.unwrap_or(Asid::KERNEL))
+    }
+
+    /// The ASID that it was last in use under.
+    #[must_use]
+    pub fn asid(&self) -> Option<Asid> {
+        self.map.lock().asid
+    }
+
+    /// Pages that are mapped.
+    ///
+    /// # Errors
+    /// [`SpaceError::Busy`].
+    pub fn page_count(&self) -> Result<usize, SpaceError> {
+        let extents = self.extents.try_lock().ok_or(SpaceError::Busy)?;
+        Ok(extents.page_count())
+    }
+}
+
+impl Map {
+    /// Writes root and ASID to this core's TTBR0_EL1.
+    ///
+    /// # Safety
+    /// The space is kept until this core has left it.
+    unsafe fn load(&mut self) {
+        let Activation { asid, invalidate } = self.take_asid();
+        if self.asid != Some(asid) {
+            self.asid = Some(asid);
+            // SAFETY: the number is this tag's own in this generation, and the tag this tree's. A
+            // tree that gets another number was in use on no core when the generation began: what
+            // those held of it is invalidated before they use the new generation.
+            unsafe { self.table.set_asid(Some(asid)) };
+        }
+        if invalidate {
+            forget_last_generation();
+        }
+        // SAFETY: the tree is published, and lives as long as the space, which the caller keeps; no
+        // other tree has the ASID.
+        unsafe { mmu::enter_low_tree(self.table.root_paddr(), asid) };
+    }
+
+    fn take_asid(&mut self) -> Activation {
+        let core = cpu::number();
+        let tag = &mut self.tag;
+        let activation = match ASIDS.lock_if_free() {
+            Some(mut asids) => asids.activate(core, tag),
+            None => ASIDS.lock().activate(core, tag),
+        };
+        activation.expect("every core has its place among the ASIDs")
+    }
+}
+
+/// What this core holds under the ASIDs of the last generation goes: others have their numbers now.
+#[cold]
+#[inline(never)]
+fn forget_last_generation() {
+    tlb::invalidate_this_core();
+}
+
+impl Drop for AddressSpace {
+    /// No core is in the space: each keeps the one that it is in.
+    fn drop(&mut self) {
+        let Some(extents) = self.extents.try_lock() else {
+            return;
+        };
+        let all = VirtAddr::new(0);
+        match self.map.lock().table.unmap_region(all, 1 << 48) {
+            Ok(receipt) => receipt.flush(),
+            Err(error) => panic!("a space that nobody is in is not unmapped: {error}"),
+        }
+        extents.as_slice().iter().for_each(free);
+        // The list must not keep the heap's block; if it is in use just now, the next space sees to
+        // it.
+        if let Some(mut all) = ALL.try_lock() {
+            forget_dropped(&mut all);
+        }
+    }
+}
+
+/// Takes the spaces from the list that are no more.
+fn forget_dropped(all: &mut Vec<Weak<AddressSpace>>) {
+    all.retain(|space| space.strong_count() > 0);
+    if all.is_empty() {
+        *all = Vec::new();
+    }
+}
+
+/// A space that several may have, on the list of `all`, which has room; `None` if the heap has
+/// none. `Arc::try_new` is not stable: so the heap is asked before for as much.
+fn share(space: AddressSpace, all: &mut Vec<Weak<AddressSpace>>) -> Option<Arc<AddressSpace>> {
+    const WORDS: usize = 2 + size_of::<AddressSpace>().div_ceil(size_of::<usize>());
+    let mut room = Vec::<[usize; WORDS]>::new();
+    room.try_reserve_exact(1).ok()?;
+    drop(room);
+    Some(Arc::new_cyclic(|listed| {
+        all.push(listed.clone());
+        space
+    }))
+}
+
+/// Every space that there is now.
+///
+/// # Errors
+/// [`SpaceError::NoMemory`]; [`SpaceError::Busy`] while one is made.
+pub fn all() -> Result<Vec<Arc<AddressSpace>>, SpaceError> {
+    let all = ALL.try_lock().ok_or(SpaceError::Busy)?;
+    let mut spaces = Vec::new();
+    let room = spaces.try_reserve_exact(all.len());
+    room.map_err(|_| SpaceError::NoMemory { bytes: 0 })?;
+    spaces.extend(all.iter().filter_map(Weak::upgrade));
+    Ok(spaces)
+}
+
+/// The pages `[va, va + bytes)`, if a space may map them.
+fn user_range(va: VirtAddr, bytes: usize) -> Result<Range<usize>, SpaceError> {
+    for value in [va.as_usize(), bytes] {
+        if value % PAGE_SIZE != 0 {
+            return Err(SpaceError::NotPages { value });
+        }
+    }
+    if bytes == 0 {
+        return Err(SpaceError::NotPages { value: bytes });
+    }
+    let outside = SpaceError::Outside { va, bytes };
+    let start = va.as_usize();
+    let end = start.checked_add(bytes).ok_or(outside)?;
+    if start < USER.start || end > USER.end {
+        return Err(outside);
+    }
+    Ok(start..end)
+}
+
+/// What is about to be mapped. Frames of the space's own go back unless they are kept.
+struct FreshFrames(Vec<Extent>);
+
+impl FreshFrames {
+    /// `extent` alone; `None` if the heap has no room.
+    fn of(extent: Extent) -> Option<Self> {
+        let mut fresh = Self(Vec::new());
+        fresh.0.try_reserve(1).ok()?;
+        fresh.0.push(extent);
+        Some(fresh)
+    }
+
+    /// Frames of zeros for `bytes` from `va` on; consecutive ones as one extent.
+    fn allocate(va: VirtAddr, bytes: usize) -> Result<Self, SpaceError> {
+        let no_memory = SpaceError::NoMemory { bytes };
+        // What cannot be is refused before gigabytes are cleared.
+        if bytes / PAGE_SIZE > frame_count().free {
+            return Err(no_memory);
+        }
+        let mut fresh = Self(Vec::new());
+        for offset in (0..bytes).step_by(PAGE_SIZE) {
+            let pa = KernelFrames::alloc_frame().ok_or(no_memory)?;
+            let va = VirtAddr::new(va.as_usize() + offset);
+            if !fresh.add(va, pa) {
+                KernelFrames::dealloc_frame(pa);
+                return Err(no_memory);
+            }
+            KernelFrames::zero_frame(pa);
+        }
+        Ok(fresh)
+    }
+
+    /// Whether there was room for it.
+    fn add(&mut self, va: VirtAddr, pa: PhysAddr) -> bool {
+        if let Some(last) = self.0.last_mut()
+            && last.pa.as_usize() + last.bytes == pa.as_usize()
+        {
+            last.bytes += PAGE_SIZE;
+            return true;
+        }
+        let has_room = self.0.try_reserve(1).is_ok();
+        if has_room {
+            self.0.push(Extent {
+                va,
+                pa,
+                bytes: PAGE_SIZE,
+                owned: true,
+            });
+        }
+        has_room
+    }
+
+    /// They are somebody's.
+    fn keep(mut self) -> Vec<Extent> {
+        core::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for FreshFrames {
+    fn drop(&mut self) {
+        self.0.iter().for_each(free);
+    }
+}
+
+/// Lets cores execute what the frames of `extent` hold.
+fn make_executable(extent: &Extent) {
+    let start = phys_to_virt(extent.pa).as_usize();
+    cache::make_executable(start, start + extent.bytes);
+}
+
+/// Gives the frames of `extent` back, if they are a space's own.
+fn free(extent: &Extent) {
+    if !extent.owned {
+        return;
+    }
+    for offset in (0..extent.bytes).step_by(PAGE_SIZE) {
+        KernelFrames::dealloc_frame(PhysAddr::new(extent.pa.as_usize() + offset));
+    }
+}
+
+/// Lets this core translate low addresses by `space`, until it is in another or
+/// [leaves](leave).
+pub fn activate(space: &Arc<AddressSpace>) {
+    let kept = Arc::clone(space);
+    let before = {
+        // Interrupts are masked: none finds the register and the note at odds.
+        let mut map = space.map.lock();
+        // SAFETY: kept in this core's place, before the lock is released.
+        unsafe { map.load() };
+        Current::of_this_core().replace(Some(kept))
+    };
+    // Here, with interrupts as they were: the last to leave a space frees it.
+    drop(before);
+}
+
+/// This core is in no space: low addresses fault.
+pub fn leave() {
+    let before = {
+        let _masked = masks::mask();
+        // SAFETY: the kernel uses no low address; the empty table is never written.
+        unsafe { mmu::leave_low_tree(empty_table()) };
+        Current::of_this_core().replace(None)
+    };
+    drop(before);
+}
+
+/// [Activates](activate) `space`, or [leaves](leave) if there is none.
+pub fn enter(space: Option<&Arc<AddressSpace>>) {
+    match space {
+        Some(space) => activate(space),
+        None => leave(),
+    }
+}
+
+/// The space that this core is in.
+#[must_use]
+pub fn active() -> Option<Arc<AddressSpace>> {
+    let _masked = masks::mask();
+    Current::of_this_core().get()
+}
+
+/// Whether this core is in `space`.
+#[must_use]
+pub fn is_active(space: &Arc<AddressSpace>) -> bool {
+    let _masked = masks::mask();
+    core::ptr::eq(
+        Current::of_this_core().0.load(Ordering::Relaxed),
+        Arc::as_ptr(space),
+    )
+}
