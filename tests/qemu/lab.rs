@@ -88,6 +88,20 @@ fn every_core_sees_at_both_levels_what_was_stored() {
             "refused at level 3: invalid",
         ],
     );
+    // The other commands about memory know the space that the core is in.
+    says(
+        &mut machine,
+        "translate 0x400010",
+        &["walk       0x", "rw- u wb", "AT S1E0R   0x"],
+    );
+    says(
+        &mut machine,
+        "peek 0x400010 8",
+        &["0x0000000000400010: 0x5a"],
+    );
+    says(&mut machine, "poke 0x400011 0x11 8", &["written"]);
+    says(&mut machine, "touch r 0x400011 user core 2", &[": 0x11"]);
+    says(&mut machine, "peek 0x404000", &["not mapped"]);
     quiet(&mut machine, "as new other");
     quiet(&mut machine, "as use other");
     says(

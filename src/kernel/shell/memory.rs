@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 
 use super::arguments::{address, no_arguments, no_choice, number};
 use super::error::CommandError;
-use crate::addr::{PAGE_SIZE, VirtAddr};
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::cpu;
 use crate::arch::mmu::{self, Access, address_translate};
 use crate::arch::nofault::{self, Width};
@@ -18,7 +18,7 @@ use crate::mm::kernel_frames::{frame_count, frame_statistics};
 use crate::mm::kernel_space::{LowView, live_view};
 use crate::paging::format::aarch64::{A64PTE, Describe};
 use crate::paging::format::par::TranslationResult;
-use crate::paging::{GenericPTE, MappingFlags, PagingError, Visit};
+use crate::paging::{GenericPTE, MappingFlags, PageSize, PagingError, Visit};
 use crate::text::Size;
 
 /// `mem`
@@ -123,13 +123,31 @@ pub(super) fn pt(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandE
 
 /// The walk in the low half, if there is one.
 fn pt_low(va: VirtAddr, show: impl FnMut(&Visit<A64PTE>)) -> Result<(), CommandError> {
-    let Some(root) = mmu::low_root() else {
-        return Err(AccessError::LowHalf { va }.into());
-    };
-    // SAFETY: TTBR0 points to a tree while walks from it are on; the linear map has its tables.
-    let view = unsafe { LowView::new(root) };
-    view.trace(va, show)?;
+    low_view(va)?.trace(va, show)?;
     Ok(())
+}
+
+/// The tables of the address space that this core is in, which have `va`.
+///
+/// # Errors
+/// [`AccessError::LowHalf`] if it is in none.
+fn low_view(va: VirtAddr) -> Result<LowView, AccessError> {
+    let root = mmu::low_root().ok_or(AccessError::LowHalf { va })?;
+    // SAFETY: TTBR0 points to a tree while walks from it are on; the linear map has its tables.
+    Ok(unsafe { LowView::new(root) })
+}
+
+/// The translation of `va` by the live tables of its half.
+///
+/// # Errors
+/// [`AccessError::LowHalf`]; [`PagingError`] where nothing is mapped.
+fn query(va: VirtAddr) -> Result<(PhysAddr, MappingFlags, PageSize), CommandError> {
+    let translation = if is_low(va) {
+        low_view(va)?.query(va)
+    } else {
+        live_view().query(va)
+    };
+    Ok(translation?)
 }
 
 /// Whether an address is one of the low half, which TTBR0 translates.
@@ -143,9 +161,9 @@ pub(super) fn translate(arguments: &[&str], out: &mut dyn Write) -> Result<(), C
         return Err(CommandError::wrong_count());
     };
     let va = address(word)?;
-    match live_view().query(va) {
+    match query(va) {
         Ok((pa, flags, size)) => writeln!(out, "walk       {pa} {flags} {size}")?,
-        Err(PagingError::InvalidVirtAddr { .. }) if is_low(va) && mmu::low_root().is_none() => {
+        Err(_) if is_low(va) && mmu::low_root().is_none() => {
             writeln!(out, "walk       none in the low half, {LOW_HALF_IS_OFF}")?;
         }
         Err(error) => writeln!(out, "walk       {error}")?,
@@ -233,10 +251,7 @@ fn check_access(va: VirtAddr, width: Width, right: MappingFlags) -> Result<(), C
     if !va.is_aligned(bytes) {
         return Err(AccessError::Unaligned { va, bytes }.into());
     }
-    if is_low(va) && mmu::low_root().is_none() {
-        return Err(AccessError::LowHalf { va }.into());
-    }
-    let (_, flags, _) = live_view().query(va)?;
+    let (_, flags, _) = query(va)?;
     if flags.contains(right) {
         return Ok(());
     }
