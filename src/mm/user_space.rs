@@ -150,6 +150,8 @@ pub enum SpaceError {
     },
     /// It is being changed, on this core or on another.
     Busy,
+    /// The caller did not want to go on.
+    Ended,
     /// The page tables refuse it.
     Refused(PagingError),
 }
@@ -179,6 +181,7 @@ impl fmt::Display for SpaceError {
                 write!(f, "no memory for {bytes:#x} bytes and their tables")
             }
             Self::Busy => f.write_str("the space is being changed"),
+            Self::Ended => f.write_str("ended before it was done"),
             Self::Refused(error) => error.fmt(f),
         }
     }
@@ -216,7 +219,7 @@ impl AddressSpace {
             }),
             extents: TryLock::new(Extents::new()),
         };
-        let stack = FreshFrames::allocate(USER_STACK, PAGE_SIZE)?;
+        let stack = FreshFrames::allocate(USER_STACK, PAGE_SIZE, &mut |_| true)?;
         space.map_extents(stack, MappingFlags::READ | MappingFlags::WRITE)?;
         let code = FreshFrames::of(Extent {
             va: USER_CODE,
@@ -231,6 +234,9 @@ impl AddressSpace {
 
     /// Maps `bytes` from `va` on to fresh frames of zeros, with `flags` beside [`USER_PAGE`].
     ///
+    /// A gigabyte takes a second to clear: `may_go_on` is asked from time to time, with the pages
+    /// that are cleared.
+    ///
     /// # Errors
     /// [`SpaceError`].
     pub fn map_fresh(
@@ -238,9 +244,10 @@ impl AddressSpace {
         va: VirtAddr,
         bytes: usize,
         flags: MappingFlags,
+        may_go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), SpaceError> {
         user_range(va, bytes)?;
-        self.map_extents(FreshFrames::allocate(va, bytes)?, flags)
+        self.map_extents(FreshFrames::allocate(va, bytes, may_go_on)?, flags)
     }
 
     /// Maps all of `fresh`, or nothing.
@@ -302,7 +309,7 @@ impl AddressSpace {
         let no_memory = SpaceError::NoMemory { bytes };
         extents.reserve(1).map_err(|_| no_memory)?;
         self.map.lock().table.unmap_region(va, bytes)?.flush();
-        // No core reaches the frames any more: the receipt is paid.
+        // No core reaches the frames any more: the invalidations are done.
         let mut count = 0;
         extents.remove(va, bytes, |extent| {
             count += extent.bytes / PAGE_SIZE;
@@ -506,6 +513,9 @@ fn user_range(va: VirtAddr, bytes: usize) -> Result<Range<usize>, SpaceError> {
     Ok(start..end)
 }
 
+/// Pages that are cleared between two looks whether to go on: 4 MiB, some milliseconds.
+const PAGES_AT_ONCE: usize = 1024;
+
 /// What is about to be mapped. Frames of the space's own go back unless they are kept.
 struct FreshFrames(Vec<Extent>);
 
@@ -519,16 +529,23 @@ impl FreshFrames {
     }
 
     /// Frames of zeros for `bytes` from `va` on; consecutive ones as one extent.
-    fn allocate(va: VirtAddr, bytes: usize) -> Result<Self, SpaceError> {
-        let no_memory = SpaceError::NoMemory { bytes };
+    fn allocate(
+        va: VirtAddr,
+        bytes: usize,
+        may_go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Self, SpaceError> {
+        let (pages, no_memory) = (bytes / PAGE_SIZE, SpaceError::NoMemory { bytes });
         // What cannot be is refused before gigabytes are cleared.
-        if bytes / PAGE_SIZE > frame_count().free {
+        if pages > frame_count().free {
             return Err(no_memory);
         }
         let mut fresh = Self(Vec::new());
-        for offset in (0..bytes).step_by(PAGE_SIZE) {
+        for page in 0..pages {
+            if page % PAGES_AT_ONCE == PAGES_AT_ONCE - 1 && !may_go_on(page) {
+                return Err(SpaceError::Ended);
+            }
             let pa = KernelFrames::alloc_frame().ok_or(no_memory)?;
-            let va = VirtAddr::new(va.as_usize() + offset);
+            let va = VirtAddr::new(va.as_usize() + page * PAGE_SIZE);
             if !fresh.add(va, pa) {
                 KernelFrames::dealloc_frame(pa);
                 return Err(no_memory);

@@ -12,7 +12,7 @@
 use core::fmt;
 
 /// Why a word is not a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum NumberError {
     /// There is no digit: nothing at all, or only a prefix.
     Empty,
@@ -26,6 +26,13 @@ pub enum NumberError {
     },
     /// More than 64 bits.
     TooLarge,
+}
+
+/// As [`Display`](fmt::Display) has it: less of the image than a derive takes.
+impl fmt::Debug for NumberError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for NumberError {

@@ -259,6 +259,25 @@ fn every_frame_and_the_heap_come_back() {
     machine.must_end(Ending::Exit(0));
 }
 
+/// Clearing 900 MiB takes seconds in an emulator.
+#[test]
+fn ctrl_c_ends_a_large_mapping_and_nothing_is_left_of_it() {
+    let mut machine = in_a_space();
+    quiet(&mut machine, "as map 0x400000 4K rw");
+    let before = memory(&mut machine);
+    machine.send("as map 0x800000 900M rw\r");
+    machine.expect("as map 0x800000 900M rw");
+    machine.send("\x03");
+    let output = machine.expect("stilt> ");
+    machine.must_say(&output, &["as: interrupted after", "pages"]);
+    let after = memory(&mut machine);
+    assert_eq!(after.0, before.0);
+    says(&mut machine, "as query 0x800000", &["not mapped"]);
+    quiet(&mut machine, "as map 0x800000 4K rw");
+    machine.send("halt\r");
+    machine.must_end(Ending::Exit(0));
+}
+
 #[test]
 fn two_hundred_spaces_are_there_at_once() {
     let mut machine = Setup::raw().start();

@@ -97,11 +97,17 @@ pub(super) fn no_choice(word: &str, expected: &'static dyn Display) -> CommandEr
 }
 
 /// A number that the command does not take.
-#[derive(Debug)]
 struct OutOfRange {
     value: u64,
     least: u64,
     most: u64,
+}
+
+/// As [`Display`] has it: less of the image than a derive takes.
+impl Debug for OutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
 }
 
 impl Display for OutOfRange {

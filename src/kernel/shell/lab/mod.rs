@@ -9,7 +9,8 @@ use core::fmt::{self, Write};
 
 use super::arguments::{address, no_choice, size};
 use super::error::CommandError;
-use crate::addr::VirtAddr;
+use super::progress::Progress;
+use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::paging::{MappingFlags, Run};
 use crate::text::Size;
 
@@ -23,7 +24,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         ["list"] => list(out),
         ["use", name] => spaces::choose(name),
         ["drop", name] => spaces::remove(name),
-        ["map", va, bytes, rights] => map(va, bytes, rights),
+        ["map", va, bytes, rights] => map(va, bytes, rights, out),
         ["unmap", va, bytes] => unmap(va, bytes, out),
         ["protect", va, bytes, rights] => protect(va, bytes, rights),
         ["query", va] => query(va, out),
@@ -87,10 +88,19 @@ fn list(out: &mut dyn Write) -> Result<(), CommandError> {
     })
 }
 
-fn map(va: &str, bytes: &str, word: &str) -> Result<(), CommandError> {
+fn map(va: &str, bytes: &str, word: &str, out: &mut dyn Write) -> Result<(), CommandError> {
     let (va, bytes, flags) = (address(va)?, size(bytes)?, rights(word)?);
-    spaces::used()?.space.map_fresh(va, bytes, flags)?;
-    Ok(())
+    let space = spaces::used()?.space;
+    let mut progress = Progress::new("as", (bytes / PAGE_SIZE) as u64, "pages");
+    let mut interrupted = None;
+    let mapped = space.map_fresh(va, bytes, flags, &mut |pages| {
+        interrupted = progress.at(pages as u64, out).err();
+        interrupted.is_none()
+    });
+    match interrupted {
+        Some(interrupted) => Err(interrupted),
+        None => Ok(mapped?),
+    }
 }
 
 fn unmap(va: &str, bytes: &str, out: &mut dyn Write) -> Result<(), CommandError> {
