@@ -38,6 +38,8 @@ global_asm!(
     // DDI 0500 4.3.58: data RAM setup 1, latency 3 cycles, as the firmware's stub sets them.
     L2CTLR_LATENCY = const 0x22,
     HCR_EL2_RW = const 1_u64 << 31,
+    // EL0 has no debug channel.
+    MDSCR_EL1_TDCC = const 1 << 12,
     CPTR_EL2_RES1 = const 0x33ff,
     // D, A, I, F masked; EL2h and EL1h.
     SPSR_EL2H = const 0x3c9,

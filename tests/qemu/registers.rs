@@ -36,14 +36,17 @@ const OF_EL2: [Expected; 9] = [
     ("MDCR_EL2", 6),
 ];
 
-/// EL1: MMU and caches on, write-executable never, all of it from the first enable on.
-const OF_EL1: [Expected; 8] = [
+/// EL1: MMU and caches on, write-executable never, all of it from the first enable on; EL0 has
+/// nothing.
+const OF_EL1: [Expected; 9] = [
     ("SCTLR", 0x30d8_181f),
     ("TCR_EL1", 0x0000_0012_b510_3510),
     ("MAIR_EL1", 0x0000_00ff_4400_0400),
     ("CPACR", 0),
-    ("MDSCR_EL1", 0),
+    // TDCC: the debug channel is not EL0's, nor are timers and counters.
+    ("MDSCR_EL1", 1 << 12),
     ("CNTKCTL", 0),
+    ("PMUSERENR_EL0", 0),
     ("TPIDR_EL1", 0),
     ("CONTEXTIDR_EL1", 0),
 ];

@@ -130,14 +130,18 @@ pub(super) fn exception(frame: &mut TrapFrame, vector: Vector) {
     }
 }
 
-/// Reports what a program at EL0 did that it may not, by the registers that it left; the kernel
-/// goes on.
+/// Reports the exception that ended a program at EL0, by the registers that it left. The kernel goes
+/// on behind a synchronous one. An SError ends the machine: it may come long after the access that
+/// caused it, which may have been the kernel's.
 pub(super) fn user_fault(vector: Vector, context: &UserContext) {
     let frame = frame_of(context);
     let _masked = ExceptionsMasked::begin();
     let detail = Detail::of(&frame, vector);
     let report = Report::begin(ExitCode::Exception, vector, &detail);
     let _ = describe(&mut out(), &frame, detail.syndrome);
+    if vector.kind() != ExceptionKind::Synchronous {
+        report.end();
+    }
     report.resume();
 }
 
