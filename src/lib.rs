@@ -15,8 +15,8 @@
 //! | [`drivers`] | device registers and protocols |
 //! | [`text`] | characters: line editor, numbers, quantities |
 //! | [`arch`] | every instruction that Rust cannot say |
-//! | [`mm`] | this kernel's memory: regions, frames, the kernel's map, heap |
-//! | [`kernel`] | the order of boot, interrupts, time, cores, log, shell, what becomes of exceptions |
+//! | [`mm`] | this kernel's memory: regions, frames, the kernel's map, address spaces for EL0, heap |
+//! | [`kernel`] | the order of boot, interrupts, time, cores, log, shell, programs at EL0, exceptions |
 //! | [`boot`] | the Rust half of `boot/`: `init_kernel_pt` and the boot map |
 //!
 //! All but most of `arch` and parts of `kernel`, `mm` and `boot` are pure: they compile and are
@@ -37,11 +37,8 @@
 //! addr board paging mm arch kernel <- boot
 //! ```
 //!
-//! Inside [`kernel`] each room imports only what stands to its left:
-//!
-//! ```text
-//! record exit devices protocol clock log | time irq cores | console machine report | user | shell | boot
-//! ```
+//! Inside [`kernel`] each room imports only rooms that stand above it in the table of its page,
+//! which is compared with `tables.rs` as well.
 //!
 //! # The way through
 //!
@@ -72,8 +69,9 @@
 //! | 0x3f00_0000 | peripherals | Device-nGnRE |
 //! | 0x4000_0000 | local peripherals | Device-nGnRnE |
 //!
-//! Nothing is writable and executable, through one address or two; the low half is empty: TTBR0
-//! names a table without entries on every core.
+//! Nothing is writable and executable, through one address or two. The low half is empty on a core
+//! that is in no address space (TTBR0 names a table without entries, EPD0 is set); in one, TTBR0
+//! names that space's tables (`mm::user_space`).
 #![no_std]
 #![warn(clippy::match_bool)]
 

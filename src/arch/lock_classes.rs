@@ -75,7 +75,8 @@ classes! {
     /// A core's next job. Nothing is taken under this lock, nor under those that follow, which are
     /// held for some loads and stores: their ranks only have to differ.
     Job = 35, "job";
-    /// A core's deadlines. The routine of one that is due runs with the lock released.
+    /// A core's deadlines. The function of one that is due runs with the lock
+    /// released.
     Timers = 40, "timers";
     /// A core's idle time.
     IdleClock = 45, "idle clock";

@@ -65,7 +65,7 @@ pub unsafe fn give_up_low_half(empty: PhysAddr) {
     tlb::invalidate_this_core();
 }
 
-/// What TTBR0_EL1 holds while the tree at `root` is in use under `asid`.
+/// The value of TTBR0_EL1 for the tree at `root` under `asid`.
 #[must_use]
 pub const fn low_tree(root: PhysAddr, asid: Asid) -> u64 {
     (asid.as_u16() as u64) << TTBR_ASID_SHIFT | root.as_usize() as u64
@@ -184,8 +184,8 @@ impl Register {
         }
     }
 
-    /// What it holds on a core with the tree at `high`. `low` is TTBR0_EL1's of the address space
-    /// that the core is in; in none, TTBR0_EL1 names the table at `empty`, and walks are off.
+    /// The value that it must have on a core with the high tree at `high`. `low` is TTBR0_EL1's of
+    /// the address space that the core is in; in none, TTBR0_EL1 names the table at `empty`, and walks are off.
     #[must_use]
     pub fn settled(self, low: Option<u64>, empty: PhysAddr, high: PhysAddr) -> u64 {
         let TranslationRegisters { mair, tcr } = translation_registers();

@@ -12,6 +12,10 @@
 //! 3. A table's descriptor counts the used entries of the table (`paging::format::aarch64`). An
 //!    entry that was cleared or written from outside shows there, wherever it is.
 //!
+//! # Decisions
+//! The geometry and the two low bits are written here from DDI 0487 D8.3 and not taken from the
+//! library: a mistake in the library's would hide from an audit that uses it.
+//!
 //! Pure: reads through [`Tables`]. Source of the encoding: Arm DDI 0487 D8.3.
 #![forbid(unsafe_code)]
 

@@ -15,8 +15,13 @@ pub mod holes;
 pub mod layout;
 pub mod live_walk;
 pub mod regions;
+pub mod space_error;
 pub mod user_audit;
 
+#[cfg(target_os = "none")]
+pub mod current_space;
+#[cfg(target_os = "none")]
+mod fresh_frames;
 #[cfg(target_os = "none")]
 pub mod heap;
 #[cfg(target_os = "none")]

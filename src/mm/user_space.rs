@@ -11,7 +11,7 @@
 //! A core that runs in no space has the permanently empty table in TTBR0_EL1, under the kernel's
 //! ASID 0, and EPD0 set: a null pointer of the kernel faults.
 //!
-//! 1. [`activate`] gives the space an ASID of this generation, and writes it with the root in one
+//! 1. [`activate`](super::current_space::activate) gives the space an ASID of this generation, and writes it with the root in one
 //!    register: no translation of the space before is used from there on, and none has to be
 //!    invalidated.
 //! 2. Any core may change the space meanwhile: the tables are break-before-make, with
@@ -28,25 +28,23 @@
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::error::Error;
-use core::fmt;
 use core::ops::Range;
-use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::lock::Lock;
 use crate::arch::tlb::{self, KernelTlb};
 use crate::arch::try_lock::TryLock;
-use crate::arch::{cache, cpu, lock_classes, masks, mmu};
+use crate::arch::{cpu, lock_classes, mmu};
 use crate::board::raspi3::CORES;
 use crate::mm::extents::{Extent, Extents};
-use crate::mm::kernel_frames::{KernelFrames, frame_count};
-use crate::mm::kernel_space::{LowView, PA_BITS, empty_table};
-use crate::mm::layout::{USER, USER_CODE, USER_STACK, phys_to_virt};
+use crate::mm::fresh_frames::{FreshFrames, free, make_executable};
+use crate::mm::kernel_frames::KernelFrames;
+use crate::mm::kernel_space::{LowView, PA_BITS};
+use crate::mm::layout::{USER, USER_CODE, USER_STACK};
+use crate::mm::space_error::SpaceError;
 use crate::paging::format::aarch64::{A64PageTable, LowHalf};
 use crate::paging::{
-    Activation, Asid, AsidAllocator, AsidTag, MappingFlags, PageSize, PagingError, PagingHandler,
-    RegionOptions,
+    Activation, Asid, AsidAllocator, AsidTag, MappingFlags, PageSize, PagingError, RegionOptions,
 };
 
 /// Bits of an ASID on the Cortex-A53 (DDI 0500, ID_AA64MMFR0_EL1.ASIDBits), all of which count:
@@ -69,42 +67,7 @@ const ALLOCATOR: AsidAllocator<CORES> = match unsafe { AsidAllocator::new(ASID_B
 /// Every space that there is.
 static ALL: TryLock<Vec<Weak<AddressSpace>>> = TryLock::new(Vec::new());
 
-/// The space that a core is in, as [`Arc::into_raw`] has it; null if it is in none. Its own core
-/// alone reads and writes it, with interrupts masked.
-struct Current(AtomicPtr<AddressSpace>);
-
-static CURRENT: [Current; CORES] =
-    [const { Current(AtomicPtr::new(core::ptr::null_mut())) }; CORES];
-
-impl Current {
-    /// Of the running core. Interrupts are masked.
-    fn of_this_core() -> &'static Self {
-        &CURRENT[cpu::number() % CORES]
-    }
-
-    /// Puts `space` in its place, and returns what was there.
-    fn replace(&self, space: Option<Arc<AddressSpace>>) -> Option<Arc<AddressSpace>> {
-        let new = space.map_or(core::ptr::null(), Arc::into_raw);
-        let old = self.0.load(Ordering::Relaxed).cast_const();
-        self.0.store(new.cast_mut(), Ordering::Relaxed);
-        // SAFETY: what is not null came from `into_raw`, and is taken out here, once: this core
-        // alone comes here, and nothing interrupts it.
-        (!old.is_null()).then(|| unsafe { Arc::from_raw(old) })
-    }
-
-    fn get(&self) -> Option<Arc<AddressSpace>> {
-        let space = self.0.load(Ordering::Relaxed).cast_const();
-        if space.is_null() {
-            return None;
-        }
-        // SAFETY: the place keeps the space, and nothing interrupts this core before it is counted.
-        unsafe { Arc::increment_strong_count(space) };
-        // SAFETY: counted just now.
-        Some(unsafe { Arc::from_raw(space) })
-    }
-}
-
-/// What the hardware sees of a space.
+/// The tables of a space, its ASID tag, and the ASID that its translations are cached under.
 struct Map {
     table: UserTable,
     tag: AsidTag,
@@ -116,83 +79,6 @@ struct Map {
 pub struct AddressSpace {
     map: Lock<Map, lock_classes::UserMap>,
     extents: TryLock<Extents>,
-}
-
-/// Why a space was not changed. Nothing is then: neither its map nor its frames.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub enum SpaceError {
-    /// Not a multiple of 4 KiB, or no byte at all.
-    NotPages {
-        /// What was given: an address, or a number of bytes.
-        value: usize,
-    },
-    /// Outside of what a space may map.
-    Outside {
-        /// The first address.
-        va: VirtAddr,
-        /// The bytes from there on.
-        bytes: usize,
-    },
-    /// Something is mapped there.
-    AlreadyMapped {
-        /// The first such address.
-        va: VirtAddr,
-    },
-    /// Nothing is mapped there.
-    NotMapped {
-        /// The first such address.
-        va: VirtAddr,
-    },
-    /// No frames, or no heap, for so many pages.
-    NoMemory {
-        /// The bytes that were asked for.
-        bytes: usize,
-    },
-    /// It is being changed, on this core or on another.
-    Busy,
-    /// The caller did not want to go on.
-    Ended,
-    /// The page tables refuse it.
-    Refused(PagingError),
-}
-
-/// As [`Display`](fmt::Display) has it: what a derive makes of these fields is kilobytes of the
-/// image.
-impl fmt::Debug for SpaceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for SpaceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotPages { value } => {
-                write!(f, "{value:#x} is not a multiple of 4K, or nothing")
-            }
-            Self::Outside { va, bytes } => write!(
-                f,
-                "{bytes:#x} bytes from {va} on are not in {:#x}..{:#x}",
-                USER.start, USER.end
-            ),
-            Self::AlreadyMapped { va } => write!(f, "{va} is mapped already"),
-            Self::NotMapped { va } => write!(f, "{va} is not mapped"),
-            Self::NoMemory { bytes } => {
-                write!(f, "no memory for {bytes:#x} bytes and their tables")
-            }
-            Self::Busy => f.write_str("the space is being changed"),
-            Self::Ended => f.write_str("ended before it was done"),
-            Self::Refused(error) => error.fmt(f),
-        }
-    }
-}
-
-impl Error for SpaceError {}
-
-impl From<PagingError> for SpaceError {
-    fn from(error: PagingError) -> Self {
-        Self::Refused(error)
-    }
 }
 
 impl AddressSpace {
@@ -252,20 +138,22 @@ impl AddressSpace {
 
     /// Maps all of `fresh`, or nothing.
     fn map_extents(&self, fresh: FreshFrames, flags: MappingFlags) -> Result<(), SpaceError> {
-        let bytes = fresh.0.iter().map(|extent| extent.bytes).sum();
+        let bytes = fresh.as_slice().iter().map(|extent| extent.bytes).sum();
         let no_memory = SpaceError::NoMemory { bytes };
         let mut extents = self.extents.try_lock().ok_or(SpaceError::Busy)?;
-        for extent in &fresh.0 {
+        for extent in fresh.as_slice() {
             if let Some(va) = extents.first_in(&extent.pages()) {
                 return Err(SpaceError::AlreadyMapped { va });
             }
         }
-        extents.reserve(fresh.0.len()).map_err(|_| no_memory)?;
+        extents
+            .reserve(fresh.as_slice().len())
+            .map_err(|_| no_memory)?;
         if flags.contains(MappingFlags::EXECUTE) {
-            fresh.0.iter().for_each(make_executable);
+            fresh.as_slice().iter().for_each(make_executable);
         }
         UserTable::order_contents();
-        match self.map_each(&fresh.0, flags | USER_PAGE) {
+        match self.map_each(fresh.as_slice(), flags | USER_PAGE) {
             Ok(()) => {}
             Err(PagingError::NoMemory) => return Err(no_memory),
             Err(error) => return Err(error.into()),
@@ -377,7 +265,18 @@ impl AddressSpace {
         Ok(look(extents.as_slice(), self.root()))
     }
 
-    /// What TTBR0_EL1 holds on a core that is in it.
+    /// Writes root and ASID to this core's TTBR0_EL1, and calls `note` before anything can interrupt.
+    ///
+    /// # Safety
+    /// The space is kept until this core has left it.
+    pub(super) unsafe fn load<R>(&self, note: impl FnOnce() -> R) -> R {
+        let mut map = self.map.lock();
+        // SAFETY: the caller's promise.
+        unsafe { map.load() };
+        note()
+    }
+
+    /// The value of TTBR0_EL1 on a core that is in this space.
     #[must_use]
     pub fn ttbr0(&self) -> u64 {
         let map = self.map.lock();
@@ -433,7 +332,7 @@ impl Map {
     }
 }
 
-/// What this core holds under the ASIDs of the last generation goes: others have their numbers now.
+/// Invalidates this core's TLB: the ASIDs of the last generation belong to other spaces now.
 #[cold]
 #[inline(never)]
 fn forget_last_generation() {
@@ -511,145 +410,4 @@ fn user_range(va: VirtAddr, bytes: usize) -> Result<Range<usize>, SpaceError> {
         return Err(outside);
     }
     Ok(start..end)
-}
-
-/// Pages that are cleared between two looks whether to go on: 4 MiB, some milliseconds.
-const PAGES_AT_ONCE: usize = 1024;
-
-/// What is about to be mapped. Frames of the space's own go back unless they are kept.
-struct FreshFrames(Vec<Extent>);
-
-impl FreshFrames {
-    /// `extent` alone; `None` if the heap has no room.
-    fn of(extent: Extent) -> Option<Self> {
-        let mut fresh = Self(Vec::new());
-        fresh.0.try_reserve(1).ok()?;
-        fresh.0.push(extent);
-        Some(fresh)
-    }
-
-    /// Frames of zeros for `bytes` from `va` on; consecutive ones as one extent.
-    fn allocate(
-        va: VirtAddr,
-        bytes: usize,
-        may_go_on: &mut dyn FnMut(usize) -> bool,
-    ) -> Result<Self, SpaceError> {
-        let (pages, no_memory) = (bytes / PAGE_SIZE, SpaceError::NoMemory { bytes });
-        // What cannot be is refused before gigabytes are cleared.
-        if pages > frame_count().free {
-            return Err(no_memory);
-        }
-        let mut fresh = Self(Vec::new());
-        for page in 0..pages {
-            if page % PAGES_AT_ONCE == PAGES_AT_ONCE - 1 && !may_go_on(page) {
-                return Err(SpaceError::Ended);
-            }
-            let pa = KernelFrames::alloc_frame().ok_or(no_memory)?;
-            let va = VirtAddr::new(va.as_usize() + page * PAGE_SIZE);
-            if !fresh.add(va, pa) {
-                KernelFrames::dealloc_frame(pa);
-                return Err(no_memory);
-            }
-            KernelFrames::zero_frame(pa);
-        }
-        Ok(fresh)
-    }
-
-    /// Whether there was room for it.
-    fn add(&mut self, va: VirtAddr, pa: PhysAddr) -> bool {
-        if let Some(last) = self.0.last_mut()
-            && last.pa.as_usize() + last.bytes == pa.as_usize()
-        {
-            last.bytes += PAGE_SIZE;
-            return true;
-        }
-        let has_room = self.0.try_reserve(1).is_ok();
-        if has_room {
-            self.0.push(Extent {
-                va,
-                pa,
-                bytes: PAGE_SIZE,
-                owned: true,
-            });
-        }
-        has_room
-    }
-
-    /// They are somebody's.
-    fn keep(mut self) -> Vec<Extent> {
-        core::mem::take(&mut self.0)
-    }
-}
-
-impl Drop for FreshFrames {
-    fn drop(&mut self) {
-        self.0.iter().for_each(free);
-    }
-}
-
-/// Lets cores execute what the frames of `extent` hold.
-fn make_executable(extent: &Extent) {
-    let start = phys_to_virt(extent.pa).as_usize();
-    cache::make_executable(start, start + extent.bytes);
-}
-
-/// Gives the frames of `extent` back, if they are a space's own.
-fn free(extent: &Extent) {
-    if !extent.owned {
-        return;
-    }
-    for offset in (0..extent.bytes).step_by(PAGE_SIZE) {
-        KernelFrames::dealloc_frame(PhysAddr::new(extent.pa.as_usize() + offset));
-    }
-}
-
-/// Lets this core translate low addresses by `space`, until it is in another or
-/// [leaves](leave).
-pub fn activate(space: &Arc<AddressSpace>) {
-    let kept = Arc::clone(space);
-    let before = {
-        // Interrupts are masked: none finds the register and the note at odds.
-        let mut map = space.map.lock();
-        // SAFETY: kept in this core's place, before the lock is released.
-        unsafe { map.load() };
-        Current::of_this_core().replace(Some(kept))
-    };
-    // Here, with interrupts as they were: the last to leave a space frees it.
-    drop(before);
-}
-
-/// This core is in no space: low addresses fault.
-pub fn leave() {
-    let before = {
-        let _masked = masks::mask();
-        // SAFETY: the kernel uses no low address; the empty table is never written.
-        unsafe { mmu::leave_low_tree(empty_table()) };
-        Current::of_this_core().replace(None)
-    };
-    drop(before);
-}
-
-/// [Activates](activate) `space`, or [leaves](leave) if there is none.
-pub fn enter(space: Option<&Arc<AddressSpace>>) {
-    match space {
-        Some(space) => activate(space),
-        None => leave(),
-    }
-}
-
-/// The space that this core is in.
-#[must_use]
-pub fn active() -> Option<Arc<AddressSpace>> {
-    let _masked = masks::mask();
-    Current::of_this_core().get()
-}
-
-/// Whether this core is in `space`.
-#[must_use]
-pub fn is_active(space: &Arc<AddressSpace>) -> bool {
-    let _masked = masks::mask();
-    core::ptr::eq(
-        Current::of_this_core().0.load(Ordering::Relaxed),
-        Arc::as_ptr(space),
-    )
 }

@@ -12,7 +12,7 @@ use crate::kernel::cores::ipi;
 use crate::kernel::cores::secondary_boot;
 use crate::kernel::cores::smp::{self, CoreState};
 use crate::mm::kernel_frames;
-use crate::mm::{kernel_space, symbols, user_space};
+use crate::mm::{current_space, kernel_space, symbols};
 use crate::warning;
 
 /// The first violation that the audit of the cores found.
@@ -116,7 +116,7 @@ fn read_register(index: usize) -> usize {
 /// On the core whose it is: the bits of the register that are not what they should be. Compared
 /// there, since the core may go to another address space between two calls.
 fn difference(index: usize) -> usize {
-    let low = user_space::active().map(|space| space.ttbr0());
+    let low = current_space::active().map(|space| space.ttbr0());
     let (empty, high) = (kernel_space::empty_table(), mmu::high_root());
     Register::ALL.get(index).map_or(0, |register| {
         register.read() ^ register.settled(low, empty, high)

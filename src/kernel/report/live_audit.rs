@@ -26,12 +26,13 @@ use crate::board::raspi3::{CORES, KERNEL_VA_OFFSET};
 use crate::kernel::exit::ExitCode;
 use crate::log;
 use crate::mm::audit::{Counts, MapViolation, check};
+use crate::mm::current_space;
 use crate::mm::expected::{is_in_place, is_mapped};
 use crate::mm::kernel_space::{self, LowView, READ_WRITE};
 use crate::mm::layout::Pages;
 use crate::mm::layout::phys_to_virt;
 use crate::mm::live_walk::{Tables, Walked, walk};
-use crate::mm::user_space::{self, SpaceError};
+use crate::mm::space_error::SpaceError;
 use crate::mm::{frames, heap, holes, layout, live_checks};
 use crate::paging::Run;
 
@@ -141,7 +142,7 @@ fn or_told(noted: Option<MapViolation>) -> Result<(), MapViolation> {
 /// The first address that the low half maps, if walks from TTBR0 are on, and this core is in no
 /// address space.
 fn low_half_mapping() -> Option<VirtAddr> {
-    if user_space::active().is_some() {
+    if current_space::active().is_some() {
         return None;
     }
     let root = mmu::low_root()?;

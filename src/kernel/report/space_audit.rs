@@ -8,8 +8,9 @@ use crate::mm::audit::MapViolation;
 use crate::mm::extents::Extent;
 use crate::mm::live_checks;
 use crate::mm::live_walk::walk;
+use crate::mm::space_error::SpaceError;
 use crate::mm::user_audit::{Owners, check_space};
-use crate::mm::user_space::{self, AddressSpace, SpaceError};
+use crate::mm::user_space::{self, AddressSpace};
 
 /// How many spaces there are, and how many pages EL0 can reach in them.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -22,11 +22,12 @@ use crate::kernel::clock;
 use crate::kernel::cores::idle;
 use crate::kernel::cores::ipi;
 use crate::kernel::user::touch::{self, Access, Touch, Touched, touch};
+use crate::mm::current_space;
 use crate::mm::frames::Order;
 use crate::mm::kernel_frames;
 use crate::mm::kernel_frames::KernelFrames;
 use crate::mm::layout::{self, phys_to_virt};
-use crate::mm::user_space::{self, AddressSpace};
+use crate::mm::user_space::AddressSpace;
 use crate::paging::format::aarch64_refusal::Privilege;
 use crate::paging::{PagingError, PagingHandler};
 
@@ -74,20 +75,20 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     let alone = frame_pair() && marked(frame_pair);
     let pair = bench.measure("frames", alone, frame_pair)?;
     let spaces = [touch::new_space()?, touch::new_space()?];
-    let before = user_space::active();
+    let before = current_space::active();
     let mut turn = 0;
     // Each space gets its ASID when a core first enters it.
     let has_asids = switch(&spaces, &mut turn) && switch(&spaces, &mut turn);
     let alone = has_asids && marked(|| switch(&spaces, &mut turn));
     let switched = bench.measure("space switch", alone, || switch(&spaces, &mut turn));
     let [space, _] = &spaces;
-    user_space::activate(space);
+    current_space::activate(space);
     let touched = switched.and_then(|switched| {
         let alone = touched_from_el0(space) && marked(|| touched_from_el0(space));
         let touched = bench.measure("EL0 touch", alone, || touched_from_el0(space))?;
         Ok((switched, touched))
     });
-    user_space::enter(before.as_ref());
+    current_space::enter(before.as_ref());
     let (switched, touched) = touched?;
     drop(spaces);
     let spare = Spare::drain()?;
@@ -188,7 +189,7 @@ fn one_call(calls: &mut usize) -> bool {
 /// Whether this core came from one of two spaces to the other.
 fn switch(spaces: &[Arc<AddressSpace>; 2], turn: &mut usize) -> bool {
     *turn ^= 1;
-    user_space::activate(&spaces[*turn]);
+    current_space::activate(&spaces[*turn]);
     true
 }
 

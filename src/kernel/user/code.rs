@@ -37,7 +37,7 @@ unsafe extern "C" {
     static __user_end: [u8; 0];
 }
 
-/// What EL0 does at an address.
+/// An access from EL0, of one byte or of an instruction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Access {
     /// Loads a byte.

@@ -12,11 +12,11 @@ use crate::kernel::time::{arm_at, cancel};
 /// Why a program at EL0 is back.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Left {
-    /// It asked for something (`svc`).
+    /// An `svc`.
     Call,
-    /// It did what it may not.
+    /// Any other exception of its own.
     Fault(Vector),
-    /// It ran for as long as it may.
+    /// Its time limit.
     OutOfTime,
 }
 

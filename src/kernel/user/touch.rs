@@ -16,33 +16,35 @@ use crate::arch::user_mode::UserContext;
 use crate::kernel::cores::per_core;
 use crate::kernel::report;
 use crate::kernel::time::timers::TimerError;
+use crate::mm::current_space;
 use crate::mm::layout;
-use crate::mm::user_space::{self, AddressSpace, SpaceError};
+use crate::mm::space_error::SpaceError;
+use crate::mm::user_space::AddressSpace;
 use crate::paging::format::aarch64_refusal::Privilege;
 
 pub(crate) use code::Access;
 
-/// How long a call at EL0 may take: one that loops is left then.
-const PATIENCE_NS: u64 = 100_000_000;
+/// Time after which a call at EL0 is ended: `touch x` may call a loop.
+const CALL_TIMEOUT_NS: u64 = 100_000_000;
 
 /// An access of one byte.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Touch {
     pub(crate) access: Access,
     pub(crate) va: VirtAddr,
-    /// What a store stores.
+    /// The byte to store.
     pub(crate) value: u8,
     pub(crate) privilege: Privilege,
 }
 
-/// What became of an access.
+/// The result of an access.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Touched {
     /// It was done; of a load, this is the value.
     Done(u8),
     /// An exception refused it, or what was called took one: it was reported.
     Reported,
-    /// What was called at EL0 did not come back in time, and was at this address.
+    /// The call at EL0 was ended after [`CALL_TIMEOUT_NS`], at this address.
     OutOfTime {
         /// Its program counter.
         pc: u64,
@@ -67,13 +69,13 @@ pub(crate) fn touch(
     space: Option<&Arc<AddressSpace>>,
     touch: Touch,
 ) -> Result<Touched, TimerError> {
-    if space.is_some_and(user_space::is_active) {
+    if space.is_some_and(current_space::is_active) {
         return here(touch);
     }
-    let before = user_space::active();
-    user_space::enter(space);
+    let before = current_space::active();
+    current_space::enter(space);
     let touched = here(touch);
-    user_space::enter(before.as_ref());
+    current_space::enter(before.as_ref());
     touched
 }
 
@@ -91,7 +93,7 @@ fn at_el0(touch: Touch) -> Result<Touched, TimerError> {
     context.x[0] = u64::from(touch.value);
     context.x[1] = touch.va.as_usize() as u64;
     // A load or a store is done, or refused.
-    let limit_ns = (touch.access == Access::Execute).then_some(PATIENCE_NS);
+    let limit_ns = (touch.access == Access::Execute).then_some(CALL_TIMEOUT_NS);
     Ok(match run(&mut context, limit_ns)? {
         Left::Call => Touched::Done(context.x[0] as u8),
         Left::Fault(vector) => {

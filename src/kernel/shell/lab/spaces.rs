@@ -11,12 +11,13 @@ use core::fmt;
 use super::super::error::CommandError;
 use crate::arch::try_lock::TryLock;
 use crate::kernel::user::touch;
-use crate::mm::user_space::{self, AddressSpace};
+use crate::mm::current_space;
+use crate::mm::user_space::AddressSpace;
 
 /// Bytes of a name at most.
 const NAME_MAX: usize = 15;
 
-/// What a space is called: letters, digits, `-` and `_`.
+/// The name of a space: 1 to 15 letters, digits, `-` and `_`.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) struct Name {
     bytes: [u8; NAME_MAX],
@@ -143,7 +144,7 @@ pub(super) fn create(word: &str) -> Result<(), CommandError> {
     })
 }
 
-/// What no space is called.
+/// The word for "no space" in `as use none`.
 pub(super) const NONE: &str = "none";
 
 /// Puts this core into the space of that name, or into none.
@@ -154,13 +155,13 @@ pub(super) fn choose(word: &str) -> Result<(), CommandError> {
     with(|spaces| {
         if word == NONE {
             spaces.used = None;
-            user_space::leave();
+            current_space::leave();
             return Ok(());
         }
         let index = spaces.index(word)?;
         spaces.used = Some(index);
         if let Some(named) = spaces.all.get(index) {
-            user_space::activate(&named.space);
+            current_space::activate(&named.space);
         }
         Ok(())
     })

@@ -118,7 +118,7 @@ fn spare_the_kernel(access: Access, va: VirtAddr) -> Result<(), TouchError> {
     }
 }
 
-/// What another core is asked to do.
+/// A touch for another core to do.
 struct Request {
     space: Option<Arc<AddressSpace>>,
     touch: Touch,
@@ -165,7 +165,7 @@ fn serve(_: usize) {
 
 /// Why an access was not done, or not to its end.
 enum TouchError {
-    /// What was called at EL0 goes on for ever.
+    /// The code called at EL0 did not return.
     NotBack { va: VirtAddr, pc: u64 },
     /// EL1 may store there.
     KernelData { va: VirtAddr },
@@ -177,7 +177,7 @@ impl fmt::Display for TouchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotBack { va, pc } => {
-                write!(f, "what is at {va} did not come back: it was at {pc:#x}")
+                write!(f, "the code at {va} did not come back: it was at {pc:#x}")
             }
             Self::KernelData { va } => {
                 write!(f, "{va} is the kernel's to write: `poke` does it")

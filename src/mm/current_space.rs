@@ -1,0 +1,95 @@
+//! The address space that each core is in: entered by one write of TTBR0_EL1, and kept until the core
+//! is in another.
+#![expect(unsafe_code, reason = "writes TTBR0_EL1; keeps an Arc as a pointer")]
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::arch::{cpu, masks, mmu};
+use crate::board::raspi3::CORES;
+use crate::mm::kernel_space::empty_table;
+use crate::mm::user_space::AddressSpace;
+
+/// The space that a core is in, as [`Arc::into_raw`] has it; null if it is in none. Its own core
+/// alone reads and writes it, with interrupts masked.
+struct Current(AtomicPtr<AddressSpace>);
+
+static CURRENT: [Current; CORES] =
+    [const { Current(AtomicPtr::new(core::ptr::null_mut())) }; CORES];
+
+impl Current {
+    /// Of the running core. Interrupts are masked.
+    fn of_this_core() -> &'static Self {
+        &CURRENT[cpu::number() % CORES]
+    }
+
+    /// Puts `space` in its place, and returns what was there.
+    fn replace(&self, space: Option<Arc<AddressSpace>>) -> Option<Arc<AddressSpace>> {
+        let new = space.map_or(core::ptr::null(), Arc::into_raw);
+        let old = self.0.load(Ordering::Relaxed).cast_const();
+        self.0.store(new.cast_mut(), Ordering::Relaxed);
+        // SAFETY: what is not null came from `into_raw`, and is taken out here, once: this core
+        // alone comes here, and nothing interrupts it.
+        (!old.is_null()).then(|| unsafe { Arc::from_raw(old) })
+    }
+
+    fn get(&self) -> Option<Arc<AddressSpace>> {
+        let space = self.0.load(Ordering::Relaxed).cast_const();
+        if space.is_null() {
+            return None;
+        }
+        // SAFETY: the place keeps the space, and nothing interrupts this core before it is counted.
+        unsafe { Arc::increment_strong_count(space) };
+        // SAFETY: counted just now.
+        Some(unsafe { Arc::from_raw(space) })
+    }
+}
+
+/// Lets this core translate low addresses by `space`, until it is in another or
+/// [leaves](leave).
+pub fn activate(space: &Arc<AddressSpace>) {
+    let kept = Arc::clone(space);
+    let before = {
+        let note = || Current::of_this_core().replace(Some(kept));
+        // SAFETY: kept in this core's place, at once.
+        unsafe { space.load(note) }
+    };
+    // Here, with interrupts as they were: the last to leave a space frees it.
+    drop(before);
+}
+
+/// This core is in no space: low addresses fault.
+pub fn leave() {
+    let before = {
+        let _masked = masks::mask();
+        // SAFETY: the kernel uses no low address; the empty table is never written.
+        unsafe { mmu::leave_low_tree(empty_table()) };
+        Current::of_this_core().replace(None)
+    };
+    drop(before);
+}
+
+/// [Activates](activate) `space`, or [leaves](leave) if there is none.
+pub fn enter(space: Option<&Arc<AddressSpace>>) {
+    match space {
+        Some(space) => activate(space),
+        None => leave(),
+    }
+}
+
+/// The space that this core is in.
+#[must_use]
+pub fn active() -> Option<Arc<AddressSpace>> {
+    let _masked = masks::mask();
+    Current::of_this_core().get()
+}
+
+/// Whether this core is in `space`.
+#[must_use]
+pub fn is_active(space: &Arc<AddressSpace>) -> bool {
+    let _masked = masks::mask();
+    core::ptr::eq(
+        Current::of_this_core().0.load(Ordering::Relaxed),
+        Arc::as_ptr(space),
+    )
+}
