@@ -76,8 +76,8 @@ impl AsidTag {
     pub const NONE: Self = Self(Issue::NONE);
 }
 
-/// What a core must do to run a space: invalidate if it is told to, then load ASID and root in one
-/// write of its register.
+/// The work of a core that is to run a space: invalidate if it is told to, then load ASID and root
+/// in one write of its register.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use = "a core that does not invalidate when it must sees the translations of others"]
 pub struct Activation {

@@ -1,4 +1,4 @@
-//! What a tree needs besides its entries: [`PagingMetaData`] (geometry, addresses),
+//! The three traits of a tree besides its entries: [`PagingMetaData`] (geometry, addresses),
 //! [`Maintenance`] (stores, barriers, invalidations), [`PagingHandler`] (frames).
 //!
 //! The calls of a [`Maintenance`], for the 2 MiB block at 0x4000_0000 whose page at 0x4000_3000
@@ -30,10 +30,10 @@ use crate::addr::{PhysAddr, VirtAddr};
 /// middle.
 ///
 /// # Safety
-/// Which memory is taken for tables, what is invalidated and when a table is freed follows from
-/// this. The constants are those of the tree that the hardware walks, within the limits that each
-/// names; [`PagingMetaData::CACHES_INVALID`] is false only where no walker remembers that an entry
-/// was invalid. [`PagingMetaData::vaddr_at`] gives each offset an address of its own that
+/// Memory for tables, invalidations and the time of freeing follow from the constants and functions
+/// of this trait. The constants are those of the tree that the hardware walks, within the limits
+/// that each names; [`PagingMetaData::CACHES_INVALID`] is false only where no walker remembers that
+/// an entry was invalid. [`PagingMetaData::vaddr_at`] gives each offset an address of its own that
 /// [`PagingMetaData::vaddr_is_valid`] accepts, with the offset in its low
 /// [`PagingMetaData::VA_MAX_BITS`] bits; nothing else is accepted.
 /// [`PagingMetaData::paddr_is_valid`] accepts no bit from [`PagingMetaData::PA_MAX_BITS`] on. All
@@ -116,7 +116,7 @@ pub unsafe trait PagingMetaData: Send + Sync + 'static {
     /// 512 entries of 8 bytes.
     const INDEX_BITS: usize = 9;
     /// Bits of a physical address, 13 to 63 and at most what the format's entries have room for.
-    /// What the CPU has may be less: 40 on a Cortex-A53, of the 48 of an entry.
+    /// A CPU may implement fewer: 40 bits on a Cortex-A53, of the 48 in an entry.
     const PA_MAX_BITS: usize;
     /// Bits of a virtual address that the tree translates: 39 or 48. No other value than the one
     /// that follows from levels and index bits compiles.
@@ -124,8 +124,8 @@ pub unsafe trait PagingMetaData: Send + Sync + 'static {
     /// Whether the hardware may remember that an entry was invalid, so that making it valid needs
     /// an invalidation too. Not on Arm and x86.
     const CACHES_INVALID: bool = false;
-    /// Who stores entries and executes barriers and invalidations: a backend, or a test's record of
-    /// what would be executed.
+    /// The code that stores entries and executes barriers and invalidations: a backend, or a
+    /// recorder in a test.
     type Maintenance: Maintenance;
 
     /// Whether the tree translates `va`; of any other address, operations return

@@ -1,5 +1,5 @@
-//! [`PageTable64`]: what users see of a tree, all of it in one place. What each method does is in
-//! `change` and `read`; nothing below this file knows it.
+//! [`PageTable64`] and all of its public methods. The work of each is in `change` and `read`, which
+//! do not import this file.
 #![expect(unsafe_code, reason = "a promise about registers")]
 
 use core::ops::{ControlFlow, RangeBounds};
@@ -329,10 +329,10 @@ where
     /// its size, which is returned. A change that needs it breaks the old translation before the
     /// new one is made.
     ///
-    /// What no page table can see stays with the caller. A frame has one memory type at a time:
-    /// before it gets another, its other mappings must be gone, and what caches hold of it must be
-    /// cleaned and invalidated. A frame that becomes executable must not be writable elsewhere,
-    /// and what was written must reach the instruction caches first.
+    /// The caller answers for all that no page table can see. A frame has one memory type at a
+    /// time: before it gets another, its other mappings must be gone, and the lines that caches
+    /// hold of it must be cleaned and invalidated. A frame that becomes executable must not be
+    /// writable elsewhere, and what was written must reach the instruction caches first.
     ///
     /// # Errors
     /// [`PagingError::NotMapped`](crate::PagingError::NotMapped),
@@ -486,8 +486,8 @@ where
     PTE: GenericPTE,
     H: PagingHandler,
 {
-    /// Gives those unlinked tables back that readers have left since. Returns how many still wait
-    /// for one.
+    /// Frees the unlinked tables that are known to have no reader's walk in them. Returns the
+    /// number of the others, which are still waiting.
     ///
     /// Every operation that frees a table does so as well, and so does the end of the writer: this
     /// is for a writer that has nothing to free, and needs the frames: after

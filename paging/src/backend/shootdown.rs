@@ -27,7 +27,7 @@ use crate::{AddressSpace, InvalidateScope, Maintenance};
 /// enough to be put into a mailbox.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Invalidation {
-    /// What is cached for the leaf that covers one address, of whatever size the leaf is.
+    /// The cached translations of the leaf that covers one address, of whatever size the leaf is.
     Leaf {
         /// Any virtual address that the leaf translates; its last 12 bits do not count.
         va: VirtAddr,
@@ -140,14 +140,16 @@ unsafe impl RemoteCores for Uniprocessor {
 ///
 /// struct Ipi;
 ///
-/// // SAFETY: `stop_others` returns a guard, and when it does the other cores spin in their handler.
+/// // SAFETY: `stop_others` returns a guard, and when it does the other cores spin in their
+/// // handler.
 /// unsafe impl OtherCores for Ipi {
 ///     fn stop_machine(_: VirtAddr, _: usize) -> impl Sized {
 ///         ipi::stop_others()
 ///     }
 /// }
 ///
-/// // SAFETY: each core's handler calls the backend's `execute` with what was posted, then acknowledges.
+/// // SAFETY: each core's handler calls the backend's `execute` with what was posted, then
+/// // acknowledges.
 /// unsafe impl RemoteCores for Ipi {
 ///     fn ask(invalidation: Invalidation) {
 ///         ipi::post(invalidation);

@@ -1,4 +1,17 @@
 //! [`Batch`]: many changes of one tree whose invalidations are issued together.
+//!
+//! # The scenario
+//! The pages from 0x40_0000 on are mapped, the first to frame 0x9000_0000:
+//!
+//! 1. `batch.unmap(0x40_0000)` clears the entry of frame 0x9000_0000. Other cores may still write
+//!    to that frame, so [`BatchUnmapped`] does not give it out.
+//! 2. `batch.unmap(0x40_1000)` adds one address to the pending list: no barrier, no `tlbi`.
+//! 3. `batch.map(0x40_0000, ..)` makes an address valid whose old translation is pending: all that
+//!    is pending is issued first (`flush_before_making`). The barriers that publish the new page
+//!    are pending then.
+//! 4. `batch.unmap(0x40_2000)` adds an address again.
+//! 5. [`Batch::finish`] issues that between one pair of barriers, which publish the page of step 3,
+//!    too, and returns [`Flushed`], for which [`BatchUnmapped::frame`] gives the frames out.
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;
@@ -90,7 +103,7 @@ where
     }
 }
 
-/// A tree in a batch, until that is over in whatever way.
+/// A tree in a batch; its drop ends the batch, after a panic too.
 struct OpenBatch<'tree, M, PTE, H, S>(&'tree mut Tree<M, PTE, H, S>)
 where
     M: PagingMetaData,

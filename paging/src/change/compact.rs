@@ -71,7 +71,7 @@ where
             let change = Change::Unmap;
             self.check_pins(Request { span, change })?;
         }
-        // What becomes a part of a larger block is merged, and counted, once.
+        // Leaves that become a part of a larger block are merged, and counted, once.
         for block in [PageSize::Size1G, PageSize::Size2M] {
             self.merge_level(span, block);
         }

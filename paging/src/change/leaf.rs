@@ -75,14 +75,15 @@ where
         size: PageSize,
         flags: MappingFlags,
     ) -> PagingResult<TlbFlush<'_, M, PTE, H, S>> {
-        // All that is wrong leads to one place, which looks again for what it is: with an error in
-        // hand from here on, every mapping would make room for it.
+        // Every refusal goes to `why_not_mapped`, which works the error out anew: an error value
+        // that is live from here on would take room in every mapping.
         let Some(leaf) = self.leaf_for(va, pa, size, flags) else {
             return Err(why_not_mapped(va, pa, flags, size, self));
         };
         let target = level_of_size::<M>(size);
         let place = self.walk_to(va, target);
-        // What nearly every mapping is; all else takes its time elsewhere, which keeps this short.
+        // The usual case: the tables exist, the entry is unused, no invalidation is pending. The
+        // rest is out of line.
         let work = if place.level == target
             && place.entry.is_unused()
             && self.pending.nothing_to_invalidate()
@@ -121,8 +122,9 @@ where
         if !M::are_valid(va, last) || !self.may_change(va) {
             return None;
         }
-        // Nothing is masked any more. Nobody tells the compiler that but this: it does not conclude
-        // it from one test for both, and the format would look again.
+        // `are_valid` has refused every address with a bit from `PA_MAX_BITS` on, so this clears
+        // nothing. It shows the compiler that those bits are zero, and `new_page` does not test
+        // them again.
         let pa = PhysAddr::new(pa.as_usize() & ((1 << M::PA_MAX_BITS) - 1));
         PTE::new_page(pa, flags, size).ok()
     }
@@ -178,8 +180,8 @@ where
             entry = table;
         }
         let bytes = leaf_bytes::<M>(size);
-        // What was unmapped here in this batch may still be cached: it goes before the new leaf
-        // shows.
+        // Leaves that this batch unmapped here may still be cached: they are invalidated before the
+        // new leaf is visible.
         let at = va.align_down(bytes);
         self.pending.flush_before_making(at, bytes);
         self.fill_gap(gap, level, va, entry);
@@ -283,7 +285,7 @@ where
     }
 }
 
-/// Not inlined, so that the compiler knows that nobody comes here often.
+/// Out of line and cold: the compiler lays the usual path out without it.
 #[cold]
 #[inline(never)]
 const fn not_mapped(va: VirtAddr) -> PagingError {
@@ -333,7 +335,7 @@ fn table_of<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     level: usize,
 ) -> Option<PTE> {
     let frame = H::alloc_frame()?;
-    // Whatever was in the frame would be 511 descriptors.
+    // The old contents of the frame would be 511 descriptors.
     H::zero_frame(frame);
     Table::<M, PTE, H>::at(frame).store(table_index::<M>(va, level), entry);
     Some(PTE::new_table(frame).with_count(1))

@@ -28,6 +28,8 @@ impl Pins {
         }
     }
 
+    // Inlined, because it is not generic, and called from generic code that other crates
+    // instantiate: it could stay a call into this crate where there is no LTO.
     #[inline(always)]
     pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0

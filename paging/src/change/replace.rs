@@ -1,7 +1,7 @@
 //! Replacing one leaf by another of its size.
 //!
-//! Which of four sequences it takes follows from whether the old and the new leaf are present: what
-//! a TLB may hold of the address, and what it must not meet.
+//! Whether the old and the new leaf are present, and whether both may be cached at a time, decides
+//! between four sequences.
 //!
 //! | old | new | sequence |
 //! |---|---|---|

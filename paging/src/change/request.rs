@@ -1,8 +1,7 @@
-//! [`Request`]: a change of a range, and what it makes of each leaf there.
+//! [`Request`]: a range and the change of each leaf in it.
 //!
-//! Whoever makes a request has seen to it that a format accepts its flags and frame, so that
-//! [`Change::apply`] cannot fail in the middle of a range: of the pages 0x40_0000..0x40_3000 either
-//! all change or none.
+//! The caller has checked that the format accepts flags and frame, so that [`Change::apply`] cannot
+//! fail in the middle of a range: of the pages 0x40_0000..0x40_3000 either all change or none.
 #![forbid(unsafe_code)]
 
 use crate::addr::PhysAddr;

@@ -5,13 +5,19 @@
 //! replaced: so the copies in the users' roots do not grow stale, whatever is mapped below them.
 //! The borrow checker sees to it that the owner outlives every tree that holds them.
 //!
-//! Readers read beside the writer, from any thread and in any context: neither waits for the other.
-//! What they find is the tree at some moment of the walk, and what the writer is changing just then
-//! reads as not mapped: an answer can be outdated when it is given, so whoever goes on to *use* a
-//! frame needs a promise of its owner that it stays mapped. A table that the writer unlinks goes
-//! back when no walk can stand in it (`walkers`). A walk lasts as long as a call, or as a
-//! [`SharedView`]; cursors and iterators walk anew at each step, so that between two steps they
-//! keep nothing, and find what is there at the second.
+//! A reader's tree may be read in any thread and context, beside a writer that unlinks the table
+//! at 0x8000_5000:
+//!
+//! 1. The reader begins a walk. It takes no lock, and the writer does not wait for it.
+//! 2. The writer unlinks the table and invalidates. The walk may stand in it, so the table waits
+//!    (`walkers`).
+//! 3. The walk ends with the call, or with its [`SharedView`]. The table is freed when the writer
+//!    frees another one, by `reclaim`, or at the writer's end. Cursors and iterators begin a new
+//!    walk at each step.
+//!
+//! A walk finds the tree as it was at some moment of that walk; a leaf that the writer is changing
+//! may read as not mapped. A result may be outdated when it is returned. A kernel that goes on to
+//! use the frame needs its owner's promise that the frame stays mapped.
 //!
 //! ```text
 //! let top = SharedTop::try_new(kernel_half, half_size)?;      // owns the tables
@@ -115,7 +121,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> 
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for SharedTop<M, PTE, H> {
     fn drop(&mut self) {
-        // Nobody walks any more by software: whoever could borrows this.
+        // No software walks the tables: every walker borrows this value.
         self.walkers.release_all::<M, PTE, H>();
         if *self.leases.get_mut() > 0 {
             return;
@@ -158,8 +164,8 @@ pub struct SharedWriter<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandl
 );
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedWriter<'_, M, PTE, H> {
-    /// Gives those unlinked tables back that readers have left since. Returns how many still wait
-    /// for one.
+    /// Frees the unlinked tables that are known to have no reader's walk in them. Returns the
+    /// number of the others, which are still waiting.
     pub(crate) fn reclaim(&self) -> usize {
         let Lease(top) = self.0;
         top.walkers.retire(&mut FrameChain::<M, PTE, H>::new());
@@ -175,10 +181,9 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for SharedWriter
     }
 }
 
-/// A reader's tree, to be read by many steps: derefs to `T`, a [`TableView`](crate::TableView).
+/// A guard for many reads of a reader's tree; derefs to `T`, a [`TableView`](crate::TableView).
 ///
-/// As long as it is there, it keeps every table that they can come to: those that the writer
-/// unlinks meanwhile wait.
+/// While it lives, no table that its walks can reach is freed.
 pub struct SharedView<'tree, T> {
     tree: &'tree T,
     _walk: Walk<'tree>,
@@ -231,7 +236,7 @@ impl<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<
         SharedView { tree, _walk }
     }
 
-    /// They are this tree's own, and whoever could walk them borrows it.
+    /// The tables are this tree's own: every walker borrows the tree.
     fn release(&self, freed: &mut FrameChain<M, PTE, H>) {
         freed.release();
     }
@@ -259,7 +264,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE
         true
     }
 
-    /// There is one writer, and it is borrowed to be read.
+    /// False: there is one writer, and reading borrows it.
     fn others_write(&self) -> bool {
         false
     }
@@ -274,13 +279,12 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<M, PTE
         tree
     }
 
-    /// Not before the readers have left them.
+    /// Frees the tables after the readers have left them.
     fn release(&self, freed: &mut FrameChain<M, PTE, H>) {
         self.0.0.walkers.retire(freed);
     }
 }
 
-/// The physical address of the table that a shared entry leads to, for tests and dumps.
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> SharedTop<M, PTE, H> {
     /// The physical addresses of the tables that are shared, in the order of the addresses that
     /// they translate.

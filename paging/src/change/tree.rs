@@ -80,7 +80,7 @@ where
         self.sharing().view(&self.view)
     }
 
-    /// Which of the tables other trees have, too.
+    /// The top-level tables that this tree shares with others.
     #[inline(always)]
     pub(crate) const fn sharing(&self) -> &S {
         &self.pending.sharing

@@ -96,7 +96,7 @@ impl Cover {
         reason = "by the invariant, there is room for one more"
     )]
     fn add_to_others(&mut self, mut new: Part) {
-        // What the new part touches becomes part of it.
+        // Parts that the new one touches become part of it.
         let mut kept = 0;
         for index in 0..self.len {
             let part = self.parts[index];

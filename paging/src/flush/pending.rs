@@ -47,7 +47,7 @@ use crate::node::geometry::{leaf_bytes, offset_index};
 use crate::node::sharing::Sharing;
 use crate::{AddressSpace, GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData};
 
-/// What is pending for one tree.
+/// The pending invalidations of one tree, and the unlinked tables that are freed after them.
 pub(crate) struct PendingFlush<M, PTE, H, S> {
     /// The ranges to invalidate, of which the state says how many there are.
     pub(in crate::flush) ranges: [FlushRange; BY_ADDRESS_LIMIT],
@@ -65,15 +65,14 @@ pub(crate) struct PendingFlush<M, PTE, H, S> {
     pub(in crate::flush) unpublished: bool,
     /// Whose translations the tree makes, unless they are global.
     pub(crate) space: AddressSpace,
-    /// What unmapping a page has to ask before it takes the usual path: follows from the space and
-    /// the pins.
+    /// The check before a page is unmapped on the usual path; follows from ASID and pins.
     pub(crate) page_check: PageCheck,
     /// Unlinked tables, which are freed after the invalidation.
     pub(in crate::flush) to_free: FrameChain<M, PTE, H>,
     /// 4 KiB pages that the last region operation changed.
     pub(crate) pages: usize,
-    /// Which tables other trees have, too: translations by those are cached under every ASID, and
-    /// those that are unlinked wait for their readers.
+    /// The top-level tables that other trees use too: their translations are cached under every
+    /// ASID, and tables unlinked below them wait for readers.
     pub(crate) sharing: S,
 }
 

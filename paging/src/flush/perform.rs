@@ -16,8 +16,8 @@
 //! 5. *Free*: the table goes to the handler; where readers walk shared tables without a lock, when
 //!    they have left it (`walkers`).
 //!
-//! What became valid needs no `dsb ishst; isb` of its own when steps 2 to 4 are taken: they begin
-//! with that barrier and end with a stronger one.
+//! Entries that became valid need no `dsb ishst; isb` of their own when steps 2 to 4 are taken:
+//! these begin with that barrier and end with a stronger one.
 #![forbid(unsafe_code)]
 
 use core::mem;

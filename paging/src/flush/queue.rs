@@ -1,4 +1,4 @@
-//! What each change of a tree adds to what is pending: a leaf or a table was stored, or taken away.
+//! The pending work that each change queues: a leaf or a table was stored, or removed.
 //!
 //! | the change | what is queued |
 //! |---|---|

@@ -24,6 +24,8 @@ use crate::addr::{PAGE_SIZE, VirtAddr};
 #[derive(Clone, Copy)]
 pub(in crate::flush) struct FlushRange(usize);
 
+// Not generic, and called from generic code that other crates instantiate: without `inline`, each
+// call could stay a call into this crate where there is no LTO.
 impl FlushRange {
     /// No range: what stands in the unused places of a list.
     pub(in crate::flush) const UNUSED: Self = Self(0);

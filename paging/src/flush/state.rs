@@ -43,10 +43,13 @@ const PAGE: usize = 1 << 8;
 /// All that is not the address of a page.
 const FLAGS: usize = PAGE_SIZE - 1;
 
-/// What is pending: one page, or ranges in a list, or everything; and how far it must reach.
+/// The pending invalidations (one page, the number of ranges in a list, or everything), and the
+/// levels and ASIDs that they must reach.
 #[derive(Clone, Copy)]
 pub(in crate::flush) struct State(usize);
 
+// Not generic, and called from generic code that other crates instantiate: without `inline`, each
+// call could stay a call into this crate where there is no LTO.
 impl State {
     /// Nothing is pending.
     pub(in crate::flush) const EMPTY: Self = Self(0);
@@ -137,7 +140,7 @@ impl State {
         }
     }
 
-    /// What was pending; from now on nothing is.
+    /// Returns the state and leaves it empty.
     #[inline(always)]
     pub(in crate::flush) const fn take(&mut self) -> Self {
         mem::replace(self, Self::EMPTY)

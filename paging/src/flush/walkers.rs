@@ -2,8 +2,8 @@
 //! may still stand in. A reclamation scheme like RCU's, with two phases for grace periods.
 //!
 //! A reader's walk takes no lock, and the one writer waits for nobody. So a table that the writer
-//! has unlinked, and that no TLB leads to any more, may still be under a reader's feet: on another
-//! core, or in code that the writer interrupted, or that called the writer.
+//! has unlinked, and that no TLB leads to any more, may still be read by a walk in progress: on
+//! another core, or in code that the writer interrupted, or that called the writer.
 //!
 //! 1. A reader counts itself in one of two *phases*, and only then reads the first entry. When it
 //!    is done, it takes itself out.
@@ -175,7 +175,7 @@ impl Walkers {
             self.newer.store(newer.into_bits(), Ordering::Relaxed);
         }
         self.seen.store(seen, Ordering::Relaxed);
-        // Whoever comes now goes where nobody is waited for: the other phase runs empty.
+        // New walks enter the phase that nobody waits for, so that the other one drains.
         let phase = usize::from(seen & 1 == 0);
         self.phase.store(phase, Ordering::Relaxed);
     }

@@ -7,7 +7,7 @@
 //! instructions.
 #![forbid(unsafe_code)]
 
-/// What the receipt of an operation has to issue.
+/// The barriers and invalidations that a receipt issues.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum FlushWork {
     /// The barriers that publish a new leaf: nothing else is pending.
@@ -22,7 +22,7 @@ pub(crate) enum FlushWork {
     AllPending,
 }
 
-/// What has to be asked, besides the page's entry, before a page is unmapped on the usual path.
+/// The check, besides that of the page's entry, before a page is unmapped on the usual path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PageCheck {
     /// Nothing: the tree has no ASID and no pins.

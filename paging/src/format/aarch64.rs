@@ -77,8 +77,8 @@ impl A64PTE {
         (self.0 & ATTR_INDEX) >> ATTR_INDEX_SHIFT
     }
 
-    /// What EL1 and EL0 may do with a present leaf (DDI 0487 D8.4.1), whoever has made it: what EL0
-    /// may write, EL1 never executes, whatever PXN says.
+    /// The rights of EL1 and EL0 to a present leaf (DDI 0487 D8.4.1), whoever has made it: EL1
+    /// never executes a leaf that EL0 may write, whatever PXN says.
     #[must_use]
     pub fn rights(self) -> Rights {
         let el0 = self.0 & AP_EL0 != 0;
@@ -340,7 +340,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Which half of the address space a tree translates: [`LowHalf`] or [`HighHalf`].
+/// The half of the address space that a tree translates: [`LowHalf`] or [`HighHalf`].
 pub trait Half: sealed::Sealed + Send + Sync + 'static {
     /// The first address of the half.
     const BASE: usize;

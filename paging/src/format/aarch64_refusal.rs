@@ -94,8 +94,8 @@ const UXN_TABLE: u64 = 1 << 60;
 const AP_TABLE_NO_EL0: u64 = 1 << 61;
 const AP_TABLE_READ_ONLY: u64 = 1 << 62;
 
-/// What `entry`, found at `level` (0 to 3) by a core with `pa_bits` of physical address, refuses
-/// of `attempt` by `privilege`; `None`: the walk goes on, or the leaf allows it.
+/// The reason for which `entry`, found at `level` (0 to 3) by a core with `pa_bits` of physical
+/// address, refuses `attempt` by `privilege`; `None`: the walk goes on, or the leaf allows it.
 #[must_use]
 pub fn refusal(
     entry: A64PTE,
@@ -121,7 +121,8 @@ pub fn refusal(
     }
 }
 
-/// What a table takes from everything below (DDI 0487 D8.4.2, hierarchical control).
+/// The reason for which a table refuses `attempt` to everything below (DDI 0487 D8.4.2,
+/// hierarchical control).
 fn table_refusal(bits: u64, attempt: Attempt, privilege: Privilege) -> Option<Refusal> {
     let set = |bit: u64| bits & bit != 0;
     let never = match privilege {
@@ -138,7 +139,7 @@ fn table_refusal(bits: u64, attempt: Attempt, privilege: Privilege) -> Option<Re
     }
 }
 
-/// What a leaf refuses by itself.
+/// The reason for which a leaf itself refuses `attempt`.
 fn leaf_refusal(bits: u64, attempt: Attempt, privilege: Privilege) -> Option<Refusal> {
     let set = |bit: u64| bits & bit != 0;
     if !set(ACCESS_FLAG) {
@@ -223,7 +224,7 @@ mod tests {
             let table = bits | 0x1003;
             assert_eq!(judge_for(Privilege::El0, table, 1, attempt), expected);
         }
-        // What is the kernel's stays the kernel's.
+        // The controls of EL0 alone do not concern the kernel.
         assert_eq!(judge(1 << 61 | 1 << 60 | 0x1003, 1, Attempt::Execute), None);
         assert_eq!(judge(PAGE | UXN, 3, Attempt::Write), None);
     }

@@ -1,4 +1,4 @@
-//! What the registers must say for VMSAv8-64 tables with a 4 KiB granule and 48-bit halves.
+//! The register values for VMSAv8-64 tables with a 4 KiB granule and 48-bit halves.
 //!
 //! Arm DDI 0487 D24.2: MAIR_EL1, TCR_EL1, SCTLR_EL1. The indices into MAIR_EL1 stand in the
 //! descriptors of [`aarch64`](super::aarch64).

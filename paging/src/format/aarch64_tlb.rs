@@ -82,11 +82,11 @@ pub enum Barrier {
     DsbIsh,
     /// Everything before it has completed on this core.
     DsbNsh,
-    /// What follows is fetched and translated anew, on this core: a context synchronization.
+    /// All that follows is fetched and translated anew, on this core: a context synchronization.
     Isb,
 }
 
-/// Who executes barriers and invalidations: a machine's instructions, in
+/// The code that executes barriers and invalidations: a machine's instructions, in
 /// [`backend::aarch64`](crate::backend), or a test that records them.
 ///
 /// # Safety

@@ -1,4 +1,4 @@
-//! Which of a tree's top-level tables belong to somebody else: [`Sharing`], and [`PrivateTop`] for
+//! The top-level tables of a tree that belong to another owner: [`Sharing`], and [`PrivateTop`] for
 //! a tree that has all of its tables to itself.
 //!
 //! Trees that share tables are in `change::share`; this file is what reading, changing and flushing

@@ -38,7 +38,7 @@ pub struct Summary {
     pub contiguous: usize,
 }
 
-/// What is wrong with a tree, and where: the first that [`TableView::check`] met.
+/// The first fault of a tree that [`TableView::check`] met, and its place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unsound {
     /// A table, neither the root nor shared, has no used entry: it should have been freed.

@@ -203,7 +203,7 @@ where
             if leaf.is_some() {
                 return leaf;
             }
-            // What has no leaf now is not looked at again, whatever becomes of it meanwhile.
+            // An entry without a leaf now is not looked at again, whatever becomes of it meanwhile.
             let next = self.index() + 1;
             let used = self.table().first_used(next, entries::<M>() - next);
             let entries = used.map_or(entries::<M>() - next, |used| used - next);

@@ -52,8 +52,8 @@ pub struct Run {
     pub flags: MappingFlags,
     /// The size of every leaf, whole or cut.
     pub size: PageSize,
-    /// What kernel and user may do, where that is not what `flags` say: in a tree that others have
-    /// made.
+    /// The rights of kernel and user, where they are not those that `flags` say: in a tree that
+    /// others have made.
     pub rights: Option<Rights>,
 }
 

@@ -98,7 +98,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         self.table
     }
 
-    /// What `va` translates to: the address itself, not only its frame; flags; size of the leaf.
+    /// The translation of `va`: the address itself, not only its frame; flags; size of the leaf.
     ///
     /// # Errors
     /// [`PagingError::InvalidVirtAddr`]; [`PagingError::NotMapped`], also for an inaccessible leaf.

@@ -1,4 +1,4 @@
-//! What the MMU itself says of an address: the `AT` instructions.
+//! The MMU's own answer for an address: the `AT` instructions.
 //!
 //! Source: DDI 0487 C5.5 (AT), D24.2.121 (PAR_EL1).
 #![expect(unsafe_code, reason = "instructions")]
@@ -21,7 +21,7 @@ pub enum Access {
     UserWrite,
 }
 
-/// What this core's own translation of `va` gives: PAR_EL1, for
+/// The result of this core's own translation of `va`: PAR_EL1, for
 /// [`TranslationResult`](crate::format::par::TranslationResult) to read.
 ///
 /// The translation is that of the trees that are in use now, with what the TLB holds of them.

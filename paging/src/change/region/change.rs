@@ -115,7 +115,7 @@ where
     /// Does what is asked for in a span that this tree may change; the flags have an encoding.
     pub(crate) fn change_region(&mut self, request: Request) -> PagingResult {
         let Request { span, change } = request;
-        // What the receipt counts is this operation's.
+        // The receipt counts the pages of this operation alone.
         self.pending.pages = 0;
         self.pending.begin();
         if span.is_empty() {
@@ -124,7 +124,7 @@ where
         if !self.pins.is_empty() {
             self.check_pins(request)?;
         }
-        // What lies across an end is split, and changed inside the region, first.
+        // Leaves that lie across an end of the span are split first, and changed inside it.
         let mut covering = self.covering(span);
         let mut inner = span;
         if covering.may_need_split(span) {
@@ -160,7 +160,7 @@ where
                     .is_some_and(|parent| self.empties(parent, node.level, node.base, fewer))
             }
         };
-        // Whatever of it was too much for a list.
+        // If more than 32 addresses are pending, everything is invalidated: for this span, too.
         self.pending
             .extend_cover(M::vaddr_at(span.start), span.bytes());
         if emptied {
@@ -252,8 +252,8 @@ where
         let breaks = entry.is_present()
             && target.is_present()
             && (entry.needs_break(target) || entry.is_contiguous());
-        // What is as it should be already is not stored again; nor is, in the first of the two
-        // passes over the rest, what needs no break.
+        // A leaf that is already as requested is not stored again. In `Break`, neither is a leaf
+        // that needs no break.
         let skipped = entry == target || step == Step::Break && !breaks;
         let change = |new| table.rewrite(first, rest, size, (entry, new));
         let count = if skipped {
@@ -415,7 +415,7 @@ where
     fn queue_contents(&mut self, entry: PTE, node: &Node<M, PTE, H>) {
         let known = PTE::COUNTS && node.level + 1 == M::LEVELS;
         if known && self.pending.would_flush_all(entry.count()) {
-            // Which ASIDs must be reached depends on each leaf: global ones are every space's.
+            // Each leaf decides which ASIDs must be reached: a global one is every space's.
             if self.pending.is_one_space() {
                 for index in 0..entries::<M>() {
                     self.pending

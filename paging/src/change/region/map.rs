@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! level 2: [1] table --> level 3: [511] page  0x3f_f000 -> 0x8000_f000
-//!          [2] table --> level 3: [0..512] pages: 0x40_0000 is aligned, its frame 0x8001_0000 is not
+//!          [2] table --> level 3: [0..512] pages: 0x40_0000 is aligned, frame 0x8001_0000 is not
 //!          [3] table --> level 3: [0] page    0x60_0000 -> 0x8021_0000
 //! ```
 //!
@@ -81,7 +81,7 @@ where
                 if let Some(index) = node.table.first_used(first, count) {
                     return Err(occupied(node, index, span));
                 }
-                // What was unmapped here in this batch may still be cached: it goes first.
+                // Leaves that this batch unmapped here may still be cached: they go first.
                 self.pending.flush_before_making(va, size);
                 let frame = mapping.frame(node.offset(first));
                 fill_run(node.table, rows.whole, frame, leaf, &mapping);

@@ -23,8 +23,8 @@ use crate::node::memory::Table;
 use crate::{GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData};
 
 bitflags::bitflags! {
-    /// What a region may be mapped with, besides 4 KiB pages, where alignment and length allow it:
-    /// fewer tables, and fewer TLB entries for as many bytes.
+    /// The leaves, besides 4 KiB pages, that a region may be mapped with where alignment and length
+    /// allow it: fewer tables, and fewer TLB entries for as many bytes.
     #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
     pub struct RegionOptions: u8 {
         /// The largest leaf that alignment and length allow, everywhere.

@@ -6,8 +6,8 @@
 //!    0xffff_0000_0008_0000 may be given other software flags, but may not become read-only; a
 //!    block of 2 MiB that holds it may not be split, because the split breaks all of it.
 //! 2. For each table in the region: the page through which that table is written. Where the kernel
-//!    reaches its frames through the tree itself, unmapping that page would take the pen away from
-//!    the one who writes.
+//!    reaches its frames through the tree itself, unmapping that page would make the next store to
+//!    the table fault.
 //!
 //! `Request` has what a change makes of a leaf; whether the old and the new translation can
 //! follow each other without a moment between is [`takes_away`].
@@ -31,7 +31,8 @@ where
     /// table of the way is written, without the translation that it has.
     #[cold]
     pub(crate) fn check_pins(&self, request: Request) -> PagingResult {
-        // What a reader stands on, and where it reaches its own tables, may be in shared ones.
+        // Pinned pages, and the pages by which a reader reaches its own tables, may be mapped by
+        // shared tables: the walk keeps those alive.
         let _walk = self.sharing().walk();
         for pin in self.pins.spans() {
             self.check_pin(*pin, MappingFlags::RIGHTS, request)?;
@@ -105,7 +106,7 @@ where
 fn takes_away<PTE: GenericPTE>(old: PTE, new: PTE, needed: MappingFlags) -> bool {
     let (old_flags, new_flags) = (old.flags(), new.flags());
     let lost = old_flags.difference(new_flags);
-    // What user code may use, the kernel may not execute, and on some machines not touch.
+    // A page that user code may use, the kernel may not execute, and on some machines not touch.
     let given_away = new_flags.difference(old_flags).contains(MappingFlags::USER);
     !new.is_present()
         || given_away

@@ -99,7 +99,7 @@ kernel_store:
     brk     #0
 .size kernel_store, . - kernel_store
 
-// The same for user code, on a page of its own.
+// User code that loads and stores, on a page of its own.
 .section .user, "ax", @progbits
 .global user_load, user_store
 .type user_load, @function
