@@ -51,7 +51,7 @@ pub(super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
     const LINES: [&str; 10] = [
         "  new NAME, list, drop NAME     spaces below 2^48, each with an ASID of its own",
-        "  use NAME, use none            enters it, or leaves it; the rest is for that one",
+        "  use NAME, use none            enters it; the rest is for that one",
         "  map ADDRESS SIZE RIGHTS       fresh pages of zeros",
         "  unmap ADDRESS SIZE            and give their frames back",
         "  protect ADDRESS SIZE RIGHTS   other rights",
