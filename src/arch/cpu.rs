@@ -45,7 +45,7 @@ pub fn send_event() {
     sev();
 }
 
-/// Waits for ever.
+/// Waits for ever, by `wfe`; interrupts are taken unless they are masked.
 pub fn halt() -> ! {
     loop {
         wfe();
@@ -125,7 +125,7 @@ pub fn synchronise() {
     barrier::isb(barrier::SY);
 }
 
-/// Lets IRQs in.
+/// Lets IRQs in on this core.
 #[inline(always)]
 pub fn unmask_interrupts() {
     // SAFETY: the vectors handle them. No `nomem`: what came before stays before.

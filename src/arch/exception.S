@@ -147,7 +147,7 @@ save_frame:
     add     x29, sp, #{LINK}
     mov     x1, x0
     mov     x0, sp
-    // What was interrupted may have a read of a device under way, and the handler reads another
+    // The interrupted code may have a read of a device under way, and the handler reads another
     // one: the BCM2835 may answer the two out of order (BCM2835 ARM Peripherals, 1.3).
     dmb     sy
     bl      kernel_exception            // x0 = frame, x1 = vector

@@ -33,9 +33,9 @@ const EMERGENCY_ROOM: usize = 0x1000;
 #[derive(Clone, Debug)]
 #[repr(C, align(16))]
 pub struct TrapFrame {
-    /// x0 to x30.
+    /// The general registers x0 to x30.
     pub x: [u64; 31],
-    /// The stack pointer.
+    /// The stack pointer of the interrupted code.
     pub sp: u64,
     /// ELR_EL1: where it happened, or where it would have gone on.
     pub elr: u64,

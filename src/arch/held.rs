@@ -1,5 +1,5 @@
-//! What each core holds, in debug builds: the order of locks is checked where one is taken, where
-//! one is released, where interrupts are let in, and where a core waits for something else.
+//! The locks that each core holds, in debug builds: their order is checked where one is taken,
+//! where one is released, where interrupts are let in, and where a core waits for something else.
 //!
 //! Stands below the locks and the masks, which both tell it what they do. The rules are
 //! [`lock_order`](crate::arch::lock_order)'s.

@@ -27,8 +27,9 @@ use crate::arch::lock_order::LockClass;
 use crate::arch::waited::{LOOK_CYCLES, NS_PER_US, SLICE_NS, Waited};
 
 unsafe extern "C" {
-    /// What a core does while it waits for a lock: it hears what must not wait for the lock.
-    /// Returns how long a lock may be held, in nanoseconds. The room `kernel` defines it.
+    /// Serves the requests that must not wait for a lock (`stop_machine`, the end of the machine),
+    /// while a core spins. Returns how long a lock may be held, in nanoseconds. The room `kernel`
+    /// defines it.
     safe fn kernel_poll_requests() -> u64;
     /// The time by the running core's counter, in nanoseconds; it may jump. The room `kernel`
     /// defines it, which knows what rate to believe.
@@ -44,17 +45,17 @@ pub struct Lock<T, C> {
     inner: SpinMutex<T, Yield>,
 }
 
-/// Who holds a lock, for reports.
+/// The holder of a lock, for reports.
 struct Holder {
-    /// The MPIDR_EL1 of who holds it, or of who held it last. Written just behind taking: for a
-    /// moment the last one seems to hold it still.
+    /// The holder's MPIDR_EL1, or the last holder's. Written just after the lock is taken: for a
+    /// moment the last holder seems to hold it still.
     core: AtomicU64,
     /// Where the holder took it, in debug builds.
     place: AtomicPtr<Location<'static>>,
 }
 
 impl<T, C: Class> Lock<T, C> {
-    /// A free lock.
+    /// A free lock that guards `value`.
     #[must_use]
     pub const fn new(value: T) -> Self {
         Self {
@@ -116,8 +117,8 @@ impl<T, C: Class> Lock<T, C> {
         Some(self.owned(inner, Unordered(masked)))
     }
 
-    /// Whether the running core holds it; if it held it last, for a moment also when another has
-    /// just taken it.
+    /// Whether this core holds the lock. May also be true for a moment after another core has taken
+    /// it, if this core was the last holder: the holder is written just after the lock is taken.
     #[must_use]
     pub fn is_mine(&self) -> bool {
         self.inner.is_locked() && self.holder.core.load(Ordering::Relaxed) == MPIDR_EL1.get()
@@ -224,7 +225,7 @@ impl<T, C: Class, H: Hold> DerefMut for Guard<'_, T, C, H> {
     }
 }
 
-/// A lock's place in the order, and what keeps interrupts masked meanwhile.
+/// A lock's place in the order, and the guard that keeps interrupts masked meanwhile.
 struct Noted<C: Class, H: Hold> {
     class: PhantomData<fn() -> C>,
     /// Dropped behind what `drop` below does.
@@ -242,7 +243,7 @@ impl<C: Class, H: Hold> Drop for Noted<C, H> {
     }
 }
 
-/// What keeps interrupts masked as long as a lock is held.
+/// The guard that keeps interrupts masked while a lock is held.
 pub trait Hold {
     /// Whether the lock counts in the order of locks.
     const IN_ORDER: bool;

@@ -21,7 +21,7 @@ mod sealed {
 /// A class as a type, so that a lock holds nothing of it: a free lock is all zero, and takes no
 /// room in the image.
 pub trait Class: sealed::Listed {
-    /// Name and rank.
+    /// The name and the rank of the class.
     const CLASS: &'static LockClass;
 }
 
@@ -80,11 +80,11 @@ classes! {
     Timers = 40, "timers";
     /// A core's idle time.
     IdleClock = 45, "idle clock";
-    /// Which driver has which interrupt.
+    /// The owners of interrupts: a driver for each interrupt that is registered.
     IrqOwners = 47, "owners of interrupts";
     /// The log's ring. The sinks are called with the lock released.
     Log = 50, "log";
-    /// What was typed ahead of a command that does not read.
+    /// The bytes that were typed ahead while a command runs that does not read.
     TypedAhead = 55, "typed ahead";
     /// The UART with its queues.
     Console = 60, "console";

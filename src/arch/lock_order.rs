@@ -30,10 +30,10 @@ pub const MAX_HELD: usize = 22;
 /// interrupts as they were: who has one may take locks.
 pub const FIRST_LOCK: u8 = 10;
 
-/// What locks have in common: a name for reports and a place in the order.
+/// A class of locks: a name for reports and a place in the order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LockClass {
-    /// For reports.
+    /// The name in reports.
     pub name: &'static str,
     /// Locks are taken from low ranks to high ones.
     pub rank: u8,
@@ -50,32 +50,32 @@ impl fmt::Display for LockClass {
 pub enum OrderViolation {
     /// A lock was wanted whose rank is not above that of one that is held.
     Inverted {
-        /// The held one with the highest rank.
+        /// The held lock with the highest rank.
         held: &'static LockClass,
-        /// The wanted one.
+        /// The lock that was wanted.
         wanted: &'static LockClass,
     },
     /// The core holds [`MAX_HELD`] locks.
     TooMany {
-        /// The wanted one.
+        /// The lock that was wanted.
         wanted: &'static LockClass,
     },
     /// Interrupts are let in while a lock is held.
     LetIn {
-        /// The held one with the highest rank.
+        /// The held lock with the highest rank.
         held: &'static LockClass,
     },
     /// A lock was released that the core does not hold.
     NotHeld {
-        /// The released one.
+        /// The lock that was released.
         released: &'static LockClass,
     },
     /// The core was about to wait for another core, or an interrupt, with something in its hands
     /// that the other may need.
     Waits {
-        /// The held one with the highest rank.
+        /// The held lock with the highest rank.
         held: &'static LockClass,
-        /// What it was about to wait for.
+        /// The event that it was about to wait for.
         what: &'static str,
     },
 }
@@ -108,7 +108,7 @@ pub struct HeldLocks {
 }
 
 impl HeldLocks {
-    /// None held.
+    /// A core that holds no lock.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -174,7 +174,7 @@ impl HeldLocks {
         }
     }
 
-    /// What is held, from the lowest rank to the highest.
+    /// The locks that are held, from the lowest rank to the highest.
     pub fn held(&self) -> impl Iterator<Item = &'static LockClass> {
         self.held.iter().map_while(|place| *place)
     }

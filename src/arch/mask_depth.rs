@@ -1,8 +1,8 @@
 //! How deep one core has masked its interrupts, and whether they are let in behind it.
 //!
-//! Who masks interrupts and puts the masks back as they were relies on who masks last putting them
-//! back first. Two guards that end in another order let interrupts in while the second one counts
-//! on them to stay out, and keep them out for good when it ends. Here masks are counted: interrupts
+//! Code that saves the masks, masks, and restores them is right only if guards end in the reverse
+//! order. Two guards that end in another order let interrupts in while the second one counts on
+//! them to stay out, and keep them out for good when it ends. Here masks are counted: interrupts
 //! come back when the last one ends, whichever that is, and only if the first one found them let
 //! in.
 //!

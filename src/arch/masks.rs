@@ -60,7 +60,7 @@ pub struct ExceptionsMasked {
 }
 
 impl ExceptionsMasked {
-    /// Masks them.
+    /// Masks all exceptions on this core.
     #[inline(always)]
     pub fn begin() -> Self {
         let others = cpu::masks_but_for_interrupts();

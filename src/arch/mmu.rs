@@ -65,7 +65,7 @@ pub unsafe fn give_up_low_half(empty: PhysAddr) {
     tlb::invalidate_this_core();
 }
 
-/// The value of TTBR0_EL1 for the tree at `root` under `asid`.
+/// The value of TTBR0_EL1 while the tree at `root` is in use under `asid`.
 #[must_use]
 pub const fn low_tree(root: PhysAddr, asid: Asid) -> u64 {
     (asid.as_u16() as u64) << TTBR_ASID_SHIFT | root.as_usize() as u64
@@ -103,7 +103,7 @@ pub unsafe fn leave_low_tree(empty: PhysAddr) {
     barrier::isb(barrier::SY);
 }
 
-/// MAIR_EL1 and TCR_EL1.
+/// The values of MAIR_EL1 and TCR_EL1 that go together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TranslationRegisters {
     /// MAIR_EL1.
@@ -157,7 +157,7 @@ pub enum Register {
 }
 
 impl Register {
-    /// All of them.
+    /// All of these registers.
     pub const ALL: [Self; 5] = [Self::Sctlr, Self::Tcr, Self::Mair, Self::Ttbr0, Self::Ttbr1];
 
     /// Its name in Arm's manual.
@@ -172,7 +172,7 @@ impl Register {
         }
     }
 
-    /// This core's.
+    /// The register's value on this core; of SCTLR_EL1 without the bits that are always 1.
     #[must_use]
     pub fn read(self) -> u64 {
         match self {
@@ -184,8 +184,8 @@ impl Register {
         }
     }
 
-    /// The value that it must have on a core with the high tree at `high`. `low` is TTBR0_EL1's of
-    /// the address space that the core is in; in none, TTBR0_EL1 names the table at `empty`, and walks are off.
+    /// The register's value on a core with the tree at `high`. `low` is TTBR0_EL1's of the address
+    /// space that the core is in; in none, TTBR0_EL1 names the table at `empty`, and walks are off.
     #[must_use]
     pub fn settled(self, low: Option<u64>, empty: PhysAddr, high: PhysAddr) -> u64 {
         let TranslationRegisters { mair, tcr } = translation_registers();

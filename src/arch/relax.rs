@@ -9,7 +9,7 @@ use core::arch::asm;
 
 use spin::RelaxStrategy;
 
-/// Waits by `yield`.
+/// The way in which a lock waits: by `yield`.
 pub struct Yield;
 
 impl RelaxStrategy for Yield {

@@ -52,7 +52,7 @@ pub fn interrupt_at(origin: u64, deadline: u64) {
     barrier::isb(barrier::SY);
 }
 
-/// Interrupts no more.
+/// Switches this core's virtual timer off: it does not interrupt any more.
 pub fn stop() {
     CNTV_CTL_EL0.set(0);
     barrier::isb(barrier::SY);

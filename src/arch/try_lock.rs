@@ -11,7 +11,7 @@ use spin::mutex::{SpinMutex, SpinMutexGuard};
 pub struct TryLock<T>(SpinMutex<T>);
 
 impl<T> TryLock<T> {
-    /// A free one.
+    /// `value`, free to be taken.
     #[must_use]
     pub const fn new(value: T) -> Self {
         Self(SpinMutex::new(value))

@@ -6,7 +6,7 @@
 //!    with the vector. What the exception means, and whether EL0 goes on, is the caller's to say.
 //!
 //! So a program at EL0 is a call that returns, on the caller's stack: no exception from EL0 nests,
-//! and the caller may own what it likes.
+//! and the caller may hold any value across the call.
 //!
 //! # Decisions
 //! * Of a context's processor state only the condition flags reach SPSR_EL1. A context with any
@@ -20,9 +20,9 @@
 #[derive(Clone, Debug)]
 #[repr(C, align(16))]
 pub struct UserContext {
-    /// x0 to x30.
+    /// The general registers x0 to x30.
     pub x: [u64; 31],
-    /// SP_EL0.
+    /// SP_EL0: the stack pointer.
     pub sp: u64,
     /// ELR_EL1: where it goes on.
     pub pc: u64,
@@ -64,7 +64,7 @@ unsafe extern "C" {
 /// IRQs must be masked: at EL0 they are not, and one that was pending is the first exception.
 ///
 /// # Safety
-/// What EL0 may write by the live tables, nobody at EL1 relies on.
+/// No code at EL1 relies on memory that EL0 may write through the live tables.
 pub unsafe fn run(context: &mut UserContext) -> u64 {
     debug_assert!(super::cpu::interrupts_are_masked());
     // SAFETY: the caller vouches for the memory; the registers of EL1 are kept, by the assembly.

@@ -39,17 +39,17 @@ pub struct IrqNumber(u8);
 /// Where an interrupt comes from, in its controller's own counting.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum IrqKind {
-    /// The local controller's, one for each core.
+    /// An interrupt of the local controller, one for each core.
     Local {
         /// The bit in the core's source register: 0 to 31, not 8.
         source: u8,
     },
-    /// A GPU peripheral's.
+    /// An interrupt of a GPU peripheral.
     Gpu {
         /// GPU interrupt 0 to 63.
         source: u8,
     },
-    /// The ARM block's.
+    /// An interrupt of the ARM block.
     Basic {
         /// The bit in the basic pending register: 0 to 7.
         source: u8,
@@ -78,7 +78,7 @@ impl IrqNumber {
     pub const SYSTEM_TIMER_1: Self = Self(GPU_BASE + 1);
     /// Channel 3 of the system timer.
     pub const SYSTEM_TIMER_3: Self = Self(GPU_BASE + 3);
-    /// The PL011.
+    /// The interrupt of the PL011.
     pub const UART0: Self = Self(GPU_BASE + 57);
     /// The mailbox from VideoCore.
     pub const ARM_MAILBOX: Self = Self(BASIC_BASE + 1);

@@ -47,12 +47,12 @@ pub const RAM_LIMIT: usize = PERIPHERALS.as_usize();
 /// Bytes of the board's RAM chip: no claim about RAM can pass this.
 pub const RAM_CHIP_SIZE: usize = 1 << 30;
 
-/// BCM2835 peripherals.
+/// The first address of the BCM2835's peripherals.
 pub const PERIPHERALS: PhysAddr = PhysAddr::new(0x3f00_0000);
-/// Bytes of [`PERIPHERALS`].
+/// The size of [`PERIPHERALS`] in bytes.
 pub const PERIPHERALS_SIZE: usize = 0x0100_0000;
 
-/// BCM2836 local peripherals.
+/// The first address of the BCM2836's local peripherals.
 pub const LOCAL_PERIPHERALS: PhysAddr = PhysAddr::new(0x4000_0000);
 /// Bytes of [`LOCAL_PERIPHERALS`] that hold registers, in whole pages (QA7 chapter 4: to 0xff).
 pub const LOCAL_PERIPHERALS_SIZE: usize = 0x1000;

@@ -43,9 +43,9 @@ pub struct BootTables {
 /// The roots of the two trees.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Roots {
-    /// For TTBR0_EL1.
+    /// The root for TTBR0_EL1.
     pub low: PhysAddr,
-    /// For TTBR1_EL1.
+    /// The root for TTBR1_EL1.
     pub high: PhysAddr,
 }
 

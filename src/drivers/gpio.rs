@@ -101,15 +101,15 @@ pub enum PinFunction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Pull {
-    /// None.
+    /// No pull resistor.
     Off = 0b00,
-    /// Towards ground.
+    /// A resistor towards ground.
     Down = 0b01,
-    /// Towards 3.3 V.
+    /// A resistor towards 3.3 V.
     Up = 0b10,
 }
 
-/// The GPIO block.
+/// The BCM2835's GPIO block: functions and pull resistors of pins.
 #[derive(Clone, Copy, Debug)]
 pub struct Gpio {
     registers: Mmio<Registers>,

@@ -104,7 +104,7 @@ impl GpuLine {
 pub struct GpuPending([u32; 3]);
 
 impl GpuPending {
-    /// Nothing.
+    /// No interrupt is pending.
     pub const NONE: Self = Self([0; 3]);
 }
 
@@ -120,7 +120,7 @@ impl Iterator for GpuPending {
     }
 }
 
-/// The controller.
+/// The BCM2835's interrupt controller.
 #[derive(Clone, Copy, Debug)]
 pub struct GpuInterrupts {
     registers: Mmio<Registers>,
@@ -142,7 +142,7 @@ impl GpuInterrupts {
         self.registers.disable_basic_irqs.set(0xff);
     }
 
-    /// Lets `line` through.
+    /// Lets the interrupts of `line` through.
     pub fn enable(&self, line: GpuLine) {
         let (index, bit) = line.place();
         match self.registers.enable_irqs.get(index) {

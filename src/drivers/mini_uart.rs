@@ -65,7 +65,7 @@ pub enum Said {
     Stuck,
 }
 
-/// The mini-UART.
+/// The BCM2835's mini-UART, polled.
 #[derive(Clone, Copy, Debug)]
 pub struct MiniUart {
     registers: Mmio<Registers>,

@@ -52,7 +52,7 @@ impl PhysRange {
         }
     }
 
-    /// The first address.
+    /// The first address of the range.
     #[must_use]
     pub const fn base(self) -> PhysAddr {
         PhysAddr::new(self.base)
@@ -163,7 +163,7 @@ impl<const N: usize> RangeList<N> {
     /// Fills the places that are not in use.
     const UNUSED: PhysRange = PhysRange { base: 0, size: 1 };
 
-    /// No range.
+    /// A list without ranges.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -184,7 +184,7 @@ impl<const N: usize> RangeList<N> {
         Ok(())
     }
 
-    /// Just `range`.
+    /// A list of `range` alone.
     #[must_use]
     pub const fn of(range: PhysRange) -> Self {
         const { assert!(N > 0) };

@@ -42,7 +42,7 @@ impl<const N: usize> Ring<N> {
         }
     }
 
-    /// Bytes in it.
+    /// The number of bytes in the ring.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.written.wrapping_sub(self.read)
@@ -104,7 +104,7 @@ impl<const N: usize> Ring<N> {
         let Some(found) = indexes.find(|index| self.bytes[self.place(*index)] == byte) else {
             return false;
         };
-        // What stood before it moves up by one place.
+        // The bytes before it move up by one place.
         for index in (0..found).rev() {
             self.bytes[self.place(index + 1)] = self.bytes[self.place(index)];
         }
@@ -182,7 +182,7 @@ mod tests {
             let out: Vec<u8> = core::iter::from_fn(|| ring.pop()).collect();
             assert_eq!(out, b"abcde");
         }
-        // What was given out is not in it any more.
+        // A byte that was given out is not in the ring any more.
         let mut ring = Ring::<4>::new();
         assert_eq!(ring.push_slice(b"!a"), 2);
         assert_eq!(ring.pop(), Some(b'!'));

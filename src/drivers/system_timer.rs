@@ -38,7 +38,7 @@ impl Channel {
     }
 }
 
-/// The timer.
+/// The BCM2835's system timer.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemTimer {
     registers: Mmio<Registers>,

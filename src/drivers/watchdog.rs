@@ -151,7 +151,7 @@ impl Ticks {
     }
 }
 
-/// The watchdog.
+/// The BCM2835's watchdog.
 #[derive(Clone, Copy, Debug)]
 pub struct Watchdog {
     registers: Mmio<Registers>,

@@ -34,7 +34,7 @@ const INSTRUCTION: u64 = 4;
 /// An address on the way from the interrupted instruction outwards.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Step {
-    /// The interrupted instruction.
+    /// The address of the interrupted instruction.
     Interrupted(u64),
     /// A return address from x30, not from a frame record.
     Link(u64),
@@ -43,7 +43,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// The address itself.
+    /// The address, without its kind.
     #[must_use]
     pub const fn address(self) -> u64 {
         match self {
@@ -145,7 +145,7 @@ impl<R: FnMut(u64) -> Option<u64>> Backtrace<R> {
                 self.pending = Some(address);
                 Ok(Step::Link(link))
             }
-            // What ends the chain says so again at the next step: nothing has moved.
+            // The error that ends the chain comes again at the next step: nothing has moved.
             Err(_) => Ok(Step::Link(link)),
         }
     }

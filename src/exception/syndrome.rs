@@ -30,13 +30,13 @@ pub enum Class {
     DataAbort,
     /// 0x26: the stack pointer is not a multiple of 16.
     SpAlignment,
-    /// 0x2f: SError.
+    /// 0x2f: an error that the memory system reports late (SError).
     SError,
     /// 0x30 to 0x35: breakpoint, step, watchpoint.
     Debug,
     /// 0x3c: BRK in AArch64.
     Brk,
-    /// Another value.
+    /// Any other value of EC.
     Other(u8),
 }
 
@@ -61,7 +61,7 @@ pub enum Fault {
     TlbConflict,
     /// Exclusive or atomic access to memory that has none.
     UnsupportedExclusive,
-    /// Another value.
+    /// Any other fault status code.
     Other(u8),
 }
 
@@ -72,13 +72,13 @@ impl Syndrome {
         Self(esr)
     }
 
-    /// The register's value.
+    /// The value of ESR_EL1.
     #[must_use]
     pub const fn value(self) -> u64 {
         self.0
     }
 
-    /// EC, bits 31:26.
+    /// The exception class: EC, bits 31:26.
     #[must_use]
     pub const fn class(self) -> Class {
         match ((self.0 >> 26) & 0x3f) as u8 {

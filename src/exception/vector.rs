@@ -1,4 +1,4 @@
-//! Which of the sixteen vectors was taken (DDI 0487 D1.3.1).
+//! The sixteen vectors, and the one that was taken (DDI 0487 D1.3.1).
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -12,9 +12,9 @@ pub struct Vector(pub u64);
 pub enum ExceptionKind {
     /// Caused by an instruction: ESR tells.
     Synchronous,
-    /// An interrupt.
+    /// An interrupt: IRQ.
     Irq,
-    /// A fast interrupt.
+    /// A fast interrupt: FIQ.
     Fiq,
     /// An error that the memory system reports late.
     SError,

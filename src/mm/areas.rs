@@ -15,9 +15,9 @@ use crate::board::raspi3::{self, CORES};
 /// A part of the address space with one use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Area {
-    /// Its name.
+    /// The name that is shown for the area.
     pub name: Name,
-    /// Its last address.
+    /// The area's last address.
     pub last: VirtAddr,
 }
 

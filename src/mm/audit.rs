@@ -16,13 +16,13 @@ use crate::paging::{MappingFlags, Run};
 pub struct Counts {
     /// Runs of equal leaves.
     pub runs: usize,
-    /// Leaves.
+    /// Leaves that were found.
     pub leaves: usize,
     /// Pages that can be executed.
     pub executable_pages: usize,
     /// Pairs of runs that map the same frames.
     pub aliases: usize,
-    /// Guard ranges.
+    /// Ranges that must be unmapped.
     pub guards: usize,
 }
 
@@ -106,7 +106,7 @@ pub enum MapViolation {
         va: VirtAddr,
         /// The level of its table.
         level: usize,
-        /// Its 64 bits.
+        /// The descriptor's 64 bits.
         bits: u64,
     },
     /// A table descriptor leads to memory that is no table, or to the table of another descriptor.
@@ -120,7 +120,7 @@ pub enum MapViolation {
     Unreadable {
         /// The address whose descriptor was looked for.
         va: VirtAddr,
-        /// The table.
+        /// The table's physical address.
         pa: PhysAddr,
     },
     /// A table has more or fewer entries than its descriptor counts.
@@ -168,17 +168,17 @@ pub enum MapViolation {
     ForeignFrame {
         /// Its address.
         va: VirtAddr,
-        /// Where it leads.
+        /// The frame that it leads to.
         pa: PhysAddr,
     },
     /// Two user's spaces own one frame.
     OwnedTwice {
-        /// The frame.
+        /// The frame's physical address.
         pa: PhysAddr,
     },
     /// A user's space owns a frame that is not allocated.
     OwnedFree {
-        /// The frame.
+        /// The frame's physical address.
         pa: PhysAddr,
     },
     /// Something is mapped in the kernel window where nothing should be.

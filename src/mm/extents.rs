@@ -1,5 +1,4 @@
-//! What an address space has mapped where, and which of the frames are its own: a sorted list of
-//! extents.
+//! The mapped ranges of an address space and its own frames: a sorted list of extents.
 //!
 //! ```text
 //! as map 0x400000 12K rw, then as unmap 0x401000 4K
@@ -23,11 +22,11 @@ use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 /// Consecutive pages that are mapped to consecutive frames.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Extent {
-    /// The first page.
+    /// The address of the first page.
     pub va: VirtAddr,
-    /// The first frame.
+    /// The address of the first frame.
     pub pa: PhysAddr,
-    /// Bytes, whole pages.
+    /// The size in bytes: whole pages.
     pub bytes: usize,
     /// Whether the frames go back to the allocator with the last space that maps them.
     pub owned: bool,
@@ -69,7 +68,7 @@ impl Extent {
 pub struct Extents(Vec<Extent>);
 
 impl Extents {
-    /// None.
+    /// Nothing mapped: an empty list.
     #[must_use]
     pub const fn new() -> Self {
         Self(Vec::new())
@@ -144,7 +143,7 @@ impl Extents {
         extent.pages().contains(&va.as_usize()).then_some(extent)
     }
 
-    /// Pages in all.
+    /// Pages in all extents.
     #[must_use]
     pub fn page_count(&self) -> usize {
         self.0.iter().map(|extent| extent.bytes / PAGE_SIZE).sum()

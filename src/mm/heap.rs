@@ -34,7 +34,7 @@ struct Kept {
     /// How often something was given out or came back: a check that was interrupted sees whether it
     /// may go on.
     changes: u64,
-    /// Which word of `heap` is the link to the first hole.
+    /// The index of the word of `heap` that is the link to the first hole.
     head: usize,
 }
 
@@ -108,9 +108,9 @@ fn grow(heap: &mut Heap, layout: Layout) -> Result<(), ()> {
 /// Bytes of the heap.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct HeapUse {
-    /// In all.
+    /// Bytes of the heap in all.
     pub size: usize,
-    /// Given out.
+    /// Bytes that are given out.
     pub used: usize,
 }
 
@@ -126,8 +126,8 @@ pub unsafe fn init(pages: Pages) {
     kept.head = find_head(&mut kept.heap);
 }
 
-/// Which word of a new heap is the link to its first hole: the one that names what is behind the
-/// first allocation.
+/// The index of the word of a new heap that is the link to its first hole: the one that holds the
+/// address behind the first allocation.
 fn find_head(heap: &mut Heap) -> usize {
     let layout = Layout::new::<[usize; 2]>();
     let Ok(block) = heap.allocate_first_fit(layout) else {
@@ -179,9 +179,9 @@ pub fn pages() -> Pages {
 /// The counts of a check of the heap.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Checked {
-    /// Holes.
+    /// The number of holes.
     pub holes: usize,
-    /// Bytes in holes.
+    /// Bytes in all holes.
     pub free: usize,
     /// Bytes of the heap.
     pub size: usize,

@@ -29,32 +29,32 @@ pub enum HeapViolation {
     Link {
         /// Where the link stands.
         at: VirtAddr,
-        /// Where it leads.
+        /// The address that it holds.
         to: VirtAddr,
     },
     /// A link leads back, or into the hole that it belongs to.
     Order {
         /// Where the link stands.
         at: VirtAddr,
-        /// Where it leads.
+        /// The address that it holds.
         to: VirtAddr,
     },
     /// A hole has a size that it cannot have: it would reach past the heap, or is no multiple of a
     /// word, or too small.
     Size {
-        /// The hole.
+        /// The hole's first address.
         hole: VirtAddr,
-        /// Its size.
+        /// The hole's size in bytes.
         size: usize,
     },
     /// The memory system refuses to read a hole.
     Unreadable {
-        /// The hole.
+        /// The hole's first address.
         hole: VirtAddr,
     },
     /// The holes do not add up to what is free.
     Sum {
-        /// Bytes in holes.
+        /// Bytes in all holes.
         found: usize,
         /// Bytes that the heap says are free.
         free: usize,
@@ -92,7 +92,7 @@ impl core::error::Error for HeapViolation {}
 /// The list as its owner describes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct List {
-    /// The heap's addresses.
+    /// The heap's addresses, first to behind the last.
     pub bounds: Range<usize>,
     /// Bytes that are free.
     pub free: usize,
@@ -110,9 +110,9 @@ pub struct Walk {
     next: usize,
     /// Behind the last hole.
     end: usize,
-    /// Holes so far.
+    /// Holes that were met so far.
     pub holes: usize,
-    /// Bytes in them.
+    /// Bytes in these holes.
     pub bytes: usize,
 }
 

@@ -53,15 +53,15 @@ pub fn empty_table() -> PhysAddr {
 const KERNEL: MappingFlags = MappingFlags::READ
     .union(MappingFlags::ACCESSED)
     .union(MappingFlags::GLOBAL);
-/// Code.
+/// The kernel's code: read and execute.
 pub const CODE: MappingFlags = KERNEL.union(MappingFlags::EXECUTE);
-/// Constants.
+/// The kernel's constants: read only.
 pub const READ_ONLY: MappingFlags = KERNEL;
-/// Data, stacks, free frames.
+/// Data, stacks and free frames: read and write, in normal memory that is cached.
 pub const READ_WRITE: MappingFlags = KERNEL.union(MappingFlags::WRITE);
-/// Device registers.
+/// The registers of the BCM2835's devices: device memory, nGnRE.
 pub const DEVICE: MappingFlags = READ_WRITE.union(MappingFlags::DEVICE);
-/// The local peripherals.
+/// The registers of the local peripherals: device memory, nGnRnE.
 pub const LOCAL_DEVICE: MappingFlags = DEVICE.union(MappingFlags::UNCACHED);
 
 /// Device registers: what they are, where, how many bytes, and how they are mapped.

@@ -92,9 +92,9 @@ pub const USER_CODE: VirtAddr = VirtAddr::new(LOW_HALF_END - 2 * PAGE_SIZE);
 pub struct Pages {
     /// Its name in reports.
     pub name: &'static str,
-    /// The first byte.
+    /// The address of the first byte.
     pub start: VirtAddr,
-    /// Bytes, whole pages.
+    /// The size in bytes: whole pages.
     pub size: usize,
 }
 

@@ -11,9 +11,9 @@ use crate::addr::PhysAddr;
 pub enum RegionKind {
     /// The parking pages, `.init` and `.early`: code for low addresses.
     Init,
-    /// Code.
+    /// The kernel's code.
     Text,
-    /// Constants.
+    /// The kernel's constants.
     ReadOnly,
     /// Everything that is written: data, bss, boot tables, boot stack.
     ReadWrite,
@@ -22,11 +22,11 @@ pub enum RegionKind {
 /// A region of the image: whole frames.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ImageRegion {
-    /// Its first byte.
+    /// The address of its first byte.
     pub start: PhysAddr,
     /// The byte after its last.
     pub end: PhysAddr,
-    /// Its contents.
+    /// Its contents, from which its rights follow.
     pub kind: RegionKind,
 }
 
@@ -38,15 +38,15 @@ pub type Regions = [ImageRegion; 4];
 pub struct ImageLayout {
     /// The entry and the parking place: the first page of all.
     pub park: PhysAddr,
-    /// `.init`.
+    /// `.init`: code that runs at low addresses.
     pub init: PhysAddr,
     /// `.early`, up to the text: vectors that EL2 and EL3 keep.
     pub early: PhysAddr,
-    /// Text.
+    /// The text: the kernel's code.
     pub text: PhysAddr,
-    /// Constants.
+    /// The constants (`.rodata`).
     pub rodata: PhysAddr,
-    /// Data, noinit, bss.
+    /// The variables: data, noinit, bss.
     pub data: PhysAddr,
     /// Boot tables and boot stack.
     pub scratch: PhysAddr,

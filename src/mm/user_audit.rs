@@ -59,7 +59,7 @@ fn check_frames(run: &Run, extents: &[Extent]) -> Result<(), MapViolation> {
     Err(MapViolation::ForeignFrame { va, pa })
 }
 
-/// Which frames are owned by a space: a bit each.
+/// The frames that are owned by a space: a bit each.
 pub struct Owners<'a>(&'a mut [u64]);
 
 impl<'a> Owners<'a> {
@@ -69,7 +69,7 @@ impl<'a> Owners<'a> {
         end.as_usize().div_ceil(PAGE_SIZE * u64::BITS as usize)
     }
 
-    /// None is, in `words` that are all zero.
+    /// No owned frames, in `words` that are all zero.
     #[must_use]
     pub const fn new(words: &'a mut [u64]) -> Self {
         Self(words)

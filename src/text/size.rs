@@ -76,7 +76,7 @@ impl fmt::Display for Hertz {
 /// A clock that says it has no rate shows as `[    ?.??????]`: the log goes on without times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp {
-    /// Counts since zero.
+    /// Counts of the clock since zero.
     pub ticks: u64,
     /// Counts in a second.
     pub hz: u32,

@@ -34,8 +34,8 @@ const ENTRY_BYTES: usize = 16;
 
 /// Adds what the tree in `blob` says to `facts`; there may be more in memory than the tree.
 ///
-/// Whatever is wrong with it: what can be read is read, and [`Facts::doubt`] says if reservations
-/// may be missing.
+/// A tree with errors is read as far as it can be, and [`Facts::doubt`] says if reservations may be
+/// missing.
 pub fn read(blob: &[u8], facts: &mut Facts) {
     let Some(header) = blob.first_chunk().map(Header::parse) else {
         let at = 0;
@@ -84,7 +84,7 @@ fn read_reservation_block(blob: &[u8], header: &Header, facts: &mut Facts) {
     facts.oddities.note_doubt(Oddity::ReservationBlock { at });
 }
 
-/// What of a tree was read to its end, of what can reserve memory.
+/// The parts of a tree that can reserve memory: whether each was read to its end.
 #[derive(Default)]
 struct Seen {
     reserved_memory: bool,

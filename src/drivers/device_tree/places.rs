@@ -126,7 +126,7 @@ fn reserve(reg: &Property<'_>, cells: Cells, owner: Owner, place: &Place<'_>, fa
     }
     if !fits {
         let bytes = reg.len();
-        // What is whole of it may be right; the rest is unknown.
+        // The pairs that are whole may be right; the rest is unknown.
         if let Some(way) = cells.ways().next() {
             way.pairs(reg).for_each(&mut pairs);
         }

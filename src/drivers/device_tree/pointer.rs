@@ -22,10 +22,10 @@ pub const MAX_TREE_BYTES: usize = 2 << 20;
 
 /// The first word of a tree.
 const MAGIC: u32 = 0xd00d_feed;
-/// What is understood: the versions from this one on...
+/// The oldest version that is read.
 const OLDEST_VERSION: u32 = 16;
-/// ...that are compatible with this one. All that it adds is the structure's size, which nobody
-/// asks for here.
+/// The newest version that is known. It adds the structure's size, which is not used here. A later
+/// version is read if it is compatible with this one.
 const VERSION: u32 = 17;
 /// The first tag of a list of ATAGs, in its second word.
 const ATAG_CORE: u32 = 0x5441_0001;
@@ -60,7 +60,7 @@ pub enum PointerError {
     Atags,
     /// Something else than a tree.
     WrongMagic {
-        /// The first word.
+        /// The first word of what is there.
         magic: u32,
     },
 }

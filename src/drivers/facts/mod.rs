@@ -25,7 +25,7 @@ pub const MEMORY_RANGES: usize = 8;
 /// The facts of a loader. A text that it does not have is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// The board's name.
+    /// The board's name: `model` of the root.
     pub model: Text<64>,
     /// The first, most exact entry of the root's `compatible`.
     pub compatible: Text<64>,

@@ -63,7 +63,7 @@ impl fmt::Display for Owner {
 pub enum Oddity {
     /// A tree of a size that no tree has.
     Size {
-        /// Bytes, as claimed.
+        /// The size in bytes, as claimed.
         claimed: u32,
         /// Bytes that are looked at.
         read: usize,
@@ -82,14 +82,14 @@ pub enum Oddity {
     },
     /// The tree's structure cannot be read to its end.
     Structure {
-        /// The error.
+        /// The error that ends the reading.
         damage: Damage,
         /// Where, from the tree's first byte on.
         at: usize,
     },
     /// The reservation block does not lie in the tree, or has no end in it.
     ReservationBlock {
-        /// Where it begins.
+        /// The offset in the tree at which the block begins.
         at: usize,
     },
     /// Properties whose names are not in the tree.
@@ -102,7 +102,7 @@ pub enum Oddity {
     RegLength {
         /// The node of the property.
         owner: Owner,
-        /// Its length.
+        /// The property's length in bytes.
         bytes: usize,
     },
     /// A memory node that is switched off.
@@ -131,7 +131,7 @@ pub enum Oddity {
     },
     /// A list of the memory to which the kernel is restricted, of which a part cannot be read.
     UsableLength {
-        /// Its length.
+        /// The property's length in bytes.
         bytes: usize,
     },
     /// A list of the memory to which the kernel is restricted that names none.
@@ -140,9 +140,9 @@ pub enum Oddity {
     Nowhere(Owner),
     /// A reserved place that the kernel may choose.
     Anywhere {
-        /// Which.
+        /// The node of the place.
         owner: Owner,
-        /// How large.
+        /// The size that it asks for, in bytes.
         size: u64,
     },
     /// Nodes in a place, deeper than is looked.

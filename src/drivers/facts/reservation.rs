@@ -22,10 +22,10 @@ pub const RESERVED_RANGES: usize = 64;
 /// Whether the kernel may map a place that it leaves alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mapping {
-    /// It may.
+    /// The kernel may map it.
     #[default]
     Allowed,
-    /// It may not: `no-map`.
+    /// The kernel may not map it: `no-map`.
     Forbidden,
 }
 
@@ -54,7 +54,7 @@ pub struct Reservation {
     pub size: u64,
     /// Whether it may be mapped.
     pub mapping: Mapping,
-    /// Its source.
+    /// The source that reserves it.
     pub origin: Origin,
 }
 

@@ -40,7 +40,7 @@ impl<const N: usize> Text<N> {
         self.truncated = value.len() > N;
     }
 
-    /// The text.
+    /// The text as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         let bytes = self.bytes.get(..self.len).unwrap_or_default();

@@ -120,13 +120,13 @@ impl CoreMailbox {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub enum CoreTimer {
-    /// CNTPSIRQ.
+    /// CNTPSIRQ: the secure physical timer.
     PhysicalSecure = 0,
-    /// CNTPNSIRQ.
+    /// CNTPNSIRQ: the non-secure physical timer.
     PhysicalNonSecure = 1,
-    /// CNTHPIRQ.
+    /// CNTHPIRQ: the timer of EL2.
     Hypervisor = 2,
-    /// CNTVIRQ.
+    /// CNTVIRQ: the virtual timer.
     Virtual = 3,
 }
 
@@ -181,7 +181,7 @@ impl LocalPending {
     /// Stands for everything behind the other controller.
     const GPU: u32 = 1 << 8;
 
-    /// The register's value.
+    /// The sources in `bits`, a value of the core's source register.
     #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
         Self(bits)

@@ -172,7 +172,7 @@ impl fmt::Display for MailboxError {
 
 impl core::error::Error for MailboxError {}
 
-/// The mailbox.
+/// The mailbox through which the VideoCore's firmware is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Mailbox {
     registers: Mmio<Registers>,

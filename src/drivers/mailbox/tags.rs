@@ -69,7 +69,7 @@ impl Tag for BoardSerial {
 pub struct MemoryAnswer {
     /// Physical address of the first byte.
     pub base: u32,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u32,
 }
 
@@ -218,13 +218,13 @@ pub struct MeasuredClockRate(pub Clock);
 /// no such clock.
 #[derive(Clone, Copy, Debug)]
 pub struct SetClockRate {
-    /// The clock.
+    /// The clock to set.
     pub clock: Clock,
-    /// The wanted rate.
+    /// The wanted rate in Hz.
     pub rate_hz: u32,
 }
 
-/// The processor's temperature.
+/// The processor's temperature, in thousandths of a degree Celsius.
 #[derive(Clone, Copy, Debug)]
 pub struct Temperature;
 

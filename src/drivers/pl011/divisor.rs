@@ -24,14 +24,14 @@ pub struct Divisor {
 pub enum BaudError {
     /// The clock has fewer than the 16 periods a bit that the receiver samples.
     ClockTooSlow {
-        /// The UART clock.
+        /// The rate of the UART's clock, in Hz.
         clock_hz: u32,
         /// The rate in bits a second.
         baud: u32,
     },
     /// The clock would have to be divided by more than 65535; so it is for a rate of 0.
     ClockTooFast {
-        /// The UART clock.
+        /// The rate of the UART's clock, in Hz.
         clock_hz: u32,
         /// The rate in bits a second.
         baud: u32,

@@ -43,15 +43,15 @@ bitflags! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum QueueLevel {
-    /// 2 bytes.
+    /// 2 of 16 bytes.
     Eighth = 0b000,
-    /// 4 bytes.
+    /// 4 of 16 bytes.
     Quarter = 0b001,
-    /// 8 bytes.
+    /// 8 of 16 bytes.
     Half = 0b010,
-    /// 12 bytes.
+    /// 12 of 16 bytes.
     ThreeQuarters = 0b011,
-    /// 14 bytes.
+    /// 14 of 16 bytes.
     SevenEighths = 0b100,
 }
 

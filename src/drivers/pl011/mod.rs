@@ -46,7 +46,7 @@ bitflags! {
     pub struct LineErrors: u8 {
         /// No stop bit where one was due: the other side's rate or format differs.
         const FRAMING = 1 << 0;
-        /// Wrong parity.
+        /// The parity bit is wrong.
         const PARITY = 1 << 1;
         /// The line was held low for longer than a frame.
         const BREAK = 1 << 2;
@@ -60,7 +60,7 @@ bitflags! {
 pub struct ReceiveError {
     /// The received byte: right if [`LineErrors::OVERRUN`] is the only error, 0 for a break.
     pub byte: u8,
-    /// Never empty.
+    /// The errors: at least one.
     pub errors: LineErrors,
 }
 
@@ -85,12 +85,12 @@ pub enum Transmit {
     Full,
 }
 
-/// What the device does with bytes on their way.
+/// The state of the device's queues (LCR_H.FEN).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Queues {
-    /// Keeps [`QUEUE_DEPTH`] of them each way.
+    /// The device keeps [`QUEUE_DEPTH`] bytes each way.
     On,
-    /// Keeps one each way.
+    /// The device keeps one byte each way.
     Off,
 }
 

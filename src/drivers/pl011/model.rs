@@ -128,7 +128,7 @@ impl Model {
         state.ris & state.imsc != 0
     }
 
-    /// Which interrupts can come.
+    /// IMSC: the interrupts that are let through.
     pub(super) fn imsc(&self) -> u32 {
         self.state.borrow().imsc
     }

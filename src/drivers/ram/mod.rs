@@ -1,5 +1,5 @@
-//! Which physical memory the ARM may use: a decision from what the loader (by a device tree, or by
-//! ATAGs) and the mailbox say.
+//! The physical memory that the ARM may use, decided from the loader (device tree or ATAGs) and the
+//! mailbox.
 //!
 //! Both may be absent, wrong, or at odds. A frame that belongs to the VideoCore must never be
 //! handed out, so where they differ only what both grant is RAM, and what the mailbox calls the
@@ -72,9 +72,9 @@ pub type Ram = RangeList<RAM_RANGES>;
 /// The mailbox's answers about RAM: base and size in bytes, if it does.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MailboxClaims {
-    /// The ARM's share.
+    /// The ARM's share of RAM.
     pub arm: Option<(u64, u64)>,
-    /// The VideoCore's share.
+    /// The VideoCore's share of RAM.
     pub videocore: Option<(u64, u64)>,
 }
 
@@ -83,7 +83,7 @@ pub struct MailboxClaims {
 pub struct Decision {
     /// The ranges that the kernel may use.
     pub ram: Ram,
-    /// Its source.
+    /// The source of the ranges.
     pub source: RamSource,
     /// Both were believed, and said different things.
     pub differ: Option<Differ>,
@@ -152,7 +152,7 @@ pub fn ram_from(
 }
 
 impl Decision {
-    /// What the loader says.
+    /// Takes the loader's list of RAM, unless that neither contains the kernel nor gives it room.
     fn take_loader(&mut self, voice: Voice, facts: &Facts, certain: &Certain) {
         let mut ram = Ram::new();
         for &claimed in facts.memory.iter() {

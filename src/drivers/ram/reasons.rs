@@ -11,7 +11,7 @@ use crate::drivers::range::PhysRange;
 pub enum Voice {
     /// In a device tree.
     DeviceTree,
-    /// In ATAGs.
+    /// In a list of ATAGs.
     Atags,
 }
 
@@ -34,7 +34,7 @@ pub enum RamSource {
     Loader(Voice),
     /// The mailbox alone.
     Mailbox,
-    /// None: 64 MiB from 0 are assumed.
+    /// No source: 64 MiB from 0 are assumed.
     Assumed,
 }
 
@@ -74,7 +74,7 @@ pub enum Refused {
     TakesAll {
         /// The claimed range.
         claimed: PhysRange,
-        /// The ARM's part.
+        /// The range that is left to the ARM in any case.
         arm: PhysRange,
     },
     /// The kernel is not in the claimed memory, and yet it runs.
@@ -129,7 +129,7 @@ impl fmt::Display for Differ {
 /// RAM and the VideoCore's share have memory in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overlap {
-    /// The VideoCore's share.
+    /// The VideoCore's share of RAM.
     pub videocore: PhysRange,
     /// Bytes of it that were called RAM, in whole frames.
     pub bytes: usize,

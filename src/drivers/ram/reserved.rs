@@ -37,7 +37,7 @@ pub struct Needed {
     pub image: PhysRange,
     /// The frame in which cores wait: it stays mapped until they run.
     pub firmware_page: PhysRange,
-    /// The device tree.
+    /// The device tree, if there is one.
     pub tree: Option<PhysRange>,
 }
 
@@ -56,22 +56,22 @@ pub enum Verdict {
     Kept,
     /// Left alone; overlaps another in part.
     Overlaps {
-        /// The other.
+        /// The reservation that it overlaps.
         other: PhysRange,
     },
     /// Left alone as far as there is RAM.
     PastRam {
-        /// That part.
+        /// The part that is RAM.
         kept: PhysRange,
     },
     /// Left alone but for the image.
     Image {
-        /// The image.
+        /// The frames of the kernel's image.
         image: PhysRange,
     },
     /// Left alone, but mapped in part.
     FirmwarePage {
-        /// That part.
+        /// The part that stays mapped.
         page: PhysRange,
     },
     /// There is no RAM.
@@ -127,7 +127,7 @@ impl fmt::Display for Verdict {
 pub struct Judged {
     /// The range that the loader reserves.
     pub reservation: Reservation,
-    /// The answer.
+    /// The verdict on it.
     pub verdict: Verdict,
 }
 
@@ -155,7 +155,7 @@ impl fmt::Display for Judged {
     }
 }
 
-/// All reservations, judged.
+/// All reservations, each with its verdict, and the memory that follows from them.
 #[derive(Clone, Debug)]
 pub struct Reserved<'a> {
     /// Whole frames that are nobody's, merged: at most one more range than there are reservations,

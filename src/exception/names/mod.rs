@@ -146,7 +146,7 @@ pub struct Place<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
     file: Option<Text<'a>>,
-    /// From 1 on.
+    /// The number of the line, from 1 on.
     pub line: u32,
 }
 

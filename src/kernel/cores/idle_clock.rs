@@ -44,7 +44,7 @@ pub struct IdleClock {
 /// The part of its time that a core was idle, in thousandths, rounded down.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct IdleShare {
-    /// Since the start.
+    /// Since the core's clock started.
     pub since_start: u16,
     /// In the last whole window; `None` in the first one.
     pub last_window: Option<u16>,

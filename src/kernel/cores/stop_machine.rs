@@ -1,5 +1,5 @@
 //! The kernel's `stop_machine`: other cores and interrupts are kept off a range of the live map
-//! while its descriptors are replaced (break-before-make, DDI 0487 D8.14.1).
+//! while its descriptors are replaced (break-before-make, DDI 0487 D8.17.1).
 //!
 //! Core 0 replaces the block at 0xffff_0000_0020_0000 by a table; cores 1 to 3 run anything:
 //!

@@ -202,7 +202,7 @@ pub fn unmask(number: IrqNumber) {
     change_mask(number, LocalInterrupts::unmask, GpuInterrupts::enable);
 }
 
-/// Keeps `number` out.
+/// Keeps `number` out, where [`unmask`] lets it in.
 pub fn mask(number: IrqNumber) {
     change_mask(number, LocalInterrupts::mask, GpuInterrupts::disable);
 }

@@ -12,31 +12,31 @@ use core::fmt;
 pub enum IrqError {
     /// There is no such interrupt.
     OutOfRange {
-        /// The number.
+        /// The interrupt's number.
         number: usize,
         /// How many there are.
         count: usize,
     },
     /// Another owner has it.
     Taken {
-        /// The number.
+        /// The interrupt's number.
         number: usize,
-        /// Its owner.
+        /// The owner that has it.
         owner: &'static str,
     },
     /// It has no owner.
     NotRegistered {
-        /// The number.
+        /// The interrupt's number.
         number: usize,
     },
     /// Another core is giving it up just now.
     Leaving {
-        /// The number.
+        /// The interrupt's number.
         number: usize,
     },
     /// Its handler has not returned in time; the owner has it still, and may try again.
     StillServed {
-        /// The number.
+        /// The interrupt's number.
         number: usize,
         /// The core that serves it.
         core: usize,

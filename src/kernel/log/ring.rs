@@ -103,7 +103,7 @@ pub fn replay(out: &mut dyn Write) -> fmt::Result {
     while next < end {
         let mut part = [0; PART];
         let (first, count) = RING.lock().copy(next..end, &mut part);
-        // What went, or goes while this prints, leaves the rest of a line.
+        // Bytes that are gone, or go while this prints, leave the rest of a line.
         whole &= first == next;
         for byte in part.into_iter().take(count) {
             if whole {

@@ -1,4 +1,5 @@
-//! Who shows the lines of the log, in which order, and which lines.
+//! The sinks of the log: each line goes to every sink, in the order in which they were added, if
+//! its level is not below the sink's least one.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -6,13 +7,13 @@ use core::fmt;
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Level {
-    /// What happened.
+    /// An event that is as it should be.
     Info,
-    /// What is not as it should be; the kernel goes on.
+    /// Something is not as it should be; the kernel goes on.
     Warning,
 }
 
-/// Who shows lines as they are logged.
+/// A place that shows lines as they are logged.
 #[derive(Clone, Copy, Debug)]
 pub struct Sink {
     /// Shows a text of whole lines. It may wait, and take locks; it must not log.
@@ -33,7 +34,7 @@ impl fmt::Display for TooManySinks {
 
 impl core::error::Error for TooManySinks {}
 
-/// Sinks at most.
+/// The largest number of sinks.
 pub const MOST: usize = 4;
 
 /// The sinks, in the order in which they were added.
@@ -41,7 +42,7 @@ pub const MOST: usize = 4;
 pub struct Sinks([Option<Sink>; MOST]);
 
 impl Sinks {
-    /// None.
+    /// An empty list: no line is shown.
     #[must_use]
     pub const fn new() -> Self {
         Self([None; MOST])

@@ -2,8 +2,8 @@
 //!
 //! 1. [`Alarm::begin`] takes the interrupt of channel 1, sets the channel, and lets the interrupt
 //!    in.
-//! 2. The handler tells the device that it has heard, and notes when.
-//! 3. Whoever waits looks at [`Alarm::rang_ns`]; the interrupt has woken its core.
+//! 2. The handler acknowledges the interrupt and notes the time.
+//! 3. The waiting code reads [`Alarm::rang_ns`]; the interrupt has woken its core.
 //! 4. However the alarm ends, by `?` or Ctrl-C too, its drop stops the channel's interrupt and
 //!    gives it up: behind that no handler runs, and the next alarm may begin.
 #![forbid(unsafe_code)]

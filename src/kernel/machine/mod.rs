@@ -249,7 +249,7 @@ fn uart_clock() -> UartClock {
     let mut problem = None;
     for attempt in 0..2 {
         if attempt == 1 {
-            // What it answers is what it was asked for; the rate is read again.
+            // The answer may be just the rate that was asked for: the real one is read again.
             let _ = ask(SetClockRate {
                 clock: Clock::Uart,
                 rate_hz: raspi3::UART_CLOCK_HZ,

@@ -96,7 +96,7 @@ impl<W: Word> Ending<W> {
         self.closed.load(Ordering::Relaxed) != 0 && !self.is_ender(core)
     }
 
-    /// `core` halts.
+    /// Notes that `core` halts.
     pub fn halt(&self, core: usize) {
         self.halted.set(1 << core);
     }

@@ -17,7 +17,7 @@ use core::sync::atomic::Ordering;
 
 use super::Word;
 
-/// Which core may make its next access, and which cores wait for that.
+/// The core that may make its next access, and the cores that wait for that.
 #[derive(Default)]
 struct State {
     waiting: Vec<bool>,

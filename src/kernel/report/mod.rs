@@ -251,7 +251,7 @@ fn explain_address(out: &mut impl Write, frame: &TrapFrame, syndrome: Syndrome) 
     walk::explain(out, va, walk::Access { attempt, privilege }, syndrome)
 }
 
-/// Which stack an address is on.
+/// Prints the stack that an address is on.
 struct Stack(u64);
 
 impl Display for Stack {

@@ -39,8 +39,8 @@ pub(super) struct Access {
     pub(super) privilege: Privilege,
 }
 
-/// Prints the walk of `va`, and why `access` to it failed, the hardware's word for which is in
-/// `syndrome`.
+/// Prints the walk of `va` and the reason why `access` failed: the descriptor that refuses it or,
+/// if none does, the fault status code in `syndrome`.
 pub(super) fn explain(
     out: &mut impl Write,
     va: VirtAddr,
@@ -146,7 +146,7 @@ fn first_refusal(
             ) => {
                 by_table = by_table.or(Some((level, refusal)));
             }
-            // What stops the walk comes before rights.
+            // A refusal that stops the walk comes before one of rights.
             Some(
                 refusal @ (Refusal::Invalid
                 | Refusal::Reserved

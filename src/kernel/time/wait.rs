@@ -35,9 +35,9 @@ const fn word() -> AtomicUsize {
     AtomicUsize::new(0)
 }
 
-/// Which core ends the machine.
+/// The cores that report before the machine ends, and the core that ends it.
 pub(crate) static ENDING: Ending<AtomicUsize> = Ending::new(word(), word(), word(), word());
-/// Which cores are stopped while the live map is changed.
+/// The request that cores stop while the live map is changed, and the cores that have.
 pub(crate) static STOP_MACHINE: StopMachine<AtomicUsize, CORES> =
     StopMachine::new(word(), [const { word() }; CORES]);
 /// The core that stops the others, plus one; 0 if none does.

@@ -4,7 +4,9 @@
 //! steps, between which the allocator's lock is released:
 //!
 //! 1. The states of all frames, by address: each block is whole, at a multiple of its size, has no
-//!    state inside, and no free buddy if it is free. Blocks are counted by order.
+//!    state inside, and no free buddy if it is free. Blocks are counted by order. A free block of
+//!    order 2 at frame 12 (0xc000): 12 is a multiple of 4, frames 13 to 15 have no state, and its
+//!    buddy, frame 8, is not free with order 2.
 //! 2. The list of each order, link by link: each block is free and of that order, and links back.
 //!    The length is compared with the one kept.
 //! 3. The cached frames, and all counts of step 1.
@@ -143,6 +145,8 @@ impl FrameAllocator<'_> {
         looks: usize,
     ) -> Result<Option<Checked>, FrameViolation> {
         let version = self.version();
+        // After a change the counts so far may be wrong, and the place may lie inside a block that
+        // was merged.
         if check.version != Some(version) {
             let restarts = check.restarts + usize::from(check.version.is_some());
             *check = Check {
@@ -163,6 +167,8 @@ impl FrameAllocator<'_> {
         }
     }
 
+    /// The sums of all orders. An allocation changes `taken`, a free `returned`: both together,
+    /// which leave the blocks in use as many as before, are seen as well.
     fn version(&self) -> Version {
         let larger = || self.larger.iter();
         let returned = larger().fold(self.cache.frees(), |sum, larger| {
@@ -191,6 +197,7 @@ impl FrameAllocator<'_> {
             if first >= past {
                 return Ok(Some(first));
             }
+            // Blocks are passed as a whole: a frame without a state here is in none.
             if *state == FrameState::NONE {
                 first += 1;
                 continue;
@@ -216,6 +223,7 @@ impl FrameAllocator<'_> {
         let Block { first, order, kind } = block;
         let states = &*self.buddies.states;
         let pa = address(first);
+        // `None` also if the block reaches past the metadata, as a wrong order may say.
         let inside = states
             .get(first + 1..block.end())
             .filter(|_| first.is_multiple_of(order.frames()))
@@ -228,6 +236,7 @@ impl FrameAllocator<'_> {
             let other = address(first + 1 + distance);
             return Err(FrameViolation::Overlap { pa, other });
         }
+        // The buddy differs in one bit: 12 ^ 4 is 8. Free with another order, it cannot be merged.
         let buddy = states.get(first ^ order.frames());
         let buddy_is_free = buddy.is_some_and(|state| state.is_free(order.index()));
         if kind == BlockKind::Free && buddy_is_free && order < Order::MAX {
@@ -284,6 +293,9 @@ impl FrameAllocator<'_> {
     }
 
     /// The block `frame` on the list of `order`, behind `previous`. Returns what it says is next.
+    ///
+    /// Each block links back to the one before it, so that no list runs in a circle: the first
+    /// block that came a second time would have two predecessors.
     fn check_link(&self, order: Order, previous: u32, frame: u32) -> Result<u32, FrameViolation> {
         let state = self.buddies.states.get(frame as usize);
         let state = state.filter(|s| s.is_free(order.index()) && s.previous() == previous);
@@ -294,6 +306,7 @@ impl FrameAllocator<'_> {
             .ok_or(FrameViolation::List { order, from, pa })
     }
 
+    /// That the cache holds single frames that are marked as cached, each once.
     fn check_cache(&self) -> Result<(), FrameViolation> {
         if self.cache.len() > CAPACITY {
             return same(Counted::Cached, Order::FRAME, self.cache.len(), CAPACITY);
@@ -307,6 +320,10 @@ impl FrameAllocator<'_> {
         Ok(())
     }
 
+    /// That the counts kept are those that step 1 found.
+    ///
+    /// A list has as many blocks as is kept, all different and free: if as many were found by their
+    /// states, no free block is missing on it. The same holds for the cache.
     fn check_counts(&self, found: &Found) -> Result<Checked, FrameViolation> {
         for order in Order::all() {
             let index = order.index();

@@ -11,17 +11,17 @@ use crate::addr::PhysAddr;
 pub enum FrameError {
     /// It is free already, alone or inside a larger block.
     DoubleFree {
-        /// The address given.
+        /// The address that was given.
         pa: PhysAddr,
     },
     /// It is not a frame of the allocator: never added, reserved, or not the start of a frame.
     Foreign {
-        /// The address given.
+        /// The address that was given.
         pa: PhysAddr,
     },
     /// A block was allocated there, but of another order.
     WrongOrder {
-        /// The address given.
+        /// The address that was given.
         pa: PhysAddr,
         /// The order that was allocated.
         allocated: Order,
@@ -30,11 +30,11 @@ pub enum FrameError {
     },
     /// It lies inside an allocated block, behind its first frame.
     Inside {
-        /// The address given.
+        /// The address that was given.
         pa: PhysAddr,
         /// Where the block begins.
         block: PhysAddr,
-        /// The block's order.
+        /// The order of that block.
         order: Order,
     },
 }

@@ -42,7 +42,7 @@ impl Order {
         (0..=Self::MAX.0).map(Self)
     }
 
-    /// The number.
+    /// The order as a number: 0 for one frame, 9 for 512.
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize

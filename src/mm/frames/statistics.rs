@@ -19,7 +19,7 @@ pub struct FrameCount {
 pub struct OrderStatistics {
     /// Free blocks; at order 0 with the cached frames.
     pub free: usize,
-    /// Allocated blocks.
+    /// Blocks that are allocated now.
     pub in_use: usize,
     /// Allocations so far.
     pub allocations: u64,

@@ -11,17 +11,17 @@ use crate::addr::PhysAddr;
 pub enum FrameViolation {
     /// A frame's word is no valid state.
     State {
-        /// The frame.
+        /// The frame's address.
         pa: PhysAddr,
     },
     /// A block is not at a multiple of its size, or reaches past the metadata.
     Place {
-        /// Where it begins.
+        /// Where the block begins.
         pa: PhysAddr,
-        /// Its order.
+        /// The block's order.
         order: Order,
     },
-    /// Blocks overlap.
+    /// Two blocks have a frame in common.
     Overlap {
         /// Where the first one begins.
         pa: PhysAddr,
@@ -41,12 +41,12 @@ pub enum FrameViolation {
         order: Order,
         /// The block that leads there; `None` for the list's beginning.
         from: Option<PhysAddr>,
-        /// The block.
+        /// The block that it leads to.
         pa: PhysAddr,
     },
     /// A frame in the cache has another state, or is in it twice.
     Cached {
-        /// The frame.
+        /// The frame's address.
         pa: PhysAddr,
     },
     /// A count is wrong.
@@ -55,7 +55,7 @@ pub enum FrameViolation {
         what: Counted,
         /// The blocks' order; [`Order::FRAME`] for frames.
         order: Order,
-        /// The count kept.
+        /// The count that the allocator keeps.
         kept: usize,
         /// How many were found.
         found: usize,
@@ -71,7 +71,7 @@ pub enum Counted {
     Listed,
     /// Allocated blocks of an order.
     Allocated,
-    /// Cached frames.
+    /// Frames in the cache.
     Cached,
     /// Frames that can be free at all.
     Usable,

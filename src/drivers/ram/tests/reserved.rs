@@ -126,7 +126,7 @@ fn reservations_that_overlap_in_part_are_both_kept_and_told() {
     let first = asked(0x0800_0000, 0x3000);
     let (reserved, verdicts) = judge(&[
         first,
-        // The same again, a part of it, all of it and more: as loaders write them twice.
+        // A duplicate, a part, and a superset: loaders list reservations twice.
         first,
         asked(0x0800_1000, 0x1000),
         asked(0x0800_0000, 0x4000),

@@ -59,7 +59,7 @@ impl core::error::Error for TimerError {}
 /// A timer that is due.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Due<T> {
-    /// Which one.
+    /// The timer's number.
     pub id: TimerId,
     /// The value it was armed with.
     pub what: T,
@@ -103,7 +103,7 @@ struct Armed<T> {
 }
 
 impl<T: Copy, const N: usize> Timers<T, N> {
-    /// None armed.
+    /// A set with no timer armed.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -227,7 +227,7 @@ impl<T: Copy, const N: usize> Timers<T, N> {
         self.swap(place, last);
         self.armed = last;
         if place < last {
-            // What came from the end may belong further up as well as further down.
+            // The timer from the end may belong further up as well as further down.
             self.rise(place);
             self.sink(place);
         }
