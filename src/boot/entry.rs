@@ -19,6 +19,10 @@ use crate::kernel::record::{BootRecord, SCTLR_M_OR_C};
 use crate::mm::symbols;
 use crate::paging::format::aarch64_registers::{SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON};
 
+// For the linker script, which keeps more room for the names of a debug image.
+#[cfg(debug_assertions)]
+global_asm!(".global __debug_image", ".set __debug_image, 1");
+
 global_asm!(
     include_str!(concat!(env!("OUT_DIR"), "/start.S")),
     LOAD_ADDRESS = const raspi3::LOAD_ADDRESS.as_usize(),
