@@ -15,7 +15,7 @@ help:
 	@echo 'make console  type into the console of the `make debug` that runs in another terminal'
 	@echo '              (qemu, debug, image: DEBUG=1 takes a debug build, which checks overflows and the order of locks)'
 	@echo 'make ptmap    the live page tables as one HTML page, target/ptmap.html (ATTACH=host:port for a QEMU that runs)'
-	@echo 'make test     every test: host, QEMU, tools'
+	@echo 'make test     the tests: host, QEMU, tools (test-mmu, test-ptmap: the rest)'
 	@echo 'make test-mmu page tables of every architecture, each on the MMU of its emulator'
 	@echo 'make test-ptmap  the page of make ptmap in a browser: search, keyboard, narrow and wide, light and dark'
 	@echo 'make check    formatting, lints, which folder imports which, what may not run before the MMU is on, barriers, errata, packaging'
