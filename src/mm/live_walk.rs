@@ -162,13 +162,13 @@ mod tests {
 
     /// Memory with descriptors, in which the four frames above can be tables.
     #[derive(Default)]
-    struct Memory {
+    struct FakeTables {
         words: BTreeMap<usize, u64>,
         refused: Option<usize>,
         seen: BTreeSet<usize>,
     }
 
-    impl Tables for Memory {
+    impl Tables for FakeTables {
         fn admit(&mut self, pa: PhysAddr) -> bool {
             [ROOT, L1, L2, L3].contains(&pa.as_usize()) && self.seen.insert(pa.as_usize())
         }
@@ -191,8 +191,8 @@ mod tests {
     }
 
     /// Two pages at 0 and 0x1000, a block of 2 MiB and one of 1 GiB.
-    fn sound() -> Memory {
-        let mut memory = Memory::default();
+    fn sound() -> FakeTables {
+        let mut memory = FakeTables::default();
         for (place, bits) in [
             (ROOT, link(L1, 2)),
             (L1, link(L2, 2)),
@@ -207,7 +207,7 @@ mod tests {
         memory
     }
 
-    fn walked(mut memory: Memory) -> (Result<Walked, MapViolation>, Vec<Run>) {
+    fn walked(mut memory: FakeTables) -> (Result<Walked, MapViolation>, Vec<Run>) {
         let mut runs = Vec::new();
         let root = PhysAddr::new(ROOT);
         let base = VirtAddr::new(BASE);

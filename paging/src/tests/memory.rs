@@ -94,7 +94,7 @@ impl Drop for Ram {
     }
 }
 
-struct Memory {
+struct TestFrames {
     ram: Ram,
     owned: Box<[Cell<bool>]>,
     /// The free frames; the last comes out next.
@@ -102,7 +102,7 @@ struct Memory {
     /// Allocations that still succeed.
     budget: Cell<usize>,
     /// Calls of the handler until one panics, before it has done anything.
-    patience: Cell<usize>,
+    calls_until_panic: Cell<usize>,
     allocations: Cell<usize>,
     zeroed: Cell<usize>,
     garbage: Cell<u64>,
@@ -110,21 +110,21 @@ struct Memory {
 }
 
 thread_local! {
-    static MEMORY: Memory = Memory::new();
+    static MEMORY: TestFrames = TestFrames::new();
     static RECORDING: Cell<bool> = const { Cell::new(false) };
     /// Tables that are reached until something else is done in between.
     static STEPS: Cell<Option<usize>> = const { Cell::new(None) };
     static MEANWHILE: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
 }
 
-impl Memory {
+impl TestFrames {
     fn new() -> Self {
         Self {
             ram: Ram::new(),
             owned: (0..FRAMES).map(|_| Cell::new(false)).collect(),
             free: RefCell::new((0..FRAMES).rev().collect()),
             budget: Cell::new(usize::MAX),
-            patience: Cell::new(usize::MAX),
+            calls_until_panic: Cell::new(usize::MAX),
             allocations: Cell::new(0),
             zeroed: Cell::new(0),
             garbage: Cell::new(GARBAGE),
@@ -146,8 +146,8 @@ impl Memory {
 
     /// Panics if it is time to.
     fn tick(&self) {
-        let left = self.patience.get();
-        self.patience.set(left.wrapping_sub(1));
+        let left = self.calls_until_panic.get();
+        self.calls_until_panic.set(left.wrapping_sub(1));
         assert!(left > 0, "the handler panics");
     }
 
@@ -180,7 +180,7 @@ impl Memory {
     }
 }
 
-fn memory<R>(work: impl FnOnce(&Memory) -> R) -> R {
+fn memory<R>(work: impl FnOnce(&TestFrames) -> R) -> R {
     MEMORY.with(work)
 }
 
@@ -200,7 +200,7 @@ pub(super) struct Frames;
 // thread, which the tests do not leave.
 unsafe impl PagingHandler for Frames {
     fn alloc_frame() -> Option<PhysAddr> {
-        let frame = memory(Memory::allocate)?;
+        let frame = memory(TestFrames::allocate)?;
         record(|| Event::Alloc(frame));
         Some(PhysAddr::new(frame))
     }
@@ -386,8 +386,8 @@ pub(super) fn begin_operation(budget: usize) {
 }
 
 /// From now on `calls` of the handler to take or give a frame return, and the next one panics.
-pub(super) fn set_patience(calls: usize) {
-    memory(|memory| memory.patience.set(calls));
+pub(super) fn set_calls_until_panic(calls: usize) {
+    memory(|memory| memory.calls_until_panic.set(calls));
 }
 
 /// Forgets which frames are in use.

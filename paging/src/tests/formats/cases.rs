@@ -46,7 +46,7 @@ impl Rights {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Memory {
+pub(super) enum MemoryType {
     Cached,
     Uncached,
     Device,
@@ -58,7 +58,7 @@ pub(super) struct Leaf {
     pub(super) frame: u64,
     pub(super) kernel: Rights,
     pub(super) user: Rights,
-    pub(super) memory: Memory,
+    pub(super) memory: MemoryType,
     pub(super) global: bool,
     pub(super) accessed: bool,
     pub(super) dirty: bool,
@@ -173,9 +173,9 @@ fn expected<F: Format>(frame: usize, flags: MappingFlags) -> Decoded {
         Rights::NONE
     };
     let memory = match (flags.contains(D), flags.contains(N)) {
-        (false, false) => Memory::Cached,
-        (false, true) => Memory::Uncached,
-        (true, _) => Memory::Device,
+        (false, false) => MemoryType::Cached,
+        (false, true) => MemoryType::Uncached,
+        (true, _) => MemoryType::Device,
     };
     Decoded::Leaf(Leaf {
         frame: frame as u64,

@@ -7,7 +7,8 @@
 //! architecture.
 
 use super::cases::{
-    self as cases, A, ANYWAY, D, Decoded, Format, G, Leaf, Memory, N, NoMachine, R, Rights, U, W, X,
+    self as cases, A, ANYWAY, D, Decoded, Format, G, Leaf, MemoryType, N, NoMachine, R, Rights, U,
+    W, X,
 };
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::format::loongarch::{LA64MetaData, LA64PTE, PWCH, PWCL, STLBPS};
@@ -51,9 +52,9 @@ fn tlb_leaf(entry: u64, tlb: u64) -> Leaf {
         kernel: rights(tlb, 0),
         user: rights(tlb, 3),
         memory: match tlb >> 4 & 3 {
-            0 => Memory::Device,
-            1 => Memory::Cached,
-            2 => Memory::Uncached,
+            0 => MemoryType::Device,
+            1 => MemoryType::Cached,
+            2 => MemoryType::Uncached,
             _ => panic!("reserved memory type"),
         },
         global: bit(tlb, 6),

@@ -7,7 +7,8 @@
 use std::marker::PhantomData;
 
 use super::cases::{
-    self as cases, A, ANYWAY, D, Decoded, Format, G, Leaf, Memory, N, NoMachine, R, Rights, U, W, X,
+    self as cases, A, ANYWAY, D, Decoded, Format, G, Leaf, MemoryType, N, NoMachine, R, Rights, U,
+    W, X,
 };
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::format::riscv::{
@@ -25,7 +26,7 @@ trait Extension: MemoryTypes {
     /// The flags of memory types that it cannot express.
     fn unsupported(flags: MappingFlags) -> MappingFlags;
     /// What PBMT selects.
-    fn memory(pbmt: u64) -> Memory;
+    fn memory(pbmt: u64) -> MemoryType;
 }
 
 impl Extension for Platform {
@@ -33,9 +34,9 @@ impl Extension for Platform {
         flags & (D | N)
     }
 
-    fn memory(pbmt: u64) -> Memory {
+    fn memory(pbmt: u64) -> MemoryType {
         assert_eq!(pbmt, 0, "reserved without Svpbmt");
-        Memory::Cached
+        MemoryType::Cached
     }
 }
 
@@ -48,11 +49,11 @@ impl Extension for Svpbmt {
         }
     }
 
-    fn memory(pbmt: u64) -> Memory {
+    fn memory(pbmt: u64) -> MemoryType {
         match pbmt {
-            0 => Memory::Cached,
-            1 => Memory::Uncached,
-            2 => Memory::Device,
+            0 => MemoryType::Cached,
+            1 => MemoryType::Uncached,
+            2 => MemoryType::Device,
             _ => panic!("reserved memory type"),
         }
     }

@@ -7,7 +7,7 @@
 use x86_64::structures::paging::PageTableFlags;
 
 use super::cases::{
-    self as cases, A, ANYWAY, D, Decoded, Format, G, Leaf, Memory, N, R, Rights, U, W, X,
+    self as cases, A, ANYWAY, D, Decoded, Format, G, Leaf, MemoryType, N, R, Rights, U, W, X,
 };
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::format::x86_64::{IA32_PAT, X64MetaData, X64PTE};
@@ -39,10 +39,10 @@ impl Format for X64 {
             PageSize::Size2M | PageSize::Size1G => bit(12),
         };
         let memory = match (pat, bit(4), bit(3)) {
-            (false, false, false) => Memory::Cached,    // WB
-            (false, true, false) => Memory::Uncached,   // UC-
-            (false, true, true) => Memory::Device,      // UC
-            other => panic!("PAT, PCD, PWT {other:?}"), // WT, or the PAT bit
+            (false, false, false) => MemoryType::Cached,  // WB
+            (false, true, false) => MemoryType::Uncached, // UC-
+            (false, true, true) => MemoryType::Device,    // UC
+            other => panic!("PAT, PCD, PWT {other:?}"),   // WT, or the PAT bit
         };
         assert_eq!(frame % size.bytes() as u64, 0, "reserved address bits");
         let (write, user, execute) = (bit(1), bit(2), !bit(63));

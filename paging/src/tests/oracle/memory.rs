@@ -103,7 +103,7 @@ pub(super) enum Whose {
 
 /// All tables.
 #[derive(Clone, Default)]
-pub(super) struct Memory {
+pub(super) struct ObservedMemory {
     tables: HashMap<usize, Table>,
     /// For words of tables that walks reach: the values before the last, oldest first, that a
     /// walker may still see.
@@ -114,7 +114,7 @@ pub(super) struct Memory {
     unordered: Vec<usize>,
 }
 
-impl Memory {
+impl ObservedMemory {
     /// Takes the frame at `frame`, with unknown contents. Whether it was free.
     pub(super) fn allocate(&mut self, frame: usize) -> bool {
         let table = self.tables.entry(frame).or_insert_with(|| Table {

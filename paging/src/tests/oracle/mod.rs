@@ -101,7 +101,7 @@ use std::collections::BTreeSet;
 use std::vec::Vec;
 
 use globals::Globals;
-use memory::{Memory, Place, Whose};
+use memory::{ObservedMemory, Place, Whose};
 use readers::Reader;
 use tlb::{Time, Tlb};
 pub(super) use violation::Violation;
@@ -201,7 +201,7 @@ impl TlbiForm {
 pub(super) struct Machine {
     root: usize,
     asid: Option<u16>,
-    memory: Memory,
+    memory: ObservedMemory,
     tlb: Tlb,
     /// The number of the event that happens now.
     now: Time,
@@ -223,7 +223,7 @@ impl Machine {
     /// A machine whose walkers begin at the table in frame `root`, all of it zero, which
     /// translates from `base` on for the address space `asid`; for all if it is `None`.
     pub(super) fn new(root: usize, base: usize, asid: Option<u16>) -> Self {
-        let mut memory = Memory::default();
+        let mut memory = ObservedMemory::default();
         memory.install_root(root, Place { va: base, level: 0 });
         Self {
             root,

@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::tests::formats::{Format, Table, every_format};
-use crate::tests::memory::{live_frames, reset_frames, set_patience};
+use crate::tests::memory::{live_frames, reset_frames, set_calls_until_panic};
 use crate::tests::{K4, M2, NONE, RO, RW, pa};
 use crate::{PageSize, RegionOptions};
 
@@ -45,9 +45,9 @@ fn survives<F: Format>(operation: impl Fn(&mut Table<F>)) {
     for calls in 0.. {
         let mut table = tree::<F>();
         let before = pages::<F>(&table);
-        set_patience(calls);
+        set_calls_until_panic(calls);
         let result = catch_unwind(AssertUnwindSafe(|| operation(&mut table)));
-        set_patience(usize::MAX);
+        set_calls_until_panic(usize::MAX);
         let now = pages::<F>(&table);
         assert!(now == before || now == after, "call {calls}");
         table.check().unwrap();
