@@ -1,5 +1,5 @@
-//! The address space that each core is in: entered by one write of TTBR0_EL1, and kept until the core
-//! is in another.
+//! The address space that each core is in: entered by one write of TTBR0_EL1, and kept until the
+//! core is in another.
 #![expect(unsafe_code, reason = "writes TTBR0_EL1; keeps an Arc as a pointer")]
 
 use alloc::sync::Arc;

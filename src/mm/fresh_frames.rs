@@ -1,5 +1,5 @@
-//! Frames on their way into an address space: allocated and cleared, and freed again unless the space
-//! takes them.
+//! Frames on their way into an address space: allocated and cleared, and freed again unless the
+//! space takes them.
 #![forbid(unsafe_code)]
 
 use alloc::vec::Vec;

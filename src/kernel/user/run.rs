@@ -37,6 +37,11 @@ pub(super) fn run(context: &mut UserContext, limit_ns: Option<u64>) -> Result<Le
     Ok(left)
 }
 
+/// Whether the synchronous exception of `context` is an `svc`.
+const fn is_call(context: &UserContext) -> bool {
+    matches!(Syndrome::new(context.esr).class(), Class::Svc)
+}
+
 fn run_until(context: &mut UserContext, deadline_ns: u64) -> Left {
     loop {
         let vector = {
@@ -49,7 +54,8 @@ fn run_until(context: &mut UserContext, deadline_ns: u64) -> Left {
         match vector.kind() {
             ExceptionKind::Irq if now_ns() < deadline_ns => {}
             ExceptionKind::Irq => return Left::OutOfTime,
-            _ if Syndrome::new(context.esr).class() == Class::Svc => return Left::Call,
+            // Of a synchronous exception alone: an FIQ leaves ESR_EL1 as the last one had it.
+            ExceptionKind::Synchronous if is_call(context) => return Left::Call,
             _ => return Left::Fault(vector),
         }
     }
