@@ -36,7 +36,8 @@ const CASCADE: u8 = 8;
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct IrqNumber(u8);
 
-/// Where an interrupt comes from, in its controller's own counting.
+/// The controller of an interrupt and the bit or line that it has there: what a mask or an
+/// acknowledgement is written for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum IrqKind {
     /// An interrupt of the local controller, one for each core.
@@ -57,33 +58,42 @@ pub enum IrqKind {
 }
 
 impl IrqNumber {
-    /// The size of a table that is indexed by interrupt number.
+    /// Rows of a table that is indexed by [`IrqNumber::index`]: 32 local, 64 of the GPU, 8 of the
+    /// ARM block. Row 8, the cascade, stays empty.
     pub const COUNT: usize = 104;
 
-    /// The physical timer of a core (CNTPNSIRQ).
+    /// The EL1 physical timer of a core (CNTPNSIRQ; QA7 4.10, bit 1): high as long as CNTP_CTL_EL0
+    /// has ENABLE and ISTATUS without IMASK.
     pub const PHYSICAL_TIMER: Self = Self(1);
-    /// The virtual timer of a core (CNTVIRQ).
+    /// The EL1 virtual timer of a core (CNTVIRQ; QA7 4.10, bit 3): high as long as CNTV_CTL_EL0 has
+    /// ENABLE and ISTATUS without IMASK.
     pub const VIRTUAL_TIMER: Self = Self(3);
-    /// Mailbox 0 of a core.
+    /// Mailbox 0 of a core (QA7 4.10, bit 4): high as long as any of the mailbox's 32 bits is set
+    /// (4.8). IPIs come by it.
     pub const MAILBOX_0: Self = Self(4);
-    /// Mailbox 1 of a core.
+    /// Mailbox 1 of a core (QA7 4.10, bit 5), which this kernel leaves empty and masked.
     pub const MAILBOX_1: Self = Self(5);
-    /// Mailbox 2 of a core.
+    /// Mailbox 2 of a core (QA7 4.10, bit 6), which this kernel leaves empty and masked.
     pub const MAILBOX_2: Self = Self(6);
-    /// Mailbox 3 of a core.
+    /// Mailbox 3 of a core (QA7 4.10, bit 7), which this kernel leaves empty and masked.
     pub const MAILBOX_3: Self = Self(7);
-    /// The performance counters of a core.
+    /// The overflow of a core's performance counters (QA7 4.10, bit 9). It is masked at the local
+    /// controller, by the routing of 4.5, until somebody unmasks it.
     pub const PMU: Self = Self(9);
-    /// Channel 1 of the system timer. (VideoCore uses channels 0 and 2.)
+    /// Channel 1 of the system timer: GPU interrupt 1, raised when the counter's lower word equals
+    /// compare register 1. Channels 0 and 2 are the VideoCore's.
     pub const SYSTEM_TIMER_1: Self = Self(GPU_BASE + 1);
-    /// Channel 3 of the system timer.
+    /// Channel 3 of the system timer: GPU interrupt 3. No driver here uses it.
     pub const SYSTEM_TIMER_3: Self = Self(GPU_BASE + 3);
-    /// The interrupt of the PL011.
+    /// The PL011: GPU interrupt 57 (BCM2835 ARM Peripherals, page 113), the OR of its sources that
+    /// UARTIMSC lets through.
     pub const UART0: Self = Self(GPU_BASE + 57);
-    /// The mailbox from VideoCore.
+    /// The mailbox from VideoCore: bit 1 of the basic pending register (BCM2835 ARM Peripherals
+    /// 7.5). Its driver polls, and leaves this one masked.
     pub const ARM_MAILBOX: Self = Self(BASIC_BASE + 1);
 
-    /// Interrupt `number`, or `None` if the board has none: 8, and 104 on.
+    /// Interrupt `number`; `None` for a number that the board does not have: 8, which is the
+    /// cascade, and 104 to 255.
     #[must_use]
     pub const fn new(number: u8) -> Option<Self> {
         if (number as usize) < Self::COUNT && number != CASCADE {
@@ -113,7 +123,8 @@ impl IrqNumber {
         }
     }
 
-    /// The controller and bit that it comes from.
+    /// The controller, and the bit or line there: number 3 is bit 3 of the core's source register,
+    /// 89 GPU interrupt 57, 97 bit 1 of the basic pending register.
     #[must_use]
     pub const fn kind(self) -> IrqKind {
         match self.0 {
@@ -127,13 +138,14 @@ impl IrqNumber {
         }
     }
 
-    /// Its place in a table of [`IrqNumber::COUNT`] rows.
+    /// The row of this interrupt in a table of [`IrqNumber::COUNT`] rows: below that, and never 8.
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 
-    /// Its name in the table of `irq`.
+    /// The name in the output of the command `irq`, at most 16 characters: `uart0`. No two
+    /// interrupts have one name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.kind() {

@@ -5,7 +5,9 @@
 
 use core::fmt;
 
-/// A revision code, as the mailbox tag 0x0001_0002 answers it.
+/// A revision code, as the mailbox tag 0x0001_0002 answers it. Bits 11:4 are the model and 3:0 the
+/// revision, if bit 23 is set: 0xa0_2082 is shown as `Raspberry Pi 3 Model B Rev 1.2`. A code
+/// without bit 23 is of the first boards, and is not decoded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Revision(pub u32);
 

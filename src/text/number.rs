@@ -11,7 +11,8 @@
 
 use core::fmt;
 
-/// Why a word is not a number.
+/// Why a word is not a number. Shown as a sentence for the one who typed it: `expected a decimal
+/// digit, found 'f'; write 0x before a hexadecimal number`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum NumberError {
     /// There is no digit: nothing at all, or only a prefix.

@@ -15,7 +15,9 @@ const INDENT: usize = 11;
 /// The longest piece of a word that is never broken.
 const PIECE: usize = WIDTH - INDENT;
 
-/// Writes to `W`, row by row. A text ends in a newline.
+/// Writes to `W` in rows of 80 columns, a character counting as one. Spaces at the end of a row are
+/// left out. The last word waits for what follows it: a text that does not end in a newline loses
+/// its last word.
 #[derive(Debug)]
 pub struct Wrapped<W> {
     out: W,
@@ -28,7 +30,7 @@ pub struct Wrapped<W> {
 }
 
 impl<W: Write> Wrapped<W> {
-    /// At the beginning of a row of `out`.
+    /// Begins at column 0: `out` must be at the beginning of a row, or the first row is too long.
     #[must_use]
     pub const fn new(out: W) -> Self {
         Self {

@@ -4,7 +4,8 @@
 
 use super::text::Text;
 
-/// How many lines are remembered.
+/// Lines that the arrow keys lead back to; the next one puts the oldest out. A blank line is not
+/// kept, nor one that is the newest already.
 pub const HISTORY_LINES: usize = 16;
 
 /// A ring of lines, and a place in it.

@@ -8,7 +8,8 @@ use core::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refused;
 
-/// The longest line, in characters (each is one byte).
+/// The longest line, in characters (each is one byte). A key that would make it longer changes
+/// nothing and rings the bell.
 pub const LINE_CAPACITY: usize = 127;
 
 /// Printable ASCII, at most [`LINE_CAPACITY`] of it. Positions are byte offsets, and therefore
