@@ -31,7 +31,8 @@ const WORD: u64 = 8;
 /// Bytes of an instruction.
 const INSTRUCTION: u64 = 4;
 
-/// An address on the way from the interrupted instruction outwards.
+/// An address on the way from the interrupted instruction outwards. The variant says how far it can
+/// be believed: an address in x30 may be an old one, one in a frame record is on the stack.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Step {
     /// The address of the interrupted instruction.
@@ -43,7 +44,8 @@ pub enum Step {
 }
 
 impl Step {
-    /// The address, without its kind.
+    /// The address as it was found. A return address is that of the instruction behind the call;
+    /// [`Step::instruction`] is the call's.
     #[must_use]
     pub const fn address(self) -> u64 {
         match self {
@@ -62,7 +64,9 @@ impl Step {
     }
 }
 
-/// Why there are no more steps.
+/// Why there are no more steps. Any reason but [`TraceEnd::Outermost`] means that the stack is
+/// damaged, or that it is not the kernel's, and that callers may be missing. The numbers are frame
+/// pointers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TraceEnd {
     /// A frame pointer or a return address is zero: the outermost function.
@@ -89,7 +93,9 @@ impl fmt::Display for TraceEnd {
     }
 }
 
-/// Steps from an instruction to its caller, and on to the outermost.
+/// An iterator over the steps from an instruction to its caller, and on to the outermost. It reads
+/// two words of a frame record a step, by `R` alone, and ends: each record lies above the one
+/// before, and there are [`STEPS_MAX`] steps at most.
 #[derive(Clone, Debug)]
 pub struct Backtrace<R> {
     pc: Option<u64>,
@@ -123,7 +129,8 @@ impl<R: FnMut(u64) -> Option<u64>> Backtrace<R> {
         }
     }
 
-    /// Why the trace ended; `None` while there may be another step.
+    /// Why the trace ended; `None` until the iterator has given `None`, since the reason is found
+    /// where the next step is looked for.
     #[must_use]
     pub fn end(&self) -> Option<TraceEnd> {
         self.end

@@ -9,10 +9,11 @@ use core::fmt;
 
 use super::backtrace::{Backtrace, Step, TraceEnd};
 
-/// How many functions that call each other in turn are noticed.
+/// The longest period in steps: four functions that call each other in turn. A recursion over five
+/// or more is not noticed, and shown step by step.
 pub const PERIOD_MAX: usize = 4;
 
-/// A line of a trace.
+/// A line of a trace as a report prints it: an address, or how often the lines above it repeat.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TraceLine {
     /// A step, as it is.
@@ -21,7 +22,8 @@ pub enum TraceLine {
     Again(Again),
 }
 
-/// So many steps, at least two, that repeat the last ones in turn.
+/// Steps, at least two, that repeat the last ones in turn. Shown as `... 37 times more` for a
+/// function that calls itself, and for a longer period as `... 37 steps more, the last 2 in turn`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Again {
     /// Steps that are repeated.
@@ -40,7 +42,8 @@ impl fmt::Display for Again {
     }
 }
 
-/// The lines of a backtrace.
+/// An iterator over the lines of a backtrace. It allocates nothing: a report must not need the
+/// heap. Where it must know how many lines there are, it clones this and walks the stack twice.
 #[derive(Clone, Debug)]
 pub struct Folded<R> {
     steps: Backtrace<R>,
@@ -53,7 +56,8 @@ pub struct Folded<R> {
 }
 
 impl<R: FnMut(u64) -> Option<u64>> Folded<R> {
-    /// The lines of the trace `steps`.
+    /// Folds the steps that `steps` has not given yet, from the interrupted instruction on if it is
+    /// new.
     pub fn new(steps: Backtrace<R>) -> Self {
         Self {
             steps,
@@ -63,7 +67,8 @@ impl<R: FnMut(u64) -> Option<u64>> Folded<R> {
         }
     }
 
-    /// Why there are no more; nothing while there may be another.
+    /// Why there are no more lines, once the iterator has given `None`; `None` while there may be
+    /// another ([`Backtrace::end`]).
     #[must_use]
     pub fn end(&self) -> Option<TraceEnd> {
         self.steps.end()

@@ -15,7 +15,9 @@ const FLAGS: [(u32, char); 4] = [(31, 'n'), (30, 'z'), (29, 'c'), (28, 'v')];
 const MASKS: [(u32, char); 4] = [(9, 'd'), (8, 'a'), (7, 'i'), (6, 'f')];
 
 impl ProcessorState {
-    /// The mode, M\[4:0\], as the manual writes it.
+    /// The mode, M\[4:0\], as the manual writes it: `EL0t`, `EL1t` (on SP_EL0), `EL1h` (on SP_EL1),
+    /// `AArch32` for all of its modes, else `reserved`. Exceptions of EL2 and EL3 are not taken to
+    /// EL1.
     #[must_use]
     pub const fn mode(self) -> &'static str {
         match self.0 & 0x1f {
@@ -27,13 +29,14 @@ impl ProcessorState {
         }
     }
 
-    /// Whether it was EL0 in AArch64.
+    /// Whether it was EL0 in AArch64: M\[4:0\] is 0. AArch32, in which this kernel runs nothing, is
+    /// `false`.
     #[must_use]
     pub const fn is_user(self) -> bool {
         self.0 & 0x1f == 0
     }
 
-    /// Whether IRQs were masked.
+    /// Whether IRQs were masked: the I bit, bit 7. The other masks (D, A, F) are not looked at.
     #[must_use]
     pub const fn masks_interrupts(self) -> bool {
         self.0 & 1 << 7 != 0

@@ -3,7 +3,9 @@
 
 use core::fmt;
 
-/// The value of ESR_EL1 at an exception.
+/// The value of ESR_EL1 at an exception. 0x9600_0045, for example, is a store of the kernel's (EC
+/// 0x25, WnR) that met a translation fault at level 1 (DFSC 0x05). Later exceptions overwrite the
+/// register: the value is the trap frame's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Syndrome(u64);
 
@@ -40,7 +42,8 @@ pub enum Class {
     Other(u8),
 }
 
-/// ISS.DFSC or IFSC: why an access failed.
+/// ISS.DFSC or IFSC: why an access failed. The level is the one whose descriptor decided, 0 for the
+/// root to 3 for a page.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
     /// The output or table address is too large, at this level.
@@ -66,19 +69,21 @@ pub enum Fault {
 }
 
 impl Syndrome {
-    /// Wraps a value of ESR_EL1.
+    /// Wraps a value of ESR_EL1. No value is refused: a class that is not known here is
+    /// [`Class::Other`].
     #[must_use]
     pub const fn new(esr: u64) -> Self {
         Self(esr)
     }
 
-    /// The value of ESR_EL1.
+    /// The value of ESR_EL1 as it was wrapped, for a report that prints it beside the words.
     #[must_use]
     pub const fn value(self) -> u64 {
         self.0
     }
 
-    /// The exception class: EC, bits 31:26.
+    /// The exception class: EC, bits 31:26. 0x9600_0045 has 0x25, [`Class::DataAbort`]; 0x24, which
+    /// is that of EL0, is as well.
     #[must_use]
     pub const fn class(self) -> Class {
         match ((self.0 >> 26) & 0x3f) as u8 {
@@ -99,7 +104,8 @@ impl Syndrome {
         }
     }
 
-    /// Why an aborted access failed (ISS bits 5:0); `None` for other classes.
+    /// Why an aborted access failed (ISS bits 5:0); `None` for other classes, whose ISS has another
+    /// meaning: an SError has no status that is decoded here.
     #[must_use]
     pub const fn fault(self) -> Option<Fault> {
         if !matches!(self.class(), Class::InstructionAbort | Class::DataAbort) {
@@ -139,7 +145,8 @@ impl Syndrome {
         }
     }
 
-    /// The immediate of BRK or SVC, ISS bits 15:0.
+    /// The immediate of BRK or SVC, ISS bits 15:0. The caller has looked at the class: in any other
+    /// these bits mean something else.
     #[must_use]
     pub const fn immediate(self) -> u16 {
         (self.0 & 0xffff) as u16
@@ -147,7 +154,8 @@ impl Syndrome {
 }
 
 impl Fault {
-    /// Decodes the six bits of DFSC, IFSC or PAR_EL1.FST.
+    /// Decodes the six bits of DFSC, IFSC or PAR_EL1.FST: 0x07 is a translation fault at level 3. A
+    /// value of more than six bits is [`Fault::Other`].
     #[must_use]
     pub const fn from_status(status: u8) -> Self {
         let level = status & 0b11;

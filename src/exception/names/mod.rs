@@ -49,22 +49,26 @@ pub use rows::{
 };
 pub use text::{TEXT_MAX, WAITING_MAX};
 
-/// The first bytes of a table.
+/// The first four bytes of a table. An image that was linked, and into which no table was put, has
+/// zeros there.
 pub const MAGIC: [u8; 4] = *b"NAME";
 
-/// The version of the layout above.
+/// The version of the layout above. A reader takes no other: the build that changes the layout
+/// counts it up, and writer and reader go into one image.
 pub const VERSION: u16 = 1;
 
-/// Bytes before the dictionary.
+/// Bytes of the header, whose fields stand at fixed offsets; the dictionary's characters begin at
+/// this one.
 pub const HEADER_LENGTH: usize = 24;
 
-/// Bytes of an A64 instruction.
+/// Bytes of an A64 instruction, each of which stands at a multiple of four: the unit of the table's
+/// addresses and lengths.
 pub const INSTRUCTION: u64 = 4;
 
 /// The bits that make a physical address one of the kernel's high half; all of them or none.
 const HIGH_BITS: u64 = 0xffff_0000_0000_0000;
 
-/// Why there are no names.
+/// Why [`Names::new`] refuses a table. A report goes on without names then, and prints addresses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum NamesError {
     /// Fewer bytes than a header has.
@@ -110,7 +114,8 @@ impl fmt::Display for NamesError {
 
 impl core::error::Error for NamesError {}
 
-/// The functions of the image, and lines of its source.
+/// The functions of the image, and lines of its source, read from a table's bytes on each question.
+/// A search is linear: some hundred records. A question that the table cannot answer gives `None`.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
     dictionary: Dictionary<'a>,
@@ -120,7 +125,8 @@ pub struct Names<'a> {
     file_count: u16,
 }
 
-/// A function of the image and an address in it; shown as its name.
+/// A function of the image and an address in it. Shown as its name, which the build cuts to
+/// [`TEXT_MAX`] characters; `?` stands for a character that a damaged table does not have.
 #[derive(Clone, Copy, Debug)]
 pub struct Function<'a> {
     /// Its first byte, in the half of the address space in which it was asked for.
@@ -142,7 +148,7 @@ pub struct Place<'a> {
     chain: rows::Chain,
 }
 
-/// A line of a file; shown as `src/a.rs:7`.
+/// A line of a file; shown as `src/a.rs:7`, or as `?:7` if the table has no such file.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
     file: Option<Text<'a>>,
@@ -286,7 +292,8 @@ impl fmt::Display for Function<'_> {
 }
 
 impl<'a> Place<'a> {
-    /// The lines, the innermost first: [`CHAIN_MAX`] at most, and never none.
+    /// The lines, the innermost first: [`CHAIN_MAX`] at most, and never none. The last is the line
+    /// of the function that was compiled, the others were inlined into it.
     pub fn lines(&self) -> impl Iterator<Item = Line<'a>> {
         let lines = self.chain.lines().iter().rev();
         lines.map(|line| Line {

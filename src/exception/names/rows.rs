@@ -13,16 +13,20 @@
 
 use super::bytes::Bytes;
 
-/// How many lines a chain can have.
+/// Lines that a chain can have: the function's own and three that were inlined into it. The build
+/// leaves out the middle of longer ones; a row of a damaged table that makes a longer one has no
+/// answer.
 pub const CHAIN_MAX: usize = 4;
 
 /// The largest value of the field for instructions without a line; it announces a number.
 pub const GAP_ESCAPE: u32 = 7;
 
-/// The largest value of the field for a row's instructions; it announces a number.
+/// The largest value of the field for a row's instructions, which holds one less: 0 to 2 are 1 to 3
+/// instructions, 3 and a number `n` behind it are `n + 4`.
 pub const LENGTH_ESCAPE: u32 = 3;
 
-/// How many of the lines that came last can come again by their number.
+/// How many of the lines that came last can come again by their number, 1 to 16: one byte then
+/// stands for a file and a line.
 pub const RECENT: usize = 16;
 
 /// How a chain differs from the one before it: how many lines go away, and which come.
@@ -55,7 +59,8 @@ pub enum Change {
     Many = 7,
 }
 
-/// The number for a line in a file that is known.
+/// The number for a line in a file that is known from the chain: only the difference to a line of
+/// that file follows.
 pub const SAME_FILE: u32 = 0;
 
 /// The number for the line that came last; greater ones follow for those before it.

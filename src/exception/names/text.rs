@@ -6,10 +6,12 @@
 
 use core::fmt::{self, Write};
 
-/// Characters that a text can have; whatever more there is, is not shown.
+/// Characters that a text can have; whatever more there is, is not shown. The build cuts longer
+/// names, so that only a damaged table has more.
 pub const TEXT_MAX: usize = 255;
 
-/// Bytes that may wait while a pair is taken apart.
+/// Bytes that may wait while a pair is taken apart. The build makes no pair that needs more; in a
+/// damaged table a deeper one is shown as `?`.
 pub const WAITING_MAX: usize = 16;
 
 /// The dictionary: the text that each byte value stands for.
