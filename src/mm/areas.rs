@@ -12,7 +12,8 @@ use super::regions::ImageLayout;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::board::raspi3::{self, CORES};
 
-/// A part of the address space with one use.
+/// A part of the address space with one use, by its last address: the next area begins at the byte
+/// behind. The `map` command cuts a run of leaves there, so that each line has one name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Area {
     /// The name that is shown for the area.
@@ -21,7 +22,7 @@ pub struct Area {
     pub last: VirtAddr,
 }
 
-/// The name of an area.
+/// The name of an area, and the core of a stack: prints as `peripherals`, or `stack of core 2`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Name {
     /// Page 0: where cores wait, and the firmware's code.
@@ -78,7 +79,11 @@ impl fmt::Display for Name {
     }
 }
 
-/// The area that `va` lies in, with the image where `image` says.
+/// The area that `va` lies in, with the image where `image` says: [`Name::Peripherals`] for the
+/// UART's 0xffff_0000_3f20_1000, mapped or not.
+///
+/// Addresses between two areas, and all of the low half, are [`Name::Unknown`] up to the byte
+/// before the next area.
 #[must_use]
 pub fn area_at(image: &ImageLayout, va: VirtAddr) -> Area {
     let mut next = usize::MAX;

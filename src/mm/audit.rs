@@ -11,7 +11,8 @@ use super::layout::Pages;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::paging::{MappingFlags, Run};
 
-/// The counts of an audit that found nothing wrong.
+/// The counts of an audit that found nothing wrong. A block of 2 MiB is one leaf; where it can be
+/// executed it is 512 pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
     /// Runs of equal leaves.
@@ -27,7 +28,9 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// The counts in two lines of at most 80 columns.
+    /// The counts in two lines of at most 80 columns: leaves, runs and executable pages, then
+    /// aliases and guards. That the low half is empty, as the second line says too, is the caller's
+    /// finding and not [`check`]'s.
     #[must_use]
     pub const fn lines(&self) -> [AuditLine; 2] {
         [
@@ -37,7 +40,7 @@ impl Counts {
     }
 }
 
-/// A line of what was counted.
+/// A line of what was counted, as the boot log and the `audit` command print it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AuditLine {
     /// Leaves, runs, executable pages.
@@ -61,7 +64,10 @@ impl fmt::Display for AuditLine {
     }
 }
 
-/// The first violation of the audit's rules.
+/// The first violation of the audit's rules, with the first address concerned and the values that
+/// show it: those of [`check`], of [`live_walk`](super::live_walk), of
+/// [`expected`](super::expected), and of [`user_audit`](super::user_audit). Addresses `va` are
+/// virtual, `pa` physical.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum MapViolation {
     /// A leaf can be written and executed.

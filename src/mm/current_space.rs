@@ -58,7 +58,11 @@ pub fn activate(space: &Arc<AddressSpace>) {
     drop(before);
 }
 
-/// This core is in no space: low addresses fault.
+/// Takes this core out of its space, if it is in one: TTBR0_EL1 names the empty table and
+/// TCR_EL1.EPD0 is set, so that every low address faults. Translations cached under the space's
+/// ASID stay, and are used again when the core comes back.
+///
+/// With no lock held, since the last core to leave frees the space: that takes the heap's lock.
 pub fn leave() {
     let before = {
         let _masked = masks::mask();
@@ -69,7 +73,8 @@ pub fn leave() {
     drop(before);
 }
 
-/// [Activates](activate) `space`, or [leaves](leave) if there is none.
+/// [Activates](activate) `space`, or [leaves](leave) if there is none: `enter(before.as_ref())`
+/// goes back to what [`active`] returned before.
 pub fn enter(space: Option<&Arc<AddressSpace>>) {
     match space {
         Some(space) => activate(space),
@@ -77,14 +82,16 @@ pub fn enter(space: Option<&Arc<AddressSpace>>) {
     }
 }
 
-/// The space that this core is in.
+/// The space that this core is in; `None` if low addresses fault on it. The [`Arc`] keeps the
+/// space's frames, also when the core has left it meanwhile.
 #[must_use]
 pub fn active() -> Option<Arc<AddressSpace>> {
     let _masked = masks::mask();
     Current::of_this_core().get()
 }
 
-/// Whether this core is in `space`.
+/// Whether this core is in `space`, by identity: two spaces with equal maps are two. Says nothing
+/// of other cores.
 #[must_use]
 pub fn is_active(space: &Arc<AddressSpace>) -> bool {
     let _masked = masks::mask();

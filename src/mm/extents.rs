@@ -19,7 +19,8 @@ use core::ops::Range;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 
-/// Consecutive pages that are mapped to consecutive frames.
+/// Consecutive pages that are mapped to consecutive frames: 0x400000..0x403000 to the frames from
+/// 0x1f2000 on. Addresses and size are multiples of 4 KiB.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Extent {
     /// The address of the first page.
@@ -33,13 +34,15 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// The addresses, first to behind the last.
+    /// The addresses, first to behind the last: 0x400000..0x403000 for three pages from 0x400000
+    /// on.
     #[must_use]
     pub const fn pages(&self) -> Range<usize> {
         self.va.as_usize()..self.va.as_usize() + self.bytes
     }
 
-    /// The part of it that lies in `pages`; `None` if no page does.
+    /// The part of it that lies in `pages`; `None` if no page does. Its frames go along: of
+    /// 0x400000..0x403000 to 0x1f2000 the part in 0x401000..0x402000 leads to 0x1f3000.
     #[must_use]
     pub fn part(&self, pages: &Range<usize>) -> Option<Self> {
         let own = self.pages();
@@ -63,21 +66,24 @@ impl Extent {
     }
 }
 
-/// The extents of one space, by address; no two overlap.
+/// The extents of one space, by address; no two overlap. A look-up is a binary search; a change may
+/// move all that lie behind.
 #[derive(Debug, Default)]
 pub struct Extents(Vec<Extent>);
 
 impl Extents {
-    /// Nothing mapped: an empty list.
+    /// Nothing mapped: an empty list, which takes nothing from the heap before
+    /// [`Extents::reserve`].
     #[must_use]
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// Makes room for `more` extents.
+    /// Makes room for `more` extents: so many calls of [`Extents::insert`] ask the heap for
+    /// nothing.
     ///
     /// # Errors
-    /// The heap has none.
+    /// The heap has none: the list is as it was.
     pub fn reserve(&mut self, more: usize) -> Result<(), TryReserveError> {
         self.0.try_reserve(more)
     }
@@ -123,7 +129,8 @@ impl Extents {
         }
     }
 
-    /// The first address in `pages` that is mapped.
+    /// The lowest address in `pages` that is mapped: `pages.start` itself if it lies inside an
+    /// extent. `None` if the range is free.
     #[must_use]
     pub fn first_in(&self, pages: &Range<usize>) -> Option<VirtAddr> {
         let index = self
@@ -133,7 +140,8 @@ impl Extents {
         Some(part.va)
     }
 
-    /// The extent in which `va` lies.
+    /// The extent in which `va` lies, which need not be the address of a page; `None` if nothing is
+    /// mapped there.
     #[must_use]
     pub fn at(&self, va: VirtAddr) -> Option<&Extent> {
         let index = self
@@ -143,7 +151,7 @@ impl Extents {
         extent.pages().contains(&va.as_usize()).then_some(extent)
     }
 
-    /// Pages in all extents.
+    /// Pages of 4 KiB in all extents, also those whose leaves were made inaccessible.
     #[must_use]
     pub fn page_count(&self) -> usize {
         self.0.iter().map(|extent| extent.bytes / PAGE_SIZE).sum()

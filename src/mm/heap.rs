@@ -105,7 +105,8 @@ fn grow(heap: &mut Heap, layout: Layout) -> Result<(), ()> {
     }
 }
 
-/// Bytes of the heap.
+/// Bytes of the heap, of one moment. An allocation counts as the allocator rounds it: 16 bytes at
+/// least, in steps of 8.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct HeapUse {
     /// Bytes of the heap in all.
@@ -157,7 +158,7 @@ fn word(heap: &Heap, index: usize) -> usize {
     read(word_at(heap, index)).unwrap_or_default()
 }
 
-/// How much of the heap is in use.
+/// How much of the heap is in use; zeros before [`init`]. Takes the heap's lock.
 #[must_use]
 pub fn usage() -> HeapUse {
     let heap = &HEAP.0.lock().heap;
@@ -167,7 +168,8 @@ pub fn usage() -> HeapUse {
     }
 }
 
-/// The pages of the heap.
+/// The mapped pages of the heap: [`layout::HEAP_SIZE`] bytes at first, more once an allocation has
+/// made it grow. It never shrinks.
 #[must_use]
 pub fn pages() -> Pages {
     Pages {
@@ -176,7 +178,8 @@ pub fn pages() -> Pages {
     }
 }
 
-/// The counts of a check of the heap.
+/// The counts of a check of the heap, all of one moment: nothing was given out or came back between
+/// its steps.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Checked {
     /// The number of holes.

@@ -21,7 +21,8 @@ use crate::addr::VirtAddr;
 const HEADER: usize = 2 * WORD;
 const WORD: usize = size_of::<usize>();
 
-/// The first thing found that must not be.
+/// The first thing found that must not be, with the values that show it; addresses are virtual. The
+/// usual cause is a write past the end of the allocation below.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum HeapViolation {
     /// A link leads to no place for a hole: out of the heap, into its last bytes, or not to a
@@ -89,7 +90,8 @@ impl fmt::Display for HeapViolation {
 
 impl core::error::Error for HeapViolation {}
 
-/// The list as its owner describes it.
+/// The list as its owner describes it, read anew for every step of a [`Walk`], with the heap's lock
+/// held. Addresses are virtual.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct List {
     /// The heap's addresses, first to behind the last.
@@ -102,7 +104,8 @@ pub struct List {
     pub head: usize,
 }
 
-/// How far a walk of the list has come.
+/// How far a walk of the list has come. Worth going on with only if nothing was given out or came
+/// back meanwhile, which the caller counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Walk {
     /// Where the next link stands, and where it leads; 0 is the end.

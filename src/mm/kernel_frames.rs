@@ -26,7 +26,9 @@ static ALLOCATOR: TryLock<FrameAllocator<'static>> = TryLock::new(FrameAllocator
 static FRAMES: Lock<Option<&'static mut FrameAllocator<'static>>, lock_classes::Frames> =
     Lock::new(None);
 
-/// Frames of the one allocator, reached through the linear map.
+/// Frames of the one allocator, reached through the linear map. On any core, in handlers too: the
+/// allocator's lock masks interrupts, and is the last of those that mm takes. To free a frame that
+/// is not in use is a panic.
 pub struct KernelFrames;
 
 // SAFETY: the allocator gives a frame once until it is freed, and only RAM; the boot map and the
@@ -115,19 +117,21 @@ fn with_frames<R>(work: impl FnOnce(&mut FrameAllocator<'static>) -> R) -> Optio
     FRAMES.lock().as_mut().map(|frames| work(frames))
 }
 
-/// The numbers of usable and of free frames; 0 before RAM is known.
+/// The numbers of usable and of free frames, cached ones included; 0 before RAM is known. Other
+/// cores may change both right behind the look.
 #[must_use]
 pub fn frame_count() -> FrameCount {
     with_frames(|frames| frames.count()).unwrap_or_default()
 }
 
-/// The allocator's statistics; `None` before RAM is known.
+/// The allocator's statistics, of one moment under its lock; `None` before RAM is known.
 #[must_use]
 pub fn frame_statistics() -> Option<Statistics> {
     with_frames(|frames| frames.statistics())
 }
 
-/// Whether the frame at `pa` is the allocator's: free, or in use.
+/// Whether the frame at `pa` is the allocator's: free, or in use. `false` for reserved RAM, for
+/// what is no RAM, for an address inside of a frame, and before RAM is known.
 #[must_use]
 pub fn is_allocatable(pa: PhysAddr) -> bool {
     with_frames(|frames| frames.has(pa)).unwrap_or(false)
@@ -138,7 +142,9 @@ pub(super) fn look_at_frames<R>(look: impl FnOnce(&FrameAllocator<'static>) -> R
     with_frames(|frames| look(frames))
 }
 
-/// Adds `[start, end)` to the free frames. Returns how many frames that is.
+/// Adds `[start, end)` to the free frames. Returns how many frames that is: 0 before RAM is known.
+/// The linear map must have all of them, read-write; a frame that is cut by an end, or was added
+/// before, is left out.
 pub fn add_frames(start: PhysAddr, end: PhysAddr) -> usize {
     with_frames(|frames| frames.add(start, end)).unwrap_or(0)
 }

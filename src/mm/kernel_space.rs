@@ -21,17 +21,22 @@ use crate::paging::{
     ENTRIES, MappingFlags, PageSize, PagingError, PagingHandler, PagingResult, RegionOptions,
 };
 
-/// Bits of a physical address on the Cortex-A53 (DDI 0500, ID_AA64MMFR0_EL1.PARange).
+/// Bits of a physical address on the Cortex-A53 (DDI 0500, ID_AA64MMFR0_EL1.PARange). The kernel's
+/// tables refuse to map a frame from 2^40 on.
 pub const PA_BITS: usize = 40;
 
 /// [`build`] leaves it out of RAM as what is below all of it.
 const _: () = assert!(raspi3::FIRMWARE_PAGE.as_usize() == 0);
 
-/// The kernel's page table.
+/// The kernel's page table, which TTBR1_EL1 names: four levels of 4 KiB tables for 48 bits of
+/// address. Its tables are frames of [`KernelFrames`], and its changes are invalidated on every
+/// core.
 pub type KernelTable = A64PageTable<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
-/// A look at the tree of the high half.
+/// A look at the tree of the high half: reads descriptors, changes nothing, owns no table. The
+/// linear map must have all tables of the tree.
 pub type KernelView = A64TableView<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
-/// A look at the tree of the low half.
+/// A look at the tree of the low half: a space's own, or whatever TTBR0_EL1 names. The linear map
+/// must have all of its tables.
 pub type LowView = A64TableView<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
 
 /// A table without entries, for ever: what TTBR0 names on each core that has given up the low half,
@@ -43,7 +48,8 @@ pub struct EmptyTable([u64; ENTRIES]);
 #[unsafe(link_section = ".rodata.empty_table")]
 static EMPTY_TABLE: EmptyTable = EmptyTable([0; ENTRIES]);
 
-/// The physical address of a table without entries.
+/// The physical address of a table without entries: 4 KiB of `.rodata`, there for good. Each walk
+/// that begins there ends in a translation fault of level 0.
 #[must_use]
 pub fn empty_table() -> PhysAddr {
     virt_to_phys(VirtAddr::new((&raw const EMPTY_TABLE).addr()))
@@ -53,15 +59,19 @@ pub fn empty_table() -> PhysAddr {
 const KERNEL: MappingFlags = MappingFlags::READ
     .union(MappingFlags::ACCESSED)
     .union(MappingFlags::GLOBAL);
-/// The kernel's code: read and execute.
+/// The kernel's code: read and execute at EL1 (`AP[2:1]` 0b10, PXN 0, UXN 1: DDI 0487 D8.4.1),
+/// write-back, global.
 pub const CODE: MappingFlags = KERNEL.union(MappingFlags::EXECUTE);
-/// The kernel's constants: read only.
+/// The kernel's constants: read only, at EL1 alone. Also for code that cores fetch with the MMU
+/// off: the parking pages, and the vectors of EL2 and EL3.
 pub const READ_ONLY: MappingFlags = KERNEL;
 /// Data, stacks and free frames: read and write, in normal memory that is cached.
 pub const READ_WRITE: MappingFlags = KERNEL.union(MappingFlags::WRITE);
-/// The registers of the BCM2835's devices: device memory, nGnRE.
+/// The registers of the BCM2835's devices: device memory, nGnRE. A write may be acknowledged before
+/// it is in the register.
 pub const DEVICE: MappingFlags = READ_WRITE.union(MappingFlags::DEVICE);
-/// The registers of the local peripherals: device memory, nGnRnE.
+/// The registers of the local peripherals: device memory, nGnRnE. Without early acknowledgement, a
+/// DSB behind a write waits until it is in the register.
 pub const LOCAL_DEVICE: MappingFlags = DEVICE.union(MappingFlags::UNCACHED);
 
 /// Device registers: what they are, where, how many bytes, and how they are mapped.
@@ -282,17 +292,21 @@ pub fn pin(table: &mut KernelTable, image: &ImageLayout) -> PagingResult {
 /// The kernel's page table, once the hardware uses it.
 static TABLE: Lock<Option<KernelTable>, lock_classes::KernelMap> = Lock::new(None);
 
-/// Keeps the table that TTBR1 now points to.
+/// Keeps the table that TTBR1 now points to. Once, at boot on core 0, before another core runs: a
+/// second call would drop the first table, and free its frames.
 pub fn set_table(table: KernelTable) {
     *TABLE.lock() = Some(table);
 }
 
-/// Works on the live table; `None` before there is one.
+/// Works on the live table, under its lock, with interrupts masked; `None` before there is one.
+/// `work` may take frames and stop the other cores, but must not ask the heap, whose lock comes
+/// first.
 pub fn with_table<R>(work: impl FnOnce(&mut KernelTable) -> R) -> Option<R> {
     TABLE.lock().as_mut().map(work)
 }
 
-/// The tree that translates the high half now, as the register has it.
+/// The tree that translates the high half now, as the register has it. Without the table's lock: a
+/// core that changes the map meanwhile may be seen half way.
 #[must_use]
 pub fn live_view() -> KernelView {
     // SAFETY: TTBR1 always points to a tree of this format, whose tables the linear map has.

@@ -39,7 +39,8 @@ use core::ops::Range;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::board::raspi3::{CORES, KERNEL_VA_OFFSET};
 
-/// Where the linear map has the frame at `pa`: 0xffff_0000_0008_0000 for 0x8_0000.
+/// Where the linear map has the frame at `pa`: 0xffff_0000_0008_0000 for 0x8_0000. For `pa` below
+/// 2^47, where the kernel window begins; whether it is mapped is not asked.
 #[must_use]
 #[inline(always)]
 pub const fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
@@ -54,7 +55,8 @@ pub const fn virt_to_phys(va: VirtAddr) -> PhysAddr {
     PhysAddr::new(va.as_usize() & !KERNEL_VA_OFFSET)
 }
 
-/// The first address of the kernel window.
+/// The first address of the kernel window: the upper 128 TiB of the high half, which the linear map
+/// does not reach.
 pub const WINDOW: usize = 0xffff_8000_0000_0000;
 
 const SLOT_SIZE: usize = 0x4_0000;
@@ -67,12 +69,13 @@ const MAIN_STACK_SIZE: usize = 0x1_0000;
 const SLOT_REST: usize = MAIN_STACK + MAIN_STACK_SIZE;
 
 const HEAP_GUARD: usize = WINDOW + 0x4000_0000;
-/// Bytes of the heap at first.
+/// Bytes of the heap at first, mapped at boot: 1 MiB. Behind them it grows, by 256 KiB at least.
 pub const HEAP_SIZE: usize = 1 << 20;
-/// Bytes that the heap may grow to.
+/// Bytes that the heap may grow to: 512 MiB of addresses, half of the board's RAM.
 pub const HEAP_MAX: usize = 1 << 29;
 
-/// Pages that nothing else uses.
+/// The first of 16 MiB of pages for commands to map for a moment, 0xffff_8000_8000_0000: nothing
+/// else is ever mapped there.
 pub const SCRATCH: VirtAddr = VirtAddr::new(WINDOW + 0x8000_0000);
 /// Bytes of them.
 const SCRATCH_SIZE: usize = 16 << 20;
@@ -84,10 +87,11 @@ pub const USER: Range<usize> = PAGE_SIZE..LOW_HALF_END - 0x1_0000;
 const LOW_HALF_END: usize = 1 << 48;
 /// The stack at EL0, one page in every space. Below it and above it nothing is mapped.
 pub const USER_STACK: VirtAddr = VirtAddr::new(LOW_HALF_END - 4 * PAGE_SIZE);
-/// The kernel's code for EL0, one page in every space.
+/// The kernel's code for EL0, one page in every space: 0x0000_ffff_ffff_e000, with nothing mapped
+/// on either side.
 pub const USER_CODE: VirtAddr = VirtAddr::new(LOW_HALF_END - 2 * PAGE_SIZE);
 
-/// A range of pages in the kernel window.
+/// A range of the kernel's pages, in the window or in the linear map, with its name in reports.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Pages {
     /// Its name in reports.
@@ -107,7 +111,7 @@ impl Pages {
         }
     }
 
-    /// The byte after the last: where a stack begins.
+    /// The byte after the last: where a stack begins, for SP is set there and goes down.
     #[must_use]
     pub const fn end(&self) -> usize {
         self.start.as_usize() + self.size
@@ -121,21 +125,23 @@ pub const fn emergency_stack(core: usize) -> Pages {
     Pages::new("emergency stack", start, EMERGENCY_STACK_SIZE)
 }
 
-/// The stack on which core `core` takes exceptions.
+/// The stack on which core `core` takes exceptions: 16 KiB, from 0xffff_8000_0000_4000 on for core
+/// 0, and 0x4_0000 higher for each further core.
 #[must_use]
 pub const fn exception_stack(core: usize) -> Pages {
     let start = WINDOW + core * SLOT_SIZE + EXCEPTION_STACK;
     Pages::new("exception stack", start, EXCEPTION_STACK_SIZE)
 }
 
-/// The stack on which core `core` runs.
+/// The stack on which core `core` runs: 64 KiB, from 0xffff_8000_0000_9000 on for core 0, and
+/// 0x4_0000 higher for each further core.
 #[must_use]
 pub const fn main_stack(core: usize) -> Pages {
     let start = WINDOW + core * SLOT_SIZE + MAIN_STACK;
     Pages::new("main stack", start, MAIN_STACK_SIZE)
 }
 
-/// All stacks of core `core`.
+/// All stacks of core `core`, by address: emergency, exception, main.
 #[must_use]
 pub const fn stacks(core: usize) -> [Pages; 3] {
     [
@@ -169,7 +175,7 @@ pub const fn heap() -> Pages {
     Pages::new("heap", HEAP_GUARD + PAGE_SIZE, HEAP_SIZE)
 }
 
-/// The pages that a command maps for a moment.
+/// The pages that a command maps for a moment: 16 MiB from [`SCRATCH`] on, mapped or not.
 #[must_use]
 pub const fn scratch() -> Pages {
     Pages::new("a command's pages", SCRATCH.as_usize(), SCRATCH_SIZE)
@@ -177,7 +183,7 @@ pub const fn scratch() -> Pages {
 
 /// Guards of a core's slot.
 const SLOT_GUARDS: usize = 4;
-/// How many guards there are.
+/// How many guards there are: four in each core's slot, and one on either side of the heap.
 pub const GUARDS: usize = CORES * SLOT_GUARDS + 2;
 
 /// Everything in the window that must stay unmapped so that running over an end faults: below

@@ -36,7 +36,8 @@ pub fn check_frames() -> Result<Option<frames::Checked>, frames::FrameViolation>
     Ok(None)
 }
 
-/// Where the states of all frames are, and of how many.
+/// Where the states of all frames are, and of how many: frame 12's are the 8 bytes at 0x60 from
+/// there, as a debugger reads them. Zeros before RAM is known.
 #[must_use]
 pub fn frame_states() -> (VirtAddr, usize) {
     let states = look_at_frames(|frames| {

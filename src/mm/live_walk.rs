@@ -30,7 +30,8 @@ const VALID: u64 = 0b01;
 /// Valid, and no block: a table above the last level, a page on it.
 const TABLE_OR_PAGE: u64 = 0b11;
 
-/// How the walk reads memory.
+/// How the walk reads memory: the kernel's through the linear map, a test's in an array. Either
+/// method may refuse, which ends the walk with a [`MapViolation`].
 pub trait Tables {
     /// Whether the frame at `pa` can be a table, and was not asked about before.
     fn admit(&mut self, pa: PhysAddr) -> bool;

@@ -19,7 +19,8 @@ pub enum RegionKind {
     ReadWrite,
 }
 
-/// A region of the image: whole frames.
+/// A region of the image, `[start, end)` in physical addresses: whole frames, as linker.ld aligns
+/// it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ImageRegion {
     /// The address of its first byte.
@@ -30,10 +31,12 @@ pub struct ImageRegion {
     pub kind: RegionKind,
 }
 
-/// The regions of the image in the order of addresses, without overlap.
+/// The regions of the image in the order of addresses, without overlap and without gap: each begins
+/// where the one before ends.
 pub type Regions = [ImageRegion; 4];
 
-/// Where the parts of the image begin and end; physical.
+/// Where the parts of the image begin and end; physical. The fields are in the order of addresses,
+/// and a part ends where the next one begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ImageLayout {
     /// The entry and the parking place: the first page of all.

@@ -19,7 +19,8 @@ use crate::mm::regions::ImageLayout;
 use crate::paging::format::aarch64::{A64PageTable, LowHalf};
 use crate::paging::{MappingFlags, PagingResult, RegionOptions};
 
-/// The identity map.
+/// The identity map: a tree of the low half whose tables are frames of [`KernelFrames`]. Dropped,
+/// it gives them back: no core's TTBR0_EL1 may name it any more.
 pub type SecondaryTable = A64PageTable<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
 
 /// Builds the identity map of `image` and of the devices.

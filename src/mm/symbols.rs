@@ -44,7 +44,7 @@ symbols! {
     pub switch_routine = switch_ttbr1;
 }
 
-/// Where the parts of the image are.
+/// Where the parts of the image are: physical addresses, before the MMU is on and behind it.
 #[must_use]
 #[inline(always)]
 pub fn image() -> ImageLayout {
@@ -60,7 +60,8 @@ pub fn image() -> ImageLayout {
     }
 }
 
-/// The upper end of the stack for exceptions before the final map; virtual.
+/// The upper end of the stack for exceptions before the final map; virtual, in the linear map. Core
+/// 0's, until it has its stack in the kernel window.
 #[must_use]
 pub fn boot_exception_stack_top() -> usize {
     phys_to_virt(exception_stack_top()).as_usize()

@@ -59,11 +59,12 @@ fn check_frames(run: &Run, extents: &[Extent]) -> Result<(), MapViolation> {
     Err(MapViolation::ForeignFrame { va, pa })
 }
 
-/// The frames that are owned by a space: a bit each.
+/// The frames that are owned by a space: a bit each. Frame 65, at 0x4_1000, is bit 1 of word 1.
 pub struct Owners<'a>(&'a mut [u64]);
 
 impl<'a> Owners<'a> {
-    /// Words that [`Owners::new`] takes for frames below `end`.
+    /// Words that [`Owners::new`] takes for frames below `end`: 4032 for the 1008 MiB below
+    /// 0x3f00_0000.
     #[must_use]
     pub const fn words_for(end: PhysAddr) -> usize {
         end.as_usize().div_ceil(PAGE_SIZE * u64::BITS as usize)

@@ -75,7 +75,9 @@ struct Map {
     asid: Option<Asid>,
 }
 
-/// An address space of the low half.
+/// An address space of the low half: its tables, its ASID, and the frames that it owns. Any core
+/// may change it, whichever cores are in it. Each core in it keeps it by an [`Arc`]. The last
+/// [`Arc`] dropped frees the frames, with no lock held: that takes the heap's.
 pub struct AddressSpace {
     map: Lock<Map, lock_classes::UserMap>,
     extents: TryLock<Extents>,
@@ -245,12 +247,14 @@ impl AddressSpace {
         self.map.lock().table.query(va)
     }
 
-    /// Looks at the tables, which nobody changes meanwhile. Interrupts are masked.
+    /// Looks at the tables, which nobody changes meanwhile. Interrupts are masked, and the space's
+    /// lock is held: `look` is short, and asks neither the heap nor another space.
     pub fn with_view<R>(&self, look: impl FnOnce(&LowView) -> R) -> R {
         look(self.map.lock().table.view())
     }
 
-    /// The root of its tables.
+    /// The physical address of its root table, of level 0: as long as there is the space, the one
+    /// that TTBR0_EL1 names on a core in it.
     #[must_use]
     pub fn root(&self) -> PhysAddr {
         self.map.lock().table.root_paddr()
@@ -276,23 +280,26 @@ impl AddressSpace {
         note()
     }
 
-    /// The value of TTBR0_EL1 on a core that is in this space.
+    /// The value of TTBR0_EL1 on a core that is in this space: ASID in bits 63:48, root table below
+    /// (DDI 0487 D24.2). The ASID is 0, the kernel's, as long as no core was in it.
     #[must_use]
     pub fn ttbr0(&self) -> u64 {
         let map = self.map.lock();
         mmu::low_tree(map.table.root_paddr(), map.asid.unwrap_or(Asid::KERNEL))
     }
 
-    /// The ASID that it was last in use under.
+    /// The ASID that it was last in use under; `None` as long as no core was in it. Entered in a
+    /// later generation, it may get another.
     #[must_use]
     pub fn asid(&self) -> Option<Asid> {
         self.map.lock().asid
     }
 
-    /// Pages that are mapped.
+    /// Pages of 4 KiB that are mapped, with the two that every space has at its top, and with those
+    /// that have no right.
     ///
     /// # Errors
-    /// [`SpaceError::Busy`].
+    /// [`SpaceError::Busy`] while another core, or this one, changes the space.
     pub fn page_count(&self) -> Result<usize, SpaceError> {
         let extents = self.extents.try_lock().ok_or(SpaceError::Busy)?;
         Ok(extents.page_count())

@@ -32,7 +32,8 @@ struct Found {
     frames: usize,
 }
 
-/// The counts of a finished check.
+/// The counts of a finished check, all of one moment: the allocator did not change between its
+/// steps.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Checked {
     /// Blocks that are free.
@@ -75,7 +76,9 @@ enum Place {
     },
 }
 
-/// How far a check has come.
+/// How far a check has come: the place of the next step, the counts so far, and the allocator's
+/// version when it began. It borrows nothing, so the allocator's lock may be released between two
+/// calls of [`FrameAllocator::check_step`].
 #[derive(Clone, Debug)]
 pub struct Check {
     place: Place,
@@ -98,7 +101,8 @@ impl Check {
         }
     }
 
-    /// How often it began again, because frames came or went between two steps.
+    /// How often it began again, because frames came or went between two steps. The caller puts an
+    /// end to it: with four cores that allocate, a check may never come through.
     #[must_use]
     pub const fn restarts(&self) -> usize {
         self.restarts

@@ -6,7 +6,8 @@ use core::fmt;
 use super::Order;
 use crate::addr::PhysAddr;
 
-/// Why a block was not taken back. Nothing has changed then.
+/// Why a block was not taken back. Nothing has changed then, and the caller has lost count of its
+/// frames: `KernelFrames` panics with it. Addresses are physical.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FrameError {
     /// It is free already, alone or inside a larger block.

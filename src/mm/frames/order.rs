@@ -5,16 +5,17 @@ use core::fmt;
 
 use crate::addr::PAGE_SIZE;
 
-/// The size of a block: 2^order frames, 4 KiB to 2 MiB.
+/// The size of a block: 2^order frames, 4 KiB to 2 MiB. Orders compare as their sizes.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Order(u8);
 
 impl Order {
     /// One frame, 4 KiB.
     pub const FRAME: Self = Self(0);
-    /// The largest block, 2 MiB: what one block descriptor of level 2 maps.
+    /// The largest block, 2 MiB: what one block descriptor of level 2 maps (DDI 0487 D8.3, granule
+    /// of 4 KiB).
     pub const MAX: Self = Self(9);
-    /// How many orders there are.
+    /// How many orders there are, 0 to 9: the length of a table with an entry for each.
     pub const COUNT: usize = Self::MAX.index() + 1;
 
     /// The order of that number; `None` past [`MAX`](Self::MAX).
@@ -27,7 +28,8 @@ impl Order {
         }
     }
 
-    /// The smallest order with room for `bytes`; `None` if no block has it.
+    /// The smallest order with room for `bytes`: order 0 up to 4096, order 1 from 4097 on; `None`
+    /// past 2 MiB, since no block has it.
     #[must_use]
     pub const fn for_bytes(bytes: usize) -> Option<Self> {
         let frames = bytes.div_ceil(PAGE_SIZE);
@@ -48,13 +50,13 @@ impl Order {
         self.0 as usize
     }
 
-    /// Frames in such a block.
+    /// Frames in such a block: 1 for order 0, 512 for [`MAX`](Self::MAX).
     #[must_use]
     pub const fn frames(self) -> usize {
         1 << self.0
     }
 
-    /// Bytes in such a block, and what its address is a multiple of.
+    /// Bytes in such a block, and what its address is a multiple of: 0x8000 for order 3.
     #[must_use]
     pub const fn bytes(self) -> usize {
         PAGE_SIZE << self.0

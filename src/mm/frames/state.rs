@@ -33,7 +33,8 @@ const PREVIOUS_SHIFT: u32 = 40;
 /// Zero in every state.
 const UNUSED: u64 = 0xff_0000_00c0;
 
-/// One frame's state. Opaque; zero says that no block begins at the frame.
+/// One frame's state. Opaque; zero says that no block begins at the frame. The allocator's metadata
+/// is one for each 4 KiB of address space below the end of RAM, 8 bytes each.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(transparent)]
 pub struct FrameState(u64);

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::{FrameAllocator, Order};
 
-/// The numbers of frames, usable and free.
+/// The numbers of frames of 4 KiB, usable and free, of one moment: the difference is in use.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct FrameCount {
     /// Frames that can be free at all: RAM that nobody reserved for good.
@@ -14,7 +14,8 @@ pub struct FrameCount {
     pub free: usize,
 }
 
-/// The blocks of one order.
+/// The blocks of one order. A block in use counts at the order that was asked for, whatever larger
+/// block it was split from.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct OrderStatistics {
     /// Free blocks; at order 0 with the cached frames.
@@ -27,7 +28,8 @@ pub struct OrderStatistics {
     pub frees: u64,
 }
 
-/// Statistics of the allocator.
+/// Statistics of the allocator at one moment. Events, such as splits, are counted since the
+/// allocator was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Statistics {
     /// The blocks of each order, smallest first.
@@ -43,7 +45,8 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// The order of the largest free block; `None` if nothing is free.
+    /// The order of the largest free block; `None` if nothing is free. A request for a larger one
+    /// may succeed all the same, since it merges the cached frames first.
     #[must_use]
     pub fn largest_free(&self) -> Option<Order> {
         Order::all()
@@ -51,7 +54,8 @@ impl Statistics {
             .find(|order| self.orders[order.index()].free > 0)
     }
 
-    /// The fragmentation of the free frames.
+    /// The fragmentation of the free frames at that moment, with each cached frame as a block of 4
+    /// KiB.
     #[must_use]
     pub fn fragmentation(&self) -> Fragmentation {
         Fragmentation {
@@ -102,7 +106,8 @@ impl fmt::Display for Fragmentation {
 }
 
 impl FrameAllocator<'_> {
-    /// The statistics so far.
+    /// The statistics so far. Costs a few steps for each order and none for a frame, so that the
+    /// allocator's lock may be held for it.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let mut orders = [OrderStatistics::default(); Order::COUNT];

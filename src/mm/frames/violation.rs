@@ -6,7 +6,8 @@ use core::fmt;
 use super::Order;
 use crate::addr::PhysAddr;
 
-/// The first broken invariant that a check found.
+/// The first broken invariant that a check found: a fault of the allocator, or a write from outside
+/// into its metadata. Addresses are the physical ones of blocks.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum FrameViolation {
     /// A frame's word is no valid state.
@@ -62,7 +63,8 @@ pub enum FrameViolation {
     },
 }
 
-/// The counts that the allocator keeps.
+/// The counts that the allocator keeps, each of which a check compares with what it found. Prints
+/// as the variant's name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Counted {
     /// Free blocks of an order.
