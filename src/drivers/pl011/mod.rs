@@ -112,46 +112,46 @@ impl<P> Pl011<P> {
 /// values of these registers say nothing worth keeping.
 impl<P: Port> Pl011<P> {
     /// Stops the line and masks all interrupts, after what is still being sent. What has come in so
-    /// far stays in the device; returns how many bytes it has room for.
-    fn switch_off(&self) -> usize {
+    /// far stays in the device. Returns how the loader left the queues.
+    fn switch_off(&self) -> Queues {
         self.wait_idle();
         self.port.write_imsc(0);
         self.port.write_cr(0);
         self.port.write_icr(INTERRUPTS::ALL.val(0x7ff).value);
         if LCR_H::FEN.is_set(self.port.read_lcr_h()) {
-            QUEUE_DEPTH as usize
+            Queues::On
         } else {
-            1
+            Queues::Off
         }
     }
 
-    /// Empties the queues and sets the speed; the format is lost. The UART is off.
-    fn reset(&self, divisor: Divisor) {
-        // Switching the queues off empties them.
+    /// Empties the queues of a transmitter that does not send: what it holds would go out at the
+    /// new speed. The format is lost. The UART is off.
+    fn drop_unsent(&self) {
         self.port.write_lcr_h(0);
+    }
+
+    /// Sets speed, format and queues. Switching the queues on or off empties both.
+    fn set_format(&self, divisor: Divisor, queues: Queues) {
         self.port
             .write_ibrd(IBRD::BAUD_DIVINT.val(divisor.integer()).value);
         self.port
             .write_fbrd(FBRD::BAUD_DIVFRAC.val(divisor.fraction()).value);
-    }
-
-    /// The byte that came just when the queues were switched, if one did: it was emptied out, but
-    /// its interrupt stands, and DR shows it. So it is where the line is never off; a UART that is
-    /// off as long as this one has no such interrupt.
-    fn emptied_out(&self) -> Option<u8> {
-        let came = Interrupts::RECEIVE.bits() & self.port.read_ris() != 0;
-        let is_gone = FR::RXFE.is_set(self.port.read_fr());
-        (came && is_gone).then(|| DR::DATA.read(self.port.read_dr()) as u8)
-    }
-
-    /// Sets format and queues.
-    fn set_format(&self, queues: Queues) {
         let fen = match queues {
             Queues::On => LCR_H::FEN::SET,
             Queues::Off => LCR_H::FEN::CLEAR,
         };
         // After the divisors: the three are one register inside, loaded by a write to this one.
         self.port.write_lcr_h((LCR_H::WLEN::EightBits + fen).value);
+    }
+
+    /// The byte that came just when the queues were switched on, if one did: it was emptied out,
+    /// but its interrupt stands, and DR shows it if it was the first byte of all. So it is where
+    /// the line is never off; a UART that is off as long as this one has no such interrupt.
+    fn emptied_out(&self) -> Option<u8> {
+        let came = Interrupts::RECEIVE.bits() & self.port.read_ris() != 0;
+        let is_gone = FR::RXFE.is_set(self.port.read_fr());
+        (came && is_gone).then(|| DR::DATA.read(self.port.read_dr()) as u8)
     }
 
     /// Lets the line work, both ways.

@@ -46,7 +46,7 @@ struct State {
     /// The bytes that the other side sends: one byte after the other without a pause.
     incoming: VecDeque<u16>,
     incoming_bits: u32,
-    receive: VecDeque<u16>,
+    receive: ReceiveQueue,
     silent_bits: u32,
     /// Whether the last byte that came in was lost.
     in_gap: bool,
@@ -63,11 +63,42 @@ struct State {
     ifls: u32,
     imsc: u32,
     ris: u32,
-    /// The value of DR when the queue is empty: the byte that switching the queues has emptied out.
-    emptied_out: Option<u16>,
     /// If the other side waits for room, and asks neither the clock nor CR: for how long there must
     /// be.
     delay_bits: Option<u32>,
+    /// What the other side waits in place of that before each of the next bytes.
+    pauses_bits: VecDeque<u32>,
+}
+
+/// A ring of slots whose reading position moves with each byte that is read, with the queue off
+/// too, and goes back to slot 0 when the queue is switched. The reading position is what DR shows
+/// when the queue is empty.
+#[derive(Debug, Default)]
+struct ReceiveQueue {
+    slots: [u16; DEPTH],
+    position: usize,
+    len: usize,
+}
+
+impl ReceiveQueue {
+    fn push(&mut self, word: u16) {
+        self.slots[(self.position + self.len) % DEPTH] = word;
+        self.len += 1;
+    }
+
+    fn read(&mut self) -> u16 {
+        let word = self.slots[self.position];
+        if self.len > 0 {
+            self.len -= 1;
+            self.position = (self.position + 1) % DEPTH;
+        }
+        word
+    }
+
+    fn switch(&mut self) {
+        self.position = 0;
+        self.len = 0;
+    }
 }
 
 impl Model {
@@ -105,6 +136,12 @@ impl Model {
         state.take_what_has_room();
     }
 
+    /// Has an emulator's other side wait for `bits` in place of its usual delay: before the first of
+    /// the bytes that come next, before the second, and so on.
+    pub(super) fn pause(&self, bits: &[u32]) {
+        self.state.borrow_mut().pauses_bits.extend(bits);
+    }
+
     /// Receives one byte with bits 10:8 of DR (its errors) set to `errors`.
     pub(super) fn send_damaged(&self, byte: u8, errors: u16) {
         let word = u16::from(byte) | errors << 8;
@@ -136,7 +173,7 @@ impl Model {
     /// Whether the other side has sent everything, and nothing lies in the receive queue.
     pub(super) fn receiver_is_done(&self) -> bool {
         let state = self.state.borrow();
-        state.incoming.is_empty() && state.receive.is_empty()
+        state.incoming.is_empty() && state.receive.len == 0
     }
 
     /// Bytes lost, and how many gaps they leave in the stream.
@@ -172,15 +209,20 @@ impl State {
     }
 
     fn take_what_has_room(&mut self) {
-        while self
-            .delay_bits
-            .is_some_and(|delay| self.silent_bits >= delay)
-            && self.receive.len() < self.depth()
+        while self.has_waited()
+            && self.receive.len < self.depth()
             && let Some(word) = self.incoming.pop_front()
         {
             self.silent_bits = 0;
+            self.pauses_bits.pop_front();
             self.receive_word(word);
         }
+    }
+
+    /// Whether an emulator's other side has waited long enough for its next byte.
+    fn has_waited(&self) -> bool {
+        let delay_bits = self.pauses_bits.front().copied().or(self.delay_bits);
+        self.delay_bits.is_some() && delay_bits.is_some_and(|delay| self.silent_bits >= delay)
     }
 
     fn tick_receiver(&mut self) {
@@ -191,7 +233,7 @@ impl State {
         }
         if self.incoming.is_empty() {
             self.silent_bits += 1;
-            if self.silent_bits == TIMEOUT_BITS && !self.receive.is_empty() {
+            if self.silent_bits == TIMEOUT_BITS && self.receive.len > 0 {
                 self.ris |= RT;
             }
             return;
@@ -209,7 +251,7 @@ impl State {
     }
 
     fn receive_word(&mut self, word: u16) {
-        if self.receive.len() == self.depth() {
+        if self.receive.len == self.depth() {
             self.ris |= OE;
             self.lost += 1;
             self.gaps += u64::from(!self.in_gap);
@@ -218,8 +260,8 @@ impl State {
         }
         let overrun = u16::from(self.in_gap) << 11;
         self.in_gap = false;
-        self.receive.push_back(word | overrun);
-        if self.receive.len() == self.receive_level() {
+        self.receive.push(word | overrun);
+        if self.receive.len == self.receive_level() {
             self.ris |= RX;
         }
     }
@@ -262,15 +304,13 @@ impl State {
 impl Port for &Model {
     fn read_dr(&self) -> u32 {
         let state = &mut *self.access();
-        let word = state
-            .receive
-            .pop_front()
-            .or_else(|| state.emptied_out.take());
-        let word = word.expect("read of an empty queue");
-        if state.receive.len() < state.receive_level() {
+        let was_received = state.receive.len > 0 || state.ris & RX != 0;
+        assert!(was_received, "read of an empty queue");
+        let word = state.receive.read();
+        if state.receive.len < state.receive_level() {
             state.ris &= !RX;
         }
-        if state.receive.is_empty() {
+        if state.receive.len == 0 {
             state.ris &= !RT;
         }
         if state.delay_bits.is_some() {
@@ -295,7 +335,7 @@ impl Port for &Model {
 
     fn read_fr(&self) -> u32 {
         let state = self.access();
-        let receive_empty = u32::from(state.receive.is_empty()) << 4;
+        let receive_empty = u32::from(state.receive.len == 0) << 4;
         let transmit_full = u32::from(state.transmit.len() == DEPTH) << 5;
         let busy = u32::from(state.shifting.is_some()) << 3;
         receive_empty | transmit_full | busy
@@ -318,7 +358,7 @@ impl Port for &Model {
         state.must_be_off();
         assert!(!state.finishing, "the format changes in a byte");
         if (state.lcr_h ^ value) & FEN != 0 {
-            state.emptied_out = state.receive.drain(..).next();
+            state.receive.switch();
             state.transmit.clear();
         }
         state.lcr_h = value;

@@ -113,32 +113,38 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
     /// unmasks some. Needs a sole caller.
     ///
     /// Bytes that have come in are kept: somebody may have typed, or piped, since the loader set
-    /// the line up.
+    /// the line up. Switching the device's queue empties it, so it is switched only where that
+    /// loses nothing:
     ///
-    /// 1. The line is stopped, and the device's queue read out, before it is switched off: that
-    ///    empties it. A stopped receiver ends the byte that is on its way (DDI 0183 3.3.8): it is
-    ///    waited for.
-    /// 2. What comes after that is read out before the queue is switched on, which empties it, too.
-    /// 3. An emulator's line is never off, and its other side waits for room: so more comes than
-    ///    the device can hold, one byte for each that is read. Such a line needs no queue, and
-    ///    would lose the byte that comes just when it is switched on: it stays off.
-    /// 4. If nothing came until just then, the first byte may: it is looked for where it was
-    ///    emptied out.
+    /// 1. The line is stopped, and the device read out. A stopped receiver ends the byte that is on
+    ///    its way (DDI 0183 3.3.8): if somebody was sending, a frame's time is waited for it.
+    /// 2. A loader that left the queue on has done the work: the queue is never off.
+    /// 3. If the queue was off and nothing came, it is switched on. An emulator's line is never
+    ///    off: its first byte may come just then, and is looked for where it was emptied out.
+    /// 4. If the queue was off and something came, it stays off. An emulator's other side waits for
+    ///    room, so its line needs none; but a byte that comes while its queue is switched is lost
+    ///    if others were read before. On a board this takes a loader that leaves the queue off, and
+    ///    a key that is pressed before the kernel starts: from then on, the service of a byte has
+    ///    one frame's time, 87 us, and an overrun is counted.
     pub fn init(&mut self, divisor: Divisor) {
-        let room = self.uart.switch_off();
+        let found = self.uart.switch_off();
         self.unmasked = Interrupts::empty();
-        let waiting = self.take_in_until_quiet(0, room + 1);
-        self.uart.reset(divisor);
-        self.take_emptied_out();
-        let late = self.take_in_until_quiet(waiting, 1);
-        let never_off = waiting > room + 1 || late > 1;
-        self.uart
-            .set_format(if never_off { Queues::Off } else { Queues::On });
-        self.take_emptied_out();
+        let has_come = self.take_in_until_quiet();
+        if !self.uart.is_idle() {
+            self.uart.drop_unsent();
+        }
+        match (found, has_come) {
+            (Queues::On, _) => self.uart.set_format(divisor, Queues::On),
+            (Queues::Off, true) => self.uart.set_format(divisor, Queues::Off),
+            (Queues::Off, false) => {
+                self.uart.set_format(divisor, Queues::On);
+                self.take_emptied_out();
+            }
+        }
         self.uart.switch_on();
     }
 
-    /// Takes the byte that the device lost when its queues were switched.
+    /// Takes the byte that the device lost when its queues were switched on.
     fn take_emptied_out(&mut self) {
         if self.received.room() > 0
             && let Some(byte) = self.uart.emptied_out()
@@ -147,16 +153,16 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         }
     }
 
-    /// Takes what has come and, if that or what came `before` shows that somebody is sending, what
-    /// comes for a frame's time after it, up to more than `most` bytes. Returns how many that are.
-    fn take_in_until_quiet(&mut self, before: usize, most: usize) -> usize {
-        let mut taken = self.take_in();
-        let mut looks = if before + taken > 0 { QUIET_LOOKS } else { 0 };
-        while taken <= most && looks > 0 {
-            looks -= 1;
-            taken += self.take_in();
+    /// Takes what has come and, if that shows that somebody is sending, what comes for a frame's
+    /// time after it. Returns whether there was a byte.
+    fn take_in_until_quiet(&mut self) -> bool {
+        if self.take_in() == 0 {
+            return false;
         }
-        taken
+        for _ in 0..QUIET_LOOKS {
+            self.take_in();
+        }
+        true
     }
 
     /// Sets the levels, takes what has come so far, and lets the device interrupt.

@@ -90,6 +90,21 @@ impl Port for &Recorder {
     }
 }
 
+/// Serves interrupts and reads until the other side has nothing left.
+fn read_until_done<const RECEIVE: usize>(
+    model: &Model,
+    serial: &mut Serial<&Model, RECEIVE, 16>,
+) -> Vec<u8> {
+    let mut kept = Vec::new();
+    while !model.receiver_is_done() {
+        model.tick(1);
+        serial.service();
+        kept.extend(core::iter::from_fn(|| serial.read()));
+    }
+    kept.extend(core::iter::from_fn(|| serial.read()));
+    kept
+}
+
 fn divisor() -> Divisor {
     Divisor::for_baud(48_000_000, 115_200).expect("a divisor")
 }
@@ -105,7 +120,6 @@ fn the_uart_is_off_while_it_is_set_up_and_lcr_h_loads_the_divisors() {
         Write::Imsc(0),
         Write::Cr(0),
         Write::Icr(0x7ff),
-        Write::LcrH(0),
         Write::Ibrd(26),
         Write::Fbrd(3),
         Write::LcrH(0x70),
@@ -151,14 +165,33 @@ fn what_comes_while_the_uart_is_set_up_is_kept_where_the_line_is_never_off() {
             let mut serial = Serial::<_, 64, 16>::new(Pl011::new(&model));
             serial.init(divisor());
             serial.start();
-            let mut kept = Vec::new();
-            while !model.receiver_is_done() {
-                model.tick(1);
-                serial.service();
-                kept.extend(core::iter::from_fn(|| serial.read()));
-            }
-            kept.extend(core::iter::from_fn(|| serial.read()));
+            let kept = read_until_done(&model, &mut serial);
             assert_eq!(kept, typed[..length], "after {delay_bits}");
+        }
+    }
+}
+
+/// The sender is interrupted for any time after its first bytes: the next one comes between any two
+/// accesses of the set-up, also just when the queue would be switched.
+#[test]
+fn a_sender_that_pauses_while_the_uart_is_set_up_loses_nothing() {
+    let typed = b"uptime\n";
+    for (first, lcr_h) in (1..typed.len()).flat_map(|first| [(first, 0), (first, 0x70)]) {
+        for pause_bits in 0..2_500 {
+            let model = Model::never_off(1, 0);
+            (&model).write_lcr_h(lcr_h);
+            let mut pauses_bits = [0; 8];
+            pauses_bits[first] = pause_bits;
+            model.pause(&pauses_bits[..=first]);
+            model.send_from_outside(typed);
+            let mut serial = Serial::<_, 64, 16>::new(Pl011::new(&model));
+            serial.init(divisor());
+            serial.start();
+            let kept = read_until_done(&model, &mut serial);
+            assert_eq!(
+                kept, typed,
+                "{first} bytes, then {pause_bits} bit times, {lcr_h:#x}"
+            );
         }
     }
 }
@@ -189,10 +222,25 @@ fn a_byte_on_its_way_is_waited_for() {
     assert_eq!((&model).read_lcr_h(), 0x70);
 }
 
-/// On a board a byte may be on its way when the line is stopped, and 16 lie in the queue: it is not
-/// taken for an emulator.
+/// Switching a queue empties it, so one that is on is left on, and one that was read is left off.
 #[test]
-fn a_full_queue_and_a_byte_on_its_way_leave_the_queues_on() {
+fn the_queue_is_switched_on_only_where_it_was_off_and_nothing_came() {
+    for (lcr_h, typed, expected) in [
+        (0, &b""[..], 0x70),
+        (0, b"u", 0x60),
+        (0x70, b"", 0x70),
+        (0x70, b"u", 0x70),
+    ] {
+        let model = Model::never_off(1, 0);
+        (&model).write_lcr_h(lcr_h);
+        model.send_from_outside(typed);
+        Serial::<_, 64, 16>::new(Pl011::new(&model)).init(divisor());
+        assert_eq!((&model).read_lcr_h(), expected, "{lcr_h:#x}, {typed:?}");
+    }
+}
+
+#[test]
+fn a_full_queue_is_read_out_and_left_on() {
     let model = Model::new(0);
     model.send_from_outside(b"0123456789abcdef");
     model.tick(200);
