@@ -84,7 +84,7 @@ impl<T, C: Class> Lock<T, C> {
             Some(inner) => inner,
             None => self.wait(),
         };
-        self.owned(inner, Counted(masked))
+        self.owned(inner, Ordered(masked))
     }
 
     /// Takes the lock if it is free; never waits, and calls nothing. For the shortest ways: the
@@ -204,7 +204,7 @@ impl<'a> Wait<'a> {
 
 /// The right to use what is locked, until it is dropped: first it is free, then interrupts come
 /// back, if nothing else masks them.
-pub struct Guard<'a, T, C: Class, H: Hold = Counted> {
+pub struct Guard<'a, T, C: Class, H: Hold = Ordered> {
     inner: Inner<'a, T>,
     _noted: Noted<C, H>,
 }
@@ -249,15 +249,15 @@ pub trait Hold {
     const IN_ORDER: bool;
 }
 
-/// Counted with all else that masks them.
+/// Of a lock that counts in the order of locks; the mask counts with all others of the core.
 #[derive(Debug)]
-pub struct Counted(Masked);
+pub struct Ordered(Masked);
 
-impl Hold for Counted {
+impl Hold for Ordered {
     const IN_ORDER: bool = true;
 }
 
-/// Counted, for a lock that was taken in any order.
+/// Of a lock that was taken in any order; the mask counts with all others of the core.
 #[derive(Debug)]
 pub struct Unordered(Masked);
 
@@ -265,7 +265,7 @@ impl Hold for Unordered {
     const IN_ORDER: bool = false;
 }
 
-/// Not counted: all masks as they were, which come back.
+/// Of a lock that counts in the order of locks; all masks as they were, which come back.
 #[derive(Debug)]
 pub struct Brief(u64);
 

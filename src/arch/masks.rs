@@ -13,11 +13,11 @@ use crate::arch::mask_depth::{Interrupts, MaskDepth};
 /// Cores of a Cortex-A53 cluster at most (DDI 0500 2.1).
 const CORES: usize = 4;
 
-/// Each core's, written by that core alone, in a line of its own.
+/// One core's depth, written by that core alone, in a cache line of its own.
 #[repr(align(64))]
-struct Line(MaskDepth);
+struct PaddedDepth(MaskDepth);
 
-static DEPTHS: [Line; CORES] = [const { Line(MaskDepth::new()) }; CORES];
+static DEPTHS: [PaddedDepth; CORES] = [const { PaddedDepth(MaskDepth::new()) }; CORES];
 
 /// Keeps this core's interrupts masked until it is dropped.
 #[derive(Debug)]
@@ -82,6 +82,6 @@ impl Drop for ExceptionsMasked {
 
 #[inline(always)]
 fn depth() -> &'static MaskDepth {
-    let Line(depth) = &DEPTHS[cpu::number() % CORES];
+    let PaddedDepth(depth) = &DEPTHS[cpu::number() % CORES];
     depth
 }

@@ -73,7 +73,7 @@ struct Outcome {
     aborted: u64,
 }
 
-type Access = unsafe extern "C" fn(usize, u64) -> Outcome;
+type AccessRoutine = unsafe extern "C" fn(usize, u64) -> Outcome;
 
 unsafe extern "C" {
     static __nofault_start: [u8; 0];
@@ -97,7 +97,7 @@ unsafe extern "C" {
 /// # Safety
 /// If `va` is a device register, reading it does no harm.
 pub unsafe fn read(va: VirtAddr, width: Width) -> Result<u64, Aborted> {
-    let routine: Access = match width {
+    let routine: AccessRoutine = match width {
         Width::Byte => __nofault_read_1,
         Width::Half => __nofault_read_2,
         Width::Word => __nofault_read_4,
@@ -115,7 +115,7 @@ pub unsafe fn read(va: VirtAddr, width: Width) -> Result<u64, Aborted> {
 /// # Safety
 /// Nothing that the kernel relies on is at `va`.
 pub unsafe fn write(va: VirtAddr, width: Width, value: u64) -> Result<(), Aborted> {
-    let routine: Access = match width {
+    let routine: AccessRoutine = match width {
         Width::Byte => __nofault_write_1,
         Width::Half => __nofault_write_2,
         Width::Word => __nofault_write_4,

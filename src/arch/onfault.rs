@@ -27,7 +27,7 @@ use super::exception::TrapFrame;
 pub struct Faulted;
 
 /// A function that may fault. It owns nothing that would have to be dropped.
-pub type Function = unsafe extern "C" fn(usize);
+pub type FaultableFunction = unsafe extern "C" fn(usize);
 
 // In: x0 = function, x1 = its argument, x2 = the word for the stack pointer.
 // Out: x0 = 0, or 1 if it took an exception; the word as before.
@@ -67,7 +67,11 @@ global_asm!(
 );
 
 unsafe extern "C" {
-    fn __onfault_call(function: Function, argument: usize, onfault: *const AtomicUsize) -> u64;
+    fn __onfault_call(
+        function: FaultableFunction,
+        argument: usize,
+        onfault: *const AtomicUsize,
+    ) -> u64;
     static __onfault_return: [u8; 0];
 }
 
@@ -108,7 +112,7 @@ impl Default for OnFault {
 pub unsafe fn call(
     onfault: &'static OnFault,
     depth: u32,
-    function: Function,
+    function: FaultableFunction,
     argument: usize,
 ) -> Result<(), Faulted> {
     let outer = onfault.depth.load(Ordering::Relaxed);

@@ -8,11 +8,11 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 use crate::arch::{cpu, masks, mmu};
 use crate::board::raspi3::CORES;
 use crate::mm::kernel_space::empty_table;
-use crate::mm::user_space::AddressSpace;
+use crate::mm::user_space::UserSpace;
 
 /// The space that a core is in, as [`Arc::into_raw`] has it; null if it is in none. Its own core
 /// alone reads and writes it, with interrupts masked.
-struct Current(AtomicPtr<AddressSpace>);
+struct Current(AtomicPtr<UserSpace>);
 
 static CURRENT: [Current; CORES] =
     [const { Current(AtomicPtr::new(core::ptr::null_mut())) }; CORES];
@@ -24,7 +24,7 @@ impl Current {
     }
 
     /// Puts `space` in its place, and returns what was there.
-    fn replace(&self, space: Option<Arc<AddressSpace>>) -> Option<Arc<AddressSpace>> {
+    fn replace(&self, space: Option<Arc<UserSpace>>) -> Option<Arc<UserSpace>> {
         let new = space.map_or(core::ptr::null(), Arc::into_raw);
         let old = self.0.load(Ordering::Relaxed).cast_const();
         self.0.store(new.cast_mut(), Ordering::Relaxed);
@@ -33,7 +33,7 @@ impl Current {
         (!old.is_null()).then(|| unsafe { Arc::from_raw(old) })
     }
 
-    fn get(&self) -> Option<Arc<AddressSpace>> {
+    fn get(&self) -> Option<Arc<UserSpace>> {
         let space = self.0.load(Ordering::Relaxed).cast_const();
         if space.is_null() {
             return None;
@@ -47,7 +47,7 @@ impl Current {
 
 /// Lets this core translate low addresses by `space`, until it is in another or
 /// [leaves](leave).
-pub fn activate(space: &Arc<AddressSpace>) {
+pub fn activate(space: &Arc<UserSpace>) {
     let kept = Arc::clone(space);
     let before = {
         let note = || Current::of_this_core().replace(Some(kept));
@@ -75,7 +75,7 @@ pub fn leave() {
 
 /// [Activates](activate) `space`, or [leaves](leave) if there is none: `enter(before.as_ref())`
 /// goes back to what [`active`] returned before.
-pub fn enter(space: Option<&Arc<AddressSpace>>) {
+pub fn enter(space: Option<&Arc<UserSpace>>) {
     match space {
         Some(space) => activate(space),
         None => leave(),
@@ -85,7 +85,7 @@ pub fn enter(space: Option<&Arc<AddressSpace>>) {
 /// The space that this core is in; `None` if low addresses fault on it. The [`Arc`] keeps the
 /// space's frames, also when the core has left it meanwhile.
 #[must_use]
-pub fn active() -> Option<Arc<AddressSpace>> {
+pub fn active() -> Option<Arc<UserSpace>> {
     let _masked = masks::mask();
     Current::of_this_core().get()
 }
@@ -93,7 +93,7 @@ pub fn active() -> Option<Arc<AddressSpace>> {
 /// Whether this core is in `space`, by identity: two spaces with equal maps are two. Says nothing
 /// of other cores.
 #[must_use]
-pub fn is_active(space: &Arc<AddressSpace>) -> bool {
+pub fn is_active(space: &Arc<UserSpace>) -> bool {
     let _masked = masks::mask();
     core::ptr::eq(
         Current::of_this_core().0.load(Ordering::Relaxed),

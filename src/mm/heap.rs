@@ -24,7 +24,7 @@ use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
 use crate::arch::nofault::{self, Width};
-use crate::mm::holes::{HeapViolation, List, Walk};
+use crate::mm::holes::{HeapViolation, HoleWalk, List};
 use crate::mm::kernel_space;
 use crate::mm::layout::{self, Pages};
 
@@ -220,7 +220,7 @@ pub fn check() -> Result<Option<Checked>, HeapViolation> {
     for _ in 0..ATTEMPTS {
         let (changes, mut walk) = {
             let kept = HEAP.0.lock();
-            (kept.changes, Walk::new(&list_of(&kept)))
+            (kept.changes, HoleWalk::new(&list_of(&kept)))
         };
         // Ends: the walk goes upwards only.
         loop {

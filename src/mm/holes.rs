@@ -6,8 +6,8 @@
 //! address is compared with the heap's bounds and the hole before it prior to any read, so that the
 //! walk goes upwards only and ends.
 //!
-//! The walk goes in steps, because the heap's lock masks interrupts: a [`Walk`] remembers where it
-//! is.
+//! The walk goes in steps, because the heap's lock masks interrupts: a [`HoleWalk`] remembers where
+//! it is.
 //!
 //! Pure: reads through a closure.
 #![forbid(unsafe_code)]
@@ -107,7 +107,7 @@ pub struct List {
 /// How far a walk of the list has come. Worth going on with only if nothing was given out or came
 /// back meanwhile, which the caller counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Walk {
+pub struct HoleWalk {
     /// Where the next link stands, and where it leads; 0 is the end.
     at: usize,
     next: usize,
@@ -119,7 +119,7 @@ pub struct Walk {
     pub bytes: usize,
 }
 
-impl Walk {
+impl HoleWalk {
     /// At the beginning of `list`.
     #[must_use]
     pub const fn new(list: &List) -> Self {
@@ -193,7 +193,7 @@ impl Walk {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{HeapViolation, List, Walk};
+    use super::{HeapViolation, HoleWalk, List};
     use crate::addr::VirtAddr;
 
     const BOTTOM: usize = 0xffff_8000_4000_1000;
@@ -223,8 +223,8 @@ mod tests {
         list: &List,
         words: &BTreeMap<usize, usize>,
         steps: usize,
-    ) -> Result<Walk, HeapViolation> {
-        let mut walk = Walk::new(list);
+    ) -> Result<HoleWalk, HeapViolation> {
+        let mut walk = HoleWalk::new(list);
         let read = |at: VirtAddr| words.get(&at.as_usize()).copied();
         for _ in 0..1000 {
             if walk.go_on(list, steps, read)? {

@@ -41,7 +41,7 @@ pub trait Tables {
 
 /// The counts of a walk, and the first oddities that do not end it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Walked {
+pub struct MapWalkSummary {
     /// Tables, the root included.
     pub tables: usize,
     /// The first leaf with bits that this kernel does not set. The leaf is shown all the same:
@@ -62,23 +62,23 @@ pub fn walk(
     base: VirtAddr,
     tables: &mut dyn Tables,
     leaf: &mut dyn FnMut(Run),
-) -> Result<Walked, MapViolation> {
-    let mut walk = Walk {
+) -> Result<MapWalkSummary, MapViolation> {
+    let mut walk = MapWalk {
         tables,
         leaf,
-        walked: Walked::default(),
+        walked: MapWalkSummary::default(),
     };
     walk.table(root, 0, base.as_usize())?;
     Ok(walk.walked)
 }
 
-struct Walk<'a> {
+struct MapWalk<'a> {
     tables: &'a mut dyn Tables,
     leaf: &'a mut dyn FnMut(Run),
-    walked: Walked,
+    walked: MapWalkSummary,
 }
 
-impl Walk<'_> {
+impl MapWalk<'_> {
     /// Walks the table at `pa`, which stands at `level` and translates from `base` on. Returns its
     /// used entries.
     fn table(&mut self, pa: PhysAddr, level: usize, base: usize) -> Result<usize, MapViolation> {
@@ -145,7 +145,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::vec::Vec;
 
-    use super::{Tables, Walked, walk};
+    use super::{MapWalkSummary, Tables, walk};
     use crate::addr::{PhysAddr, VirtAddr};
     use crate::mm::audit::MapViolation;
     use crate::paging::format::aarch64::A64PTE;
@@ -208,7 +208,7 @@ mod tests {
         memory
     }
 
-    fn walked(mut memory: FakeTables) -> (Result<Walked, MapViolation>, Vec<Run>) {
+    fn walked(mut memory: FakeTables) -> (Result<MapWalkSummary, MapViolation>, Vec<Run>) {
         let mut runs = Vec::new();
         let root = PhysAddr::new(ROOT);
         let base = VirtAddr::new(BASE);
@@ -231,9 +231,9 @@ mod tests {
         let (result, runs) = walked(sound());
         assert_eq!(
             result,
-            Ok(Walked {
+            Ok(MapWalkSummary {
                 tables: 4,
-                ..Walked::default()
+                ..MapWalkSummary::default()
             })
         );
         let found: Vec<_> = runs

@@ -1,7 +1,7 @@
 //! Address spaces of the low half: what a process has below 2^48, with its own ASID and frames.
 //!
 //! ```text
-//!        AddressSpace                           a core
+//!        UserSpace                           a core
 //!   +-- map: table, tag, ASID   <-- activate --   TTBR0_EL1 = ASID << 48 | root
 //!   |     lock: interrupts masked                 TCR_EL1.EPD0 = 0
 //!   +-- extents: what is mapped where
@@ -65,7 +65,7 @@ const ALLOCATOR: AsidAllocator<CORES> = match unsafe { AsidAllocator::new(ASID_B
 };
 
 /// Every space that there is.
-static ALL: TryLock<Vec<Weak<AddressSpace>>> = TryLock::new(Vec::new());
+static ALL: TryLock<Vec<Weak<UserSpace>>> = TryLock::new(Vec::new());
 
 /// The tables of a space, its ASID tag, and the ASID that its translations are cached under.
 struct Map {
@@ -78,12 +78,12 @@ struct Map {
 /// An address space of the low half: its tables, its ASID, and the frames that it owns. Any core
 /// may change it, whichever cores are in it. Each core in it keeps it by an [`Arc`]. The last
 /// [`Arc`] dropped frees the frames, with no lock held: that takes the heap's.
-pub struct AddressSpace {
+pub struct UserSpace {
     map: Lock<Map, lock_classes::UserMap>,
     extents: TryLock<Extents>,
 }
 
-impl AddressSpace {
+impl UserSpace {
     /// A space with nothing but a page of stack at [`USER_STACK`], and the frame at `code`, which
     /// may be executed at EL0, at [`USER_CODE`].
     ///
@@ -346,7 +346,7 @@ fn forget_last_generation() {
     tlb::invalidate_this_core();
 }
 
-impl Drop for AddressSpace {
+impl Drop for UserSpace {
     /// No core is in the space: each keeps the one that it is in.
     fn drop(&mut self) {
         let Some(extents) = self.extents.try_lock() else {
@@ -367,7 +367,7 @@ impl Drop for AddressSpace {
 }
 
 /// Takes the spaces from the list that are no more.
-fn forget_dropped(all: &mut Vec<Weak<AddressSpace>>) {
+fn forget_dropped(all: &mut Vec<Weak<UserSpace>>) {
     all.retain(|space| space.strong_count() > 0);
     if all.is_empty() {
         *all = Vec::new();
@@ -376,8 +376,8 @@ fn forget_dropped(all: &mut Vec<Weak<AddressSpace>>) {
 
 /// A space that several may have, on the list of `all`, which has room; `None` if the heap has
 /// none. `Arc::try_new` is not stable: so the heap is asked before for as much.
-fn share(space: AddressSpace, all: &mut Vec<Weak<AddressSpace>>) -> Option<Arc<AddressSpace>> {
-    const WORDS: usize = 2 + size_of::<AddressSpace>().div_ceil(size_of::<usize>());
+fn share(space: UserSpace, all: &mut Vec<Weak<UserSpace>>) -> Option<Arc<UserSpace>> {
+    const WORDS: usize = 2 + size_of::<UserSpace>().div_ceil(size_of::<usize>());
     let mut room = Vec::<[usize; WORDS]>::new();
     room.try_reserve_exact(1).ok()?;
     drop(room);
@@ -391,7 +391,7 @@ fn share(space: AddressSpace, all: &mut Vec<Weak<AddressSpace>>) -> Option<Arc<A
 ///
 /// # Errors
 /// [`SpaceError::NoMemory`]; [`SpaceError::Busy`] while one is made.
-pub fn all() -> Result<Vec<Arc<AddressSpace>>, SpaceError> {
+pub fn all() -> Result<Vec<Arc<UserSpace>>, SpaceError> {
     let all = ALL.try_lock().ok_or(SpaceError::Busy)?;
     let mut spaces = Vec::new();
     let room = spaces.try_reserve_exact(all.len());

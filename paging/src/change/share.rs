@@ -30,7 +30,7 @@ use core::ops::{Deref, Range};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::flush::walkers::{Walk, Walkers};
+use crate::flush::walkers::{WalkGuard, Walkers};
 use crate::node::frame_chain::FrameChain;
 use crate::node::free::free_entries;
 use crate::node::geometry::{Span, entries, level_bytes, level_shift};
@@ -186,7 +186,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Drop for SharedWriter
 /// While it lives, no table that its walks can reach is freed.
 pub struct SharedView<'tree, T> {
     tree: &'tree T,
-    _walk: Walk<'tree>,
+    _walk: WalkGuard<'tree>,
 }
 
 impl<T> Deref for SharedView<'_, T> {
@@ -209,7 +209,7 @@ impl<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<
         = SharedView<'tree, T>
     where
         Self: 'tree;
-    type Walk = Walk<'top>;
+    type Walk = WalkGuard<'top>;
 
     fn shared(&self) -> Range<usize> {
         self.0.0.range.clone()
@@ -227,7 +227,7 @@ impl<'top, M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> sealed::Sealed<
         self.0.0.shared_entries()
     }
 
-    fn walk(&self) -> Walk<'top> {
+    fn walk(&self) -> WalkGuard<'top> {
         self.0.0.walkers.enter()
     }
 

@@ -103,11 +103,11 @@ pub(crate) struct Walkers {
 /// If it is leaked, tables that are unlinked later stay allocated as long as those that they were
 /// shared with.
 #[must_use = "the walk ends when this is dropped"]
-pub struct Walk<'walkers> {
+pub struct WalkGuard<'walkers> {
     count: &'walkers AtomicUsize,
 }
 
-impl Drop for Walk<'_> {
+impl Drop for WalkGuard<'_> {
     fn drop(&mut self) {
         self.count.fetch_sub(1, Ordering::Release);
     }
@@ -125,7 +125,7 @@ impl Walkers {
     }
 
     /// A reader begins to walk.
-    pub(crate) fn enter(&self) -> Walk<'_> {
+    pub(crate) fn enter(&self) -> WalkGuard<'_> {
         let [first, second] = &self.walking;
         let count = match self.phase.load(Ordering::Relaxed) {
             0 => first,
@@ -134,7 +134,7 @@ impl Walkers {
         count.fetch_add(1, Ordering::Relaxed);
         // Before the first link is read: see the head of this file.
         fence(Ordering::SeqCst);
-        Walk { count }
+        WalkGuard { count }
     }
 
     /// The phases in which nobody walks.

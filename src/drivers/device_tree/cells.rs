@@ -11,7 +11,7 @@
 #![forbid(unsafe_code)]
 
 use super::reader::{Node, Property, big_endian};
-use crate::drivers::facts::{Facts, Oddity, Owner};
+use crate::drivers::facts::{Facts, Oddity, PropertyOwner};
 
 /// Bytes of a cell.
 const CELL: usize = 4;
@@ -62,7 +62,7 @@ impl Cells {
 
     /// The cells that the root states for its children; the default for each that is wrong.
     pub(super) fn of_root(root: &Node<'_>, facts: &mut Facts) -> Self {
-        let stated = Stated::by(root, Owner::Root, facts);
+        let stated = Stated::by(root, PropertyOwner::Root, facts);
         Self {
             address: stated.address.unwrap_or(Self::DEFAULT.address),
             size: stated.size.unwrap_or(Self::DEFAULT.size),
@@ -70,7 +70,12 @@ impl Cells {
     }
 
     /// As `node` says it, in which these are the cells of `outer`.
-    pub(super) fn of(node: &Node<'_>, outer: Self, owner: Owner, facts: &mut Facts) -> Self {
+    pub(super) fn of(
+        node: &Node<'_>,
+        outer: Self,
+        owner: PropertyOwner,
+        facts: &mut Facts,
+    ) -> Self {
         let stated = Stated::by(node, owner, facts);
         if stated.address.is_none() || stated.size.is_none() {
             facts.oddities.note(Oddity::NoCells(owner));
@@ -128,7 +133,7 @@ struct Stated {
 }
 
 impl Stated {
-    fn by(node: &Node<'_>, owner: Owner, facts: &mut Facts) -> Self {
+    fn by(node: &Node<'_>, owner: PropertyOwner, facts: &mut Facts) -> Self {
         let mut stated = Self {
             address: None,
             size: None,
@@ -145,7 +150,7 @@ impl Stated {
 }
 
 /// The number of cells that a property states; either, if it cannot be right.
-fn count(property: &Property<'_>, owner: Owner, facts: &mut Facts) -> Counts {
+fn count(property: &Property<'_>, owner: PropertyOwner, facts: &mut Facts) -> Counts {
     match (property.value.len(), property.number()) {
         (CELL, Some(count @ (1 | 2))) => Counts::one(count as usize),
         _ => {

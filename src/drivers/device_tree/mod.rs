@@ -26,7 +26,7 @@ pub use self::pointer::{AtZero, DeviceTree, Extent, HEADER_BYTES, MAX_TREE_BYTES
 
 use self::cells::Cells;
 use self::reader::{Broken, Item, Node, Property};
-use super::facts::{Facts, Mapping, Oddity, Origin, Owner, Reservation};
+use super::facts::{Facts, Mapping, Oddity, Origin, PropertyOwner, Reservation};
 use pointer::Header;
 
 /// Bytes of an entry of the reservation block.
@@ -117,7 +117,9 @@ fn read_identity(property: &Property<'_>, facts: &mut Facts) {
         facts.compatible.set(property.value);
     } else if !property.is_named() {
         // It may be what says how reservations are written.
-        facts.oddities.note_doubt(Oddity::Unnamed(Owner::Root));
+        facts
+            .oddities
+            .note_doubt(Oddity::Unnamed(PropertyOwner::Root));
     }
 }
 
@@ -149,7 +151,7 @@ fn read_memory(node: &Node<'_>, cells: Cells, facts: &mut Facts) {
                 .for_each(|(base, size)| facts.add_memory(base, size));
         }
         Some(_) => facts.oddities.note(Oddity::RegLength {
-            owner: Owner::Memory,
+            owner: PropertyOwner::Memory,
             bytes: reg.len(),
         }),
         // The root has said which numbers of cells cannot be.
@@ -190,7 +192,9 @@ fn read_chosen(node: &Node<'_>, cells: Cells, facts: &mut Facts) -> bool {
             }
             Ok(Item::Property(property)) if !property.is_named() => {
                 // It may be one end of the disk.
-                facts.oddities.note_doubt(Oddity::Unnamed(Owner::Chosen));
+                facts
+                    .oddities
+                    .note_doubt(Oddity::Unnamed(PropertyOwner::Chosen));
             }
             Ok(Item::Property(_) | Item::Child(_)) => {}
             Err(_) => is_whole = false,
@@ -237,7 +241,7 @@ fn read_crash_header(pair: &[u8], cells: Cells, facts: &mut Facts) {
     }
     if !is_read {
         let bytes = pair.len();
-        let owner = Owner::Chosen;
+        let owner = PropertyOwner::Chosen;
         facts
             .oddities
             .note_doubt(Oddity::RegLength { owner, bytes });

@@ -13,7 +13,7 @@
 
 use super::cells::Cells;
 use super::reader::{Item, Node, Property};
-use crate::drivers::facts::{Facts, Mapping, Oddity, Origin, Owner, Reservation, Text};
+use crate::drivers::facts::{Facts, Mapping, Oddity, Origin, PropertyOwner, Reservation, Text};
 
 /// Groups in groups are looked into as deep as this: each is gone through once more.
 const DEEPEST: usize = 4;
@@ -21,11 +21,17 @@ const DEEPEST: usize = 4;
 /// Reads all places in `/reserved-memory`, in which `root` is what the root says of cells. Returns
 /// whether the node was seen whole.
 pub(super) fn read(node: &Node<'_>, root: Cells, facts: &mut Facts) -> bool {
-    group(node, root, Owner::ReservedMemory, DEEPEST, facts)
+    group(node, root, PropertyOwner::ReservedMemory, DEEPEST, facts)
 }
 
 /// Reads all places in a group of them.
-fn group(node: &Node<'_>, outer: Cells, owner: Owner, depth: usize, facts: &mut Facts) -> bool {
+fn group(
+    node: &Node<'_>,
+    outer: Cells,
+    owner: PropertyOwner,
+    depth: usize,
+    facts: &mut Facts,
+) -> bool {
     let cells = Cells::of(node, outer, owner, facts);
     for item in node.items() {
         match item {
@@ -42,8 +48,8 @@ fn group(node: &Node<'_>, outer: Cells, owner: Owner, depth: usize, facts: &mut 
 
 /// Reads one place. One that is cut off says what was read of it.
 fn place(node: &Node<'_>, cells: Cells, depth: usize, facts: &mut Facts) {
-    let owner = Owner::Place(Text::new(node.name));
-    let found = Place::of(node, owner, facts);
+    let owner = PropertyOwner::Place(Text::new(node.name));
+    let found = ReservedNode::of(node, owner, facts);
     match (found.has_reg, found.size) {
         (true, _) => {
             // Of two, which no node should have, either may be meant.
@@ -64,7 +70,7 @@ fn place(node: &Node<'_>, cells: Cells, depth: usize, facts: &mut Facts) {
 }
 
 /// The properties of a node in `/reserved-memory`.
-struct Place<'a> {
+struct ReservedNode<'a> {
     has_reg: bool,
     size: Option<Property<'a>>,
     mapping: Mapping,
@@ -72,8 +78,8 @@ struct Place<'a> {
     is_group: bool,
 }
 
-impl<'a> Place<'a> {
-    fn of(node: &Node<'a>, owner: Owner, facts: &mut Facts) -> Self {
+impl<'a> ReservedNode<'a> {
+    fn of(node: &Node<'a>, owner: PropertyOwner, facts: &mut Facts) -> Self {
         let mut place = Self {
             has_reg: false,
             size: None,
@@ -91,7 +97,7 @@ impl<'a> Place<'a> {
         place
     }
 
-    fn take(&mut self, property: Property<'a>, owner: Owner, facts: &mut Facts) {
+    fn take(&mut self, property: Property<'a>, owner: PropertyOwner, facts: &mut Facts) {
         if property.is("reg") {
             self.has_reg = true;
         } else if property.is("size") {
@@ -109,7 +115,13 @@ impl<'a> Place<'a> {
 }
 
 /// Reserves what `reg` names, in every way in which it can be meant.
-fn reserve(reg: &Property<'_>, cells: Cells, owner: Owner, place: &Place<'_>, facts: &mut Facts) {
+fn reserve(
+    reg: &Property<'_>,
+    cells: Cells,
+    owner: PropertyOwner,
+    place: &ReservedNode<'_>,
+    facts: &mut Facts,
+) {
     let reg = reg.value;
     let mut pairs = |(base, size)| {
         facts.reserve(Reservation {

@@ -14,7 +14,7 @@ mod oddity;
 mod reservation;
 mod text;
 
-pub use self::oddity::{Damage, Oddities, Oddity, Owner};
+pub use self::oddity::{Damage, Oddities, Oddity, PropertyOwner};
 pub use self::reservation::{Mapping, Origin, RESERVED_RANGES, Reservation, Reservations};
 pub use self::text::Text;
 use super::range::{PhysRange, RangeList};

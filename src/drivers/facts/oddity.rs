@@ -33,7 +33,7 @@ impl fmt::Display for Damage {
 
 /// The node whose property is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
+pub enum PropertyOwner {
     /// The root.
     Root,
     /// A memory node.
@@ -46,7 +46,7 @@ pub enum Owner {
     Place(Text<24>),
 }
 
-impl fmt::Display for Owner {
+impl fmt::Display for PropertyOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root => f.write_str("/"),
@@ -93,15 +93,15 @@ pub enum Oddity {
         at: usize,
     },
     /// Properties whose names are not in the tree.
-    Unnamed(Owner),
+    Unnamed(PropertyOwner),
     /// It does not say how its children write addresses and sizes.
-    NoCells(Owner),
+    NoCells(PropertyOwner),
     /// It says so with something else than 1 or 2.
-    BadCells(Owner),
+    BadCells(PropertyOwner),
     /// A `reg` that does not consist of whole pairs of address and size.
     RegLength {
         /// The node of the property.
-        owner: Owner,
+        owner: PropertyOwner,
         /// The property's length in bytes.
         bytes: usize,
     },
@@ -137,16 +137,16 @@ pub enum Oddity {
     /// A list of the memory to which the kernel is restricted that names none.
     UsableUnread,
     /// A reserved place that does not say where it is.
-    Nowhere(Owner),
+    Nowhere(PropertyOwner),
     /// A reserved place that the kernel may choose.
     Anywhere {
         /// The node of the place.
-        owner: Owner,
+        owner: PropertyOwner,
         /// The size that it asks for, in bytes.
         size: u64,
     },
     /// Nodes in a place, deeper than is looked.
-    Nested(Owner),
+    Nested(PropertyOwner),
     /// More reservations than are kept apart.
     ManyReservations,
     /// An initial RAM disk without a byte.

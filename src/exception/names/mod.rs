@@ -128,7 +128,7 @@ pub struct Names<'a> {
 /// A function of the image and an address in it. Shown as its name, which the build cuts to
 /// [`TEXT_MAX`] characters; `?` stands for a character that a damaged table does not have.
 #[derive(Clone, Copy, Debug)]
-pub struct Function<'a> {
+pub struct NamedFunction<'a> {
     /// Its first byte, in the half of the address space in which it was asked for.
     pub start: u64,
     /// Bytes from there to the address.
@@ -143,14 +143,14 @@ pub struct Function<'a> {
 /// the lines into which it was inlined: `src/a.rs:7 via src/b.rs:40`. Of more than [`CHAIN_MAX`]
 /// the middle is missing.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct SourceLocation<'a> {
     names: Names<'a>,
     chain: rows::Chain,
 }
 
 /// A line of a file; shown as `src/a.rs:7`, or as `?:7` if the table has no such file.
 #[derive(Clone, Copy, Debug)]
-pub struct Line<'a> {
+pub struct SourceLine<'a> {
     file: Option<Text<'a>>,
     /// The number of the line, from 1 on.
     pub line: u32,
@@ -205,7 +205,7 @@ impl<'a> Names<'a> {
     /// The function in which `address` lies. For a return address ask for an instruction less: the
     /// call may be the last thing that its function does.
     #[must_use]
-    pub fn function(&self, address: u64) -> Option<Function<'a>> {
+    pub fn function(&self, address: u64) -> Option<NamedFunction<'a>> {
         let physical = match address & HIGH_BITS {
             0 | HIGH_BITS => address & !HIGH_BITS,
             _ => return None,
@@ -228,7 +228,7 @@ impl<'a> Names<'a> {
             if physical < end {
                 let offset = physical.checked_sub(start)?;
                 let start = address - offset;
-                return Some(Function {
+                return Some(NamedFunction {
                     start,
                     offset,
                     size,
@@ -243,11 +243,11 @@ impl<'a> Names<'a> {
     /// The source of the instruction at `address`, if the build had room to keep it. For a return
     /// address ask for an instruction less, which is the call.
     #[must_use]
-    pub fn line(&self, address: u64) -> Option<Place<'a>> {
+    pub fn line(&self, address: u64) -> Option<SourceLocation<'a>> {
         let function = self.function(address)?;
         let instruction = u32::try_from(function.offset / INSTRUCTION).ok()?;
         let chain = rows::find(function.rows, instruction)?;
-        Some(Place {
+        Some(SourceLocation {
             names: *self,
             chain,
         })
@@ -285,25 +285,25 @@ impl<'a> Names<'a> {
     }
 }
 
-impl fmt::Display for Function<'_> {
+impl fmt::Display for NamedFunction<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.name.fmt(f)
     }
 }
 
-impl<'a> Place<'a> {
+impl<'a> SourceLocation<'a> {
     /// The lines, the innermost first: [`CHAIN_MAX`] at most, and never none. The last is the line
     /// of the function that was compiled, the others were inlined into it.
-    pub fn lines(&self) -> impl Iterator<Item = Line<'a>> {
+    pub fn lines(&self) -> impl Iterator<Item = SourceLine<'a>> {
         let lines = self.chain.lines().iter().rev();
-        lines.map(|line| Line {
+        lines.map(|line| SourceLine {
             file: self.names.file(line.file),
             line: line.line,
         })
     }
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for SourceLocation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, line) in self.lines().enumerate() {
             if index > 0 {
@@ -315,7 +315,7 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-impl fmt::Display for Line<'_> {
+impl fmt::Display for SourceLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.file {
             Some(file) => file.fmt(f)?,

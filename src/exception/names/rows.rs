@@ -71,7 +71,7 @@ pub const FILE_FIRST: u32 = RECENT_FIRST + RECENT as u32;
 
 /// One line of the source.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Line {
+pub(super) struct LineEntry {
     /// Index in the table's list of files.
     pub(super) file: u32,
     /// From 1 on.
@@ -82,7 +82,7 @@ pub(super) struct Line {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Chain {
     /// Behind the first `count` stand those that went away, for [`SAME_FILE`].
-    lines: [Line; CHAIN_MAX],
+    lines: [LineEntry; CHAIN_MAX],
     count: usize,
 }
 
@@ -90,12 +90,12 @@ pub(super) struct Chain {
 #[derive(Default)]
 struct Decoder {
     chain: Chain,
-    recent: [Line; RECENT],
+    recent: [LineEntry; RECENT],
 }
 
 impl Chain {
     /// The lines; the innermost is last.
-    pub(super) fn lines(&self) -> &[Line] {
+    pub(super) fn lines(&self) -> &[LineEntry] {
         self.lines.get(..self.count).unwrap_or_default()
     }
 }
@@ -136,21 +136,21 @@ impl Decoder {
     }
 
     /// The line that comes next to a chain that had `before` lines.
-    fn line(&self, before: usize, bytes: &mut Bytes<'_>) -> Option<Line> {
+    fn line(&self, before: usize, bytes: &mut Bytes<'_>) -> Option<LineEntry> {
         match bytes.number()? {
             SAME_FILE => self.same_file(before, bytes),
             number @ RECENT_FIRST..FILE_FIRST => {
                 let index = usize::try_from(number - RECENT_FIRST).ok()?;
                 self.recent.get(index).copied()
             }
-            number => Some(Line {
+            number => Some(LineEntry {
                 file: number - FILE_FIRST,
                 line: bytes.number()?,
             }),
         }
     }
 
-    fn same_file(&self, before: usize, bytes: &mut Bytes<'_>) -> Option<Line> {
+    fn same_file(&self, before: usize, bytes: &mut Bytes<'_>) -> Option<LineEntry> {
         let depth = self.chain.count;
         let index = if depth < before {
             depth
@@ -158,13 +158,13 @@ impl Decoder {
             depth.checked_sub(1)?
         };
         let known = self.chain.lines.get(index)?;
-        Some(Line {
+        Some(LineEntry {
             file: known.file,
             line: known.line.wrapping_add_signed(bytes.difference()?),
         })
     }
 
-    fn push(&mut self, line: Line) -> Option<()> {
+    fn push(&mut self, line: LineEntry) -> Option<()> {
         *self.chain.lines.get_mut(self.chain.count)? = line;
         self.chain.count += 1;
         let found = self.recent.iter().position(|recent| *recent == line);

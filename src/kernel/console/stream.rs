@@ -1,7 +1,7 @@
 //! A console as a stream of bytes, for crates that talk through `embedded_io`.
 //!
 //! Bytes pass as they are, both ways: no line editor, no echo, no CR before a LF, and Ctrl-C is a
-//! byte as any other. Pure: the UART is a [`Line`].
+//! byte as any other. Pure: the UART is a [`SerialLine`].
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -9,7 +9,7 @@ use core::fmt;
 use embedded_io::{Error, ErrorKind, ErrorType, Read, ReadReady, Write};
 
 /// A UART with a queue each way, which all cores use.
-pub trait Line {
+pub trait SerialLine {
     /// The next byte that came in, if one has; a byte that arrived damaged is skipped.
     fn try_read(&self) -> Option<u8>;
 
@@ -28,7 +28,7 @@ pub trait Line {
     fn push_out(&self) -> bool;
 }
 
-/// Reads from a [`Line`] and writes to it. Any number of them may be in use, by all cores: each
+/// Reads from a [`SerialLine`] and writes to it. Any number may be in use, by all cores: each
 /// byte that comes in goes to one reader, and each call of [`Write::write`] leaves as a whole.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stream<L>(L);
@@ -70,7 +70,7 @@ impl<L> ErrorType for Stream<L> {
     type Error = StreamError;
 }
 
-impl<L: Line> Read for Stream<L> {
+impl<L: SerialLine> Read for Stream<L> {
     /// Waits for a byte, and takes it and those behind it that are there already. Returns how many
     /// it took: 0 only for an empty buffer, which waits for nothing.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
@@ -89,13 +89,13 @@ impl<L: Line> Read for Stream<L> {
     }
 }
 
-impl<L: Line> ReadReady for Stream<L> {
+impl<L: SerialLine> ReadReady for Stream<L> {
     fn read_ready(&mut self) -> Result<bool, StreamError> {
         Ok(self.0.has_received())
     }
 }
 
-impl<L: Line> Write for Stream<L> {
+impl<L: SerialLine> Write for Stream<L> {
     /// Queues all of `bytes`, when there is room: what is longer than the queue waits for its front
     /// to leave. Returns how many were queued if the UART stops to send in between.
     ///
@@ -129,7 +129,7 @@ mod tests {
 
     use embedded_io::{Error, ErrorKind, Read, ReadExactError, ReadReady, Write};
 
-    use super::{Line, Stream, StreamError};
+    use super::{SerialLine, Stream, StreamError};
 
     /// A line to which each wait brings the next of `arrivals`, and which sends `sends` bytes more.
     #[derive(Default)]
@@ -141,7 +141,7 @@ mod tests {
         sends: Cell<usize>,
     }
 
-    impl Line for &Wire {
+    impl SerialLine for &Wire {
         fn try_read(&self) -> Option<u8> {
             self.received.borrow_mut().pop_front()
         }

@@ -7,7 +7,7 @@ use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::ahead::{self, CTRL_C};
-use super::stream::{self, Line};
+use super::stream::{self, SerialLine};
 use crate::arch::cache;
 use crate::arch::cpu::{self, device_barrier};
 use crate::arch::lock::{Guard, Lock};
@@ -398,7 +398,7 @@ pub struct Uart;
 /// it. Feeds no watchdog.
 pub type Stream = stream::Stream<Uart>;
 
-impl Line for Uart {
+impl SerialLine for Uart {
     fn try_read(&self) -> Option<u8> {
         try_read()
     }

@@ -57,7 +57,7 @@ use crate::kernel::time::wait::{self, numbers, poll_requests};
 use crate::kernel::time::{silence, timeouts};
 
 /// A function that another core calls; the file's head says what it may do.
-pub(crate) type Function = fn(usize) -> usize;
+pub(crate) type CallFunction = fn(usize) -> usize;
 
 /// Why a call has no result.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -101,7 +101,7 @@ struct CallSlot {
 
 #[derive(Clone, Copy)]
 struct Call {
-    function: Function,
+    function: CallFunction,
     argument: usize,
     result: usize,
 }
@@ -132,7 +132,7 @@ static CALLS: [[CallSlot; CORES]; CORES] = [const { [const { CallSlot::new() }; 
 /// See [`CallError`].
 pub(crate) fn call_function(
     core: usize,
-    function: Function,
+    function: CallFunction,
     argument: usize,
 ) -> Result<usize, CallError> {
     call_function_async(core, function, argument)?.finish()
@@ -161,7 +161,7 @@ enum CallProgress {
 /// If interrupts are masked: a core that masks them must not wait for another.
 pub(crate) fn call_function_async(
     core: usize,
-    function: Function,
+    function: CallFunction,
     argument: usize,
 ) -> Result<PendingCall, CallError> {
     assert!(
@@ -176,7 +176,7 @@ pub(crate) fn call_function_async(
 fn post(
     here: usize,
     core: usize,
-    function: Function,
+    function: CallFunction,
     argument: usize,
 ) -> Result<PendingCall, CallError> {
     if core == here {

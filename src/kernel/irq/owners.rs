@@ -77,7 +77,7 @@ impl core::error::Error for IrqError {}
 
 /// The owner of one interrupt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Owner {
+enum IrqOwner {
     Nobody,
     Has(&'static str),
     /// It gives the interrupt up, and waits for handlers that run.
@@ -87,7 +87,7 @@ enum Owner {
 /// For each of `N` interrupts who has it.
 #[derive(Debug)]
 pub struct IrqOwners<const N: usize> {
-    owners: [Owner; N],
+    owners: [IrqOwner; N],
 }
 
 impl<const N: usize> IrqOwners<N> {
@@ -95,7 +95,7 @@ impl<const N: usize> IrqOwners<N> {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            owners: [Owner::Nobody; N],
+            owners: [IrqOwner::Nobody; N],
         }
     }
 
@@ -107,11 +107,13 @@ impl<const N: usize> IrqOwners<N> {
     pub fn add(&mut self, number: usize, owner: &'static str) -> Result<(), IrqError> {
         let entry = self.entry(number)?;
         match *entry {
-            Owner::Nobody => {
-                *entry = Owner::Has(owner);
+            IrqOwner::Nobody => {
+                *entry = IrqOwner::Has(owner);
                 Ok(())
             }
-            Owner::Has(owner) | Owner::Leaves(owner) => Err(IrqError::Taken { number, owner }),
+            IrqOwner::Has(owner) | IrqOwner::Leaves(owner) => {
+                Err(IrqError::Taken { number, owner })
+            }
         }
     }
 
@@ -125,29 +127,31 @@ impl<const N: usize> IrqOwners<N> {
     pub fn leave(&mut self, number: usize, owner: &'static str) -> Result<(), IrqError> {
         let entry = self.entry(number)?;
         match *entry {
-            Owner::Has(name) if name == owner => {
-                *entry = Owner::Leaves(owner);
+            IrqOwner::Has(name) if name == owner => {
+                *entry = IrqOwner::Leaves(owner);
                 Ok(())
             }
-            Owner::Leaves(name) if name == owner => Err(IrqError::Leaving { number }),
-            Owner::Has(owner) | Owner::Leaves(owner) => Err(IrqError::Taken { number, owner }),
-            Owner::Nobody => Err(IrqError::NotRegistered { number }),
+            IrqOwner::Leaves(name) if name == owner => Err(IrqError::Leaving { number }),
+            IrqOwner::Has(owner) | IrqOwner::Leaves(owner) => {
+                Err(IrqError::Taken { number, owner })
+            }
+            IrqOwner::Nobody => Err(IrqError::NotRegistered { number }),
         }
     }
 
     /// Interrupt `number`, which was being given up, has no owner any more.
     pub fn remove(&mut self, number: usize) {
-        if let Some(entry @ Owner::Leaves(_)) = self.owners.get_mut(number) {
-            *entry = Owner::Nobody;
+        if let Some(entry @ IrqOwner::Leaves(_)) = self.owners.get_mut(number) {
+            *entry = IrqOwner::Nobody;
         }
     }
 
     /// Interrupt `number`, which was being given up, stays with its owner.
     pub fn keep(&mut self, number: usize) {
         if let Some(entry) = self.owners.get_mut(number)
-            && let Owner::Leaves(owner) = *entry
+            && let IrqOwner::Leaves(owner) = *entry
         {
-            *entry = Owner::Has(owner);
+            *entry = IrqOwner::Has(owner);
         }
     }
 
@@ -155,12 +159,12 @@ impl<const N: usize> IrqOwners<N> {
     #[must_use]
     pub fn of(&self, number: usize) -> Option<&'static str> {
         match *self.owners.get(number)? {
-            Owner::Nobody => None,
-            Owner::Has(owner) | Owner::Leaves(owner) => Some(owner),
+            IrqOwner::Nobody => None,
+            IrqOwner::Has(owner) | IrqOwner::Leaves(owner) => Some(owner),
         }
     }
 
-    fn entry(&mut self, number: usize) -> Result<&mut Owner, IrqError> {
+    fn entry(&mut self, number: usize) -> Result<&mut IrqOwner, IrqError> {
         let error = IrqError::OutOfRange { number, count: N };
         self.owners.get_mut(number).ok_or(error)
     }

@@ -86,26 +86,26 @@ impl fmt::Display for ClockProblem {
 
 static MACHINE: Once<Machine> = Once::new();
 
-/// A place that is filled once, and belongs to whoever filled it. What is large is made where it
+/// Memory that is filled once, and belongs to whoever filled it. What is large is made where it
 /// stays: the boot stack is small.
-type Place<T> = TryLock<MaybeUninit<T>>;
+type FilledOnce<T> = TryLock<MaybeUninit<T>>;
 
 // SAFETY: cleared by `kernel_main`; a place that is free is all zero, and nobody asks before.
 #[expect(unsafe_code, reason = "a place that the linker is told")]
 #[unsafe(link_section = ".late.handed")]
-static HANDED: Place<Handed> = TryLock::new(MaybeUninit::uninit());
+static HANDED: FilledOnce<Handed> = TryLock::new(MaybeUninit::uninit());
 // SAFETY: as above.
 #[expect(unsafe_code, reason = "a place that the linker is told")]
 #[unsafe(link_section = ".late.ram")]
-static RAM: Place<Decision> = TryLock::new(MaybeUninit::uninit());
+static RAM: FilledOnce<Decision> = TryLock::new(MaybeUninit::uninit());
 // SAFETY: as above.
 #[expect(unsafe_code, reason = "a place that the linker is told")]
 #[unsafe(link_section = ".late.reserved")]
-static RESERVED: Place<Reserved<'static>> = TryLock::new(MaybeUninit::uninit());
+static RESERVED: FilledOnce<Reserved<'static>> = TryLock::new(MaybeUninit::uninit());
 
 /// Fills a place, once.
 #[inline(never)]
-fn fill<T>(place: &'static Place<T>, make: impl FnOnce() -> T) -> &'static mut T {
+fn fill<T>(place: &'static FilledOnce<T>, make: impl FnOnce() -> T) -> &'static mut T {
     let Some(place) = place.try_keep() else {
         unreachable!("the machine is discovered once");
     };

@@ -31,7 +31,7 @@ use crate::mm::expected::{is_in_place, is_mapped};
 use crate::mm::kernel_space::{self, LowView, READ_WRITE};
 use crate::mm::layout::Pages;
 use crate::mm::layout::phys_to_virt;
-use crate::mm::live_walk::{Tables, Walked, walk};
+use crate::mm::live_walk::{MapWalkSummary, Tables, walk};
 use crate::mm::space_error::SpaceError;
 use crate::mm::{frames, heap, holes, layout, live_checks};
 use crate::paging::Run;
@@ -175,7 +175,7 @@ const ATTEMPTS: usize = 8;
 const HIGH_HALF: VirtAddr = VirtAddr::new(KERNEL_VA_OFFSET);
 
 /// All runs of the live high half.
-fn live_runs() -> Result<(Vec<Run>, Walked), AuditError> {
+fn live_runs() -> Result<(Vec<Run>, MapWalkSummary), AuditError> {
     let mut room = RUNS;
     for _ in 0..ATTEMPTS {
         let mut tables = LiveTables::new(with_room(TABLES)?);

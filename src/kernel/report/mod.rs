@@ -248,7 +248,7 @@ fn explain_address(out: &mut impl Write, frame: &TrapFrame, syndrome: Syndrome) 
     } else {
         Privilege::El1
     };
-    walk::explain(out, va, walk::Access { attempt, privilege }, syndrome)
+    walk::explain(out, va, walk::JudgedAccess { attempt, privilege }, syndrome)
 }
 
 /// Prints the stack that an address is on.

@@ -10,7 +10,7 @@ use crate::mm::live_checks;
 use crate::mm::live_walk::walk;
 use crate::mm::space_error::SpaceError;
 use crate::mm::user_audit::{Owners, check_space};
-use crate::mm::user_space::{self, AddressSpace};
+use crate::mm::user_space::{self, UserSpace};
 
 /// How many spaces there are, and how many pages EL0 can reach in them.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -41,7 +41,7 @@ pub(super) fn check() -> Result<SpaceCounts, AuditError> {
 }
 
 /// Audits `space`, and adds what it owns to `owners`. Returns its pages.
-fn check_one(space: &AddressSpace, owners: &mut Owners<'_>) -> Result<usize, AuditError> {
+fn check_one(space: &UserSpace, owners: &mut Owners<'_>) -> Result<usize, AuditError> {
     let mut tables = LiveTables::new(with_room(TABLES)?);
     space.inspect(|extents, root| {
         // One more than are right: then a run too many is seen, and what it breaks is told.

@@ -34,7 +34,7 @@ fn trace<S: Half>(root: PhysAddr, va: VirtAddr) -> PagingResult<impl Iterator<It
 
 /// An access that the MMU judges.
 #[derive(Clone, Copy)]
-pub(super) struct Access {
+pub(super) struct JudgedAccess {
     pub(super) attempt: Attempt,
     pub(super) privilege: Privilege,
 }
@@ -44,7 +44,7 @@ pub(super) struct Access {
 pub(super) fn explain(
     out: &mut impl Write,
     va: VirtAddr,
-    access: Access,
+    access: JudgedAccess,
     syndrome: Syndrome,
 ) -> fmt::Result {
     let high = mmu::high_root();
@@ -67,7 +67,7 @@ pub(super) fn explain(
 fn explain_steps(
     out: &mut impl Write,
     trace: impl Iterator<Item = Step>,
-    access: Access,
+    access: JudgedAccess,
     syndrome: Syndrome,
 ) -> fmt::Result {
     match (first_refusal(out, trace, access)?, syndrome.fault()) {
@@ -94,7 +94,7 @@ pub(crate) fn map_allows(va: VirtAddr, attempt: Attempt) -> bool {
         return false;
     };
     let privilege = Privilege::El1;
-    let access = Access { attempt, privilege };
+    let access = JudgedAccess { attempt, privilege };
     matches!(first_refusal(&mut Silent, trace, access), Ok(None))
 }
 
@@ -111,7 +111,7 @@ impl Write for Silent {
 fn first_refusal(
     out: &mut impl Write,
     trace: impl Iterator<Item = Step>,
-    Access { attempt, privilege }: Access,
+    JudgedAccess { attempt, privilege }: JudgedAccess,
 ) -> Result<Option<(usize, Refusal)>, fmt::Error> {
     let mut by_table = None;
     for step in trace {

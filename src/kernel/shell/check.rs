@@ -30,10 +30,14 @@ pub(super) fn audit(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comma
 /// `check`: the frames, then the heap, whatever was found of the frames.
 pub(super) fn check(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     no_arguments(arguments)?;
-    let frames = line(out, &Unsound("frames"), live_checks::check_frames())?;
+    let frames = line(
+        out,
+        &UnsoundAllocator("frames"),
+        live_checks::check_frames(),
+    )?;
     let (states, count) = live_checks::frame_states();
     writeln!(out, "states  of {count} frames at {states}")?;
-    let heap = line(out, &Unsound("heap"), heap::check())?;
+    let heap = line(out, &UnsoundAllocator("heap"), heap::check())?;
     match frames.and(heap) {
         Ok(()) => Ok(()),
         Err(part) => Err(CommandError::of_static(part)),
@@ -43,10 +47,10 @@ pub(super) fn check(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comma
 /// Writes what was counted, or what is wrong. Returns `part` if it is not sound.
 fn line<T: Display, E: Display>(
     out: &mut dyn Write,
-    part: &'static Unsound,
+    part: &'static UnsoundAllocator,
     result: Result<Option<T>, E>,
-) -> Result<Result<(), &'static Unsound>, fmt::Error> {
-    let Unsound(name) = part;
+) -> Result<Result<(), &'static UnsoundAllocator>, fmt::Error> {
+    let UnsoundAllocator(name) = part;
     match result {
         Ok(Some(counts)) => writeln!(out, "{name:<7} {counts}")?,
         Ok(None) => writeln!(out, "{name:<7} in use all the time: not checked")?,
@@ -61,12 +65,12 @@ fn line<T: Display, E: Display>(
 /// The structure of an allocator is not what it should be; what is wrong was written. Never boxed:
 /// the heap may be that allocator.
 #[derive(Debug)]
-struct Unsound(&'static str);
+struct UnsoundAllocator(&'static str);
 
-impl Display for Unsound {
+impl Display for UnsoundAllocator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} unsound", self.0)
     }
 }
 
-impl Error for Unsound {}
+impl Error for UnsoundAllocator {}

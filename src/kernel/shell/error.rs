@@ -19,7 +19,7 @@ use core::fmt;
 /// Not an [`Error`] itself: else `From` could not take every error.
 pub(super) struct CommandError {
     cause: Cause,
-    line: Line,
+    line: Syntax,
 }
 
 /// Where the error is.
@@ -32,7 +32,7 @@ enum Cause {
 
 /// Whether the line was written as the command's usage says.
 #[derive(PartialEq)]
-enum Line {
+enum Syntax {
     AsUsage,
     Otherwise,
 }
@@ -41,7 +41,7 @@ impl CommandError {
     /// Of a line that was not written as the command's usage says: that is shown too.
     pub(super) fn of_usage(error: impl Error + 'static) -> Self {
         Self {
-            line: Line::Otherwise,
+            line: Syntax::Otherwise,
             ..Self::from(error)
         }
     }
@@ -50,7 +50,7 @@ impl CommandError {
     pub(super) const fn wrong_count() -> Self {
         Self {
             cause: Cause::Static(&WrongCount),
-            line: Line::Otherwise,
+            line: Syntax::Otherwise,
         }
     }
 
@@ -58,13 +58,13 @@ impl CommandError {
     pub(super) const fn of_static(error: &'static dyn Error) -> Self {
         Self {
             cause: Cause::Static(error),
-            line: Line::AsUsage,
+            line: Syntax::AsUsage,
         }
     }
 
     /// Whether the line was not written as the command's usage says.
     pub(super) fn is_of_usage(&self) -> bool {
-        self.line == Line::Otherwise
+        self.line == Syntax::Otherwise
     }
 
     /// Whether the error is an `E`.
@@ -85,7 +85,7 @@ impl<E: Error + 'static> From<E> for CommandError {
         match try_box(error) {
             Ok(error) => Self {
                 cause: Cause::Boxed(error),
-                line: Line::AsUsage,
+                line: Syntax::AsUsage,
             },
             Err(OutOfMemory) => Self::of_static(&OutOfMemory),
         }

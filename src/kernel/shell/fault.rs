@@ -14,7 +14,7 @@ use super::progress::Progress;
 use crate::arch::cpu;
 use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
-use crate::arch::onfault::{self, Faulted, Function};
+use crate::arch::onfault::{self, FaultableFunction, Faulted};
 use crate::arch::relax::relax;
 use crate::arch::waited::LOOK_CYCLES;
 use crate::board::raspi3::{self, CORES};
@@ -42,11 +42,11 @@ struct FaultKind {
     name: &'static str,
     /// The action, as `help fault` shows it.
     what: &'static str,
-    function: Function,
+    function: FaultableFunction,
     ending: AfterFault,
 }
 
-const fn returns(name: &'static str, what: &'static str, function: Function) -> FaultKind {
+const fn returns(name: &'static str, what: &'static str, function: FaultableFunction) -> FaultKind {
     FaultKind {
         name,
         what,
@@ -55,7 +55,7 @@ const fn returns(name: &'static str, what: &'static str, function: Function) -> 
     }
 }
 
-const fn ends(name: &'static str, what: &'static str, function: Function) -> FaultKind {
+const fn ends(name: &'static str, what: &'static str, function: FaultableFunction) -> FaultKind {
     FaultKind {
         name,
         what,
@@ -67,7 +67,7 @@ const fn ends(name: &'static str, what: &'static str, function: Function) -> Fau
 const fn ends_in_debug_image(
     name: &'static str,
     what: &'static str,
-    function: Function,
+    function: FaultableFunction,
 ) -> FaultKind {
     let kind = ends(name, what, function);
     FaultKind {
@@ -322,7 +322,7 @@ unsafe extern "C" fn null_call(_: usize) {
 }
 
 unsafe extern "C" fn write_text(_: usize) {
-    store((write_text as Function as usize).next_multiple_of(8));
+    store((write_text as FaultableFunction as usize).next_multiple_of(8));
 }
 
 unsafe extern "C" fn write_rodata(_: usize) {

@@ -21,13 +21,13 @@ use crate::exception::syndrome::{Class, Syndrome};
 use crate::kernel::clock;
 use crate::kernel::cores::idle;
 use crate::kernel::cores::ipi;
-use crate::kernel::user::touch::{self, Access, Touch, Touched, touch};
+use crate::kernel::user::touch::{self, Touch, Touched, UserAccess, touch};
 use crate::mm::current_space;
 use crate::mm::frames::Order;
 use crate::mm::kernel_frames;
 use crate::mm::kernel_frames::KernelFrames;
 use crate::mm::layout::{self, phys_to_virt};
-use crate::mm::user_space::AddressSpace;
+use crate::mm::user_space::UserSpace;
 use crate::paging::format::aarch64_refusal::Privilege;
 use crate::paging::{PagingError, PagingHandler};
 
@@ -187,16 +187,16 @@ fn one_call(calls: &mut usize) -> bool {
 }
 
 /// Whether this core came from one of two spaces to the other.
-fn switch(spaces: &[Arc<AddressSpace>; 2], turn: &mut usize) -> bool {
+fn switch(spaces: &[Arc<UserSpace>; 2], turn: &mut usize) -> bool {
     *turn ^= 1;
     current_space::activate(&spaces[*turn]);
     true
 }
 
 /// Whether EL0 loaded a byte of its stack in `space`, which this core is in already.
-fn touched_from_el0(space: &Arc<AddressSpace>) -> bool {
+fn touched_from_el0(space: &Arc<UserSpace>) -> bool {
     let load = Touch {
-        access: Access::Load,
+        access: UserAccess::Load,
         va: black_box(layout::USER_STACK),
         value: 1,
         privilege: Privilege::El0,

@@ -39,7 +39,7 @@ unsafe extern "C" {
 
 /// An access from EL0, of one byte or of an instruction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Access {
+pub(crate) enum UserAccess {
     /// Loads a byte.
     Load,
     /// Stores a byte.
@@ -49,11 +49,11 @@ pub(crate) enum Access {
 }
 
 /// Where a program is in every space.
-pub(super) fn entry(access: Access) -> u64 {
+pub(super) fn entry(access: UserAccess) -> u64 {
     let program = match access {
-        Access::Load => (&raw const __user_load).addr(),
-        Access::Store => (&raw const __user_store).addr(),
-        Access::Execute => (&raw const __user_execute).addr(),
+        UserAccess::Load => (&raw const __user_load).addr(),
+        UserAccess::Store => (&raw const __user_store).addr(),
+        UserAccess::Execute => (&raw const __user_execute).addr(),
     };
     let offset = program - (&raw const __user_load).addr();
     (layout::USER_CODE.as_usize() + offset) as u64

@@ -11,7 +11,7 @@ use alloc::sync::Arc;
 use super::code;
 use super::run::{Left, run};
 use crate::addr::{PAGE_SIZE, VirtAddr};
-use crate::arch::onfault::{self, Function};
+use crate::arch::onfault::{self, FaultableFunction};
 use crate::arch::user_mode::UserContext;
 use crate::kernel::cores::per_core;
 use crate::kernel::report;
@@ -19,10 +19,10 @@ use crate::kernel::time::timers::TimerError;
 use crate::mm::current_space;
 use crate::mm::layout;
 use crate::mm::space_error::SpaceError;
-use crate::mm::user_space::AddressSpace;
+use crate::mm::user_space::UserSpace;
 use crate::paging::format::aarch64_refusal::Privilege;
 
-pub(crate) use code::Access;
+pub(crate) use code::UserAccess;
 
 /// Time after which a call at EL0 is ended: `touch x` may call a loop.
 const CALL_TIMEOUT_NS: u64 = 100_000_000;
@@ -30,7 +30,7 @@ const CALL_TIMEOUT_NS: u64 = 100_000_000;
 /// An access of one byte.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Touch {
-    pub(crate) access: Access,
+    pub(crate) access: UserAccess,
     pub(crate) va: VirtAddr,
     /// The byte to store.
     pub(crate) value: u8,
@@ -55,9 +55,9 @@ pub(crate) enum Touched {
 ///
 /// # Errors
 /// [`SpaceError::NoMemory`].
-pub(crate) fn new_space() -> Result<Arc<AddressSpace>, SpaceError> {
+pub(crate) fn new_space() -> Result<Arc<UserSpace>, SpaceError> {
     let code = code::frame().ok_or(SpaceError::NoMemory { bytes: PAGE_SIZE })?;
-    AddressSpace::new(code)
+    UserSpace::new(code)
 }
 
 /// Does `touch` on this core in `space`, if there is one. Afterwards the core is in the space that
@@ -65,10 +65,7 @@ pub(crate) fn new_space() -> Result<Arc<AddressSpace>, SpaceError> {
 ///
 /// # Errors
 /// [`TimerError`].
-pub(crate) fn touch(
-    space: Option<&Arc<AddressSpace>>,
-    touch: Touch,
-) -> Result<Touched, TimerError> {
+pub(crate) fn touch(space: Option<&Arc<UserSpace>>, touch: Touch) -> Result<Touched, TimerError> {
     if space.is_some_and(current_space::is_active) {
         return here(touch);
     }
@@ -93,7 +90,7 @@ fn at_el0(touch: Touch) -> Result<Touched, TimerError> {
     context.x[0] = u64::from(touch.value);
     context.x[1] = touch.va.as_usize() as u64;
     // A load or a store is done, or refused.
-    let limit_ns = (touch.access == Access::Execute).then_some(CALL_TIMEOUT_NS);
+    let limit_ns = (touch.access == UserAccess::Execute).then_some(CALL_TIMEOUT_NS);
     Ok(match run(&mut context, limit_ns)? {
         Left::Call => Touched::Done(context.x[0] as u8),
         Left::Fault(vector) => {
@@ -106,9 +103,9 @@ fn at_el0(touch: Touch) -> Result<Touched, TimerError> {
 
 fn at_el1(mut touch: Touch) -> Touched {
     let function = match touch.access {
-        Access::Load => load,
-        Access::Store => store,
-        Access::Execute => execute,
+        UserAccess::Load => load,
+        UserAccess::Store => store,
+        UserAccess::Execute => execute,
     };
     let core = per_core::this();
     let depth = core.nesting.depth();
@@ -152,7 +149,7 @@ unsafe extern "C" fn execute(argument: usize) {
     let touch = unsafe { wanted(argument) };
     let code = core::ptr::with_exposed_provenance::<()>(touch.va.as_usize());
     // SAFETY: a function is as wide as an address.
-    let function = unsafe { core::mem::transmute::<*const (), Function>(code) };
+    let function = unsafe { core::mem::transmute::<*const (), FaultableFunction>(code) };
     // SAFETY: as in `load`.
     unsafe { function(0) };
 }

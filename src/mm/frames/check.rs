@@ -63,7 +63,7 @@ impl fmt::Display for Checked {
 
 /// Where a check is.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum Position {
     /// At a frame: blocks are looked at in the order of addresses.
     Frame(usize),
     /// On the list of an order, behind a block: how many blocks were met, and what the last one
@@ -81,7 +81,7 @@ enum Place {
 /// calls of [`FrameAllocator::check_step`].
 #[derive(Clone, Debug)]
 pub struct Check {
-    place: Place,
+    place: Position,
     found: Found,
     /// The allocator's version when the check began.
     version: Option<Version>,
@@ -94,7 +94,7 @@ impl Check {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            place: Place::Frame(0),
+            place: Position::Frame(0),
             found: Found::default(),
             version: None,
             restarts: 0,
@@ -160,14 +160,14 @@ impl FrameAllocator<'_> {
             };
         }
         match check.place {
-            Place::Frame(first) => {
+            Position::Frame(first) => {
                 check.place = match self.check_blocks(first, looks, &mut check.found)? {
-                    Some(next) => Place::Frame(next),
+                    Some(next) => Position::Frame(next),
                     None => self.list(Order::FRAME),
                 };
                 Ok(None)
             }
-            Place::List { .. } => self.check_lists(check, looks),
+            Position::List { .. } => self.check_lists(check, looks),
         }
     }
 
@@ -250,8 +250,8 @@ impl FrameAllocator<'_> {
     }
 
     /// The beginning of a list.
-    const fn list(&self, order: Order) -> Place {
-        Place::List {
+    const fn list(&self, order: Order) -> Position {
+        Position::List {
             order,
             previous: NIL,
             next: self.buddies.first(order.index()),
@@ -266,7 +266,7 @@ impl FrameAllocator<'_> {
         looks: usize,
     ) -> Result<Option<Checked>, FrameViolation> {
         for _ in 0..looks {
-            let Place::List {
+            let Position::List {
                 order,
                 previous,
                 next,
@@ -277,7 +277,7 @@ impl FrameAllocator<'_> {
             };
             if next != NIL {
                 let link = self.check_link(order, previous, next)?;
-                check.place = Place::List {
+                check.place = Position::List {
                     order,
                     previous: next,
                     next: link,

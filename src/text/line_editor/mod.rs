@@ -39,7 +39,7 @@ use core::ops::Range;
 use completion::{Completion, complete, each_candidate};
 use history::History;
 use keys::{Key, KeyDecoder};
-use screen::{COLUMNS_MIN, IsAtEnd, Place, Screen};
+use screen::{COLUMNS_MIN, CursorPosition, IsAtEnd, Screen};
 use text::{Refused, Text};
 
 /// The result of one input byte.
@@ -65,7 +65,7 @@ pub struct LineEditor {
     history: History,
     phase: Phase,
     width: Width,
-    place: Place,
+    place: CursorPosition,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl LineEditor {
             history: History::EMPTY,
             phase: Phase::Editing,
             width: Width::Unasked,
-            place: Place::START,
+            place: CursorPosition::START,
         }
     }
 

@@ -29,13 +29,13 @@ pub(super) const COLUMNS_MIN: u16 = 17;
 /// # Invariants
 /// `row * columns <= offset <= (row + 1) * columns`; at the upper end the wrap is pending.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct CursorPosition {
     columns: usize,
     offset: usize,
     row: usize,
 }
 
-impl Place {
+impl CursorPosition {
     pub(super) const START: Self = Self {
         columns: COLUMNS,
         offset: 0,
@@ -79,15 +79,15 @@ pub(super) enum IsAtEnd {
 /// A terminal behind a writer.
 pub(super) struct Screen<'a> {
     out: &'a mut dyn Write,
-    place: &'a mut Place,
+    place: &'a mut CursorPosition,
 }
 
 impl<'a> Screen<'a> {
-    pub(super) fn new(out: &'a mut dyn Write, place: &'a mut Place) -> Self {
+    pub(super) fn new(out: &'a mut dyn Write, place: &'a mut CursorPosition) -> Self {
         Self { out, place }
     }
 
-    pub(super) fn place(&mut self) -> &mut Place {
+    pub(super) fn place(&mut self) -> &mut CursorPosition {
         self.place
     }
 

@@ -167,7 +167,7 @@ pub fn walk<M: PhysicalMemory>(
             path: Vec::new(),
             tree,
         };
-        let root = Place {
+        let root = PendingTable {
             pa: root,
             level,
             va: walker.tree.first,
@@ -182,7 +182,7 @@ pub fn walk<M: PhysicalMemory>(
 }
 
 /// A table that is about to be looked at.
-struct Place {
+struct PendingTable {
     pa: u64,
     level: usize,
     va: u64,
@@ -201,7 +201,7 @@ struct Walker<'memory, M> {
 }
 
 impl<M: PhysicalMemory> Walker<'_, M> {
-    fn table(&mut self, place: &Place) -> Result<(), M::Error> {
+    fn table(&mut self, place: &PendingTable) -> Result<(), M::Error> {
         if self.tree.tables.len() >= MOST_TABLES {
             self.full(place.va);
             return Ok(());
@@ -237,13 +237,13 @@ impl<M: PhysicalMemory> Walker<'_, M> {
         Ok(())
     }
 
-    fn entry(&mut self, table: &Place, index: usize, bits: u64) -> Result<(), M::Error> {
+    fn entry(&mut self, table: &PendingTable, index: usize, bits: u64) -> Result<(), M::Error> {
         let level = table.level;
         let va = table.va + index as u64 * entry_bytes(level);
         let at = table.pa + 8 * index as u64;
         match Kind::of(bits, level) {
             Kind::Table => {
-                let below = Place {
+                let below = PendingTable {
                     pa: output_address(bits, level),
                     level: level + 1,
                     va,

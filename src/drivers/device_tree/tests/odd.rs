@@ -6,12 +6,12 @@ use std::string::String;
 use super::{block, facts, firmware_tree, oddities, one_cell_each, place, places, root};
 use crate::drivers::device_tree::writer::Writer;
 use crate::drivers::facts::{
-    Facts, MEMORY_RANGES, Oddity, Origin, Owner, RESERVED_RANGES, Reservation, Text,
+    Facts, MEMORY_RANGES, Oddity, Origin, PropertyOwner, RESERVED_RANGES, Reservation, Text,
 };
 use crate::drivers::range::range;
 
-fn owner(name: &str) -> Owner {
-    Owner::Place(Text::new(name.as_bytes()))
+fn owner(name: &str) -> PropertyOwner {
+    PropertyOwner::Place(Text::new(name.as_bytes()))
 }
 
 /// The root of a tree with one place in it, where `odd` is added before the places and `behind`
@@ -184,7 +184,7 @@ fn memory_that_the_loader_cuts_down_is_less() {
 fn a_reg_that_is_cut_off_is_no_memory() {
     let facts = root(|root| root.node("memory").cells("reg", &[0, 0, 0x1000, 0]).end());
     assert!(facts.memory.is_empty());
-    let (owner, bytes) = (Owner::Memory, 16);
+    let (owner, bytes) = (PropertyOwner::Memory, 16);
     assert_eq!(oddities(&facts), [Oddity::RegLength { owner, bytes }]);
     assert_eq!(facts.doubt(), None);
 }
@@ -220,7 +220,10 @@ fn places_without_cells_are_read_as_the_root_says() {
             .end()
     });
     assert_eq!(*facts.reservations, [place(0x1000_0000, 0x80_0000)]);
-    assert_eq!(oddities(&facts), [Oddity::NoCells(Owner::ReservedMemory)]);
+    assert_eq!(
+        oddities(&facts),
+        [Oddity::NoCells(PropertyOwner::ReservedMemory)]
+    );
     assert_eq!(facts.doubt(), None);
 }
 
@@ -259,11 +262,11 @@ fn cells_that_cannot_be_are_guessed_for_places_and_not_for_memory() {
         });
         assert!(facts.memory.is_empty());
         assert_eq!(*facts.reservations, [place(0x5000, 0x1000)]);
-        let bad = [Owner::Root, Owner::ReservedMemory].map(Oddity::BadCells);
+        let bad = [PropertyOwner::Root, PropertyOwner::ReservedMemory].map(Oddity::BadCells);
         assert_eq!(oddities(&facts), bad);
     }
     let facts = root(|root| root.bytes("#address-cells", &[1]));
-    assert_eq!(oddities(&facts), [Oddity::BadCells(Owner::Root)]);
+    assert_eq!(oddities(&facts), [Oddity::BadCells(PropertyOwner::Root)]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use super::{facts, oddities, one_cell_each, place};
 use crate::drivers::device_tree::writer::Writer;
-use crate::drivers::facts::{Facts, MEMORY_RANGES, Oddity, Owner};
+use crate::drivers::facts::{Facts, MEMORY_RANGES, Oddity, PropertyOwner};
 use crate::drivers::range::{PhysRange, range};
 
 const USABLE: &str = "linux,usable-memory-range";
@@ -116,6 +116,6 @@ fn what_a_crashed_kernel_says_of_itself_is_reserved() {
     assert_eq!((found.doubt(), &*oddities(&found)), (None, &[][..]));
     let (root, _) = written(2, 2, &[]);
     let found = chosen(root, HEADER, &value[..9]);
-    let owner = Owner::Chosen;
+    let owner = PropertyOwner::Chosen;
     assert_eq!(found.doubt(), Some(Oddity::RegLength { owner, bytes: 9 }));
 }

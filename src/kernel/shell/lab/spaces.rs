@@ -12,7 +12,7 @@ use super::super::error::CommandError;
 use crate::arch::try_lock::TryLock;
 use crate::kernel::user::touch;
 use crate::mm::current_space;
-use crate::mm::user_space::AddressSpace;
+use crate::mm::user_space::UserSpace;
 
 /// Bytes of a name at most.
 const NAME_MAX: usize = 15;
@@ -71,7 +71,7 @@ impl Error for NameError {}
 #[derive(Clone)]
 pub(super) struct Named {
     pub(super) name: Name,
-    pub(super) space: Arc<AddressSpace>,
+    pub(super) space: Arc<UserSpace>,
 }
 
 struct Spaces {

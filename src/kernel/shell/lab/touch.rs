@@ -18,8 +18,8 @@ use crate::board::raspi3::CORES;
 use crate::kernel::cores::jobs::{self, JobError};
 use crate::kernel::report::map_allows;
 use crate::kernel::time::timers::TimerError;
-use crate::kernel::user::touch::{Access, Touch, Touched, touch};
-use crate::mm::user_space::AddressSpace;
+use crate::kernel::user::touch::{Touch, Touched, UserAccess, touch};
+use crate::mm::user_space::UserSpace;
 use crate::paging::format::aarch64_refusal::{Attempt, Privilege};
 
 /// `touch r|w|x ADDRESS [VALUE] [user] [core N]`
@@ -37,7 +37,7 @@ pub(in super::super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(
     };
     let va = wanted.va;
     match touched {
-        Touched::Done(value) if wanted.access == Access::Load => {
+        Touched::Done(value) if wanted.access == UserAccess::Load => {
             writeln!(out, "{va}: {value:#04x}")?
         }
         Touched::Done(_) => writeln!(out, "{va}: done")?,
@@ -76,14 +76,16 @@ fn parse(arguments: &[&str]) -> Result<(Touch, usize), CommandError> {
         return Err(CommandError::wrong_count());
     };
     let access = match *letter {
-        "r" => Access::Load,
-        "w" => Access::Store,
-        "x" => Access::Execute,
+        "r" => UserAccess::Load,
+        "w" => UserAccess::Store,
+        "x" => UserAccess::Execute,
         other => return Err(no_choice(other, &"r, w, x")),
     };
     let va = address(va)?;
     let (value, rest) = match (access, rest) {
-        (Access::Store, [word, rest @ ..]) if word.starts_with(|c: char| c.is_ascii_digit()) => {
+        (UserAccess::Store, [word, rest @ ..])
+            if word.starts_with(|c: char| c.is_ascii_digit()) =>
+        {
             (number_from(0, 0xff, word)? as u8, rest)
         }
         _ => (0, rest),
@@ -110,17 +112,19 @@ fn parse(arguments: &[&str]) -> Result<(Touch, usize), CommandError> {
 }
 
 /// EL1 may change and call its own memory: not from here.
-fn spare_the_kernel(access: Access, va: VirtAddr) -> Result<(), TouchError> {
+fn spare_the_kernel(access: UserAccess, va: VirtAddr) -> Result<(), TouchError> {
     match access {
-        Access::Store if map_allows(va, Attempt::Write) => Err(TouchError::KernelData { va }),
-        Access::Execute if map_allows(va, Attempt::Execute) => Err(TouchError::KernelCode { va }),
+        UserAccess::Store if map_allows(va, Attempt::Write) => Err(TouchError::KernelData { va }),
+        UserAccess::Execute if map_allows(va, Attempt::Execute) => {
+            Err(TouchError::KernelCode { va })
+        }
         _ => Ok(()),
     }
 }
 
 /// A touch for another core to do.
 struct Request {
-    space: Option<Arc<AddressSpace>>,
+    space: Option<Arc<UserSpace>>,
     touch: Touch,
     touched: Option<Result<Touched, TimerError>>,
 }
@@ -130,7 +134,7 @@ static REQUEST: TryLock<Option<Request>> = TryLock::new(None);
 /// Lets core `core` do it.
 fn touch_on(
     core: usize,
-    space: Option<Arc<AddressSpace>>,
+    space: Option<Arc<UserSpace>>,
     touch: Touch,
     out: &mut dyn Write,
 ) -> Result<Touched, CommandError> {

@@ -29,7 +29,7 @@ const REGISTERS: usize = 32;
 
 /// What a straight line is known to have done so far.
 #[derive(Default)]
-struct Line {
+struct StraightLine {
     /// The constants in the registers.
     values: [Option<u64>; REGISTERS],
     /// The device of the last access, if no barrier came since.
@@ -42,10 +42,10 @@ pub(in crate::check) fn check(program: &Program) -> Report {
     let mut count = 0;
     let mut violations = Vec::new();
     for function in program.functions() {
-        let mut line = Line::default();
+        let mut line = StraightLine::default();
         for (address, word) in program.instructions(&function.range) {
             if targets.contains(&address) {
-                line = Line::default();
+                line = StraightLine::default();
             }
             if let Some(device) = line.accessed(word) {
                 count += 1;
@@ -81,7 +81,7 @@ fn targets(program: &Program) -> BTreeSet<u64> {
         .collect()
 }
 
-impl Line {
+impl StraightLine {
     /// The device that `word` loads from or stores to, if its base is known.
     fn accessed(&self, word: Instruction) -> Option<u64> {
         let Instruction::Access(access) = word else {
