@@ -8,19 +8,22 @@ use aarch64_cpu::registers::{DAIF, MIDR_EL1, MPIDR_EL1, Readable};
 
 use crate::arch::mask_depth::Interrupts;
 
-/// This core's number, 0 to 3 (MPIDR_EL1.Aff0).
+/// This core's number, 0 to 3: MPIDR_EL1.Aff0 alone, since the BCM2837 has one cluster. It stays
+/// true as long as the caller runs: nothing moves from one core to another.
 #[must_use]
 pub fn number() -> usize {
     (MPIDR_EL1.get() & 0xff) as usize
 }
 
-/// This core's implementer, part and revision: MIDR_EL1.
+/// This core's MIDR_EL1: implementer in bits 31:24, variant in 23:20, part in 15:4, revision in
+/// 3:0. 0x410f_d034 is a Cortex-A53 r0p4.
 #[must_use]
 pub fn main_id() -> u64 {
     MIDR_EL1.get()
 }
 
-/// Where this is executed, and the frame pointer (x29) of the caller.
+/// Where this is executed, and x29 there: always inlined, so both are the calling function's. A
+/// backtrace of running code begins with them.
 #[inline(always)]
 #[must_use]
 pub fn here() -> (u64, u64) {
@@ -45,14 +48,17 @@ pub fn send_event() {
     sev();
 }
 
-/// Waits for ever, by `wfe`; interrupts are taken unless they are masked.
+/// Waits for ever, by `wfe`; interrupts are taken unless they are masked, and an event only makes
+/// it wait anew. The caller masks first, if it is the core's end.
 pub fn halt() -> ! {
     loop {
         wfe();
     }
 }
 
-/// Masks debug exceptions, SError, IRQ and FIQ.
+/// Masks debug exceptions, SError, IRQ and FIQ on this core (DAIF). Synchronous exceptions are
+/// taken all the same. Nothing counts this mask: for a while only, there is
+/// [`ExceptionsMasked`](super::masks::ExceptionsMasked).
 pub fn mask_exceptions() {
     // SAFETY: masking breaks nothing; what comes in waits.
     unsafe { asm!("msr daifset, #0b1111", options(nostack, preserves_flags)) };
@@ -72,14 +78,17 @@ pub fn mask_interrupts() -> Interrupts {
     }
 }
 
-/// Whether `masks`, a value of DAIF, lets IRQs in.
+/// Whether `masks`, a value of DAIF, lets IRQs in: I, bit 7, is clear. D, A and F are not looked
+/// at.
 #[inline(always)]
 #[must_use]
 pub const fn let_interrupts_in(masks: u64) -> bool {
     masks & 1 << 7 == 0
 }
 
-/// Masks IRQs. Returns all masks as they were, for [`restore_masks`].
+/// Masks IRQs, uncounted. Returns DAIF as it was, for [`restore_masks`], which comes behind the end
+/// of every [`Masked`](super::masks::Masked) that began since, and before the end of those that
+/// were there.
 #[inline(always)]
 pub fn mask_briefly() -> u64 {
     let masks = DAIF.get();
@@ -88,7 +97,8 @@ pub fn mask_briefly() -> u64 {
     masks
 }
 
-/// All masks as they are, with interrupts masked.
+/// DAIF as it is, with I set: [`restore_masks`] of this value gives back D, A and F, and leaves
+/// IRQs masked for a guard that ends later.
 #[inline(always)]
 #[must_use]
 pub fn masks_but_for_interrupts() -> u64 {
@@ -103,7 +113,8 @@ pub fn restore_masks(masks: u64) {
     unsafe { asm!("msr daif, {}", in(reg) masks, options(nostack, preserves_flags)) };
 }
 
-/// Whether IRQs are masked.
+/// Whether IRQs are masked on this core now (DAIF.I), by whomever: a guard, a handler's entry, or
+/// boot.
 #[must_use]
 pub fn interrupts_are_masked() -> bool {
     DAIF.is_set(DAIF::I)
@@ -115,17 +126,21 @@ pub fn wait_for_interrupt() {
     wfi();
 }
 
-/// Waits until all stores so far are done, to devices too.
+/// Waits until this core's loads and stores so far are complete (`dsb sy`): before another core is
+/// told by a mailbox or an event. A store to a device counts as complete when it is acknowledged,
+/// which for nGnRE memory may be before the device has it.
 pub fn wait_for_stores() {
     barrier::dsb(barrier::SY);
 }
 
-/// Makes what was changed in registers and maps count for the next instruction.
+/// Makes earlier changes of system registers count for the next instruction (`isb`), and discards
+/// what was fetched before. A change of a table needs the `dsb` of its maintenance before this.
 pub fn synchronise() {
     barrier::isb(barrier::SY);
 }
 
-/// Lets IRQs in on this core.
+/// Lets IRQs in on this core (clears DAIF.I), uncounted: for a core that begins to take them, and
+/// for the last [`Masked`](super::masks::Masked) that ends. One that is pending is taken at once.
 #[inline(always)]
 pub fn unmask_interrupts() {
     // SAFETY: the vectors handle them. No `nomem`: what came before stays before.

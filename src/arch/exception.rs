@@ -15,13 +15,17 @@ use aarch64_cpu::registers::{TPIDR_EL1, VBAR_EL1, Writeable};
 /// The alignment of a vector table in bytes: VBAR_ELx bits 10:0 are RES0 (DDI 0487
 /// D24.2). linker.ld asserts it of every table.
 pub const VECTOR_ALIGNMENT: usize = 2048;
-/// Bytes of an exception stack.
+/// Bytes of an exception stack, one a core. Nested exceptions go on there as long as 4 KiB of it
+/// are left.
 pub const EXCEPTION_STACK_SIZE: usize = 0x4000;
-/// Bytes of an emergency stack.
+/// Bytes of an emergency stack, one a core, on which an exception is reported that finds too little
+/// of the exception stack left.
 pub const EMERGENCY_STACK_SIZE: usize = 0x2000;
-/// Bytes between the two, the emergency stack below, and what follows it.
+/// Bytes between the two, the emergency stack below, and what follows it: a page that the kernel's
+/// map leaves out, so that a stack that runs over takes a translation fault.
 pub const STACK_GUARD_SIZE: usize = 0x1000;
-/// Bytes of both stacks and the guards below each.
+/// Bytes of both stacks and the guards below each, downwards from the top that TPIDR_EL1 holds: 32
+/// KiB.
 pub const STACKS_SIZE: usize = EXCEPTION_STACK_SIZE + EMERGENCY_STACK_SIZE + 2 * STACK_GUARD_SIZE;
 /// An exception is handled on the exception stack if so many bytes of that are left: a report's
 /// need.
@@ -29,7 +33,9 @@ const ROOM: usize = 0x1000;
 /// The emergency stack goes on with this much left: a report of one line.
 const EMERGENCY_ROOM: usize = 0x1000;
 
-/// The registers of the interrupted code, and what the core says about the exception.
+/// The registers of the interrupted code, and what the core says about the exception: 304 bytes on
+/// the stack of the handler. The code goes on with `x`, `sp`, `elr` and `spsr` as they are when the
+/// handler returns; changes of the rest have no effect.
 #[derive(Clone, Debug)]
 #[repr(C, align(16))]
 pub struct TrapFrame {

@@ -64,7 +64,8 @@ pub(super) fn note_let_in() {
     }
 }
 
-/// How many exclusive things the running core has, in debug builds; interrupts are masked.
+/// How many exclusive things the running core has, locks and what else has a class, in debug
+/// builds; 0 in others. Interrupts are masked.
 #[must_use]
 #[inline]
 pub fn held_count() -> usize {

@@ -38,7 +38,9 @@ unsafe extern "C" {
 
 type Inner<'a, T> = SpinMutexGuard<'a, T, Yield>;
 
-/// A value that one core at a time may use.
+/// A value that one core at a time may use, behind a spin lock of the class `C`. It takes
+/// exclusives, and so needs the MMU and the caches of the core on. Not recursive: the second
+/// [`Lock::lock`] of a core panics as a deadlock after seconds.
 pub struct Lock<T, C> {
     class: PhantomData<fn() -> C>,
     holder: Holder,
@@ -55,7 +57,8 @@ struct Holder {
 }
 
 impl<T, C: Class> Lock<T, C> {
-    /// A free lock that guards `value`.
+    /// A free lock that guards `value`. It is all zero if `value` is, and then takes no bytes of
+    /// the image.
     #[must_use]
     pub const fn new(value: T) -> Self {
         Self {
@@ -243,13 +246,16 @@ impl<C: Class, H: Hold> Drop for Noted<C, H> {
     }
 }
 
-/// The guard that keeps interrupts masked while a lock is held.
+/// The guard that keeps interrupts masked while a lock is held: how the masks are given back when
+/// the lock has been released.
 pub trait Hold {
     /// Whether the lock counts in the order of locks.
     const IN_ORDER: bool;
 }
 
-/// Of a lock that counts in the order of locks; the mask counts with all others of the core.
+/// Of a lock that counts in the order of locks, from [`Lock::lock`]. The mask counts with all
+/// others of the core: of this guard and any [`Masked`], in whatever order they end, the last lets
+/// interrupts in.
 #[derive(Debug)]
 pub struct Ordered(Masked);
 
@@ -257,7 +263,8 @@ impl Hold for Ordered {
     const IN_ORDER: bool = true;
 }
 
-/// Of a lock that was taken in any order; the mask counts with all others of the core.
+/// Of a lock that was taken in any order, from [`Lock::try_lock`], which waits for nobody for long
+/// and cannot be part of a circle. The mask counts with all others of the core.
 #[derive(Debug)]
 pub struct Unordered(Masked);
 
@@ -265,7 +272,8 @@ impl Hold for Unordered {
     const IN_ORDER: bool = false;
 }
 
-/// Of a lock that counts in the order of locks; all masks as they were, which come back.
+/// Of a lock that counts in the order of locks, from [`Lock::lock_if_free`]. DAIF as it was, which
+/// comes back: guards must end in the reverse order in which they began.
 #[derive(Debug)]
 pub struct Brief(u64);
 

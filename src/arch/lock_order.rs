@@ -23,14 +23,16 @@
 
 use core::fmt;
 
-/// More locks than this are never held by one core.
+/// More locks than this are never held by one core: it holds one of each class at most, since ranks
+/// must rise, and there are fewer classes.
 pub const MAX_HELD: usize = 22;
 
 /// Locks have this rank or a higher one. Below are things that a core has for longer, with its
 /// interrupts as they were: who has one may take locks.
 pub const FIRST_LOCK: u8 = 10;
 
-/// A class of locks: a name for reports and a place in the order.
+/// A class of locks: a name for reports and a place in the order. All locks of a class share the
+/// rank, so that a core holds one of them at most.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LockClass {
     /// The name in reports.
@@ -45,7 +47,8 @@ impl fmt::Display for LockClass {
     }
 }
 
-/// How the order was violated.
+/// How the order was violated, with the classes that prove it. In debug builds a panic shows it:
+/// `order of locks violated: heap (rank 10) wanted while holding frames (rank 30)`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum OrderViolation {
     /// A lock was wanted whose rank is not above that of one that is held.
@@ -108,7 +111,8 @@ pub struct HeldLocks {
 }
 
 impl HeldLocks {
-    /// A core that holds no lock.
+    /// A core that holds no lock: the state at boot, and whenever a core waits for something that
+    /// is no lock.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -174,7 +178,8 @@ impl HeldLocks {
         }
     }
 
-    /// The locks that are held, from the lowest rank to the highest.
+    /// The locks that are held, from the lowest rank to the highest, which is the order in which
+    /// they were taken.
     pub fn held(&self) -> impl Iterator<Item = &'static LockClass> {
         self.held.iter().map_while(|place| *place)
     }

@@ -12,7 +12,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// Whether a core takes interrupts.
+/// Whether a core takes interrupts: PSTATE.I of the core, without the masks of the controllers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Interrupts {
     /// They wait.
@@ -38,7 +38,8 @@ impl MaskDepth {
         Self(AtomicU32::new(0))
     }
 
-    /// Interrupts were masked once more; `before` is what they were.
+    /// Interrupts were masked once more; `before` is what they were. For each call there is one of
+    /// [`MaskDepth::leave`], in any order.
     #[inline(always)]
     pub fn enter(&self, before: Interrupts) {
         let depth = self.0.load(Ordering::Relaxed);
@@ -50,7 +51,9 @@ impl MaskDepth {
         self.0.store(depth, Ordering::Relaxed);
     }
 
-    /// A guard ended. Returns what interrupts must be now.
+    /// A guard ended. Returns what interrupts must be now: [`Interrupts::LetIn`] for the last guard
+    /// alone, if the first one found them let in. The caller sets the core's mask; one `leave` too
+    /// many says [`Interrupts::Masked`].
     #[inline(always)]
     pub fn leave(&self) -> Interrupts {
         let depth = self.0.load(Ordering::Relaxed).saturating_sub(ONE);

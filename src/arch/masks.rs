@@ -19,7 +19,8 @@ struct PaddedDepth(MaskDepth);
 
 static DEPTHS: [PaddedDepth; CORES] = [const { PaddedDepth(MaskDepth::new()) }; CORES];
 
-/// Keeps this core's interrupts masked until it is dropped.
+/// Keeps this core's IRQs masked until it is dropped, and as long as another one is there. It
+/// cannot be sent to another core.
 #[derive(Debug)]
 #[must_use]
 pub struct Masked {
@@ -27,7 +28,8 @@ pub struct Masked {
     not_send: PhantomData<*const ()>,
 }
 
-/// Masks this core's interrupts.
+/// Masks this core's IRQs, at any depth. SError, FIQ and debug exceptions are left as they are
+/// ([`ExceptionsMasked`]).
 #[inline(always)]
 pub fn mask() -> Masked {
     let before = cpu::mask_interrupts();
@@ -60,7 +62,8 @@ pub struct ExceptionsMasked {
 }
 
 impl ExceptionsMasked {
-    /// Masks all exceptions on this core.
+    /// Masks IRQ, FIQ, SError and debug exceptions on this core. At the end FIQ, SError and debug
+    /// exceptions are masked as they were before; IRQs come back with the last [`Masked`].
     #[inline(always)]
     pub fn begin() -> Self {
         let others = cpu::masks_but_for_interrupts();

@@ -21,7 +21,9 @@ use crate::paging::format::aarch64_registers::{
 /// Where a TTBR has the ASID (DDI 0487 D24.2, TTBR0_EL1).
 const TTBR_ASID_SHIFT: u32 = 48;
 
-/// The routine that switches TTBR1 (boot/start.S), at its low address.
+/// The routine that switches TTBR1 (boot/start.S), at its low address, since no high address is
+/// translated meanwhile: to the empty table at physical `empty`, and on to the tree at physical
+/// `root`.
 pub type SwitchRoutine = unsafe extern "C" fn(root: u64, empty: u64);
 
 /// Sets MAIR, TCR and both TTBRs; the MMU is off. The caller synchronises (`isb`).
@@ -65,7 +67,8 @@ pub unsafe fn give_up_low_half(empty: PhysAddr) {
     tlb::invalidate_this_core();
 }
 
-/// The value of TTBR0_EL1 while the tree at `root` is in use under `asid`.
+/// The value of TTBR0_EL1 while the tree at `root` is in use under `asid`: ASID in bits 63:48, the
+/// root's physical address below. ASID 5 and 0x20_3000 give 0x0005_0000_0020_3000.
 #[must_use]
 pub const fn low_tree(root: PhysAddr, asid: Asid) -> u64 {
     (asid.as_u16() as u64) << TTBR_ASID_SHIFT | root.as_usize() as u64
@@ -103,7 +106,9 @@ pub unsafe fn leave_low_tree(empty: PhysAddr) {
     barrier::isb(barrier::SY);
 }
 
-/// The values of MAIR_EL1 and TCR_EL1 that go together.
+/// The values of MAIR_EL1 and TCR_EL1 that go together: the memory types that AttrIndx in the
+/// descriptors names, and how tables are walked. They are equal on all cores, which share their
+/// tables.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TranslationRegisters {
     /// MAIR_EL1.
@@ -122,7 +127,8 @@ pub fn translation_registers() -> TranslationRegisters {
     }
 }
 
-/// The root of the tree that translates the high half, read from the register.
+/// The physical address of the root of the tree that translates the high half, read from TTBR1_EL1
+/// of this core; all cores have one tree.
 #[must_use]
 pub fn high_root() -> PhysAddr {
     PhysAddr::new(TTBR1_EL1.get_baddr() as usize)
@@ -135,13 +141,15 @@ pub fn low_root() -> Option<PhysAddr> {
     walks.then(low_table)
 }
 
-/// The table that TTBR0_EL1 names, whether walks from it are on or off.
+/// The physical address of the table that TTBR0_EL1 names, whether walks from it are on or off.
+/// After boot it is the empty table while this core is in no address space.
 #[must_use]
 pub fn low_table() -> PhysAddr {
     PhysAddr::new(TTBR0_EL1.get_baddr() as usize)
 }
 
-/// A register that decides what addresses mean to a core.
+/// A register that decides what addresses mean to a core. A core's values are compared with those
+/// that it should have: [`Register::settled`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Register {
     /// SCTLR_EL1 without its RES1 bits: what a core reads there is not said.
@@ -157,10 +165,10 @@ pub enum Register {
 }
 
 impl Register {
-    /// All of these registers.
+    /// All of these registers, in the order in which a report lists them.
     pub const ALL: [Self; 5] = [Self::Sctlr, Self::Tcr, Self::Mair, Self::Ttbr0, Self::Ttbr1];
 
-    /// Its name in Arm's manual.
+    /// Its name in Arm's manual, as in `SCTLR_EL1`, for a report.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -200,7 +208,8 @@ impl Register {
     }
 }
 
-/// Whether the MMU allows `access` to `va` now. PAR_EL1 stays as it was.
+/// Whether the MMU allows `access` to `va` now, by its own translation (AT), from the TLB or by a
+/// walk. PAR_EL1 stays as it was: the interrupted code may just be about to read it.
 #[must_use]
 pub fn translates(va: VirtAddr, access: Access) -> bool {
     const PAR_F: u64 = 1;

@@ -20,7 +20,8 @@ use core::arch::global_asm;
 use super::exception::TrapFrame;
 use crate::addr::VirtAddr;
 
-/// How wide an access is.
+/// How wide an access is; as a number its bytes. An address that is no multiple of them takes an
+/// alignment fault, since SCTLR_EL1.A is set.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(usize)]
 pub enum Width {
@@ -34,7 +35,8 @@ pub enum Width {
     Double = 8,
 }
 
-/// The access took a synchronous exception.
+/// The access took a synchronous exception, and changed nothing. An SError, which comes later, is
+/// not among these errors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Aborted {
     /// ESR_EL1 at the exception.

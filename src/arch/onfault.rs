@@ -22,11 +22,13 @@ use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::exception::TrapFrame;
 
-/// The function took an exception, which was reported, and did not return.
+/// The function took an exception, which was reported, and did not return. No trace of the cause is
+/// left but the report.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Faulted;
 
-/// A function that may fault. It owns nothing that would have to be dropped.
+/// A function that may fault. It owns nothing that would have to be dropped, and holds no lock: a
+/// fault ends it at any instruction.
 pub type FaultableFunction = unsafe extern "C" fn(usize);
 
 // In: x0 = function, x1 = its argument, x2 = the word for the stack pointer.
@@ -75,7 +77,8 @@ unsafe extern "C" {
     static __onfault_return: [u8; 0];
 }
 
-/// A core's innermost call by [`call`].
+/// A core's innermost call by [`call`]; one a core. A nested call saves the outer one's stack
+/// pointer, and gives it back when it returns.
 #[derive(Debug)]
 pub struct OnFault {
     /// The stack pointer, or 0 if there is none.
@@ -85,7 +88,7 @@ pub struct OnFault {
 }
 
 impl OnFault {
-    /// No call.
+    /// No call: [`recover`] refuses every exception, and a report ends the machine.
     #[must_use]
     pub const fn new() -> Self {
         Self {

@@ -24,7 +24,8 @@ pub fn counter() -> u64 {
     CNTVCT_EL0.get()
 }
 
-/// Ticks since this core's counter was at `start`; 0 if it is before that.
+/// Ticks, [`frequency_hz`] a second, since this core's counter was at `start`, a reading of this
+/// core. A counter that came round meanwhile is allowed for; 0 if it is before `start`.
 #[must_use]
 pub fn ticks_since(start: u64) -> u64 {
     counter::ticks_since(start, counter())
@@ -36,7 +37,8 @@ pub fn frequency_hz() -> u32 {
     CNTFRQ_EL0.get() as u32
 }
 
-/// Brings this core's timers to a known state: neither interrupts.
+/// Brings this core's timers to a known state, whatever a loader left: both are off, and neither
+/// interrupts. To be called before the core lets interrupts in.
 pub fn init() {
     CNTP_CTL_EL0.set(0);
     CNTV_CTL_EL0.set(0);
@@ -52,7 +54,8 @@ pub fn interrupt_at(origin: u64, deadline: u64) {
     barrier::isb(barrier::SY);
 }
 
-/// Switches this core's virtual timer off: it does not interrupt any more.
+/// Switches this core's virtual timer off (CNTV_CTL_EL0 = 0): it does not interrupt any more, and
+/// an interrupt that is pending goes away.
 pub fn stop() {
     CNTV_CTL_EL0.set(0);
     barrier::isb(barrier::SY);
@@ -70,7 +73,8 @@ fn physical_counter() -> u64 {
     CNTPCT_EL0.get()
 }
 
-/// Interrupts this core by its physical timer in `ticks` from now, or earlier.
+/// Interrupts this core by its physical timer in `ticks` from now, or earlier; replaces the
+/// deadline of before. Independent of CNTVOFF_EL2.
 pub fn physical_interrupt_in(ticks: u64) {
     let now = physical_counter();
     CNTP_CVAL_EL0.set(counter::compare_value(now, 0, ticks));
@@ -78,13 +82,15 @@ pub fn physical_interrupt_in(ticks: u64) {
     barrier::isb(barrier::SY);
 }
 
-/// Whether the physical timer has come to what it was set to.
+/// Whether the physical timer is on and has come to what it was set to (ENABLE and ISTATUS).
+/// `false` for one that is off, where ISTATUS is unknown.
 #[must_use]
 pub fn physical_is_due() -> bool {
     CNTP_CTL_EL0.get() & (ENABLE | IS_DUE) == ENABLE | IS_DUE
 }
 
-/// The physical timer interrupts no more.
+/// Switches this core's physical timer off (CNTP_CTL_EL0 = 0): it interrupts no more, and an
+/// interrupt that is pending goes away.
 pub fn physical_stop() {
     CNTP_CTL_EL0.set(0);
     barrier::isb(barrier::SY);

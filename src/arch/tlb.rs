@@ -16,10 +16,12 @@ unsafe extern "C" {
     safe fn kernel_stop_machine_end();
 }
 
-/// Maintenance of tables that this machine's cores walk.
+/// Maintenance of tables that this machine's cores walk: TLBI that all of them obey (Inner
+/// Shareable), and a halt of the others where a descriptor is invalid for a moment.
 pub type KernelTlb = Tlb<KernelCores>;
 
-/// The cores that run this kernel.
+/// The cores that run this kernel: while one of them has a range broken, to make it anew, the
+/// others are stopped (`stop_machine`).
 pub struct KernelCores;
 
 /// Until this is dropped the other cores are stopped, and nothing interrupts this one. A core that

@@ -11,7 +11,8 @@ use spin::mutex::{SpinMutex, SpinMutexGuard};
 pub struct TryLock<T>(SpinMutex<T>);
 
 impl<T> TryLock<T> {
-    /// `value`, free to be taken.
+    /// `value`, free to be taken. Taking it needs exclusives, and so the MMU and the caches of the
+    /// core on.
     #[must_use]
     pub const fn new(value: T) -> Self {
         Self(SpinMutex::new(value))

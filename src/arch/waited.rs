@@ -32,10 +32,11 @@ pub const LOOK_CYCLES: u64 = 8;
 /// less than an eighth of every limit that is a second or more.
 pub const SLICE_NS: u64 = 100_000_000;
 
-/// A microsecond, for a [`Waited`] that counts nanoseconds.
+/// Nanoseconds in a microsecond: the `microsecond` of a [`Waited`] that counts nanoseconds.
 pub const NS_PER_US: u64 = 1_000;
 
-/// The sum of the times between looks, in the counter's unit.
+/// The sum of the times between looks, in the unit of the readings. It never goes down, and stops
+/// at `u64::MAX`; one core looks at it.
 #[derive(Clone, Copy, Debug)]
 pub struct Waited {
     slice: u64,
@@ -95,7 +96,8 @@ impl Waited {
     }
 }
 
-/// Returns after at least `duration_us`, by readings of `now_ns`.
+/// Returns after at least `duration_us` microseconds, by readings of `now_ns` in nanoseconds, or by
+/// [`LOOK_CYCLES`] of each look if they stand. It spins: the core is not given up.
 pub fn pass(duration_us: u64, mut now_ns: impl FnMut() -> u64) {
     let duration_ns = duration_us.saturating_mul(NS_PER_US);
     // In eight steps at least: a counter that is set to another number does not end it.

@@ -22,7 +22,8 @@ pub unsafe fn zero(start: *mut u8, bytes: usize) {
     }
 }
 
-/// The largest block that the instruction may have.
+/// The largest block that the instruction may have, in bytes: DCZID_EL0.BS is 9 at most, the
+/// logarithm of the words.
 pub const BLOCK_MAX: usize = 2048;
 
 /// Bytes that one instruction zeroes, 64 on the Cortex-A53, or `None` if it is prohibited

@@ -22,7 +22,8 @@ use crate::mm::regions::{ImageRegion, RegionKind, Regions};
 use crate::paging::format::aarch64::A64PTE;
 use crate::paging::{ENTRIES, MappingFlags, PageSize};
 
-/// One table: 512 descriptors.
+/// One table: 512 descriptors of 8 bytes, a frame of 4 KiB. Level and meaning are those of its
+/// place in [`BootTables`].
 pub type Table = [u64; ENTRIES];
 
 /// The eight boot tables. [`BootTables::CLEARED_SIZE`] bytes are clear before they are filled;
@@ -40,7 +41,8 @@ pub struct BootTables {
     ttbr1_l3: Table,
 }
 
-/// The roots of the two trees.
+/// The physical addresses of the two level-0 tables, as the TTBRs take them: multiples of 4 KiB,
+/// ASID 0.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Roots {
     /// The root for TTBR0_EL1.
@@ -135,7 +137,9 @@ impl BootTables {
         }
     }
 
-    /// Fills the tables, which stand at physical `base`, for an image with these regions.
+    /// Fills the tables, which stand at physical `base`, a multiple of 4 KiB, for an image with
+    /// these regions, which end in the first 2 MiB. Every address from 0 to 2 GiB is mapped then,
+    /// in both halves. The caller makes the tables visible to walks and turns the MMU on.
     pub fn fill(&mut self, base: PhysAddr, image: &Regions) -> Roots {
         let table_at = |index: usize| base.as_usize() + index * PAGE_SIZE;
         let link = |index: usize| table_at(index) as u64 | TABLE;
