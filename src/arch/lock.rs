@@ -137,7 +137,7 @@ impl<T, C: Class> Lock<T, C> {
         }
         Guard {
             inner,
-            _noted: Noted {
+            _noted: LockOrderEntry {
                 class: PhantomData,
                 _hold: hold,
                 not_send: PhantomData,
@@ -209,7 +209,7 @@ impl<'a> Wait<'a> {
 /// back, if nothing else masks them.
 pub struct Guard<'a, T, C: Class, H: Hold = Ordered> {
     inner: Inner<'a, T>,
-    _noted: Noted<C, H>,
+    _noted: LockOrderEntry<C, H>,
 }
 
 impl<T, C: Class, H: Hold> Deref for Guard<'_, T, C, H> {
@@ -229,7 +229,7 @@ impl<T, C: Class, H: Hold> DerefMut for Guard<'_, T, C, H> {
 }
 
 /// A lock's place in the order, and the guard that keeps interrupts masked meanwhile.
-struct Noted<C: Class, H: Hold> {
+struct LockOrderEntry<C: Class, H: Hold> {
     class: PhantomData<fn() -> C>,
     /// Dropped behind what `drop` below does.
     _hold: H,
@@ -237,7 +237,7 @@ struct Noted<C: Class, H: Hold> {
     not_send: PhantomData<*const ()>,
 }
 
-impl<C: Class, H: Hold> Drop for Noted<C, H> {
+impl<C: Class, H: Hold> Drop for LockOrderEntry<C, H> {
     #[inline(always)]
     fn drop(&mut self) {
         if cfg!(debug_assertions) && H::IN_ORDER {

@@ -24,7 +24,7 @@ use crate::addr::VirtAddr;
 /// alignment fault, since SCTLR_EL1.A is set.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(usize)]
-pub enum Width {
+pub enum AccessWidth {
     /// 8 bits.
     Byte = 1,
     /// 16 bits.
@@ -98,12 +98,12 @@ unsafe extern "C" {
 ///
 /// # Safety
 /// If `va` is a device register, reading it does no harm.
-pub unsafe fn read(va: VirtAddr, width: Width) -> Result<u64, Aborted> {
+pub unsafe fn read(va: VirtAddr, width: AccessWidth) -> Result<u64, Aborted> {
     let routine: AccessRoutine = match width {
-        Width::Byte => __nofault_read_1,
-        Width::Half => __nofault_read_2,
-        Width::Word => __nofault_read_4,
-        Width::Double => __nofault_read_8,
+        AccessWidth::Byte => __nofault_read_1,
+        AccessWidth::Half => __nofault_read_2,
+        AccessWidth::Word => __nofault_read_4,
+        AccessWidth::Double => __nofault_read_8,
     };
     // SAFETY: an abort is fixed up; the caller vouches for the rest.
     outcome(unsafe { routine(va.as_usize(), 0) })
@@ -116,12 +116,12 @@ pub unsafe fn read(va: VirtAddr, width: Width) -> Result<u64, Aborted> {
 ///
 /// # Safety
 /// Nothing that the kernel relies on is at `va`.
-pub unsafe fn write(va: VirtAddr, width: Width, value: u64) -> Result<(), Aborted> {
+pub unsafe fn write(va: VirtAddr, width: AccessWidth, value: u64) -> Result<(), Aborted> {
     let routine: AccessRoutine = match width {
-        Width::Byte => __nofault_write_1,
-        Width::Half => __nofault_write_2,
-        Width::Word => __nofault_write_4,
-        Width::Double => __nofault_write_8,
+        AccessWidth::Byte => __nofault_write_1,
+        AccessWidth::Half => __nofault_write_2,
+        AccessWidth::Word => __nofault_write_4,
+        AccessWidth::Double => __nofault_write_8,
     };
     // SAFETY: an abort is fixed up; the caller vouches for the rest.
     outcome(unsafe { routine(va.as_usize(), value) }).map(|_| ())

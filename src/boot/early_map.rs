@@ -24,21 +24,21 @@ use crate::paging::{ENTRIES, MappingFlags, PageSize};
 
 /// One table: 512 descriptors of 8 bytes, a frame of 4 KiB. Level and meaning are those of its
 /// place in [`BootTables`].
-pub type Table = [u64; ENTRIES];
+pub type BootTable = [u64; ENTRIES];
 
 /// The eight boot tables. [`BootTables::CLEARED_SIZE`] bytes are clear before they are filled;
 /// the rest is filled completely.
 #[repr(C, align(4096))]
 #[derive(Clone)]
 pub struct BootTables {
-    ttbr0_l0: Table,
-    ttbr0_l1: Table,
-    ttbr1_l0: Table,
-    ttbr1_l1: Table,
-    ttbr0_l2: Table,
-    ttbr0_l3: Table,
-    ttbr1_l2: Table,
-    ttbr1_l3: Table,
+    ttbr0_l0: BootTable,
+    ttbr0_l1: BootTable,
+    ttbr1_l0: BootTable,
+    ttbr1_l1: BootTable,
+    ttbr0_l2: BootTable,
+    ttbr0_l3: BootTable,
+    ttbr1_l2: BootTable,
+    ttbr1_l3: BootTable,
 }
 
 /// The physical addresses of the two level-0 tables, as the TTBRs take them: multiples of 4 KiB,
@@ -124,7 +124,7 @@ impl BootTables {
     /// All tables empty, for tests and as a picture of what the image's memory holds.
     #[must_use]
     pub const fn empty() -> Self {
-        const EMPTY: Table = [0; ENTRIES];
+        const EMPTY: BootTable = [0; ENTRIES];
         Self {
             ttbr0_l0: EMPTY,
             ttbr0_l1: EMPTY,
@@ -166,7 +166,7 @@ impl BootTables {
 }
 
 /// 2 MiB blocks: RAM below the peripherals, devices above.
-fn fill_blocks(table: &mut Table, attributes: &Attributes) {
+fn fill_blocks(table: &mut BootTable, attributes: &Attributes) {
     let (ram, devices) = table.split_at_mut(PERIPHERAL_INDEX);
     run(ram, 0, BLOCK, attributes.read_write_block);
     run(
@@ -178,7 +178,12 @@ fn fill_blocks(table: &mut Table, attributes: &Attributes) {
 }
 
 /// 4 KiB pages of the first 2 MiB: below the image, the image region by region, above it.
-fn fill_pages(table: &mut Table, image: &Regions, attributes: &Attributes, executable: RegionKind) {
+fn fill_pages(
+    table: &mut BootTable,
+    image: &Regions,
+    attributes: &Attributes,
+    executable: RegionKind,
+) {
     let mut page = 0;
     for &ImageRegion { start, end, kind } in image {
         let (first, end) = (start.as_usize() / PAGE_SIZE, end.as_usize() / PAGE_SIZE);
@@ -190,7 +195,7 @@ fn fill_pages(table: &mut Table, image: &Regions, attributes: &Attributes, execu
 }
 
 /// Pages `first..end` of the first 2 MiB.
-fn pages(table: &mut Table, first: usize, end: usize, attributes: u64) {
+fn pages(table: &mut BootTable, first: usize, end: usize, attributes: u64) {
     if let Some(entries) = table.get_mut(first..end) {
         run(entries, first * PAGE_SIZE, PAGE_SIZE, attributes);
     }
@@ -220,7 +225,7 @@ mod tests {
     //! write-back, 1 nGnRE, 0 nGnRnE), 7 read-only, 9:8 SH (3 inner), 10 AF, 11 nG, 53 PXN,
     //! 54 UXN.
 
-    use super::{BootTables, Table};
+    use super::{BootTable, BootTables};
     use crate::addr::PhysAddr;
     use crate::mm::regions::ImageLayout;
     use std::boxed::Box;
@@ -303,7 +308,7 @@ mod tests {
     }
 
     /// A table with these entries and no others.
-    fn table(entries: &[(usize, u64)]) -> Table {
+    fn table(entries: &[(usize, u64)]) -> BootTable {
         let mut table = [0; 512];
         for (index, entry) in entries {
             table[*index] = *entry;
@@ -340,7 +345,7 @@ mod tests {
 
     /// Every leaf of both halves: its first and last byte, and its descriptor.
     fn leaves(tables: &BootTables) -> Vec<(usize, usize, u64)> {
-        let of = |table: &Table, size: usize, bit_1: u64| -> Vec<_> {
+        let of = |table: &BootTable, size: usize, bit_1: u64| -> Vec<_> {
             let leaf = |entry: &&u64| **entry & 0b11 == bit_1 | 1;
             let address = |entry: u64| (entry & 0x0000_ffff_ffff_f000) as usize;
             let span = |entry: &u64| (address(*entry), address(*entry) + size - 1, *entry);
@@ -376,7 +381,7 @@ mod tests {
     #[test]
     fn nothing_but_init_and_text_is_executable_and_only_in_its_half() {
         let tables = filled(LAYOUTS[0]);
-        let executable = |table: &Table| -> Vec<usize> {
+        let executable = |table: &BootTable| -> Vec<usize> {
             let never = 0x0060_0000_0000_0000;
             (0..512)
                 .filter(|index| table[*index] & 0b11 == 0b11 && table[*index] & never != never)

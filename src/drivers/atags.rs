@@ -31,7 +31,7 @@ const COMMAND_LINE: u32 = 0x5441_0009;
 /// Whether these are the first bytes of a list: a core tag, with its three words or without.
 #[must_use]
 pub fn begins_list(header: &[u8; HEADER_BYTES]) -> bool {
-    let words = Words(header);
+    let words = TagWords(header);
     matches!((words.get(0), words.get(1)), (2 | 5, CORE))
 }
 
@@ -40,14 +40,14 @@ pub fn read(bytes: &[u8], facts: &mut Facts) {
     let mut at = 0;
     let mut has_initrd = false;
     while let Some(rest) = bytes.get(at..).filter(|rest| rest.len() >= HEADER_BYTES) {
-        let (words, tag) = (Words(rest).get(0) as usize, Words(rest).get(1));
+        let (words, tag) = (TagWords(rest).get(0) as usize, TagWords(rest).get(1));
         if words == 0 {
             return;
         }
         let Some(body) = rest.get(HEADER_BYTES..words.saturating_mul(WORD)) else {
             return broken(Oddity::Atags { at, tag }, has_initrd, facts);
         };
-        let numbers = (Words(body).get(0), Words(body).get(1));
+        let numbers = (TagWords(body).get(0), TagWords(body).get(1));
         match (tag, body.len() / WORD) {
             (MEMORY, 2..) => {
                 facts.memory_places += 1;
@@ -80,9 +80,9 @@ fn broken(oddity: Oddity, has_initrd: bool, facts: &mut Facts) {
 }
 
 /// Bytes as words.
-struct Words<'a>(&'a [u8]);
+struct TagWords<'a>(&'a [u8]);
 
-impl Words<'_> {
+impl TagWords<'_> {
     /// Word `index`, or 0 behind the end.
     fn get(&self, index: usize) -> u32 {
         let (words, _) = self.0.as_chunks();

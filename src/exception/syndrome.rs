@@ -11,7 +11,7 @@ pub struct Syndrome(u64);
 
 /// ESR_EL1.EC, as far as a kernel at EL1 on Armv8.0 can see one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Class {
+pub enum ExceptionClass {
     /// 0x00: nothing else fits; an undefined instruction.
     Unknown,
     /// 0x01: a trapped WFI or WFE.
@@ -70,7 +70,7 @@ pub enum Fault {
 
 impl Syndrome {
     /// Wraps a value of ESR_EL1. No value is refused: a class that is not known here is
-    /// [`Class::Other`].
+    /// [`ExceptionClass::Other`].
     #[must_use]
     pub const fn new(esr: u64) -> Self {
         Self(esr)
@@ -82,25 +82,25 @@ impl Syndrome {
         self.0
     }
 
-    /// The exception class: EC, bits 31:26. 0x9600_0045 has 0x25, [`Class::DataAbort`]; 0x24, which
-    /// is that of EL0, is as well.
+    /// The exception class: EC, bits 31:26. 0x9600_0045 has 0x25, [`ExceptionClass::DataAbort`];
+    /// 0x24, which is that of EL0, is as well.
     #[must_use]
-    pub const fn class(self) -> Class {
+    pub const fn class(self) -> ExceptionClass {
         match ((self.0 >> 26) & 0x3f) as u8 {
-            0x00 => Class::Unknown,
-            0x01 => Class::WaitTrap,
-            0x07 => Class::FloatingPoint,
-            0x0e => Class::IllegalState,
-            0x15 => Class::Svc,
-            0x18 => Class::SystemRegister,
-            0x20 | 0x21 => Class::InstructionAbort,
-            0x22 => Class::PcAlignment,
-            0x24 | 0x25 => Class::DataAbort,
-            0x26 => Class::SpAlignment,
-            0x2f => Class::SError,
-            0x30..=0x35 => Class::Debug,
-            0x3c => Class::Brk,
-            other => Class::Other(other),
+            0x00 => ExceptionClass::Unknown,
+            0x01 => ExceptionClass::WaitTrap,
+            0x07 => ExceptionClass::FloatingPoint,
+            0x0e => ExceptionClass::IllegalState,
+            0x15 => ExceptionClass::Svc,
+            0x18 => ExceptionClass::SystemRegister,
+            0x20 | 0x21 => ExceptionClass::InstructionAbort,
+            0x22 => ExceptionClass::PcAlignment,
+            0x24 | 0x25 => ExceptionClass::DataAbort,
+            0x26 => ExceptionClass::SpAlignment,
+            0x2f => ExceptionClass::SError,
+            0x30..=0x35 => ExceptionClass::Debug,
+            0x3c => ExceptionClass::Brk,
+            other => ExceptionClass::Other(other),
         }
     }
 
@@ -108,7 +108,10 @@ impl Syndrome {
     /// meaning: an SError has no status that is decoded here.
     #[must_use]
     pub const fn fault(self) -> Option<Fault> {
-        if !matches!(self.class(), Class::InstructionAbort | Class::DataAbort) {
+        if !matches!(
+            self.class(),
+            ExceptionClass::InstructionAbort | ExceptionClass::DataAbort
+        ) {
             return None;
         }
         Some(Fault::from_status((self.0 & 0x3f) as u8))
@@ -117,7 +120,7 @@ impl Syndrome {
     /// Whether the access of a data abort was a store (ISS.WnR); cache maintenance counts as one.
     #[must_use]
     pub const fn is_write(self) -> bool {
-        matches!(self.class(), Class::DataAbort) && self.0 & (1 << 6) != 0
+        matches!(self.class(), ExceptionClass::DataAbort) && self.0 & (1 << 6) != 0
     }
 
     /// Whether the map refused an access that the kernel itself made: a translation, access flag or
@@ -132,15 +135,15 @@ impl Syndrome {
     /// Whether the access of a data abort was cache maintenance or address translation (ISS.CM).
     #[must_use]
     pub const fn is_cache_maintenance(self) -> bool {
-        matches!(self.class(), Class::DataAbort) && self.0 & (1 << 8) != 0
+        matches!(self.class(), ExceptionClass::DataAbort) && self.0 & (1 << 8) != 0
     }
 
     /// Whether FAR_EL1 holds the address (ISS.FnV is clear in aborts; alignment of the PC too).
     #[must_use]
     pub const fn has_address(self) -> bool {
         match self.class() {
-            Class::InstructionAbort | Class::DataAbort => self.0 & (1 << 10) == 0,
-            Class::PcAlignment => true,
+            ExceptionClass::InstructionAbort | ExceptionClass::DataAbort => self.0 & (1 << 10) == 0,
+            ExceptionClass::PcAlignment => true,
             _ => false,
         }
     }
@@ -196,24 +199,24 @@ impl fmt::Display for Fault {
 impl fmt::Display for Syndrome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.class() {
-            Class::Unknown => f.write_str("undefined instruction"),
-            Class::WaitTrap => f.write_str("trapped WFI or WFE"),
-            Class::FloatingPoint => f.write_str("floating point or SIMD while off"),
-            Class::IllegalState => f.write_str("illegal execution state"),
-            Class::Svc => write!(f, "SVC #{:#x}", self.immediate()),
-            Class::SystemRegister => f.write_str("trapped system register access"),
-            Class::InstructionAbort => f.write_str("instruction abort"),
-            Class::PcAlignment => f.write_str("PC alignment fault"),
-            Class::DataAbort => f.write_str(if self.is_write() {
+            ExceptionClass::Unknown => f.write_str("undefined instruction"),
+            ExceptionClass::WaitTrap => f.write_str("trapped WFI or WFE"),
+            ExceptionClass::FloatingPoint => f.write_str("floating point or SIMD while off"),
+            ExceptionClass::IllegalState => f.write_str("illegal execution state"),
+            ExceptionClass::Svc => write!(f, "SVC #{:#x}", self.immediate()),
+            ExceptionClass::SystemRegister => f.write_str("trapped system register access"),
+            ExceptionClass::InstructionAbort => f.write_str("instruction abort"),
+            ExceptionClass::PcAlignment => f.write_str("PC alignment fault"),
+            ExceptionClass::DataAbort => f.write_str(if self.is_write() {
                 "data abort on a write"
             } else {
                 "data abort on a read"
             }),
-            Class::SpAlignment => f.write_str("SP alignment fault"),
-            Class::SError => f.write_str("SError"),
-            Class::Debug => f.write_str("debug exception"),
-            Class::Brk => write!(f, "BRK #{:#x}", self.immediate()),
-            Class::Other(class) => write!(f, "exception class {class:#04x}"),
+            ExceptionClass::SpAlignment => f.write_str("SP alignment fault"),
+            ExceptionClass::SError => f.write_str("SError"),
+            ExceptionClass::Debug => f.write_str("debug exception"),
+            ExceptionClass::Brk => write!(f, "BRK #{:#x}", self.immediate()),
+            ExceptionClass::Other(class) => write!(f, "exception class {class:#04x}"),
         }?;
         match self.fault() {
             Some(fault) => write!(f, ": {fault}"),
@@ -225,7 +228,7 @@ impl fmt::Display for Syndrome {
 /// Values worked out from the manual's tables: EC << 26 | IL (bit 25) | ISS.
 #[cfg(test)]
 mod tests {
-    use super::{Class, Fault, Syndrome};
+    use super::{ExceptionClass, Fault, Syndrome};
     use std::string::ToString;
 
     #[test]
@@ -259,7 +262,7 @@ mod tests {
     #[test]
     fn a_store_to_text_is_a_permission_fault_at_level_3() {
         let syndrome = Syndrome::new(0x9600_004f);
-        assert_eq!(syndrome.class(), Class::DataAbort);
+        assert_eq!(syndrome.class(), ExceptionClass::DataAbort);
         assert_eq!(syndrome.fault(), Some(Fault::Permission(3)));
         assert!(syndrome.is_write() && syndrome.has_address());
         assert_eq!(
@@ -309,6 +312,9 @@ mod tests {
         assert_eq!(Syndrome::new(0).to_string(), "undefined instruction");
         assert_eq!(Syndrome::new(0xf200_0001).to_string(), "BRK #0x1");
         assert_eq!(Syndrome::new(0x5600_0007).to_string(), "SVC #0x7");
-        assert_eq!(Syndrome::new(0xfe00_0000).class(), Class::Other(0x3f));
+        assert_eq!(
+            Syndrome::new(0xfe00_0000).class(),
+            ExceptionClass::Other(0x3f)
+        );
     }
 }

@@ -17,14 +17,14 @@ use crate::board::raspi3::{self, CORES};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Area {
     /// The name that is shown for the area.
-    pub name: Name,
+    pub name: AreaName,
     /// The area's last address.
     pub last: VirtAddr,
 }
 
 /// The name of an area, and the core of a stack: prints as `peripherals`, or `stack of core 2`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Name {
+pub enum AreaName {
     /// Page 0: where cores wait, and the firmware's code.
     FirmwarePage,
     /// Where cores begin; memory like any other once all have come.
@@ -57,7 +57,7 @@ pub enum Name {
     Unknown,
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for AreaName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FirmwarePage => f.write_str("firmware page"),
@@ -79,10 +79,10 @@ impl fmt::Display for Name {
     }
 }
 
-/// The area that `va` lies in, with the image where `image` says: [`Name::Peripherals`] for the
+/// The area that `va` lies in, with the image where `image` says: [`AreaName::Peripherals`] for the
 /// UART's 0xffff_0000_3f20_1000, mapped or not.
 ///
-/// Addresses between two areas, and all of the low half, are [`Name::Unknown`] up to the byte
+/// Addresses between two areas, and all of the low half, are [`AreaName::Unknown`] up to the byte
 /// before the next area.
 #[must_use]
 pub fn area_at(image: &ImageLayout, va: VirtAddr) -> Area {
@@ -97,16 +97,16 @@ pub fn area_at(image: &ImageLayout, va: VirtAddr) -> Area {
         }
     }
     Area {
-        name: Name::Unknown,
+        name: AreaName::Unknown,
         last: VirtAddr::new(next),
     }
 }
 
 /// Named addresses.
-type Named = (Range<usize>, Name);
+type NamedRange = (Range<usize>, AreaName);
 
 /// The linear map. RAM is what lies between the others.
-fn linear_areas(image: &ImageLayout) -> [Named; 9] {
+fn linear_areas(image: &ImageLayout) -> [NamedRange; 9] {
     let place = |start: PhysAddr, end: PhysAddr| {
         phys_to_virt(start).as_usize()..phys_to_virt(end).as_usize()
     };
@@ -116,38 +116,44 @@ fn linear_areas(image: &ImageLayout) -> [Named; 9] {
     let local = raspi3::LOCAL_PERIPHERALS;
     let end = PhysAddr::new(local.as_usize() + raspi3::LOCAL_PERIPHERALS_SIZE);
     [
-        (place(zero, page_1), Name::FirmwarePage),
-        (place(page_1, image.park), Name::Ram),
-        (place(image.park, image.text), Name::BootCode),
-        (place(image.text, image.rodata), Name::Text),
-        (place(image.rodata, image.data), Name::Rodata),
-        (place(image.data, image.scratch), Name::Data),
-        (place(image.scratch, devices), Name::Ram),
-        (place(devices, local), Name::Peripherals),
-        (place(local, end), Name::LocalPeripherals),
+        (place(zero, page_1), AreaName::FirmwarePage),
+        (place(page_1, image.park), AreaName::Ram),
+        (place(image.park, image.text), AreaName::BootCode),
+        (place(image.text, image.rodata), AreaName::Text),
+        (place(image.rodata, image.data), AreaName::Rodata),
+        (place(image.data, image.scratch), AreaName::Data),
+        (place(image.scratch, devices), AreaName::Ram),
+        (place(devices, local), AreaName::Peripherals),
+        (place(local, end), AreaName::LocalPeripherals),
     ]
 }
 
 /// The kernel window.
-fn window_areas() -> impl Iterator<Item = Named> {
+fn window_areas() -> impl Iterator<Item = NamedRange> {
     let place = |pages: Pages| pages.start.as_usize()..pages.end();
     let stacks = (0..CORES).flat_map(move |core| {
         [
-            (layout::main_stack(core), Name::Stack(core)),
-            (layout::exception_stack(core), Name::ExceptionStack(core)),
-            (layout::emergency_stack(core), Name::EmergencyStack(core)),
+            (layout::main_stack(core), AreaName::Stack(core)),
+            (
+                layout::exception_stack(core),
+                AreaName::ExceptionStack(core),
+            ),
+            (
+                layout::emergency_stack(core),
+                AreaName::EmergencyStack(core),
+            ),
         ]
     });
     let guards = layout::guards().into_iter();
-    let guards = guards.map(|guard| (guard, Name::Guard));
+    let guards = guards.map(|guard| (guard, AreaName::Guard));
     let heap = Pages {
         size: layout::HEAP_MAX,
         ..layout::heap()
     };
     let scratch = layout::SCRATCH.as_usize();
     let rest = [
-        (place(heap), Name::Heap),
-        (scratch..scratch + SCRATCH_SIZE, Name::Scratch),
+        (place(heap), AreaName::Heap),
+        (scratch..scratch + SCRATCH_SIZE, AreaName::Scratch),
     ];
     let pages = stacks.chain(guards);
     pages
@@ -160,7 +166,7 @@ const SCRATCH_SIZE: usize = 1 << 30;
 
 #[cfg(test)]
 mod tests {
-    use super::{Area, Name, area_at};
+    use super::{Area, AreaName, area_at};
     use crate::addr::{PhysAddr, VirtAddr};
     use crate::mm::layout;
     use crate::mm::regions::ImageLayout;
@@ -185,22 +191,22 @@ mod tests {
     fn each_part_of_the_linear_map_has_its_name_up_to_its_last_byte() {
         const HIGH: usize = 0xffff_0000_0000_0000;
         for (first, last, name) in [
-            (0, 0xfff, Name::FirmwarePage),
-            (0x1000, 0x7_ffff, Name::Ram),
-            (0x8_0000, 0x8_2fff, Name::BootCode),
-            (0x8_3000, 0x9_ffff, Name::Text),
-            (0xa_0000, 0xa_ffff, Name::Rodata),
-            (0xb_0000, 0xb_7fff, Name::Data),
-            (0xb_8000, 0x3eff_ffff, Name::Ram),
-            (0x3f00_0000, 0x3fff_ffff, Name::Peripherals),
-            (0x4000_0000, 0x4000_0fff, Name::LocalPeripherals),
+            (0, 0xfff, AreaName::FirmwarePage),
+            (0x1000, 0x7_ffff, AreaName::Ram),
+            (0x8_0000, 0x8_2fff, AreaName::BootCode),
+            (0x8_3000, 0x9_ffff, AreaName::Text),
+            (0xa_0000, 0xa_ffff, AreaName::Rodata),
+            (0xb_0000, 0xb_7fff, AreaName::Data),
+            (0xb_8000, 0x3eff_ffff, AreaName::Ram),
+            (0x3f00_0000, 0x3fff_ffff, AreaName::Peripherals),
+            (0x4000_0000, 0x4000_0fff, AreaName::LocalPeripherals),
         ] {
             let last = VirtAddr::new(HIGH + last);
             assert_eq!(area(HIGH + first), Area { name, last });
             assert_eq!(area(last.as_usize()), Area { name, last });
         }
         let unknown = area(HIGH + 0x4000_1000);
-        assert_eq!(unknown.name, Name::Unknown);
+        assert_eq!(unknown.name, AreaName::Unknown);
         assert_eq!(unknown.last.as_usize(), layout::WINDOW - 1);
     }
 
@@ -208,18 +214,18 @@ mod tests {
     fn stacks_heap_and_guards_are_told_apart() {
         for core in 0..4 {
             let stack = layout::main_stack(core);
-            assert_eq!(area(stack.start.as_usize()).name, Name::Stack(core));
+            assert_eq!(area(stack.start.as_usize()).name, AreaName::Stack(core));
             assert_eq!(area(stack.end() - 1).last.as_usize(), stack.end() - 1);
-            assert_eq!(area(stack.start.as_usize() - 1).name, Name::Guard);
-            assert_eq!(area(stack.end()).name, Name::Guard);
+            assert_eq!(area(stack.start.as_usize() - 1).name, AreaName::Guard);
+            assert_eq!(area(stack.end()).name, AreaName::Guard);
             let stack = layout::emergency_stack(core).start.as_usize();
-            assert_eq!(area(stack).name, Name::EmergencyStack(core));
+            assert_eq!(area(stack).name, AreaName::EmergencyStack(core));
         }
         let heap = layout::heap().start.as_usize();
-        assert_eq!(area(heap).name, Name::Heap);
-        assert_eq!(area(heap + layout::HEAP_MAX - 1).name, Name::Heap);
-        assert_eq!(area(heap + layout::HEAP_MAX).name, Name::Guard);
-        assert_eq!(area(usize::MAX).name, Name::Unknown);
+        assert_eq!(area(heap).name, AreaName::Heap);
+        assert_eq!(area(heap + layout::HEAP_MAX - 1).name, AreaName::Heap);
+        assert_eq!(area(heap + layout::HEAP_MAX).name, AreaName::Guard);
+        assert_eq!(area(usize::MAX).name, AreaName::Unknown);
         assert_eq!(area(usize::MAX).last.as_usize(), usize::MAX);
     }
 
@@ -227,10 +233,10 @@ mod tests {
     fn no_name_is_wider_than_its_column() {
         for core in 0..4 {
             for name in [
-                Name::Stack(core),
-                Name::ExceptionStack(core),
-                Name::EmergencyStack(core),
-                Name::LocalPeripherals,
+                AreaName::Stack(core),
+                AreaName::ExceptionStack(core),
+                AreaName::EmergencyStack(core),
+                AreaName::LocalPeripherals,
             ] {
                 assert!(name.to_string().len() <= 17, "{name}");
             }

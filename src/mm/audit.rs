@@ -14,7 +14,7 @@ use crate::paging::{MappingFlags, Run};
 /// The counts of an audit that found nothing wrong. A block of 2 MiB is one leaf; where it can be
 /// executed it is 512 pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counts {
+pub struct AuditCounts {
     /// Runs of equal leaves.
     pub runs: usize,
     /// Leaves that were found.
@@ -27,7 +27,7 @@ pub struct Counts {
     pub guards: usize,
 }
 
-impl Counts {
+impl AuditCounts {
     /// The counts in two lines of at most 80 columns: leaves, runs and executable pages, then
     /// aliases and guards. That the low half is empty, as the second line says too, is the caller's
     /// finding and not [`check`]'s.
@@ -268,11 +268,11 @@ impl core::error::Error for MapViolation {}
 ///
 /// # Errors
 /// The first [`MapViolation`], in the order of the checks.
-pub fn check(runs: &mut [Run], guards: &[Pages]) -> Result<Counts, MapViolation> {
-    let mut counts = Counts {
+pub fn check(runs: &mut [Run], guards: &[Pages]) -> Result<AuditCounts, MapViolation> {
+    let mut counts = AuditCounts {
         runs: runs.len(),
         guards: guards.len(),
-        ..Counts::default()
+        ..AuditCounts::default()
     };
     for run in runs.iter() {
         check_rights(run)?;

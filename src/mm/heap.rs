@@ -23,7 +23,7 @@ use linked_list_allocator::Heap;
 use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
-use crate::arch::nofault::{self, Width};
+use crate::arch::nofault::{self, AccessWidth};
 use crate::mm::holes::{HeapViolation, HoleWalk, List};
 use crate::mm::kernel_space;
 use crate::mm::layout::{self, Pages};
@@ -181,7 +181,7 @@ pub fn pages() -> Pages {
 /// The counts of a check of the heap, all of one moment: nothing was given out or came back between
 /// its steps.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Checked {
+pub struct CheckedHeap {
     /// The number of holes.
     pub holes: usize,
     /// Bytes in all holes.
@@ -192,7 +192,7 @@ pub struct Checked {
     pub first: VirtAddr,
 }
 
-impl fmt::Display for Checked {
+impl fmt::Display for CheckedHeap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             holes,
@@ -216,7 +216,7 @@ const ATTEMPTS: usize = 1000;
 ///
 /// # Errors
 /// The first [`HeapViolation`].
-pub fn check() -> Result<Option<Checked>, HeapViolation> {
+pub fn check() -> Result<Option<CheckedHeap>, HeapViolation> {
     for _ in 0..ATTEMPTS {
         let (changes, mut walk) = {
             let kept = HEAP.0.lock();
@@ -230,7 +230,7 @@ pub fn check() -> Result<Option<Checked>, HeapViolation> {
             }
             let list = list_of(&kept);
             if walk.go_on(&list, STEPS, read)? {
-                return Ok(Some(Checked {
+                return Ok(Some(CheckedHeap {
                     holes: walk.holes,
                     free: walk.bytes,
                     first: VirtAddr::new(list.head),
@@ -256,6 +256,6 @@ fn list_of(kept: &Kept) -> List {
 /// A word of the heap or of its value.
 fn read(at: VirtAddr) -> Option<usize> {
     // SAFETY: neither is a device.
-    let word = unsafe { nofault::read(at, Width::Double) };
+    let word = unsafe { nofault::read(at, AccessWidth::Double) };
     word.ok().map(|word| word as usize)
 }

@@ -25,7 +25,7 @@ const RESTARTS: usize = 1000;
 ///
 /// # Errors
 /// The first [`Violation`](frames::FrameViolation).
-pub fn check_frames() -> Result<Option<frames::Checked>, frames::FrameViolation> {
+pub fn check_frames() -> Result<Option<frames::CheckedFrames>, frames::FrameViolation> {
     let mut check = frames::Check::new();
     while check.restarts() < RESTARTS {
         let step = look_at_frames(|frames| frames.check_step(&mut check, LOOKS));

@@ -104,7 +104,7 @@ struct Unit {
 /// Writes `value` in the first of `units` (largest first) that shows it exactly, else in `base`
 /// units.
 fn pad_exact(f: &mut fmt::Formatter<'_>, value: u64, units: &[Unit], base: &str) -> fmt::Result {
-    let mut word = Word::EMPTY;
+    let mut word = Quantity::EMPTY;
     for &Unit { worth, name } in units {
         let whole = value / worth;
         let tenths_of_worth = value % worth * 10;
@@ -122,12 +122,12 @@ fn pad_exact(f: &mut fmt::Formatter<'_>, value: u64, units: &[Unit], base: &str)
 }
 
 /// Room for a quantity, so that it can be padded as a whole.
-struct Word {
+struct Quantity {
     bytes: [u8; Self::CAPACITY],
     len: usize,
 }
 
-impl Word {
+impl Quantity {
     /// The longest are 20 digits, a space and `Hz`.
     const CAPACITY: usize = 24;
     const EMPTY: Self = Self {
@@ -140,7 +140,7 @@ impl Word {
     }
 }
 
-impl Write for Word {
+impl Write for Quantity {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let end = self.len + text.len();
         let space = self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?;

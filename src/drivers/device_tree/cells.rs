@@ -18,9 +18,9 @@ const CELL: usize = 4;
 
 /// In how many cells a number may be written: one way, or two.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Counts([usize; 2]);
+struct CellCounts([usize; 2]);
 
-impl Counts {
+impl CellCounts {
     const fn one(count: usize) -> Self {
         Self([count, count])
     }
@@ -42,8 +42,8 @@ impl Counts {
 /// How the children of a node may write addresses and sizes.
 #[derive(Clone, Copy)]
 pub(super) struct Cells {
-    address: Counts,
-    size: Counts,
+    address: CellCounts,
+    size: CellCounts,
 }
 
 /// A way to write a pair.
@@ -56,8 +56,8 @@ pub(super) struct Way {
 impl Cells {
     /// The default of the specification, for a node without the properties.
     const DEFAULT: Self = Self {
-        address: Counts::one(2),
-        size: Counts::one(1),
+        address: CellCounts::one(2),
+        size: CellCounts::one(1),
     };
 
     /// The cells that the root states for its children; the default for each that is wrong.
@@ -128,8 +128,8 @@ impl Way {
 
 /// The cells that a node states for its children.
 struct Stated {
-    address: Option<Counts>,
-    size: Option<Counts>,
+    address: Option<CellCounts>,
+    size: Option<CellCounts>,
 }
 
 impl Stated {
@@ -150,12 +150,12 @@ impl Stated {
 }
 
 /// The number of cells that a property states; either, if it cannot be right.
-fn count(property: &Property<'_>, owner: PropertyOwner, facts: &mut Facts) -> Counts {
+fn count(property: &Property<'_>, owner: PropertyOwner, facts: &mut Facts) -> CellCounts {
     match (property.value.len(), property.number()) {
-        (CELL, Some(count @ (1 | 2))) => Counts::one(count as usize),
+        (CELL, Some(count @ (1 | 2))) => CellCounts::one(count as usize),
         _ => {
             facts.oddities.note(Oddity::BadCells(owner));
-            Counts([1, 2])
+            CellCounts([1, 2])
         }
     }
 }

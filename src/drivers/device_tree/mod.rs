@@ -22,7 +22,9 @@ mod places;
 mod pointer;
 mod reader;
 
-pub use self::pointer::{AtZero, DeviceTree, Extent, HEADER_BYTES, MAX_TREE_BYTES, PointerError};
+pub use self::pointer::{
+    AtZero, DeviceTree, HEADER_BYTES, MAX_TREE_BYTES, PointerError, TreeExtent,
+};
 
 use self::cells::Cells;
 use self::reader::{Broken, Item, Node, Property};

@@ -129,7 +129,7 @@ impl DeviceTree {
     /// # Errors
     ///
     /// [`PointerError::Atags`], [`PointerError::Unaligned`], [`PointerError::WrongMagic`].
-    pub fn validate_header(self, header: &[u8; HEADER_BYTES]) -> Result<Extent, PointerError> {
+    pub fn validate_header(self, header: &[u8; HEADER_BYTES]) -> Result<TreeExtent, PointerError> {
         let [first, second, ..] = *header.as_chunks().0 else {
             unreachable!("a header has ten words");
         };
@@ -151,7 +151,7 @@ impl DeviceTree {
         };
         let size = (read != claimed as usize).then_some(Oddity::Size { claimed, read });
         let address = (!is_aligned).then_some(Oddity::Unaligned { x0 });
-        Ok(Extent {
+        Ok(TreeExtent {
             place,
             oddities: [size, address],
         })
@@ -164,7 +164,7 @@ impl DeviceTree {
 
 /// The memory that is looked at as a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
+pub struct TreeExtent {
     /// In RAM, and [`HEADER_BYTES`] at least.
     pub place: PhysRange,
     /// The oddities of its size and of its address.
@@ -201,7 +201,7 @@ impl Header {
 
 #[cfg(test)]
 mod tests {
-    use super::{AtZero, DeviceTree, Extent, HEADER_BYTES, Header, PointerError};
+    use super::{AtZero, DeviceTree, HEADER_BYTES, Header, PointerError, TreeExtent};
     use crate::addr::PhysAddr;
     use crate::drivers::facts::Oddity;
     use crate::drivers::range::range;
@@ -222,7 +222,7 @@ mod tests {
 
     const GOOD: [u32; 10] = [0xd00d_feed, 0x1000, 0x38, 0x800, 0x28, 17, 16, 0, 0, 0];
 
-    fn extent(base: u64, claimed: u32) -> Extent {
+    fn extent(base: u64, claimed: u32) -> TreeExtent {
         let mut words = GOOD;
         words[1] = claimed;
         let tree = at(base).expect("a pointer");
@@ -253,7 +253,7 @@ mod tests {
             let place = range(x0 as usize, 0x1000);
             let oddities = [None, Some(Oddity::Unaligned { x0 })];
             let extent = tree.validate_header(&header(GOOD));
-            assert_eq!(extent, Ok(Extent { place, oddities }));
+            assert_eq!(extent, Ok(TreeExtent { place, oddities }));
             let garbage = tree.validate_header(&header([0x1234_5678; 10]));
             assert_eq!(garbage, Err(PointerError::Unaligned { x0 }));
         }
@@ -290,7 +290,7 @@ mod tests {
             let place = range(0x0800_0000, good as usize);
             assert_eq!(
                 extent(0x0800_0000, good),
-                Extent {
+                TreeExtent {
                     place,
                     oddities: [None; 2]
                 }
@@ -304,7 +304,7 @@ mod tests {
         ] {
             let place = range(0x0800_0000, read);
             let oddities = [Some(Oddity::Size { claimed, read }), None];
-            assert_eq!(extent(0x0800_0000, claimed), Extent { place, oddities });
+            assert_eq!(extent(0x0800_0000, claimed), TreeExtent { place, oddities });
         }
     }
 
@@ -313,14 +313,14 @@ mod tests {
         let place = range(0x3eff_f000, 0x1000);
         assert_eq!(
             extent(0x3eff_f000, 0x1000),
-            Extent {
+            TreeExtent {
                 place,
                 oddities: [None; 2]
             }
         );
         let (claimed, read) = (0x1008, 0x1000);
         let oddities = [Some(Oddity::Size { claimed, read }), None];
-        assert_eq!(extent(0x3eff_f000, claimed), Extent { place, oddities });
+        assert_eq!(extent(0x3eff_f000, claimed), TreeExtent { place, oddities });
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub const QUEUE_DEPTH: u32 = 16;
 bitflags! {
     /// Interrupts: the bits of IMSC, MIS and ICR. The modem's, bits 3 to 0, are not used.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Interrupts: u32 {
+    pub struct UartInterrupts: u32 {
         /// The receive queue has filled up to its level.
         const RECEIVE = 1 << 4;
         /// The transmit queue has drained down to its level.

@@ -29,9 +29,9 @@ use core::fmt;
 use bitflags::bitflags;
 
 pub use self::divisor::{BaudError, Divisor};
-pub use self::interrupt_bits::{Interrupts, QUEUE_DEPTH, QueueLevel};
+pub use self::interrupt_bits::{QUEUE_DEPTH, QueueLevel, UartInterrupts};
 pub use self::registers::{Port, Registers};
-pub use self::serial::{Counts, RECEIVE_SLACK_FRAMES, Serial};
+pub use self::serial::{RECEIVE_SLACK_FRAMES, Serial, SerialCounts};
 
 use self::registers::{CR, DR, FBRD, FR, IBRD, IFLS, INTERRUPTS, LCR_H};
 use super::mmio::Mmio;
@@ -149,7 +149,7 @@ impl<P: Port> Pl011<P> {
     /// but its interrupt stands, and DR shows it if it was the first byte of all. So it is where
     /// the line is never off; a UART that is off as long as this one has no such interrupt.
     fn emptied_out(&self) -> Option<u8> {
-        let came = Interrupts::RECEIVE.bits() & self.port.read_ris() != 0;
+        let came = UartInterrupts::RECEIVE.bits() & self.port.read_ris() != 0;
         let is_gone = FR::RXFE.is_set(self.port.read_fr());
         (came && is_gone).then(|| DR::DATA.read(self.port.read_dr()) as u8)
     }
@@ -223,19 +223,19 @@ impl<P: Port> Pl011<P> {
 
     /// Unmasks `interrupts` and masks all others. A whole value: nothing is read and modified, but
     /// who calls this for one interrupt decides for all, and so needs the lock of all.
-    pub fn set_unmasked(&self, interrupts: Interrupts) {
+    pub fn set_unmasked(&self, interrupts: UartInterrupts) {
         self.port.write_imsc(interrupts.bits());
     }
 
     /// The interrupts that are raised and not masked.
     #[must_use]
-    pub fn pending(&self) -> Interrupts {
-        Interrupts::from_bits_truncate(INTERRUPTS::ALL.read(self.port.read_mis()))
+    pub fn pending(&self) -> UartInterrupts {
+        UartInterrupts::from_bits_truncate(INTERRUPTS::ALL.read(self.port.read_mis()))
     }
 
     /// Lets `interrupts` fall. To be done before their cause is served: one that is raised again in
     /// between stays.
-    pub fn acknowledge(&self, interrupts: Interrupts) {
+    pub fn acknowledge(&self, interrupts: UartInterrupts) {
         self.port.write_icr(interrupts.bits());
     }
 }

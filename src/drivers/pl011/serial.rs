@@ -7,10 +7,10 @@
 //! 10 bits a frame, these are 694 us. The ninth frame completes after 781 us and finds the queue
 //! full. So long, all in all, may a core keep interrupts masked or hold the lock of this.
 //!
-//! A byte that is lost in the device is counted: [`Counts::overruns`]. None is lost in memory: when
-//! the receive ring is full, reading stops, the receive interrupts are masked, and the rest waits
-//! in the device's queue until [`Serial::read`] makes room. An emulated UART then makes its sender
-//! wait; on the board, what comes beyond 16 bytes is an overrun, and is counted as one.
+//! A byte that is lost in the device is counted: [`SerialCounts::overruns`]. None is lost in
+//! memory: when the receive ring is full, reading stops, the receive interrupts are masked, and the
+//! rest waits in the device's queue until [`Serial::read`] makes room. An emulated UART then makes
+//! its sender wait; on the board, what comes beyond 16 bytes is an overrun, and is counted as one.
 //!
 //! # Who may call what
 //!
@@ -34,8 +34,8 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    Divisor, Interrupts, LineErrors, Pl011, Port, QUEUE_DEPTH, QueueLevel, Queues, ReceiveError,
-    Transmit,
+    Divisor, LineErrors, Pl011, Port, QUEUE_DEPTH, QueueLevel, Queues, ReceiveError, Transmit,
+    UartInterrupts,
 };
 use crate::drivers::ring::Ring;
 
@@ -47,7 +47,7 @@ const TRANSMIT_LEVEL: QueueLevel = QueueLevel::Eighth;
 const QUIET_LOOKS: u32 = 1_000;
 
 /// The interrupts that bring bytes.
-const RECEIVING: Interrupts = Interrupts::RECEIVE.union(Interrupts::RECEIVE_TIMEOUT);
+const RECEIVING: UartInterrupts = UartInterrupts::RECEIVE.union(UartInterrupts::RECEIVE_TIMEOUT);
 
 /// How many frames may come in from the receive interrupt to the first read of its service, without
 /// loss.
@@ -55,7 +55,7 @@ pub const RECEIVE_SLACK_FRAMES: u32 = QUEUE_DEPTH - RECEIVE_LEVEL.bytes();
 
 /// Counts of the serial line since [`Serial::new`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct SerialCounts {
     /// Good bytes taken into the receive ring.
     pub received: u64,
     /// Times that the device lost one byte or several in a row, because service was late.
@@ -77,13 +77,13 @@ pub struct Serial<P, const RECEIVE: usize, const TRANSMIT: usize> {
     received: Ring<RECEIVE>,
     to_send: Ring<TRANSMIT>,
     /// The value of IMSC.
-    unmasked: Interrupts,
+    unmasked: UartInterrupts,
     /// Whether bytes wait in the device for room in `received`.
     paused: bool,
     /// Whether an overrun's interrupt came, and the byte behind its gap not yet.
     gap_ahead: bool,
     /// Overruns here are those whose mark came.
-    counts: Counts,
+    counts: SerialCounts,
 }
 
 impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TRANSMIT> {
@@ -94,10 +94,10 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
             uart,
             received: Ring::new(),
             to_send: Ring::new(),
-            unmasked: Interrupts::empty(),
+            unmasked: UartInterrupts::empty(),
             paused: false,
             gap_ahead: false,
-            counts: Counts {
+            counts: SerialCounts {
                 received: 0,
                 overruns: 0,
                 framing_errors: 0,
@@ -128,7 +128,7 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
     ///    one frame's time, 87 us, and an overrun is counted.
     pub fn init(&mut self, divisor: Divisor) {
         let found = self.uart.switch_off();
-        self.unmasked = Interrupts::empty();
+        self.unmasked = UartInterrupts::empty();
         let has_come = self.take_in_until_quiet();
         if !self.uart.is_idle() {
             self.uart.drop_unsent();
@@ -168,23 +168,23 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
     /// Sets the levels, takes what has come so far, and lets the device interrupt.
     pub fn start(&mut self) {
         self.uart.set_levels(RECEIVE_LEVEL, TRANSMIT_LEVEL);
-        self.uart.acknowledge(Interrupts::all());
+        self.uart.acknowledge(UartInterrupts::all());
         self.take_in();
         self.update_mask();
     }
 
     /// Serves the device's interrupts, and says which they were: none, if it was spurious.
-    pub fn service(&mut self) -> Interrupts {
+    pub fn service(&mut self) -> UartInterrupts {
         let pending = self.uart.pending();
         self.uart.acknowledge(pending);
         if pending.intersects(RECEIVING) {
             self.take_in();
         }
         // After the bytes: the marks among those that lay in the queue are of earlier gaps.
-        if pending.contains(Interrupts::OVERRUN) {
+        if pending.contains(UartInterrupts::OVERRUN) {
             self.gap_ahead = true;
         }
-        if pending.contains(Interrupts::TRANSMIT) {
+        if pending.contains(UartInterrupts::TRANSMIT) {
             self.send_on();
         }
         self.update_mask();
@@ -277,7 +277,7 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
 
     /// The counts so far.
     #[must_use]
-    pub const fn counts(&self) -> Counts {
+    pub const fn counts(&self) -> SerialCounts {
         let mut counts = self.counts;
         counts.overruns += self.gap_ahead as u64;
         counts
@@ -344,12 +344,12 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
 
     /// Masks what there is nothing to do for, and nothing else.
     fn update_mask(&mut self) {
-        let mut wanted = Interrupts::OVERRUN;
+        let mut wanted = UartInterrupts::OVERRUN;
         if !self.paused {
             wanted |= RECEIVING;
         }
         if !self.to_send.is_empty() {
-            wanted |= Interrupts::TRANSMIT;
+            wanted |= UartInterrupts::TRANSMIT;
         }
         if wanted != self.unmasked {
             self.uart.set_unmasked(wanted);

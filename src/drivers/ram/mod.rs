@@ -30,7 +30,7 @@ mod reserved;
 mod room;
 
 pub use self::reasons::{Differ, Overlap, RamSource, Refused, Voice};
-pub use self::reserved::{Judged, Needed, Reserved, Verdict};
+pub use self::reserved::{Judged, Needed, ReservationVerdict, Reserved};
 use self::room::Pieces;
 pub use self::room::ROOM_BYTES;
 use super::facts::{Facts, MEMORY_RANGES, Oddity, RESERVED_RANGES};

@@ -51,7 +51,7 @@ impl Needed {
 
 /// The verdict on a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ReservationVerdict {
     /// Left alone.
     Kept,
     /// Left alone; overlaps another in part.
@@ -82,7 +82,7 @@ pub enum Verdict {
     Wraps,
 }
 
-impl Verdict {
+impl ReservationVerdict {
     /// Whether the place is left alone, or a part of it.
     #[must_use]
     pub const fn is_kept(&self) -> bool {
@@ -103,7 +103,7 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for ReservationVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kept => f.write_str("left alone"),
@@ -128,7 +128,7 @@ pub struct Judged {
     /// The range that the loader reserves.
     pub reservation: Reservation,
     /// The verdict on it.
-    pub verdict: Verdict,
+    pub verdict: ReservationVerdict,
 }
 
 impl fmt::Display for Judged {
@@ -166,7 +166,7 @@ pub struct Reserved<'a> {
     needed: Needed,
     asked: &'a [Reservation],
     /// Of each that is asked for.
-    verdicts: [Option<Verdict>; RESERVED_RANGES],
+    verdicts: [Option<ReservationVerdict>; RESERVED_RANGES],
 }
 
 impl<'a> Reserved<'a> {
@@ -220,14 +220,14 @@ impl<'a> Reserved<'a> {
 
     /// Judges one, and keeps what is to be kept of it.
     #[inline(never)]
-    fn place(&mut self, reservation: Reservation, ram: &Ram) -> Verdict {
+    fn place(&mut self, reservation: Reservation, ram: &Ram) -> ReservationVerdict {
         let range = reservation.range();
         let Some((range, in_ram)) = range.and_then(|range| Some((range, in_ram(range, ram)?)))
         else {
             return match reservation.size {
-                0 => Verdict::Empty,
-                _ if reservation.wraps() => Verdict::Wraps,
-                _ => Verdict::OutsideRam,
+                0 => ReservationVerdict::Empty,
+                _ if reservation.wraps() => ReservationVerdict::Wraps,
+                _ => ReservationVerdict::OutsideRam,
             };
         };
         let frames = in_ram.aligned_outward(PAGE_SIZE).unwrap_or(in_ram);
@@ -242,14 +242,14 @@ impl<'a> Reserved<'a> {
             forbid(&mut self.mapped, frames, &self.needed);
         }
         if range.intersection(image).is_some() {
-            return Verdict::Image { image };
+            return ReservationVerdict::Image { image };
         }
         match frames.intersection(firmware_page) {
-            Some(page) if forbidden => Verdict::FirmwarePage { page },
+            Some(page) if forbidden => ReservationVerdict::FirmwarePage { page },
             _ => match self.overlapped(range) {
-                Some(other) => Verdict::Overlaps { other },
-                None if in_ram != range => Verdict::PastRam { kept: in_ram },
-                None => Verdict::Kept,
+                Some(other) => ReservationVerdict::Overlaps { other },
+                None if in_ram != range => ReservationVerdict::PastRam { kept: in_ram },
+                None => ReservationVerdict::Kept,
             },
         }
     }

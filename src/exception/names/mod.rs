@@ -42,10 +42,10 @@ mod text;
 use core::fmt;
 
 use bytes::Bytes;
-use text::{Dictionary, Text};
+use text::{Dictionary, PackedText};
 
 pub use rows::{
-    CHAIN_MAX, Change, FILE_FIRST, GAP_ESCAPE, LENGTH_ESCAPE, RECENT, RECENT_FIRST, SAME_FILE,
+    CHAIN_MAX, ChainChange, FILE_FIRST, GAP_ESCAPE, LENGTH_ESCAPE, RECENT, RECENT_FIRST, SAME_FILE,
 };
 pub use text::{TEXT_MAX, WAITING_MAX};
 
@@ -135,7 +135,7 @@ pub struct NamedFunction<'a> {
     pub offset: u64,
     /// Its length in bytes.
     pub size: u64,
-    name: Text<'a>,
+    name: PackedText<'a>,
     rows: &'a [u8],
 }
 
@@ -151,7 +151,7 @@ pub struct SourceLocation<'a> {
 /// A line of a file; shown as `src/a.rs:7`, or as `?:7` if the table has no such file.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceLine<'a> {
-    file: Option<Text<'a>>,
+    file: Option<PackedText<'a>>,
     /// The number of the line, from 1 on.
     pub line: u32,
 }
@@ -265,15 +265,15 @@ impl<'a> Names<'a> {
         (link.is_multiple_of(INSTRUCTION) && !same).then_some(link)
     }
 
-    fn text(&self, bytes: &'a [u8]) -> Text<'a> {
-        Text {
+    fn text(&self, bytes: &'a [u8]) -> PackedText<'a> {
+        PackedText {
             dictionary: self.dictionary,
             bytes,
         }
     }
 
     /// The name of the file with this index.
-    fn file(&self, index: u32) -> Option<Text<'a>> {
+    fn file(&self, index: u32) -> Option<PackedText<'a>> {
         if index >= u32::from(self.file_count) {
             return None;
         }

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | 2:0 | instructions without a line before the row | 7: and as many more as the next number says |
 //! | 4:3 | instructions of the row, less 1 | 3: and as many more as the next number says |
-//! | 7:5 | how the chain differs from that of the row before | see [`Change`] |
+//! | 7:5 | how the chain differs from that of the row before | see [`ChainChange`] |
 #![forbid(unsafe_code)]
 
 use super::bytes::Bytes;
@@ -40,7 +40,7 @@ pub const RECENT: usize = 16;
 /// | more | [`FILE_FIRST`] and the file's index; then the line, a number |
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
-pub enum Change {
+pub enum ChainChange {
     /// Nothing.
     Same = 0,
     /// One goes, one in the same file comes: only the difference is there.
@@ -102,13 +102,13 @@ impl Chain {
 
 impl Decoder {
     fn change(&mut self, change: u8, bytes: &mut Bytes<'_>) -> Option<()> {
-        const SAME: u8 = Change::Same as u8;
-        const LINE: u8 = Change::Line as u8;
-        const REPLACE: u8 = Change::Replace as u8;
-        const PUSH: u8 = Change::Push as u8;
-        const POP: u8 = Change::Pop as u8;
-        const TWO_FOR_ONE: u8 = Change::TwoForOne as u8;
-        const ONE_FOR_TWO: u8 = Change::OneForTwo as u8;
+        const SAME: u8 = ChainChange::Same as u8;
+        const LINE: u8 = ChainChange::Line as u8;
+        const REPLACE: u8 = ChainChange::Replace as u8;
+        const PUSH: u8 = ChainChange::Push as u8;
+        const POP: u8 = ChainChange::Pop as u8;
+        const TWO_FOR_ONE: u8 = ChainChange::TwoForOne as u8;
+        const ONE_FOR_TWO: u8 = ChainChange::OneForTwo as u8;
         let before = self.chain.count;
         let (gone, come) = match change {
             SAME => (0, 0),

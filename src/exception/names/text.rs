@@ -25,7 +25,7 @@ pub(super) struct Dictionary<'a> {
 
 /// A text in the table; shown piece by piece, held nowhere.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'a> {
+pub(super) struct PackedText<'a> {
     pub(super) dictionary: Dictionary<'a>,
     pub(super) bytes: &'a [u8],
 }
@@ -45,7 +45,7 @@ impl Dictionary<'_> {
     }
 }
 
-impl fmt::Display for Text<'_> {
+impl fmt::Display for PackedText<'_> {
     /// A text that a damaged table does not have is shown as `?`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut waiting = [0; WAITING_MAX];

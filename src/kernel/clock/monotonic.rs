@@ -45,12 +45,12 @@ pub struct Jumps {
 #[derive(Debug)]
 pub struct Monotonic<const CORES: usize> {
     latest_ns: AtomicU64,
-    cores: [Watch; CORES],
+    cores: [ClockWatch; CORES],
 }
 
 /// The readings of one core; only that core and its interrupts write it.
 #[derive(Debug)]
-struct Watch {
+struct ClockWatch {
     /// Whether the counter has jumped back and not caught up.
     behind: AtomicBool,
     count: AtomicU64,
@@ -64,7 +64,7 @@ impl<const CORES: usize> Monotonic<CORES> {
         Self {
             latest_ns: AtomicU64::new(0),
             cores: [const {
-                Watch {
+                ClockWatch {
                     behind: AtomicBool::new(false),
                     count: AtomicU64::new(0),
                     largest_ns: AtomicU64::new(0),
@@ -118,7 +118,7 @@ impl<const CORES: usize> Default for Monotonic<CORES> {
     }
 }
 
-impl Watch {
+impl ClockWatch {
     /// The counter was `behind_ns` behind the latest time.
     fn saw(&self, behind_ns: u64) {
         if behind_ns > JUMP_NS {
@@ -266,7 +266,7 @@ mod tests {
     /// neither takes back what the other has counted.
     #[test]
     fn no_jump_is_lost_when_an_interrupt_counts_too() {
-        let watch = super::Watch {
+        let watch = super::ClockWatch {
             behind: AtomicBool::new(false),
             count: AtomicU64::new(0),
             largest_ns: AtomicU64::new(0),

@@ -17,7 +17,7 @@ use crate::board::raspi3;
 use crate::drivers::gpio::Gpio;
 use crate::drivers::mini_uart::MiniUart;
 use crate::drivers::mmio::Mmio;
-use crate::drivers::pl011::{Counts, Divisor, Pl011, Registers, Serial};
+use crate::drivers::pl011::{Divisor, Pl011, Registers, Serial, SerialCounts};
 use crate::kernel::clock::{self, delay_us};
 use crate::kernel::cores::exclusive::{Exclusive, Owned};
 use crate::kernel::cores::idle;
@@ -36,15 +36,15 @@ const TRANSMIT_QUEUE: usize = 1 << 12;
 
 const UART: Pl011 = Pl011::new(registers(raspi3::UART0));
 
-type Port = Serial<Mmio<Registers>, RECEIVE_QUEUE, TRANSMIT_QUEUE>;
+type SerialPort = Serial<Mmio<Registers>, RECEIVE_QUEUE, TRANSMIT_QUEUE>;
 
-static SERIAL: Lock<Port, lock_classes::Console> = Lock::new(Serial::new(UART));
+static SERIAL: Lock<SerialPort, lock_classes::Console> = Lock::new(Serial::new(UART));
 
 /// Whether the UART's interrupts come; before, everything is polled.
 static INTERRUPTS: AtomicBool = AtomicBool::new(false);
 
 /// The UART, and its queues.
-fn serial() -> Guard<'static, Port, lock_classes::Console> {
+fn serial() -> Guard<'static, SerialPort, lock_classes::Console> {
     let serial = SERIAL.lock();
     device_barrier();
     serial
@@ -344,7 +344,7 @@ const LOOK_NS: u64 = 1_000_000;
 
 /// The UART, with what has come so far in its queue. Costs no access to a device but once in
 /// [`LOOK_NS`].
-fn received() -> Guard<'static, Port, lock_classes::Console> {
+fn received() -> Guard<'static, SerialPort, lock_classes::Console> {
     static NEXT_LOOK_NS: AtomicU64 = AtomicU64::new(0);
     let now_ns = clock::now_ns();
     let is_due = now_ns >= NEXT_LOOK_NS.load(Ordering::Relaxed);
@@ -361,7 +361,7 @@ fn received() -> Guard<'static, Port, lock_classes::Console> {
 }
 
 /// The counts of the serial line so far.
-pub(crate) fn counts() -> Counts {
+pub(crate) fn counts() -> SerialCounts {
     SERIAL.lock().counts()
 }
 

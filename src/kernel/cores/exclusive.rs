@@ -58,7 +58,7 @@ impl<C: Class> Exclusive<C> {
     /// out. The former owner goes on without it.
     pub(crate) fn seize(&'static self) -> Owned<C> {
         self.owner.store(cpu::number() + 1, Ordering::Relaxed);
-        let noted = Noted::No;
+        let noted = InLockOrder::No;
         Owned { of: self, noted }
     }
 
@@ -84,22 +84,22 @@ impl<C: Class> Exclusive<C> {
 
 /// Whether the check of the order of locks counts it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Noted {
+enum InLockOrder {
     Yes,
     No,
 }
 
 #[track_caller]
-fn note<C: Class>() -> Noted {
+fn note<C: Class>() -> InLockOrder {
     if !cfg!(debug_assertions) {
-        return Noted::No;
+        return InLockOrder::No;
     }
     let _masked = masks::mask();
     note_acquired(C::CLASS);
-    Noted::Yes
+    InLockOrder::Yes
 }
 
-impl Noted {
+impl InLockOrder {
     fn undo<C: Class>(self) {
         if self == Self::Yes {
             let _masked = masks::mask();
@@ -112,7 +112,7 @@ impl Noted {
 #[must_use]
 pub(crate) struct Owned<C: Class + 'static> {
     of: &'static Exclusive<C>,
-    noted: Noted,
+    noted: InLockOrder,
 }
 
 impl<C: Class> Drop for Owned<C> {

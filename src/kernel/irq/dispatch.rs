@@ -28,7 +28,7 @@ use core::sync::atomic::AtomicUsize;
 use super::counts::{IrqCounts, Unhandled};
 use super::handlers::{CacheLine, Handlers, Served};
 use super::owners::{IrqError, IrqOwners};
-use super::storm::{STORM_RATE, StormGuard, Verdict};
+use super::storm::{ArrivalVerdict, STORM_RATE, StormGuard};
 use crate::arch::held::assert_may_wait;
 use crate::arch::lock::Lock;
 use crate::arch::lock_classes;
@@ -299,9 +299,9 @@ fn serve(here: usize, number: IrqNumber) {
     // this kernel send as many as they need.
     if number != IPI_MAILBOX {
         match STORMS.arrived(STORM_RATE, here, number.index(), clock::raw_ns()) {
-            Verdict::Calm => {}
-            Verdict::Storm if number == RELIEF => pause(here),
-            Verdict::Storm | Verdict::Masked => calm(here, number),
+            ArrivalVerdict::Calm => {}
+            ArrivalVerdict::Storm if number == RELIEF => pause(here),
+            ArrivalVerdict::Storm | ArrivalVerdict::Masked => calm(here, number),
         }
     }
 }

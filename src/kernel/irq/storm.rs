@@ -42,7 +42,7 @@ pub const STORM_RATE: StormRate = StormRate {
 
 /// The verdict on an arrival.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Verdict {
+pub enum ArrivalVerdict {
     /// Nothing out of the ordinary.
     Calm,
     /// A storm begins: mask the interrupt and report it.
@@ -57,11 +57,11 @@ pub enum Verdict {
 /// All methods panic if there is no such core or number.
 #[derive(Debug)]
 pub struct StormGuard<const CORES: usize, const N: usize> {
-    watches: [[Watch; N]; CORES],
+    watches: [[StormWatch; N]; CORES],
 }
 
 #[derive(Debug)]
-struct Watch {
+struct StormWatch {
     /// The last reading of the clock, in nanoseconds.
     last_ns: AtomicU64,
     /// How much of the allowance was used then: how long it takes to fill up again.
@@ -76,7 +76,7 @@ impl<const CORES: usize, const N: usize> StormGuard<CORES, N> {
         Self {
             watches: [const {
                 [const {
-                    Watch {
+                    StormWatch {
                         last_ns: AtomicU64::new(0),
                         used_ns: AtomicU64::new(0),
                         masked: AtomicBool::new(false),
@@ -89,10 +89,16 @@ impl<const CORES: usize, const N: usize> StormGuard<CORES, N> {
     /// Interrupt `number` came to `core` at `now_ns`; `rate` is the same each time.
     #[inline]
     #[must_use]
-    pub fn arrived(&self, rate: StormRate, core: usize, number: usize, now_ns: u64) -> Verdict {
+    pub fn arrived(
+        &self,
+        rate: StormRate,
+        core: usize,
+        number: usize,
+        now_ns: u64,
+    ) -> ArrivalVerdict {
         let watch = &self.watches[core][number];
         if watch.masked.load(Ordering::Relaxed) {
-            return Verdict::Masked;
+            return ArrivalVerdict::Masked;
         }
         let passed_ns = now_ns.saturating_sub(watch.last_ns.load(Ordering::Relaxed));
         watch.last_ns.store(now_ns, Ordering::Relaxed);
@@ -102,10 +108,10 @@ impl<const CORES: usize, const N: usize> StormGuard<CORES, N> {
         let used_ns = used_ns.min(u64::MAX - now_ns);
         watch.used_ns.store(used_ns, Ordering::Relaxed);
         if used_ns <= rate.allowance_ns() {
-            return Verdict::Calm;
+            return ArrivalVerdict::Calm;
         }
         watch.masked.store(true, Ordering::Relaxed);
-        Verdict::Storm
+        ArrivalVerdict::Storm
     }
 
     /// Whether a storm of `number` on `core` was seen and not released.
@@ -137,7 +143,7 @@ impl StormRate {
 
 #[cfg(test)]
 mod tests {
-    use super::{STORM_RATE, StormGuard, StormRate, Verdict};
+    use super::{ArrivalVerdict, STORM_RATE, StormGuard, StormRate};
     use crate::kernel::random::Random;
     use std::vec::Vec;
 
@@ -158,7 +164,7 @@ mod tests {
             Self { guard, rate }
         }
 
-        fn arrived(&self, core: usize, number: usize, now_ns: u64) -> Verdict {
+        fn arrived(&self, core: usize, number: usize, now_ns: u64) -> ArrivalVerdict {
             self.guard.arrived(self.rate, core, number, now_ns)
         }
 
@@ -199,7 +205,7 @@ mod tests {
                 arrivals.push(now_ns);
                 let storm = is_storm(&arrivals, SMALL);
                 let verdict = guard.arrived(0, 0, now_ns);
-                assert_eq!(verdict == Verdict::Storm, storm, "{arrivals:?}");
+                assert_eq!(verdict == ArrivalVerdict::Storm, storm, "{arrivals:?}");
                 if storm {
                     storms += 1;
                     guard.release(0, 0);
@@ -216,7 +222,7 @@ mod tests {
         let mut now_ns = 1 << 33;
         (1..=arrivals).find(|&count| {
             now_ns += distance_ns(count);
-            guard.arrived(0, 0, now_ns) == Verdict::Storm
+            guard.arrived(0, 0, now_ns) == ArrivalVerdict::Storm
         })
     }
 
@@ -244,17 +250,17 @@ mod tests {
     fn a_storm_is_told_once_until_it_is_released() {
         let guard: Rated<2, 3> = Rated::new(SMALL);
         for _ in 0..20 {
-            assert_eq!(guard.arrived(1, 2, 500), Verdict::Calm);
+            assert_eq!(guard.arrived(1, 2, 500), ArrivalVerdict::Calm);
         }
-        assert_eq!(guard.arrived(1, 2, 500), Verdict::Storm);
+        assert_eq!(guard.arrived(1, 2, 500), ArrivalVerdict::Storm);
         assert!(guard.is_masked(1, 2));
-        assert_eq!(guard.arrived(1, 2, 1 << 40), Verdict::Masked);
+        assert_eq!(guard.arrived(1, 2, 1 << 40), ArrivalVerdict::Masked);
         guard.release(1, 2);
         assert!(!guard.is_masked(1, 2));
         for _ in 0..20 {
-            assert_eq!(guard.arrived(1, 2, 500), Verdict::Calm);
+            assert_eq!(guard.arrived(1, 2, 500), ArrivalVerdict::Calm);
         }
-        assert_eq!(guard.arrived(1, 2, 500), Verdict::Storm);
+        assert_eq!(guard.arrived(1, 2, 500), ArrivalVerdict::Storm);
     }
 
     #[test]
@@ -268,11 +274,15 @@ mod tests {
                     let wrong_ns = if is_wrong { wrong_by_ns } else { 0 };
                     let now_ns = right_ns(count).saturating_add_signed(wrong_ns);
                     let verdict = guard.arrived(0, 0, now_ns);
-                    assert_eq!(verdict, Verdict::Calm, "{count}, wrong by {wrong_by_ns} ns");
+                    assert_eq!(
+                        verdict,
+                        ArrivalVerdict::Calm,
+                        "{count}, wrong by {wrong_by_ns} ns"
+                    );
                 }
                 let now_ns = right_ns(50_000);
                 let mut burst = (0..1_002).map(|_| guard.arrived(0, 0, now_ns));
-                assert!(burst.any(|verdict| verdict == Verdict::Storm));
+                assert!(burst.any(|verdict| verdict == ArrivalVerdict::Storm));
             }
         }
     }
@@ -286,7 +296,7 @@ mod tests {
         for (core, number) in (0..4).flat_map(|core| (0..8).map(move |number| (core, number))) {
             assert_eq!(guard.is_masked(core, number), (core, number) == (2, 5));
             if (core, number) != (2, 5) {
-                assert_eq!(guard.arrived(core, number, 0), Verdict::Calm);
+                assert_eq!(guard.arrived(core, number, 0), ArrivalVerdict::Calm);
             }
         }
     }
@@ -295,7 +305,7 @@ mod tests {
     fn the_end_of_time_is_no_storm() {
         let guard: Rated<1, 1> = Rated::new(STORM_RATE);
         for now_ns in (u64::MAX - 2_000)..=u64::MAX {
-            assert_eq!(guard.arrived(0, 0, now_ns), Verdict::Calm);
+            assert_eq!(guard.arrived(0, 0, now_ns), ArrivalVerdict::Calm);
         }
     }
 
@@ -307,12 +317,12 @@ mod tests {
         };
         assert_eq!(most.allowance_ns(), 0xffff_fffe_0000_0001);
         let guard: Rated<1, 1> = Rated::new(most);
-        assert_eq!(guard.arrived(0, 0, 7), Verdict::Calm);
+        assert_eq!(guard.arrived(0, 0, 7), ArrivalVerdict::Calm);
         let none = StormRate {
             interval_ns: 1,
             burst: 0,
         };
         let guard: Rated<1, 1> = Rated::new(none);
-        assert_eq!(guard.arrived(0, 0, 7), Verdict::Storm);
+        assert_eq!(guard.arrived(0, 0, 7), ArrivalVerdict::Storm);
     }
 }

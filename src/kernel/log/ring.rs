@@ -29,17 +29,17 @@ static MEMORY: RingCell = RingCell(UnsafeCell::new(MaybeUninit::uninit()));
 /// # Invariants
 /// The last `min(written, CAPACITY)` bytes that were written are in [`MEMORY`], byte `n` at
 /// `n % CAPACITY`.
-struct Ring {
+struct LogRing {
     written: usize,
     sinks: Sinks,
 }
 
-static RING: Lock<Ring, lock_classes::Log> = Lock::new(Ring {
+static RING: Lock<LogRing, lock_classes::Log> = Lock::new(LogRing {
     written: 0,
     sinks: Sinks::new(),
 });
 
-impl Ring {
+impl LogRing {
     fn slot(index: usize) -> *mut u8 {
         MEMORY.0.get().cast::<u8>().wrapping_add(index % CAPACITY)
     }
@@ -59,7 +59,7 @@ impl Ring {
     }
 }
 
-impl Write for Ring {
+impl Write for LogRing {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
             // SAFETY: the slot is inside `MEMORY`, and `self` is the lock's.

@@ -6,7 +6,9 @@ use core::fmt;
 use crate::addr::PhysAddr;
 use crate::board::raspi3;
 use crate::drivers::atags;
-use crate::drivers::device_tree::{self, AtZero, DeviceTree, Extent, HEADER_BYTES, PointerError};
+use crate::drivers::device_tree::{
+    self, AtZero, DeviceTree, HEADER_BYTES, PointerError, TreeExtent,
+};
 use crate::drivers::facts::Facts;
 use crate::drivers::ram::Voice;
 use crate::drivers::range::PhysRange;
@@ -50,7 +52,7 @@ impl Handed {
     pub(super) fn find(&mut self, x0: u64) {
         let facts = &mut self.facts;
         self.what = match find_tree(x0) {
-            Ok(Extent { place, oddities }) => {
+            Ok(TreeExtent { place, oddities }) => {
                 for oddity in oddities.into_iter().flatten() {
                     facts.oddities.note(oddity);
                 }
@@ -102,7 +104,7 @@ fn ram_limit() -> PhysAddr {
 }
 
 /// The device tree that x0 points to.
-fn find_tree(x0: u64) -> Result<Extent, PointerError> {
+fn find_tree(x0: u64) -> Result<TreeExtent, PointerError> {
     let tree = DeviceTree::validate_pointer(x0, ram_limit(), AtZero::Look)?;
     let first = phys_to_virt(tree.base()).as_usize() as *const [u8; HEADER_BYTES];
     // SAFETY: the pointer was validated: the header lies below the limit of RAM, all of which the

@@ -5,7 +5,7 @@
 use core::fmt;
 
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::mm::areas::{self, Name};
+use crate::mm::areas::{self, AreaName};
 use crate::mm::kernel_space::live_view;
 use crate::mm::layout;
 use crate::mm::symbols;
@@ -19,7 +19,7 @@ const USUAL: MappingFlags = MappingFlags::GLOBAL.union(MappingFlags::ACCESSED);
 #[derive(Clone, Copy)]
 pub(crate) enum Piece {
     /// Equal pages with one use.
-    Mapped(Run, Name),
+    Mapped(Run, AreaName),
     /// Pages that must stay unmapped, and are.
     Guard(layout::Pages),
 }
@@ -42,13 +42,16 @@ pub(crate) fn each_piece<E>(mut visit: impl FnMut(Piece) -> Result<(), E>) -> Re
 }
 
 /// Cuts `run` where its use changes.
-fn each_named<E>(mut run: Run, mut visit: impl FnMut(Run, Name) -> Result<(), E>) -> Result<(), E> {
+fn each_named<E>(
+    mut run: Run,
+    mut visit: impl FnMut(Run, AreaName) -> Result<(), E>,
+) -> Result<(), E> {
     let image = symbols::image();
     loop {
         let area = areas::area_at(&image, run.va);
         // Once all cores have come, what they begin in is memory like any other.
         let name = match area.name {
-            Name::BootCode if run.flags.contains(MappingFlags::WRITE) => Name::Ram,
+            AreaName::BootCode if run.flags.contains(MappingFlags::WRITE) => AreaName::Ram,
             name => name,
         };
         if run.last() <= area.last {
@@ -75,7 +78,7 @@ impl fmt::Display for Piece {
             }
         };
         let (first, last, frame) = (run.va, run.last(), run.pa.as_usize());
-        let (rights, memory) = (Rights(run.flags), run.flags.memory_type());
+        let (rights, memory) = (ShownRights(run.flags), run.flags.memory_type());
         write!(
             f,
             "{first}-{last} {frame:#010x} {rights} {memory:<6} {} {name}",
@@ -101,9 +104,9 @@ impl fmt::Display for Piece {
 }
 
 /// `rwx`.
-struct Rights(MappingFlags);
+struct ShownRights(MappingFlags);
 
-impl fmt::Display for Rights {
+impl fmt::Display for ShownRights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [read, write, execute] = self.0.right_letters();
         write!(f, "{read}{write}{execute}")
@@ -111,16 +114,16 @@ impl fmt::Display for Rights {
 }
 
 /// A line of the log: what is equal but for frames and the sizes of leaves, as one.
-pub(crate) struct Summary {
+pub(crate) struct SummaryLine {
     first: VirtAddr,
     bytes: usize,
     flags: MappingFlags,
     /// The rights of kernel and user, where the flags do not tell them.
     both_rights: Option<paging::Rights>,
-    name: Name,
+    name: AreaName,
 }
 
-impl Summary {
+impl SummaryLine {
     /// Of `piece`; nothing of a guard.
     fn of(piece: Piece) -> Option<Self> {
         let Piece::Mapped(run, name) = piece else {
@@ -148,10 +151,10 @@ impl Summary {
     }
 }
 
-impl fmt::Display for Summary {
+impl fmt::Display for SummaryLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { first, name, .. } = self;
-        let (rights, memory) = (Rights(self.flags), self.flags.memory_type());
+        let (rights, memory) = (ShownRights(self.flags), self.flags.memory_type());
         let size = Size(self.bytes as u64);
         write!(f, "{first} {size:>9} {rights} {memory:<6} {name}")?;
         match self.flags.symmetric_difference(USUAL) & USUAL.union(MappingFlags::USER) {
@@ -162,10 +165,10 @@ impl fmt::Display for Summary {
 }
 
 /// Shows `visit` the map in as few lines as tell what is mapped where.
-pub(crate) fn each_summary(mut visit: impl FnMut(&Summary)) {
-    let mut last: Option<Summary> = None;
+pub(crate) fn each_summary(mut visit: impl FnMut(&SummaryLine)) {
+    let mut last: Option<SummaryLine> = None;
     let _ = each_piece(|piece| {
-        let Some(next) = Summary::of(piece) else {
+        let Some(next) = SummaryLine::of(piece) else {
             return Ok::<_, core::convert::Infallible>(());
         };
         if !last.as_mut().is_some_and(|last| last.extend(&next))

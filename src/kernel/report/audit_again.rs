@@ -4,7 +4,7 @@
 use super::core_audit;
 use super::live_audit::{self, AuditError};
 use super::space_audit::{self, SpaceCounts};
-use crate::mm::audit::Counts;
+use crate::mm::audit::AuditCounts;
 use crate::mm::{heap, live_checks};
 
 /// [`audit`](live_audit::audit), and the audit of all address spaces. What was written over since
@@ -12,7 +12,7 @@ use crate::mm::{heap, live_checks};
 ///
 /// # Errors
 /// The errors of both, and one if they cannot be done.
-pub(crate) fn audit_again() -> Result<(Counts, SpaceCounts), AuditError> {
+pub(crate) fn audit_again() -> Result<(AuditCounts, SpaceCounts), AuditError> {
     // First what needs neither: it says more about a frame that became free.
     core_audit::check()?;
     heap::check().map_err(AuditError::Heap)?;

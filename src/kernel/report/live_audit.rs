@@ -21,11 +21,11 @@ use super::Report;
 use super::core_audit;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::mmu;
-use crate::arch::nofault::{self, Width};
+use crate::arch::nofault::{self, AccessWidth};
 use crate::board::raspi3::{CORES, KERNEL_VA_OFFSET};
 use crate::kernel::exit::ExitCode;
 use crate::log;
-use crate::mm::audit::{Counts, MapViolation, check};
+use crate::mm::audit::{AuditCounts, MapViolation, check};
 use crate::mm::current_space;
 use crate::mm::expected::{is_in_place, is_mapped};
 use crate::mm::kernel_space::{self, LowView, READ_WRITE};
@@ -111,11 +111,11 @@ pub(crate) extern "C" fn audit_live_tables() {
 ///
 /// # Errors
 /// The first [`MapViolation`] that two looks agree on, or that there is no room to look.
-pub(crate) fn audit() -> Result<Counts, AuditError> {
+pub(crate) fn audit() -> Result<AuditCounts, AuditError> {
     audit_once().or_else(|_| audit_once())
 }
 
-fn audit_once() -> Result<Counts, AuditError> {
+fn audit_once() -> Result<AuditCounts, AuditError> {
     if let Some(va) = low_half_mapping() {
         return Err(MapViolation::LowHalfMapped { va }.into());
     }
@@ -252,7 +252,7 @@ impl Tables for LiveTables {
 
     fn descriptor(&mut self, pa: PhysAddr) -> Option<u64> {
         // SAFETY: RAM, as `admit` says.
-        unsafe { nofault::read(phys_to_virt(pa), Width::Double) }.ok()
+        unsafe { nofault::read(phys_to_virt(pa), AccessWidth::Double) }.ok()
     }
 }
 

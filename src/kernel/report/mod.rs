@@ -20,7 +20,7 @@ use crate::arch::masks::ExceptionsMasked;
 use crate::arch::user_mode::UserContext;
 use crate::arch::{cpu, onfault};
 use crate::exception::state::ProcessorState;
-use crate::exception::syndrome::{Class, Syndrome};
+use crate::exception::syndrome::{ExceptionClass, Syndrome};
 use crate::exception::vector::{ExceptionKind, Vector};
 use crate::mm::layout;
 use crate::paging::format::aarch64_refusal::{Attempt, Privilege};
@@ -238,9 +238,9 @@ fn explain_address(out: &mut impl Write, frame: &TrapFrame, syndrome: Syndrome) 
         writeln!(out, "  guard  the {name} of core {core} has run over")?;
     }
     let attempt = match syndrome.class() {
-        Class::InstructionAbort => Attempt::Execute,
-        Class::DataAbort if syndrome.is_write() => Attempt::Write,
-        Class::DataAbort => Attempt::Read,
+        ExceptionClass::InstructionAbort => Attempt::Execute,
+        ExceptionClass::DataAbort if syndrome.is_write() => Attempt::Write,
+        ExceptionClass::DataAbort => Attempt::Read,
         _ => return Ok(()),
     };
     let privilege = if ProcessorState(frame.spsr).is_user() {

@@ -26,7 +26,7 @@ use super::walk::map_allows;
 use crate::addr::VirtAddr;
 use crate::arch::exception::TrapFrame;
 use crate::arch::mmu::{self, Access};
-use crate::exception::syndrome::{Class, Syndrome};
+use crate::exception::syndrome::{ExceptionClass, Syndrome};
 use crate::kernel::cores::per_core;
 use crate::paging::format::aarch64_refusal::Attempt;
 
@@ -52,7 +52,7 @@ fn look(frame: &TrapFrame, syndrome: Syndrome) -> bool {
 
 fn attempt_of(syndrome: Syndrome) -> Attempt {
     match syndrome.class() {
-        Class::InstructionAbort => Attempt::Execute,
+        ExceptionClass::InstructionAbort => Attempt::Execute,
         // Cache maintenance counts as a store; all that the kernel does by address needs to read.
         _ if syndrome.is_write() && !syndrome.is_cache_maintenance() => Attempt::Write,
         _ => Attempt::Read,

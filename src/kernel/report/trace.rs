@@ -6,7 +6,7 @@ use core::fmt::{self, Display, Write};
 use crate::addr::VirtAddr;
 use crate::arch::cpu;
 use crate::arch::exception::TrapFrame;
-use crate::arch::nofault::{self, Width};
+use crate::arch::nofault::{self, AccessWidth};
 use crate::exception::backtrace::{Backtrace, Step};
 use crate::exception::folded::{Folded, TraceLine};
 use crate::exception::names::Names;
@@ -90,5 +90,5 @@ const OUTERMOST: usize = 12;
 fn read(address: u64) -> Option<u64> {
     // SAFETY: frame pointers are multiples of 16 and grow; at worst this reads a device that a
     // broken one points to.
-    unsafe { nofault::read(VirtAddr::new(address as usize), Width::Double) }.ok()
+    unsafe { nofault::read(VirtAddr::new(address as usize), AccessWidth::Double) }.ok()
 }

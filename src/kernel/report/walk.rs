@@ -8,7 +8,7 @@ use core::fmt::{self, Write};
 
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::arch::mmu;
-use crate::arch::nofault::{self, Width};
+use crate::arch::nofault::{self, AccessWidth};
 use crate::arch::tlb::KernelTlb;
 use crate::exception::syndrome::{Fault, Syndrome};
 use crate::mm::kernel_space::PA_BITS;
@@ -18,16 +18,16 @@ use crate::paging::format::aarch64_refusal::{Attempt, Privilege, Refusal, refusa
 use crate::paging::{GenericPTE, PagingResult, Trace, Unreadable, Visit};
 
 /// A step of the walk.
-type Step = Result<Visit<A64PTE>, Unreadable>;
+type WalkStep = Result<Visit<A64PTE>, Unreadable>;
 
 /// The walk of `va` from the table at `root`, in the tree of half `S`.
 ///
 /// # Errors
 /// [`InvalidVirtAddr`](crate::paging::PagingError::InvalidVirtAddr): `va` is not in that half.
-fn trace<S: Half>(root: PhysAddr, va: VirtAddr) -> PagingResult<impl Iterator<Item = Step>> {
+fn trace<S: Half>(root: PhysAddr, va: VirtAddr) -> PagingResult<impl Iterator<Item = WalkStep>> {
     let read = |descriptor| {
         // SAFETY: tables lie in RAM; if this one does not, the load fails or reads something else.
-        unsafe { nofault::read(phys_to_virt(descriptor), Width::Double) }.ok()
+        unsafe { nofault::read(phys_to_virt(descriptor), AccessWidth::Double) }.ok()
     };
     Trace::<A64MetaData<S, KernelTlb, PA_BITS>, A64PTE, _>::new(root, va, read)
 }
@@ -66,7 +66,7 @@ pub(super) fn explain(
 /// Prints the steps of `trace`, and what they say about an `access` that failed with `syndrome`.
 fn explain_steps(
     out: &mut impl Write,
-    trace: impl Iterator<Item = Step>,
+    trace: impl Iterator<Item = WalkStep>,
     access: JudgedAccess,
     syndrome: Syndrome,
 ) -> fmt::Result {
@@ -95,13 +95,13 @@ pub(crate) fn map_allows(va: VirtAddr, attempt: Attempt) -> bool {
     };
     let privilege = Privilege::El1;
     let access = JudgedAccess { attempt, privilege };
-    matches!(first_refusal(&mut Silent, trace, access), Ok(None))
+    matches!(first_refusal(&mut NoOutput, trace, access), Ok(None))
 }
 
 /// Prints nothing.
-struct Silent;
+struct NoOutput;
 
-impl Write for Silent {
+impl Write for NoOutput {
     fn write_str(&mut self, _: &str) -> fmt::Result {
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Write for Silent {
 /// Prints each descriptor on the way. Returns what refuses the access, and the level of its table.
 fn first_refusal(
     out: &mut impl Write,
-    trace: impl Iterator<Item = Step>,
+    trace: impl Iterator<Item = WalkStep>,
     JudgedAccess { attempt, privilege }: JudgedAccess,
 ) -> Result<Option<(usize, Refusal)>, fmt::Error> {
     let mut by_table = None;

@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         }
         let now_ns = clock::now_ns();
         if now_ns >= give_up_ns {
-            return Err(Silent.into());
+            return Err(NoInterrupt.into());
         }
         progress.at(now_ns.saturating_sub(start_ns) / 1_000_000, out)?;
     }
@@ -58,12 +58,12 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
 
 /// The timer's interrupt does not come.
 #[derive(Debug)]
-struct Silent;
+struct NoInterrupt;
 
-impl fmt::Display for Silent {
+impl fmt::Display for NoInterrupt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("alarm: not what it should do")
     }
 }
 
-impl Error for Silent {}
+impl Error for NoInterrupt {}

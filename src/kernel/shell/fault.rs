@@ -106,9 +106,9 @@ static KINDS: [FaultKind; 25] = [
 ];
 
 /// The names of all kinds, for a refusal.
-struct Names;
+struct FaultNames;
 
-impl fmt::Display for Names {
+impl fmt::Display for FaultNames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, kind) in KINDS.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
@@ -165,7 +165,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         _ => return Err(CommandError::wrong_count()),
     };
     let Some(index) = KINDS.iter().position(|kind| kind.name == *name) else {
-        return Err(no_choice(name, &Names));
+        return Err(no_choice(name, &FaultNames));
     };
     let _page = UntouchedPage::new()?;
     provoke_on(cores, index, out)

@@ -9,7 +9,7 @@ use super::error::CommandError;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::cpu;
 use crate::arch::mmu::{self, Access, address_translate};
-use crate::arch::nofault::{self, Width};
+use crate::arch::nofault::{self, AccessWidth};
 use crate::exception::syndrome::{Fault, Syndrome};
 use crate::kernel::report::address_map;
 use crate::mm::frames::Statistics;
@@ -192,7 +192,7 @@ pub(super) fn translate(arguments: &[&str], out: &mut dyn Write) -> Result<(), C
 /// `peek ADDRESS [WIDTH]`
 pub(super) fn peek(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     let (word, width) = match arguments {
-        [word] => (word, Width::Double),
+        [word] => (word, AccessWidth::Double),
         [word, width] => (word, parse_width(width)?),
         _ => return Err(CommandError::wrong_count()),
     };
@@ -214,7 +214,7 @@ pub(super) fn peek(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
 /// `poke ADDRESS VALUE [WIDTH]`
 pub(super) fn poke(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     let (word, value, width) = match arguments {
-        [word, value] => (word, value, Width::Double),
+        [word, value] => (word, value, AccessWidth::Double),
         [word, value, width] => (word, value, parse_width(width)?),
         _ => return Err(CommandError::wrong_count()),
     };
@@ -235,18 +235,18 @@ pub(super) fn poke(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     Ok(())
 }
 
-fn parse_width(word: &str) -> Result<Width, CommandError> {
+fn parse_width(word: &str) -> Result<AccessWidth, CommandError> {
     match word {
-        "8" => Ok(Width::Byte),
-        "16" => Ok(Width::Half),
-        "32" => Ok(Width::Word),
-        "64" => Ok(Width::Double),
+        "8" => Ok(AccessWidth::Byte),
+        "16" => Ok(AccessWidth::Half),
+        "32" => Ok(AccessWidth::Word),
+        "64" => Ok(AccessWidth::Double),
         other => Err(no_choice(other, &"8, 16, 32, 64")),
     }
 }
 
 /// Whether the live map lets the kernel access `width` bytes at `va`.
-fn check_access(va: VirtAddr, width: Width, right: MappingFlags) -> Result<(), CommandError> {
+fn check_access(va: VirtAddr, width: AccessWidth, right: MappingFlags) -> Result<(), CommandError> {
     let bytes = width as usize;
     if !va.is_aligned(bytes) {
         return Err(AccessError::Unaligned { va, bytes }.into());

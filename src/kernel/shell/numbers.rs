@@ -17,7 +17,7 @@ use super::error::CommandError;
 use super::progress::Progress;
 use crate::addr::PhysAddr;
 use crate::arch::nofault::{self, Aborted};
-use crate::exception::syndrome::{Class, Syndrome};
+use crate::exception::syndrome::{ExceptionClass, Syndrome};
 use crate::kernel::clock;
 use crate::kernel::cores::idle;
 use crate::kernel::cores::ipi;
@@ -175,7 +175,7 @@ impl Bench<'_> {
 fn breakpoint() -> bool {
     match nofault::breakpoint() {
         Ok(_) => false,
-        Err(Aborted { syndrome }) => Syndrome::new(syndrome).class() == Class::Brk,
+        Err(Aborted { syndrome }) => Syndrome::new(syndrome).class() == ExceptionClass::Brk,
     }
 }
 

@@ -15,7 +15,7 @@ use super::begun_jobs::BegunJobs;
 use super::error::CommandError;
 use super::progress::Progress;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::arch::nofault::{self, Width};
+use crate::arch::nofault::{self, AccessWidth};
 use crate::arch::relax::relax;
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
@@ -44,15 +44,15 @@ const UNMAPPED: u64 = 3;
 static STATE: AtomicU64 = AtomicU64::new(UNMAPPED);
 
 /// Counts of the looks of one core.
-struct Tally {
+struct LookTally {
     looks: AtomicU64,
     /// Looks at which the state was the same before and after.
     judged: AtomicU64,
     wrong: AtomicU64,
 }
 
-static TALLIES: [Tally; CORES] = [const {
-    Tally {
+static TALLIES: [LookTally; CORES] = [const {
+    LookTally {
         looks: AtomicU64::new(0),
         judged: AtomicU64::new(0),
         wrong: AtomicU64::new(0),
@@ -233,9 +233,9 @@ fn look(core: usize) {
         relax();
         let before = STATE.load(Ordering::SeqCst);
         // SAFETY: an abort is an answer; the page is nobody else's.
-        let read = unsafe { nofault::read(layout::SCRATCH, Width::Double) };
+        let read = unsafe { nofault::read(layout::SCRATCH, AccessWidth::Double) };
         // SAFETY: as above; the words at `own` are this core's, and mean nothing.
-        let written = unsafe { nofault::write(own, Width::Double, before) };
+        let written = unsafe { nofault::write(own, AccessWidth::Double, before) };
         let after = STATE.load(Ordering::SeqCst);
         tally.looks.fetch_add(1, Ordering::Relaxed);
         if before != after {

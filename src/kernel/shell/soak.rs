@@ -14,10 +14,10 @@ use super::arguments::number_from;
 use super::begun_jobs::BegunJobs;
 use super::error::CommandError;
 use super::progress::Progress;
-use super::ticks::Ticks;
+use super::ticks::TickTimer;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::cpu;
-use crate::arch::nofault::{self, Width};
+use crate::arch::nofault::{self, AccessWidth};
 use crate::board::raspi3::CORES;
 use crate::kernel::clock;
 use crate::kernel::console;
@@ -47,7 +47,7 @@ const MOVER: usize = 3;
 const PRINT_NS: u64 = 2_000_000_000;
 
 /// Counts of the actions of one core.
-struct Tally {
+struct ActionTally {
     actions: AtomicU64,
     calls: AtomicU64,
     /// Calls that it answered.
@@ -59,7 +59,7 @@ struct Tally {
     errors: AtomicU64,
 }
 
-impl Tally {
+impl ActionTally {
     const fn new() -> Self {
         Self {
             actions: AtomicU64::new(0),
@@ -86,9 +86,9 @@ impl Tally {
     }
 }
 
-static TALLIES: [Tally; CORES] = [const { Tally::new() }; CORES];
+static TALLIES: [ActionTally; CORES] = [const { ActionTally::new() }; CORES];
 
-fn tally(core: usize) -> &'static Tally {
+fn tally(core: usize) -> &'static ActionTally {
     &TALLIES[core % CORES]
 }
 
@@ -146,7 +146,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     };
     let seconds = number_from(1, SECONDS_MAX, word)?;
     grow_heap();
-    for counter in TALLIES.iter().flat_map(Tally::counts) {
+    for counter in TALLIES.iter().flat_map(ActionTally::counts) {
         counter.store(0, Ordering::Relaxed);
     }
     let before = MemoryInUse::now();
@@ -203,9 +203,9 @@ fn report(out: &mut dyn Write, before: MemoryInUse) -> Result<(), CommandError> 
 }
 
 /// The numbers of the xorshift family: which action comes next is all that depends on them.
-struct Random(u64);
+struct Xorshift(u64);
 
-impl Random {
+impl Xorshift {
     fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -222,8 +222,8 @@ fn work(core: usize) {
 /// The actions of one core, as long as `may_go_on`.
 fn work_while(core: usize, mut may_go_on: impl FnMut() -> bool) {
     let tally = tally(core);
-    let ticks = Ticks::begin(tick, core);
-    let mut random = Random(0x5717_0000_0000_0001 + core as u64);
+    let ticks = TickTimer::begin(tick, core);
+    let mut random = Xorshift(0x5717_0000_0000_0001 + core as u64);
     let mut frames = [None; FRAMES];
     let mut next_print_ns = clock::now_ns() + PRINT_NS;
     while may_go_on() {
@@ -309,10 +309,10 @@ fn use_pages(pages: usize, moves: bool, core: usize) -> bool {
     let page = |index: usize| VirtAddr::new(area + index * PAGE_SIZE);
     let write = |index: usize| {
         // SAFETY: an abort is an answer; the pages are this core's.
-        unsafe { nofault::write(page(index), Width::Double, index as u64) }.is_ok()
+        unsafe { nofault::write(page(index), AccessWidth::Double, index as u64) }.is_ok()
     };
     // SAFETY: as above.
-    let read = |index: usize| unsafe { nofault::read(page(index), Width::Double) }.ok();
+    let read = |index: usize| unsafe { nofault::read(page(index), AccessWidth::Double) }.ok();
     count(&tally(core).maps);
     let mapped =
         (0..pages).take_while(|index| kernel_space::map_page(page(*index), READ_WRITE).is_ok());

@@ -27,7 +27,7 @@ const PERIOD_NS: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();
 /// This core's ticks.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Ticks {
+pub(super) struct TickTimer {
     timer: TimerId,
     first_ns: u64,
     missed_before: u64,
@@ -42,7 +42,7 @@ pub(super) struct Periods {
     pub(super) are_whole: bool,
 }
 
-impl Ticks {
+impl TickTimer {
     /// Calls `tick` with `argument` each period.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 
 use crate::arch::masks;
 use crate::arch::user_mode::{self, UserContext};
-use crate::exception::syndrome::{Class, Syndrome};
+use crate::exception::syndrome::{ExceptionClass, Syndrome};
 use crate::exception::vector::{ExceptionKind, Vector};
 use crate::kernel::clock::now_ns;
 use crate::kernel::time::timers::TimerError;
@@ -39,7 +39,7 @@ pub(super) fn run(context: &mut UserContext, limit_ns: Option<u64>) -> Result<Le
 
 /// Whether the synchronous exception of `context` is an `svc`.
 const fn is_call(context: &UserContext) -> bool {
-    matches!(Syndrome::new(context.esr).class(), Class::Svc)
+    matches!(Syndrome::new(context.esr).class(), ExceptionClass::Svc)
 }
 
 fn run_until(context: &mut UserContext, deadline_ns: u64) -> Left {

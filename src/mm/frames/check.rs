@@ -35,7 +35,7 @@ struct Found {
 /// The counts of a finished check, all of one moment: the allocator did not change between its
 /// steps.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Checked {
+pub struct CheckedFrames {
     /// Blocks that are free.
     pub free: usize,
     /// Blocks that are in use.
@@ -46,7 +46,7 @@ pub struct Checked {
     pub frames: usize,
 }
 
-impl fmt::Display for Checked {
+impl fmt::Display for CheckedFrames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             free,
@@ -129,7 +129,7 @@ impl FrameAllocator<'_> {
     ///
     /// # Errors
     /// The first [`FrameViolation`]: a bug here, or a write into the metadata.
-    pub fn check(&self) -> Result<Checked, FrameViolation> {
+    pub fn check(&self) -> Result<CheckedFrames, FrameViolation> {
         let mut check = Check::new();
         loop {
             if let Some(checked) = self.check_step(&mut check, usize::MAX)? {
@@ -147,7 +147,7 @@ impl FrameAllocator<'_> {
         &self,
         check: &mut Check,
         looks: usize,
-    ) -> Result<Option<Checked>, FrameViolation> {
+    ) -> Result<Option<CheckedFrames>, FrameViolation> {
         let version = self.version();
         // After a change the counts so far may be wrong, and the place may lie inside a block that
         // was merged.
@@ -264,7 +264,7 @@ impl FrameAllocator<'_> {
         &self,
         check: &mut Check,
         looks: usize,
-    ) -> Result<Option<Checked>, FrameViolation> {
+    ) -> Result<Option<CheckedFrames>, FrameViolation> {
         for _ in 0..looks {
             let Position::List {
                 order,
@@ -328,7 +328,7 @@ impl FrameAllocator<'_> {
     ///
     /// A list has as many blocks as is kept, all different and free: if as many were found by their
     /// states, no free block is missing on it. The same holds for the cache.
-    fn check_counts(&self, found: &Found) -> Result<Checked, FrameViolation> {
+    fn check_counts(&self, found: &Found) -> Result<CheckedFrames, FrameViolation> {
         for order in Order::all() {
             let index = order.index();
             let in_use = match order {
@@ -346,7 +346,7 @@ impl FrameAllocator<'_> {
             found.cached,
         )?;
         same(Counted::Usable, Order::FRAME, self.usable, found.frames)?;
-        Ok(Checked {
+        Ok(CheckedFrames {
             free: found.free.iter().sum(),
             allocated: found.allocated.iter().sum(),
             cached: found.cached,

@@ -51,7 +51,7 @@ mod tests;
 
 use core::ops::Range;
 
-pub use check::{Check, Checked};
+pub use check::{Check, CheckedFrames};
 pub use error::FrameError;
 pub use order::Order;
 pub use state::FrameState;

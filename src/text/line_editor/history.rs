@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::text::Text;
+use super::text::LineText;
 
 /// Lines that the arrow keys lead back to; the next one puts the oldest out. A blank line is not
 /// kept, nor one that is the newest already.
@@ -10,7 +10,7 @@ pub const HISTORY_LINES: usize = 16;
 
 /// A ring of lines, and a place in it.
 pub(super) struct History {
-    lines: [Text; HISTORY_LINES],
+    lines: [LineText; HISTORY_LINES],
     /// Where the next line goes.
     next: usize,
     /// How many of `lines` are in use.
@@ -18,20 +18,20 @@ pub(super) struct History {
     /// How many lines back the user is looking; 0 is the line being typed.
     back: usize,
     /// The unfinished line, while the user looks at older ones.
-    draft: Text,
+    draft: LineText,
 }
 
 impl History {
     pub(super) const EMPTY: Self = Self {
-        lines: [Text::EMPTY; HISTORY_LINES],
+        lines: [LineText::EMPTY; HISTORY_LINES],
         next: 0,
         len: 0,
         back: 0,
-        draft: Text::EMPTY,
+        draft: LineText::EMPTY,
     };
 
     /// Remembers a line, unless it is blank or the newest already.
-    pub(super) fn push(&mut self, line: &Text) {
+    pub(super) fn push(&mut self, line: &LineText) {
         let blank = line.as_str().trim_ascii().is_empty();
         let repeated = self.len > 0 && self.line(1).as_str() == line.as_str();
         if blank || repeated {
@@ -49,7 +49,7 @@ impl History {
 
     /// The line before the one that is shown. `shown` is kept if it is the unfinished line; changes
     /// to an older line are not.
-    pub(super) fn older(&mut self, shown: &Text) -> Option<Text> {
+    pub(super) fn older(&mut self, shown: &LineText) -> Option<LineText> {
         if self.back == self.len {
             return None;
         }
@@ -61,7 +61,7 @@ impl History {
     }
 
     /// The line after the one that is shown; behind the newest comes the unfinished one.
-    pub(super) fn newer(&mut self) -> Option<Text> {
+    pub(super) fn newer(&mut self) -> Option<LineText> {
         self.back = self.back.checked_sub(1)?;
         Some(if self.back == 0 {
             self.draft
@@ -71,25 +71,25 @@ impl History {
     }
 
     /// The line `back` lines ago, from 1 for the newest to `len`.
-    fn line(&self, back: usize) -> Text {
+    fn line(&self, back: usize) -> LineText {
         self.lines[(self.next + HISTORY_LINES - back) % HISTORY_LINES]
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{HISTORY_LINES, History, Text};
+    use super::{HISTORY_LINES, History, LineText};
     use std::{format, string::String, vec::Vec};
 
-    fn text(content: &str) -> Text {
-        let mut text = Text::EMPTY;
+    fn text(content: &str) -> LineText {
+        let mut text = LineText::EMPTY;
         text.insert(0, content).expect("short");
         text
     }
 
     fn newest_first(history: &mut History) -> Vec<String> {
         history.leave();
-        core::iter::from_fn(|| history.older(&Text::EMPTY))
+        core::iter::from_fn(|| history.older(&LineText::EMPTY))
             .map(|line| String::from(line.as_str()))
             .collect()
     }
@@ -121,7 +121,7 @@ mod tests {
         let mut history = History::EMPTY;
         history.push(&text("mem"));
         history.push(&text("map"));
-        let shown = |line: Option<Text>| line.map(|line| String::from(line.as_str()));
+        let shown = |line: Option<LineText>| line.map(|line| String::from(line.as_str()));
         assert_eq!(shown(history.newer()), None);
         assert_eq!(shown(history.older(&text("pt 0x"))).as_deref(), Some("map"));
         assert_eq!(

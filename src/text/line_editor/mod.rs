@@ -40,7 +40,7 @@ use completion::{Completion, complete, each_candidate};
 use history::History;
 use keys::{Key, KeyDecoder};
 use screen::{COLUMNS_MIN, CursorPosition, IsAtEnd, Screen};
-use text::{Refused, Text};
+use text::{KeyRefused, LineText};
 
 /// The result of one input byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +59,12 @@ pub enum Event {
 pub struct LineEditor {
     prompt: &'static str,
     keys: KeyDecoder,
-    text: Text,
+    text: LineText,
     /// Where the next character goes: at most `text.len()`.
     cursor: usize,
     history: History,
     phase: Phase,
-    width: Width,
+    width: TerminalWidth,
     place: CursorPosition,
 }
 
@@ -77,7 +77,7 @@ enum Phase {
 
 /// How the terminal's width is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Width {
+enum TerminalWidth {
     /// The terminal was never asked.
     Unasked,
     /// It was asked, and its answer has not come.
@@ -94,11 +94,11 @@ impl LineEditor {
         Self {
             prompt: "",
             keys: KeyDecoder::Ground,
-            text: Text::EMPTY,
+            text: LineText::EMPTY,
             cursor: 0,
             history: History::EMPTY,
             phase: Phase::Editing,
-            width: Width::Unasked,
+            width: TerminalWidth::Unasked,
             place: CursorPosition::START,
         }
     }
@@ -113,8 +113,8 @@ impl LineEditor {
     /// a row or behind the prompt, when no key waits to be read: whoever typed ahead, or is no
     /// terminal, would take the answer for something else.
     pub fn ask_for_width(&mut self, out: &mut dyn Write) {
-        if matches!(self.width, Width::Unasked | Width::Told) {
-            self.width = Width::Asked;
+        if matches!(self.width, TerminalWidth::Unasked | TerminalWidth::Told) {
+            self.width = TerminalWidth::Asked;
             self.edit(out, |_, screen| screen.ask_for_columns());
         }
     }
@@ -142,7 +142,7 @@ impl LineEditor {
             if line.phase == Phase::Ended {
                 line.begin(screen);
             }
-            line.press(key, words, screen).unwrap_or_else(|Refused| {
+            line.press(key, words, screen).unwrap_or_else(|KeyRefused| {
                 screen.bell();
                 Event::Pending
             })
@@ -165,24 +165,25 @@ impl LineEditor {
     /// not have.
     fn take_width(&mut self, column: u16, screen: &mut Screen<'_>) {
         let asked = self.width;
-        if !matches!(asked, Width::Asked | Width::AskedAnew) || column < COLUMNS_MIN {
+        if !matches!(asked, TerminalWidth::Asked | TerminalWidth::AskedAnew) || column < COLUMNS_MIN
+        {
             return;
         }
-        self.width = Width::Told;
+        self.width = TerminalWidth::Told;
         let is_at_end = if self.cursor == self.text.len() {
             IsAtEnd::Yes
         } else {
             IsAtEnd::No
         };
         let is_other = screen.place().set_columns(column, is_at_end);
-        if is_other && asked == Width::AskedAnew && self.phase == Phase::Editing {
+        if is_other && asked == TerminalWidth::AskedAnew && self.phase == Phase::Editing {
             screen.clear();
             self.draw_row(screen);
         }
     }
 
     fn begin(&mut self, screen: &mut Screen<'_>) {
-        self.text = Text::EMPTY;
+        self.text = LineText::EMPTY;
         self.cursor = 0;
         self.history.leave();
         self.phase = Phase::Editing;
@@ -195,11 +196,11 @@ impl LineEditor {
         key: Key,
         words: Words<'_>,
         screen: &mut Screen<'_>,
-    ) -> Result<Event, Refused> {
+    ) -> Result<Event, KeyRefused> {
         let (cursor, end) = (self.cursor, self.text.len());
         match key {
             Key::Text(character) => self.insert(character.encode_utf8(&mut [0; 4]), screen)?,
-            Key::Foreign | Key::CursorAt(_) => return Err(Refused),
+            Key::Foreign | Key::CursorAt(_) => return Err(KeyRefused),
             Key::Enter => return Ok(self.finish(screen)),
             Key::Interrupt => return Ok(self.interrupt(screen)),
             Key::Complete => self.complete(words, screen)?,
@@ -228,13 +229,13 @@ impl LineEditor {
 
     fn interrupt(&mut self, screen: &mut Screen<'_>) -> Event {
         screen.end_with("^C", self.rest());
-        self.text = Text::EMPTY;
+        self.text = LineText::EMPTY;
         self.cursor = 0;
         self.phase = Phase::Ended;
         Event::Interrupt
     }
 
-    fn insert(&mut self, new: &str, screen: &mut Screen<'_>) -> Result<(), Refused> {
+    fn insert(&mut self, new: &str, screen: &mut Screen<'_>) -> Result<(), KeyRefused> {
         self.text.insert(self.cursor, new)?;
         self.move_to(self.cursor + new.len(), screen);
         self.draw_rest(screen);
@@ -263,7 +264,7 @@ impl LineEditor {
         }
     }
 
-    fn replace(&mut self, line: Text, screen: &mut Screen<'_>) {
+    fn replace(&mut self, line: LineText, screen: &mut Screen<'_>) {
         self.remove(0..self.text.len(), screen);
         self.text = line;
         self.move_to(line.len(), screen);
@@ -271,7 +272,7 @@ impl LineEditor {
 
     /// Also asks for the width: that it looks wrong may be why somebody wants it drawn anew.
     fn clear_screen(&mut self, screen: &mut Screen<'_>) {
-        self.width = Width::AskedAnew;
+        self.width = TerminalWidth::AskedAnew;
         screen.ask_for_columns();
         screen.clear();
         self.draw_row(screen);
@@ -297,11 +298,11 @@ impl LineEditor {
     }
 
     /// Completes the word before the cursor.
-    fn complete(&mut self, words: Words<'_>, screen: &mut Screen<'_>) -> Result<(), Refused> {
+    fn complete(&mut self, words: Words<'_>, screen: &mut Screen<'_>) -> Result<(), KeyRefused> {
         let typed = &self.line()[..self.cursor];
         let (before, word) = typed.split_at(typed.rfind(' ').map_or(0, |space| space + 1));
         match complete(before, word, words) {
-            Completion::Nothing => return Err(Refused),
+            Completion::Nothing => return Err(KeyRefused),
             Completion::Shared(rest) => self.insert(rest, screen)?,
             Completion::Ambiguous => {
                 screen.leave(self.rest());
@@ -318,7 +319,7 @@ impl LineEditor {
     }
 
     /// Goes past the space after a word, and puts one there if there is none.
-    fn pass_space(&mut self, screen: &mut Screen<'_>) -> Result<(), Refused> {
+    fn pass_space(&mut self, screen: &mut Screen<'_>) -> Result<(), KeyRefused> {
         if self.rest().starts_with(' ') {
             self.move_to(self.cursor + 1, screen);
             return Ok(());

@@ -6,7 +6,7 @@ use core::ops::Range;
 
 /// The key cannot do what it stands for, because there is no room or no match: the bell says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refused;
+pub(super) struct KeyRefused;
 
 /// The longest line, in characters (each is one byte). A key that would make it longer changes
 /// nothing and rings the bell.
@@ -15,12 +15,12 @@ pub const LINE_CAPACITY: usize = 127;
 /// Printable ASCII, at most [`LINE_CAPACITY`] of it. Positions are byte offsets, and therefore
 /// columns.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text {
+pub(super) struct LineText {
     bytes: [u8; LINE_CAPACITY],
     len: usize,
 }
 
-impl Text {
+impl LineText {
     pub(super) const EMPTY: Self = Self {
         bytes: [0; LINE_CAPACITY],
         len: 0,
@@ -37,13 +37,13 @@ impl Text {
     /// Inserts `new` (printable ASCII) so that it begins at `at`, which is at most `len()`.
     ///
     /// Refused if there is no room for all of it.
-    pub(super) fn insert(&mut self, at: usize, new: &str) -> Result<(), Refused> {
+    pub(super) fn insert(&mut self, at: usize, new: &str) -> Result<(), KeyRefused> {
         debug_assert!(
             new.bytes().all(|byte| matches!(byte, b' '..=b'~')),
             "not printable: {new:?}"
         );
         if new.len() > LINE_CAPACITY - self.len {
-            return Err(Refused);
+            return Err(KeyRefused);
         }
         let end = at + new.len();
         self.bytes.copy_within(at..self.len, end);

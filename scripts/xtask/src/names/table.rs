@@ -17,7 +17,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use stilt::exception::names::{
-    Change, FILE_FIRST, GAP_ESCAPE, HEADER_LENGTH, INSTRUCTION, LENGTH_ESCAPE, MAGIC, RECENT,
+    ChainChange, FILE_FIRST, GAP_ESCAPE, HEADER_LENGTH, INSTRUCTION, LENGTH_ESCAPE, MAGIC, RECENT,
     RECENT_FIRST, SAME_FILE, VERSION,
 };
 
@@ -309,7 +309,7 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     /// On to the next chain: how, and the bytes behind the row's first.
-    fn change(&mut self, new: &'a [SourceLine]) -> (Change, Vec<u8>) {
+    fn change(&mut self, new: &'a [SourceLine]) -> (ChainChange, Vec<u8>) {
         let old = std::mem::replace(&mut self.chain, new);
         let common = old
             .iter()
@@ -319,20 +319,20 @@ impl<'a> Lines<'a> {
         let (gone, come) = (&old[common..], &new[common..]);
         let mut out = Vec::new();
         let change = match (gone, come) {
-            ([], []) => Change::Same,
+            ([], []) => ChainChange::Same,
             ([from], [to]) if from.file == to.file => {
                 difference(&mut out, from.line, to.line);
                 self.came(to);
-                return (Change::Line, out);
+                return (ChainChange::Line, out);
             }
-            ([_], [_]) => Change::Replace,
-            ([], [_]) => Change::Push,
-            ([_], []) => Change::Pop,
-            ([_, _], [_]) => Change::TwoForOne,
-            ([_], [_, _]) => Change::OneForTwo,
+            ([_], [_]) => ChainChange::Replace,
+            ([], [_]) => ChainChange::Push,
+            ([_], []) => ChainChange::Pop,
+            ([_, _], [_]) => ChainChange::TwoForOne,
+            ([_], [_, _]) => ChainChange::OneForTwo,
             _ => {
                 out.push((gone.len() << 4 | come.len()) as u8);
-                Change::Many
+                ChainChange::Many
             }
         };
         for (index, to) in come.iter().enumerate() {

@@ -3,7 +3,7 @@
 use ptmap::places::{Area, Symbol};
 use stilt::addr::{PhysAddr, VirtAddr};
 use stilt::board::raspi3::KERNEL_VA_OFFSET;
-use stilt::mm::areas::{self, Name};
+use stilt::mm::areas::{self, AreaName};
 use stilt::mm::regions::ImageLayout;
 
 /// Every area of both halves; none if the image is not this kernel's. The low half has, while it is
@@ -17,7 +17,7 @@ pub(super) fn areas(symbols: &[Symbol]) -> Vec<Area> {
     loop {
         let area = areas::area_at(&image, VirtAddr::new(va));
         let last = area.last.as_usize();
-        if area.name != Name::Unknown {
+        if area.name != AreaName::Unknown {
             let name = area.name.to_string();
             let physical = |va: usize| (va & !KERNEL_VA_OFFSET) as u64;
             if va >> 47 == KERNEL_VA_OFFSET >> 47 {

@@ -4,7 +4,9 @@
 mod order;
 mod queues;
 
-use super::{Divisor, Interrupts, LineErrors, Pl011, QueueLevel, ReceiveError, Serial, Transmit};
+use super::{
+    Divisor, LineErrors, Pl011, QueueLevel, ReceiveError, Serial, Transmit, UartInterrupts,
+};
 use crate::drivers::mmio::fake::FakeRegisters;
 
 const DR: usize = 0x00;
@@ -83,14 +85,16 @@ fn interrupt_registers_get_the_values_of_the_manual() {
     uart.set_levels(QueueLevel::Eighth, QueueLevel::SevenEighths);
     assert_eq!(memory.get(0x34), 0b000_100);
     // Table 3-12: RXIM bit 4, TXIM 5, RTIM 6, FEIM 7, PEIM 8, BEIM 9, OEIM 10.
-    uart.set_unmasked(Interrupts::RECEIVE | Interrupts::RECEIVE_TIMEOUT | Interrupts::OVERRUN);
+    uart.set_unmasked(
+        UartInterrupts::RECEIVE | UartInterrupts::RECEIVE_TIMEOUT | UartInterrupts::OVERRUN,
+    );
     assert_eq!(memory.get(0x38), 0x450);
-    uart.set_unmasked(Interrupts::all());
+    uart.set_unmasked(UartInterrupts::all());
     assert_eq!(memory.get(0x38), 0x7f0);
     memory.set(0x3c, 0xffff_ffff);
     memory.set(0x40, 0x020);
-    assert_eq!(uart.pending(), Interrupts::TRANSMIT, "MIS, not RIS");
-    uart.acknowledge(Interrupts::FRAMING | Interrupts::PARITY | Interrupts::BREAK);
+    assert_eq!(uart.pending(), UartInterrupts::TRANSMIT, "MIS, not RIS");
+    uart.acknowledge(UartInterrupts::FRAMING | UartInterrupts::PARITY | UartInterrupts::BREAK);
     assert_eq!(memory.get(0x44), 0x380);
 }
 

@@ -4,7 +4,7 @@
 use std::vec::Vec;
 
 use super::super::model::{FRAME_BITS, Model};
-use super::super::{Interrupts, Pl011, RECEIVE_SLACK_FRAMES, Serial};
+use super::super::{Pl011, RECEIVE_SLACK_FRAMES, Serial, UartInterrupts};
 
 /// IMSC with the receive interrupts and overrun unmasked, and with these and transmit.
 const RECEIVING: u32 = 1 << 10 | 1 << 6 | 1 << 4;
@@ -55,7 +55,7 @@ fn receive_all(
     }
     if model.interrupts() {
         // The last bytes were read in time, but a loss before them is still to be told.
-        assert_eq!(serial.service(), Interrupts::OVERRUN);
+        assert_eq!(serial.service(), UartInterrupts::OVERRUN);
     }
     (bytes, services)
 }
@@ -145,7 +145,10 @@ fn a_gap_at_the_end_of_the_stream_is_counted_though_no_byte_follows() {
     let mut serial = start(&model);
     model.send_from_outside(&[7; 20]);
     model.tick(20 * FRAME_BITS);
-    assert_eq!(serial.service(), Interrupts::RECEIVE | Interrupts::OVERRUN);
+    assert_eq!(
+        serial.service(),
+        UartInterrupts::RECEIVE | UartInterrupts::OVERRUN
+    );
     assert_eq!(serial.counts().overruns, 1);
     assert_eq!(serial.counts().received, 16);
 }
@@ -178,7 +181,7 @@ fn the_end_of_a_message_below_the_level_comes_by_the_timeout() {
         model.tick(length as u32 * FRAME_BITS + 31);
         assert!(!model.interrupts());
         model.tick(1);
-        assert_eq!(serial.service(), Interrupts::RECEIVE_TIMEOUT);
+        assert_eq!(serial.service(), UartInterrupts::RECEIVE_TIMEOUT);
         let received: Vec<u8> = core::iter::from_fn(|| serial.read()).collect();
         assert_eq!(received, sent);
         assert!(!model.interrupts());
@@ -282,7 +285,7 @@ fn send_all(model: &Model, serial: &mut Port<'_>, latency_bits: u32) -> usize {
         model.tick(1);
         if model.interrupts() {
             model.tick(latency_bits);
-            assert_eq!(serial.service(), Interrupts::TRANSMIT);
+            assert_eq!(serial.service(), UartInterrupts::TRANSMIT);
             services += 1;
         }
     }
@@ -310,7 +313,7 @@ fn everything_written_goes_out_in_order_and_then_the_interrupt_is_masked() {
             for _ in 0..numbers.below(1000) {
                 model.tick(1);
                 if model.interrupts() {
-                    assert_eq!(serial.service(), Interrupts::TRANSMIT);
+                    assert_eq!(serial.service(), UartInterrupts::TRANSMIT);
                 }
             }
         }
@@ -408,5 +411,5 @@ fn both_ways_at_once_disturb_each_other_in_nothing() {
 fn a_service_without_a_cause_says_so() {
     let model = Model::new(0);
     let mut serial = start(&model);
-    assert_eq!(serial.service(), Interrupts::empty());
+    assert_eq!(serial.service(), UartInterrupts::empty());
 }

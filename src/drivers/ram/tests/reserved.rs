@@ -3,7 +3,7 @@
 
 use super::IMAGE;
 use crate::drivers::facts::{Mapping, Origin, Reservation};
-use crate::drivers::ram::{Judged, Needed, ROOM_BYTES, Ram, Reserved, Verdict};
+use crate::drivers::ram::{Judged, Needed, ROOM_BYTES, Ram, ReservationVerdict, Reserved};
 use crate::drivers::range::{PhysRange, range};
 
 fn needed() -> Needed {
@@ -41,13 +41,15 @@ fn judged<'a>(asked: &'a [Reservation], ram: &Ram, needed: Needed) -> Reserved<'
 }
 
 /// Judges reservations in 256 MiB of RAM.
-fn judge(asked: &[Reservation]) -> (Reserved<'static>, std::vec::Vec<Verdict>) {
+fn judge(asked: &[Reservation]) -> (Reserved<'static>, std::vec::Vec<ReservationVerdict>) {
     let (reserved, _, verdicts) = judge_and_map(asked);
     (reserved, verdicts)
 }
 
 /// The judged reservations of `asked`, the RAM that may be mapped, and the verdicts.
-fn judge_and_map(asked: &[Reservation]) -> (Reserved<'static>, Ram, std::vec::Vec<Verdict>) {
+fn judge_and_map(
+    asked: &[Reservation],
+) -> (Reserved<'static>, Ram, std::vec::Vec<ReservationVerdict>) {
     let ram = Ram::of(range(0, 0x1000_0000));
     // The kernel, too, keeps what is asked for ever.
     let reserved = judged(asked.to_vec().leak(), &ram, needed());
@@ -59,7 +61,10 @@ fn judge_and_map(asked: &[Reservation]) -> (Reserved<'static>, Ram, std::vec::Ve
 #[test]
 fn what_is_reserved_in_ram_is_kept_in_whole_frames() {
     let (reserved, verdicts) = judge(&[asked(0x0800_0000, 0x2000), asked(0x0900_0fff, 2)]);
-    assert_eq!(verdicts, [Verdict::Kept, Verdict::Kept]);
+    assert_eq!(
+        verdicts,
+        [ReservationVerdict::Kept, ReservationVerdict::Kept]
+    );
     assert_eq!(
         *reserved.kept,
         [range(0x0800_0000, 0x2000), range(0x0900_0000, 0x2000)]
@@ -78,11 +83,11 @@ fn reservations_that_are_none_are_ignored_and_the_others_are_kept() {
     assert_eq!(
         verdicts,
         [
-            Verdict::Empty,
-            Verdict::Wraps,
-            Verdict::Wraps,
-            Verdict::OutsideRam,
-            Verdict::Kept
+            ReservationVerdict::Empty,
+            ReservationVerdict::Wraps,
+            ReservationVerdict::Wraps,
+            ReservationVerdict::OutsideRam,
+            ReservationVerdict::Kept
         ]
     );
     assert_eq!(*reserved.kept, [range(0x0900_0000, 0x1000)]);
@@ -93,11 +98,15 @@ fn a_reservation_past_the_end_of_ram_is_kept_up_to_there() {
     for size in [0x1001, 0x1000_0000, u64::MAX - 0x0fff_f000] {
         let (reserved, verdicts) = judge(&[asked(0x0fff_f000, size)]);
         let kept = range(0x0fff_f000, 0x1000);
-        assert_eq!(verdicts, [Verdict::PastRam { kept }], "{size:#x}");
+        assert_eq!(
+            verdicts,
+            [ReservationVerdict::PastRam { kept }],
+            "{size:#x}"
+        );
         assert_eq!(*reserved.kept, [kept]);
     }
     let (_, verdicts) = judge(&[asked(0x0fff_f000, 0x1000)]);
-    assert_eq!(verdicts, [Verdict::Kept]);
+    assert_eq!(verdicts, [ReservationVerdict::Kept]);
 }
 
 #[test]
@@ -113,12 +122,15 @@ fn a_reservation_over_the_image_leaves_the_image_to_the_kernel() {
         (asked(0x1b_ffff, 2), &[range(0x1c_0000, 0x1000)]),
     ] {
         let (reserved, verdicts) = judge(&[asked]);
-        assert_eq!(verdicts, [Verdict::Image { image }], "{asked}");
+        assert_eq!(verdicts, [ReservationVerdict::Image { image }], "{asked}");
         assert_eq!(*reserved.kept, *kept, "{asked}");
     }
     // Beside it is not over it.
     let (_, verdicts) = judge(&[asked(0, 0x8_0000), asked(0x1c_0000, 0x1000)]);
-    assert_eq!(verdicts, [Verdict::Kept, Verdict::Kept]);
+    assert_eq!(
+        verdicts,
+        [ReservationVerdict::Kept, ReservationVerdict::Kept]
+    );
 }
 
 #[test]
@@ -132,11 +144,17 @@ fn reservations_that_overlap_in_part_are_both_kept_and_told() {
         asked(0x0800_0000, 0x4000),
         asked(0x0800_2000, 0x4000),
     ]);
-    let kept = Verdict::Kept;
+    let kept = ReservationVerdict::Kept;
     let other = range(0x0800_0000, 0x3000);
     assert_eq!(
         verdicts,
-        [kept, kept, kept, kept, Verdict::Overlaps { other }]
+        [
+            kept,
+            kept,
+            kept,
+            kept,
+            ReservationVerdict::Overlaps { other }
+        ]
     );
     assert_eq!(*reserved.kept, [range(0x0800_0000, 0x6000)]);
 }
@@ -150,7 +168,13 @@ fn what_takes_all_of_ram_is_kept_and_nothing_is_free() {
         let small = asked(0x0800_0000, 0x1000);
         let (reserved, verdicts) = judge(&[small, asked(0, size)]);
         let image = IMAGE;
-        assert_eq!(verdicts, [Verdict::Kept, Verdict::Image { image }]);
+        assert_eq!(
+            verdicts,
+            [
+                ReservationVerdict::Kept,
+                ReservationVerdict::Image { image }
+            ]
+        );
         assert_eq!(*reserved.kept, parts);
         assert_eq!(
             (reserved.largest_piece(), reserved.free_place(1)),
@@ -173,7 +197,7 @@ fn the_last_bytes_that_the_kernel_needs_can_be_reserved() {
     ] {
         let all = [&below[..], &[most], more].concat();
         let (reserved, verdicts) = judge(&all);
-        assert_eq!(verdicts, std::vec![Verdict::Kept; all.len()]);
+        assert_eq!(verdicts, std::vec![ReservationVerdict::Kept; all.len()]);
         assert_eq!(reserved.largest_piece(), piece);
         assert_eq!(reserved.free_place(piece + 1), None);
     }
@@ -183,7 +207,13 @@ fn the_last_bytes_that_the_kernel_needs_can_be_reserved() {
 fn a_reservation_that_wraps_is_kept_from_its_first_byte_on() {
     let (reserved, verdicts) = judge(&[asked(0x0fff_e000, u64::MAX), asked(0x4000_0000, u64::MAX)]);
     let kept = range(0x0fff_e000, 0x2000);
-    assert_eq!(verdicts, [Verdict::PastRam { kept }, Verdict::Wraps]);
+    assert_eq!(
+        verdicts,
+        [
+            ReservationVerdict::PastRam { kept },
+            ReservationVerdict::Wraps
+        ]
+    );
     assert_eq!(*reserved.kept, [kept]);
     let said: std::vec::Vec<_> = reserved
         .judged()
@@ -210,7 +240,11 @@ fn what_may_not_be_mapped_is_no_ram() {
     let kept = range(0x0fff_f000, 0x1000);
     assert_eq!(
         verdicts,
-        [Verdict::Kept, Verdict::Kept, Verdict::PastRam { kept }]
+        [
+            ReservationVerdict::Kept,
+            ReservationVerdict::Kept,
+            ReservationVerdict::PastRam { kept }
+        ]
     );
     assert_eq!(
         *ram,
@@ -221,14 +255,14 @@ fn what_may_not_be_mapped_is_no_ram() {
 #[test]
 fn image_and_firmware_page_stay_mapped_whatever_is_forbidden() {
     let (_, ram, verdicts) = judge_and_map(&[no_map(0, 0x20_0000)]);
-    assert_eq!(verdicts, [Verdict::Image { image: IMAGE }]);
+    assert_eq!(verdicts, [ReservationVerdict::Image { image: IMAGE }]);
     assert_eq!(
         *ram,
         [range(0, 0x1000), IMAGE, range(0x20_0000, 0x0fe0_0000)]
     );
     let (reserved, ram, verdicts) = judge_and_map(&[no_map(0, 0x2000)]);
     let page = range(0, 0x1000);
-    assert_eq!(verdicts, [Verdict::FirmwarePage { page }]);
+    assert_eq!(verdicts, [ReservationVerdict::FirmwarePage { page }]);
     assert_eq!(*reserved.kept, [range(0, 0x2000)]);
     assert_eq!(*ram, [range(0, 0x1000), range(0x2000, 0x0fff_e000)]);
 }
@@ -243,7 +277,7 @@ fn room_is_wherever_it_is() {
     let reserved = judge(asked(0x100_0000, room as u64));
     assert_eq!(
         reserved.judged().next().map(|judged| judged.verdict),
-        Some(Verdict::Kept)
+        Some(ReservationVerdict::Kept)
     );
     assert_eq!(
         reserved.free_place(room),
@@ -255,7 +289,7 @@ fn room_is_wherever_it_is() {
     let image = IMAGE;
     assert_eq!(
         reserved.judged().next().map(|judged| judged.verdict),
-        Some(Verdict::Image { image })
+        Some(ReservationVerdict::Image { image })
     );
     assert_eq!(reserved.free_place(room), Some(range(0x11b_0000, room)));
     // A little fits below the image, too.
@@ -288,7 +322,10 @@ fn what_is_switched_off_is_kept_and_says_why() {
         ..asked(base, size)
     };
     let (reserved, verdicts) = judge(&[disabled(0x0800_0000, 0x1000), disabled(0x2000_0000, 1)]);
-    assert_eq!(verdicts, [Verdict::Kept, Verdict::OutsideRam]);
+    assert_eq!(
+        verdicts,
+        [ReservationVerdict::Kept, ReservationVerdict::OutsideRam]
+    );
     assert_eq!(*reserved.kept, [range(0x0800_0000, 0x1000)]);
     let said: std::vec::Vec<_> = reserved
         .judged()

@@ -19,12 +19,12 @@ const NAME_MAX: usize = 15;
 
 /// The name of a space: 1 to 15 letters, digits, `-` and `_`.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) struct Name {
+pub(super) struct SpaceName {
     bytes: [u8; NAME_MAX],
     len: usize,
 }
 
-impl Name {
+impl SpaceName {
     /// # Errors
     /// [`NameError`].
     fn new(word: &str) -> Result<Self, NameError> {
@@ -45,7 +45,7 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for SpaceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.bytes.get(..self.len).unwrap_or_default();
         f.pad(core::str::from_utf8(bytes).unwrap_or_default())
@@ -69,13 +69,13 @@ impl Error for NameError {}
 
 /// A space of the prompt's.
 #[derive(Clone)]
-pub(super) struct Named {
-    pub(super) name: Name,
+pub(super) struct NamedSpace {
+    pub(super) name: SpaceName,
     pub(super) space: Arc<UserSpace>,
 }
 
 struct Spaces {
-    all: Vec<Named>,
+    all: Vec<NamedSpace>,
     /// The index of the one in use.
     used: Option<usize>,
 }
@@ -129,7 +129,7 @@ impl Spaces {
 /// # Errors
 /// There is one, or no memory.
 pub(super) fn create(word: &str) -> Result<(), CommandError> {
-    let name = Name::new(word).map_err(CommandError::of_usage)?;
+    let name = SpaceName::new(word).map_err(CommandError::of_usage)?;
     if name.len == 0 || name.is(NONE) {
         return Err(CommandError::of_usage(NameError));
     }
@@ -139,7 +139,7 @@ pub(super) fn create(word: &str) -> Result<(), CommandError> {
         }
         spaces.all.try_reserve(1).map_err(|_| ListError::NoMemory)?;
         let space = touch::new_space()?;
-        spaces.all.push(Named { name, space });
+        spaces.all.push(NamedSpace { name, space });
         Ok(())
     })
 }
@@ -192,7 +192,7 @@ pub(super) fn remove(word: &str) -> Result<(), CommandError> {
 ///
 /// # Errors
 /// None is.
-pub(super) fn used() -> Result<Named, CommandError> {
+pub(super) fn used() -> Result<NamedSpace, CommandError> {
     with(|spaces| {
         let used = spaces.used.and_then(|index| spaces.all.get(index));
         Ok(used.cloned().ok_or(ListError::NoneUsed)?)
@@ -204,7 +204,7 @@ pub(super) fn used() -> Result<Named, CommandError> {
 /// # Errors
 /// Those of `each`.
 pub(super) fn each(
-    mut each: impl FnMut(&Named, bool) -> Result<(), CommandError>,
+    mut each: impl FnMut(&NamedSpace, bool) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     with(|spaces| {
         let used = spaces.used;

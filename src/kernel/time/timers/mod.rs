@@ -81,7 +81,7 @@ pub struct Due<T> {
 /// that of the place above, `(place - 1) / 2`. The other slots are `None`.
 #[derive(Debug)]
 pub struct Timers<T, const N: usize> {
-    slots: [Option<Armed<T>>; N],
+    slots: [Option<ArmedTimer<T>>; N],
     order: [usize; N],
     /// Slots that were ever used: an empty value is all zero.
     used: usize,
@@ -91,7 +91,7 @@ pub struct Timers<T, const N: usize> {
 }
 
 #[derive(Debug)]
-struct Armed<T> {
+struct ArmedTimer<T> {
     deadline_ns: u64,
     /// Order of arming, for equal deadlines. A period that begins counts as an arming.
     turn: u64,
@@ -142,7 +142,7 @@ impl<T: Copy, const N: usize> Timers<T, N> {
         }
         let slot = *entry;
         let number = self.number();
-        self.slots[slot] = Some(Armed {
+        self.slots[slot] = Some(ArmedTimer {
             deadline_ns,
             turn: number,
             number,
@@ -222,7 +222,7 @@ impl<T: Copy, const N: usize> Timers<T, N> {
     }
 
     /// Takes the timer at a place of the heap out.
-    fn remove(&mut self, place: usize) -> Armed<T> {
+    fn remove(&mut self, place: usize) -> ArmedTimer<T> {
         let last = self.armed - 1;
         self.swap(place, last);
         self.armed = last;
@@ -283,7 +283,7 @@ impl<T: Copy, const N: usize> Timers<T, N> {
         (armed.deadline_ns, armed.turn)
     }
 
-    fn at(&self, place: usize) -> &Armed<T> {
+    fn at(&self, place: usize) -> &ArmedTimer<T> {
         let slot = self.order[place];
         let Some(armed) = &self.slots[slot] else {
             unreachable!("slot {slot} stands in the heap and is not armed");
@@ -291,7 +291,7 @@ impl<T: Copy, const N: usize> Timers<T, N> {
         armed
     }
 
-    fn at_mut(&mut self, place: usize) -> &mut Armed<T> {
+    fn at_mut(&mut self, place: usize) -> &mut ArmedTimer<T> {
         let slot = self.order[place];
         let Some(armed) = &mut self.slots[slot] else {
             unreachable!("slot {slot} stands in the heap and is not armed");

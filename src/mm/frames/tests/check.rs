@@ -6,7 +6,7 @@ use std::string::ToString;
 use std::vec::Vec;
 
 use super::super::state::FrameState;
-use super::super::{Check, Checked, Counted, FrameAllocator, FrameViolation, Order};
+use super::super::{Check, CheckedFrames, Counted, FrameAllocator, FrameViolation, Order};
 use super::model::{Random, frame, metadata};
 
 const FRAMES: usize = 1024;
@@ -49,7 +49,7 @@ fn all_is_counted() {
     let mut metadata = metadata(FRAMES);
     let frames = used(&mut metadata);
     let checked = frames.check().unwrap();
-    let Checked {
+    let CheckedFrames {
         allocated,
         cached,
         frames: all,
