@@ -48,7 +48,7 @@ register_structs! {
 /// and 4).
 pub const PULL_SETUP_CYCLES: u32 = 150;
 
-/// A pin.
+/// A pin by its GPIO number, which is not that of the header: GPIO14 is the header's pin 8.
 ///
 /// # Invariants
 ///
@@ -64,7 +64,7 @@ impl Pin {
     /// From the Bluetooth chip of the Pi 3.
     const RXD0_BLUETOOTH: Self = Self(33);
 
-    /// GPIO `number`, or `None` above 53.
+    /// GPIO `number`, or `None` above 53: the last pin that the function registers have.
     #[must_use]
     pub const fn new(number: u8) -> Option<Self> {
         if number <= 53 {
@@ -75,7 +75,8 @@ impl Pin {
     }
 }
 
-/// The function of a pin: the values of its field FSEL.
+/// The function of a pin: the values of its field FSEL, three bits in GPFSEL0 to GPFSEL5. The
+/// meaning of an alternate function depends on the pin (table 6-31): Alt0 of GPIO14 is TXD0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum PinFunction {
@@ -97,7 +98,8 @@ pub enum PinFunction {
     Alt5 = 0b010,
 }
 
-/// A pin's pull resistor: the values of GPPUD.
+/// A pin's pull resistor: the values of GPPUD. It cannot be read back, so a state that is not set
+/// is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Pull {
@@ -109,20 +111,22 @@ pub enum Pull {
     Up = 0b10,
 }
 
-/// The BCM2835's GPIO block: functions and pull resistors of pins.
+/// The BCM2835's GPIO block: functions and pull resistors of pins. Levels and interrupts of pins
+/// are not used here.
 #[derive(Clone, Copy, Debug)]
 pub struct Gpio {
     registers: Mmio<Registers>,
 }
 
 impl Gpio {
-    /// Drives the pins behind `registers`.
+    /// Drives the pins behind `registers`, the block at 0x3f20_0000. Nothing is written yet.
     #[must_use]
     pub const fn new(registers: Mmio<Registers>) -> Self {
         Self { registers }
     }
 
-    /// Gives `pin` a function. The other nine pins of its register keep theirs.
+    /// Gives `pin` a function, at once. The other nine pins of its register keep theirs, unless
+    /// somebody else changes them meanwhile: it is read, modified and written.
     pub fn set_function(&self, pin: Pin, function: PinFunction) {
         let register = &self.registers.gpfsel[usize::from(pin.0 / 10)];
         let shift = u32::from(pin.0 % 10) * 3;

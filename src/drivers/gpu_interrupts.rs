@@ -67,7 +67,8 @@ pub struct GpuLine(u8);
 impl GpuLine {
     const FIRST_BASIC: u8 = 64;
 
-    /// GPU interrupt `number`, or `None` above 63.
+    /// GPU interrupt `number`, as the manual's table (page 113) counts them: bit `number % 32` of
+    /// pending 1 or 2. `None` above 63.
     #[must_use]
     pub const fn gpu(number: u8) -> Option<Self> {
         if number < Self::FIRST_BASIC {
@@ -87,7 +88,8 @@ impl GpuLine {
         }
     }
 
-    /// The line: 0 to 71.
+    /// The line: 0 to 63 for the GPU's interrupts, 64 to 71 for bits 0 to 7 of the basic pending
+    /// register.
     #[must_use]
     pub const fn number(self) -> u8 {
         self.0
@@ -99,12 +101,13 @@ impl GpuLine {
     }
 }
 
-/// The pending interrupts: pending 1, pending 2, and the ARM block's own.
+/// The pending interrupts as they were read: pending 1, pending 2, and the ARM block's own. An
+/// iterator over their lines; what becomes pending later is not in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct GpuPending([u32; 3]);
 
 impl GpuPending {
-    /// No interrupt is pending.
+    /// No interrupt is pending: what stands in for the registers where they need not be read.
     pub const NONE: Self = Self([0; 3]);
 }
 
@@ -120,20 +123,23 @@ impl Iterator for GpuPending {
     }
 }
 
-/// The BCM2835's interrupt controller.
+/// The BCM2835's interrupt controller. It acknowledges nothing: an interrupt is pending until its
+/// device is silent, or disabled here.
 #[derive(Clone, Copy, Debug)]
 pub struct GpuInterrupts {
     registers: Mmio<Registers>,
 }
 
 impl GpuInterrupts {
-    /// Drives the controller behind `registers`.
+    /// Drives the controller behind `registers`, the block at 0x3f00_b200. Nothing is written:
+    /// [`GpuInterrupts::disable_all`] comes first.
     #[must_use]
     pub const fn new(registers: Mmio<Registers>) -> Self {
         Self { registers }
     }
 
-    /// Lets nothing through: the state to begin with, whatever a loader enabled.
+    /// Lets nothing through: the state to begin with, whatever a loader enabled. The FIQ is off
+    /// then, and stays so.
     pub fn disable_all(&self) {
         self.registers.fiq_control.set(0);
         for register in &self.registers.disable_irqs {
@@ -142,7 +148,8 @@ impl GpuInterrupts {
         self.registers.disable_basic_irqs.set(0xff);
     }
 
-    /// Lets the interrupts of `line` through.
+    /// Lets the interrupts of `line` through, for whichever core the local controller routes them
+    /// to. One that is pending already comes at once.
     pub fn enable(&self, line: GpuLine) {
         let (index, bit) = line.place();
         match self.registers.enable_irqs.get(index) {
@@ -151,7 +158,8 @@ impl GpuInterrupts {
         }
     }
 
-    /// Lets `line` no longer through.
+    /// Lets `line` no longer through. One that is on its way to the core may still be taken, and
+    /// find nothing pending.
     pub fn disable(&self, line: GpuLine) {
         let (index, bit) = line.place();
         match self.registers.disable_irqs.get(index) {
@@ -170,7 +178,8 @@ impl GpuInterrupts {
         was_enabled && !self.is_enabled(line)
     }
 
-    /// Whether `line` is let through.
+    /// Whether `line` is let through, by its bit in an enable register, which reads as what is
+    /// enabled.
     #[must_use]
     pub fn is_enabled(&self, line: GpuLine) -> bool {
         let (index, bit) = line.place();

@@ -15,7 +15,7 @@
 use super::gpu_interrupts::{GpuInterrupts, GpuLine, GpuPending};
 use super::local_interrupts::LocalPending;
 
-/// An interrupt, by controller.
+/// An interrupt by its controller, in that one's numbers. The board makes one space of both.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum IrqSource {
     /// The bit in the core's source register: 0 to 31, not 8.
@@ -24,7 +24,8 @@ pub enum IrqSource {
     Gpu(GpuLine),
 }
 
-/// The interrupts that were pending, each once, most urgent first.
+/// An iterator over the interrupts that were pending, each once, most urgent first. What becomes
+/// pending meanwhile is not among them, and interrupts again.
 #[derive(Clone, Debug)]
 pub struct Pending<'a, B> {
     local: LocalPending,

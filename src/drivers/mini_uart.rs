@@ -53,7 +53,7 @@ register_structs! {
 /// baud.
 const POLLS: u32 = 100_000;
 
-/// The outcome of printing a line.
+/// The outcome of printing a line. A text of which a part was sent is [`Said::Stuck`] too.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum Said {
@@ -65,20 +65,23 @@ pub enum Said {
     Stuck,
 }
 
-/// The BCM2835's mini-UART, polled.
+/// The BCM2835's mini-UART, polled: for a line to a terminal that is at this UART, while the
+/// console is the PL011.
 #[derive(Clone, Copy, Debug)]
 pub struct MiniUart {
     registers: Mmio<Registers>,
 }
 
 impl MiniUart {
-    /// Uses the mini-UART behind `registers`.
+    /// Uses the mini-UART behind `registers`, the auxiliary block at 0x3f21_5000. Nothing is set
+    /// up.
     #[must_use]
     pub const fn new(registers: Mmio<Registers>) -> Self {
         Self { registers }
     }
 
-    /// Sends `text`, as somebody has set the line up.
+    /// Sends `text` as it is, at the speed to which somebody has set the line up; a newline gets no
+    /// carriage return. Returns before the last bytes have left the queue.
     pub fn say(&self, text: &str) -> Said {
         // As long as it is disabled, its registers may not be accessed (2.1.1).
         if !self.registers.enables.is_set(ENABLES::MINI_UART) {

@@ -35,7 +35,8 @@ impl PhysRange {
         Some(Self { base, size })
     }
 
-    /// [`PhysRange::new`] of numbers that the firmware names.
+    /// [`PhysRange::new`] of numbers that the firmware names. `None` as well for a number that is
+    /// no address of this machine.
     #[must_use]
     pub fn from_raw(base: u64, size: u64) -> Option<Self> {
         let base = usize::try_from(base).ok()?;
@@ -52,7 +53,8 @@ impl PhysRange {
         }
     }
 
-    /// The first address of the range.
+    /// The first address of the range, of any alignment: firmware names ranges that are no whole
+    /// frames.
     #[must_use]
     pub const fn base(self) -> PhysAddr {
         PhysAddr::new(self.base)
@@ -64,19 +66,20 @@ impl PhysRange {
         self.size
     }
 
-    /// The address after the last.
+    /// The address after the last. It is an address itself: the last byte of the address space is
+    /// in no range.
     #[must_use]
     pub const fn end(self) -> PhysAddr {
         PhysAddr::new(self.base + self.size)
     }
 
-    /// Whether all of `other` lies in this range.
+    /// Whether all of `other` lies in this range: 0..10 contains 0..10 and 8..10, and not 8..11.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.base <= other.base && other.base + other.size <= self.base + self.size
     }
 
-    /// The addresses that are in both.
+    /// The addresses that are in both; `None` if there is none, as for two ranges that only touch.
     #[must_use]
     pub fn intersection(self, other: Self) -> Option<Self> {
         Self::between(self.base().max(other.base()), self.end().min(other.end()))
@@ -133,7 +136,8 @@ impl fmt::Debug for PhysRange {
     }
 }
 
-/// A list has no room for another range.
+/// A list has no room for another range. What was to be added is not in it; the others are as they
+/// were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full {
     /// How many ranges it holds.
@@ -148,7 +152,8 @@ impl fmt::Display for Full {
 
 impl core::error::Error for Full {}
 
-/// Up to `N` ranges.
+/// Up to `N` ranges, in any order, perhaps overlapping, until [`RangeList::merge`] has sorted them.
+/// Read as a slice.
 ///
 /// # Invariants
 ///
@@ -172,7 +177,7 @@ impl<const N: usize> RangeList<N> {
         }
     }
 
-    /// Adds a range after the others.
+    /// Adds a range after the others, as it is: neither sorted in nor merged.
     ///
     /// # Errors
     ///
@@ -184,7 +189,7 @@ impl<const N: usize> RangeList<N> {
         Ok(())
     }
 
-    /// A list of `range` alone.
+    /// A list of `range` alone. `N` is at least 1, which is checked when it is compiled.
     #[must_use]
     pub const fn of(range: PhysRange) -> Self {
         const { assert!(N > 0) };
@@ -194,7 +199,8 @@ impl<const N: usize> RangeList<N> {
         }
     }
 
-    /// Sorts the ranges, and makes those that overlap or touch one.
+    /// Sorts the ranges, and makes those that overlap or touch one: 4..8, 0..4 and 6..9 become
+    /// 0..9. Quadratic in the length.
     #[inline(never)]
     pub fn merge(&mut self) {
         // By insertion: the lists are short, and `core`'s sort takes more code than all of this
@@ -220,7 +226,8 @@ impl<const N: usize> RangeList<N> {
         self.len = kept;
     }
 
-    /// Leaves of each range what `part` does, in the same order.
+    /// Leaves of each range what `part` makes of it, in the same order; a range for which it gives
+    /// `None` goes. The results are not merged.
     pub fn filter_map(&mut self, part: impl Fn(PhysRange) -> Option<PhysRange>) {
         let mut kept: usize = 0;
         for index in 0..self.len {
@@ -259,7 +266,8 @@ impl<const N: usize> RangeList<N> {
         result
     }
 
-    /// Bytes in all ranges together, as many as an address can count.
+    /// Bytes in all ranges together, at most `usize::MAX`. Those of ranges that overlap count
+    /// twice: [`RangeList::merge`] comes first.
     #[must_use]
     pub fn total_size(&self) -> usize {
         self.iter()

@@ -24,14 +24,14 @@ pub struct Ring<const N: usize> {
     read: usize,
 }
 
-/// There was no room: the byte was not taken.
+/// There was no room: the byte was not taken, and the ring is as it was. The caller still has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingFull;
 
 impl<const N: usize> Ring<N> {
     const IS_POWER_OF_TWO: () = assert!(N.is_power_of_two(), "a ring's size is a power of two");
 
-    /// An empty ring.
+    /// An empty ring. `N` is a power of two, which is checked when it is compiled.
     #[must_use]
     pub const fn new() -> Self {
         let () = Self::IS_POWER_OF_TWO;
@@ -86,19 +86,20 @@ impl<const N: usize> Ring<N> {
         taken
     }
 
-    /// The byte that [`Ring::pop`] would give out.
+    /// The byte that [`Ring::pop`] would give out, which stays; `None` if the ring is empty.
     #[must_use]
     pub fn front(&self) -> Option<u8> {
         (!self.is_empty()).then(|| self.bytes[self.read % N])
     }
 
-    /// Whether `byte` is in it.
+    /// Whether `byte` is in it, at any place: a look at each byte.
     #[must_use]
     pub fn contains(&self, byte: u8) -> bool {
         (0..self.len()).any(|index| self.bytes[self.place(index)] == byte)
     }
 
-    /// Takes the first `byte` out, whatever stands before it. Returns whether there was one.
+    /// Takes the first `byte` out, whatever stands before it, and leaves the order of the rest.
+    /// Returns whether there was one; it takes a look at each byte before it.
     pub fn remove_first(&mut self, byte: u8) -> bool {
         let mut indexes = 0..self.len();
         let Some(found) = indexes.find(|index| self.bytes[self.place(*index)] == byte) else {
@@ -117,7 +118,8 @@ impl<const N: usize> Ring<N> {
         self.read.wrapping_add(index) % N
     }
 
-    /// Gives out the byte that has been in it longest.
+    /// Gives out the byte that has been in it longest, and makes room for one; `None` if the ring
+    /// is empty.
     pub fn pop(&mut self) -> Option<u8> {
         let byte = self.front()?;
         self.read = self.read.wrapping_add(1);

@@ -22,7 +22,8 @@ register_structs! {
     }
 }
 
-/// A channel that the ARM may use.
+/// A channel that the ARM may use: channels 0 and 2 are the VideoCore's. The number is that of the
+/// compare register and of the bit in CS.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Channel {
     /// Compare register 1, GPU interrupt 1.
@@ -38,20 +39,23 @@ impl Channel {
     }
 }
 
-/// The BCM2835's system timer.
+/// The BCM2835's system timer: a counter of 1 MHz, independent of the cores' clocks, and compare
+/// registers that interrupt.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemTimer {
     registers: Mmio<Registers>,
 }
 
 impl SystemTimer {
-    /// Reads the timer behind `registers`.
+    /// Reads the timer behind `registers`, the block at 0x3f00_3000. The counter runs freely: there
+    /// is nothing to start.
     #[must_use]
     pub const fn new(registers: Mmio<Registers>) -> Self {
         Self { registers }
     }
 
-    /// Microseconds, modulo 2^32: they come round after 71 minutes.
+    /// The counter's lower word (CLO) in microseconds, modulo 2^32: they come round after 71
+    /// minutes, so a difference is taken wrapping. One load, at any time, from any core.
     #[must_use]
     pub fn count_us(&self) -> u32 {
         self.registers.clo.get()
@@ -72,7 +76,8 @@ impl SystemTimer {
         }
     }
 
-    /// Whether `channel` has matched and was not [acknowledged](Self::acknowledge).
+    /// Whether `channel` has matched and was not [acknowledged](Self::acknowledge): its bit in CS,
+    /// which keeps the interrupt up.
     #[must_use]
     pub fn is_due(&self, channel: Channel) -> bool {
         self.registers.cs.get() & channel.bit() != 0

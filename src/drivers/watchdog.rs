@@ -85,7 +85,8 @@ const PASSWORD: u32 = 0x5a;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticks(u32);
 
-/// A time that the watchdog cannot count.
+/// A time that the watchdog cannot count: 0, or more than 15 whole seconds. Shown with the limits
+/// and the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadTime {
     /// The time that was asked for.
@@ -115,12 +116,13 @@ impl Ticks {
     const PER_SECOND: u32 = 1 << 16;
     /// The largest count.
     const MAX: u32 = 0xf_ffff;
-    /// The most whole seconds: a 16th would be one tick too many.
+    /// The most whole seconds, 15: a 16th would be one tick too many, since 16 s are 0x10_0000
+    /// ticks and PM_WDOG has 20 bits.
     pub const MAX_SECONDS: u32 = Self::MAX / Self::PER_SECOND;
     /// 10 ticks, 0.15 ms: at once, but with time for the last write to arrive.
     pub const SOON: Self = Self(10);
 
-    /// `seconds`.
+    /// The time `seconds`, which is exact: 15 s are 0xf_0000 ticks.
     ///
     /// # Errors
     ///
@@ -132,7 +134,7 @@ impl Ticks {
         Ok(Self(seconds as u32 * Self::PER_SECOND))
     }
 
-    /// The number of ticks: 1 to 0xf_ffff.
+    /// The number of ticks of 1/65536 s, 15.3 us: 1 to 0xf_ffff, as PM_WDOG holds it.
     #[must_use]
     pub const fn count(self) -> u32 {
         self.0
@@ -151,14 +153,16 @@ impl Ticks {
     }
 }
 
-/// The BCM2835's watchdog.
+/// The BCM2835's watchdog. An operation is several stores, which must not be mixed with another's:
+/// one caller at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct Watchdog {
     registers: Mmio<Registers>,
 }
 
 impl Watchdog {
-    /// Drives the watchdog behind `registers`.
+    /// Drives the watchdog behind `registers`, the power management block at 0x3f10_0000. Nothing
+    /// is written: one that a loader armed goes on.
     #[must_use]
     pub const fn new(registers: Mmio<Registers>) -> Self {
         Self { registers }
@@ -193,7 +197,8 @@ impl Watchdog {
             .write(PM_RSTC::PASSWORD.val(PASSWORD) + PM_RSTC::WRCFG::FullReset);
     }
 
-    /// Nothing happens when the time is over.
+    /// Nothing happens when the time is over: PM_RSTC becomes 0x102, as after a reset. PM_WDOG is
+    /// left as it is.
     pub fn disarm(&self) {
         self.registers
             .pm_rstc

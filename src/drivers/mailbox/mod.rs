@@ -72,7 +72,8 @@ const BUS_ALIAS: u32 = 0xc000_0000;
 /// Past this there is no RAM that the alias could show.
 const ALIAS_SIZE: usize = 0x4000_0000;
 
-/// The CPU operations that a call needs.
+/// The CPU operations that a call needs: time, cache maintenance and barriers. The caller brings
+/// them, so that a call works with the MMU on or off.
 pub trait MailboxEnv {
     /// A wait for the VideoCore.
     type Wait;
@@ -98,7 +99,8 @@ pub trait MailboxEnv {
     fn barrier(&mut self);
 }
 
-/// Why there is no answer.
+/// Why there is no answer. After [`MailboxError::FullTimeout`] nothing was sent; after
+/// [`MailboxError::NoAnswer`] the buffer may still be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailboxError {
     /// The buffer's address is not that of 64 aligned bytes in the first GiB.
@@ -172,7 +174,8 @@ impl fmt::Display for MailboxError {
 
 impl core::error::Error for MailboxError {}
 
-/// The mailbox through which the VideoCore's firmware is asked.
+/// The mailbox through which the VideoCore's firmware is asked: property tags on channel 8. A call
+/// polls: for room, and then for the answer, up to [`TIMEOUT_US`] each.
 #[derive(Clone, Copy, Debug)]
 pub struct Mailbox {
     registers: Mmio<Registers>,

@@ -40,7 +40,8 @@ const SUCCESS: u32 = 0x8000_0000;
 /// In a tag's third word: this is an answer.
 const ANSWERED: u32 = 1 << 31;
 
-/// A question that the VideoCore answers.
+/// A question that the VideoCore answers, of at most three words, and an answer of as many. Each is
+/// a type in `tags.rs`, so that an answer cannot be read as that of another.
 pub trait Tag: Copy {
     /// The value of the answer.
     type Answer;
@@ -57,7 +58,7 @@ pub trait Tag: Copy {
     fn decode(answer: [u32; VALUE_WORDS]) -> Self::Answer;
 }
 
-/// A tag without its type: one piece of code for all.
+/// A tag without its type: one piece of code for all, where [`Tag`] alone would make one of each.
 #[derive(Clone, Copy, Debug)]
 pub struct Question {
     /// [`Tag::NUMBER`].
@@ -69,7 +70,8 @@ pub struct Question {
 }
 
 impl Question {
-    /// The question of `tag`.
+    /// The question of `tag`: number, value and length are kept; how to decode the answer is the
+    /// caller's to know.
     pub fn of<T: Tag>(tag: T) -> Self {
         Self {
             number: T::NUMBER,
@@ -79,7 +81,8 @@ impl Question {
     }
 }
 
-/// Where in its buffer a tag is.
+/// Where in its buffer a tag is. It is spent by [`PropertyBuffer::answer`], and belongs to the
+/// buffer that gave it: in another one the answer is refused, unless that tag stands there too.
 #[derive(Debug)]
 pub struct Slot<T> {
     at: usize,
@@ -98,7 +101,7 @@ pub struct PropertyBuffer {
 const _: () = assert!(size_of::<PropertyBuffer>() == 256 && align_of::<PropertyBuffer>() == 64);
 
 impl PropertyBuffer {
-    /// A message without a tag.
+    /// A message without a tag. It takes no bytes of the image: it is all zero.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -106,7 +109,8 @@ impl PropertyBuffer {
         }
     }
 
-    /// Takes all tags out, and all answers.
+    /// Takes all tags out, and all answers: the buffer is a request again. Not while the VideoCore
+    /// may still answer, which writes into it.
     pub fn clear(&mut self) {
         for word in &self.words {
             word.set(0);

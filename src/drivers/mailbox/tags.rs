@@ -46,7 +46,7 @@ one_word_tags! {
     BoardRevision = 0x0001_0002;
 }
 
-/// The board's serial number.
+/// The board's serial number, 64 bits; the firmware answers the low word first.
 #[derive(Clone, Copy, Debug)]
 pub struct BoardSerial;
 
@@ -105,7 +105,7 @@ memory_tags! {
     VideoCoreMemory = 0x0001_0006;
 }
 
-/// The causes of throttling.
+/// The causes of throttling, now and since power-on: bits as [`Slowdown`] has them.
 #[derive(Clone, Copy, Debug)]
 pub struct Throttled;
 
@@ -123,7 +123,8 @@ impl Tag for Throttled {
     }
 }
 
-/// The Ethernet address of the board.
+/// The Ethernet address of the board: six bytes, the first four in the answer's first word, lowest
+/// byte first.
 #[derive(Clone, Copy, Debug)]
 pub struct BoardMac;
 
@@ -143,7 +144,7 @@ impl Tag for BoardMac {
     }
 }
 
-/// A clock of the board.
+/// A clock of the board, by its number in the firmware's interface, 1 to 10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Clock {
@@ -170,7 +171,8 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// Every clock, by number.
+    /// Every clock, by number, for a list of their rates. The firmware may not have all: the rate
+    /// of one that it has not is 0.
     pub const ALL: [Self; 10] = [
         Self::Emmc,
         Self::Uart,
@@ -224,15 +226,17 @@ pub struct SetClockRate {
     pub rate_hz: u32,
 }
 
-/// The processor's temperature, in thousandths of a degree Celsius.
+/// The processor's temperature, in thousandths of a degree Celsius, signed: 47_236 is shown as
+/// `47.2 C`. The chip has one sensor, number 0.
 #[derive(Clone, Copy, Debug)]
 pub struct Temperature;
 
-/// The temperature above which the firmware slows the processor down.
+/// The temperature above which the firmware slows the processor down, in thousandths of a degree
+/// Celsius.
 #[derive(Clone, Copy, Debug)]
 pub struct MaxTemperature;
 
-/// A supply of the chip.
+/// A supply of the chip, by its number in the firmware's interface, 1 to 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Supply {
@@ -247,7 +251,8 @@ pub enum Supply {
 }
 
 impl Supply {
-    /// Every supply, by number.
+    /// Every supply, by number, for a list of their voltages ([`Voltage`]); QEMU 7.2 answers none
+    /// of them.
     pub const ALL: [Self; 4] = [
         Self::Core,
         Self::SdramController,

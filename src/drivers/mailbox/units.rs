@@ -6,7 +6,8 @@
 
 use core::fmt;
 
-/// A temperature in thousandths of a degree Celsius: `47.2 C`.
+/// A temperature in thousandths of a degree Celsius, below zero as well. Shown with one decimal:
+/// 47_236 is `47.2 C`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MilliCelsius(pub i32);
 
@@ -18,7 +19,7 @@ impl fmt::Display for MilliCelsius {
     }
 }
 
-/// A voltage in millionths of a volt: `1.2000 V`.
+/// A voltage in millionths of a volt. Shown with four decimals: 1_200_000 is `1.2000 V`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Microvolts(pub u32);
 
@@ -33,7 +34,8 @@ impl fmt::Display for Microvolts {
     }
 }
 
-/// An Ethernet address, in the order in which it is written.
+/// An Ethernet address, in the order in which it is written and sent: `b8:27:eb:00:00:01` begins
+/// with 0xb8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MacAddress(pub [u8; 6]);
 
