@@ -2,7 +2,7 @@
 //!
 //! Devicetree Specification, release 0.4: chapter 5 has the format, chapter 3 the nodes.
 //! `pointer.rs` decides whether there is anything to read, `reader.rs` goes through the structure,
-//! `cells.rs` takes `reg` apart, `places.rs` reads `/reserved-memory`.
+//! `cells.rs` takes `reg` apart, `reserved_nodes.rs` reads `/reserved-memory`.
 //!
 //! # Decisions
 //! - The structure is read by hand. Of the crates that read device trees without a heap, `dtoolkit`
@@ -18,9 +18,9 @@
 #![forbid(unsafe_code)]
 
 mod cells;
-mod places;
 mod pointer;
 mod reader;
+mod reserved_nodes;
 
 pub use self::pointer::{
     AtZero, DeviceTree, HEADER_BYTES, MAX_TREE_BYTES, PointerError, TreeExtent,
@@ -101,7 +101,9 @@ fn read_root(root: &Node<'_>, seen: &mut Seen, facts: &mut Facts) -> Result<(), 
         match item? {
             Item::Property(property) => read_identity(&property, facts),
             Item::Child(node) => match node.base_name() {
-                b"reserved-memory" => seen.reserved_memory = places::read(&node, cells, facts),
+                b"reserved-memory" => {
+                    seen.reserved_memory = reserved_nodes::read(&node, cells, facts)
+                }
                 b"chosen" => seen.chosen = read_chosen(&node, cells, facts),
                 b"cpus" => read_cores(&node, facts),
                 _ if is_memory(&node) => read_memory(&node, cells, facts),
@@ -136,7 +138,7 @@ fn read_memory(node: &Node<'_>, cells: Cells, facts: &mut Facts) {
     facts.memory_places += 1;
     if node
         .property("status")
-        .is_some_and(|status| !places::is_on(&status))
+        .is_some_and(|status| !reserved_nodes::is_on(&status))
     {
         facts.oddities.note(Oddity::MemoryDisabled);
         return;

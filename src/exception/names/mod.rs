@@ -36,18 +36,18 @@
 #![forbid(unsafe_code)]
 
 mod bytes;
+mod packed_text;
 mod rows;
-mod text;
 
 use core::fmt;
 
 use bytes::Bytes;
-use text::{Dictionary, PackedText};
+use packed_text::{Dictionary, PackedText};
 
+pub use packed_text::{TEXT_MAX, WAITING_MAX};
 pub use rows::{
     CHAIN_MAX, ChainChange, FILE_FIRST, GAP_ESCAPE, LENGTH_ESCAPE, RECENT, RECENT_FIRST, SAME_FILE,
 };
-pub use text::{TEXT_MAX, WAITING_MAX};
 
 /// The first four bytes of a table. An image that was linked, and into which no table was put, has
 /// zeros there.

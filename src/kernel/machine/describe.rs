@@ -3,9 +3,9 @@
 
 use core::fmt::{self, Display, Write};
 
+use super::boot_summary::Disk;
 use super::firmware::ask;
 use super::handed::Handed;
-use super::report::Disk;
 use super::{Cores, Machine, machine};
 use crate::drivers::facts::Origin;
 use crate::drivers::mailbox::{

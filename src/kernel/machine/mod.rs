@@ -3,10 +3,10 @@
 //! Temperature, voltages and clock rates change: `describe.rs` asks for them each time.
 
 pub(crate) mod alarm;
+mod boot_summary;
 mod describe;
 mod firmware;
 mod handed;
-mod report;
 pub(crate) mod watchdog;
 
 use core::fmt;
@@ -35,10 +35,10 @@ use crate::mm::frames::{FrameAllocator, FrameState};
 use crate::mm::{layout, symbols};
 use crate::text::Hertz;
 
+pub(super) use boot_summary::report;
 pub(super) use describe::describe;
 use firmware::ask;
 use handed::Handed;
-pub(super) use report::report;
 
 /// The description of the machine.
 pub(super) struct Machine {

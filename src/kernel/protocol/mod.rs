@@ -7,8 +7,8 @@
 #![forbid(unsafe_code)]
 
 mod call_state;
-mod ending;
-mod stop_machine;
+mod halt_word;
+mod stop_request;
 mod word;
 
 #[cfg(test)]
@@ -17,6 +17,6 @@ pub(crate) mod explore;
 mod tests;
 
 pub use call_state::CallState;
-pub use ending::Ending;
-pub use stop_machine::{StopMachine, StopRequest};
+pub use halt_word::Ending;
+pub use stop_request::{StopMachine, StopRequest};
 pub use word::Word;

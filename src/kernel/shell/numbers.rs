@@ -21,7 +21,7 @@ use crate::exception::syndrome::{ExceptionClass, Syndrome};
 use crate::kernel::clock;
 use crate::kernel::cores::idle;
 use crate::kernel::cores::ipi;
-use crate::kernel::user::touch::{self, Touch, Touched, UserAccess, touch};
+use crate::kernel::user::access::{self, Touch, Touched, UserAccess, touch};
 use crate::mm::current_space;
 use crate::mm::frames::Order;
 use crate::mm::kernel_frames;
@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     let call = bench.measure("call", alone, || one_call(&mut calls))?;
     let alone = frame_pair() && marked(frame_pair);
     let pair = bench.measure("frames", alone, frame_pair)?;
-    let spaces = [touch::new_space()?, touch::new_space()?];
+    let spaces = [access::new_space()?, access::new_space()?];
     let before = current_space::active();
     let mut turn = 0;
     // Each space gets its ASID when a core first enters it.

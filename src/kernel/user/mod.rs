@@ -1,5 +1,5 @@
 //! EL0: programs of the low half, run until they come back.
 
+pub(crate) mod access;
 mod code;
 mod run;
-pub(crate) mod touch;

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::text::LineText;
+use super::line_text::LineText;
 
 /// Lines that the arrow keys lead back to; the next one puts the oldest out. A blank line is not
 /// kept, nor one that is the newest already.

@@ -23,15 +23,15 @@
 mod completion;
 mod history;
 mod keys;
+mod line_text;
 mod screen;
-mod text;
 
 #[cfg(test)]
 mod tests;
 
 pub use completion::Words;
 pub use history::HISTORY_LINES;
-pub use text::LINE_CAPACITY;
+pub use line_text::LINE_CAPACITY;
 
 use core::fmt::Write;
 use core::ops::Range;
@@ -39,8 +39,8 @@ use core::ops::Range;
 use completion::{Completion, complete, each_candidate};
 use history::History;
 use keys::{Key, KeyDecoder};
+use line_text::{KeyRefused, LineText};
 use screen::{COLUMNS_MIN, CursorPosition, IsAtEnd, Screen};
-use text::{KeyRefused, LineText};
 
 /// The result of one input byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use core::fmt;
 
 use super::super::error::CommandError;
 use crate::arch::try_lock::TryLock;
-use crate::kernel::user::touch;
+use crate::kernel::user::access;
 use crate::mm::current_space;
 use crate::mm::user_space::UserSpace;
 
@@ -138,7 +138,7 @@ pub(super) fn create(word: &str) -> Result<(), CommandError> {
             return Err(ListError::Exists.into());
         }
         spaces.all.try_reserve(1).map_err(|_| ListError::NoMemory)?;
-        let space = touch::new_space()?;
+        let space = access::new_space()?;
         spaces.all.push(NamedSpace { name, space });
         Ok(())
     })

@@ -18,7 +18,7 @@ use crate::board::raspi3::CORES;
 use crate::kernel::cores::jobs::{self, JobError};
 use crate::kernel::report::map_allows;
 use crate::kernel::time::timers::TimerError;
-use crate::kernel::user::touch::{Touch, Touched, UserAccess, touch};
+use crate::kernel::user::access::{Touch, Touched, UserAccess, touch};
 use crate::mm::user_space::UserSpace;
 use crate::paging::format::aarch64_refusal::{Attempt, Privilege};
 
