@@ -19,7 +19,8 @@ pub enum ExitCode {
     NoRoom = 105,
 }
 
-/// Stops this core for good; ends the emulator with `code` if it listens.
+/// Stops this core for good, exceptions masked; ends the emulator with `code` if it listens. Stops
+/// no other core: the caller has told them to halt.
 pub fn stop(code: ExitCode) -> ! {
     semihosting::exit(code as u64)
 }

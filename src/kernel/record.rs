@@ -3,7 +3,8 @@
 
 use core::cell::UnsafeCell;
 
-/// The state of core 0 at its first instruction.
+/// The state of core 0 at its first instruction: four words of 64 bits in this order, which
+/// boot/start.S writes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct BootRecord {
@@ -17,11 +18,12 @@ pub struct BootRecord {
     pub sctlr: u64,
 }
 
-/// SCTLR_ELx.M and C: MMU, data cache.
+/// SCTLR_ELx.M and C, bits 0 and 2: MMU, data cache (DDI 0487 D24.2). For the assembly, too.
 pub const SCTLR_M_OR_C: u64 = 0b101;
 
 impl BootRecord {
-    /// Whether the MMU or the data cache was on.
+    /// Whether the MMU or the data cache was on at entry, on the level of entry: then boot/start.S
+    /// has cleaned image and device tree to memory before it switched them off.
     #[must_use]
     pub const fn caches_were_on(&self) -> bool {
         self.sctlr & SCTLR_M_OR_C != 0
@@ -43,7 +45,7 @@ static BOOT_RECORD: RecordCell = RecordCell(UnsafeCell::new(BootRecord {
     sctlr: 0,
 }));
 
-/// How the kernel was entered.
+/// How the kernel was entered: a copy of what boot/start.S wrote, at any time and on any core.
 #[must_use]
 pub fn boot_record() -> BootRecord {
     // SAFETY: nobody writes any more; volatile because the writer is assembly.

@@ -31,7 +31,8 @@ pub const JUMP_NS: u64 = 1_000;
 /// A caller that looks less often than that does not mind the cost.
 const AHEAD_NS: u64 = 100_000;
 
-/// How often a core's counter went back.
+/// The jumps of a core's counter since the start: readings that were behind the latest time, or
+/// ahead of the reading taken right after, by more than [`JUMP_NS`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Jumps {
     /// How often. From a jump until the counter has caught up counts as one.
@@ -92,7 +93,8 @@ impl<const CORES: usize> Monotonic<CORES> {
             .max(now_ns)
     }
 
-    /// The latest time that was returned on any core.
+    /// The latest time that was returned on any core, in nanoseconds; 0 before the first. Reads no
+    /// counter: a core that has just come compares its own with it.
     #[must_use]
     pub fn latest_ns(&self) -> u64 {
         self.latest_ns.load(Ordering::Acquire)

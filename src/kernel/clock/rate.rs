@@ -10,7 +10,8 @@
 
 use super::ticks_since;
 
-/// Both counters at about one moment.
+/// Both counters at about one moment: `us` was read between `before` and `after`, whose distance
+/// bounds the error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Reading {
     /// The counter's ticks just before.
@@ -21,7 +22,7 @@ pub struct Reading {
     pub after: u64,
 }
 
-/// The result of two readings.
+/// The result of two readings. Less than 500 us between them prove nothing: [`Rate::Agrees`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Rate {
     /// Nothing speaks against what the counter is said to run at.

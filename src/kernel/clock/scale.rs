@@ -19,7 +19,8 @@ pub const HZ_RANGE: RangeInclusive<u32> = 1_000_000..=NS_PER_SECOND;
 
 const NS_PER_SECOND: u32 = 1_000_000_000;
 
-/// Why there is no scale.
+/// Why there is no scale: CNTFRQ_EL0 holds what a loader wrote there, or 0. The kernel then counts
+/// by the crystal's 19.2 MHz.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ClockError {
     /// The counter's rate is not in [`HZ_RANGE`].
@@ -69,7 +70,8 @@ impl Scale {
         })
     }
 
-    /// The whole nanoseconds in `ticks`. Never less for more ticks.
+    /// The whole nanoseconds in `ticks`: 52 for one of 19.2 MHz, `u64::MAX` where 64 bits do not
+    /// hold them. Never less for more ticks.
     #[must_use]
     pub const fn ns_from_ticks(self, ticks: u64) -> u64 {
         match self.ns_per_tick.times(ticks) {

@@ -8,7 +8,8 @@ use core::fmt;
 
 use embedded_io::{Error, ErrorKind, ErrorType, Read, ReadReady, Write};
 
-/// A UART with a queue each way, which all cores use.
+/// A UART with a queue each way, which all cores use. The last three methods wait: so they are not
+/// for interrupt handlers, nor for a core that holds a lock.
 pub trait SerialLine {
     /// The next byte that came in, if one has; a byte that arrived damaged is skipped.
     fn try_read(&self) -> Option<u8>;
@@ -40,7 +41,8 @@ impl<L> Stream<L> {
     }
 }
 
-/// Why the console did not take bytes.
+/// Why the console did not take bytes; to crates that know `embedded_io` alone it is
+/// [`ErrorKind::TimedOut`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StreamError {
     /// The UART sends nothing, although it was waited for: its flow control is on, or its clock is

@@ -41,7 +41,7 @@ pub struct IdleClock {
     last_window_ns: Option<u64>,
 }
 
-/// The part of its time that a core was idle, in thousandths, rounded down.
+/// The part of its time that a core was idle, in thousandths, rounded down: 375 for 37.5 %.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct IdleShare {
     /// Since the core's clock started.
@@ -65,13 +65,15 @@ impl IdleClock {
         }
     }
 
-    /// The core begins to wait. Nothing changes if it does so already.
+    /// The core begins to wait: just before its WFI, with interrupts masked. Nothing changes if it
+    /// does so already.
     pub fn enter(&mut self, now_ns: u64) {
         self.advance(now_ns);
         self.since_ns.get_or_insert(now_ns);
     }
 
-    /// The core goes on. Nothing changes if it does so already.
+    /// The core goes on: right behind its WFI, before the interrupt that ended it is let in, so
+    /// that the handler counts as busy. Nothing changes if it does so already.
     pub fn leave(&mut self, now_ns: u64) {
         self.advance(now_ns);
         self.idle_ns = self.idle_at(now_ns);
@@ -85,7 +87,8 @@ impl IdleClock {
         self.idle_ns + now_ns.saturating_sub(since_ns)
     }
 
-    /// The idle share at `now_ns`, which is not before the last event.
+    /// The idle share at `now_ns`, which is not before the last event. Closes no window and changes
+    /// nothing: any core may ask for it.
     #[must_use]
     pub fn share(&self, now_ns: u64) -> IdleShare {
         let mut clock = *self;

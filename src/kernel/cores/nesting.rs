@@ -9,7 +9,8 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// The exceptions of one core.
+/// The exceptions of one core in one word: how many it took, modulo 2^32, and how many of those
+/// have not returned. Only that core writes it.
 #[derive(Debug)]
 pub struct Nesting {
     /// Bits 63:32: exceptions taken so far; bits 31:0: the depth.
@@ -27,7 +28,8 @@ impl Nesting {
         }
     }
 
-    /// An exception was taken.
+    /// An exception was taken: called first in its handler, while PSTATE still masks what the
+    /// exception masked.
     #[inline(always)]
     pub fn enter(&self) {
         let word = self.word.load(Ordering::Relaxed);
@@ -35,20 +37,22 @@ impl Nesting {
             .store(word.wrapping_add(ENTRY + 1), Ordering::Relaxed);
     }
 
-    /// The innermost exception returns.
+    /// The innermost exception returns: called last in its handler, with exceptions masked. One
+    /// that ends the machine never gets here.
     #[inline(always)]
     pub fn leave(&self) {
         let word = self.word.load(Ordering::Relaxed);
         self.word.store(word.wrapping_sub(1), Ordering::Relaxed);
     }
 
-    /// The depth: exceptions that have not returned.
+    /// The depth: exceptions that have not returned. 0 outside of every handler.
     #[must_use]
     pub fn depth(&self) -> u32 {
         self.word.load(Ordering::Relaxed) as u32
     }
 
-    /// Exceptions taken so far, modulo 2^32.
+    /// Exceptions taken so far, modulo 2^32. The exception that follows directly has the next
+    /// number, by which [`SpuriousFaults::was_the_last`] knows it.
     #[must_use]
     pub fn taken(&self) -> u32 {
         (self.word.load(Ordering::Relaxed) >> 32) as u32
@@ -91,7 +95,8 @@ impl SpuriousFaults {
             && self.taken.load(Ordering::Relaxed).wrapping_add(1) == taken
     }
 
-    /// Counts the access at `elr` to `far`, which is done again.
+    /// Counts the access at `elr` (ELR_EL1) to `far` (FAR_EL1), which is done again; `taken` is
+    /// [`Nesting::taken`] of its exception. For the core itself, in that exception.
     pub fn count(&self, elr: u64, far: u64, taken: u32) {
         self.elr.store(elr, Ordering::Relaxed);
         self.far.store(far, Ordering::Relaxed);
@@ -99,7 +104,7 @@ impl SpuriousFaults {
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many accesses were done again.
+    /// How many accesses were done again, since the start. Any core may look.
     #[must_use]
     pub fn counted(&self) -> u64 {
         self.count.load(Ordering::Relaxed)

@@ -1,5 +1,18 @@
 //! The per-CPU data: one [`PerCore`] for each core, in cache lines of its own, indexed by
 //! MPIDR_EL1.Aff0.
+//!
+//! Core 2 comes online, and fails:
+//!
+//! 1. Its MPIDR_EL1 is 0x8000_0002: [`this`] is `ALL[2]`, where no other core stores anything, and
+//!    which others read as `of(2)`. Relaxed accesses are enough, but for step 2.
+//! 2. It stores `online` with release, behind its vectors, its clock and its interrupts. Core 0
+//!    loads that with acquire before it posts a call: until then the answer is
+//!    `CallError::Offline`.
+//! 3. Its timer interrupts: the depth of `nesting` is 1. The handler loads from
+//!    0xffff_8000_0008_3000, a guard: the depth is 2. A call in `onfault` that was begun at depth 0
+//!    does not recover from that: the exception is the handler's, and not its function's.
+//! 4. Nothing recovers: `reports` goes from 0 to 1. A fault inside that report finds 1: it says so
+//!    in two lines and ends the machine. A fault in that finds 2, and ends it without a word.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -13,7 +13,8 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Whether an unhandled interrupt has been reported.
+/// Whether an unhandled interrupt has been reported: once for each number on each core, however
+/// often it comes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unhandled {
     /// It is the first on this core: mask it and report it.
@@ -55,13 +56,15 @@ impl<const CORES: usize, const N: usize> IrqCounts<CORES, N> {
         }
     }
 
-    /// Counts an interrupt that is registered.
+    /// Counts interrupt `number` on `core`, just before its handler is called: also one whose
+    /// handler does not return.
     #[inline]
     pub fn count_handled(&self, core: usize, number: usize) {
         increment(&self.cores[core].handled[number]);
     }
 
-    /// Counts an unhandled interrupt: pending, and registered by nobody.
+    /// Counts an unhandled interrupt: pending, and registered by nobody. Of each number the first
+    /// on `core` is [`Unhandled::First`], for good.
     #[must_use]
     pub fn count_unhandled(&self, core: usize, number: usize) -> Unhandled {
         let counts = &self.cores[core];
@@ -74,24 +77,26 @@ impl<const CORES: usize, const N: usize> IrqCounts<CORES, N> {
         Unhandled::First
     }
 
-    /// Counts an interrupt with nothing pending.
+    /// Counts an interrupt with nothing pending, as where its level ended between the exception and
+    /// the look at the controllers.
     pub fn count_spurious(&self, core: usize) {
         increment(&self.cores[core].spurious);
     }
 
-    /// Handled interrupts `number` of `core`.
+    /// Handled interrupts `number` of `core` since the start; to another core, as they were a
+    /// moment ago.
     #[must_use]
     pub fn handled(&self, core: usize, number: usize) -> u64 {
         self.cores[core].handled[number].load(Ordering::Relaxed)
     }
 
-    /// Unhandled interrupts of `core`.
+    /// Unhandled interrupts of `core` since the start, all numbers together.
     #[must_use]
     pub fn unhandled(&self, core: usize) -> u64 {
         self.cores[core].unhandled.load(Ordering::Relaxed)
     }
 
-    /// Spurious interrupts of `core`.
+    /// Spurious interrupts of `core` since the start: they have no number.
     #[must_use]
     pub fn spurious(&self, core: usize) -> u64 {
         self.cores[core].spurious.load(Ordering::Relaxed)

@@ -202,7 +202,9 @@ pub fn unmask(number: IrqNumber) {
     change_mask(number, LocalInterrupts::unmask, GpuInterrupts::enable);
 }
 
-/// Keeps `number` out, where [`unmask`] lets it in.
+/// Keeps `number` out, where [`unmask`] lets it in: a local source on this core alone (QA7 4.6,
+/// 4.7), a line of the GPU's controller for the core that it is routed to (BCM2835 ARM Peripherals,
+/// 7.5). One that is on its way may still come. A number without a mask stays as it is.
 pub fn mask(number: IrqNumber) {
     change_mask(number, LocalInterrupts::mask, GpuInterrupts::disable);
 }

@@ -7,7 +7,8 @@
 
 use core::fmt;
 
-/// Why an interrupt was not registered, or not given up.
+/// Why an interrupt was not registered, or not given up. Nothing has changed, but for
+/// [`IrqError::StillServed`]: the interrupt is masked, and its handler not called again.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum IrqError {
     /// There is no such interrupt.
@@ -84,7 +85,8 @@ enum IrqOwner {
     Leaves(&'static str),
 }
 
-/// For each of `N` interrupts who has it.
+/// For each of `N` interrupts who has it, by a name that is compared as text. Who gives one up has
+/// it until [`IrqOwners::remove`].
 #[derive(Debug)]
 pub struct IrqOwners<const N: usize> {
     owners: [IrqOwner; N],
@@ -139,14 +141,16 @@ impl<const N: usize> IrqOwners<N> {
         }
     }
 
-    /// Interrupt `number`, which was being given up, has no owner any more.
+    /// Interrupt `number`, which was being given up, has no owner any more. Nothing happens to any
+    /// other.
     pub fn remove(&mut self, number: usize) {
         if let Some(entry @ IrqOwner::Leaves(_)) = self.owners.get_mut(number) {
             *entry = IrqOwner::Nobody;
         }
     }
 
-    /// Interrupt `number`, which was being given up, stays with its owner.
+    /// Interrupt `number`, which was being given up, stays with its owner, who may try again.
+    /// Nothing happens to any other.
     pub fn keep(&mut self, number: usize) {
         if let Some(entry) = self.owners.get_mut(number)
             && let IrqOwner::Leaves(owner) = *entry

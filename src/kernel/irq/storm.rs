@@ -24,7 +24,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// How often an interrupt may come.
+/// How often an interrupt may come: `burst + t / interval_ns` times in any `t` nanoseconds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct StormRate {
     /// The mean distance, in nanoseconds, that is still allowed for ever.
@@ -40,7 +40,7 @@ pub const STORM_RATE: StormRate = StormRate {
     burst: 1_000,
 };
 
-/// The verdict on an arrival.
+/// The verdict on an arrival: the guard only counts, and the caller masks and reports.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ArrivalVerdict {
     /// Nothing out of the ordinary.
@@ -86,7 +86,8 @@ impl<const CORES: usize, const N: usize> StormGuard<CORES, N> {
         }
     }
 
-    /// Interrupt `number` came to `core` at `now_ns`; `rate` is the same each time.
+    /// Interrupt `number` came to `core` at `now_ns`; `rate` is the same each time. A reading
+    /// before the last one counts as no time: the clock may jump.
     #[inline]
     #[must_use]
     pub fn arrived(
@@ -114,13 +115,14 @@ impl<const CORES: usize, const N: usize> StormGuard<CORES, N> {
         ArrivalVerdict::Storm
     }
 
-    /// Whether a storm of `number` on `core` was seen and not released.
+    /// Whether a storm of `number` on `core` was seen and not released; any core may look.
     #[must_use]
     pub fn is_masked(&self, core: usize, number: usize) -> bool {
         self.watches[core][number].masked.load(Ordering::Relaxed)
     }
 
-    /// Gives `number` its whole allowance back; the caller unmasks it afterwards.
+    /// Gives `number` its whole allowance back; the caller, which is `core` itself, unmasks it
+    /// afterwards.
     pub fn release(&self, core: usize, number: usize) {
         let watch = &self.watches[core][number];
         watch.used_ns.store(0, Ordering::Relaxed);

@@ -1,4 +1,19 @@
 //! The lines that are kept, and their way to the sinks.
+//!
+//! Byte `n` of the log, counted from 0 at `_start`, is kept in slot `n % 0x4000`:
+//!
+//! 1. Core 0 logs a line of 0x30 bytes when `written` is 0x3ff0. Its first 0x10 bytes go to the
+//!    slots from 0x3ff0 on, its last 0x20 to the slots from 0 on: `written` is 0x4020, and the
+//!    bytes 0 to 0x1f, of the first line, are gone.
+//! 2. The list of sinks is copied under the lock, and called behind it: the console may wait for
+//!    its turn and for the UART. Meanwhile core 1 may log, and its line may be shown first. Stamps
+//!    are taken before the lock, so those of two cores may be kept the other way round, too.
+//! 3. `log` replays: the end is 0x4020, the first byte that is kept 0x20, in the middle of the
+//!    first line. All up to the next LF is left out.
+//! 4. A part of 0x80 bytes is copied under the lock, and printed behind it. While the bytes from
+//!    0x20 on are printed, core 2 logs 0x200 bytes: `written` is 0x4220. The next byte wanted is
+//!    0xa0, the first that is kept now 0x220. The rest of its line is left out, and the log goes on
+//!    with the line behind. What core 2 logged is past the end of step 3, and not shown.
 #![expect(unsafe_code, reason = "memory that outlives a reset")]
 
 use core::cell::UnsafeCell;

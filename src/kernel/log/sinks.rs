@@ -4,7 +4,8 @@
 
 use core::fmt;
 
-/// How much a line matters.
+/// How much a line matters. Levels are ordered: a sink shows those that are not below its least
+/// one.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Level {
     /// An event that is as it should be.
@@ -13,7 +14,8 @@ pub enum Level {
     Warning,
 }
 
-/// A place that shows lines as they are logged.
+/// A place that shows lines as they are logged: on the core that logs, and with the log's lock
+/// released.
 #[derive(Clone, Copy, Debug)]
 pub struct Sink {
     /// Shows a text of whole lines. It may wait, and take locks; it must not log.
@@ -22,7 +24,7 @@ pub struct Sink {
     pub least: Level,
 }
 
-/// Every place for a sink is taken.
+/// Every place for a sink is taken: there are [`MOST`], and none becomes free again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TooManySinks;
 
@@ -34,10 +36,11 @@ impl fmt::Display for TooManySinks {
 
 impl core::error::Error for TooManySinks {}
 
-/// The largest number of sinks.
+/// The largest number of sinks. A fixed one, since the log is there before the heap.
 pub const MOST: usize = 4;
 
-/// The sinks, in the order in which they were added.
+/// The sinks, in the order in which they were added. The log copies the list to call them without
+/// its lock.
 #[derive(Clone, Copy, Debug)]
 pub struct Sinks([Option<Sink>; MOST]);
 
@@ -48,17 +51,18 @@ impl Sinks {
         Self([None; MOST])
     }
 
-    /// Adds one behind the others.
+    /// Adds one behind the others; nothing takes it away again.
     ///
     /// # Errors
-    /// [`TooManySinks`].
+    /// [`TooManySinks`] if there are [`MOST`].
     pub fn add(&mut self, sink: Sink) -> Result<(), TooManySinks> {
         let place = self.0.iter_mut().find(|place| place.is_none());
         *place.ok_or(TooManySinks)? = Some(sink);
         Ok(())
     }
 
-    /// Those that show lines of `level`.
+    /// Those that show lines of `level`, in the order in which they were added: their least level
+    /// is not above it.
     pub fn of(&self, level: Level) -> impl Iterator<Item = &Sink> {
         let sinks = self.0.iter().flatten();
         sinks.filter(move |sink| level >= sink.least)

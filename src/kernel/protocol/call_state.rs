@@ -29,7 +29,8 @@ const RUNNING: usize = 2;
 const DONE: usize = 3;
 const CANCELLED: usize = 4;
 
-/// The state of a slot for calls from one core to another.
+/// The state of a slot for calls from one core to another. Each method is the caller's or the
+/// callee's, as its text begins.
 #[derive(Debug)]
 pub struct CallState<W>(W);
 
@@ -40,25 +41,29 @@ impl<W: Word> CallState<W> {
         Self(word)
     }
 
-    /// Caller: whether it may write a call.
+    /// Caller: whether it may write a call. If so, the callee of the call before writes no more
+    /// (acquire).
     #[must_use]
     pub fn is_free(&self) -> bool {
         self.0.load(Ordering::Acquire) == FREE
     }
 
-    /// Caller: the call is written.
+    /// Caller: the call is written into a slot that is FREE. A callee that begins it sees all of it
+    /// (release).
     pub fn post(&self) {
         self.0.store(PENDING, Ordering::Release);
     }
 
-    /// Callee: whether there is a call, which is the callee's until [`CallState::complete`].
+    /// Callee: whether there is a call, which is the callee's until [`CallState::complete`]. At
+    /// most one look finds each call.
     #[must_use]
     pub fn begin(&self) -> bool {
         // A load first: most slots are free at most looks.
         self.0.load(Ordering::Relaxed) == PENDING && self.0.exchange(PENDING, RUNNING).is_ok()
     }
 
-    /// Callee: the function has returned, and its result is written.
+    /// Callee: the function has returned, and its result is written. If the caller has released the
+    /// slot meanwhile, it is free, and the result is lost.
     pub fn complete(&self) {
         if self.0.exchange(RUNNING, DONE).is_err() {
             // Cancelled meanwhile.
@@ -66,13 +71,15 @@ impl<W: Word> CallState<W> {
         }
     }
 
-    /// Caller: whether the result is there.
+    /// Caller: whether the result is there: if so it may be read (acquire), until the slot is
+    /// released.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.0.load(Ordering::Acquire) == DONE
     }
 
-    /// Caller: the result was taken, or is not needed any more.
+    /// Caller: the result was taken, or is not needed any more. A pending call is withdrawn; a
+    /// running one keeps the slot taken until it ends.
     pub fn release(&self) {
         if self.0.exchange(PENDING, FREE).is_ok() || self.0.exchange(RUNNING, CANCELLED).is_ok() {
             return;

@@ -55,24 +55,28 @@ impl<W: Word> Ending<W> {
         false
     }
 
-    /// The report of `core` is printed: it leaves the set.
+    /// The report of `core` is printed: it leaves the set. The core that ends the machine waits,
+    /// for a limited time, until no other is in it.
     pub fn leave(&self, core: usize) {
         self.reporting.clear(1 << core);
     }
 
-    /// Whether any core reports or waits for its turn.
+    /// Whether any core reports or waits for its turn: every other wait lasts longer as long as it
+    /// does.
     #[must_use]
     pub fn somebody_reports(&self) -> bool {
         self.reporting.load(Ordering::Relaxed) != 0
     }
 
-    /// Whether a core other than `core` reports or waits for its turn.
+    /// Whether a core other than `core` reports or waits for its turn. Asked behind
+    /// [`Ending::claim`]: a report that is not seen then does not begin.
     #[must_use]
     pub fn others_report(&self, core: usize) -> bool {
         self.reporting.load(Ordering::SeqCst) & !(1 << core) != 0
     }
 
-    /// Claims the end for `core`. Returns `false` if another core has claimed it.
+    /// Claims the end for `core`, for good. Returns `false` if another core has claimed it, `true`
+    /// also the second time.
     #[must_use]
     pub fn claim(&self, core: usize) -> bool {
         self.ender.exchange(0, core + 1).is_ok() || self.is_ender(core)
@@ -84,24 +88,28 @@ impl<W: Word> Ending<W> {
         self.ender.load(Ordering::SeqCst) == core + 1
     }
 
-    /// Ender: all other cores are to halt.
+    /// Ender: all other cores are to halt, at their next look ([`Ending::is_over`]); an IPI makes
+    /// them look.
     pub fn close(&self) {
         self.closed.store(1, Ordering::SeqCst);
     }
 
-    /// Whether `core` is to halt: costs a load.
+    /// Whether `core` is to halt, which the ender never is. Costs a load as long as the machine
+    /// runs, so that every round of a wait can look.
     #[inline]
     #[must_use]
     pub fn is_over(&self, core: usize) -> bool {
         self.closed.load(Ordering::Relaxed) != 0 && !self.is_ender(core)
     }
 
-    /// Notes that `core` halts.
+    /// Notes that `core` halts: with its exceptions masked, it stores and prints nothing behind
+    /// this.
     pub fn halt(&self, core: usize) {
         self.halted.set(1 << core);
     }
 
-    /// The cores of the set `cores` that have not halted.
+    /// The cores of the set `cores`, a bit each, that have not halted: 0b1010 of 0b1110 once core 2
+    /// has.
     #[must_use]
     pub fn running(&self, cores: usize) -> usize {
         cores & !self.halted.load(Ordering::SeqCst)

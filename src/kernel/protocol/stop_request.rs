@@ -31,14 +31,16 @@ use super::Word;
 const CORES: usize = 0xff;
 const NEXT: usize = CORES + 1;
 
-/// The request, and what each of `N` cores has acknowledged.
+/// The request, and what each of `N` cores has acknowledged. `N` is 8 at most: the set of cores is
+/// bits 7:0 of a request.
 #[derive(Debug)]
 pub struct StopMachine<W, const N: usize> {
     request: W,
     acknowledged: [W; N],
 }
 
-/// The word of a request: its number, and the cores that it stops.
+/// The word of a request: its number, and the cores that it stops. `0x306` is number 3, for cores 1
+/// and 2.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub struct StopRequest(usize);
@@ -54,7 +56,8 @@ impl<W: Word, const N: usize> StopMachine<W, N> {
         }
     }
 
-    /// Initiator: requests that the cores of the set `cores`, a bit each, stop.
+    /// Initiator: requests that the cores of the set `cores`, a bit each, stop. One initiator at a
+    /// time, whose own bit is not in it; the caller sees to both.
     pub fn begin(&self, cores: usize) -> StopRequest {
         let number = (self.request.load(Ordering::Relaxed) & !CORES).wrapping_add(NEXT);
         let request = number | cores & CORES;
@@ -62,7 +65,8 @@ impl<W: Word, const N: usize> StopMachine<W, N> {
         StopRequest(request)
     }
 
-    /// Initiator: the cores of `request` that have not stopped yet, a bit each.
+    /// Initiator: the cores of `request` that have not stopped yet, a bit each. 0: all spin, and
+    /// what they stored before is visible (acquire).
     #[must_use]
     pub fn not_stopped(&self, request: StopRequest) -> usize {
         let words = self.acknowledged.iter().enumerate();
@@ -72,13 +76,15 @@ impl<W: Word, const N: usize> StopMachine<W, N> {
         missing.fold(0, |cores, (core, _)| cores | 1 << core)
     }
 
-    /// Initiator: the cores run again.
+    /// Initiator: the cores run again, and see what was stored meanwhile (release). Also behind a
+    /// request that some core did not acknowledge.
     pub fn end(&self) {
         let request = self.request.load(Ordering::Relaxed);
         self.request.store(request & !CORES, Ordering::Release);
     }
 
-    /// Whether `core` is to stop: costs a load.
+    /// Whether `core` is to stop: costs a load, and orders nothing. [`StopMachine::acknowledge`]
+    /// looks again.
     #[inline]
     #[must_use]
     pub fn is_requested(&self, core: usize) -> bool {

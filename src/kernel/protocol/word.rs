@@ -3,7 +3,8 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// A word of memory with the atomic accesses that the protocols use.
+/// A word of memory with the atomic accesses that the protocols use: an [`AtomicUsize`] in the
+/// kernel, and in the tests one whose accesses a schedule puts in order.
 pub trait Word {
     /// Loads the word.
     fn load(&self, order: Ordering) -> usize;

@@ -26,9 +26,11 @@ pub const fn wait_for(limit_ns: u64) -> Waited {
 /// For a first secondary core to be alive, at boot: where there is one core, boot takes this
 /// longer.
 pub const FIRST_ALIVE_NS: u64 = S;
-/// For a secondary core to be alive, when another is.
+/// For a secondary core to be alive, when another is: then all were released, and the host of an
+/// emulator is busy.
 pub const ALIVE_NS: u64 = 3 * S;
-/// For a core that was let online to be online.
+/// For a core that was let online to be online: with its MMU on, vectors installed, clock joined,
+/// interrupts let in.
 pub const ONLINE_NS: u64 = 3 * S;
 /// For the UART to take a byte: after it, the interrupt is lost, and the UART is polled. Its queue
 /// of 16 empties in 1.4 ms at 115200 baud.
@@ -41,31 +43,39 @@ pub const REPORT_TURN_NS: u64 = 3 * S;
 /// For the reports of other cores, before one ends the machine. Every other wait is so much longer
 /// while a core reports.
 pub const REPORTS_NS: u64 = 4 * S;
-/// For the other cores to halt.
+/// For the other cores to halt. The last lines before the machine ends name those that have not.
 pub const HALT_NS: u64 = S;
 /// For the other cores to stop for `stop_machine`. One of them may be printing a report.
 pub const STOP_MACHINE_NS: u64 = 2 * S;
 /// For a stopped core to run again. The initiator may be waiting for another core.
 pub const STOPPED_NS: u64 = STOP_MACHINE_NS + 3 * S;
-/// For the initiator of another `stop_machine` to end it.
+/// For the initiator of another `stop_machine` to end it. Longer than [`STOPPED_NS`], so that a
+/// core which that initiator has stopped panics first.
 pub const INITIATOR_NS: u64 = STOPPED_NS + S / 2;
-/// For a lock. Its holder may be stopping other cores.
+/// For a lock, before the core that waits panics and says who has it. Its holder may wait for
+/// another initiator, and then for the cores that it stops itself: 7.5 s.
 pub const LOCK_NS: u64 = 8 * S;
-/// For a handler to return, after its interrupt was unregistered.
+/// For a handler to return, after its interrupt was unregistered: then the interrupt stays with its
+/// owner.
 pub const HANDLER_NS: u64 = 2 * S;
-/// For a function call on another core.
+/// For a function call on another core, which may print there. A core that does not answer counts
+/// as silent from then on.
 pub const ANSWER_NS: u64 = 4 * S;
-/// For the function call by which `cpus` finds silent cores.
+/// For the function call by which `cpus` finds silent cores: it waits for one after the other, 3 s
+/// at most.
 pub const SIGN_NS: u64 = S;
-/// For a function call on a core that is known to be silent.
+/// For a function call on a core that is known to be silent: a wait has ended without it before.
 pub const SILENT_NS: u64 = S / 2;
-/// For a core that is known to be silent to stop for `stop_machine`.
+/// For a core that is known to be silent to stop for `stop_machine`: each change that needs one
+/// waits for it again.
 pub const SILENT_STOP_NS: u64 = S / 1000;
-/// For a tick that is due; after it, the tick counts as lost.
+/// For a tick that is due; after it, the tick counts as lost. A busy host may run no guest for most
+/// of a second.
 pub const TICK_NS: u64 = S + S / 2;
 /// For a job that was asked to end. It may be waiting for a function call, and then for its ticks.
 pub const JOB_END_NS: u64 = 6 * S;
-/// For the firmware's turn: its owner's question may take the firmware a second.
+/// For the firmware's turn: its owner's question may take the firmware a second. Without the turn
+/// the question is not asked.
 pub const FIRMWARE_NS: u64 = 2 * S;
 
 const _: () = {

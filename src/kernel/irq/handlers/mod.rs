@@ -45,7 +45,8 @@ const WRITING: usize = 1;
 const SET: usize = 2;
 const RETIRING: usize = 3;
 
-/// The outcome of an interrupt.
+/// The outcome of an interrupt: unless its handler was called, the caller masks it, or it would
+/// come again at once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Served {
     /// Its handler was called.
@@ -56,7 +57,8 @@ pub enum Served {
     Nobody,
 }
 
-/// Something in a cache line of its own.
+/// Something in a cache line of its own, of 64 bytes on the Cortex-A53: a core that writes it takes
+/// no other core's word away.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub struct CacheLine<T>(pub T);
@@ -89,7 +91,9 @@ impl<H: Copy, W: Word, const CORES: usize, const N: usize> Handlers<H, W, CORES,
         }
     }
 
-    /// Gives interrupt `number` a handler, if it has none. Returns whether it had none.
+    /// Gives interrupt `number` a handler, if it has none: a handler that is retiring is one still.
+    /// Returns whether it had none. All that was stored before is visible to the core that calls
+    /// the handler.
     #[must_use]
     pub fn set(&self, number: usize, handler: H) -> bool {
         let phase = &self.phases[number];
