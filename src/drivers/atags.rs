@@ -14,7 +14,8 @@ use super::facts::{Facts, Oddity};
 
 /// The most bytes of a list that are read: Linux wants it to lie in the first 16 KiB of RAM.
 pub const MAX_BYTES: usize = 16 << 10;
-/// Bytes from which a list is recognised.
+/// Bytes from which a list is recognised, and of the header of every tag: its length in words and
+/// its number.
 pub const HEADER_BYTES: usize = 8;
 
 const WORD: usize = 4;

@@ -15,9 +15,11 @@ use crate::addr::PhysAddr;
 use crate::drivers::facts::Oddity;
 use crate::drivers::range::PhysRange;
 
-/// Bytes of the header, and in version 16 four more than it has.
+/// Bytes of a header of version 17, ten words (Devicetree Specification 5.2). One of version 16 has
+/// nine; the tenth is not used.
 pub const HEADER_BYTES: usize = 40;
-/// The largest tree that is believed: that of a board has some 30 KiB.
+/// The largest tree that is believed, 2 MiB: that of a board has some 30 KiB. Of a larger one the
+/// first 2 MiB are read, and [`Oddity::Size`] is noted.
 pub const MAX_TREE_BYTES: usize = 2 << 20;
 
 /// The first word of a tree.
@@ -32,7 +34,8 @@ const ATAG_CORE: u32 = 0x5441_0001;
 /// The Linux boot protocol for arm64, and the cells of the format, ask for this.
 const ALIGNMENT: usize = 8;
 
-/// The meaning of x0 = 0, which depends on the loader.
+/// The meaning of x0 = 0, which depends on the loader: 0 is left by one that hands nothing over,
+/// and by QEMU, which puts the tree of an ELF image at address 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtZero {
     /// There is no tree.
@@ -41,7 +44,8 @@ pub enum AtZero {
     Look,
 }
 
-/// Why there is no device tree to be read.
+/// Why there is no device tree to be read. The kernel goes on without one: it looks for ATAGs, and
+/// asks the mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PointerError {
     /// x0 was 0.
@@ -118,7 +122,8 @@ impl DeviceTree {
         }
     }
 
-    /// Where the header is, and the tree if there is one.
+    /// The physical address of the header, and of the tree if there is one: x0 as it was. A
+    /// multiple of 8 only if the loader kept to the boot protocol.
     #[must_use]
     pub const fn base(self) -> PhysAddr {
         self.base
@@ -162,7 +167,8 @@ impl DeviceTree {
     }
 }
 
-/// The memory that is looked at as a tree.
+/// The memory that is looked at as a tree: the size that its header claims, cut to the end of RAM
+/// and to [`MAX_TREE_BYTES`], and at least a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TreeExtent {
     /// In RAM, and [`HEADER_BYTES`] at least.

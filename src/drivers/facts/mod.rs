@@ -19,10 +19,12 @@ pub use self::reservation::{Mapping, Origin, RESERVED_RANGES, Reservation, Reser
 pub use self::text::Text;
 use super::range::{PhysRange, RangeList};
 
-/// Ranges of RAM that are kept.
+/// Ranges of RAM that are kept; those beyond are left out, and each is noted as
+/// [`Oddity::MemoryLeftOut`].
 pub const MEMORY_RANGES: usize = 8;
 
-/// The facts of a loader. A text that it does not have is empty.
+/// The facts of a loader, copied: the tree or the list may be overwritten afterwards. A text that
+/// it does not have is empty, a number 0, a list without ranges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The board's name: `model` of the root.
@@ -48,7 +50,9 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Why there may be reservations that are not among [`Facts::reservations`], if so.
+    /// Why there may be reservations that are not among [`Facts::reservations`]; `None` if all
+    /// could be read. In doubt only the first 32 MiB of RAM are used
+    /// ([`UNRESERVED`](super::ram::UNRESERVED)).
     #[must_use]
     pub fn doubt(&self) -> Option<Oddity> {
         self.oddities.doubt()

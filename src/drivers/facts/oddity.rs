@@ -10,7 +10,8 @@ use super::text::Text;
 /// How many are kept; of the others the number is.
 const KEPT: usize = 12;
 
-/// Where a device tree's structure cannot be read on.
+/// Where a device tree's structure cannot be read on (tokens of the Devicetree Specification 5.4).
+/// Nodes before that are read, those behind are unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// It ends inside something.
@@ -31,7 +32,8 @@ impl fmt::Display for Damage {
     }
 }
 
-/// The node whose property is meant.
+/// The node whose property is meant, shown as its path: `/memory`; a place in `/reserved-memory` by
+/// the first 24 characters of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PropertyOwner {
     /// The root.
@@ -58,7 +60,8 @@ impl fmt::Display for PropertyOwner {
     }
 }
 
-/// Something that is wrong, or unusual enough to be told.
+/// Something that is wrong, or unusual enough to be told, with the numbers as the source has them.
+/// Reading goes on behind it; shown as the rest of a report's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Oddity {
     /// A tree of a size that no tree has.
@@ -168,7 +171,8 @@ pub enum Oddity {
 }
 
 impl Oddity {
-    /// Whether it is an error, and not only worth a line.
+    /// Whether it is an error, and not only worth a line: all are but [`Oddity::Anywhere`], a
+    /// reservation that leaves the place to the kernel. The report puts `warning:` before an error.
     #[must_use]
     pub const fn is_wrong(&self) -> bool {
         !matches!(self, Self::Anywhere { .. })
@@ -231,7 +235,8 @@ impl fmt::Display for Oddity {
     }
 }
 
-/// The first oddities, in the order in which they were seen.
+/// The first 12 oddities, in the order in which they were seen, and the number of the others. The
+/// one that casts doubt is kept even if it is not among the first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Oddities {
     all: [Option<Oddity>; KEPT],
@@ -240,24 +245,24 @@ pub struct Oddities {
 }
 
 impl Oddities {
-    /// The oddities that are kept.
+    /// The oddities that are kept, each once, in the order in which they were noted.
     pub fn iter(&self) -> impl Iterator<Item = &Oddity> {
         self.all.iter().flatten()
     }
 
-    /// How many more there were.
+    /// How many more there were than are kept. Of these, equal ones are counted each time.
     #[must_use]
     pub const fn left_out(&self) -> usize {
         self.seen.saturating_sub(KEPT)
     }
 
-    /// The first that may hide reservations.
+    /// The first that may hide reservations, as [`Facts::doubt`](super::Facts::doubt) gives it.
     #[must_use]
     pub const fn doubt(&self) -> Option<Oddity> {
         self.doubt
     }
 
-    /// Adds one, if it is not there already.
+    /// Adds one, unless an equal one is kept already. Behind the twelfth one is only counted.
     pub fn note(&mut self, oddity: Oddity) {
         if self.iter().any(|known| *known == oddity) {
             return;

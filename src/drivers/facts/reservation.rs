@@ -19,7 +19,8 @@ use crate::drivers::range::{Full, PhysRange};
 /// are made one.
 pub const RESERVED_RANGES: usize = 64;
 
-/// Whether the kernel may map a place that it leaves alone.
+/// Whether the kernel may map a place that it leaves alone. `no-map` (Devicetree Specification 3.5)
+/// forbids it: then not even speculation may reach the place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mapping {
     /// The kernel may map it.
@@ -29,7 +30,8 @@ pub enum Mapping {
     Forbidden,
 }
 
-/// The source of a reservation.
+/// The source of a reservation, for the report, and for a verdict: what is switched off is kept all
+/// the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
     /// The tree's reservation block.
@@ -45,7 +47,8 @@ pub enum Origin {
     Several,
 }
 
-/// A place that is to be left alone.
+/// A place that is to be left alone, in the numbers of the source: it may be empty, outside RAM, or
+/// reach past the last address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reservation {
     /// Its first address, as the source names it.
@@ -66,7 +69,7 @@ impl Reservation {
         PhysRange::from_raw(self.base, self.end() - self.base)
     }
 
-    /// Whether it reaches past the last address.
+    /// Whether it reaches past the last address of 64 bits; then [`Reservation::range`] ends there.
     #[must_use]
     pub const fn wraps(self) -> bool {
         self.base.checked_add(self.size).is_none()

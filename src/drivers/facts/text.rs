@@ -16,7 +16,8 @@ pub struct Text<const N: usize> {
 }
 
 impl<const N: usize> Text<N> {
-    /// Copies what is before the first NUL, with `?` for what does not print.
+    /// Copies at most `N` bytes of what is before the first NUL, with `?` for each that is not
+    /// printable ASCII: a loader's text cannot send a terminal its escapes.
     #[must_use]
     pub fn new(value: &[u8]) -> Self {
         let mut text = Self {
@@ -28,7 +29,7 @@ impl<const N: usize> Text<N> {
         text
     }
 
-    /// Becomes [`Text::new`], in its place.
+    /// Becomes [`Text::new`], in its place: a command line of 1 KiB goes over no stack.
     pub fn set(&mut self, value: &[u8]) {
         let end = value.iter().position(|byte| *byte == 0);
         let value = value.get(..end.unwrap_or(value.len())).unwrap_or(value);
@@ -40,14 +41,14 @@ impl<const N: usize> Text<N> {
         self.truncated = value.len() > N;
     }
 
-    /// The text as a string.
+    /// The text as a string, without a mark of where it was cut; `Display` adds `...`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         let bytes = self.bytes.get(..self.len).unwrap_or_default();
         str::from_utf8(bytes).unwrap_or_default()
     }
 
-    /// Whether the text was longer than what is kept.
+    /// Whether there were more than `N` bytes before the NUL: the rest is lost.
     #[must_use]
     pub const fn is_truncated(&self) -> bool {
         self.truncated

@@ -51,7 +51,8 @@ pub const UNRESERVED: PhysRange = match PhysRange::new(PhysAddr::new(0), 32 << 2
     None => panic!("32 MiB are a range"),
 };
 
-/// The ranges that are certain without a source.
+/// The ranges that are certain without a source: the board's limits, and the image, which is in RAM
+/// because it runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Certain {
     /// Where RAM that the ARM can use ends at the latest.
@@ -66,10 +67,11 @@ pub struct Certain {
 /// range to which a loader can restrict it, and one for each reservation and the image.
 const RAM_RANGES: usize = 2 * MEMORY_RANGES + 1 + RESERVED_RANGES + 2;
 
-/// RAM: whole frames, sorted, without overlap.
+/// RAM: whole frames, sorted, without overlap. About 1.3 KiB: hand it on by reference.
 pub type Ram = RangeList<RAM_RANGES>;
 
-/// The mailbox's answers about RAM: base and size in bytes, if it does.
+/// The mailbox's answers about RAM: base and size in bytes, not checked, and perhaps no range at
+/// all. `None` if it did not answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MailboxClaims {
     /// The ARM's share of RAM.
@@ -78,7 +80,8 @@ pub struct MailboxClaims {
     pub videocore: Option<(u64, u64)>,
 }
 
-/// The ranges of RAM, their source, and the warnings.
+/// The ranges of RAM, their source, and the warnings: each warning is for the report, and stops
+/// nothing by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// The ranges that the kernel may use.
@@ -108,7 +111,9 @@ pub struct Decision {
     pub doubt: Option<Oddity>,
 }
 
-/// Decides what is RAM.
+/// Decides what is RAM, from what the loader says, if there is any, and from the mailbox. A pure
+/// function: it reads no register. If nothing can be believed, 64 MiB from 0 are assumed; a
+/// restriction by the loader ([`Facts::usable`]) can leave less.
 #[inline(never)]
 #[must_use]
 pub fn ram_from(

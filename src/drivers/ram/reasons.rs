@@ -6,7 +6,8 @@ use core::fmt;
 use crate::addr::PhysAddr;
 use crate::drivers::range::PhysRange;
 
-/// How the loader says what it says.
+/// The form in which the loader says what it says. A list of ATAGs without a tag for memory is
+/// complete; a tree without a memory node is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voice {
     /// In a device tree.
@@ -24,7 +25,7 @@ impl fmt::Display for Voice {
     }
 }
 
-/// The source of the list of RAM that is used.
+/// The source of the list of RAM that is used, as the report shows it: `device tree and mailbox`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RamSource {
     /// The loader and the mailbox; [`Decision::differ`](super::Decision::differ) tells whether they
@@ -49,7 +50,8 @@ impl fmt::Display for RamSource {
     }
 }
 
-/// Why a claim is not believed.
+/// Why a claim is not believed, with the claimed numbers. Another source is used then; shown as the
+/// rest of a report's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// Nothing describes memory.
@@ -105,7 +107,8 @@ impl fmt::Display for Refused {
 
 impl core::error::Error for Refused {}
 
-/// The loader and the mailbox name different memory.
+/// The loader and the mailbox name different memory. Only what both name is RAM; the sizes are for
+/// the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Differ {
     /// How the loader names it.
@@ -126,7 +129,8 @@ impl fmt::Display for Differ {
     }
 }
 
-/// RAM and the VideoCore's share have memory in common.
+/// RAM and the VideoCore's share have memory in common. It was taken out of RAM: the VideoCore may
+/// write there at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overlap {
     /// The VideoCore's share of RAM.

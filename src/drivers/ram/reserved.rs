@@ -30,7 +30,8 @@ use crate::addr::PAGE_SIZE;
 use crate::drivers::facts::{Mapping, Origin, RESERVED_RANGES, Reservation};
 use crate::drivers::range::PhysRange;
 
-/// The ranges that are in use whatever the reservations say.
+/// The ranges that are in use whatever the reservations say. A reservation of them is no reason to
+/// give them up, and none of them to hand them out.
 #[derive(Clone, Copy, Debug)]
 pub struct Needed {
     /// The image, whole frames: it is the kernel's, whatever is reserved.
@@ -49,7 +50,8 @@ impl Needed {
     }
 }
 
-/// The verdict on a reservation.
+/// The verdict on a reservation, with the part that it is about; the table at the head of the file
+/// has all cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReservationVerdict {
     /// Left alone.
@@ -83,7 +85,8 @@ pub enum ReservationVerdict {
 }
 
 impl ReservationVerdict {
-    /// Whether the place is left alone, or a part of it.
+    /// Whether the place is left alone, or a part of it: then no frame that it touches is handed
+    /// out.
     #[must_use]
     pub const fn is_kept(&self) -> bool {
         match self {
@@ -96,7 +99,8 @@ impl ReservationVerdict {
         }
     }
 
-    /// Whether there is something wrong with the reservation.
+    /// Whether there is something wrong with the reservation: the report puts `warning:` before it.
+    /// One outside RAM has nothing to keep, and is not wrong.
     #[must_use]
     pub const fn is_conflict(&self) -> bool {
         !matches!(self, Self::Kept | Self::OutsideRam)
@@ -122,7 +126,7 @@ impl fmt::Display for ReservationVerdict {
     }
 }
 
-/// A reservation, and what became of it.
+/// A reservation, and what became of it: a line of the report, `0x8000000..0x8100000 left alone`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judged {
     /// The range that the loader reserves.
@@ -155,7 +159,9 @@ impl fmt::Display for Judged {
     }
 }
 
-/// All reservations, each with its verdict, and the memory that follows from them.
+/// All reservations, each with its verdict, and the memory that follows from them. It is some
+/// kilobytes large, and so is filled where it stays: [`Reserved::new`], then [`Reserved::judge`]
+/// once.
 #[derive(Clone, Debug)]
 pub struct Reserved<'a> {
     /// Whole frames that are nobody's, merged: at most one more range than there are reservations,
@@ -183,7 +189,8 @@ impl<'a> Reserved<'a> {
         }
     }
 
-    /// Judges all that is asked of `ram`. In place: it is large.
+    /// Judges all that is asked of `ram`, which is the list that [`Reserved::new`] had. Once; in
+    /// place, since it is large.
     #[inline(never)]
     pub fn judge(&mut self, ram: &Ram) {
         for (index, &reservation) in self.asked.iter().take(RESERVED_RANGES).enumerate() {
@@ -192,12 +199,14 @@ impl<'a> Reserved<'a> {
         self.mapped.merge();
     }
 
-    /// Everything that is not free: what the kernel needs, and what is kept.
+    /// Everything that is not free: what the kernel needs, and what is kept. In no order, and
+    /// ranges may overlap.
     pub fn in_use(&self) -> impl Iterator<Item = PhysRange> {
         self.needed.all().chain(self.kept.iter().copied())
     }
 
-    /// `bytes` bytes in one piece that nobody has, whole frames.
+    /// The first `bytes` bytes, rounded up to whole frames, that nobody has, in one piece: behind
+    /// the image, or else below it. `None` if no piece is large enough. It marks nothing as used.
     #[must_use]
     pub fn free_place(&self, bytes: usize) -> Option<PhysRange> {
         Pieces::new(&self.mapped, || self.in_use()).place(bytes, self.needed.image)
@@ -209,7 +218,7 @@ impl<'a> Reserved<'a> {
         Pieces::new(&self.mapped, || self.in_use()).largest()
     }
 
-    /// Every reservation with its answer, in the loader's order.
+    /// Every reservation with its verdict, in the loader's order; none before [`Reserved::judge`].
     pub fn judged(&self) -> impl Iterator<Item = Judged> {
         let judged = self.asked.iter().zip(self.verdicts.iter().flatten());
         judged.map(|(&reservation, &verdict)| Judged {
