@@ -90,8 +90,8 @@ impl fmt::Display for HeapViolation {
 
 impl core::error::Error for HeapViolation {}
 
-/// The list as its owner describes it, read anew for every step of a [`Walk`], with the heap's lock
-/// held. Addresses are virtual.
+/// The list as its owner describes it, read anew for every step of a [`HoleWalk`], with the heap's
+/// lock held. Addresses are virtual.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct List {
     /// The heap's addresses, first to behind the last.
