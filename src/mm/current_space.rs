@@ -45,8 +45,9 @@ impl Current {
     }
 }
 
-/// Lets this core translate low addresses by `space`, until it is in another or
-/// [leaves](leave).
+/// Lets this core translate low addresses by `space`, until it is in another or [leaves](leave).
+/// Root and ASID change by one write of TTBR0_EL1, so that nothing cached of the space before is
+/// used or has to be invalidated. With no lock held, as [`leave`].
 pub fn activate(space: &Arc<UserSpace>) {
     let kept = Arc::clone(space);
     let before = {

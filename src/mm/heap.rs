@@ -212,7 +212,8 @@ const STEPS: usize = 256;
 /// How often a check begins again because the heap was used in between.
 const ATTEMPTS: usize = 1000;
 
-/// Checks the list of free memory. `None` if others never leave the heap alone for long enough.
+/// Checks the list of free memory, 256 holes at a time with interrupts masked. `None` if others
+/// never leave the heap alone for long enough: after 1000 attempts.
 ///
 /// # Errors
 /// The first [`HeapViolation`].

@@ -90,7 +90,8 @@ pub(super) const DEVICES: [(&str, PhysAddr, usize, MappingFlags); 2] = [
     ),
 ];
 
-/// The first entry of the empty table that is not empty: its index, and what it holds.
+/// The first entry of the empty table that is not empty: its index, and what it holds. Any is a
+/// fault, since the table's page is read-only.
 #[must_use]
 pub fn empty_table_entry() -> Option<(usize, u64)> {
     let first = (&raw const EMPTY_TABLE).cast::<u64>();
@@ -160,10 +161,11 @@ fn map_linear(
     Ok(())
 }
 
-/// Maps `pages` of the kernel window to fresh frames.
+/// Maps `pages` of the kernel window to fresh frames, read-write, whose contents are unknown.
 ///
 /// # Errors
-/// [`PagingError::NoMemory`], with what was mapped unmapped again; those of a mapping.
+/// [`PagingError::NoMemory`] without a frame for a page or a table, [`PagingError::AlreadyMapped`]
+/// with the first page that is mapped: what was mapped before is unmapped again.
 pub fn map_window(table: &mut KernelTable, pages: Pages) -> PagingResult {
     for offset in (0..pages.size).step_by(PAGE_SIZE) {
         let va = VirtAddr::new(pages.start.as_usize() + offset);
@@ -194,19 +196,26 @@ fn map_fresh(table: &mut KernelTable, va: VirtAddr, flags: MappingFlags) -> Pagi
     }
 }
 
-/// Maps the page at `va` of the live map to a fresh frame.
+/// Maps the page at `va` of the live map to a fresh frame, whose contents are unknown.
 ///
 /// # Errors
-/// [`PagingError::NoMemory`]; those of a mapping.
+/// [`PagingError::NoMemory`] without a frame for the page or a table, and before there is a live
+/// map; [`PagingError::AlreadyMapped`]; [`PagingError::InvalidVirtAddr`] outside the high half;
+/// [`PagingError::Unsupported`], [`PagingError::WritableExecutable`] and
+/// [`PagingError::ExecutableDevice`] for the flags.
 pub fn map_page(va: VirtAddr, flags: MappingFlags) -> PagingResult {
     let mapped = with_table(|table| map_fresh(table, va, flags));
     mapped.unwrap_or(Err(PagingError::NoMemory))
 }
 
-/// Gives `bytes` bytes at `va` of the live map other flags.
+/// Gives whatever is mapped in `bytes` from `va` on these flags in the live map. Holes do not
+/// matter.
 ///
 /// # Errors
-/// The errors of a change of flags.
+/// [`PagingError::NotAligned`] if `va` or `bytes` is no multiple of 4 KiB; [`PagingError::Pinned`]
+/// if what a core stands on would lose a right; [`PagingError::NoMemory`] if a block cannot be
+/// split; those of the flags, as [`map_page`]; [`PagingError::NotMapped`] only before there is a
+/// live map.
 pub fn protect(va: VirtAddr, bytes: usize, flags: MappingFlags) -> PagingResult {
     let protected = with_table(|table| {
         table.protect_region(va, bytes, flags)?.flush();
@@ -215,11 +224,12 @@ pub fn protect(va: VirtAddr, bytes: usize, flags: MappingFlags) -> PagingResult 
     protected.unwrap_or(Err(PagingError::NotMapped { va }))
 }
 
-/// Gives the page at `va` of the live map a fresh frame, and frees the one that it had: the other
-/// cores are stopped for it.
+/// Gives the page at `va` of the live map a fresh frame, whose contents are unknown, and frees the
+/// one that it had: the other cores are stopped for it (break-before-make, DDI 0487 D8.17.1).
 ///
 /// # Errors
-/// [`PagingError::NoMemory`]; those of a change of frame.
+/// [`PagingError::NoMemory`] without a frame; [`PagingError::NotMapped`]; [`PagingError::Pinned`];
+/// those of the flags, as [`map_page`]. The fresh frame is given back then.
 pub fn renew_page(va: VirtAddr, flags: MappingFlags) -> PagingResult {
     let fresh = KernelFrames::alloc_frame().ok_or(PagingError::NoMemory)?;
     let renewed = with_table(|table| {
@@ -239,10 +249,11 @@ pub fn renew_page(va: VirtAddr, flags: MappingFlags) -> PagingResult {
     }
 }
 
-/// Unmaps the page at `va` of the live map, and frees its frame.
+/// Unmaps the page at `va` of the live map, and frees its frame once no core's TLB has it.
 ///
 /// # Errors
-/// The errors of unmapping.
+/// [`PagingError::NotMapped`], also before there is a live map; [`PagingError::Pinned`];
+/// [`PagingError::InvalidVirtAddr`] outside the high half.
 pub fn unmap_page(va: VirtAddr) -> PagingResult {
     let unmapped = with_table(|table| table.unmap(va).map(|unmapped| unmapped.flush()));
     let frame = unmapped.unwrap_or(Err(PagingError::NotMapped { va }))?;
@@ -253,8 +264,11 @@ pub fn unmap_page(va: VirtAddr) -> PagingResult {
 /// Makes free frames of `[start, end)`, a part of the image that nobody needs any more: mapped
 /// read-write where it was not mapped, or was read-only. Returns their number.
 ///
+/// Whether it was mapped is asked of `start` alone.
+///
 /// # Errors
-/// The errors of a mapping, or of a change of flags.
+/// [`PagingError::NoMemory`] for a table, or to split a block; [`PagingError::Pinned`] if a core
+/// stands on any of it.
 pub fn reclaim(table: &mut KernelTable, start: PhysAddr, end: PhysAddr) -> PagingResult<usize> {
     let va = phys_to_virt(start);
     match table.query(va) {
@@ -267,19 +281,22 @@ pub fn reclaim(table: &mut KernelTable, start: PhysAddr, end: PhysAddr) -> Pagin
     Ok(add_frames(start, end))
 }
 
-/// Unmaps `size` bytes at `start` from the linear map; their frames are nobody's.
+/// Unmaps `size` bytes at `start` from the linear map; their frames are nobody's. Both are
+/// multiples of 4 KiB.
 ///
 /// # Errors
-/// The errors of unmapping.
+/// [`PagingError::NoMemory`] if a block cannot be split; [`PagingError::Pinned`];
+/// [`PagingError::NotAligned`].
 pub fn unmap_linear(table: &mut KernelTable, start: PhysAddr, size: usize) -> PagingResult {
     table.unmap_region(phys_to_virt(start), size)?.flush();
     Ok(())
 }
 
-/// Says what the cores stand on: the image without its boot parts, and their stacks.
+/// Says what the cores stand on: the image without its boot parts, and their stacks. From here on a
+/// change that takes a right from any of that, or makes it invalid for a moment, is refused.
 ///
 /// # Errors
-/// The errors of [`KernelTable::pin`].
+/// [`PagingError::TooManyPins`].
 pub fn pin(table: &mut KernelTable, image: &ImageLayout) -> PagingResult {
     let bytes = image.scratch.as_usize() - image.text.as_usize();
     table.pin(phys_to_virt(image.text), bytes)?;

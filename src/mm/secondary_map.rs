@@ -23,10 +23,11 @@ use crate::paging::{MappingFlags, PagingResult, RegionOptions};
 /// it gives them back: no core's TTBR0_EL1 may name it any more.
 pub type SecondaryTable = A64PageTable<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
 
-/// Builds the identity map of `image` and of the devices.
+/// Builds the identity map of `image` and of the devices: parking pages and `.early` as code, the
+/// first page of the data, both blocks of registers. No entry is global.
 ///
 /// # Errors
-/// The errors of a mapping.
+/// [`PagingError::NoMemory`](crate::paging::PagingError::NoMemory) without a frame for a table.
 pub fn build(image: &ImageLayout) -> PagingResult<SecondaryTable> {
     let mut table = SecondaryTable::try_new()?;
     let end = |start: PhysAddr, size: usize| PhysAddr::new(start.as_usize() + size);

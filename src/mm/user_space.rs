@@ -120,13 +120,17 @@ impl UserSpace {
         Ok(space)
     }
 
-    /// Maps `bytes` from `va` on to fresh frames of zeros, with `flags` beside [`USER_PAGE`].
+    /// Maps `bytes` from `va` on to fresh frames of zeros, with `flags` beside [`USER_PAGE`]. All
+    /// or nothing.
     ///
-    /// A gigabyte takes a second to clear: `may_go_on` is asked from time to time, with the pages
-    /// that are cleared.
+    /// A gigabyte takes a second to clear: `may_go_on` is asked after each 4 MiB, with the pages
+    /// that are cleared, and ends it with `false`.
     ///
     /// # Errors
-    /// [`SpaceError`].
+    /// [`SpaceError::NotPages`], [`SpaceError::Outside`] of [`USER`](crate::mm::layout::USER),
+    /// [`SpaceError::AlreadyMapped`], [`SpaceError::NoMemory`]; [`SpaceError::Ended`] if it is not
+    /// to go on; [`SpaceError::Busy`] during another change; [`SpaceError::Refused`] for the flags,
+    /// as for writable code.
     pub fn map_fresh(
         &self,
         va: VirtAddr,
@@ -185,11 +189,13 @@ impl UserSpace {
         Ok(())
     }
 
-    /// Unmaps whatever is mapped in `bytes` from `va` on, and gives the space's own frames back.
-    /// Returns how many pages were mapped.
+    /// Unmaps whatever is mapped in `bytes` from `va` on, and gives the space's own frames back,
+    /// once no core's TLB has them. Returns how many pages were mapped.
     ///
     /// # Errors
-    /// [`SpaceError`]; holes are none, but a range without a page is.
+    /// [`SpaceError::NotPages`], [`SpaceError::Outside`], [`SpaceError::Busy`];
+    /// [`SpaceError::NotMapped`] for a range without a page, while holes in it do not matter;
+    /// [`SpaceError::NoMemory`] if the list of extents cannot grow by one.
     pub fn unmap(&self, va: VirtAddr, bytes: usize) -> Result<usize, SpaceError> {
         let pages = user_range(va, bytes)?;
         let mut extents = self.extents.try_lock().ok_or(SpaceError::Busy)?;
@@ -209,11 +215,14 @@ impl UserSpace {
     }
 
     /// Gives whatever is mapped in `bytes` from `va` on these `flags`, beside [`USER_PAGE`].
+    /// Without a right a page becomes inaccessible, and keeps its frame.
     ///
     /// What becomes executable is made visible to the instruction caches first.
     ///
     /// # Errors
-    /// [`SpaceError`]; holes are none, but a range without a page is.
+    /// [`SpaceError::NotPages`], [`SpaceError::Outside`], [`SpaceError::Busy`];
+    /// [`SpaceError::NotMapped`] for a range without a page, while holes in it do not matter;
+    /// [`SpaceError::Refused`] for the flags.
     pub fn protect(
         &self,
         va: VirtAddr,
@@ -239,10 +248,12 @@ impl UserSpace {
         Ok(())
     }
 
-    /// The translation of `va`: physical address of that byte, flags, size of the leaf.
+    /// The translation of `va`: physical address of that byte, flags, size of the leaf. Read from
+    /// the tables by software, so on any core, whether it is in the space or not.
     ///
     /// # Errors
-    /// [`PagingError::NotMapped`] and those of an address.
+    /// [`PagingError::NotMapped`], also for an inaccessible page; [`PagingError::InvalidVirtAddr`]
+    /// for an address of the high half.
     pub fn query(&self, va: VirtAddr) -> Result<(PhysAddr, MappingFlags, PageSize), PagingError> {
         self.map.lock().table.query(va)
     }
@@ -261,9 +272,10 @@ impl UserSpace {
     }
 
     /// Looks at what is mapped, and at the root of the tables, neither of which changes meanwhile.
+    /// Interrupts stay as they are, and `look` may ask the heap.
     ///
     /// # Errors
-    /// [`SpaceError::Busy`].
+    /// [`SpaceError::Busy`] during a change.
     pub fn inspect<R>(&self, look: impl FnOnce(&[Extent], PhysAddr) -> R) -> Result<R, SpaceError> {
         let extents = self.extents.try_lock().ok_or(SpaceError::Busy)?;
         Ok(look(extents.as_slice(), self.root()))
@@ -387,7 +399,8 @@ fn share(space: UserSpace, all: &mut Vec<Weak<UserSpace>>) -> Option<Arc<UserSpa
     }))
 }
 
-/// Every space that there is now.
+/// Every space that there is now. The list keeps them: a space that everybody else drops meanwhile
+/// is freed with it.
 ///
 /// # Errors
 /// [`SpaceError::NoMemory`]; [`SpaceError::Busy`] while one is made.

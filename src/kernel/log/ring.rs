@@ -93,7 +93,8 @@ pub fn add_sink(sink: Sink) -> Result<(), TooManySinks> {
     RING.lock().sinks.add(sink)
 }
 
-/// Keeps a line, and hands it to the sinks: with the lock released, for they may wait for a device.
+/// Keeps a line, and hands it to the sinks: with the log's lock released, for they may wait for a
+/// device. Not in a sink, and not with a lock held: the console's sink waits for its turn.
 pub fn line(level: Level, text: fmt::Arguments<'_>) {
     let stamp = clock::since_start();
     let sinks = {
