@@ -127,7 +127,7 @@ impl UserSpace {
     /// that are cleared, and ends it with `false`.
     ///
     /// # Errors
-    /// [`SpaceError::NotPages`], [`SpaceError::Outside`] of [`USER`](crate::mm::layout::USER),
+    /// [`SpaceError::NotPages`], [`SpaceError::Outside`] of [`USER`],
     /// [`SpaceError::AlreadyMapped`], [`SpaceError::NoMemory`]; [`SpaceError::Ended`] if it is not
     /// to go on; [`SpaceError::Busy`] during another change; [`SpaceError::Refused`] for the flags,
     /// as for writable code.
