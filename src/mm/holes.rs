@@ -104,8 +104,8 @@ pub struct List {
     pub head: usize,
 }
 
-/// How far a walk of the list has come. Worth going on with only if nothing was given out or came
-/// back meanwhile, which the caller counts.
+/// How far a walk of the list has come. If anything was given out or came back since, it must begin
+/// again: the caller counts that.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct HoleWalk {
     /// Where the next link stands, and where it leads; 0 is the end.

@@ -22,7 +22,8 @@ pub struct Reading {
     pub after: u64,
 }
 
-/// The result of two readings. Less than 500 us between them prove nothing: [`Rate::Agrees`].
+/// The result of two readings. With less than 500 us between them it is [`Rate::Agrees`]: too short
+/// to measure.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Rate {
     /// Nothing speaks against what the counter is said to run at.

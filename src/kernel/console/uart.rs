@@ -70,7 +70,8 @@ fn serial() -> Guard<'static, SerialPort, lock_classes::Console> {
 /// interrupts are masked for as long.
 static TURN: Exclusive<lock_classes::ConsoleTurn> = Exclusive::new();
 
-/// The right to print a text as a whole.
+/// The right to print a text as a whole, until it is dropped: one core's at a time, whose
+/// interrupts stay as they are. A handler that interrupts its owner prints in between.
 pub(crate) struct ConsoleTurn {
     /// `None` if this core has it already: it may be interrupted while it prints.
     _owned: Option<Owned<lock_classes::ConsoleTurn>>,
@@ -125,8 +126,8 @@ pub(crate) fn cut_off() {
 }
 
 /// The console without a lock: for reports from panics and exceptions. Polls the UART, 87 us for
-/// each byte at 115200 baud, and drops a byte that it does not take; LF leaves as CR LF. Whoever
-/// has not the console's turn may mix with another core's text.
+/// each byte at 115200 baud, and drops a byte that it does not take; LF leaves as CR LF. Without
+/// the console's turn the text may mix with another core's.
 pub struct Raw;
 
 impl Write for Raw {
@@ -265,7 +266,9 @@ pub(crate) fn start_interrupts() {
     }
 }
 
-/// The UART's interrupt.
+/// The UART's interrupt, on the core that the GPU's are routed to: moves bytes between device and
+/// queues. Barriers on both sides, since another peripheral's accesses may be under way (BCM2835
+/// ARM Peripherals, 1.3).
 pub(crate) fn interrupt(_: IrqNumber, _: usize) {
     let _ = serial().service();
     device_barrier();
@@ -303,7 +306,8 @@ pub(crate) fn interrupts_come() -> bool {
     INTERRUPTS.load(Ordering::Relaxed) && irq::is_let_in(IrqNumber::UART0)
 }
 
-/// Whether a byte waits to be read.
+/// Whether a byte waits to be read: typed ahead, or in the UART's queue. Looks at the device, too,
+/// once in a millisecond, where it does not interrupt.
 pub(crate) fn has_received() -> bool {
     ahead::has_received() || received().has_received()
 }

@@ -68,7 +68,7 @@ impl<C: Class> Exclusive<C> {
         self.seize()
     }
 
-    /// The core that owns it.
+    /// The core that owns it, as of a moment ago: another core may release it, or seize it.
     pub(crate) fn owner(&self) -> Option<usize> {
         self.owner.load(Ordering::Relaxed).checked_sub(1)
     }

@@ -211,7 +211,8 @@ fn post(
 }
 
 impl PendingCall {
-    /// How long [`PendingCall::finish`] waits at most, in nanoseconds.
+    /// How long [`PendingCall::finish`] waits at most, in nanoseconds: 4 s, or half a second for a
+    /// core that is known to be silent. Longer while a core reports.
     pub(crate) fn timeout_ns(&self) -> u64 {
         match silence::lasts_ns(self.core) {
             None => timeouts::ANSWER_NS,
@@ -219,7 +220,7 @@ impl PendingCall {
         }
     }
 
-    /// Whether the result is there.
+    /// Whether the result is there: then [`PendingCall::finish_now`] takes it without a wait.
     pub(crate) fn is_complete(&self) -> bool {
         match self.progress {
             CallProgress::Done(_) => true,

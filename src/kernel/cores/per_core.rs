@@ -48,11 +48,12 @@ impl PerCore {
         }
     }
 
+    /// Whether IPIs may be sent to it: an acquire, behind which all that its handlers use is there.
     pub(crate) fn is_online(&self) -> bool {
         self.online.load(Ordering::Acquire)
     }
 
-    /// From here on other cores send it IPIs.
+    /// From here on other cores send it IPIs: a release, behind all that its handlers use.
     pub(crate) fn set_online(&self) {
         self.online.store(true, Ordering::Release);
     }

@@ -76,7 +76,7 @@ static STORMS: StormGuard<CORES, { IrqNumber::COUNT }> = StormGuard::new();
 /// How long an interrupt that storms is masked at most: less if another one storms already.
 const STORM_PAUSE_NS: u64 = 1_000_000_000;
 
-/// The mailbox through which cores interrupt each other.
+/// The mailbox through which cores interrupt each other: mailbox 0 of each core (QA7 4.8).
 pub(crate) const IPI_MAILBOX: IrqNumber = IrqNumber::MAILBOX_0;
 
 /// The interrupt by which a masked storm is let in again, and which stands in for the virtual timer
@@ -160,7 +160,8 @@ pub(crate) fn serves_gpu() -> bool {
     cpu::number() == usize::from(GPU_CORE)
 }
 
-/// Lets this core's interrupts in.
+/// Lets this core's interrupts in: both its timers, its mailbox, and then PSTATE.I. Once on each
+/// core, behind its vectors; on core 0 behind [`init`].
 pub(crate) fn init_core() {
     timer::init();
     second_timer::init_core();
@@ -172,7 +173,8 @@ pub(crate) fn init_core() {
     cpu::unmask_interrupts();
 }
 
-/// Whether the GPU's peripherals can interrupt at all.
+/// Whether the GPU's peripherals can interrupt at all: the UART's line is enabled, read back and
+/// disabled again. Under a hypervisor there may be memory in the controller's place.
 pub(crate) fn gpu_interrupts_work() -> bool {
     let _masked = masks::mask();
     cpu::device_barrier();
@@ -184,7 +186,8 @@ pub(crate) fn gpu_interrupts_work() -> bool {
     obeys
 }
 
-/// Whether `number`, one of the GPU's, is let in.
+/// Whether `number`, one of the GPU's, is let in: by the controller's register, and not by what was
+/// asked of it last. `false` for any other number.
 pub(crate) fn is_let_in(number: IrqNumber) -> bool {
     let _masked = masks::mask();
     cpu::device_barrier();
@@ -438,7 +441,8 @@ pub(crate) fn unhandled(core: usize) -> u64 {
     COUNTS.unhandled(core)
 }
 
-/// All interrupts that core `core` took.
+/// All interrupts that core `core` took, spurious and unhandled ones included. Of one moment only
+/// if the core asks for itself with interrupts masked.
 pub(crate) fn total(core: usize) -> u64 {
     let handled = (0..IrqNumber::COUNT).map(|number| COUNTS.handled(core, number));
     handled.sum::<u64>() + spurious(core) + unhandled(core)

@@ -85,8 +85,8 @@ enum IrqOwner {
     Leaves(&'static str),
 }
 
-/// For each of `N` interrupts who has it, by a name that is compared as text. Who gives one up has
-/// it until [`IrqOwners::remove`].
+/// The owner of each of `N` interrupts: a name, compared as text. An owner that gives its interrupt
+/// up has it until [`IrqOwners::remove`].
 #[derive(Debug)]
 pub struct IrqOwners<const N: usize> {
     owners: [IrqOwner; N],

@@ -61,8 +61,8 @@ impl Sinks {
         Ok(())
     }
 
-    /// Those that show lines of `level`, in the order in which they were added: their least level
-    /// is not above it.
+    /// The sinks that show lines of `level`, in the order in which they were added: their least
+    /// level is not above it.
     pub fn of(&self, level: Level) -> impl Iterator<Item = &Sink> {
         let sinks = self.0.iter().flatten();
         sinks.filter(move |sink| level >= sink.least)

@@ -29,8 +29,8 @@ const RUNNING: usize = 2;
 const DONE: usize = 3;
 const CANCELLED: usize = 4;
 
-/// The state of a slot for calls from one core to another. Each method is the caller's or the
-/// callee's, as its text begins.
+/// The state of a slot for calls from one core to another. The text of each method begins with the
+/// core that may call it: caller or callee.
 #[derive(Debug)]
 pub struct CallState<W>(W);
 

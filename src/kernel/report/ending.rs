@@ -29,7 +29,8 @@ pub(crate) enum End {
     Reset,
 }
 
-/// Ends the machine with `last_line`.
+/// Ends the machine with `last_line`. If another core has claimed the end, this one waits until it
+/// is halted. Reports of other cores have 4 s to end, and then the cores 1 s to halt.
 pub(crate) fn end(how: End, last_line: &str) -> ! {
     cpu::mask_exceptions();
     let here = cpu::number();

@@ -143,12 +143,13 @@ pub(crate) fn set_again() {
     }
 }
 
-/// How many timers core `core` has armed.
+/// How many timers core `core` has armed, of 32.
 pub(crate) fn armed(core: usize) -> usize {
     timers_of(core).lock().0.armed()
 }
 
-/// The timer's interrupt: does what is due.
+/// The timer's interrupt: does what is due, by deadline, each with the lock released; then sets the
+/// timer to the next deadline.
 pub(crate) fn interrupt(_: IrqNumber, _: usize) {
     let timers = timers_of(cpu::number());
     loop {

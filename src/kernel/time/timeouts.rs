@@ -55,8 +55,8 @@ pub const INITIATOR_NS: u64 = STOPPED_NS + S / 2;
 /// For a lock, before the core that waits panics and says who has it. Its holder may wait for
 /// another initiator, and then for the cores that it stops itself: 7.5 s.
 pub const LOCK_NS: u64 = 8 * S;
-/// For a handler to return, after its interrupt was unregistered: then the interrupt stays with its
-/// owner.
+/// For a handler to return, after its interrupt was unregistered. If it does not, the interrupt
+/// stays with its owner.
 pub const HANDLER_NS: u64 = 2 * S;
 /// For a function call on another core, which may print there. A core that does not answer counts
 /// as silent from then on.

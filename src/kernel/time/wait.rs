@@ -191,7 +191,8 @@ pub(crate) fn for_the_end() -> ! {
     halt()
 }
 
-/// Halts this core, for good.
+/// Halts this core, for good: masks its exceptions, and notes that for the core that ends the
+/// machine.
 pub(crate) fn halt() -> ! {
     cpu::mask_exceptions();
     ENDING.halt(cpu::number());
