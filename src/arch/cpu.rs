@@ -42,7 +42,8 @@ pub fn device_barrier() {
     barrier::dmb(barrier::SY);
 }
 
-/// Wakes cores that wait for an event; what was written before is visible to them.
+/// Wakes the cores that wait in `wfe`. What this core has written is visible to them then (`dsb sy`
+/// before the `sev`).
 pub fn send_event() {
     barrier::dsb(barrier::SY);
     sev();
@@ -105,7 +106,8 @@ pub fn masks_but_for_interrupts() -> u64 {
     DAIF.get() | 1 << 7
 }
 
-/// Sets the masks as they were, whoever else has masked interrupts since: for who ends last.
+/// Sets DAIF to `masks`, whoever else has masked interrupts since: only for the mask that ends
+/// last. Where masks may end in another order, [`masks`](super::masks) counts them.
 #[inline(always)]
 pub fn restore_masks(masks: u64) {
     // SAFETY: a value of the register, read by one of the two above. No `nomem`: what came before
@@ -120,7 +122,8 @@ pub fn interrupts_are_masked() -> bool {
     DAIF.is_set(DAIF::I)
 }
 
-/// Waits until an interrupt is pending, masked or not; the core may also go on without one.
+/// Waits until an interrupt is pending, masked or not (`wfi`). The core may also go on without one:
+/// the caller looks at what it waits for, and waits again.
 pub fn wait_for_interrupt() {
     barrier::dsb(barrier::SY);
     wfi();

@@ -38,7 +38,9 @@ pub const FIRMWARE_PAGE: PhysAddr = PhysAddr::new(0);
 /// place in x0, older firmware does not).
 pub const ATAGS: PhysAddr = PhysAddr::new(FIRMWARE_PAGE.as_usize() + 0x100);
 
-/// Where core `core` waits for an address to jump to (the firmware's armstub8.S; QEMU's the same).
+/// Physical address of the 8 bytes in which core `core` finds an address to jump to, and waits as
+/// long as they are 0: 0xe0 for core 1 (the firmware's armstub8.S, and QEMU; arm64 boot protocol,
+/// "spin-table").
 #[must_use]
 pub const fn spin_table(core: usize) -> PhysAddr {
     PhysAddr::new(FIRMWARE_PAGE.as_usize() + 0xd8 + 8 * core)
@@ -117,5 +119,6 @@ pub const COUNTER_MIN_HZ: u32 = 1_000_000;
 /// architecture (DDI 0487 D12). A higher one is set to [`COUNTER_HZ`].
 pub const COUNTER_MAX_HZ: u32 = 1_000_000_000;
 
-/// A device tree larger than this is not believed; the board's own are some 30 KiB.
+/// The largest device tree in bytes that boot writes back to memory, from the caches that a loader
+/// left on; the board's own are some 30 KiB. One that claims more is not written back.
 pub const DEVICE_TREE_MAX_SIZE: usize = 2 << 20;

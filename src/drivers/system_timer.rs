@@ -39,8 +39,8 @@ impl Channel {
     }
 }
 
-/// The BCM2835's system timer: a counter of 1 MHz, independent of the cores' clocks, and compare
-/// registers that interrupt.
+/// The BCM2835's system timer: a counter of 1 MHz, whatever the clocks of the cores and of the
+/// VideoCore, and compare registers that interrupt.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemTimer {
     registers: Mmio<Registers>,

@@ -250,7 +250,8 @@ impl Oddities {
         self.all.iter().flatten()
     }
 
-    /// How many more there were than are kept. Of these, equal ones are counted each time.
+    /// The number of those behind the twelfth, which are not kept: 0 if there were no more. Equal
+    /// ones among them are counted each time.
     #[must_use]
     pub const fn left_out(&self) -> usize {
         self.seen.saturating_sub(KEPT)
@@ -262,7 +263,8 @@ impl Oddities {
         self.doubt
     }
 
-    /// Adds one, unless an equal one is kept already. Behind the twelfth one is only counted.
+    /// Adds one, unless an equal one is kept already. The thirteenth and those behind it are only
+    /// counted.
     pub fn note(&mut self, oddity: Oddity) {
         if self.iter().any(|known| *known == oddity) {
             return;

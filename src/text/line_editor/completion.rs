@@ -2,7 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-/// Shows its last argument each word that may stand behind the words before, which are the first.
+/// Gives each word that may come next to its second argument. The first is the line up to the word
+/// that is being typed.
 pub type Words<'a> = &'a dyn Fn(&str, &mut dyn FnMut(&'static str));
 
 /// How a word goes on.
