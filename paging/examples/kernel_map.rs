@@ -68,9 +68,9 @@ unsafe impl Instructions for Recorder {
         COST.with_borrow_mut(|cost| cost.invalidations.push((tlbi, operand)));
     }
 
-    fn store(slot: &AtomicU64, bits: u64) {
+    fn store(entry: &AtomicU64, bits: u64) {
         COST.with_borrow_mut(|cost| cost.stores += 1);
-        slot.store(bits, Ordering::Relaxed);
+        entry.store(bits, Ordering::Relaxed);
     }
 }
 

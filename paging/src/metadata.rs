@@ -223,11 +223,11 @@ pub enum InvalidateScope {
 /// }
 /// ```
 pub unsafe trait Maintenance: Send + Sync + 'static {
-    /// Stores `bits` to the entry at `slot`: one 64-bit single-copy-atomic store, which a hardware
-    /// walker may see at once or not before the next barrier.
+    /// Stores `bits` to `entry`: one 64-bit single-copy-atomic store, which a hardware walker may
+    /// see at once or not before the next barrier.
     #[inline(always)]
-    fn store(slot: &AtomicU64, bits: u64) {
-        slot.store(bits, Ordering::Relaxed);
+    fn store(entry: &AtomicU64, bits: u64) {
+        entry.store(bits, Ordering::Relaxed);
     }
 
     /// Orders the stores that fill a table before the store that links it, and those that fill a

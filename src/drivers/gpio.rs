@@ -147,7 +147,7 @@ impl Gpio {
 
     /// Connects the PL011 to GPIO14 (transmit) and GPIO15 (receive, pulled up so that an open line
     /// is idle), and to nothing else: firmware connects it to the Bluetooth chip through GPIO32 and
-    /// GPIO33, and a receiver with two inputs hears both.
+    /// GPIO33, and a receiver with two inputs takes bytes from both.
     ///
     /// `delay` returns after [`PULL_SETUP_CYCLES`] or later.
     pub fn route_pl011(&self, mut delay: impl FnMut()) {

@@ -21,8 +21,8 @@
 //!   writing the time alone starts it anew.
 //!
 //! QEMU has the registers and no countdown: it resets as soon as PM_RSTC asks for a full reset,
-//! whatever PM_WDOG says, and PM_WDOG stays as it was written. There, an armed watchdog bites at
-//! once.
+//! whatever PM_WDOG says, and PM_WDOG stays as it was written. There, an armed watchdog resets
+//! at once.
 #![forbid(unsafe_code)]
 
 use core::fmt;

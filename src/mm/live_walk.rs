@@ -34,8 +34,8 @@ const TABLE_OR_PAGE: u64 = 0b11;
 /// method may refuse, which ends the walk with a [`MapViolation`].
 pub trait Tables {
     /// Whether the frame at `pa` can be a table, and was not asked about before.
-    fn admit(&mut self, pa: PhysAddr) -> bool;
-    /// The descriptor at `pa`, in a frame that was admitted; `None` if the memory system refuses.
+    fn may_read_table(&mut self, pa: PhysAddr) -> bool;
+    /// The descriptor at `pa`, in a frame that may be read; `None` if the memory system refuses.
     fn descriptor(&mut self, pa: PhysAddr) -> Option<u64>;
 }
 
@@ -83,7 +83,7 @@ impl MapWalk<'_> {
     /// used entries.
     fn table(&mut self, pa: PhysAddr, level: usize, base: usize) -> Result<usize, MapViolation> {
         let first = VirtAddr::new(base);
-        if !self.tables.admit(pa) {
+        if !self.tables.may_read_table(pa) {
             return Err(MapViolation::NoTable { va: first, pa });
         }
         self.walked.tables += 1;
@@ -170,7 +170,7 @@ mod tests {
     }
 
     impl Tables for FakeTables {
-        fn admit(&mut self, pa: PhysAddr) -> bool {
+        fn may_read_table(&mut self, pa: PhysAddr) -> bool {
             [ROOT, L1, L2, L3].contains(&pa.as_usize()) && self.seen.insert(pa.as_usize())
         }
 

@@ -68,7 +68,7 @@ fn every_registered_interrupt_has_its_owner() {
     assert_eq!(rows, 1 + 4 + 3, "a row that nobody asked for: {}", table.0);
 }
 
-/// Core 0 hears the line, and no other core does.
+/// Core 0 takes the UART's interrupt, and no other core does.
 #[test]
 fn typing_interrupts_core_0() {
     let mut machine = Setup::raw().start();
@@ -216,7 +216,7 @@ fn an_interrupt_that_storms_is_masked_and_reported() {
         machine.transcript().contains(words)
     });
     assert!(storms, "{}", machine.transcript());
-    // The line is heard again after a while, and what the emulator held back comes in.
+    // The interrupt is let in again after a while, and what the emulator held back comes in.
     machine.send("echo-test 3\rabc");
     machine.expect("crc 352441c2 of 3 bytes, 0 overruns");
     machine.send("halt\r");
@@ -298,7 +298,7 @@ fn no_byte_is_lost_while_all_cores_are_busy() {
     all_bytes_arrive(&format!("echo-test {ECHOED} busy"), 0x5717_0000_0000_0002);
 }
 
-/// Cores 1 to 3 do not hear the UART: each waits for the first byte of a part by itself, polling,
+/// Cores 1 to 3 do not get the UART's interrupt: each waits for the first byte of a part by itself, polling,
 /// while core 0 takes the interrupts.
 #[test]
 fn every_core_reads_the_console_as_a_stream() {
@@ -351,7 +351,7 @@ fn a_driver_takes_an_interrupt_and_gives_it_up_while_the_kernel_runs() {
         assert_eq!(
             counts,
             [rung, 0, 0, 0],
-            "core 0 heard each, and nobody has it now"
+            "core 0 took each, and nobody has it now"
         );
     }
     machine.send("alarm 600000\r");

@@ -455,10 +455,10 @@ fn a_call_with_a_lock_held_is_refused() {
     );
 }
 
-/// A panic with a lock held, and three cores that wait for that lock: they hear that the machine
+/// A panic with a lock held, and three cores that wait for that lock: they see that the machine
 /// ends.
 #[test]
-fn who_waits_for_a_lock_hears_that_the_machine_ends() {
+fn who_waits_for_a_lock_sees_that_the_machine_ends() {
     let debug = Setup::bare().arg("-kernel").arg(checkout::debug_elf());
     let mut machine = debug.without_semihosting().limit(LIMIT).start();
     machine.boot();

@@ -44,9 +44,9 @@ impl Counting {
 
 // SAFETY: no hardware walks these tables.
 unsafe impl Maintenance for Counting {
-    fn store(slot: &AtomicU64, bits: u64) {
+    fn store(entry: &AtomicU64, bits: u64) {
         COST.with_borrow_mut(|cost| cost.stores += 1);
-        slot.store(bits, Ordering::Relaxed);
+        entry.store(bits, Ordering::Relaxed);
     }
 
     fn order_table() {

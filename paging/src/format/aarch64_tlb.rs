@@ -99,10 +99,10 @@ pub unsafe trait Instructions: Send + Sync + 'static {
     /// Executes `tlbi` with `operand`, as [`tlbi_operand`] makes it; ignored by the two forms
     /// without one. Need not have completed when it returns.
     fn tlbi(tlbi: Tlbi, operand: u64);
-    /// Stores `bits` to the entry at `slot`, by one 64-bit store: [`Maintenance::store`].
+    /// Stores `bits` to `entry`, by one 64-bit store: [`Maintenance::store`].
     #[inline(always)]
-    fn store(slot: &core::sync::atomic::AtomicU64, bits: u64) {
-        slot.store(bits, core::sync::atomic::Ordering::Relaxed);
+    fn store(entry: &core::sync::atomic::AtomicU64, bits: u64) {
+        entry.store(bits, core::sync::atomic::Ordering::Relaxed);
     }
     /// Keeps other cores off `bytes` from `start` on until the result is dropped:
     /// [`Maintenance::stop_machine`].
@@ -127,8 +127,8 @@ pub const fn tlbi_operand(va: VirtAddr, asid: u16) -> u64 {
 // promises.
 unsafe impl<I: Instructions> Maintenance for A64Maintenance<I> {
     #[inline(always)]
-    fn store(slot: &core::sync::atomic::AtomicU64, bits: u64) {
-        I::store(slot, bits);
+    fn store(entry: &core::sync::atomic::AtomicU64, bits: u64) {
+        I::store(entry, bits);
     }
 
     #[inline(always)]

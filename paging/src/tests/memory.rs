@@ -229,12 +229,12 @@ unsafe impl PagingHandler for Frames {
 
 /// Stores `bits` and notes it.
 #[inline]
-fn store(slot: &AtomicU64, bits: u64) {
+fn store(entry: &AtomicU64, bits: u64) {
     record(|| {
-        let (table, index) = memory(|memory| memory.place(slot.as_ptr() as usize));
+        let (table, index) = memory(|memory| memory.place(entry.as_ptr() as usize));
         Event::Store { table, index, bits }
     });
-    slot.store(bits, Ordering::Relaxed);
+    entry.store(bits, Ordering::Relaxed);
 }
 
 /// Notes when others are let in again.
@@ -268,8 +268,8 @@ unsafe impl Instructions for Recorder {
     }
 
     #[inline]
-    fn store(slot: &AtomicU64, bits: u64) {
-        store(slot, bits);
+    fn store(entry: &AtomicU64, bits: u64) {
+        store(entry, bits);
     }
 
     fn stop_machine(start: VirtAddr, bytes: usize) -> impl Sized {
@@ -283,8 +283,8 @@ pub(super) struct PlainRecorder;
 // SAFETY: as above.
 unsafe impl Maintenance for PlainRecorder {
     #[inline]
-    fn store(slot: &AtomicU64, bits: u64) {
-        store(slot, bits);
+    fn store(entry: &AtomicU64, bits: u64) {
+        store(entry, bits);
     }
 
     fn order_table() {

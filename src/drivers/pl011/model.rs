@@ -27,7 +27,7 @@ const FEN: u32 = 1 << 4;
 const RECEIVES: u32 = 1 << 0 | 1 << 9;
 
 /// Longer than any test takes: a wait of so long counts as endless.
-const PATIENCE_BITS: u32 = 2_000_000;
+const RUN_LIMIT_BITS: u32 = 2_000_000;
 
 /// Bytes by the values of IFLS's fields.
 const LEVELS: [usize; 5] = [2, 4, 8, 12, 14];
@@ -153,7 +153,7 @@ impl Model {
         let state = &mut *self.state.borrow_mut();
         for _ in 0..bits {
             state.now_bits += 1;
-            assert!(state.now_bits < PATIENCE_BITS, "an interrupt is missing");
+            assert!(state.now_bits < RUN_LIMIT_BITS, "an interrupt is missing");
             state.tick_receiver();
             state.tick_transmitter();
         }

@@ -65,8 +65,9 @@ pub const HEADER_LENGTH: usize = 24;
 /// addresses and lengths.
 pub const INSTRUCTION: u64 = 4;
 
-/// The bits that make a physical address one of the kernel's high half; all of them or none.
-const HIGH_BITS: u64 = 0xffff_0000_0000_0000;
+/// The bits that make a physical address one of the kernel's high half; all of them or none. The
+/// board's `KERNEL_VA_OFFSET`, which the kernel's reports hold equal: this room imports none.
+pub const HIGH_BITS: u64 = 0xffff_0000_0000_0000;
 
 /// Why [`Names::new`] refuses a table. A report goes on without names then, and prints addresses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -99,7 +99,11 @@ extern "C" fn finish_boot() -> ! {
 /// Registers the handlers of the kernel's own interrupts.
 fn register_interrupts() {
     let own: [(&str, IrqNumber, irq::Handler); 4] = [
-        ("second timer", irq::RELIEF, irq::relieve),
+        (
+            "second timer",
+            irq::SECOND_TIMER,
+            irq::second_timer_interrupt,
+        ),
         ("timers", IrqNumber::VIRTUAL_TIMER, time::interrupt),
         ("function calls", irq::IPI_MAILBOX, ipi::interrupt),
         ("console", IrqNumber::UART0, console::interrupt),

@@ -240,7 +240,7 @@ pub fn init(divisor: Divisor) {
     let flag = (&raw const CONSOLE_IS_SET_UP).addr();
     cache::clean_and_invalidate(flag, flag + size_of::<SetUp>());
     device_barrier();
-    // Whether anybody hears it cannot be known.
+    // Whether a terminal is connected there cannot be known.
     let _ = MiniUart::new(registers(raspi3::AUX)).say(WHERE_IT_IS);
     device_barrier();
     let sink = Sink {

@@ -81,7 +81,7 @@ pub(crate) const IPI_MAILBOX: IrqNumber = IrqNumber::MAILBOX_0;
 
 /// The interrupt by which a masked storm is let in again, and which stands in for the virtual timer
 /// where that is needed.
-pub(crate) const RELIEF: IrqNumber = IrqNumber::PHYSICAL_TIMER;
+pub(crate) const SECOND_TIMER: IrqNumber = IrqNumber::PHYSICAL_TIMER;
 
 /// Brings the controllers to a known state. Once, on core 0, before any core lets interrupts in.
 pub(crate) fn init() {
@@ -167,7 +167,7 @@ pub(crate) fn init_core() {
     second_timer::init_core();
     cpu::device_barrier();
     LOCAL.init_core(core(cpu::number()));
-    unmask(RELIEF);
+    unmask(SECOND_TIMER);
     unmask(IrqNumber::VIRTUAL_TIMER);
     unmask(IPI_MAILBOX);
     cpu::unmask_interrupts();
@@ -305,7 +305,7 @@ fn serve(here: usize, number: IrqNumber) {
     if number != IPI_MAILBOX {
         match STORMS.arrived(STORM_RATE, here, number.index(), clock::raw_ns()) {
             ArrivalVerdict::Calm => {}
-            ArrivalVerdict::Storm if number == RELIEF => pause(here),
+            ArrivalVerdict::Storm if number == SECOND_TIMER => pause(here),
             ArrivalVerdict::Storm | ArrivalVerdict::Masked => calm(here, number),
         }
     }
@@ -339,10 +339,10 @@ const NOBODY: &str = "nobody";
 #[cold]
 fn pause(here: usize) {
     second_timer::end_storm_in(STORM_PAUSE_NS);
-    let owner = owner_of(RELIEF).unwrap_or(NOBODY);
+    let owner = owner_of(SECOND_TIMER).unwrap_or(NOBODY);
     log!(
         "irq",
-        "{RELIEF} of {owner} storms on core {here}: serves no deadline for a second"
+        "{SECOND_TIMER} of {owner} storms on core {here}: serves no deadline for a second"
     );
 }
 
@@ -355,7 +355,7 @@ fn calm(here: usize, number: IrqNumber) {
         "{number} of {owner} storms on core {here}: masked at {} a second, for a second",
         1_000_000_000 / STORM_RATE.interval_ns
     );
-    if number != RELIEF {
+    if number != SECOND_TIMER {
         return second_timer::end_storm_in(STORM_PAUSE_NS);
     }
     let later = time::arm(STORM_PAUSE_NS, None, |_| let_all_in_again(), 0);
@@ -366,7 +366,7 @@ fn calm(here: usize, number: IrqNumber) {
 
 /// The physical timer's interrupt: the storms on this core are over, or come again; and what is due
 /// is done, which sets the timer again if it stands in.
-pub(crate) fn relieve(number: IrqNumber, argument: usize) {
+pub(crate) fn second_timer_interrupt(number: IrqNumber, argument: usize) {
     if second_timer::take() {
         let_all_in_again();
     }

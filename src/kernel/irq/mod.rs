@@ -24,6 +24,7 @@ mod dispatch;
 pub use dispatch::{Handler, mask, register, unmask, unregister};
 #[cfg(target_os = "none")]
 pub(crate) use dispatch::{
-    IPI_MAILBOX, RELIEF, gpu_interrupts_work, handle, init, init_core, is_let_in, release_here,
-    relieve, reports, send, serves_gpu, spurious, take, total, unhandled, was_masked,
+    IPI_MAILBOX, SECOND_TIMER, gpu_interrupts_work, handle, init, init_core, is_let_in,
+    release_here, reports, second_timer_interrupt, send, serves_gpu, spurious, take, total,
+    unhandled, was_masked,
 };

@@ -1,4 +1,4 @@
-//! The watchdog of this machine: who arms it, and who keeps it from biting.
+//! The watchdog of this machine: who arms it, and who feeds it in time.
 //!
 //! Armed by the shell's command, fed by the core that runs the shell: when that core hangs, or
 //! panics, or a fault ends it, the board resets after the time that was asked for.

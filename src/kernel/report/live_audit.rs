@@ -242,7 +242,7 @@ impl LiveTables {
 
 impl Tables for LiveTables {
     /// A single frame in use is RAM, which the linear map has, and nobody's registers.
-    fn admit(&mut self, pa: PhysAddr) -> bool {
+    fn may_read_table(&mut self, pa: PhysAddr) -> bool {
         let is_new = !self.0.contains(&pa) && self.0.len() < self.0.capacity();
         if is_new {
             self.0.push(pa);
@@ -251,7 +251,7 @@ impl Tables for LiveTables {
     }
 
     fn descriptor(&mut self, pa: PhysAddr) -> Option<u64> {
-        // SAFETY: RAM, as `admit` says.
+        // SAFETY: RAM, as `may_read_table` says.
         unsafe { nofault::read(phys_to_virt(pa), AccessWidth::Double) }.ok()
     }
 }

@@ -7,10 +7,13 @@ use crate::addr::VirtAddr;
 use crate::arch::cpu;
 use crate::arch::exception::TrapFrame;
 use crate::arch::nofault::{self, AccessWidth};
+use crate::board::raspi3;
 use crate::exception::backtrace::{Backtrace, Step};
 use crate::exception::folded::{Folded, TraceLine};
-use crate::exception::names::Names;
+use crate::exception::names::{HIGH_BITS, Names};
 use crate::mm::symbols;
+
+const _: () = assert!(HIGH_BITS == raspi3::KERNEL_VA_OFFSET as u64);
 
 /// The name of the function at a code address, with a space in front; nothing if it has none.
 pub(super) struct At(pub(super) u64);

@@ -1,6 +1,6 @@
 //! `echo-test`: bytes from the console, by its `embedded_io` traits as a user's crate would.
 //!
-//! Core 0 reads them, or one of cores 1 to 3, which do not hear the UART's interrupt: a part of at
+//! Core 0 reads them, or one of cores 1 to 3, which do not get the UART's interrupt: a part of at
 //! most [`PART`] bytes at a time. Core 0 counts them, and ends the command.
 #![forbid(unsafe_code)]
 

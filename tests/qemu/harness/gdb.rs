@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The longest that a packet may take to come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// x30, the program counter and the processor state, as the protocol numbers them for AArch64.
 const LINK_REGISTER: u32 = 30;
@@ -28,7 +28,7 @@ pub(crate) struct Gdb {
 impl Gdb {
     /// Connects as soon as QEMU listens.
     pub(crate) fn connect(socket: &Path) -> Self {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let stream = loop {
             match UnixStream::connect(socket) {
                 Ok(stream) => break stream,
@@ -36,7 +36,7 @@ impl Gdb {
             }
             thread::sleep(Duration::from_millis(5));
         };
-        let limited = stream.set_read_timeout(Some(PATIENCE));
+        let limited = stream.set_read_timeout(Some(TIMEOUT));
         limited.expect("a socket can have a time limit");
         let mut gdb = Self { stream };
         // Without that, QEMU takes us for a debugger that knows no registers.
@@ -146,7 +146,7 @@ impl Gdb {
                 _ => break false,
             }
         };
-        let limited = self.stream.set_read_timeout(Some(PATIENCE));
+        let limited = self.stream.set_read_timeout(Some(TIMEOUT));
         limited.expect("a socket can have a time limit");
         if found {
             let stop = self.rest_of_answer();

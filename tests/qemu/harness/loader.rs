@@ -155,7 +155,7 @@ impl Loader {
         self.with_memory(Instead::Mailbox)
     }
 
-    /// With RAM in place of the watchdog, by the same: it keeps what is written, and never bites.
+    /// With RAM in place of the watchdog, by the same: it keeps what is written, and never resets.
     pub(crate) const fn with_tame_watchdog(self) -> Self {
         self.with_memory(Instead::Watchdog)
     }

@@ -26,7 +26,7 @@ pub(crate) const PROMPT: &str = "stilt> ";
 const NEXT_PROMPT: &str = "\nstilt> ";
 /// The longest that one thing may take. Boots take a fraction of a second; the rest is for slow
 /// machines.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// How often the watcher looks.
 const TICK: Duration = Duration::from_millis(5);
 
@@ -148,7 +148,7 @@ impl Machine {
     /// Waits for `text` behind what was waited for before; returns what came before it.
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let mut record = self.shared.record();
         loop {
             let fresh = &record.output[self.seen..];

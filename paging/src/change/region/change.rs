@@ -303,7 +303,7 @@ where
             {
                 // The whole table, by one store; from then on no new walk comes to what is below.
                 node.table.store(index, PTE::from_bits(0));
-                self.abandon(entry, &node.child(index, entry));
+                self.queue_unlinked_table(entry, &node.child(index, entry));
                 cleared += 1;
             } else {
                 cleared += self.clear_below(node, index, entry, part.clip(entry_span));
@@ -326,7 +326,7 @@ where
         let child = node.child(index, entry);
         if child.level + 1 == M::LEVELS && self.is_all(entry, child.base, part) {
             node.table.store(index, PTE::from_bits(0));
-            self.abandon(entry, &child);
+            self.queue_unlinked_table(entry, &child);
             // More than the region: pointers to the table are cached for all of it.
             let bytes = level_bytes::<M>(node.level);
             self.pending.extend_cover(node.va(index), bytes);
@@ -403,7 +403,7 @@ where
     ///
     /// Inlined: for each of the 512 tables of a gigabyte this is few loads and stores (W5).
     #[inline(always)]
-    fn abandon(&mut self, entry: PTE, node: &Node<M, PTE, H>) {
+    fn queue_unlinked_table(&mut self, entry: PTE, node: &Node<M, PTE, H>) {
         self.queue_contents(entry, node);
         let (va, bytes) = (node.va(0), level_bytes::<M>(node.level - 1));
         self.pending.queue_table_of_many(entry.paddr(), va, bytes);
@@ -426,16 +426,16 @@ where
             self.pending.queue_all();
         } else {
             // A copy, so that a table whose leaves are counted needs no node in memory.
-            self.abandon_entries(&Node { ..*node });
+            self.queue_unlinked_entries(&Node { ..*node });
         }
     }
 
     /// Queues the invalidation of each leaf of `node`, and each table below it. A leaf's entry is
     /// left as it is: its table is not linked any more, and goes with it.
-    fn abandon_entries(&mut self, node: &Node<M, PTE, H>) {
+    fn queue_unlinked_entries(&mut self, node: &Node<M, PTE, H>) {
         node.table.each_used(|index, entry| {
             if node.is_table(entry) {
-                self.abandon(entry, &node.child(index, entry));
+                self.queue_unlinked_table(entry, &node.child(index, entry));
             } else if let Some(size) = node.leaf_size() {
                 self.pending.pages += leaf_bytes::<M>(size) / PAGE_SIZE;
                 if entry.is_present() {

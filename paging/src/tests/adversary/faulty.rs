@@ -152,13 +152,13 @@ unsafe impl Instructions for FaultyInstructions {
         Recorder::tlbi(form, operand);
     }
 
-    fn store(slot: &AtomicU64, bits: u64) {
+    fn store(entry: &AtomicU64, bits: u64) {
         if planted() == Some(IssuingFault::StoredInTwoSteps) {
             let upper = !0 << 32;
-            let half = slot.load(Ordering::Relaxed) & upper | bits & !upper;
-            Recorder::store(slot, half);
+            let half = entry.load(Ordering::Relaxed) & upper | bits & !upper;
+            Recorder::store(entry, half);
         }
-        Recorder::store(slot, bits);
+        Recorder::store(entry, bits);
     }
 
     fn stop_machine(start: VirtAddr, bytes: usize) -> impl Sized {
@@ -209,8 +209,8 @@ impl FaultyMaintenance {
 
 // SAFETY: no hardware walks these tables.
 unsafe impl Maintenance for FaultyMaintenance {
-    fn store(slot: &AtomicU64, bits: u64) {
-        Sequences::store(slot, bits);
+    fn store(entry: &AtomicU64, bits: u64) {
+        Sequences::store(entry, bits);
     }
 
     fn order_table() {

@@ -61,9 +61,9 @@ unsafe impl PagingHandler for OneFrame {
 #[test]
 fn a_descriptor_is_stored() {
     for store in [<Bare as Maintenance>::store, <Bare as Instructions>::store] {
-        let slot = AtomicU64::new(1);
-        store(&slot, 0x1234_5678_9abc_def0);
-        assert_eq!(slot.into_inner(), 0x1234_5678_9abc_def0);
+        let entry = AtomicU64::new(1);
+        store(&entry, 0x1234_5678_9abc_def0);
+        assert_eq!(entry.into_inner(), 0x1234_5678_9abc_def0);
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! # Decisions
 //! - Whoever answers may be anything that listens at a port. Nothing that it sends is waited for
-//!   longer than the patience, nothing is longer than a limit, and whatever it says becomes a value
+//!   longer than the timeout, nothing is longer than a limit, and whatever it says becomes a value
 //!   or a [`GdbError`].
 //! - A packet that arrives damaged is asked for again, and one of ours that was refused is sent
 //!   again, three times in all.
@@ -68,7 +68,7 @@ impl Connection for UnixStream {
 pub struct Client<C> {
     connection: C,
     reader: Reader,
-    patience: Duration,
+    timeout: Duration,
     /// Bytes of memory in one packet.
     chunk: usize,
     registers: Description,
@@ -78,15 +78,15 @@ pub struct Client<C> {
 
 impl<C: Connection> Client<C> {
     /// Greets the stub behind `connection` and asks it for its registers. QEMU stops its machine
-    /// when somebody connects. No answer may take longer than `patience`.
+    /// when somebody connects. No answer may take longer than `timeout`.
     ///
     /// # Errors
     /// [`GdbError`]: whoever is there does not answer, or not as a stub does.
-    pub fn connect(connection: C, patience: Duration) -> Result<Self, GdbError> {
+    pub fn connect(connection: C, timeout: Duration) -> Result<Self, GdbError> {
         let mut client = Self {
             connection,
             reader: Reader::default(),
-            patience,
+            timeout,
             chunk: CHUNK,
             registers: Description::default(),
             physical: false,
@@ -183,10 +183,10 @@ impl<C: Connection> Client<C> {
     pub fn run_to(&mut self, address: u64, limit: Duration) -> Result<(), GdbError> {
         self.use_physical_addresses(false)?;
         self.must(&format!("Z1,{address:x},4"))?;
-        let patience = std::mem::replace(&mut self.patience, limit);
+        let timeout = std::mem::replace(&mut self.timeout, limit);
         self.resume()?;
         let stopped = self.stop_reply("c");
-        self.patience = patience;
+        self.timeout = timeout;
         stopped?;
         self.must(&format!("z1,{address:x},4"))
     }
@@ -301,7 +301,7 @@ impl<C: Connection> Client<C> {
     /// The next packet that arrives undamaged, acknowledged; `request` is sent again if the stub
     /// has not understood it.
     fn answer(&mut self, request: &str) -> Result<String, GdbError> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.timeout;
         let mut damaged = 0;
         while damaged < ATTEMPTS {
             match self.arrival(request, deadline)? {
@@ -352,7 +352,7 @@ impl<C: Connection> Client<C> {
     fn silent(&self, request: &str) -> GdbError {
         GdbError::Silent {
             request: request.to_owned(),
-            seconds: self.patience.as_secs_f32(),
+            seconds: self.timeout.as_secs_f32(),
         }
     }
 

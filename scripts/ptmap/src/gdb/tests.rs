@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::packet::{Arrival, Reader, framed};
 use super::{Client, GdbError};
 
-const PATIENCE: Duration = Duration::from_millis(400);
+const TIMEOUT: Duration = Duration::from_millis(400);
 const TARGET: &str = r#"l<?xml version="1.0"?><target><architecture>aarch64</architecture>
 <xi:include href="core.xml"/><xi:include href="system.xml"/></target>"#;
 const CORE: &str =
@@ -45,7 +45,7 @@ impl Stub {
     }
 
     fn say(&mut self, bytes: &[u8]) {
-        // The client may have gone, as it should when it has heard enough.
+        // The client may have gone, as it should when it has read enough.
         drop(self.connection.write_all(bytes));
     }
 }
@@ -110,7 +110,7 @@ fn connected(
     serves: impl FnMut(&mut Stub, String) + Send + 'static,
 ) -> (Client<UnixStream>, JoinHandle<Vec<String>>) {
     let (connection, stub) = pair(serves);
-    (Client::connect(connection, PATIENCE).unwrap(), stub)
+    (Client::connect(connection, TIMEOUT).unwrap(), stub)
 }
 
 #[test]
@@ -220,14 +220,14 @@ fn a_line_that_damages_everything_is_given_up() {
     assert_eq!(asked.iter().filter(|packet| *packet == "-").count(), 3);
 }
 
-/// Asserts that nobody is waited for much longer than the patience.
+/// Asserts that nobody is waited for much longer than the timeout.
 #[track_caller]
 fn fails_in_time(connection: UnixStream) -> GdbError {
     let begin = Instant::now();
-    let Err(error) = Client::connect(connection, PATIENCE) else {
+    let Err(error) = Client::connect(connection, TIMEOUT) else {
         panic!("that is no stub");
     };
-    assert!(begin.elapsed() < PATIENCE * 5, "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < TIMEOUT * 5, "{:?}", begin.elapsed());
     error
 }
 

@@ -17,16 +17,13 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use stilt::exception::names::{
-    ChainChange, FILE_FIRST, GAP_ESCAPE, HEADER_LENGTH, INSTRUCTION, LENGTH_ESCAPE, MAGIC, RECENT,
-    RECENT_FIRST, SAME_FILE, VERSION,
+    ChainChange, FILE_FIRST, GAP_ESCAPE, HEADER_LENGTH, HIGH_BITS, INSTRUCTION, LENGTH_ESCAPE,
+    MAGIC, RECENT, RECENT_FIRST, SAME_FILE, VERSION,
 };
 
 use super::error::NamesError;
 use super::model::{Function, Instruction, Share, SourceLine, Summary, Use};
 use super::pairs::{self, Packed};
-
-/// What makes a physical address one of the high half.
-const HIGH_BITS: u64 = 0xffff_0000_0000_0000;
 
 /// A table that fits.
 #[derive(Debug)]

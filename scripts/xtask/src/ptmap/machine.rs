@@ -21,7 +21,7 @@ use super::error::MapError;
 use crate::stub::Machine;
 
 /// The longest that one answer of the stub may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that the kernel may take to its prompt; a tenth of a second is usual.
 const BOOT_SECONDS: u64 = 20;
 /// What the kernel prints when it wants a line.
@@ -50,7 +50,7 @@ pub(super) fn boot_and_final(
         address: socket.display().to_string(),
         source,
     })?;
-    let mut client = Client::connect(stream, PATIENCE)?;
+    let mut client = Client::connect(stream, TIMEOUT)?;
     let booted = client.run_to(entry.va, Duration::from_secs(BOOT_SECONDS));
     booted.map_err(|error| MapError::NotBooted {
         how: match error {
@@ -81,7 +81,7 @@ pub(super) fn current(address: &str, core: usize, places: &Places) -> Result<Map
     }
     let mut last = std::io::ErrorKind::AddrNotAvailable.into();
     for place in address.to_socket_addrs().map_err(wrong)? {
-        match TcpStream::connect_timeout(&place, PATIENCE) {
+        match TcpStream::connect_timeout(&place, TIMEOUT) {
             Ok(stream) => return read_and_detach(stream, core, places),
             Err(error) => last = error,
         }
@@ -94,7 +94,7 @@ fn read_and_detach<C: Connection>(
     core: usize,
     places: &Places,
 ) -> Result<Map, MapError> {
-    let mut client = Client::connect(stream, PATIENCE)?;
+    let mut client = Client::connect(stream, TIMEOUT)?;
     let map = read(
         "current",
         "when it was asked for",

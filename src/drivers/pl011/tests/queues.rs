@@ -248,7 +248,7 @@ fn a_full_ring_makes_bytes_wait_in_the_device_and_loses_none() {
         }
     }
     assert_eq!(serial.counts().pauses, 1);
-    assert_eq!(model.imsc(), 1 << 10, "overruns are still heard");
+    assert_eq!(model.imsc(), 1 << 10, "overruns still interrupt");
     let received: Vec<u8> = core::iter::from_fn(|| serial.read()).collect();
     assert!(received == sent);
     assert_eq!(model.losses(), (0, 0));

@@ -12,7 +12,7 @@ use super::paths::{Path, Purpose, Role};
 use super::source::Source;
 
 /// How often a name may be passed on before it is taken for one that names itself.
-const PATIENCE: u32 = 16;
+const REEXPORT_LIMIT: u32 = 16;
 
 /// The names from the crate's root to a module.
 type Module = Vec<String>;
@@ -139,7 +139,7 @@ impl<'a> Graph<'a> {
 
     fn resolve(&self, file: &Source, path: &Path) -> Option<Target> {
         let module = below(&file.module, &path.inside);
-        self.defined(&module, &path.names, PATIENCE)
+        self.defined(&module, &path.names, REEXPORT_LIMIT)
     }
 
     /// Whether a module is compiled for tests alone.

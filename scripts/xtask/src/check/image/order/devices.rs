@@ -15,15 +15,17 @@ use a64::data::Constant;
 use a64::memory::Access;
 use a64::system::System;
 use a64::{Instruction, Register};
+use stilt::board::raspi3;
 
 use crate::check::image::effect::{Effect, effect};
 use crate::check::image::program::Program;
 use crate::check::report::{Report, Violation};
 
 /// Peripherals and local peripherals; physical.
-const DEVICES: Range<u64> = 0x3f00_0000..0x4000_1000;
+const DEVICES: Range<u64> = raspi3::PERIPHERALS.as_usize() as u64
+    ..(raspi3::LOCAL_PERIPHERALS.as_usize() + raspi3::LOCAL_PERIPHERALS_SIZE) as u64;
 /// What the linear map adds.
-const OFFSET: u64 = 0xffff_0000_0000_0000;
+const OFFSET: u64 = raspi3::KERNEL_VA_OFFSET as u64;
 const PAGE: u64 = 0x1000;
 const REGISTERS: usize = 32;
 
