@@ -8,9 +8,9 @@
 //   2. Its store is what every core looks at that waits or that is interrupted by its mailbox
 //      (src/kernel/cores/wait.rs); each is interrupted. So they stop, all at this one end.
 //   3. It reports, and ends the emulator or waits.
-// A core in park, or not yet let online, stays there: core 0 lets nobody go any more. What cannot be
-// done here: to wait until the others have stopped, who may be off, or masked for good; to let the
-// report of another core end first, which is cut off; to stop who has its interrupts masked and
+// A core in park, or not yet let online, stays there: core 0 lets nobody go any more. What cannot
+// be done here: to wait until the others have stopped, who may be off, or masked for good; to let
+// the report of another core end first, which is cut off; to stop who has its interrupts masked and
 // waits for nobody. A fault in this code stops the core without a word: its vectors only wait by
 // then.
 //

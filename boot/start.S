@@ -58,7 +58,7 @@ _start:
     .long   0                           // code1
     .quad   LOAD_ADDRESS                // text_offset
     .quad   __image_end - . + 16        // image_size, .bss and stacks included
-    .quad   0b0010                      // flags: little endian, 4 KiB pages, placed as text_offset says
+    .quad   0b0010                      // flags: little endian, 4 KiB, placed as text_offset says
     .quad   0, 0, 0                     // reserved
     .ascii  "ARM\x64"                   // magic
     .long   0                           // no PE header
@@ -76,7 +76,7 @@ entry:
     b.lo    1f
     mrs     x21, cntpct_el0             // CNTVOFF_EL2 is unknown: it becomes 0 below
     adr     x1, EMPTY_TABLE             // also of a core that never leaves the loop below: what is
-    msr     ttbr0_el1, x1               // unknown after a reset, or a loader's, names no table of ours
+    msr     ttbr0_el1, x1               // unknown after a reset, or a loader's, is no table of ours
     msr     ttbr1_el1, x1
 1:  mrs     x1, mpidr_el1
     tst     x1, #0xff                   // Aff0: the BCM2837 has one cluster

@@ -151,7 +151,8 @@ impl<const CORES: usize> AsidAllocator<CORES> {
     /// use stilt_paging::{AsidAllocator, AsidTag};
     ///
     /// // SAFETY: the only allocator of this program.
-    /// static ASIDS: Mutex<Option<AsidAllocator<4>>> = Mutex::new(unsafe { AsidAllocator::new(16) });
+    /// static ASIDS: Mutex<Option<AsidAllocator<4>>> =
+    ///     Mutex::new(unsafe { AsidAllocator::new(16) });
     ///
     /// let mut tag = AsidTag::NONE;
     /// let mut asids = ASIDS.lock().unwrap();

@@ -72,8 +72,9 @@ use crate::{
 /// let page = |number: usize| VirtAddr::new(0x40_0000 + number * PAGE_SIZE);
 ///
 /// // 512 pages of 4 KiB: the address is a multiple of 2 MiB, but a block was not asked for.
-/// table.map_region(page(0), PhysAddr::new(0x80_0000), 2 << 20, data, RegionOptions::empty())?.flush();
-/// assert_eq!(table.query(page(0))?, (PhysAddr::new(0x80_0000), data, PageSize::Size4K));
+/// let frames = PhysAddr::new(0x80_0000);
+/// table.map_region(page(0), frames, 2 << 20, data, RegionOptions::empty())?.flush();
+/// assert_eq!(table.query(page(0))?, (frames, data, PageSize::Size4K));
 ///
 /// // As a block: equal flags, consecutive frames.
 /// let receipt = table.compact(page(0), 2 << 20)?;

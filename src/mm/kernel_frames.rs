@@ -56,8 +56,8 @@ unsafe impl PagingHandler for KernelFrames {
         }
     }
 
-    // Not `layout::phys_to_virt`: with an addition that the compiler sees, each level of a walk takes
-    // two instructions more (`reached_at`).
+    // Not `layout::phys_to_virt`: with an addition that the compiler sees, each level of a walk
+    // takes two instructions more (`reached_at`).
     #[inline(always)]
     fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
         VirtAddr::new(reached_at::<KERNEL_VA_OFFSET>(pa.as_usize()))

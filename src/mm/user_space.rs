@@ -11,9 +11,9 @@
 //! A core that runs in no space has the permanently empty table in TTBR0_EL1, under the kernel's
 //! ASID 0, and EPD0 set: a null pointer of the kernel faults.
 //!
-//! 1. [`activate`](super::current_space::activate) gives the space an ASID of this generation, and writes it with the root in one
-//!    register: no translation of the space before is used from there on, and none has to be
-//!    invalidated.
+//! 1. [`activate`](super::current_space::activate) gives the space an ASID of this generation, and
+//!    writes it with the root in one register: no translation of the space before is used from
+//!    there on, and none has to be invalidated.
 //! 2. Any core may change the space meanwhile: the tables are break-before-make, with
 //!    invalidations under the ASID that reach every core.
 //! 3. A core that is in a space keeps it (an [`Arc`]). The last one to leave gives all back: the
@@ -281,7 +281,8 @@ impl UserSpace {
         Ok(look(extents.as_slice(), self.root()))
     }
 
-    /// Writes root and ASID to this core's TTBR0_EL1, and calls `note` before anything can interrupt.
+    /// Writes root and ASID to this core's TTBR0_EL1, and calls `note` before anything can
+    /// interrupt.
     ///
     /// # Safety
     /// The space is kept until this core has left it.

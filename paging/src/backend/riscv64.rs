@@ -91,7 +91,12 @@ fn fence_leaf(va: VirtAddr, space: AddressSpace) {
             let asid = usize::from(asid.as_u16());
             // SAFETY: as above.
             unsafe {
-                asm!("sfence.vma {}, {}", in(reg) va, in(reg) asid, options(nostack, preserves_flags));
+                asm!(
+                    "sfence.vma {}, {}",
+                    in(reg) va,
+                    in(reg) asid,
+                    options(nostack, preserves_flags),
+                );
             }
         }
     }

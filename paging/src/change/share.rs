@@ -18,12 +18,6 @@
 //! A walk finds the tree as it was at some moment of that walk; a leaf that the writer is changing
 //! may read as not mapped. A result may be outdated when it is returned. A kernel that goes on to
 //! use the frame needs its owner's promise that the frame stays mapped.
-//!
-//! ```text
-//! let top = SharedTop::try_new(kernel_half, half_size)?;      // owns the tables
-//! let mut kernel = PageTable64::copy_from(top.writer()?)?;   // the one tree that changes them
-//! let user = PageTable64::copy_from(top.reader())?;           // trees that only use them
-//! ```
 #![forbid(unsafe_code)]
 
 use core::ops::{Deref, Range};
@@ -39,6 +33,56 @@ use crate::node::sharing::{Sharing, sealed};
 use crate::{GenericPTE, Maintenance, PagingError, PagingHandler, PagingMetaData, PagingResult};
 
 /// The tables below a range of top-level entries, and all below those.
+///
+/// A kernel and a process on x86-64, which share entry 256 of the root: 512 GiB from
+/// 0xffff_8000_0000_0000 on.
+///
+/// ```
+/// # use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+/// # use stilt_paging::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+/// # use stilt_paging::format::x86_64::{X64MetaData, X64PTE};
+/// # use stilt_paging::{AddressSpace, InvalidateScope, Maintenance, PagingHandler, ENTRIES};
+/// # use stilt_paging::{MappingFlags, PageSize, PageTable64, PagingError, SharedTop};
+/// # #[repr(align(4096))]
+/// # struct Frame([AtomicU64; ENTRIES]);
+/// # static RAM: [Frame; 6] = [const { Frame([const { AtomicU64::new(0) }; ENTRIES]) }; 6];
+/// # static TAKEN: AtomicUsize = AtomicUsize::new(0);
+/// # struct Frames;
+/// # // SAFETY: no frame is given out twice; its memory is a static, accessed by atomics alone.
+/// # unsafe impl PagingHandler for Frames {
+/// #     fn alloc_frame() -> Option<PhysAddr> {
+/// #         let number = TAKEN.fetch_add(1, Ordering::Relaxed);
+/// #         (number < RAM.len()).then(|| PhysAddr::new(number * PAGE_SIZE))
+/// #     }
+/// #     fn dealloc_frame(_: PhysAddr) {}
+/// #     fn phys_to_virt(pa: PhysAddr) -> VirtAddr {
+/// #         VirtAddr::new(RAM[pa.as_usize() / PAGE_SIZE].0.as_ptr().expose_provenance())
+/// #     }
+/// # }
+/// # struct Tlb;
+/// # // SAFETY: nothing walks these tables.
+/// # unsafe impl Maintenance for Tlb {
+/// #     fn order_table() {}
+/// #     fn publish() {}
+/// #     fn begin_invalidation() {}
+/// #     fn invalidate(_: VirtAddr, _: AddressSpace, _: InvalidateScope) {}
+/// #     fn invalidate_all(_: AddressSpace) {}
+/// #     fn end_invalidation() {}
+/// # }
+/// let half = VirtAddr::new(0xffff_8000_0000_0000);
+/// let top = SharedTop::<X64MetaData<Tlb>, X64PTE, Frames>::try_new(half, 1 << 39)?; // one entry
+/// let mut kernel = PageTable64::copy_from(top.writer()?)?; // the one tree that changes it
+/// let user = PageTable64::copy_from(top.reader())?; // a tree that uses it alone
+///
+/// // What the kernel maps there later is mapped in the process's tree, too.
+/// let data = MappingFlags::READ | MappingFlags::WRITE | MappingFlags::ACCESSED;
+/// kernel.map(half, PhysAddr::new(0x9000), PageSize::Size4K, data)?.flush();
+/// assert_eq!(user.query(half)?, (PhysAddr::new(0x9000), data, PageSize::Size4K));
+///
+/// // There is one writer at a time.
+/// assert_eq!(top.writer().map(drop), Err(PagingError::Busy));
+/// # Ok::<(), PagingError>(())
+/// ```
 ///
 /// # Invariants
 /// `root` is the table in `frame`. Each entry in `range` of it leads to a table that came from `H`

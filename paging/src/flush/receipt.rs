@@ -58,7 +58,10 @@ macro_rules! receipt {
             S: Sharing<M, PTE, H>,
         {
             #[inline(always)]
-            pub(crate) const fn new(pending: &'table mut PendingFlush<M, PTE, H, S>, work: FlushWork) -> Self {
+            pub(crate) const fn new(
+                pending: &'table mut PendingFlush<M, PTE, H, S>,
+                work: FlushWork,
+            ) -> Self {
                 Self {
                     pending,
                     work,

@@ -136,8 +136,8 @@ impl Model {
         state.take_what_has_room();
     }
 
-    /// Has an emulator's other side wait for `bits` in place of its usual delay: before the first of
-    /// the bytes that come next, before the second, and so on.
+    /// Has an emulator's other side wait for `bits` in place of its usual delay: before the first
+    /// of the bytes that come next, before the second, and so on.
     pub(super) fn pause(&self, bits: &[u32]) {
         self.state.borrow_mut().pauses_bits.extend(bits);
     }

@@ -130,9 +130,9 @@ pub(super) fn exception(frame: &mut TrapFrame, vector: Vector) {
     }
 }
 
-/// Reports the exception that ended a program at EL0, by the registers that it left. The kernel goes
-/// on behind a synchronous one. An SError ends the machine: it may come long after the access that
-/// caused it, which may have been the kernel's.
+/// Reports the exception that ended a program at EL0, by the registers that it left. The kernel
+/// goes on behind a synchronous one. An SError ends the machine: it may come long after the access
+/// that caused it, which may have been the kernel's.
 pub(super) fn user_fault(vector: Vector, context: &UserContext) {
     let frame = frame_of(context);
     let _masked = ExceptionsMasked::begin();

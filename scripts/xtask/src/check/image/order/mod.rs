@@ -116,8 +116,8 @@ fn broken_rule(
             Some(told("SCTLR is written without an isb behind it", place))
         }
         Effect::Write(register) if TRANSLATION.contains(&register) => {
-            from_here(AtTheEnd::Forbidden, until_isb)
-                .map(|place| told("a translation register is written without an isb before what relies on it", place))
+            let rule = "a translation register is written without an isb before what relies on it";
+            from_here(AtTheEnd::Forbidden, until_isb).map(|place| told(rule, place))
         }
         Effect::TlbiLocal | Effect::TlbiBroadcast | Effect::IcLocal | Effect::IcBroadcast => {
             local_maintenance(program, address, system)
@@ -125,12 +125,19 @@ fn broken_rule(
                     from_here(at_the_end, until_dsb)
                         .map(|place| told("maintenance that no dsb waits for", place))
                 })
-                .or_else(|| (system == Effect::TlbiBroadcast).then(|| published(program, walk, address))?)
+                .or_else(|| {
+                    let is_broadcast = system == Effect::TlbiBroadcast;
+                    is_broadcast.then(|| published(program, walk, address))?
+                })
         }
-        Effect::DcInvalidate | Effect::DcCleanInvalidate => from_here(AtTheEnd::Forbidden, until_dsb)
-            .map(|place| told("cache maintenance that no dsb waits for", place)),
+        Effect::DcInvalidate | Effect::DcCleanInvalidate => {
+            from_here(AtTheEnd::Forbidden, until_dsb)
+                .map(|place| told("cache maintenance that no dsb waits for", place))
+        }
         Effect::DcClean => Some(
-            "`dc cvac` or `cvau` may lose what another core writes (Cortex-A53 erratum 855873): `dc civac`".into(),
+            "`dc cvac` or `cvau` may lose what another core writes (Cortex-A53 erratum 855873): \
+             `dc civac`"
+                .into(),
         ),
         Effect::Sev => {
             let before = program.instruction(address - 4);
@@ -139,8 +146,10 @@ fn broken_rule(
         }
         Effect::Read(register) if COUNTERS.contains(&register) => {
             let mut before = (1..=COUNTER_DISTANCE).map(|words| address - 4 * words);
-            let isb = before.any(|place| program.instruction(place).is_some_and(Instruction::is_isb));
-            (!isb).then(|| "a counter is read without an isb before it: it may be read early".into())
+            let isb =
+                before.any(|place| program.instruction(place).is_some_and(Instruction::is_isb));
+            (!isb)
+                .then(|| "a counter is read without an isb before it: it may be read early".into())
         }
         _ => None,
     }
