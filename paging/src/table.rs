@@ -448,6 +448,47 @@ where
         ))
     }
 
+    /// Gives each leaf that is mapped in `size` bytes from `va` on the flags that `function` makes
+    /// of its own; holes do not matter. What needs no change stays as it is, so that blocks are
+    /// split, broken and invalidated only where their own flags change. Linux: `change_protection`;
+    /// OSTD: `protect_next`.
+    ///
+    /// The function is called before anything changes, once for each set of flags in the region (in
+    /// a region with more than 16 sets twice or three times); a call that answers otherwise than
+    /// the first has for its set is followed where it can be. If it panics, the tree is whole.
+    ///
+    /// ```
+    /// # use stilt_paging::addr::VirtAddr;
+    /// # use stilt_paging::{GenericPTE, MappingFlags, PageTable64, PagingHandler, PagingMetaData};
+    /// # use stilt_paging::PagingResult;
+    /// /// Copy on write: the next store to a page that may be written faults; no other right changes.
+    /// fn share<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    ///     table: &mut PageTable64<M, PTE, H>,
+    ///     start: VirtAddr,
+    ///     bytes: usize,
+    /// ) -> PagingResult {
+    ///     let without_write = |flags: MappingFlags| flags.difference(MappingFlags::WRITE);
+    ///     table.protect_region_with(start, bytes, without_write)?.flush();
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`PageTable64::protect_region`]: an answer without an encoding, too, is found before
+    /// anything changes.
+    pub fn protect_region_with(
+        &mut self,
+        va: VirtAddr,
+        size: usize,
+        mut function: impl FnMut(MappingFlags) -> MappingFlags,
+    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
+        self.tree.protect_pages_with(va, size, &mut function)?;
+        Ok(TlbFlushAll::new(
+            &mut self.tree.pending,
+            FlushWork::AllPending,
+        ))
+    }
+
     /// Folds leaves into blocks wherever a table in the range, whole, maps consecutive frames
     /// with equal flags: 512 pages from 0x40_0000 on become the block at 0x40_0000. What every
     /// address translates to stays as it is. The receipt counts the pages of the blocks that were

@@ -248,6 +248,22 @@ where
         Ok(self.tree.pending.pages)
     }
 
+    /// Gives each leaf in `size` bytes from `va` on the flags that `function` makes of its own, as
+    /// [`PageTable64::protect_region_with`](crate::PageTable64::protect_region_with). Returns how
+    /// many 4 KiB pages were looked at.
+    ///
+    /// # Errors
+    /// As [`PageTable64::protect_region_with`](crate::PageTable64::protect_region_with).
+    pub fn protect_region_with(
+        &mut self,
+        va: VirtAddr,
+        size: usize,
+        mut function: impl FnMut(MappingFlags) -> MappingFlags,
+    ) -> PagingResult<usize> {
+        self.tree.protect_pages_with(va, size, &mut function)?;
+        Ok(self.tree.pending.pages)
+    }
+
     /// Issues the barriers and invalidations of all operations so far, and waits for them on every
     /// core; unlinked tables are freed.
     #[must_use]

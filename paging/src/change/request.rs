@@ -1,7 +1,8 @@
 //! [`Request`]: a range and the change of each leaf in it.
 //!
-//! The caller has checked that the format accepts flags and frame, so that [`Change::apply`] cannot
-//! fail in the middle of a range: of the pages 0x40_0000..0x40_3000 either all change or none.
+//! The caller has checked that the format accepts flags and frame, so that [`LeafChange::apply`]
+//! cannot fail in the middle of a range: of the pages 0x40_0000..0x40_3000 either all change or
+//! none.
 #![forbid(unsafe_code)]
 
 use crate::addr::PhysAddr;
@@ -23,16 +24,27 @@ pub(crate) enum Change {
 
 /// A change of every leaf in a span.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Request {
+pub(crate) struct Request<C = Change> {
     pub(crate) span: Span,
-    pub(crate) change: Change,
+    pub(crate) change: C,
 }
 
-impl Change {
+/// What a change makes of each leaf, by the leaf alone.
+pub(crate) trait LeafChange<PTE: GenericPTE>: Copy {
     /// The leaf that the change makes of `leaf`, unused if it unmaps. The change is known to have
     /// an encoding.
+    fn apply(self, leaf: PTE, size: PageSize) -> PTE;
+
+    /// Whether the change alters `leaf`. The contiguous hint does not count, because it goes only
+    /// with a change of a leaf of its group.
+    fn alters(self, leaf: PTE, size: PageSize) -> bool {
+        self.apply(leaf, size) != leaf.without_contiguous()
+    }
+}
+
+impl<PTE: GenericPTE> LeafChange<PTE> for Change {
     #[expect(clippy::panic, reason = "a change is refused before it begins")]
-    pub(crate) fn apply<PTE: GenericPTE>(self, leaf: PTE, size: PageSize) -> PTE {
+    fn apply(self, leaf: PTE, size: PageSize) -> PTE {
         let mut leaf = leaf.without_contiguous();
         let (pa, flags) = match self {
             Self::Unmap => return PTE::from_bits(0),
@@ -47,9 +59,8 @@ impl Change {
         leaf
     }
 
-    /// Whether the change alters `leaf`. The contiguous hint does not count, because it goes only
-    /// with a change of a leaf of its group. An update is known to change its leaf.
-    pub(crate) fn alters<PTE: GenericPTE>(self, leaf: PTE, size: PageSize) -> bool {
+    /// An update is known to change its leaf.
+    fn alters(self, leaf: PTE, size: PageSize) -> bool {
         matches!(self, Self::Update { .. }) || self.apply(leaf, size) != leaf.without_contiguous()
     }
 }

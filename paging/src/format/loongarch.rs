@@ -71,7 +71,7 @@ const MOVED: u64 = 1 << 11;
 const HUGE_GLOBAL: u64 = 1 << 12;
 /// Software: a leaf that is not present for a moment.
 const BROKEN: u64 = 1 << 58;
-/// Software: an inaccessible leaf is to have V when it is present again.
+/// Software: an inaccessible or broken leaf is to have V when it is present again.
 const INACCESSIBLE_ACCESSED: u64 = 1 << 59;
 /// Software: a table's entry.
 const TABLE: u64 = 1 << 60;
@@ -216,7 +216,13 @@ unsafe impl GenericPTE for LA64PTE {
         if self.is_table() {
             return Self((self.0 & ADDRESS) << MOVED_BY | MOVED | INVALID | HUGE);
         }
-        Self(self.0 & !(PRESENT | VALID) | INVALID | BROKEN)
+        // V says, too, that the leaf was accessed: as in one that is inaccessible.
+        let accessed = if self.0 & VALID == 0 {
+            0
+        } else {
+            INACCESSIBLE_ACCESSED
+        };
+        Self(self.0 & !(PRESENT | VALID) | INVALID | BROKEN | accessed)
     }
 
     #[inline]

@@ -15,7 +15,7 @@ use stilt_peers::frames;
 use stilt_peers::generic::Generic;
 use stilt_peers::multiarch::Multiarch;
 use stilt_peers::stilt::{A64, Stilt, X64};
-use stilt_peers::workloads::{Bench, Row, run};
+use stilt_peers::workloads::{Bench, Row, run, run_ours};
 use stilt_peers::x86::X86;
 
 const RUNS: usize = 5;
@@ -33,6 +33,8 @@ fn main() {
     for _ in 0..if once { 1 } else { RUNS } {
         run::<Stilt<A64>>(&mut times);
         run::<Stilt<X64>>(&mut times);
+        run_ours::<Stilt<A64>>(&mut times);
+        run_ours::<Stilt<X64>>(&mut times);
         run::<Multiarch>(&mut times);
         run::<Aarch64Paging>(&mut times);
         run::<Generic>(&mut times);

@@ -21,7 +21,7 @@ use stilt_peers::aarch64_paging::Aarch64Paging;
 use stilt_peers::floor::Floor;
 use stilt_peers::multiarch::Multiarch;
 use stilt_peers::stilt::{A64, Grouped, Stilt};
-use stilt_peers::workloads::{Bench, run, run_grouped};
+use stilt_peers::workloads::{Bench, run, run_grouped, run_ours};
 
 use console::Console;
 
@@ -40,6 +40,7 @@ extern "C" fn main() -> ! {
 
 fn each_subject(bench: &mut impl Bench) {
     run::<Stilt<A64>>(bench);
+    run_ours::<Stilt<A64>>(bench);
     run_grouped::<Stilt<Grouped>>(bench);
     run::<Multiarch>(bench);
     run::<Aarch64Paging>(bench);

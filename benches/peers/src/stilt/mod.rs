@@ -11,6 +11,7 @@ use ::stilt_paging::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, RegionOptions,
 };
 
+use crate::workloads::Ours;
 use crate::{Leaves, Sizes, Subject, Translation, Zeroing, frames};
 
 #[cfg(not(target_os = "none"))]
@@ -210,5 +211,16 @@ impl<V: Variant> Subject for Stilt<V> {
     #[inline(always)]
     fn zero(pa: usize) {
         <Pool as PagingHandler>::zero_frame(PhysAddr::new(pa));
+    }
+}
+
+impl<V: Variant> Ours for Stilt<V> {
+    #[inline(always)]
+    fn make_read_only(&mut self, va: usize, bytes: usize) {
+        let without_write = |flags: MappingFlags| flags.difference(MappingFlags::WRITE);
+        self.0
+            .protect_region_with(VirtAddr::new(va), bytes, without_write)
+            .expect("a region")
+            .flush();
     }
 }

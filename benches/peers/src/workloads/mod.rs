@@ -1,4 +1,4 @@
-//! W1 to W11: what is done, counted and checked.
+//! W1 to W12: what is done, counted and checked.
 //!
 //! | | what | per |
 //! |---|---|---|
@@ -13,6 +13,7 @@
 //! | W9 | drop the table of W1 | table |
 //! | W10 | map and unmap one page, whose table stays in use | pair |
 //! | W11 | 20,000 random maps and unmaps of 1 to 512 pages in 1 GiB | operation |
+//! | W12 | `protect_region_with` of W1: `WRITE` taken from every second 2 MiB, which has it | page |
 //!
 //! Random addresses are made before they are counted; the loop loads them.
 //!
@@ -26,6 +27,7 @@
 
 mod churn;
 mod kernel_map;
+mod ours;
 mod pages;
 mod region;
 
@@ -33,6 +35,8 @@ use core::hint::black_box;
 
 use crate::frames::{self, FRAME};
 use crate::{Leaves, Sizes, Subject, Translation, Zeroing};
+
+pub use ours::Ours;
 
 /// Where the half begins in which everything is mapped: one that x86_64 has too.
 pub const BASE: usize = 0xffff_8000_0000_0000;
@@ -61,7 +65,7 @@ pub trait Bench {
 pub struct Row {
     /// [`Subject::NAME`].
     pub subject: &'static str,
-    /// `W1` to `W11`, or `zero` for what zeroing a table costs.
+    /// `W1` to `W12`, or `zero` for what zeroing a table costs.
     pub workload: &'static str,
     /// How many pages, queries, tables... the work was.
     pub units: usize,
@@ -71,13 +75,18 @@ pub struct Row {
     pub frames: usize,
 }
 
-/// All eleven.
+/// All that every library can do: W1 to W11.
 pub fn run<S: Subject>(bench: &mut impl Bench) {
     zeroing::<S>(bench);
     region::run::<S>(bench);
     pages::run::<S>(bench);
     kernel_map::run::<S>(bench);
     churn::run::<S>(bench);
+}
+
+/// Those that this project alone can do: W12 on.
+pub fn run_ours<S: Ours>(bench: &mut impl Bench) {
+    ours::run::<S>(bench);
 }
 
 /// Those that contiguous groups bear on: W1, W6, W11.

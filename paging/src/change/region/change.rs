@@ -24,7 +24,7 @@
 use core::ops::{ControlFlow, Range};
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::change::request::{Change, Request};
+use crate::change::request::{Change, LeafChange, Request};
 use crate::change::tree::Tree;
 use crate::change::walk::{Covering, Parent};
 use crate::metadata::while_broken;
@@ -46,6 +46,13 @@ enum Step {
     Make,
 }
 
+/// The new leaves of a region that gets other flags.
+pub(in crate::change::region) trait Successors<PTE: GenericPTE> {
+    /// The leaf of frame 0 that takes the place of `old`: groups stay groups as long as they are
+    /// present. Of an entry that was broken with its new attributes, the leaf with these.
+    fn successor(&self, old: PTE, size: PageSize) -> PTE;
+}
+
 /// The new leaves, by size: of frame 0. Made once for a region, so that a leaf's own frame is all
 /// that is put in for each.
 struct Leaves<PTE>([PTE; 3]);
@@ -56,8 +63,9 @@ impl<PTE: GenericPTE> Leaves<PTE> {
         let leaf = |size| PTE::new_page(PhysAddr::new(0), flags, size);
         Ok(Self([leaf(page)?, leaf(block)?, leaf(big)?]))
     }
+}
 
-    /// The one that takes the place of `old`: groups stay groups as long as they are present.
+impl<PTE: GenericPTE> Successors<PTE> for Leaves<PTE> {
     #[expect(
         clippy::indexing_slicing,
         reason = "there are three sizes, and three leaves"
@@ -181,7 +189,12 @@ where
     ///
     /// The second and third walk do not look at what the first has done, and cannot stop: their
     /// result says nothing.
-    fn protect_span(&mut self, covering: &Covering<M, PTE, H>, span: Span, leaves: &Leaves<PTE>) {
+    pub(in crate::change::region) fn protect_span(
+        &mut self,
+        covering: &Covering<M, PTE, H>,
+        span: Span,
+        leaves: &impl Successors<PTE>,
+    ) {
         let node = &covering.node;
         let direct = self.rewrite(node, span, leaves, Step::Direct);
         self.pending
@@ -204,7 +217,7 @@ where
         &mut self,
         node: &Node<M, PTE, H>,
         part: Span,
-        leaves: &Leaves<PTE>,
+        leaves: &impl Successors<PTE>,
         step: Step,
     ) -> ControlFlow<usize> {
         let mut rest = node.rows(part).touched;
@@ -235,7 +248,7 @@ where
     fn rewrite_run(
         &mut self,
         run: &RunStart<M, PTE, H>,
-        leaves: &Leaves<PTE>,
+        leaves: &impl Successors<PTE>,
         step: Step,
     ) -> ControlFlow<usize, usize> {
         let RunStart {

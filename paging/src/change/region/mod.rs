@@ -7,4 +7,5 @@ pub(crate) mod change;
 pub(crate) mod map;
 pub(crate) mod mapping;
 pub(crate) mod pinned;
+pub(crate) mod protect_with;
 pub(crate) mod split;

@@ -13,7 +13,7 @@
 //! follow each other without a moment between is [`takes_away`].
 
 use crate::addr::PAGE_SIZE;
-use crate::change::request::Request;
+use crate::change::request::{LeafChange, Request};
 use crate::change::tree::Tree;
 use crate::node::descent::Node;
 use crate::node::geometry::{Span, leaf_bytes, offset_of, size_of_level};
@@ -30,7 +30,7 @@ where
     /// Refuses a change of `span` that would leave a pinned address, or a page through which a
     /// table of the way is written, without the translation that it has.
     #[cold]
-    pub(crate) fn check_pins(&self, request: Request) -> PagingResult {
+    pub(crate) fn check_pins<C: LeafChange<PTE>>(&self, request: Request<C>) -> PagingResult {
         // Pinned pages, and the pages by which a reader reaches its own tables, may be mapped by
         // shared tables: the walk keeps those alive.
         let _walk = self.sharing().walk();
@@ -41,7 +41,12 @@ where
     }
 
     /// Every leaf of `pin` keeps a translation, with those of the `needed` rights that it has.
-    fn check_pin(&self, pin: Span, needed: MappingFlags, request: Request) -> PagingResult {
+    fn check_pin<C: LeafChange<PTE>>(
+        &self,
+        pin: Span,
+        needed: MappingFlags,
+        request: Request<C>,
+    ) -> PagingResult {
         let Request { span, change } = request;
         let mut offset = pin.start;
         while offset < pin.end {
@@ -80,7 +85,12 @@ where
     }
 
     /// Every page through which a table of `part` is written, from `node` on, stays writable.
-    fn check_tables(&self, node: Node<M, PTE, H>, part: Span, request: Request) -> PagingResult {
+    fn check_tables<C: LeafChange<PTE>>(
+        &self,
+        node: Node<M, PTE, H>,
+        part: Span,
+        request: Request<C>,
+    ) -> PagingResult {
         let window = node.table.window();
         if M::vaddr_is_valid(window) {
             let start = offset_of::<M>(window);

@@ -26,7 +26,7 @@
 use core::ops::Range;
 
 use crate::addr::PhysAddr;
-use crate::change::request::Request;
+use crate::change::request::{LeafChange, Request};
 use crate::change::tree::Tree;
 use crate::change::walk::link;
 use crate::metadata::while_broken;
@@ -86,7 +86,11 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Boundary<M, PTE, H> {
         clippy::indexing_slicing,
         reason = "a span has two ends, and no more entries are cut"
     )]
-    fn build(&mut self, request: Request, reserve: &mut FrameChain<M, PTE, H>) {
+    fn build<C: LeafChange<PTE>>(
+        &mut self,
+        request: Request<C>,
+        reserve: &mut FrameChain<M, PTE, H>,
+    ) {
         let partial = self.rows(request.span).partial();
         for (slot, index) in [0, 1].into_iter().zip(partial) {
             let entry_span = self.node.entry_span(index);
@@ -108,7 +112,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Boundary<M, PTE, H> {
     ///
     /// The old leaves are worked out from the first, as it was: in memory they are broken by now.
     /// In a group each maps the frame behind its predecessor's.
-    fn make(&self, request: Request) -> usize {
+    fn make<C: LeafChange<PTE>>(&self, request: Request<C>) -> usize {
         let Request { span, change } = request;
         let node = self.node;
         let mut cleared = 0;
@@ -145,9 +149,9 @@ where
     /// done, and the rest is empty.
     #[cold]
     #[inline(never)]
-    pub(in crate::change::region) fn split_boundaries(
+    pub(in crate::change::region) fn split_boundaries<C: LeafChange<PTE>>(
         &mut self,
-        request: Request,
+        request: Request<C>,
     ) -> PagingResult<Span> {
         let span = request.span;
         let (mut boundaries, tables) = self.boundaries(request);
@@ -170,7 +174,10 @@ where
     ///
     /// One leaf may hold both ends, as a 1 GiB block of which a page in the middle is unmapped
     /// does; then it is the only boundary. No leaf holds an end that is the end of the tree.
-    fn boundaries(&self, request: Request) -> (Boundaries<M, PTE, H>, usize) {
+    fn boundaries<C: LeafChange<PTE>>(
+        &self,
+        request: Request<C>,
+    ) -> (Boundaries<M, PTE, H>, usize) {
         let span = request.span;
         // The end of a reader's own part is where the shared one may begin: the walk to it may come
         // to tables that the writer frees.
@@ -196,7 +203,11 @@ where
     /// The boundary that holds `offset`, an end of the requested span, unless `offset` falls
     /// between leaves or nothing would change: a block that is read-only already is not split to
     /// make a part of it read-only.
-    fn boundary_at(&self, offset: usize, request: Request) -> Option<Boundary<M, PTE, H>> {
+    fn boundary_at<C: LeafChange<PTE>>(
+        &self,
+        offset: usize,
+        request: Request<C>,
+    ) -> Option<Boundary<M, PTE, H>> {
         let Request { span, change } = request;
         let place = self.walk_to(M::vaddr_at(offset), M::LEVELS - 1);
         let size = size_of_level::<M>(place.level)?;
@@ -241,10 +252,10 @@ where
 
     /// Splits `boundaries`, both with one break: what lies between them is kept off together with
     /// them, so that other cores are stopped once.
-    fn split_all(
+    fn split_all<C: LeafChange<PTE>>(
         &mut self,
         boundaries: &mut Boundaries<M, PTE, H>,
-        request: Request,
+        request: Request<C>,
         reserve: &mut FrameChain<M, PTE, H>,
     ) {
         for boundary in boundaries.iter_mut().flatten() {
@@ -293,7 +304,11 @@ where
     }
 
     /// The make: stores the new entries, and queues their publication.
-    fn make_boundaries(&mut self, boundaries: &Boundaries<M, PTE, H>, request: Request) {
+    fn make_boundaries<C: LeafChange<PTE>>(
+        &mut self,
+        boundaries: &Boundaries<M, PTE, H>,
+        request: Request<C>,
+    ) {
         for boundary in boundaries.iter().flatten() {
             let va = M::vaddr_at(boundary.span.start);
             self.pending.flush_before_making(va, boundary.span.bytes());
@@ -370,11 +385,11 @@ fn split_tables<M: PagingMetaData>(level: usize, entry: Span, span: Span) -> usi
     clippy::panic,
     reason = "what is mapped has an encoding, at every size below"
 )]
-fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, C: LeafChange<PTE>>(
     leaf: PTE,
     level: usize,
     entry: Span,
-    request: Request,
+    request: Request<C>,
     reserve: &mut FrameChain<M, PTE, H>,
 ) -> PTE {
     let frame = reserve.take();
@@ -400,7 +415,7 @@ fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     }
     for index in rows.partial() {
         let entry = node.entry_span(index);
-        let child = split::<M, PTE, H>(at(index), node.level, entry, request, reserve);
+        let child = split::<M, PTE, H, C>(at(index), node.level, entry, request, reserve);
         debug_assert!(node.is_table(child), "a split makes a table");
         node.table.store(index, child);
     }

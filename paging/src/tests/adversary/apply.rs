@@ -109,6 +109,9 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::ProtectRegion(at, bytes, flags) => {
             finish!(table.protect_region(va(at), bytes, flags)?);
         }
+        Operation::ProtectRegionWith(at, bytes, rule) => {
+            finish!(table.protect_region_with(va(at), bytes, |flags| rule.of(flags))?);
+        }
         Operation::Compact(at, bytes) => {
             let flush = table.compact(va(at), bytes)?;
             outcome.merged = flush.pages() > 0;
@@ -160,6 +163,9 @@ fn in_batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::ProtectRegion(at, bytes, flags) => {
             batch.protect_region(va(at), bytes, flags).map(drop)
         }
+        Operation::ProtectRegionWith(at, bytes, rule) => batch
+            .protect_region_with(va(at), bytes, |flags| rule.of(flags))
+            .map(drop),
         Operation::Unmap(_) | Operation::Compact(..) => panic!("not as any other in a batch"),
     }
 }

@@ -4,7 +4,7 @@
 
 use std::vec::Vec;
 
-use crate::tests::model::operation::{Operation, Random};
+use crate::tests::model::operation::{Operation, Random, Rule};
 use crate::tests::{A, D, G, G1, K4, M2, N, NONE, R, U, W, X};
 use crate::{MappingFlags, PageSize, RegionOptions};
 
@@ -228,7 +228,7 @@ impl Steps {
             _ => self.address(),
         };
         self.last = at;
-        match self.random.below(24) {
+        match self.random.below(26) {
             0..4 => {
                 let (page, block, big) = (PageSize::Size4K, PageSize::Size2M, PageSize::Size1G);
                 let size = self.random.pick(&[page, page, page, block, big]);
@@ -242,6 +242,10 @@ impl Steps {
             16 => self.fill_block(at),
             17..20 => Operation::UnmapRegion(at, self.many_bytes()),
             20..23 => self.protect_region(at),
+            23..25 => {
+                let rule = self.random.pick(&Rule::ALL);
+                Operation::ProtectRegionWith(at, self.many_bytes(), rule)
+            }
             _ => Operation::Compact(at & !(G1 - 1), G1),
         }
     }

@@ -3,6 +3,7 @@
 //! A test file of a format gives its oracle ([`Format`]): a decoder written from the manual, and
 //! which sets are refused and how. It shares no constant with the format under test.
 
+use std::collections::BTreeSet;
 use std::vec::Vec;
 
 use crate::addr::{PhysAddr, VirtAddr};
@@ -319,6 +320,14 @@ pub(super) fn a_broken_entry_is_invalid_and_names_its_frame<F: Format>() {
             check(leaf, &[size]);
         }
     });
+    // What was broken says what it was.
+    for size in PageSize::ALL {
+        let flags = accepted::<F>().into_iter();
+        let leaves = flags.map(|flags| page::<F>(0, flags, size));
+        let leaves: Vec<_> = leaves.filter(|leaf| leaf.is_present()).collect();
+        let broken: BTreeSet<_> = leaves.iter().map(|leaf| leaf.broken().bits()).collect();
+        assert_eq!(broken.len(), leaves.len());
+    }
 }
 
 pub(super) fn a_table_is_no_leaf_and_no_leaf_is_a_table<F: Format>() {

@@ -38,6 +38,8 @@ enum Operation {
     MapRegion(Range<usize>, Page, RegionOptions),
     UnmapRegion(Range<usize>),
     ProtectRegion(Range<usize>, u8),
+    /// Each leaf gets the set behind its own, of so many.
+    ProtectRegionWith(Range<usize>, u8),
     Compact(Range<usize>),
 }
 
@@ -94,11 +96,11 @@ impl<const BITS: usize> Model<BITS> {
             }
             Operation::Unmap(at) => {
                 let page = self.pages[*at]?;
-                Some(self.change(&leaf::<BITS>(*at, page.size), None))
+                Some(self.change(&leaf::<BITS>(*at, page.size), |_| None))
             }
             Operation::Protect(at, flags) => {
                 let page = self.pages[*at]?;
-                Some(self.change(&leaf::<BITS>(*at, page.size), Some(*flags)))
+                Some(self.change(&leaf::<BITS>(*at, page.size), |_| Some(*flags)))
             }
             Operation::Remap(at, frames) => {
                 let size = self.pages[*at]?.size;
@@ -111,8 +113,11 @@ impl<const BITS: usize> Model<BITS> {
                 let huge = options.contains(RegionOptions::HUGE);
                 self.map(range, *page, if huge { 2 } else { 0 })
             }
-            Operation::UnmapRegion(range) => Some(self.change(range, None)),
-            Operation::ProtectRegion(range, flags) => Some(self.change(range, Some(*flags))),
+            Operation::UnmapRegion(range) => Some(self.change(range, |_| None)),
+            Operation::ProtectRegion(range, flags) => Some(self.change(range, |_| Some(*flags))),
+            Operation::ProtectRegionWith(range, sets) => {
+                Some(self.change(range, |flags| Some((flags + 1) % sets)))
+            }
             Operation::Compact(range) => Some(self.compact(range)),
         }
     }
@@ -129,7 +134,8 @@ impl<const BITS: usize> Model<BITS> {
         Some(range.len())
     }
 
-    fn change(&mut self, range: &Range<usize>, flags: Option<u8>) -> usize {
+    /// Gives each leaf in `range` the flags that `new` makes of its own, or unmaps it.
+    fn change(&mut self, range: &Range<usize>, new: impl Fn(u8) -> Option<u8>) -> usize {
         if range.is_empty() {
             return 0;
         }
@@ -140,6 +146,7 @@ impl<const BITS: usize> Model<BITS> {
                 continue;
             };
             let inside = range.contains(&at);
+            let flags = new(page.flags);
             concerned += usize::from(inside);
             if flags == Some(page.flags) {
                 continue;
@@ -262,6 +269,14 @@ impl<F: Format, const BITS: usize, const GROUP: usize> Explorer<F, BITS, GROUP> 
             Operation::ProtectRegion(range, flags) => {
                 let start = va(range.start * K4);
                 table.protect_region(start, bytes(range), flags_of(*flags))?
+            }
+            Operation::ProtectRegionWith(range, sets) => {
+                let start = va(range.start * K4);
+                let next = |flags| {
+                    let set = FLAGS.iter().position(|set| *set == flags).unwrap();
+                    FLAGS[(set + 1) % usize::from(*sets)]
+                };
+                table.protect_region_with(start, bytes(range), next)?
             }
             Operation::Compact(range) => table.compact(va(range.start * K4), bytes(range))?,
         };
@@ -413,6 +428,7 @@ fn operations<const BITS: usize>(
             all.push(Operation::UnmapRegion(start..end));
             all.push(Operation::Compact(start..end));
             all.extend((0..flags).map(|flags| Operation::ProtectRegion(start..end, flags)));
+            all.push(Operation::ProtectRegionWith(start..end, flags));
             for page in &pages {
                 let map =
                     |options: &RegionOptions| Operation::MapRegion(start..end, *page, *options);

@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 use std::vec::Vec;
 
-use super::operation::Operation;
+use super::operation::{Operation, Rule};
 use super::{Model, Run, SIZES};
 use crate::tests::formats::{Format, Halves, View};
 use crate::tests::{A, D, G, K4, N, R, U, W, X, pa, va};
@@ -25,7 +25,20 @@ pub(super) enum Done {
 enum Change {
     Unmap,
     Protect(MappingFlags),
+    With(Rule),
     Replace(Run),
+}
+
+impl Change {
+    /// The flags of a leaf that had `flags`; none if it is unmapped.
+    fn flags(self, flags: MappingFlags) -> Option<MappingFlags> {
+        match self {
+            Self::Unmap => None,
+            Self::Protect(flags) => Some(flags),
+            Self::With(rule) => Some(rule.of(flags)),
+            Self::Replace(new) => Some(new.flags),
+        }
+    }
 }
 
 /// Every reason to refuse an operation.
@@ -140,6 +153,9 @@ impl<F: Format> Judge<F> {
             Operation::ProtectRegion(at, bytes, flags) => {
                 self.judge_change(at, bytes, Change::Protect(flags), view)
             }
+            Operation::ProtectRegionWith(at, bytes, rule) => {
+                self.judge_change(at, bytes, Change::With(rule), view)
+            }
             Operation::Compact(at, bytes) => {
                 verdict(Self::range_faults(at, bytes), ())?;
                 let page = Self::page(at);
@@ -224,6 +240,11 @@ impl<F: Format> Judge<F> {
         verdict(faults, ())?;
         let page = Self::page(at);
         let end = page + bytes / K4;
+        if matches!(change, Change::With(_)) {
+            let new = self.model.runs_in(page, end);
+            let new = new.filter_map(|(_, run)| change.flags(run.flags));
+            verdict(new.flat_map(F::faults).collect(), ())?;
+        }
         self.judge_pins(page, end, change, view)?;
         let pages = self
             .model
@@ -232,7 +253,8 @@ impl<F: Format> Judge<F> {
             .sum();
         Ok((
             Done::Pages(pages),
-            self.model.cost_of_change(page, end, flags),
+            self.model
+                .cost_of_change(page, end, &|flags| change.flags(flags)),
         ))
     }
 
@@ -274,11 +296,11 @@ impl<F: Format> Judge<F> {
     ) -> bool {
         let grants = |flags: MappingFlags| flags.intersects(R | W | X);
         let new = match change {
-            Change::Unmap => None,
-            Change::Protect(flags) => Some(Run { flags, ..leaf }),
             Change::Replace(new) => Some(new),
+            other => other.flags(leaf.flags).map(|flags| Run { flags, ..leaf }),
         };
-        if !grants(leaf.flags) || matches!(change, Change::Protect(flags) if flags == leaf.flags) {
+        let stays = matches!(change, Change::Protect(_) | Change::With(_)) && new == Some(leaf);
+        if !grants(leaf.flags) || stays {
             return false;
         }
         // One TLB entry may hold all leaves of a contiguous group: they are broken together.
@@ -326,7 +348,7 @@ impl<F: Format> Judge<F> {
             }
             Operation::Unmap(at) => {
                 let (page, leaf) = model.leaf_at(Self::page(at))?;
-                model.change(page, page + leaf.pages, None);
+                model.change(page, page + leaf.pages, &|_| None);
             }
             Operation::Update(at, frame, flags) => {
                 let (page, old) = model.leaf_at(Self::page(at))?;
@@ -349,11 +371,15 @@ impl<F: Format> Judge<F> {
             }
             Operation::UnmapRegion(at, bytes) => {
                 let page = Self::page(at);
-                model.change(page, page + bytes / K4, None);
+                model.change(page, page + bytes / K4, &|_| None);
             }
             Operation::ProtectRegion(at, bytes, flags) => {
                 let page = Self::page(at);
-                model.change(page, page + bytes / K4, Some(flags));
+                model.change(page, page + bytes / K4, &|_| Some(flags));
+            }
+            Operation::ProtectRegionWith(at, bytes, rule) => {
+                let page = Self::page(at);
+                model.change(page, page + bytes / K4, &|flags| Some(rule.of(flags)));
             }
             Operation::Compact(at, bytes) => {
                 let page = Self::page(at);

@@ -46,6 +46,9 @@ impl Run {
     }
 }
 
+/// The flags that a leaf gets, by those that it has; none if it is unmapped.
+pub(super) type NewFlags<'a> = dyn Fn(MappingFlags) -> Option<MappingFlags> + 'a;
+
 pub(super) struct Model {
     runs: BTreeMap<usize, Run>,
     /// The tables of the tree, the root included.
@@ -201,19 +204,15 @@ impl Model {
         );
     }
 
-    /// The leaves that must be split before `start..end` can get `flags`, or be unmapped.
-    fn splits(
-        &self,
-        start: usize,
-        end: usize,
-        flags: Option<MappingFlags>,
-    ) -> BTreeSet<(usize, usize)> {
+    /// The leaves that must be split before each leaf in `start..end` can get the flags that `new`
+    /// makes of its own, or be unmapped where it makes none.
+    fn splits(&self, start: usize, end: usize, new: &NewFlags<'_>) -> BTreeSet<(usize, usize)> {
         let mut splits = BTreeSet::new();
         let inner = [start, end].into_iter().filter(|_| start < end);
         for cut in inner {
             let Some((_, leaf)) = self
                 .leaf_at(cut)
-                .filter(|(_, leaf)| flags != Some(leaf.flags))
+                .filter(|(_, leaf)| new(leaf.flags) != Some(leaf.flags))
             else {
                 continue;
             };
@@ -224,39 +223,29 @@ impl Model {
         splits
     }
 
-    /// How many tables it takes to give `start..end` these flags, or to unmap it.
-    pub(super) fn cost_of_change(
-        &self,
-        start: usize,
-        end: usize,
-        flags: Option<MappingFlags>,
-    ) -> usize {
-        self.splits(start, end, flags).len()
+    /// How many tables it takes to give what is mapped in `start..end` the flags that `new` makes,
+    /// or to unmap it.
+    pub(super) fn cost_of_change(&self, start: usize, end: usize, new: &NewFlags<'_>) -> usize {
+        self.splits(start, end, new).len()
     }
 
-    /// Gives what is mapped in `start..end` these flags, or unmaps it. Returns how many pages are.
-    pub(super) fn change(
-        &mut self,
-        start: usize,
-        end: usize,
-        flags: Option<MappingFlags>,
-    ) -> usize {
-        let mut splits: Vec<_> = self.splits(start, end, flags).into_iter().collect();
+    /// Gives what is mapped in `start..end` the flags that `new` makes of its own, or unmaps it
+    /// where it makes none. Returns how many pages were mapped.
+    pub(super) fn change(&mut self, start: usize, end: usize, new: &NewFlags<'_>) -> usize {
+        let mut splits: Vec<_> = self.splits(start, end, new).into_iter().collect();
         splits.sort_by_key(|(_, size)| core::cmp::Reverse(*size));
         for (page, size) in splits {
             self.split(page, size);
         }
         let parts: Vec<_> = self.runs_in(start, end).collect();
-        let altered = |run: &Run| flags != Some(run.flags);
+        let altered = |run: &Run| new(run.flags) != Some(run.flags);
         for (page, run) in parts.iter().filter(|(_, run)| altered(run)) {
             self.take(*page, page + run.pages);
-            if let Some(flags) = flags {
+            if let Some(flags) = new(run.flags) {
                 self.put(*page, Run { flags, ..*run });
             }
         }
-        if flags.is_none() {
-            self.drop_tables(&parts);
-        }
+        self.drop_tables(&parts);
         parts.iter().map(|(_, run)| run.pages).sum()
     }
 

@@ -32,6 +32,55 @@ impl Random {
     }
 }
 
+/// A function of flags, for a region's change by one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::tests) enum Rule {
+    /// `WRITE` goes, and an exception to W^X that is not needed without it: copy on write.
+    ReadOnly,
+    /// What can be written becomes device memory: a break for some of the leaves, and refused
+    /// where a format has no memory types.
+    WritableIsDevice,
+    /// The accessed flag is the reverse.
+    FlipAccessed,
+    /// What is not the user's becomes global: a break.
+    KernelIsGlobal,
+    /// What is inaccessible can be read.
+    Revive,
+}
+
+impl Rule {
+    pub(in crate::tests) const ALL: [Self; 5] = [
+        Self::ReadOnly,
+        Self::WritableIsDevice,
+        Self::FlipAccessed,
+        Self::KernelIsGlobal,
+        Self::Revive,
+    ];
+
+    /// What becomes of `flags`.
+    pub(in crate::tests) fn of(self, flags: MappingFlags) -> MappingFlags {
+        match self {
+            Self::ReadOnly => {
+                let new = flags.difference(MappingFlags::WRITE | MappingFlags::EXECUTE_ANYWAY);
+                if new.breaks_wx() {
+                    new | MappingFlags::EXECUTE_ANYWAY
+                } else {
+                    new
+                }
+            }
+            Self::WritableIsDevice if flags.contains(MappingFlags::WRITE) => {
+                flags.difference(MappingFlags::UNCACHED) | MappingFlags::DEVICE
+            }
+            Self::FlipAccessed => flags ^ MappingFlags::ACCESSED,
+            Self::KernelIsGlobal if !flags.contains(MappingFlags::USER) => {
+                flags | MappingFlags::GLOBAL
+            }
+            Self::Revive if !flags.intersects(MappingFlags::RIGHTS) => flags | MappingFlags::READ,
+            _ => flags,
+        }
+    }
+}
+
 /// What is asked of a table. Addresses and frames are what they are, valid or not.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::tests) enum Operation {
@@ -41,6 +90,7 @@ pub(in crate::tests) enum Operation {
     MapRegion(usize, usize, usize, MappingFlags, RegionOptions),
     UnmapRegion(usize, usize),
     ProtectRegion(usize, usize, MappingFlags),
+    ProtectRegionWith(usize, usize, Rule),
     Compact(usize, usize),
 }
 
@@ -53,6 +103,7 @@ impl Operation {
             Self::MapRegion(at, _, bytes, ..)
             | Self::UnmapRegion(at, bytes)
             | Self::ProtectRegion(at, bytes, _)
+            | Self::ProtectRegionWith(at, bytes, _)
             | Self::Compact(at, bytes) => (at, bytes),
         }
     }
@@ -166,9 +217,10 @@ impl<F: Format> Operations<F> {
     /// An operation that maps nothing new: a range of it can be as long as it likes.
     fn change(&mut self, at: usize) -> Operation {
         let bytes = self.bytes(true);
-        match self.random.below(7) {
+        match self.random.below(8) {
             0..4 => Operation::UnmapRegion(at, bytes),
             4..6 => Operation::ProtectRegion(at, bytes, self.flags()),
+            6 => Operation::ProtectRegionWith(at, bytes, self.random.pick(&Rule::ALL)),
             _ => Operation::Compact(at & !(G1 - 1), 2 * G1),
         }
     }

@@ -11,6 +11,7 @@ mod minimal_flushes;
 mod minimal_stores;
 mod panics;
 mod pins;
+mod protect_with;
 mod read;
 mod readme;
 mod regressions;

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::tests::formats::{Format, Table, every_format};
 use crate::tests::memory::{live_frames, reset_frames, set_calls_until_panic};
 use crate::tests::{K4, M2, NONE, RO, RW, pa};
-use crate::{PageSize, RegionOptions};
+use crate::{MappingFlags, PageSize, RegionOptions};
 
 const PAGES: RegionOptions = RegionOptions::empty();
 /// Pages from the start of the tree to behind all that is touched here.
@@ -94,7 +94,33 @@ fn a_mapping_survives_its_handler<F: Format>() {
     });
 }
 
+/// A function of a region's leaves that panics with its first, second... call: nothing was broken,
+/// and nothing changed, but for a region of so many sets of flags that it is asked again.
+fn a_change_survives_its_function<F: Format>() {
+    let mut table = tree::<F>();
+    let before = pages::<F>(&table);
+    for calls in 0.. {
+        let mut left = calls;
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let function = |flags: MappingFlags| {
+                assert!(left > 0, "the function panics");
+                left -= 1;
+                flags.difference(MappingFlags::WRITE)
+            };
+            let region = table.protect_region_with(F::va(K4), 2 * M2, function);
+            region.unwrap().flush();
+        }));
+        table.check().unwrap();
+        if result.is_ok() {
+            assert_eq!(calls, 1, "there is one set of flags");
+            break;
+        }
+        assert_eq!(pages::<F>(&table), before);
+    }
+}
+
 every_format! {
+    a_change_survives_its_function,
     a_merge_survives_its_handler,
     an_unmapping_survives_its_handler,
     a_split_survives_its_handler,

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-/// One of the eleven, as the tables show it.
+/// One of them, as the tables show it.
 pub(super) struct Workload {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
@@ -26,7 +26,7 @@ pub(super) enum Maintenance {
     Any,
 }
 
-pub(super) const WORKLOADS: [Workload; 11] = [
+pub(super) const WORKLOADS: [Workload; 12] = [
     Workload {
         name: "W1",
         what: "map_region 1 GiB, 4 KiB pages",
@@ -103,6 +103,13 @@ pub(super) const WORKLOADS: [Workload; 11] = [
         unit: "region",
         ask: 1250.0,
         maintenance: Maintenance::OneBatchEach,
+    },
+    Workload {
+        name: "W12",
+        what: "protect_region_with of W1, mixed",
+        unit: "page",
+        ask: 16.0,
+        maintenance: Maintenance::OneOfEverything,
     },
 ];
 

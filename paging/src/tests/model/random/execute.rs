@@ -90,6 +90,10 @@ pub(super) fn execute<F: Format>(
             table.protect_region(va(at), bytes, flags)?,
             receipt,
         )),
+        Operation::ProtectRegionWith(at, bytes, rule) => Ok(settle_all(
+            table.protect_region_with(va(at), bytes, |flags| rule.of(flags))?,
+            receipt,
+        )),
         Operation::Compact(at, bytes) => Ok(settle_all(table.compact(va(at), bytes)?, receipt)),
     }
 }
@@ -126,6 +130,10 @@ pub(super) fn execute_in_batch<'batch, F: Format>(
         Operation::UnmapRegion(at, bytes) => Ok(Done::Pages(batch.unmap_region(va(at), bytes)?)),
         Operation::ProtectRegion(at, bytes, flags) => {
             Ok(Done::Pages(batch.protect_region(va(at), bytes, flags)?))
+        }
+        Operation::ProtectRegionWith(at, bytes, rule) => {
+            let pages = batch.protect_region_with(va(at), bytes, |flags| rule.of(flags))?;
+            Ok(Done::Pages(pages))
         }
         Operation::Compact(..) => panic!("batches do not merge"),
     }

@@ -37,6 +37,9 @@ fn execute<F: Format, S: Sharing<F::M, F::PTE, Frames>>(
         }
         Operation::UnmapRegion(at, bytes) => table.unmap_region(va(at), bytes)?,
         Operation::ProtectRegion(at, bytes, flags) => table.protect_region(va(at), bytes, flags)?,
+        Operation::ProtectRegionWith(at, bytes, rule) => {
+            table.protect_region_with(va(at), bytes, |flags| rule.of(flags))?
+        }
         Operation::Compact(at, bytes) => table.compact(va(at), bytes)?,
     };
     let pages = regions.pages();

@@ -1,0 +1,45 @@
+//! What this project alone has: W12.
+//!
+//! The others have no operation for it; by hand it would be one call a page.
+#![forbid(unsafe_code)]
+
+use core::hint::black_box;
+
+use super::{
+    BASE, BLOCK, Bench, FRAME, GIB, PAGES, TARGET, count, expect, expect_run, finish, mapped,
+    protect_region,
+};
+use crate::Subject;
+
+/// A table with operations that others do not have.
+pub trait Ours: Subject {
+    /// Takes the right to write from whatever has it in `bytes` from `va` on.
+    fn make_read_only(&mut self, va: usize, bytes: usize);
+}
+
+/// All of them.
+pub(super) fn run<S: Ours>(bench: &mut impl Bench) {
+    make_read_only::<S>(bench);
+}
+
+/// Of 1 GiB, each second 2 MiB may be written.
+fn make_read_only<S: Ours>(bench: &mut impl Bench) {
+    let mut table = mapped::<S>(GIB);
+    for block in (0..GIB).step_by(2 * BLOCK) {
+        protect_region(&mut table, BASE + block, BLOCK, S::READ_ONLY);
+    }
+    count::<S>(bench, "W12", PAGES, || {
+        let (table, va, bytes) = black_box((&mut table, BASE, GIB));
+        make_read_only_once(table, va, bytes);
+    });
+    expect_run(&table, PAGES);
+    for va in [BASE, BASE + BLOCK, BASE + GIB - FRAME] {
+        expect(&table, va, va - BASE + TARGET, S::READ_ONLY, FRAME);
+    }
+    finish(table);
+}
+
+#[inline(never)]
+fn make_read_only_once<S: Ours>(table: &mut S, va: usize, bytes: usize) {
+    table.make_read_only(va, bytes);
+}
