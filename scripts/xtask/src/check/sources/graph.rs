@@ -18,7 +18,7 @@ const REEXPORT_LIMIT: u32 = 16;
 type Module = Vec<String>;
 
 /// What a path leads to.
-enum Target {
+enum Resolved {
     /// Something that a file defines.
     Item(usize),
     /// A module as such.
@@ -108,8 +108,8 @@ impl<'a> Graph<'a> {
     /// as such, and for what is not of this crate.
     fn target(&self, file: &Source, path: &Path) -> Option<usize> {
         match (&path.role, self.resolve(file, path)?) {
-            (Role::Import(_) | Role::Use, Target::Item(to)) => Some(to),
-            (Role::PassedOn(_), _) | (_, Target::Module(_)) => None,
+            (Role::Import(_) | Role::Use, Resolved::Item(to)) => Some(to),
+            (Role::PassedOn(_), _) | (_, Resolved::Module(_)) => None,
         }
     }
 
@@ -117,8 +117,8 @@ impl<'a> Graph<'a> {
     /// root that is another crate's is taken for a module.
     pub(super) fn module_of(&self, file: &Source, path: &Path) -> Option<Module> {
         match self.resolve(file, path) {
-            Some(Target::Item(to)) => Some(self.files[to].module.clone()),
-            Some(Target::Module(module)) => Some(module),
+            Some(Resolved::Item(to)) => Some(self.files[to].module.clone()),
+            Some(Resolved::Module(module)) => Some(module),
             None => self.name_at_root(file, path).map(|name| vec![name]),
         }
     }
@@ -137,7 +137,7 @@ impl<'a> Graph<'a> {
         names.first().cloned()
     }
 
-    fn resolve(&self, file: &Source, path: &Path) -> Option<Target> {
+    fn resolve(&self, file: &Source, path: &Path) -> Option<Resolved> {
         let module = below(&file.module, &path.inside);
         self.defined(&module, &path.names, REEXPORT_LIMIT)
     }
@@ -156,7 +156,7 @@ impl<'a> Graph<'a> {
     }
 
     /// What `names` mean in `module`.
-    fn defined(&self, module: &[String], names: &[String], depth: u32) -> Option<Target> {
+    fn defined(&self, module: &[String], names: &[String], depth: u32) -> Option<Resolved> {
         let (first, rest) = names.split_first()?;
         let depth = depth.checked_sub(1)?;
         match first.as_str() {
@@ -186,9 +186,9 @@ impl<'a> Graph<'a> {
     }
 
     /// What `names` mean that stand in `module` itself.
-    fn inside(&self, module: Module, names: &[String], depth: u32) -> Option<Target> {
+    fn inside(&self, module: Module, names: &[String], depth: u32) -> Option<Resolved> {
         let Some((first, rest)) = names.split_first() else {
-            return Some(Target::Module(module));
+            return Some(Resolved::Module(module));
         };
         let inner = below(&module, std::slice::from_ref(first));
         if self.modules.contains_key(&inner) {
@@ -202,7 +202,7 @@ impl<'a> Graph<'a> {
             .get(first.as_str())
             .filter(|_| module.is_empty());
         let file = exported.or_else(|| self.modules.get(&module))?;
-        Some(Target::Item(*file))
+        Some(Resolved::Item(*file))
     }
 }
 

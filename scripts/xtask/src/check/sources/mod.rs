@@ -24,7 +24,7 @@ use thiserror::Error;
 
 use super::report::Report;
 use source::{Source, Sources};
-use tables::{CRATES, Platform};
+use tables::{CRATES, Environment};
 
 /// Why the sources cannot be checked.
 #[derive(Debug, Error)]
@@ -55,7 +55,7 @@ pub(super) fn check(root: &Path) -> Result<Vec<Report>, SourceError> {
             }
         }
         reports.push(rules::circles(&sources));
-        if checked.platform == Platform::Machine {
+        if checked.environment == Environment::Machine {
             reports.push(rules::gates(&sources));
         }
     }

@@ -65,7 +65,7 @@ pub(super) struct Found {
 
 /// Everything that the file's tokens name.
 pub(super) fn find(tokens: &[TokenTree]) -> Found {
-    let mut walk = Walk {
+    let mut walk = TokenWalk {
         found: Found::default(),
         inside: Vec::new(),
     };
@@ -73,12 +73,12 @@ pub(super) fn find(tokens: &[TokenTree]) -> Found {
     walk.found
 }
 
-struct Walk {
+struct TokenWalk {
     found: Found,
     inside: Vec<String>,
 }
 
-impl Walk {
+impl TokenWalk {
     fn tokens(&mut self, tokens: &[TokenTree], purpose: Purpose) {
         let mut at = 0;
         // Where the item that `#[cfg(test)]` stands on ends.

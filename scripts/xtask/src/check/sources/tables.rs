@@ -13,14 +13,14 @@ pub(super) struct Crate {
     /// The name by which its own programs call it, besides `crate`.
     pub(super) name: &'static str,
     /// Where it runs.
-    pub(super) platform: Platform,
+    pub(super) environment: Environment,
     /// The rooms of the crate, and of modules in it.
     pub(super) houses: &'static [House],
 }
 
 /// Where a crate runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Platform {
+pub(super) enum Environment {
     /// On the machine, and parts of it in tests on any host: what needs the machine is gated.
     Machine,
     /// On a host; also what runs anywhere and has no more than one gate for each architecture.
@@ -142,7 +142,7 @@ pub(super) const CRATES: [Crate; 5] = [
     Crate {
         folder: "src",
         name: "stilt",
-        platform: Platform::Machine,
+        environment: Environment::Machine,
         houses: &[
             House {
                 module: &[],
@@ -159,7 +159,7 @@ pub(super) const CRATES: [Crate; 5] = [
     Crate {
         folder: "paging/src",
         name: "stilt_paging",
-        platform: Platform::Host,
+        environment: Environment::Host,
         houses: &[House {
             module: &[],
             edges: PAGING,
@@ -169,7 +169,7 @@ pub(super) const CRATES: [Crate; 5] = [
     Crate {
         folder: "scripts/xtask/src",
         name: "xtask",
-        platform: Platform::Host,
+        environment: Environment::Host,
         houses: &[House {
             module: &[],
             edges: XTASK,
@@ -179,7 +179,7 @@ pub(super) const CRATES: [Crate; 5] = [
     Crate {
         folder: "scripts/a64/src",
         name: "a64",
-        platform: Platform::Host,
+        environment: Environment::Host,
         houses: &[House {
             module: &[],
             edges: A64,
@@ -189,7 +189,7 @@ pub(super) const CRATES: [Crate; 5] = [
     Crate {
         folder: "scripts/ptmap/src",
         name: "ptmap",
-        platform: Platform::Host,
+        environment: Environment::Host,
         houses: &[House {
             module: &[],
             edges: PTMAP,
