@@ -43,7 +43,9 @@ pub(super) fn from_frame(out: &mut impl Write, frame: &TrapFrame) -> fmt::Result
     print(out, frame.elr, link, fp)
 }
 
-/// The calls that led here.
+/// The calls that led here. Inline: a frame of its own would be gone if the compiler ended it with a
+/// jump to what prints.
+#[inline(always)]
 pub(crate) fn from_here(out: &mut impl Write) -> fmt::Result {
     let (pc, fp) = cpu::here();
     print(out, pc, None, fp)
