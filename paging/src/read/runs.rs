@@ -67,6 +67,7 @@ impl Run {
     /// Whether `next` begins where this run ends, in addresses and in frames, and has its flags,
     /// rights and size.
     #[must_use]
+    #[inline]
     pub fn is_continued_by(&self, next: &Self) -> bool {
         self.flags == next.flags
             && self.rights == next.rights

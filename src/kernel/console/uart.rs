@@ -197,14 +197,14 @@ fn push_by_polling() -> bool {
 
 impl Write for Queue {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for line in text.split_inclusive('\n') {
-            match line.strip_suffix('\n') {
+        for line in text.as_bytes().split_inclusive(|byte| *byte == b'\n') {
+            match line.strip_suffix(b"\n") {
                 Some(line) => {
-                    Self::send(line.as_bytes());
+                    Self::send(line);
                     Self::send(b"\r\n");
                 }
                 None => {
-                    Self::send(line.as_bytes());
+                    Self::send(line);
                 }
             }
         }

@@ -52,6 +52,17 @@ pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
     )
 }
 
+/// Does `$step` between marks. A macro: the call of a closure would be counted too.
+macro_rules! marked {
+    ($step:expr) => {{
+        mark();
+        mark();
+        let result = $step;
+        mark();
+        result
+    }};
+}
+
 /// `numbers [ROUNDS]`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     let rounds = match arguments {
@@ -67,24 +78,24 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         progress: Progress::new("numbers", STEPS * rounds, "rounds"),
         out,
     };
-    let alone = breakpoint() && marked(breakpoint);
+    let alone = breakpoint() && marked!(breakpoint());
     let exception = bench.measure("exception", alone, breakpoint)?;
     let mut calls = 0;
-    let alone = one_call(&mut calls) && marked(|| one_call(&mut calls));
+    let alone = one_call(&mut calls) && marked!(one_call(&mut calls));
     let call = bench.measure("call", alone, || one_call(&mut calls))?;
-    let alone = frame_pair() && marked(frame_pair);
+    let alone = frame_pair() && marked!(frame_pair());
     let pair = bench.measure("frames", alone, frame_pair)?;
     let spaces = [access::new_space()?, access::new_space()?];
     let before = current_space::active();
     let mut turn = 0;
     // Each space gets its ASID when a core first enters it.
     let has_asids = switch(&spaces, &mut turn) && switch(&spaces, &mut turn);
-    let alone = has_asids && marked(|| switch(&spaces, &mut turn));
+    let alone = has_asids && marked!(switch(&spaces, &mut turn));
     let switched = bench.measure("space switch", alone, || switch(&spaces, &mut turn));
     let [space, _] = &spaces;
     current_space::activate(space);
     let touched = switched.and_then(|switched| {
-        let alone = touched_from_el0(space) && marked(|| touched_from_el0(space));
+        let alone = touched_from_el0(space) && marked!(touched_from_el0(space));
         let touched = bench.measure("EL0 touch", alone, || touched_from_el0(space))?;
         Ok((switched, touched))
     });
@@ -92,10 +103,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     let (switched, touched) = touched?;
     drop(spaces);
     let spare = Spare::drain()?;
-    // A round of those has these pairs besides.
-    let worst = spare
-        .measure(&mut bench)?
-        .saturating_sub(pair * PUT_ASIDE as u64);
+    let worst = spare.measure(&mut bench, pair)?;
     drop(spare);
     let out = bench.out;
     for (name, ns) in [
@@ -118,18 +126,8 @@ fn mark() {
     unsafe { asm!("nop", options(nomem, nostack, preserves_flags)) };
 }
 
-/// Does `step` between marks.
-#[inline(always)]
-fn marked<R>(step: impl FnOnce() -> R) -> R {
-    mark();
-    mark();
-    let result = step();
-    mark();
-    result
-}
-
 /// Steps that are measured, each for all rounds.
-const STEPS: u64 = 6;
+const STEPS: u64 = 7;
 
 /// A measurement in steps.
 struct Bench<'a> {
@@ -187,6 +185,7 @@ fn one_call(calls: &mut usize) -> bool {
 }
 
 /// Whether this core came from one of two spaces to the other.
+#[inline(always)]
 fn switch(spaces: &[Arc<UserSpace>; 2], turn: &mut usize) -> bool {
     *turn ^= 1;
     current_space::activate(&spaces[*turn]);
@@ -268,23 +267,30 @@ impl Spare {
         self.first = Some(frame);
     }
 
-    /// Nanoseconds of a round: the worst allocation, the worst free, and as many pairs as lie
-    /// ready.
-    fn measure(&self, bench: &mut Bench<'_>) -> Result<u64, CommandError> {
+    /// Nanoseconds of the worst allocation and the worst free together: of a round with them, less
+    /// those of a round without and of the pair that is one more.
+    #[inline(always)]
+    fn measure(&self, bench: &mut Bench<'_>, pair_ns: u64) -> Result<u64, CommandError> {
         let before = halvings();
         let good = self.round::<false>() && self.round::<true>();
-        let ns = bench.measure("frames", good, || self.round::<false>())?;
+        let round_ns = bench.measure("frames", good, || self.round::<false>())?;
         if halvings() != before + (bench.rounds + 2) * HALVINGS {
             return Err(StepFailed { name: "frames" }.into());
         }
-        Ok(ns)
+        let pairs_ns = bench.measure("frames", true, || self.others_out_and_back())?;
+        Ok(round_ns.saturating_sub(pairs_ns + pair_ns))
     }
 
     /// Halves a block of the largest order down to a frame, and lets that frame be merged up again:
     /// it is the first to be put aside, and leaves for the last.
     #[inline(always)]
     fn round<const MARKED: bool>(&self) -> bool {
-        let Some(frame) = maybe_marked::<MARKED, _>(KernelFrames::alloc_frame) else {
+        let split = if MARKED {
+            marked!(KernelFrames::alloc_frame())
+        } else {
+            KernelFrames::alloc_frame()
+        };
+        let Some(frame) = split else {
             return false;
         };
         KernelFrames::dealloc_frame(hidden(frame));
@@ -292,8 +298,24 @@ impl Spare {
         for frame in others {
             KernelFrames::dealloc_frame(hidden(*frame));
         }
-        maybe_marked::<MARKED, _>(|| KernelFrames::dealloc_frame(hidden(*first)));
+        if MARKED {
+            marked!(KernelFrames::dealloc_frame(hidden(*first)));
+        } else {
+            KernelFrames::dealloc_frame(hidden(*first));
+        }
         let mut again = self.ready.iter().rev();
+        again.all(|_| KernelFrames::alloc_frame().is_some())
+    }
+
+    /// The part of a round that is not measured: the frames but the first, which the allocator puts
+    /// aside and gives out again.
+    #[inline(always)]
+    fn others_out_and_back(&self) -> bool {
+        let [_, others @ ..] = &self.ready;
+        for frame in others {
+            KernelFrames::dealloc_frame(hidden(*frame));
+        }
+        let mut again = others.iter().rev();
         again.all(|_| KernelFrames::alloc_frame().is_some())
     }
 }
@@ -311,10 +333,6 @@ impl Drop for Spare {
             KernelFrames::dealloc_frame(frame);
         }
     }
-}
-
-fn maybe_marked<const MARKED: bool, R>(step: impl FnOnce() -> R) -> R {
-    if MARKED { marked(step) } else { step() }
 }
 
 /// The first word of a frame.

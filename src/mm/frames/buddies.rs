@@ -141,8 +141,11 @@ impl<'memory> Buddies<'memory> {
         }
         self.splits += above as u64;
         self.steps[order] += 1;
-        self.steps[order + above] -= 2;
-        self.steps[order + above + 1] += 1;
+        let [own, next_larger] = &mut self.steps[order + above..][..2] else {
+            unreachable!("two differences from order {}", order + above);
+        };
+        *own -= 2;
+        *next_larger += 1;
         Some(frame)
     }
 
@@ -162,7 +165,7 @@ impl<'memory> Buddies<'memory> {
         let mut only_free = FrameState::only_free(order);
         // The usual case: memory was split for this block, and each buddy is the only block on its
         // list. One comparison tells that it is free, of this order, and without links to mend.
-        for _ in order..Order::MAX.index() {
+        while half < Order::MAX.frames() {
             match self.states.get_mut(first ^ half) {
                 Some(state) if *state == only_free => *state = FrameState::NONE,
                 _ => break,
@@ -189,8 +192,11 @@ impl<'memory> Buddies<'memory> {
         let merged = half.trailing_zeros() as usize;
         self.merges += (merged - order) as u64;
         self.steps[order] -= 1;
-        self.steps[merged] += 2;
-        self.steps[merged + 1] -= 1;
+        let [own, next_larger] = &mut self.steps[merged..][..2] else {
+            unreachable!("two differences from order {merged}");
+        };
+        *own += 2;
+        *next_larger -= 1;
         let next = match filled & half {
             0 => NIL,
             _ => self.lists[merged],

@@ -85,6 +85,8 @@ impl FrameState {
     }
 
     /// The block that begins here, if one does.
+    // Whoever looks for a block asks frame by frame.
+    #[inline]
     pub(super) fn block(self) -> Option<(BlockKind, Order)> {
         let kind = match self.0 & KIND {
             FREE => BlockKind::Free,
