@@ -13,7 +13,7 @@ use crate::paging::PagingError;
 pub enum SpaceError {
     /// Not a multiple of 4 KiB, or no byte at all.
     NotPages {
-        /// What was given: an address, or a number of bytes.
+        /// The value that was given: an address, or a number of bytes.
         value: usize,
     },
     /// Outside of what a space may map.

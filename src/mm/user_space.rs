@@ -217,7 +217,7 @@ impl UserSpace {
     /// Gives whatever is mapped in `bytes` from `va` on these `flags`, beside [`USER_PAGE`].
     /// Without a right a page becomes inaccessible, and keeps its frame.
     ///
-    /// What becomes executable is made visible to the instruction caches first.
+    /// Pages that become executable are made visible to the instruction caches first.
     ///
     /// # Errors
     /// [`SpaceError::NotPages`], [`SpaceError::Outside`], [`SpaceError::Busy`];

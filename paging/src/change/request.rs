@@ -29,7 +29,7 @@ pub(crate) struct Request<C = Change> {
     pub(crate) change: C,
 }
 
-/// What a change makes of each leaf, by the leaf alone.
+/// The new leaf that a change makes of an old one, by the leaf alone.
 pub(crate) trait LeafChange<PTE: GenericPTE>: Copy {
     /// The leaf that the change makes of `leaf`, unused if it unmaps. The change is known to have
     /// an encoding.

@@ -66,7 +66,7 @@ struct State {
     /// If the other side waits for room, and asks neither the clock nor CR: for how long there must
     /// be.
     delay_bits: Option<u32>,
-    /// What the other side waits in place of that before each of the next bytes.
+    /// Pauses of the other side before each of its next bytes, in place of that delay.
     pauses_bits: VecDeque<u32>,
 }
 

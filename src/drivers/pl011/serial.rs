@@ -165,7 +165,8 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         true
     }
 
-    /// Sets the levels, takes what has come so far, and lets the device interrupt.
+    /// Sets the levels, takes what has come so far, and lets the device interrupt: from here on
+    /// [`Serial::service`] is called for each interrupt, and nobody has to poll.
     pub fn start(&mut self) {
         self.uart.set_levels(RECEIVE_LEVEL, TRANSMIT_LEVEL);
         self.uart.acknowledge(UartInterrupts::all());
@@ -208,7 +209,8 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         !self.received.is_empty()
     }
 
-    /// Bytes that [`Serial::read`] has.
+    /// Bytes that [`Serial::read`] has: those of the ring, without those that wait in the device
+    /// because the ring is full.
     #[must_use]
     pub const fn waiting(&self) -> usize {
         self.received.len()
@@ -249,7 +251,8 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         taken
     }
 
-    /// Fills the device's queue from memory, without its interrupt. Returns what is left.
+    /// Fills the device's queue from memory, without its interrupt. Returns how many bytes are left
+    /// in memory: 0 when all are in the device, though they may not be on the line yet.
     pub fn push(&mut self) -> usize {
         self.send_on();
         self.update_mask();
@@ -269,7 +272,8 @@ impl<P: Port, const RECEIVE: usize, const TRANSMIT: usize> Serial<P, RECEIVE, TR
         self.update_mask();
     }
 
-    /// Bytes that were written and are not yet in the device.
+    /// Bytes that were written and are not yet in the device, at most as many as the transmit ring
+    /// holds.
     #[must_use]
     pub const fn unsent(&self) -> usize {
         self.to_send.len()
