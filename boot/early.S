@@ -6,7 +6,7 @@
 //      writes its number plus one, waits longer than another's store can take, and goes on if the
 //      word is its own still (Fischer's algorithm). Who loses waits for ever, and says nothing.
 //   2. Its store is what every core looks at that waits or that is interrupted by its mailbox
-//      (src/kernel/cores/wait.rs); each is interrupted. So they stop, all at this one end.
+//      (src/kernel/time/wait.rs); each is interrupted. So they stop, all at this one end.
 //   3. It reports, and ends the emulator or waits.
 // A core in park, or not yet let online, stays there: core 0 lets nobody go any more. What cannot
 // be done here: to wait until the others have stopped, who may be off, or masked for good; to let

@@ -94,9 +94,9 @@ pub fn is_inaccessible(bits: u64, level: usize) -> bool {
 /// What the tables on the way to a leaf take away from it (D8.4.2, hierarchical attributes).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Limits {
-    /// The bits of a leaf that are as if they were set: AP[2], UXN, PXN.
+    /// The bits of a leaf that are as if they were set: `AP[2]`, UXN, PXN.
     set: u64,
-    /// Those that are as if they were clear: AP[1].
+    /// Those that are as if they were clear: `AP[1]`.
     clear: u64,
 }
 
