@@ -7,192 +7,196 @@ use crate::operand::{Condition, Register, Width};
 pub enum Data {
     /// ADR: the instruction's own address and an offset.
     Adr {
-        /// The result.
+        /// Rd, the register that gets the result.
         rd: Register,
         /// In bytes, ±1 MiB.
         offset: i64,
     },
     /// ADRP: the 4 KiB page of the instruction's own address and an offset.
     Adrp {
-        /// The result.
+        /// Rd, the register that gets the result.
         rd: Register,
         /// In bytes, a multiple of 4096, ±4 GiB.
         offset: i64,
     },
     /// ADD, ADDS, SUB, SUBS.
     Arithmetic {
-        /// Which sum.
+        /// ADD and ADDS, or SUB and SUBS.
         sum: Sum,
-        /// Whether the flags N, Z, C, V are set.
+        /// ADDS and SUBS set N, Z, C and V.
         flags: Flags,
-        /// Of all registers but an extended one.
+        /// The width of all registers but an extended second operand (see [`Extend`]).
         width: Width,
         /// The result. SP with an immediate or an extended register, unless the flags are set.
         rd: Register,
         /// The first operand. SP with an immediate or an extended register.
         rn: Register,
-        /// The second operand.
+        /// The second operand, with its shift or extension.
         operand: Operand,
     },
     /// AND, ORR, EOR, ANDS, and with a register also BIC, ORN, EON, BICS.
     Logical {
-        /// Which.
+        /// The operation, by opc and N.
         operation: Logical,
-        /// Of all registers.
+        /// The width of all registers.
         width: Width,
         /// The result. SP with an immediate, but for ANDS.
         rd: Register,
-        /// The first operand.
+        /// Rn, the first operand.
         rn: Register,
-        /// The second operand.
+        /// The second operand, with its shift or extension.
         operand: LogicalOperand,
     },
-    /// MOVN, MOVZ, MOVK.
+    /// MOVN, MOVZ, MOVK: sixteen bits at a position in the register.
     Move {
-        /// Which.
+        /// MOVN, MOVZ or MOVK.
         kind: Move,
-        /// Of the register.
+        /// The width of the register.
         width: Width,
-        /// The result.
+        /// Rd, the register that gets the result.
         rd: Register,
-        /// Sixteen bits.
+        /// imm16, the sixteen bits.
         bits: u16,
-        /// Where they go: 0, 16, 32 or 48.
+        /// The position of the sixteen bits in the register: 0, 16, 32 or 48 (hw × 16).
         shift: u8,
     },
-    /// SBFM, BFM, UBFM.
+    /// SBFM, BFM, UBFM: a copy of a bit field, of which shifts and extensions are aliases.
     Bitfield {
-        /// Which.
+        /// SBFM, BFM or UBFM.
         kind: Bitfield,
-        /// Of both registers.
+        /// The width of both registers.
         width: Width,
-        /// The result.
+        /// Rd, the register that gets the result.
         rd: Register,
-        /// The source.
+        /// Rn, the source.
         rn: Register,
-        /// immr: how far the source is rotated to the right.
+        /// immr: the number of bits by which the source is rotated to the right.
         rotate: u8,
-        /// imms: the leftmost bit of the source that is moved.
+        /// imms: the number of the leftmost bit of the source that is copied.
         last: u8,
     },
-    /// EXTR: a word out of two.
+    /// EXTR: one register's width of bits out of the pair Rn:Rm.
     Extract {
-        /// Of all registers.
+        /// The width of all registers.
         width: Width,
-        /// The result.
+        /// Rd, the register that gets the result.
         rd: Register,
-        /// The upper half.
+        /// The upper half of the pair.
         rn: Register,
-        /// The lower half.
+        /// The lower half of the pair.
         rm: Register,
-        /// The lowest bit of the result in both.
+        /// imms: the number of the pair's bit that becomes bit 0 of the result.
         low: u8,
     },
-    /// ADC, ADCS, SBC, SBCS.
+    /// ADC, ADCS, SBC, SBCS: a sum or difference with the carry flag C.
     Carry {
-        /// Which sum.
+        /// ADC and ADCS, or SBC and SBCS.
         sum: Sum,
-        /// Whether the flags are set.
+        /// ADCS and SBCS set N, Z, C and V.
         flags: Flags,
-        /// Of all registers.
+        /// The width of all registers.
         width: Width,
-        /// The result.
+        /// Rd, the register that gets the result.
         rd: Register,
-        /// The first operand.
+        /// Rn, the first operand.
         rn: Register,
-        /// The second operand.
+        /// Rm, the second operand.
         rm: Register,
     },
-    /// CCMP (a difference) and CCMN (a sum): compares if a condition holds.
+    /// CCMP (Rn - operand) and CCMN (Rn + operand): sets N, Z, C and V by a comparison if a
+    /// condition holds.
     ConditionalCompare {
-        /// A difference or a sum.
+        /// Add is CCMN, Sub is CCMP.
         sum: Sum,
-        /// Of the registers.
+        /// The width of the registers.
         width: Width,
-        /// The first operand.
+        /// Rn, the first operand.
         rn: Register,
-        /// The second operand.
+        /// The second operand: an immediate or Rm.
         operand: CompareOperand,
-        /// N, Z, C, V in bits 3 to 0 if the condition does not hold.
+        /// nzcv: the flags N, Z, C, V (bits 3 to 0) if the condition does not hold.
         otherwise: u8,
-        /// When it compares.
+        /// The condition under which the comparison is made.
         condition: Condition,
     },
-    /// CSEL, CSINC, CSINV, CSNEG: Rn if a condition holds, else Rm as it is or changed.
+    /// CSEL, CSINC, CSINV, CSNEG: Rn if a condition holds, else Rm, as it is or changed.
     ConditionalSelect {
-        /// What is made of Rm.
+        /// The change that is made to Rm.
         change: Change,
-        /// Of all registers.
+        /// The width of all registers.
         width: Width,
-        /// The result.
+        /// Rd, the register that gets the result.
         rd: Register,
         /// The value if the condition holds.
         rn: Register,
         /// The value if not, before the change.
         rm: Register,
-        /// When Rn is taken.
+        /// The condition under which the result is Rn.
         condition: Condition,
     },
-    /// "Data-processing (1 source)".
+    /// "Data-processing (1 source)": bits or bytes reversed, bits counted.
     One {
-        /// Which.
+        /// The operation, by opcode.
         operation: One,
-        /// Of both registers.
+        /// The width of both registers.
         width: Width,
-        /// The result.
+        /// Rd, the register that gets the result.
         rd: Register,
-        /// The operand.
+        /// Rn, the operand.
         rn: Register,
     },
-    /// "Data-processing (2 source)".
+    /// "Data-processing (2 source)": division, shift by a register, CRC-32.
     Two {
-        /// Which.
+        /// The operation, by opcode.
         operation: Two,
-        /// Of all registers; for the CRC instructions of Rm alone, and the others are 32 bits wide.
+        /// The width of all registers. In the CRC instructions it is the width of Rm; Rd and Rn
+        /// have 32 bits.
         width: Width,
-        /// The result.
+        /// Rd, the register that gets the result.
         rd: Register,
-        /// The first operand.
+        /// Rn, the first operand.
         rn: Register,
-        /// The second operand.
+        /// Rm, the second operand.
         rm: Register,
     },
-    /// "Data-processing (3 source)".
+    /// "Data-processing (3 source)": multiplication, with a third register added.
     Three {
-        /// Which.
+        /// The operation, by op31 and o0.
         operation: Three,
-        /// Of all registers, but the factors of the long forms are 32 bits wide.
+        /// The width of all registers, but the factors of the long forms (SMADDL and so on) have 32
+        /// bits.
         width: Width,
-        /// The result.
+        /// Rd, the register that gets the result.
         rd: Register,
-        /// The first factor.
+        /// Rn, the first factor.
         rn: Register,
-        /// The second factor.
+        /// Rm, the second factor.
         rm: Register,
-        /// What the product is added to or taken from; nothing for SMULH and UMULH.
+        /// The addend, or for a difference the minuend; not used by SMULH and UMULH, whose Ra is
+        /// 11111.
         ra: Register,
     },
 }
 
-/// The second operand of a sum.
+/// The second operand of ADD, ADDS, SUB and SUBS.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Operand {
-    /// imm12, shifted by 12 if `sh` is set.
+    /// imm12, shifted left by 12 bits if `sh` is set.
     Immediate {
-        /// 0 to 4095.
+        /// imm12: 0 to 4095.
         bits: u16,
-        /// 0 or 12.
+        /// The shift to the left in bits: 0 or 12.
         shift: u8,
     },
     /// A register, shifted.
     Shifted(Shifted),
     /// A register, extended and then shifted left.
     Extended {
-        /// The register.
+        /// Rm, the number of the register.
         rm: Register,
-        /// How.
+        /// The part of the register that is used, and how it is extended.
         extend: Extend,
-        /// By how many bits, 0 to 4.
+        /// The shift to the left in bits, 0 to 4.
         shift: u8,
     },
 }
@@ -200,32 +204,32 @@ pub enum Operand {
 /// The second operand of a logical operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LogicalOperand {
-    /// A repeated run of ones (DecodeBitMasks in the manual's shared pseudocode), as wide as the
-    /// registers.
+    /// A run of ones, rotated and repeated through the whole register (DecodeBitMasks in the
+    /// manual's shared pseudocode): the value, as wide as the registers.
     Immediate(u64),
     /// A register, shifted.
     Plain(Shifted),
-    /// A register, shifted and inverted.
+    /// A register, shifted and then inverted: BIC, ORN, EON, BICS.
     Inverted(Shifted),
 }
 
-/// The second operand of a conditional comparison.
+/// The second operand of CCMP and CCMN.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CompareOperand {
-    /// 0 to 31.
+    /// imm5: 0 to 31.
     Immediate(u8),
-    /// A register.
+    /// Rm.
     Register(Register),
 }
 
 /// A register with a shift.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Shifted {
-    /// The register.
+    /// Rm, the number of the register.
     pub rm: Register,
-    /// How.
+    /// The kind of shift.
     pub shift: Shift,
-    /// By how many bits, less than the width.
+    /// The distance in bits, less than the width of the register.
     pub amount: u8,
 }
 
@@ -238,32 +242,33 @@ pub enum Shift {
     Lsr,
     /// Arithmetic, to the right.
     Asr,
-    /// Rotated to the right: in logical operations only.
+    /// Rotated to the right: in logical operations alone.
     Ror,
 }
 
-/// `option`, bits 15:13 of the classes with an extended register.
+/// `option`, bits 15:13 of the classes with an extended register: the part of Rm that is used, and
+/// how it becomes 64 bits (or 32).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Extend {
-    /// Zeros above a byte.
+    /// Bits 7:0, with zeros above.
     Uxtb,
-    /// Zeros above a halfword.
+    /// Bits 15:0, with zeros above.
     Uxth,
-    /// Zeros above a word.
+    /// Bits 31:0, with zeros above.
     Uxtw,
-    /// The whole register: for an index of memory, LSL.
+    /// The whole register; in a load or store this is `LSL`.
     Uxtx,
-    /// The sign of a byte.
+    /// Bits 7:0, with bit 7 repeated above.
     Sxtb,
-    /// The sign of a halfword.
+    /// Bits 15:0, with bit 15 repeated above.
     Sxth,
-    /// The sign of a word.
+    /// Bits 31:0, with bit 31 repeated above.
     Sxtw,
-    /// The whole register.
+    /// The whole register: bits 63:0, as [`Extend::Uxtx`].
     Sxtx,
 }
 
-/// Sum or difference.
+/// `op` of the add and subtract classes, bit 30.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Sum {
     /// Rn + operand.
@@ -272,138 +277,140 @@ pub enum Sum {
     Sub,
 }
 
-/// Whether an instruction sets N, Z, C and V.
+/// `S` of the add and subtract classes, bit 29: whether the instruction sets N, Z, C and V.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Flags {
-    /// They stay.
+    /// 0: the flags stay.
     Keep,
-    /// They are set by the result.
+    /// 1: the flags are set by the result.
     Set,
 }
 
-/// opc of the logical classes.
+/// opc of the logical classes, bits 30:29.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Logical {
-    /// AND, BIC.
+    /// 00: AND, or BIC with an inverted operand.
     And,
-    /// ORR, ORN.
+    /// 01: ORR, or ORN.
     Orr,
-    /// EOR, EON.
+    /// 10: EOR, or EON.
     Eor,
-    /// ANDS, BICS: sets the flags.
+    /// 11: ANDS, or BICS, which set the flags.
     Ands,
 }
 
-/// opc of "Move wide (immediate)".
+/// opc of "Move wide (immediate)", bits 30:29.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Move {
-    /// MOVN: the inverse of the bits in place.
+    /// 00, MOVN: the inverse of the sixteen bits in place, so ones around them.
     Inverted,
-    /// MOVZ: the bits in place and zeros.
+    /// 10, MOVZ: the sixteen bits in place, zeros around them.
     Zeros,
-    /// MOVK: the bits in place, and the rest of the register stays.
+    /// 11, MOVK: the sixteen bits in place; the rest of the register stays.
     Keep,
 }
 
-/// opc of "Bitfield".
+/// opc of "Bitfield", bits 30:29.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Bitfield {
-    /// SBFM: the sign above, zeros below.
+    /// 00, SBFM: above the field copies of its top bit, below it zeros.
     Signed,
-    /// BFM: the destination's own bits stay around.
+    /// 01, BFM: around the field the destination's own bits stay.
     Insert,
-    /// UBFM: zeros around.
+    /// 10, UBFM: zeros around the field.
     Unsigned,
 }
 
-/// What a conditional select makes of Rm.
+/// op and op2 of "Conditional select": the change that is made to Rm if the condition does not
+/// hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Change {
-    /// CSEL: nothing.
+    /// CSEL: Rm as it is.
     None,
-    /// CSINC: one more.
+    /// CSINC: Rm + 1.
     Increment,
-    /// CSINV: the inverse.
+    /// CSINV: the bits of Rm inverted.
     Invert,
-    /// CSNEG: the negative.
+    /// CSNEG: -Rm.
     Negate,
 }
 
-/// Operations on one register.
+/// opcode of "Data-processing (1 source)".
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum One {
-    /// RBIT: the bits in the opposite order.
+    /// RBIT: the bits in reverse order.
     Rbit,
-    /// REV16: the bytes of each halfword.
+    /// REV16: the bytes of each halfword in reverse order.
     Rev16,
-    /// REV32: the bytes of each word of 64 bits.
+    /// REV32: the bytes of each 32-bit word of an X register in reverse order.
     Rev32,
-    /// REV: all bytes.
+    /// REV: all bytes of the register in reverse order.
     Rev,
-    /// CLZ: how many zeros above the highest one.
+    /// CLZ: the number of zeros above the highest one.
     Clz,
-    /// CLS: how many bits below the sign are like it.
+    /// CLS: the number of bits directly below the sign bit that equal it.
     Cls,
 }
 
-/// Operations on two registers.
+/// opcode of "Data-processing (2 source)".
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Two {
-    /// UDIV.
+    /// UDIV: Rn / Rm, unsigned; 0 if Rm is 0.
     Udiv,
-    /// SDIV.
+    /// SDIV: Rn / Rm, signed; 0 if Rm is 0.
     Sdiv,
-    /// LSLV.
+    /// LSLV: Rn shifted left by Rm modulo the width.
     Lslv,
-    /// LSRV.
+    /// LSRV: Rn shifted right by Rm modulo the width, with zeros above.
     Lsrv,
-    /// ASRV.
+    /// ASRV: Rn shifted right by Rm modulo the width, with the sign bit above.
     Asrv,
-    /// RORV.
+    /// RORV: Rn rotated right by Rm modulo the width.
     Rorv,
-    /// CRC32B, H, W, X: the log2 of how many bytes of Rm.
+    /// CRC32B, CRC32H, CRC32W, CRC32X: the base-2 logarithm of the number of bytes of Rm, 0 to 3.
     Crc32(u8),
-    /// CRC32CB, H, W, X: the log2 of how many bytes of Rm.
+    /// CRC32CB, CRC32CH, CRC32CW, CRC32CX: the base-2 logarithm of the number of bytes of Rm, 0 to
+    /// 3.
     Crc32c(u8),
 }
 
-/// Operations on three registers.
+/// op31 and o0 of "Data-processing (3 source)".
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Three {
     /// MADD: Ra + Rn × Rm.
     Madd,
     /// MSUB: Ra - Rn × Rm.
     Msub,
-    /// SMADDL: Ra + Rn × Rm, factors of 32 bits with a sign.
+    /// SMADDL: Ra + Rn × Rm, signed 32-bit factors and a 64-bit result.
     Smaddl,
-    /// SMSUBL.
+    /// SMSUBL: Ra - Rn × Rm, signed 32-bit factors and a 64-bit result.
     Smsubl,
-    /// SMULH: the upper half of Rn × Rm, with a sign.
+    /// SMULH: bits 127:64 of Rn × Rm, signed.
     Smulh,
-    /// UMADDL: Ra + Rn × Rm, factors of 32 bits.
+    /// UMADDL: Ra + Rn × Rm, unsigned 32-bit factors and a 64-bit result.
     Umaddl,
-    /// UMSUBL.
+    /// UMSUBL: Ra - Rn × Rm, unsigned 32-bit factors and a 64-bit result.
     Umsubl,
-    /// UMULH: the upper half of Rn × Rm.
+    /// UMULH: bits 127:64 of Rn × Rm, unsigned.
     Umulh,
 }
 
-/// What an instruction leaves in a register, if that depends on nothing but the register itself.
+/// The effect of MOVZ, MOVN or MOVK on its register: a sequence of them builds one constant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Constant {
-    /// MOVZ, MOVN: this value.
+    /// MOVZ, MOVN: the register's new value.
     Set(u64),
-    /// MOVK: sixteen bits are replaced, the rest stays.
+    /// MOVK: sixteen bits are replaced, the other 48 stay.
     Keep {
-        /// The sixteen bits in place.
+        /// The sixteen bits, shifted to their position.
         bits: u64,
-        /// Ones where the register is replaced.
+        /// Ones at the bits that are replaced, 0xffff shifted to the position.
         mask: u64,
     },
 }
 
 impl Data {
-    /// The register that gets the result; none for a comparison of the flags alone.
+    /// The register that gets the result; none for CCMP and CCMN, which write the flags alone.
     #[must_use]
     pub const fn rd(self) -> Option<Register> {
         match self {
@@ -423,7 +430,7 @@ impl Data {
         }
     }
 
-    /// What MOVN, MOVZ or MOVK does to its register.
+    /// The effect on the register if the instruction is MOVN, MOVZ or MOVK.
     #[must_use]
     pub const fn constant(self) -> Option<Constant> {
         let Self::Move {

@@ -6,58 +6,58 @@ use crate::operand::{Condition, Register, Width};
 /// A branch. Offsets are in bytes, from the instruction's own address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Branch {
-    /// B.
+    /// B, an unconditional branch.
     Jump {
-        /// ±128 MiB.
+        /// The distance in bytes, ±128 MiB.
         offset: i64,
     },
-    /// BL: the address of the next instruction goes to X30.
+    /// BL: a branch that puts the address of the next instruction into X30.
     Call {
-        /// ±128 MiB.
+        /// The distance in bytes, ±128 MiB.
         offset: i64,
     },
-    /// B.cond.
+    /// B.cond: a branch by the condition flags N, Z, C, V.
     Conditional {
-        /// When the branch is taken.
+        /// The condition under which the branch is taken.
         condition: Condition,
-        /// ±1 MiB.
+        /// The distance in bytes, ±1 MiB.
         offset: i64,
     },
-    /// CBZ and CBNZ.
+    /// CBZ and CBNZ: a branch by whether a register is zero.
     Compare {
-        /// Of the register.
+        /// The width of the register.
         width: Width,
-        /// Whether the branch is taken on zero.
+        /// [`Bit::Clear`] for CBZ, taken if the register is zero; [`Bit::Set`] for CBNZ.
         on: Bit,
-        /// What is compared with zero.
+        /// The register that is compared with zero.
         rt: Register,
-        /// ±1 MiB.
+        /// The distance in bytes, ±1 MiB.
         offset: i64,
     },
-    /// TBZ and TBNZ.
+    /// TBZ and TBNZ: a branch by one bit of a register.
     Test {
         /// The number of the bit, 0 to 63.
         bit: u8,
-        /// Which value of the bit takes the branch.
+        /// The value of the bit with which the branch is taken: clear for TBZ, set for TBNZ.
         on: Bit,
-        /// What is tested.
+        /// The register whose bit is tested.
         rt: Register,
-        /// ±32 KiB.
+        /// The distance in bytes, ±32 KiB.
         offset: i64,
     },
     /// BR, to the address in a register.
     JumpTo {
-        /// The address.
+        /// The register with the target's address.
         rn: Register,
     },
     /// BLR: a call of the address in a register.
     CallTo {
-        /// The address.
+        /// The register with the target's address.
         rn: Register,
     },
-    /// RET.
+    /// RET: a return to the address in a register.
     Return {
-        /// The address; X30 unless the instruction names another register.
+        /// The register with the address: X30 unless the instruction names another.
         rn: Register,
     },
     /// ERET: PSTATE from SPSR_ELx, the address from ELR_ELx.
@@ -66,47 +66,48 @@ pub enum Branch {
     DebugReturn,
 }
 
-/// What takes a CBZ or TBZ (zero), a CBNZ or TBNZ (one, or anything but zero).
+/// op, bit 24 of "Compare and branch" and of "Test and branch": the value with which the branch is
+/// taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Bit {
-    /// Zero.
+    /// Zero: CBZ, TBZ.
     Clear,
-    /// Not zero.
+    /// Not zero: CBNZ, TBNZ.
     Set,
 }
 
-/// An instruction that is an exception: "Exception generation". Each has an immediate that the
-/// handler may read.
+/// An instruction that takes an exception: "Exception generation". The number is imm16, which the
+/// handler may read (in ESR_ELx.ISS).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exception {
-    /// SVC, to EL1.
+    /// SVC: a supervisor call, to EL1.
     Supervisor(u16),
-    /// HVC, to EL2.
+    /// HVC: a hypervisor call, to EL2.
     Hypervisor(u16),
-    /// SMC, to EL3.
+    /// SMC: a secure monitor call, to EL3.
     SecureMonitor(u16),
-    /// BRK.
+    /// BRK: a software breakpoint.
     Breakpoint(u16),
-    /// HLT: to an external debugger, or semihosting.
+    /// HLT: a halt for an external debugger, or semihosting.
     Halt(u16),
-    /// DCPS1 to DCPS3: to a level in Debug state.
+    /// DCPS1 to DCPS3: a change of exception level in Debug state.
     DebugSwitch {
-        /// 1 to 3.
+        /// The exception level that is entered, 1 to 3.
         level: u8,
-        /// The immediate.
+        /// imm16.
         immediate: u16,
     },
 }
 
-/// Where control can go from an instruction within the same function; calls come back.
+/// The instruction that is executed next within the function; a call is taken to return.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Flow {
-    /// On with the next instruction: no branch at all, or a call that comes back.
+    /// The next one: no branch at all, or a call.
     Next,
-    /// To the target or on: B.cond, CBZ, CBNZ, TBZ, TBNZ.
+    /// The one at this address, or the next one: B.cond, CBZ, CBNZ, TBZ, TBNZ.
     Either(u64),
-    /// To the target: B.
+    /// The one at this address: B.
     Jump(u64),
-    /// Somewhere that the word does not tell: BR, RET, ERET.
+    /// One that the word does not tell: BR, RET, ERET.
     Leave,
 }

@@ -1,4 +1,4 @@
-//! The decoded instruction, and what is asked of it whatever its class.
+//! The decoded instruction, and questions that are answered for every class.
 
 use crate::data::{Constant, Data};
 use crate::flow::{Branch, Exception, Flow};
@@ -18,31 +18,31 @@ pub enum Instruction {
     System(System),
     /// "Loads and Stores" of general registers, prefetches too.
     Access(Access),
-    /// UDF, with its immediate: permanently undefined.
+    /// UDF, permanently undefined; the number is imm16.
     Undefined(u16),
-    /// SIMD and floating point, SVE, SME: the word.
+    /// SIMD and floating point, SVE, SME; the number is the word, undecoded.
     Vector(u32),
-    /// A class of instructions that came after Armv8.0: the word.
+    /// An instruction of a class that came after Armv8.0, undecoded.
     Later(Later),
-    /// Not allocated in Armv8.0: the word.
+    /// A word that is not allocated in Armv8.0.
     Unallocated(u32),
 }
 
-/// What came after Armv8.0 and is told by its class.
+/// An instruction that came after Armv8.0, told by its class. The number is the word.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Later {
-    /// Compare and swap, atomic read-modify-write (FEAT_LSE): the word.
+    /// Compare and swap, atomic read-modify-write (FEAT_LSE).
     Atomic(u32),
-    /// LDLAR, STLLR (FEAT_LOR), LDAPUR and its like (FEAT_LRCPC2), loads with authentication: the
-    /// word.
+    /// LDLAR, STLLR (FEAT_LOR), LDAPUR, STLUR and their other sizes (FEAT_LRCPC2), loads with
+    /// pointer authentication (FEAT_PAuth).
     Access(u32),
-    /// Branches and returns with pointer authentication (FEAT_PAuth): the word.
+    /// Branches and returns with pointer authentication (FEAT_PAuth).
     Branch(u32),
 }
 
 impl Later {
-    /// Whether it is a branch or call to the address in a register: bits 23:21 are 000 or 001, not
-    /// RET's or ERET's.
+    /// Whether the instruction is BRAA, BLRAA or another branch or call to the address in a
+    /// register, no RETAA or ERETAA: bits 23:21 are 000 or 001.
     #[must_use]
     pub const fn branches_to_register(self) -> bool {
         matches!(self, Self::Branch(word) if word >> 21 & 7 <= 1)
@@ -50,7 +50,8 @@ impl Later {
 }
 
 impl Instruction {
-    /// The target of a direct branch at `address`, calls included.
+    /// The target's address, if the instruction at `address` is a direct branch or call (B, BL,
+    /// B.cond, CBZ, TBZ).
     #[must_use]
     pub const fn branch_target(self, address: u64) -> Option<u64> {
         match self {
@@ -65,7 +66,7 @@ impl Instruction {
         }
     }
 
-    /// Where control can go from `address` within the same function.
+    /// The instruction that is executed next within the function, after the one at `address`.
     #[must_use]
     pub const fn flow(self, address: u64) -> Flow {
         let Self::Branch(branch) = self else {
@@ -87,38 +88,39 @@ impl Instruction {
         }
     }
 
-    /// Whether the instruction may change the flow, calls included; exceptions do not count.
+    /// Whether the instruction is a branch, call or return; one that takes an exception (SVC) is
+    /// not.
     #[must_use]
     pub const fn is_branch(self) -> bool {
         matches!(self, Self::Branch(_) | Self::Later(Later::Branch(_)))
     }
 
-    /// BL: a call of a fixed target.
+    /// Whether the instruction is BL, a call of a fixed target.
     #[must_use]
     pub const fn is_call(self) -> bool {
         matches!(self, Self::Branch(Branch::Call { .. }))
     }
 
-    /// RET.
+    /// Whether the instruction is RET.
     #[must_use]
     pub const fn is_return(self) -> bool {
         matches!(self, Self::Branch(Branch::Return { .. }))
     }
 
-    /// ISB.
+    /// Whether the instruction is ISB.
     #[must_use]
     pub const fn is_isb(self) -> bool {
         matches!(self, Self::System(System::InstructionSynchronization(_)))
     }
 
-    /// DSB, of whatever domain and kind.
+    /// Whether the instruction is DSB, with any CRm.
     #[must_use]
     pub const fn is_dsb(self) -> bool {
         matches!(self, Self::System(System::DataSynchronization(_)))
     }
 
-    /// Whether the instruction is in the group "Loads and Stores". Prefetches count, and what came
-    /// after Armv8.0.
+    /// Whether the instruction is in the group "Loads and Stores": prefetches, SIMD and floating
+    /// point, and instructions later than Armv8.0 are, too.
     #[must_use]
     pub const fn is_load_store(self) -> bool {
         match self {
@@ -128,7 +130,8 @@ impl Instruction {
         }
     }
 
-    /// Exclusives, and what came later: compare and swap, atomic read-modify-write.
+    /// Whether the instruction is an exclusive load or store or, later than Armv8.0, a compare and
+    /// swap or another atomic read-modify-write.
     #[must_use]
     pub const fn is_exclusive_or_atomic(self) -> bool {
         matches!(
@@ -137,7 +140,7 @@ impl Instruction {
         )
     }
 
-    /// What MOVN, MOVZ or MOVK does to its register.
+    /// The effect on the register if the instruction is MOVN, MOVZ or MOVK.
     #[must_use]
     pub const fn constant(self) -> Option<Constant> {
         match self {
@@ -146,7 +149,7 @@ impl Instruction {
         }
     }
 
-    /// ADR at `address`: the address that it forms.
+    /// The address that is formed, if the instruction at `address` is ADR.
     #[must_use]
     pub const fn adr_target(self, address: u64) -> Option<u64> {
         match self {
@@ -155,7 +158,7 @@ impl Instruction {
         }
     }
 
-    /// A literal load at `address`, prefetches included: the address that it loads from.
+    /// The literal's address, if the instruction at `address` is a load or prefetch of a literal.
     #[must_use]
     pub const fn literal_target(self, address: u64) -> Option<u64> {
         match self {

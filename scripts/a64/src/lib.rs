@@ -1,19 +1,19 @@
-//! What an A64 instruction word is: every integer instruction of Armv8.0-A with its operands.
+//! Decoder of A64: the class and the operands of every integer instruction of Armv8.0-A.
 //!
-//! One decoder for all who read machine code here: the checks of the linked image, and models that
-//! execute one. The encodings are those of the Arm Architecture Reference Manual for A-profile (DDI
-//! 0487), section C4.1 "A64 instruction set encoding"; each decoding function names the table
-//! (encoding class) that it follows.
+//! One decoder for every reader of machine code here: the checks of the linked image, and models
+//! that execute an image. The encodings are those of the Arm Architecture Reference Manual for
+//! A-profile (DDI 0487), section C4.1 "A64 instruction set encoding"; each decoding function names
+//! the table (encoding class) that it follows.
 //!
-//! | module | what it has; each uses those above it |
+//! | module | contents; each uses the modules above it |
 //! |---|---|
 //! | `operand` | [`Register`], [`Width`], [`Condition`] |
 //! | [`data`] | data processing, with immediates and with registers |
 //! | [`flow`] | branches, returns, exceptions |
 //! | [`system`] `names` | barriers, hints, maintenance, system registers, and their names |
 //! | [`memory`] | loads and stores |
-//! | `instruction` | [`Instruction`], and what is asked of it whatever its class |
-//! | `decode` | [`decode()`]: which instruction a word is |
+//! | `instruction` | [`Instruction`], and questions that are answered for every class |
+//! | `decode` | [`decode()`], from a word to its instruction |
 //! | `display` | instructions as text |
 //!
 //! ```
@@ -27,14 +27,15 @@
 //! ```
 //!
 //! # Decisions
-//! - No disassembler crate: what they decode they take for allocated, and on words that a compiler
-//!   never emits they differ. An answer of this one is traced to a line of a table in the manual,
-//!   and on every word of the image it is compared with another disassembler's.
+//! - No disassembler crate: the crates take for allocated whatever they decode, and on words that a
+//!   compiler never emits they differ from each other. An answer of this decoder is traced to a
+//!   line of a table in the manual, and on every word of the image it is compared with another
+//!   disassembler's.
 //! - SIMD, floating point, SVE and SME are told as [`Instruction::Vector`] and not decoded: the
-//!   kernel has none. What came after Armv8.0 is [`Instruction::Later`] where a class of it is told
-//!   by its first bits, or [`Instruction::Unallocated`].
+//!   kernel has none. An instruction that came after Armv8.0 is [`Instruction::Later`] where the
+//!   first bits of its word tell its class, or [`Instruction::Unallocated`].
 //! - Instructions are printed in the manual's canonical form, without the preferred aliases (`orr
-//!   x0, xzr, x1` for `mov x0, x1`): what a field is comes before what it is for.
+//!   x0, xzr, x1` for `mov x0, x1`): the fields of the encoding, not their purpose.
 #![forbid(unsafe_code)]
 
 pub mod data;

@@ -9,177 +9,181 @@ use crate::operand::{Register, Width};
 pub enum Access {
     /// A load or a store of one register.
     Single {
-        /// What is moved.
+        /// The direction, the size, and the extension of a load.
         transfer: Transfer,
-        /// The register.
+        /// The register that is loaded or stored.
         rt: Register,
-        /// From or to where.
+        /// The address of the access.
         address: Address,
     },
-    /// LDR or LDRSW of a literal pool.
+    /// LDR or LDRSW of a literal: a constant in the code, at a distance from the instruction.
     Literal {
-        /// A load of a word or a doubleword.
+        /// A load of four or eight bytes.
         transfer: Transfer,
-        /// The register.
+        /// The register that is loaded.
         rt: Register,
-        /// In bytes, from the instruction's own address; ±1 MiB.
+        /// The distance in bytes from the instruction's own address, ±1 MiB.
         offset: i64,
     },
-    /// LDP, LDPSW, STP, LDNP, STNP.
+    /// LDP, LDPSW, STP, LDNP, STNP: two registers and consecutive memory.
     Pair {
-        /// What is moved, for each register.
+        /// The direction, the size and the extension, of each register.
         transfer: Transfer,
-        /// The first register.
+        /// Rt, the register at the lower address.
         rt: Register,
-        /// The second register.
+        /// Rt2, the register at the higher address.
         rt2: Register,
-        /// The base. SP if 31.
+        /// The base address. SP if 31.
         rn: Register,
-        /// In bytes, a multiple of the size.
+        /// imm7 in bytes, a multiple of the size of one register: -64 to 63 times.
         offset: i16,
-        /// What becomes of the base.
+        /// The use of the offset, and the writeback of the base.
         mode: PairMode,
     },
     /// LDXR, LDAXR, STXR, STLXR and their like; LDXP, LDAXP, STXP, STLXP.
     Exclusive {
-        /// What is moved, for each register.
+        /// The direction and the size, of each register.
         transfer: Transfer,
-        /// Acquire of a load, release of a store.
+        /// [`Order::Ordered`] is acquire for a load, release for a store.
         order: Order,
-        /// Where a store puts whether it failed; 31 for a load.
+        /// The status register of a store, which gets 0 if memory was written and 1 if not; 31 for
+        /// a load.
         rs: Register,
-        /// The register.
+        /// The register that is loaded or stored.
         rt: Register,
-        /// The second register of a pair.
+        /// Rt2, the second register of LDXP, LDAXP, STXP and STLXP.
         rt2: Option<Register>,
         /// The address. SP if 31.
         rn: Register,
     },
-    /// LDAR, STLR and their like.
+    /// LDAR, STLR and their forms for bytes and halfwords.
     Ordered {
-        /// What is moved.
+        /// The direction and the size.
         transfer: Transfer,
-        /// The register.
+        /// The register that is loaded or stored.
         rt: Register,
         /// The address. SP if 31.
         rn: Register,
     },
-    /// PRFM, PRFUM.
+    /// PRFM, PRFUM: a hint that memory will be accessed soon.
     Prefetch {
-        /// Rt: what kind of access is to come.
+        /// prfop, in the field Rt: the kind of access (4:3), the level of the cache (2:1), the
+        /// policy (0).
         operation: u8,
-        /// Of what.
+        /// The address that is prefetched.
         address: Address,
     },
-    /// PRFM of a literal.
+    /// PRFM of a literal: a constant in the code, at a distance from the instruction.
     PrefetchLiteral {
-        /// Rt: what kind of access is to come.
+        /// prfop, in the field Rt, as of [`Access::Prefetch`].
         operation: u8,
-        /// In bytes, from the instruction's own address.
+        /// The distance in bytes from the instruction's own address, ±1 MiB.
         offset: i64,
     },
 }
 
-/// What moves between a register and memory.
+/// One register's part of a load or store: direction, size, extension.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Transfer {
-    /// Which way.
+    /// The direction, and the extension of a load.
     pub kind: Kind,
-    /// The log2 of how many bytes: 0 to 3.
+    /// The base-2 logarithm of the number of bytes: 0 to 3.
     pub size: u8,
 }
 
-/// Which way, and what becomes of the register's other bits.
+/// The direction of a transfer, and for a load the bits of the register above the data.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
-    /// From the register's low bytes.
+    /// A store of the register's low bytes.
     Store,
-    /// To the register, with zeros above.
+    /// A load with zeros above the data.
     Load,
-    /// To the register, with the sign above, up to this width.
+    /// A load with the data's sign bit repeated above it, up to this width.
     LoadSigned(Width),
 }
 
-/// Whether an exclusive access has acquire or release semantics.
+/// o0 of "Load/store exclusive": whether the access has acquire or release semantics.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Order {
-    /// Neither.
+    /// 0: neither.
     Relaxed,
-    /// Acquire for a load, release for a store.
+    /// 1: acquire for a load, release for a store.
     Ordered,
 }
 
-/// What a pair access does to its base.
+/// Bits 24:23 of the pair classes: the use of the offset, and the writeback of the base.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PairMode {
-    /// Nothing, and the caches are not to keep the data: LDNP, STNP.
+    /// 00, LDNP and STNP: base + offset, with a hint that the data is not reused soon.
     NonTemporal,
-    /// Adds the offset afterwards.
+    /// 01: the base alone; then base + offset is written back to it.
     Post,
-    /// Nothing.
+    /// 10: base + offset.
     Offset,
-    /// Adds the offset first.
+    /// 11: base + offset, which is written back to the base.
     Pre,
 }
 
-/// An address: a base register, SP if 31, and something added to it.
+/// The address of an access: a base register and an offset.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Address {
-    /// The base.
+    /// The base. SP if 31.
     pub rn: Register,
-    /// What is added.
+    /// The offset, and the writeback of the base.
     pub offset: Offset,
 }
 
-/// What is added to a base. Immediates are in bytes.
+/// The offset from a base register, by class of "Loads and Stores". Immediates are in bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Offset {
-    /// A multiple of the access size, at most 4095 times.
+    /// imm12 times the access size, 0 to 4095 times.
     Scaled(u16),
-    /// Any number of bytes: LDUR, STUR and their like.
+    /// imm9, -256 to 255: LDUR, STUR and their forms for other sizes.
     Unscaled(i16),
-    /// LDTR, STTR: with the permissions of EL0.
+    /// imm9, -256 to 255: LDTR, STTR, which access memory with the permissions of EL0.
     Unprivileged(i16),
-    /// Added to the base afterwards.
+    /// imm9, -256 to 255: the access is at the base, to which the offset is then added (writeback).
     Post(i16),
-    /// Added to the base first.
+    /// imm9, -256 to 255: the access is at base + offset, which is written back to the base.
     Pre(i16),
-    /// A register.
+    /// A register, extended and then shifted left.
     Register {
-        /// The register.
+        /// Rm, the index register.
         rm: Register,
         /// UXTW, UXTX (which is LSL), SXTW or SXTX.
         extend: Extend,
-        /// By how many bits it is shifted left: 0, or the log2 of the access size.
+        /// The shift to the left in bits: 0, or the base-2 logarithm of the access size.
         shift: u8,
-        /// S: whether a shift is encoded, which for bytes is one by 0.
+        /// S, which for an access of one byte differs only in how it is written: `lsl #0`, or
+        /// nothing.
         scaled: Scaled,
     },
 }
 
-/// S of "Load/store register (register offset)".
+/// S of "Load/store register (register offset)", bit 12: whether the index is shifted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scaled {
-    /// 0.
+    /// 0: no shift.
     No,
-    /// 1.
+    /// 1: a shift by the base-2 logarithm of the access size.
     Yes,
 }
 
 impl Transfer {
-    /// In bytes.
+    /// The size of the transfer in bytes: 1, 2, 4 or 8.
     #[must_use]
     pub const fn bytes(self) -> u32 {
         1 << self.size
     }
 
-    /// Whether it is a store.
+    /// Whether the transfer is a store.
     #[must_use]
     pub const fn is_store(self) -> bool {
         matches!(self.kind, Kind::Store)
     }
 
-    /// How wide the register is named: X for 64 bits, and for a sign that reaches so far.
+    /// The width by which the register is named: X for eight bytes, and for a sign that is extended
+    /// to 64 bits.
     #[must_use]
     pub const fn register_width(self) -> Width {
         match self.kind {
@@ -191,7 +195,7 @@ impl Transfer {
 }
 
 impl Access {
-    /// What it moves; nothing for a prefetch.
+    /// The direction and the size of the access; none for a prefetch.
     #[must_use]
     pub const fn transfer(self) -> Option<Transfer> {
         match self {
@@ -204,7 +208,7 @@ impl Access {
         }
     }
 
-    /// The registers that a load fills, or that has the status of an exclusive store.
+    /// The registers that a load fills; for an exclusive store the one that gets its status.
     #[must_use]
     pub const fn filled(self) -> [Option<Register>; 2] {
         match self {
@@ -224,14 +228,14 @@ impl Access {
         }
     }
 
-    /// Whether the access leaves a new value in `register`: as what a load fills, as the status of
-    /// an exclusive store, or as a base that is written back.
+    /// Whether the access leaves a new value in `register`: it is filled by a load, gets the status
+    /// of an exclusive store, or is a base with writeback.
     #[must_use]
     pub fn writes(self, register: Register) -> bool {
         self.filled().contains(&Some(register)) || self.written_base() == Some(register)
     }
 
-    /// Rt, the first register that is moved; none for a prefetch.
+    /// Rt, the first register that is loaded or stored; none for a prefetch.
     #[must_use]
     pub const fn rt(self) -> Option<Register> {
         match self {
@@ -256,7 +260,7 @@ impl Access {
         }
     }
 
-    /// The base register that gets a new value.
+    /// The base register, if it is written back.
     #[must_use]
     pub const fn written_base(self) -> Option<Register> {
         match self {

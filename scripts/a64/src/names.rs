@@ -1,14 +1,14 @@
-//! What the manual calls system registers and system instructions: DDI 0487 C5.3 to C5.5 and D24,
-//! those of Armv8.0.
+//! Names of system registers and system instructions: DDI 0487 C5.3 to C5.5 and D24, those of
+//! Armv8.0.
 //!
-//! Breakpoints, watchpoints, event counters and the interrupt controller's registers, which a board
-//! has or has not, are printed by their fields.
+//! The registers of breakpoints, watchpoints, event counters and of the interrupt controller, whose
+//! number depends on the core, are printed by their fields.
 
 use std::fmt;
 
 use crate::system::{Operation, SystemRegister};
 
-/// op0, op1, CRn, CRm, op2 and the name, in their order.
+/// op0, op1, CRn, CRm, op2 and the name, sorted by the fields.
 const REGISTERS: [([u16; 5], &str); 136] = [
     ([2, 0, 0, 2, 0], "mdccint_el1"),
     ([2, 0, 0, 2, 2], "mdscr_el1"),
@@ -148,7 +148,7 @@ const REGISTERS: [([u16; 5], &str); 136] = [
     ([3, 7, 14, 2, 2], "cntps_cval_el1"),
 ];
 
-/// op1, CRn, CRm, op2 and the name, in their order.
+/// op1, CRn, CRm, op2 and the name, sorted by the fields.
 const OPERATIONS: [([u16; 4], &str); 55] = [
     ([0, 7, 1, 0], "ic ialluis"),
     ([0, 7, 5, 0], "ic iallu"),
@@ -215,7 +215,7 @@ impl SystemRegister {
         found.ok().map(|at| REGISTERS[at].1)
     }
 
-    /// The register with this name, in whatever letters.
+    /// The register with this name, in small or capital letters.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let found = REGISTERS

@@ -1,4 +1,4 @@
-//! What operands are made of: registers, widths, conditions.
+//! Kinds of operands: registers, their widths, conditions.
 
 /// The number of a general-purpose register, 0 to 31. 31 is the zero register or the stack pointer:
 /// each operand says which ("SP" in its description, else the zero register).
@@ -6,27 +6,27 @@
 pub struct Register(pub u8);
 
 impl Register {
-    /// Number 31: the zero register, or SP.
+    /// Number 31: the zero register, or SP where the operand says so.
     pub const ZERO: Self = Self(31);
 
-    /// For arrays of 32.
+    /// The number as an index of an array of 32.
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// How many bits of the registers an instruction works on.
+/// sf: the width of the general registers of an instruction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Width {
-    /// 32: the upper half of the destination becomes zero.
+    /// 32 bits; a result clears the upper half of its register.
     W,
-    /// 64.
+    /// 64 bits, the whole register.
     X,
 }
 
 impl Width {
-    /// 32 or 64.
+    /// The number of bits, 32 or 64.
     #[must_use]
     pub const fn bits(self) -> u32 {
         match self {
@@ -35,7 +35,7 @@ impl Width {
         }
     }
 
-    /// Ones in every bit of the register.
+    /// The ones of every bit of the register: 0xffff_ffff or 0xffff_ffff_ffff_ffff.
     #[must_use]
     pub const fn mask(self) -> u64 {
         match self {

@@ -1,5 +1,5 @@
-//! Words worked out by hand from the tables of the manual (DDI 0487 C4.1), and what is asked of
-//! them.
+//! Words worked out by hand from the tables of the manual (DDI 0487 C4.1): their operands, and the
+//! answers of [`Instruction`]'s functions.
 #![forbid(unsafe_code)]
 
 use a64::data::{Constant, Data, LogicalOperand};
@@ -179,7 +179,7 @@ fn registers_written_by_an_access_are_known() {
     assert!(!writes(0xf980_0420, 0), "prfm pldl1keep, [x1, #8]");
 }
 
-/// The immediate of AND with the fields N, immr and imms; none if that is not allocated.
+/// The immediate of AND with the fields N, immr and imms; none if the encoding is not allocated.
 fn mask(n: u32, immr: u32, imms: u32) -> Option<u64> {
     match decode(0x9200_0000 | n << 22 | immr << 16 | imms << 10) {
         Instruction::Data(Data::Logical {

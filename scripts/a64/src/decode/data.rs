@@ -1,4 +1,4 @@
-//! Which data processing instruction a word is.
+//! Decoding of the data processing groups: one function for each class of DDI 0487 C4.1.
 
 use super::word::Word;
 use crate::data::{
@@ -99,8 +99,9 @@ const fn logical_immediate(word: Word) -> Option<Data> {
     }
 }
 
-/// DecodeBitMasks: N:NOT(imms) tells by its highest one how wide an element is; its run has imms +
-/// 1 ones below the width and is rotated by immr. A run that fills its element is not allocated.
+/// DecodeBitMasks: the highest one of N:NOT(imms) is the base-2 logarithm of an element's width;
+/// the low bits of imms + 1 are the number of ones in each element, which is rotated right by immr.
+/// An element that is all ones is not allocated.
 const fn bit_mask(word: Word) -> Option<u64> {
     let (n, rotate, ones) = (word.field(22, 22), word.field(21, 16), word.field(15, 10));
     let size = (n << 6 | (!ones & 0x3f)).checked_ilog2();
@@ -124,7 +125,7 @@ const fn bit_mask(word: Word) -> Option<u64> {
     Some(mask)
 }
 
-/// "Move wide (immediate)": hw (22:21) counts halfwords of the register.
+/// "Move wide (immediate)": hw (22:21) is the position in halfwords of the register.
 const fn move_wide(word: Word) -> Option<Data> {
     let kind = match word.field(30, 29) {
         0b00 => Move::Inverted,
@@ -145,7 +146,7 @@ const fn move_wide(word: Word) -> Option<Data> {
     })
 }
 
-/// Whether N is sf, and a position in six bits lies within the register.
+/// Whether N equals sf, and a bit number of six bits lies within the register.
 const fn fits(word: Word, position: u32) -> bool {
     word.bit(22) == word.bit(31) && position < word.width().bits()
 }

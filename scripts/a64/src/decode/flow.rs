@@ -1,4 +1,4 @@
-//! Which branch or exception a word is; what shares their group is in `system`.
+//! Decoding of branches and exceptions; `system` has the system instructions of the group.
 
 use super::system;
 use super::word::Word;

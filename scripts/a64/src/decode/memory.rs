@@ -1,4 +1,4 @@
-//! Which load or store a word is.
+//! Decoding of loads and stores: one function for each class of DDI 0487 C4.1.
 
 use super::data::extend;
 use super::word::Word;
@@ -21,8 +21,8 @@ const fn signed(width: Width, size: u32) -> Transfer {
     }
 }
 
-/// The group: op0 is x1x0. V (bit 26) tells the registers of SIMD and floating point in every
-/// class.
+/// The group "Loads and Stores": op0 is x1x0. In every class V (bit 26) means SIMD and
+/// floating-point registers.
 pub(crate) const fn decode(word: Word) -> Option<Instruction> {
     if word.bit(26) {
         return Some(Instruction::Vector(word.0));
@@ -121,7 +121,7 @@ const fn scaled(word: Word) -> Option<Access> {
     single(word, Offset::Scaled((word.field(21, 10) * bytes) as u16))
 }
 
-/// The four classes with nine bits, by bits 11:10.
+/// The four classes with a 9-bit immediate, by bits 11:10.
 const fn by_bytes(word: Word) -> Option<Access> {
     let bytes = word.signed(20, 12) as i16;
     let offset = match word.field(11, 10) {
@@ -133,8 +133,8 @@ const fn by_bytes(word: Word) -> Option<Access> {
     single(word, offset)
 }
 
-/// "Load/store register (register offset)" and what came into its neighbourhood later, by bits
-/// 11:10. Option (15:13) is x1x.
+/// "Load/store register (register offset)" (bits 11:10 are 10, option, 15:13, is x1x), and the
+/// later classes beside it: atomics (00), loads with pointer authentication (x1).
 const fn by_register(word: Word) -> Option<Instruction> {
     match word.field(11, 10) {
         0b10 if word.bit(14) => {}
@@ -157,8 +157,8 @@ const fn by_register(word: Word) -> Option<Instruction> {
     ))
 }
 
-/// One register, by size (31:30) and opc (23:22). Size 11 with opc 10 is a prefetch where nothing
-/// is written back.
+/// A load or store of one register, by size (31:30) and opc (23:22). Size 11 with opc 10 is a
+/// prefetch in the classes without writeback.
 const fn single(word: Word, offset: Offset) -> Option<Access> {
     let (size, rt) = (word.field(31, 30), word.register(0));
     let address = Address {

@@ -1,4 +1,4 @@
-//! Which instruction a word is: DDI 0487 C4.1, by op0 (28:25), then by group and class.
+//! Decoding of an instruction word: DDI 0487 C4.1, by op0 (28:25), then by group and class.
 
 mod data;
 mod flow;
@@ -9,7 +9,8 @@ mod word;
 use crate::instruction::Instruction;
 use word::Word;
 
-/// Decodes a word.
+/// Decodes an instruction word; bits that no instruction of Armv8.0 has give [`Instruction::Later`]
+/// or [`Instruction::Unallocated`].
 #[must_use]
 pub const fn decode(word: u32) -> Instruction {
     let found = match Word(word).field(28, 25) {

@@ -1,10 +1,10 @@
-//! Which system instruction a word is.
+//! Decoding of system instructions.
 
 use super::word::Word;
 use crate::instruction::Instruction;
 use crate::system::{Operation, Pstate, System, SystemRegister};
 
-/// The class by L (21) and op0 (20:19).
+/// "System instructions" and "System register move", by L (21) and op0 (20:19).
 pub(crate) const fn decode(word: Word) -> Option<Instruction> {
     let rt = word.register(0);
     let register = SystemRegister(word.field(19, 5) as u16);

@@ -12,7 +12,7 @@ impl Word {
         (self.0 >> low) & (u32::MAX >> (31 - (high - low)))
     }
 
-    /// Bits `high..=low` as a number with a sign.
+    /// Bits `high..=low` as a signed number.
     pub(crate) const fn signed(self, high: u32, low: u32) -> i32 {
         ((self.0 << (31 - high)) as i32) >> (31 - high + low)
     }
@@ -33,7 +33,7 @@ impl Word {
         Register(self.field(low + 4, low) as u8)
     }
 
-    /// sf, bit 31 of data processing and of compare and branch.
+    /// sf, bit 31 of "Data Processing" and of "Compare and branch".
     pub(crate) const fn width(self) -> Width {
         if self.bit(31) { Width::X } else { Width::W }
     }

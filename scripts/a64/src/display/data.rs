@@ -1,4 +1,4 @@
-//! Data processing.
+//! The text of data processing instructions.
 
 use std::fmt::{self, Display, Formatter, Result};
 
@@ -35,7 +35,7 @@ impl Display for Data {
     }
 }
 
-/// Moves, bitfields and extractions: registers, and numbers behind them.
+/// Instructions whose text is registers and then numbers: moves, bitfields, extractions.
 fn immediate(f: &mut Formatter<'_>, data: Data) -> Result {
     match data {
         Data::Move {
@@ -83,7 +83,7 @@ fn immediate(f: &mut Formatter<'_>, data: Data) -> Result {
     }
 }
 
-/// What has registers alone.
+/// Instructions whose operands are registers alone.
 fn plain(f: &mut Formatter<'_>, data: Data) -> Result {
     match data {
         Data::Carry {
@@ -122,7 +122,7 @@ fn plain(f: &mut Formatter<'_>, data: Data) -> Result {
     }
 }
 
-/// A shift, unless it is by nothing.
+/// A shift, unless its amount is 0.
 fn amount(f: &mut Formatter<'_>, name: &str, amount: u8) -> Result {
     match amount {
         0 => Ok(()),
@@ -131,7 +131,7 @@ fn amount(f: &mut Formatter<'_>, name: &str, amount: u8) -> Result {
 }
 
 impl Sum {
-    /// One of the names of a sum, a sum with flags, a difference, a difference with flags.
+    /// The one of `names` for ADD, ADDS, SUB or SUBS (or another such row), in this order.
     fn name(self, flags: Flags, names: [&'static str; 4]) -> &'static str {
         match (self, flags) {
             (Self::Add, Flags::Keep) => names[0],

@@ -1,5 +1,5 @@
-//! Instructions in the manual's canonical form. Addresses that count from the instruction are
-//! printed as `.+8`.
+//! Instructions as text, in the manual's canonical form. A branch target or a literal is printed by
+//! its distance from the instruction, `.+8`.
 
 mod data;
 mod operands;
@@ -104,7 +104,7 @@ impl Display for System {
                 write!(f, "msr {name}, #{immediate}")
             }
             Self::Maintain { operation, rt } => match operation.name() {
-                // What names everything takes no address.
+                // An operation on all entries (`tlbi vmalle1`, `ic iallu`) has no address.
                 Some(name) if rt == Register::ZERO && name.contains("all") => f.write_str(name),
                 Some(name) => write!(f, "{name}, {}", Plain(rt, Width::X)),
                 None => write!(f, "sys {operation}, {}", Plain(rt, Width::X)),
@@ -178,7 +178,7 @@ impl Display for Access {
 }
 
 impl Transfer {
-    /// `ld` or `st`, `middle`, and the suffix of the size.
+    /// The mnemonic: `ld` or `st`, `middle`, the sign and the suffix of the size (`ldrsb`).
     fn name(self, f: &mut Formatter<'_>, middle: &str) -> Result {
         let verb = if self.is_store() { "st" } else { "ld" };
         let sign = if matches!(self.kind, Kind::LoadSigned(_)) {

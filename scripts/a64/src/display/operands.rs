@@ -1,4 +1,4 @@
-//! Registers and distances, as operands are printed.
+//! The text of registers, distances, conditions.
 
 use std::fmt::{Display, Formatter, Result};
 
@@ -11,7 +11,7 @@ pub(super) struct Plain(pub(super) Register, pub(super) Width);
 /// A register whose number 31 is SP.
 pub(super) struct OrSp(pub(super) Register, pub(super) Width);
 
-/// A distance from the instruction.
+/// A distance in bytes from the instruction, printed as `.+8`.
 pub(super) struct Here(pub(super) i64);
 
 impl Display for Plain {
@@ -41,7 +41,7 @@ impl Display for Here {
     }
 }
 
-/// A name and registers of one width.
+/// A mnemonic and registers, all by one width.
 pub(super) fn registers(
     f: &mut Formatter<'_>,
     name: &str,

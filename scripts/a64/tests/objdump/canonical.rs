@@ -1,10 +1,10 @@
-//! One form for what two disassemblers say: the decoder's, with numbers in decimal, addresses
-//! absolute, and without what is left out by one of them where it is nothing (`#0` in an address,
+//! One text form for the instructions of two disassemblers: the decoder's, with decimal numbers,
+//! absolute addresses, and without operands of 0 that one of them leaves out (`#0` in an address,
 //! `lsl #0`).
 //!
-//! llvm-objdump shows some aliases even when it is asked for none: shifts by a number, extensions
-//! and moves of bitfields, MOV of a constant, the names of prefetches. They are taken back here, by
-//! the manual's definition of each.
+//! llvm-objdump shows some aliases even with `-M no-aliases`: shifts by a number, extensions and
+//! moves of bitfields, MOV of a constant, the names of prefetches. They are translated back here,
+//! by the manual's definition of each.
 
 use a64::data::{Data, Logical, LogicalOperand, Move};
 use a64::system::SystemRegister;
@@ -13,7 +13,7 @@ use a64::{Instruction, Register, Width};
 /// A mnemonic and its operands.
 type Text = Vec<String>;
 
-/// What the decoder says of the instruction at `address`.
+/// The decoder's instruction at `address`, in the canonical form.
 pub(crate) fn ours(instruction: Instruction, address: u64) -> String {
     if let Some(value) = moved(instruction) {
         let text = split(&instruction.to_string());
@@ -27,7 +27,7 @@ pub(crate) fn ours(instruction: Instruction, address: u64) -> String {
             *operand = number(from.wrapping_add_signed(offset));
         }
     }
-    // With SP an extension of the whole register is a shift.
+    // With SP as an operand, llvm-objdump writes the extension of a whole register as LSL.
     if text[0].starts_with("add") || text[0].starts_with("sub") {
         let sp = text.iter().any(|operand| operand.ends_with("sp"));
         let whole = match width_of(&text[1]).zip(width_of(&text[2])) {
@@ -43,7 +43,7 @@ pub(crate) fn ours(instruction: Instruction, address: u64) -> String {
     join(text)
 }
 
-/// The constant of what MOV is an alias of: MOVZ, MOVN, ORR with the zero register.
+/// The value in the register if MOV is the preferred alias: MOVZ, MOVN, ORR with the zero register.
 fn moved(instruction: Instruction) -> Option<u64> {
     let Instruction::Data(data) = instruction else {
         return None;
@@ -72,7 +72,7 @@ fn moved(instruction: Instruction) -> Option<u64> {
     }
 }
 
-/// What llvm-objdump says.
+/// llvm-objdump's instruction at `address`, in the canonical form.
 pub(crate) fn theirs(text: &str, address: u64) -> String {
     let mut text = split(text);
     if text[0] == "adr" && text[2].starts_with('#') {
@@ -87,7 +87,7 @@ pub(crate) fn theirs(text: &str, address: u64) -> String {
     join(without_alias(text))
 }
 
-/// Splits at blanks and commas, in small letters, without a comment or the name of a place.
+/// Splits at blanks and commas, in small letters, without a comment or a symbol's name.
 fn split(text: &str) -> Text {
     let text = text.split("//").next().unwrap_or_default();
     let text = text
@@ -122,7 +122,7 @@ fn decimal(operand: &str) -> String {
     format!("{before}{blank}{value}{rest}")
 }
 
-/// `#-8`, `#0xff`, `0xffff000000080000`, `12`.
+/// The value of a number such as `#-8`, `#0xff`, `0xffff000000080000`, `12`.
 fn value(text: &str) -> Option<i128> {
     let text = text.strip_prefix('#').unwrap_or(text);
     let (text, sign) = match text.strip_prefix('-') {
@@ -148,8 +148,8 @@ fn width_of(register: &str) -> Option<Width> {
     }
 }
 
-/// `s3_1_c15_c2_1`: llvm-objdump's form for a register that it knows no name of, or none for this
-/// direction.
+/// The register of `s3_1_c15_c2_1`: llvm-objdump's form if it has no name for the register, or none
+/// for a read or a write of it.
 fn by_fields(operand: &str) -> Option<SystemRegister> {
     let mut fields = operand.strip_prefix('s')?.split('_');
     let mut next = |prefix: &str| fields.next()?.strip_prefix(prefix)?.parse().ok();
@@ -162,7 +162,7 @@ fn by_fields(operand: &str) -> Option<SystemRegister> {
     ))
 }
 
-/// The canonical instruction for what is shown as an alias all the same.
+/// The canonical instruction of an alias that llvm-objdump shows.
 fn without_alias(text: Text) -> Text {
     let mnemonic = text[0].clone();
     match mnemonic.as_str() {
@@ -179,7 +179,7 @@ fn without_alias(text: Text) -> Text {
     }
 }
 
-/// DDI 0487 C6.2, each alias's own page.
+/// The SBFM, BFM or UBFM of an alias: DDI 0487 C6.2, each alias's own page.
 fn bitfield(text: &Text) -> Text {
     let bits = width_of(&text[1]).map_or(64, |width| i128::from(width.bits()));
     let at = |index: usize| text.get(index).and_then(|text| value(text)).unwrap_or(0);
@@ -206,8 +206,8 @@ fn bitfield(text: &Text) -> Text {
     text
 }
 
-/// MOV of a constant, or what it is an alias of where that constant has a shorter form: the value
-/// in the register.
+/// MOV with the value in the register, for MOV and for the instructions of which it is the
+/// preferred alias (MOVZ, MOVN, ORR with the zero register).
 fn constant(text: Text) -> Text {
     let zero = usize::from(text[0] == "orr" && text[2].ends_with("zr"));
     let bits = text.get(2 + zero).and_then(|text| value(text));
@@ -222,7 +222,8 @@ fn constant(text: Text) -> Text {
     vec!["mov".into(), text[1].clone(), number(set & width.mask())]
 }
 
-/// `pldl1keep` is 0: kind of access, level of the cache, and whether the data is to be kept there.
+/// A prefetch by its number, `pldl1keep` is 0: kind of access (4:3), level of the cache less 1
+/// (2:1), policy (0: keep, 1: stream).
 fn prefetch(mut text: Text) -> Text {
     let name = text[1].clone();
     let kind = ["pld", "pli", "pst"]

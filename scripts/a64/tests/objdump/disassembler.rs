@@ -1,23 +1,24 @@
-//! llvm-objdump, and its lines.
+//! A run of llvm-objdump, and the lines that it prints.
 
 use std::path::Path;
 use std::process::Command;
 
-/// One line: an instruction, or constants.
+/// A line of the output: an instruction, or constants.
 pub(crate) struct Line {
-    /// As linked.
+    /// The linked address.
     pub(crate) address: u64,
-    /// 0 for constants.
+    /// The instruction word; 0 for constants.
     pub(crate) word: u32,
-    /// In bytes; any number for constants.
+    /// The length in bytes: 4, for constants any.
     pub(crate) length: usize,
-    /// The instruction; none for a word that it does not know, and for a constant.
+    /// The instruction's text; none for a word that llvm-objdump does not know, and for constants.
     pub(crate) text: Option<String>,
-    /// Whether the file's symbols say that it is a constant.
+    /// Whether the file's mapping symbols (`$d`) say that here is data.
     pub(crate) is_data: bool,
 }
 
-/// Every word in the code of an ELF file, without aliases as far as that is told apart.
+/// Every word in the code of an ELF file, without aliases where the words without them are
+/// unambiguous.
 pub(crate) fn disassemble(elf: &Path) -> Vec<Line> {
     let script = super::root().join("scripts/find-tool.sh");
     let found = Command::new(script).arg("objdump").output();
@@ -29,8 +30,8 @@ pub(crate) fn disassemble(elf: &Path) -> Vec<Line> {
     let program = String::from_utf8(found.stdout).expect("a path of plain text");
     let plain = run(program.trim_end(), &["-M", "no-aliases"], elf);
     let mut lines: Vec<Line> = plain.lines().filter_map(line).collect();
-    // Without aliases an index that is shifted looks like one that is not; loads and stores have no
-    // others.
+    // With `no-aliases` a shifted index prints as an unshifted one. Loads and stores have no alias
+    // but that, so their lines are taken from the run with aliases.
     let shown = run(program.trim_end(), &[], elf);
     let shown = shown.lines().filter_map(line);
     for (line, shown) in lines.iter_mut().zip(shown) {

@@ -1,9 +1,9 @@
 //! The decoder against llvm-objdump: on every word of the linked image, and on words of every
 //! class.
 //!
-//! Class and operands are compared as text, in one canonical form (`canonical`). What is not
-//! allocated in Armv8.0 is compared on the image alone: on other words no disassembler is an oracle
-//! for that.
+//! Class and operands are compared as text, in one canonical form (`canonical`). Words that are not
+//! allocated in Armv8.0 are compared on the image alone: on others no disassembler is an oracle for
+//! allocation.
 #![forbid(unsafe_code)]
 
 mod canonical;
@@ -23,18 +23,19 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// What became of the words of a file.
+/// The outcome of a comparison: the words of a file, by agreement of decoder and llvm-objdump.
 #[derive(Debug, Default)]
 struct Tally {
-    /// Those that are the same, by kind.
+    /// The number of words on which both agree, by class.
     same: BTreeMap<&'static str, usize>,
-    /// Those that the decoder tells and does not model, and the other knows, as that shows them.
+    /// Words that the decoder does not model ([`Instruction::Vector`], [`Instruction::Later`],
+    /// [`Instruction::Unallocated`]) and llvm-objdump knows, with its text.
     not_modelled: Vec<String>,
-    /// Those that neither knows.
+    /// The number of words that neither knows.
     unknown: usize,
-    /// Constants in the code, in bytes.
+    /// The bytes of constants in the code.
     data: usize,
-    /// The rest.
+    /// Words on which they differ, with both texts.
     different: Vec<String>,
 }
 
@@ -88,7 +89,7 @@ impl Tally {
     }
 }
 
-/// How many bytes of code an ELF file has.
+/// The size of an ELF file's code sections in bytes.
 fn code_bytes(elf: &Path) -> u64 {
     let file = fs::read(elf).expect("the file");
     let file = object::File::parse(&*file).expect("an ELF file");
@@ -119,7 +120,7 @@ fn every_word_of_the_image_is_what_llvm_objdump_says() {
     );
     let tally = compare(&disassemble(&elf));
     assert_same(&tally);
-    // The kernel is built for Armv8.0 without SIMD: there is nothing that is not modelled.
+    // The kernel is built for Armv8.0 without SIMD: the decoder models every word of it.
     assert!(tally.not_modelled.is_empty());
     assert_eq!(tally.bytes() as u64, code_bytes(&elf), "all are shown");
     assert!(tally.same["data processing"] > 10_000, "this is no kernel");

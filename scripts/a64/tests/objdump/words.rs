@@ -1,4 +1,4 @@
-//! Words of every class that the decoder models, with operands by chance, and a file to hold them.
+//! Words of every class that the decoder models, with random operands, and an object file of them.
 
 use a64::system::{Operation, SystemRegister};
 use object::write::{Object, Symbol, SymbolSection};
@@ -6,10 +6,10 @@ use object::{
     Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
 };
 
-/// How many words of each class.
+/// The number of words of each class.
 const EACH: usize = 200;
 
-/// The bits that make a class, and their value: DDI 0487 C4.1.
+/// The classes of DDI 0487 C4.1: a mask of the bits that tell the class, and their value.
 const CLASSES: [(u32, u32); 40] = [
     (0x1f00_0000, 0x1000_0000), // PC-relative
     (0x1f80_0000, 0x1100_0000), // add, immediate
@@ -53,7 +53,8 @@ const CLASSES: [(u32, u32); 40] = [
     (0x3b20_0c00, 0x3820_0800), // register offset
 ];
 
-/// Their words, and one for each named system register and operation.
+/// [`EACH`] words of each of [`CLASSES`], and one word for each named system register and
+/// operation.
 pub(crate) fn words() -> Vec<u32> {
     let mut seed = 0x853c_49e6_748f_ea9b_u64;
     let mut random = || {
