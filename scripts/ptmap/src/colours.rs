@@ -1,11 +1,11 @@
-//! Which colour a piece has: a class of the style, for its rights and for its memory type.
+//! Colours of pieces: classes of the style sheet, by rights and by memory type.
 
 use stilt_paging::MappingFlags;
 
 use crate::memory_type::MemoryClass;
 use crate::piece::Piece;
 
-/// The colour of a piece by what anybody may do with it.
+/// The class for the rights of a piece, those of EL1 and EL0 together.
 pub(crate) fn rights_class(piece: &Piece) -> &'static str {
     let rights = piece.rights();
     let any = rights.kernel | rights.user;
@@ -21,7 +21,7 @@ pub(crate) fn rights_class(piece: &Piece) -> &'static str {
     }
 }
 
-/// The colour of a memory type.
+/// The class for a memory type.
 pub(crate) const fn memory_class(class: MemoryClass) -> &'static str {
     match class {
         MemoryClass::WriteBack => "t-wb",

@@ -2,13 +2,14 @@
 //! 0487 D8.3.1, D8.3.2), as an Armv8.0 core has them.
 //!
 //! # Decisions
-//! - What the page shows bit by bit is [`fields`], data; what a leaf grants is asked of
-//!   `stilt-paging`'s format, after what the tables above take away has been taken from its bits.
+//! - The page shows a descriptor bit by bit from a table of data, [`fields`]. The rights of a leaf
+//!   are computed by `stilt-paging`'s format, from its bits after the limits of the tables above it
+//!   ([`Limits`]) were applied.
 
 use stilt_paging::format::aarch64::A64PTE;
 use stilt_paging::{GenericPTE, MappingFlags, Rights};
 
-/// What a descriptor is, by its bits 1:0 and the level of its table.
+/// The kind of a descriptor, by its bits 1:0 and the level of its table (D8.3.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// Bit 0 is 0: an access faults.
@@ -24,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Of a descriptor in a table of `level`.
+    /// The kind of the descriptor `bits` in a table of `level`, 0 to 3.
     #[must_use]
     pub const fn of(bits: u64, level: usize) -> Self {
         match (bits & 0b11, level) {
@@ -36,20 +37,22 @@ impl Kind {
         }
     }
 
-    /// Whether it is a block or a page.
+    /// Whether the descriptor maps memory: a block or a page.
     #[must_use]
     pub const fn is_leaf(self) -> bool {
         matches!(self, Self::Block | Self::Page)
     }
 }
 
-/// Bytes that an entry of a table of `level` translates.
+/// The bytes that one entry of a table of `level` translates: 512 GiB, 1 GiB, 2 MiB, 4 KiB for
+/// level 0 to 3.
 #[must_use]
 pub const fn entry_bytes(level: usize) -> u64 {
     1 << (39 - 9 * level)
 }
 
-/// The frame or table that a descriptor names, without what lies below the address of a block.
+/// The physical address of the frame or table that a descriptor names; a block's is rounded down to
+/// its size.
 #[must_use]
 pub const fn output_address(bits: u64, level: usize) -> u64 {
     let address = bits & crate::registers::ADDRESS;
@@ -59,19 +62,19 @@ pub const fn output_address(bits: u64, level: usize) -> u64 {
     }
 }
 
-/// All bits of a leaf but its output address.
+/// The attributes of a leaf: all bits but 47:12, the output address.
 #[must_use]
 pub const fn attributes(bits: u64) -> u64 {
     bits & !crate::registers::ADDRESS
 }
 
-/// SH, bits 9:8.
+/// SH, bits 9:8: 0b00 non-shareable, 0b10 outer shareable, 0b11 inner shareable.
 #[must_use]
 pub const fn shareability(bits: u64) -> u64 {
     bits >> 8 & 0b11
 }
 
-/// AttrIndx, bits 4:2.
+/// AttrIndx, bits 4:2: the index of the memory type in MAIR_EL1.
 #[must_use]
 pub const fn attr_index(bits: u64) -> u64 {
     bits >> 2 & 0b111
@@ -83,7 +86,7 @@ pub const fn is_contiguous(bits: u64) -> bool {
     bits >> 52 & 1 != 0
 }
 
-/// An inaccessible leaf of `stilt-paging`: not valid, and bit 55 set.
+/// Whether an entry is an inaccessible leaf of `stilt-paging`: not valid, and bit 55 set.
 #[must_use]
 pub fn is_inaccessible(bits: u64, level: usize) -> bool {
     let entry = A64PTE::from_bits(bits);
@@ -91,12 +94,12 @@ pub fn is_inaccessible(bits: u64, level: usize) -> bool {
     leaf && !entry.is_present() && !entry.is_unused() && !entry.is_broken()
 }
 
-/// What the tables on the way to a leaf take away from it (D8.4.2, hierarchical attributes).
+/// The rights that the tables above a leaf take away from it (D8.4.2, hierarchical attributes).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Limits {
-    /// The bits of a leaf that are as if they were set: `AP[2]`, UXN, PXN.
+    /// The bits of a leaf that count as 1: `AP[2]` (`APTable[1]`), UXN (UXNTable), PXN (PXNTable).
     set: u64,
-    /// Those that are as if they were clear: `AP[1]`.
+    /// The bits of a leaf that count as 0: `AP[1]` (`APTable[0]`).
     clear: u64,
 }
 
@@ -106,7 +109,7 @@ const PXN: u64 = 1 << 53;
 const UXN: u64 = 1 << 54;
 
 impl Limits {
-    /// These, and those of one more table descriptor.
+    /// These limits and those of the table descriptor `table`, bits 62:59.
     #[must_use]
     pub const fn below(self, table: u64) -> Self {
         const fn when(condition: bool, bits: u64) -> u64 {
@@ -121,13 +124,13 @@ impl Limits {
         }
     }
 
-    /// Whether nothing is taken away.
+    /// Whether the tables take no rights away.
     #[must_use]
     pub const fn is_none(self) -> bool {
         self.set == 0 && self.clear == 0
     }
 
-    /// In the manual's words.
+    /// The limits by the manual's names, `APTable: no writes, PXNTable`; empty for none.
     #[must_use]
     pub fn words(self) -> String {
         let words = [
@@ -140,14 +143,15 @@ impl Limits {
         words.map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
     }
 
-    /// A number for each set of limits, 0 for none.
+    /// A number for each combination of limits, 0 to 15; 0 is none.
     #[must_use]
     pub const fn code(self) -> u64 {
         (self.set >> 7 & 1) | (self.clear >> 6 & 1) << 1 | (self.set >> 53 & 0b11) << 2
     }
 }
 
-/// What EL1 and EL0 may do with a valid leaf, below tables that take `limits` away.
+/// The rights of EL1 and EL0 to the memory of a leaf, below tables with `limits`; none if the
+/// descriptor is not valid.
 #[must_use]
 pub fn rights(bits: u64, limits: Limits) -> Rights {
     if bits & 1 == 0 {
@@ -171,29 +175,29 @@ pub fn rights_words(rights: Rights) -> String {
     }
 }
 
-/// A field of a descriptor.
+/// A field of a descriptor, with a text for its values.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// Its highest bit.
+    /// The number of its highest bit, 0 to 63.
     pub high: u32,
-    /// Its lowest bit.
+    /// The number of its lowest bit, 0 to 63.
     pub low: u32,
-    /// As the manual calls it.
+    /// The manual's name of the field.
     pub name: &'static str,
-    /// What its values mean.
+    /// The meaning of its values.
     pub meaning: Meaning,
 }
 
-/// What the values of a field mean.
+/// The meaning of a field's values.
 #[derive(Clone, Copy, Debug)]
 pub enum Meaning {
-    /// Value 0, value 1 and so on.
+    /// A text for each value: 0, 1 and so on.
     Values(&'static [&'static str]),
-    /// The bits of an address, where they stand.
+    /// The bits of an address in place: bits 47:12 are bits 47:12 of the address.
     Address,
     /// An index into MAIR_EL1.
     MemoryType,
-    /// Nothing that the hardware looks at; what is said of it.
+    /// A field that the hardware ignores, or that is reserved: one text for every value.
     Text(&'static str),
 }
 

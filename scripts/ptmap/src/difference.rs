@@ -1,4 +1,4 @@
-//! What differs between two maps, address by address.
+//! Differences between two maps, address by address.
 
 use std::collections::BTreeSet;
 
@@ -6,34 +6,34 @@ use crate::descriptor::rights_words;
 use crate::map::Map;
 use crate::piece::Piece;
 
-/// A range of addresses that two maps translate differently.
+/// A range of addresses that two maps translate in different ways.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Change {
-    /// The first address.
+    /// The first virtual address.
     pub va: u64,
-    /// The last address.
+    /// The last virtual address.
     pub last: u64,
-    /// What became of it.
+    /// The kind of the difference.
     pub kind: ChangeKind,
-    /// What it is, in words: `rw- -> r-x, 2M -> 4K`.
+    /// The old and the new values that differ, in words: `rw- → r-x, 2M → 4K`.
     pub what: String,
 }
 
-/// What became of a range of addresses.
+/// The kind of a difference between an earlier and a later map.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ChangeKind {
-    /// It was not mapped before.
+    /// Mapped in the later map alone.
     New,
-    /// It is not mapped any more.
+    /// Mapped in the earlier map alone.
     Gone,
-    /// It is mapped otherwise.
+    /// Mapped in both, with other rights, another memory type, another frame or another nG.
     Other,
-    /// It is mapped alike, by leaves of another size.
+    /// Mapped in both, alike but by leaves of another size, or with another contiguous hint.
     Size,
 }
 
 impl ChangeKind {
-    /// In a letter.
+    /// The kind as one character, for a column of the page.
     #[must_use]
     pub const fn mark(self) -> char {
         match self {
@@ -44,7 +44,7 @@ impl ChangeKind {
         }
     }
 
-    /// In a word.
+    /// The kind in words.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -56,15 +56,16 @@ impl ChangeKind {
     }
 }
 
-/// The addresses at which something begins in one of the maps, in their order, and the one behind
-/// each end; a part between two of them is mapped alike.
+/// The first address of every piece of every map and the address behind its end, sorted: between
+/// two neighbours no map changes.
 pub(crate) fn boundaries<'map>(maps: impl Iterator<Item = &'map Map>) -> Vec<u128> {
     let pieces = maps.flat_map(|map| &map.pieces);
     let ends = pieces.flat_map(|piece| [u128::from(piece.va), u128::from(piece.last()) + 1]);
     ends.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// What `after` translates differently from `before`, in the order of addresses.
+/// The ranges that `after` translates in another way than `before`, sorted by address; neighbours
+/// with one difference are one range.
 #[must_use]
 pub fn changes(before: &Map, after: &Map) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
@@ -91,7 +92,8 @@ pub fn changes(before: &Map, after: &Map) -> Vec<Change> {
     changes
 }
 
-/// What differs at `va`, where something begins or ends.
+/// The difference at `va`, one of [`boundaries`], in kind and words; none if both translate it
+/// alike.
 pub(crate) fn change(before: &Map, after: &Map, va: u64) -> Option<(ChangeKind, String)> {
     let said = |map: &Map, piece: &Piece| {
         format!("{} {}", rights(piece), piece.memory_type(&map.registers))

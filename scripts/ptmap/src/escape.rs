@@ -1,5 +1,5 @@
-//! Text in HTML, in SVG, and in JSON that stands in HTML: whatever a symbol is called, it stays
-//! text.
+//! Escaping of text for HTML, for SVG, and for JSON that stands in HTML: no name of a symbol can
+//! end the text in which it stands.
 
 use std::fmt;
 

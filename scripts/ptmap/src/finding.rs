@@ -1,15 +1,15 @@
-//! What is wrong or odd in a map.
+//! Findings: faults and oddities of a map.
 
-/// Something that whoever looks at a map should know.
+/// A fault or oddity of a map, with its address.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Finding {
-    /// What it is.
+    /// The kind of fault or oddity.
     pub kind: FindingKind,
-    /// The address that it is about.
+    /// The virtual address at which it was found.
     pub va: u64,
-    /// The other address, where there are two.
+    /// The second address, for a frame that two addresses map.
     pub other: Option<u64>,
-    /// The values that it was found by, in words.
+    /// The values that show it, in words: descriptors, frames, rights.
     pub what: String,
 }
 
@@ -24,19 +24,20 @@ impl Finding {
     }
 }
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Severity {
     /// Protection or coherency is lost, or the tables are no tree.
     Fault,
-    /// The manual does not foresee it.
+    /// An encoding that the manual reserves or calls unpredictable, or a map that is not shown
+    /// whole.
     Odd,
-    /// Worth knowing.
+    /// A legal entry or register that explains a fault later.
     Note,
 }
 
 impl Severity {
-    /// In a word.
+    /// The severity as a word.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -47,51 +48,54 @@ impl Severity {
     }
 }
 
-/// What a finding is.
+/// The kind of a finding.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum FindingKind {
     /// A leaf may be written and executed.
     WritableExecutable,
     /// A frame may be written by one address and executed by another.
     WritableAlias,
-    /// A frame is mapped with two memory types.
+    /// A frame is mapped with two memory types (mismatched attributes): coherency is lost.
     MixedMemoryTypes,
-    /// Device memory may be executed: a core may fetch from it ahead of time.
+    /// Device memory may be executed: a core may fetch from it speculatively, which has effects
+    /// there.
     ExecutableDevice,
-    /// A table that is reached from itself.
+    /// A table that is its own descendant.
     Loop,
     /// A table outside of RAM.
     UnreadableTable,
-    /// A leaf above the last physical address.
+    /// A leaf whose frame is above the last physical address (TCR_EL1.IPS).
     TooHigh,
-    /// Some of 16 neighbours have the contiguous hint, or they do not belong together.
+    /// A contiguous hint that fails its condition: 16 aligned neighbours have it, with equal
+    /// attributes and consecutive frames.
     BrokenGroup,
     /// Bits 0b01 at level 0 or 3.
     ReservedEncoding,
     /// A block whose address is no multiple of its size.
     MisalignedBlock,
-    /// SH = 0b01.
+    /// SH = 0b01, which is reserved, for Normal memory.
     ReservedShareability,
-    /// AttrIndx names a byte of MAIR_EL1 that means nothing.
+    /// AttrIndx selects a byte of MAIR_EL1 that is no memory type.
     ReservedMemoryType,
-    /// A leaf of the high half that EL0 may use.
+    /// A leaf of the high half to which EL0 has rights.
     UserInHighHalf,
-    /// A leaf of the low half that every ASID has.
+    /// A leaf of the low half with nG = 0: every ASID hits its TLB entry.
     GlobalInLowHalf,
-    /// A core translates by other registers than the one that is shown.
+    /// A core whose MMU is on has other translation registers than the core that is shown.
     OtherRegisters,
-    /// More tables than are looked at.
+    /// More tables than the walk reads.
     TooManyTables,
-    /// More pieces than are shown.
+    /// More pieces than a map keeps.
     TooManyPieces,
-    /// AF = 0.
+    /// AF = 0: the first access faults (Armv8.0 cores do not set AF).
     NeverUsed,
-    /// Not valid, and not zero.
+    /// An entry that is not valid and not zero: the hardware ignores it, software keeps something
+    /// there.
     SoftwareEntry,
 }
 
 impl FindingKind {
-    /// How bad it is.
+    /// The severity of findings of this kind.
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
@@ -115,7 +119,7 @@ impl FindingKind {
         }
     }
 
-    /// In words.
+    /// The kind in words, as the page and the listing show it.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {

@@ -1,30 +1,30 @@
 //! The live page tables of an AArch64 machine, read from outside and drawn as one page.
 //!
 //! [`gdb`] speaks GDB's remote protocol with an emulator's stub, [`walk`] follows the tables from
-//! the registers down, and believes no descriptor; a [`map`] is what was found, with what is wrong
-//! in it. [`page`] draws maps as one HTML file, which loads nothing, [`picture`]
-//! as one for a text. The kernel has no part in it:
-//! what a machine's MMU would find is what is shown, whether the kernel runs or not.
+//! the registers down and trusts no descriptor; a [`map`] holds the tables and leaves that were
+//! found, and the faults in them. [`page`] draws maps as one HTML file, which loads nothing,
+//! [`picture`] as an SVG for a text. The kernel has no part in it: the maps show what a machine's
+//! MMU would find, whether the kernel runs or not.
 //!
-//! | module | what it has; each uses those above it |
+//! | module | contents; each uses the modules above it |
 //! |---|---|
 //! | [`gdb`] | a client of GDB's remote protocol |
-//! | [`memory_type`] | what a byte of MAIR_EL1 means |
+//! | [`memory_type`] | memory types, the bytes of MAIR_EL1 |
 //! | [`registers`] | TTBR0, TTBR1, TCR, MAIR and SCTLR by their fields |
 //! | [`descriptor`] | the bits of a descriptor, field by field |
 //! | [`memory`] | tables in physical memory |
-//! | [`finding`] | what may be wrong or odd |
+//! | [`finding`] | kinds of faults and oddities |
 //! | [`walk`] | the tables and leaves of both halves |
-//! | [`places`] | names of addresses: areas, symbols |
-//! | [`piece`] `audit` | leaves put together; W^X, aliases, mixed memory types, odd descriptors |
-//! | [`map`] | what a machine's registers and tables were at one moment |
-//! | [`difference`] | what differs between two maps |
+//! | [`places`] | areas and symbols by address |
+//! | [`piece`] `audit` | runs of leaves; the search for faults: W^X, aliases, mixed memory types, odd descriptors |
+//! | [`map`] | a snapshot of a machine's registers and tables, with the findings |
+//! | [`difference`] | the differences between two maps |
 //! | [`listing`] | a map as lines of text |
-//! | [`words`] | numbers, for people |
+//! | [`words`] | sizes and counts in words |
 //! | [`rows`] | maps side by side, address by address |
 //! | `colours` `escape` | classes of the style; text in HTML, SVG and JSON |
-//! | [`page`] | the page |
-//! | [`picture`] | a picture for a text |
+//! | [`page`] | maps as one HTML file |
+//! | [`picture`] | two maps as an SVG for a text |
 //!
 //! Source: Arm DDI 0487, D8 (the VMSAv8-64), D24.2 (the registers).
 #![forbid(unsafe_code)]

@@ -17,28 +17,29 @@ use crate::walk::{Tree, walk};
 /// fifty.
 const MOST_PIECES: usize = 1000;
 
-/// What a machine's registers and tables were at one moment.
+/// A snapshot of a machine's translation registers and tables.
 #[derive(Clone, Debug)]
 pub struct Map {
-    /// When that was, in a word: `boot`, `final`.
+    /// The moment of the snapshot, in a word: `boot`, `final`.
     pub name: String,
-    /// When that was, in a sentence.
+    /// The moment of the snapshot, in a sentence.
     pub when: String,
     /// The registers of the core that is shown.
     pub registers: Registers,
-    /// The low half, and the high half.
+    /// The tables of the low half (TTBR0_EL1) and of the high half (TTBR1_EL1).
     pub trees: [Tree; 2],
     /// The pieces of both halves in the order of addresses.
     pub pieces: Vec<Piece>,
-    /// What is wrong or odd.
+    /// The faults and oddities, the worst first.
     pub findings: Vec<Finding>,
 }
 
 impl Map {
-    /// Reads both halves by `registers` out of `memory`.
+    /// Reads the tables of both halves from `memory`, by `registers`; `name` and `when` are kept as
+    /// they are.
     ///
     /// # Errors
-    /// When the way to the memory is broken.
+    /// The memory's, when it can be read no more; faults of the tables are findings.
     pub fn read<M: PhysicalMemory>(
         name: &str,
         when: &str,
@@ -68,8 +69,8 @@ impl Map {
         })
     }
 
-    /// Takes note of the registers of all cores, the one that is shown first: cores whose MMU is on
-    /// and that translate otherwise are findings.
+    /// Compares the registers of all cores with those of the map: a core whose MMU is on and whose
+    /// registers differ is a finding. `cores` are in the order of their numbers.
     pub fn compare_cores(&mut self, cores: &[Registers]) {
         let shown = self.registers;
         for (core, registers) in cores.iter().enumerate() {
@@ -87,13 +88,13 @@ impl Map {
         self.findings.sort_by_key(|finding| finding.kind.severity());
     }
 
-    /// The piece that has `va`.
+    /// The piece that contains `va`.
     #[must_use]
     pub fn piece_at(&self, va: u64) -> Option<&Piece> {
         self.index_at(va).map(|index| &self.pieces[index])
     }
 
-    /// The index of the piece that has `va`.
+    /// The index in [`Map::pieces`] of the piece that contains `va`.
     #[must_use]
     pub fn index_at(&self, va: u64) -> Option<usize> {
         let next = self.pieces.partition_point(|piece| piece.va <= va);
@@ -102,8 +103,8 @@ impl Map {
     }
 }
 
-/// The runs of a tree as `stilt-paging` has them, for whoever compares: leaves that continue each
-/// other in what [`stilt_paging::MappingFlags`] can say.
+/// The leaves of a tree in the form in which `stilt-paging` reads its own tables, for comparisons:
+/// neighbours that continue each other and agree in [`stilt_paging::MappingFlags`] are one run.
 #[must_use]
 pub fn runs(tree: &Tree) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();

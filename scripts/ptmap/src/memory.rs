@@ -1,11 +1,11 @@
-//! Physical memory, as a walk sees it: tables of 512 descriptors.
+//! Physical memory as the walk reads it: by tables of 512 descriptors.
 
 use crate::gdb::{Client, Connection, GdbError};
 
-/// Reads tables from a machine's RAM through its debugger's stub.
+/// The RAM of a machine, read through its debugger's stub.
 pub struct MachineMemory<'client, C> {
     client: &'client mut Client<C>,
-    /// Where RAM ends, which begins at 0: behind it, reading may have effects.
+    /// The end of RAM, which begins at 0. A read behind it may reach a device and have effects.
     ram_end: u64,
 }
 
@@ -40,14 +40,14 @@ impl<C: Connection> PhysicalMemory for MachineMemory<'_, C> {
 /// The 512 descriptors of a table.
 pub type Table = Box<[u64; 512]>;
 
-/// Memory in which tables lie.
+/// Physical memory that contains translation tables.
 pub trait PhysicalMemory {
-    /// Why nothing more can be read at all.
+    /// The error with which reading ends for good.
     type Error;
 
-    /// The table at `pa`, a multiple of 4096; nothing where there is no RAM.
+    /// Reads the table at `pa`, a multiple of 4096; none where there is no RAM.
     ///
     /// # Errors
-    /// When the way to the memory is broken.
+    /// When the connection to the memory has failed.
     fn read_table(&mut self, pa: u64) -> Result<Option<Table>, Self::Error>;
 }

@@ -1,30 +1,30 @@
-//! Memory types: what a byte of MAIR_EL1 means (Arm DDI 0487 D24.2, MAIR_EL1).
+//! Memory types: the bytes of MAIR_EL1 (Arm DDI 0487 D24.2, MAIR_EL1).
 
 use std::fmt;
 
-/// A byte of MAIR_EL1.
+/// A memory type: one byte of MAIR_EL1, outer attributes in bits 7:4 and inner ones in 3:0.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct MemoryType(pub u8);
 
-/// What matters of a memory type: the colours of the page.
+/// A class of memory types, each with its colour on the page.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum MemoryClass {
-    /// Normal, write-back, inner and outer.
+    /// Normal, write-back in the inner and outer caches.
     WriteBack,
-    /// Normal, cached in another way.
+    /// Normal, cached in another way: write-through, transient, or in one of the caches alone.
     OtherCached,
-    /// Normal non-cacheable.
+    /// Normal, non-cacheable in the inner and outer caches (0x44).
     NonCacheable,
-    /// Device, and early acknowledgement of writes is allowed.
+    /// Device-nGnRE, Device-nGRE, Device-GRE: early acknowledgement of writes is allowed.
     DeviceEarly,
-    /// Device-nGnRnE.
+    /// Device-nGnRnE (0x00): no gathering, no reordering, no early acknowledgement.
     DeviceStrict,
-    /// Unpredictable.
+    /// A byte that is no memory type: its use is unpredictable.
     Reserved,
 }
 
 impl MemoryType {
-    /// What matters of it.
+    /// The class of the type.
     #[must_use]
     pub const fn class(self) -> MemoryClass {
         match (self.0 >> 4, self.0 & 0xf) {
@@ -37,7 +37,7 @@ impl MemoryType {
         }
     }
 
-    /// Whether it is Device memory.
+    /// Whether it is Device memory: bits 7:4 are 0.
     #[must_use]
     pub const fn is_device(self) -> bool {
         self.0 >> 4 == 0

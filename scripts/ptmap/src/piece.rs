@@ -1,4 +1,4 @@
-//! Pieces: what a map is shown in.
+//! Pieces: runs of leaves, the units in which a map is shown.
 
 use stilt_paging::Rights;
 
@@ -8,38 +8,38 @@ use crate::places::Places;
 use crate::registers::Registers;
 use crate::walk::{Leaf, Tree};
 
-/// Neighbouring leaves that continue each other: addresses and frames, with all other bits equal,
-/// and one use.
+/// Neighbouring leaves with consecutive addresses and frames, equal attributes, and one area's
+/// name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Piece {
-    /// The first address.
+    /// The first virtual address.
     pub va: u64,
-    /// Bytes in all.
+    /// The size in bytes, a multiple of a leaf's.
     pub bytes: u64,
-    /// The level of the tables in which the leaves stand.
+    /// The level of the tables in which the leaves stand, 1 to 3.
     pub level: usize,
     /// The descriptor of the first leaf.
     pub bits: u64,
-    /// What the tables above take away.
+    /// The rights that the tables above take away.
     pub limits: Limits,
-    /// What it is for, or nothing.
+    /// The name of the area; empty where none is known.
     pub name: String,
 }
 
 impl Piece {
-    /// The last address.
+    /// The last virtual address.
     #[must_use]
     pub const fn last(&self) -> u64 {
         self.va + (self.bytes - 1)
     }
 
-    /// The first frame.
+    /// The physical address of the first frame.
     #[must_use]
     pub const fn pa(&self) -> u64 {
         descriptor::output_address(self.bits, self.level)
     }
 
-    /// How many leaves it is made of.
+    /// The number of leaves.
     #[must_use]
     pub const fn leaves(&self) -> u64 {
         self.bytes / descriptor::entry_bytes(self.level)
@@ -55,25 +55,25 @@ impl Piece {
         }
     }
 
-    /// Whether the hardware follows it.
+    /// Whether the leaves are valid (bit 0); inaccessible ones are not.
     #[must_use]
     pub const fn is_valid(&self) -> bool {
         self.bits & 1 != 0
     }
 
-    /// What EL1 and EL0 may do.
+    /// The rights of EL1 and EL0, below the tables that limit them.
     #[must_use]
     pub fn rights(&self) -> Rights {
         descriptor::rights(self.bits, self.limits)
     }
 
-    /// Its memory type.
+    /// The memory type, by AttrIndx and the byte of `registers`' MAIR_EL1.
     #[must_use]
     pub const fn memory_type(&self, registers: &Registers) -> MemoryType {
         registers.memory_type(attr_index(self.bits))
     }
 
-    /// Whether its leaves are contiguous groups.
+    /// Whether the leaves have the contiguous hint.
     #[must_use]
     pub const fn is_contiguous(&self) -> bool {
         is_contiguous(self.bits)
@@ -93,7 +93,7 @@ impl Piece {
     }
 }
 
-/// The leaves of a tree, put together.
+/// The pieces of a tree, sorted by address.
 pub(crate) fn pieces(tree: &Tree, places: &Places) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     for leaf in &tree.leaves {

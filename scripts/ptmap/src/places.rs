@@ -1,4 +1,4 @@
-//! Names of addresses: the areas that a kernel says it has, and the symbols of its image.
+//! Names of addresses: the areas of a kernel's memory map, and the symbols of its image.
 
 use object::{Object, ObjectSymbol, SymbolKind};
 
@@ -7,32 +7,33 @@ const LONGEST_NAME: usize = 100;
 /// The most symbols that are kept; the image has some 900.
 const MOST_SYMBOLS: usize = 2000;
 
-/// A part of the address space with one use.
+/// A range of the address space with one use: kernel text, linear map, stacks.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Area {
-    /// Its first address.
+    /// The first virtual address.
     pub first: u64,
-    /// Its last address.
+    /// The last virtual address.
     pub last: u64,
-    /// What it is for.
+    /// Its use, in words.
     pub name: String,
-    /// Whether it has its name only where an address is that of its frame: an identity map. What
-    /// else lies at such an address is something else.
+    /// Whether the area is an identity map: a page in it has the area's name only if its virtual
+    /// address equals its physical one. A page at such an address with another frame belongs to
+    /// something else.
     pub identity: bool,
 }
 
 /// A symbol of an image.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Symbol {
-    /// Its address.
+    /// The virtual address.
     pub va: u64,
-    /// Bytes; 0 for a label.
+    /// The size in bytes; 0 for a label.
     pub bytes: u64,
-    /// Its name, demangled.
+    /// The name, demangled.
     pub name: String,
 }
 
-/// What is known of addresses.
+/// The known areas and symbols of an address space.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Places {
     /// Areas that do not overlap, in the order of addresses.
@@ -52,7 +53,7 @@ impl Places {
         Self { areas, symbols }
     }
 
-    /// What `va` is for, which translates to `pa`; nothing where no area is known.
+    /// The use of the page at `va`, which translates to `pa`; empty where no area is known.
     #[must_use]
     pub fn name_of(&self, va: u64, pa: u64) -> &str {
         let next = self.areas.partition_point(|area| area.first <= va);
@@ -69,11 +70,10 @@ impl Places {
     }
 }
 
-/// The symbols of the ELF file `elf`: functions, variables, and labels that are seen outside of
-/// their file.
+/// The symbols of the ELF file `elf`: functions and variables with a size, and global labels.
 ///
 /// # Errors
-/// When it is no ELF file.
+/// When `elf` is no ELF file.
 pub fn symbols(elf: &[u8]) -> Result<Vec<Symbol>, object::Error> {
     let file = object::File::parse(elf)?;
     let mut found = Vec::new();

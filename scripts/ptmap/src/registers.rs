@@ -1,14 +1,14 @@
-//! The registers that decide what an address means (Arm DDI 0487 D24.2).
+//! The registers that control translation at EL1 (Arm DDI 0487 D24.2).
 
 use crate::gdb::{Client, Connection, GdbError};
 use crate::memory_type::MemoryType;
 
-/// Half of the address space: what one of the two TTBRs translates.
+/// Half of the address space, translated from one of the two TTBRs.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Half {
-    /// TTBR0's, from 0 on.
+    /// The addresses from 0 on, translated from TTBR0_EL1.
     Low,
-    /// TTBR1's, up to the last address.
+    /// The addresses up to the last one, translated from TTBR1_EL1.
     High,
 }
 
@@ -25,7 +25,7 @@ impl Half {
         }
     }
 
-    /// In words.
+    /// The name: `low half`, `high half`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Half {
         }
     }
 
-    /// The register with its root.
+    /// The register with the half's root table.
     #[must_use]
     pub const fn register(self) -> &'static str {
         match self {
@@ -49,40 +49,40 @@ impl Half {
 pub struct Registers {
     /// TTBR0_EL1: ASID in bits 63:48, the root's address below.
     pub ttbr0: u64,
-    /// TTBR1_EL1.
+    /// TTBR1_EL1: ASID and root, as in TTBR0_EL1; TCR_EL1.A1 says which ASID is used.
     pub ttbr1: u64,
-    /// TCR_EL1.
+    /// TCR_EL1: for each half the size, the granule and whether walks are on; IPS for both.
     pub tcr: u64,
-    /// MAIR_EL1.
+    /// MAIR_EL1: eight memory types of a byte each.
     pub mair: u64,
-    /// SCTLR_EL1.
+    /// SCTLR_EL1, of which M (bit 0) and WXN (bit 19) affect translation.
     pub sctlr: u64,
 }
 
-/// How a half is translated, or why not.
+/// The translation of a half, or the reason why there is none to read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Translation {
     /// The walk begins at `root`, a table of `level`, for addresses of `bits` bits.
     Walks {
-        /// The physical address of the table.
+        /// The physical address of the root table.
         root: u64,
-        /// Its level: 0 for more than 39 bits.
+        /// The level of the root table: 0 for more than 39 bits, else 1 or 2.
         level: usize,
-        /// 64 less TxSZ.
+        /// The size of the half's addresses in bits, 64 - TxSZ: 25 to 48.
         bits: u32,
     },
-    /// SCTLR_EL1.M is 0.
+    /// SCTLR_EL1.M is 0: the MMU is off, and addresses are physical.
     MmuOff,
-    /// TCR_EL1.EPDx is 1.
+    /// TCR_EL1.EPDx is 1: no walk, so every access that misses the TLB faults.
     WalksOff,
-    /// TCR_EL1.TGx names another granule than 4 KiB, or one that there is not.
+    /// TCR_EL1.TGx selects a granule of 16 KiB or 64 KiB, or a reserved one.
     OtherGranule,
-    /// TCR_EL1.TxSZ is outside of 16 to 39.
+    /// TCR_EL1.TxSZ is below 16 or above 39.
     OddSize,
 }
 
 impl Translation {
-    /// Why nothing is translated; nothing if it is.
+    /// The reason why the half has no tables to read; none if it has.
     #[must_use]
     pub const fn refusal(self) -> Option<&'static str> {
         match self {
@@ -95,29 +95,29 @@ impl Translation {
     }
 }
 
-/// The address in a TTBR or in a table descriptor.
+/// Bits 47:12: the address in a TTBR or in a table descriptor.
 pub(crate) const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
 
 const SCTLR_M: u64 = 1 << 0;
 const SCTLR_WXN: u64 = 1 << 19;
 
 impl Registers {
-    /// Those of the core that `client` has chosen.
+    /// Reads the registers of the core that `client` has chosen.
     ///
     /// # Errors
-    /// [`GdbError`]; [`GdbError::NoRegister`] for a machine that is not an AArch64.
+    /// [`GdbError`]; [`GdbError::NoRegister`] for a machine that is not AArch64.
     pub fn read<C: Connection>(client: &mut Client<C>) -> Result<Self, GdbError> {
         Ok(Self {
             ttbr0: client.register(&["TTBR0_EL1"])?,
             ttbr1: client.register(&["TTBR1_EL1"])?,
             tcr: client.register(&["TCR_EL1"])?,
             mair: client.register(&["MAIR_EL1"])?,
-            // QEMU 7.2 leaves the exception level out.
+            // QEMU 7.2 calls the register SCTLR, without the exception level.
             sctlr: client.register(&["SCTLR_EL1", "SCTLR"])?,
         })
     }
 
-    /// How a half is translated.
+    /// The translation of `half`, by TCR_EL1, its TTBR and SCTLR_EL1.M.
     #[must_use]
     pub const fn translation(&self, half: Half) -> Translation {
         const TG0_4K: u64 = 0b00;
@@ -149,13 +149,14 @@ impl Registers {
             return Translation::OddSize;
         }
         let bits = 64 - size as u32;
-        // Nine bits a level, the last of which ends at bit 12 (D8.2).
+        // Nine bits for each level, the last of which ends at bit 12 (D8.2).
         let level = 4 - (bits - 12).div_ceil(9) as usize;
         let root = ttbr & ADDRESS;
         Translation::Walks { root, level, bits }
     }
 
-    /// The first address of a half whose addresses have `bits` bits.
+    /// The first address of a half whose addresses have `bits` bits: for 39 bits of the high half
+    /// 0xffff_ff80_0000_0000.
     #[must_use]
     pub const fn first_address(half: Half, bits: u32) -> u64 {
         match half {
@@ -164,13 +165,13 @@ impl Registers {
         }
     }
 
-    /// SCTLR_EL1.WXN: what may be written is not executed, whatever its descriptor says.
+    /// SCTLR_EL1.WXN: writable memory is execute-never, whatever its descriptor says.
     #[must_use]
     pub const fn write_implies_execute_never(&self) -> bool {
         self.sctlr & SCTLR_WXN != 0
     }
 
-    /// How many bits a physical address has: TCR_EL1.IPS.
+    /// The size of a physical address in bits, 32 to 48: TCR_EL1.IPS.
     #[must_use]
     pub const fn physical_bits(&self) -> u32 {
         match self.tcr >> 32 & 0b111 {
@@ -183,13 +184,13 @@ impl Registers {
         }
     }
 
-    /// The memory type with `index` in MAIR_EL1.
+    /// The memory type with `index`, 0 to 7, in MAIR_EL1.
     #[must_use]
     pub const fn memory_type(&self, index: u64) -> MemoryType {
         MemoryType((self.mair >> (8 * (index & 0b111))) as u8)
     }
 
-    /// Each register with its name, value and meaning.
+    /// The registers as rows of name, value and meaning in words.
     #[must_use]
     pub fn rows(&self) -> Vec<(&'static str, u64, String)> {
         let root = |half, ttbr: u64| {

@@ -1,34 +1,36 @@
-//! Maps side by side: the address space cut wherever something begins or ends in one of them.
+//! Maps side by side: the address space cut at every boundary of a piece in one of them.
 
 use crate::difference::{self, ChangeKind, boundaries};
 use crate::map::Map;
 use crate::registers::Half;
 
-/// A range of addresses in which no map has a boundary.
+/// A range of addresses between two neighbouring boundaries: no map changes within.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Row {
-    /// The first address.
+    /// The first virtual address.
     pub va: u64,
-    /// Bytes: up to 2^64.
+    /// The size in bytes: up to 2^64.
     pub bytes: u128,
-    /// What each map has there.
+    /// The cell of each map, in the order of the maps.
     pub cells: Vec<RowCell>,
-    /// What differs between the first and the last map.
+    /// The difference between the first and the last map; none if they agree or there is but one
+    /// map.
     pub change: Option<(ChangeKind, String)>,
 }
 
-/// What a map has in a row.
+/// The cell of one map in a row.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RowCell {
-    /// The piece with this index begins, and goes on for so many rows.
+    /// A piece begins here: its index in [`Map::pieces`], and the number of rows over which it
+    /// extends.
     Piece(usize, usize),
-    /// Nothing is mapped from here on, for so many rows.
+    /// Unmapped addresses begin here: the number of rows over which they extend.
     Nothing(usize),
-    /// As in the row above.
+    /// The cell of the row above extends over this row.
     Continues,
 }
 
-/// The rows of `half`, from its first address to its last.
+/// The rows of `half`, from its first address to its last; none without maps.
 #[must_use]
 pub fn rows(maps: &[Map], half: Half) -> Vec<Row> {
     let tree = |map: &Map| map.trees[half as usize].first;
@@ -62,7 +64,7 @@ pub fn rows(maps: &[Map], half: Half) -> Vec<Row> {
     rows.collect()
 }
 
-/// The index of the piece in each row, if there is one.
+/// For each row the index of the piece in it, if there is one.
 fn pieces(map: &Map, ends: &[u128]) -> Vec<Option<usize>> {
     let starts = ends.iter().take(ends.len() - 1);
     starts.map(|va| map.index_at(*va as u64)).collect()

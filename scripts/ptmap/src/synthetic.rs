@@ -20,11 +20,11 @@ pub(crate) const CONTIGUOUS: u64 = 1 << 52;
 pub(crate) const TABLE: u64 = 0b11;
 /// The root of the high half.
 pub(crate) const ROOT: u64 = 0x10_0000;
-/// That of the low half, which is empty.
+/// The root of the low half, which is empty.
 pub(crate) const LOW_ROOT: u64 = 0x20_0000;
 pub(crate) const HIGH: u64 = 0xffff << 48;
 
-/// As Stilt has them, with 40 bits of physical address.
+/// The registers as Stilt sets them, with 40 bits of physical address.
 pub(crate) const REGISTERS: Registers = Registers {
     ttbr0: LOW_ROOT,
     ttbr1: ROOT,
@@ -89,7 +89,7 @@ impl PhysicalMemory for Memory {
     }
 }
 
-/// Numbers that follow no rule, in a quarter of the entries.
+/// A memory whose tables hold random numbers in a quarter of their entries, from this seed.
 pub(crate) struct Noise(pub(crate) u64);
 
 impl PhysicalMemory for Noise {

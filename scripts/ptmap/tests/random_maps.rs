@@ -1,5 +1,5 @@
-//! 200 random trees of both halves, built by `stilt-paging` on frames of this program: the walk
-//! finds what the library itself reads in them, run by run and table by table.
+//! 200 random trees in both halves, built by `stilt-paging` on frames of this program: the walk
+//! finds the runs and tables that the library itself reads in them.
 #![expect(unsafe_code, reason = "implements unsafe traits")]
 
 use std::convert::Infallible;
@@ -20,7 +20,7 @@ use stilt_paging::{
 };
 
 const MAPS: u64 = 200;
-/// Frames in the pool, and the physical address of the first.
+/// The number of frames in the pool, and the physical address of the first.
 const FRAMES: usize = 4096;
 const BASE: usize = 0x8000_0000;
 
@@ -30,7 +30,7 @@ struct Frame([AtomicU64; ENTRIES]);
 static RAM: [Frame; FRAMES] = [const { Frame([const { AtomicU64::new(0) }; ENTRIES]) }; FRAMES];
 static FREE: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
-/// Where the tables live.
+/// The pool of frames, as the handler of the tables.
 struct Frames;
 
 impl Frames {
@@ -76,7 +76,7 @@ unsafe impl Maintenance for Nothing {
     fn end_invalidation() {}
 }
 
-/// The pool, as a debugger reads it.
+/// The pool as physical memory that the walk reads.
 struct Pool;
 
 impl PhysicalMemory for Pool {
@@ -111,7 +111,7 @@ impl Random {
 
 type Tree<S> = A64PageTable<S, Nothing, Frames>;
 
-/// What leaves of a half may have.
+/// Random flags that a leaf of the half may have.
 fn flags<S: Half>(random: &mut Random) -> MappingFlags {
     const READ: MappingFlags = MappingFlags::READ.union(MappingFlags::ACCESSED);
     let write = READ | MappingFlags::WRITE;
@@ -133,7 +133,7 @@ fn flags<S: Half>(random: &mut Random) -> MappingFlags {
         }
 }
 
-/// A range near few places, so that operations meet.
+/// A random range near one of few places, so that operations overlap.
 fn range<S: Half>(random: &mut Random) -> (VirtAddr, usize) {
     let place = random.one_of(&[0, 0x80_0000_0000, 0x7fff_8000_0000]);
     let (align, most) = random.one_of(&[
@@ -150,7 +150,7 @@ fn range<S: Half>(random: &mut Random) -> (VirtAddr, usize) {
 fn build<S: Half>(random: &mut Random) -> Tree<S> {
     let mut tree = Tree::<S>::try_new().expect("a frame for the root");
     for _ in 0..2 + random.below(40) {
-        // What is refused (mapped already, not mapped) changes nothing.
+        // An operation that is refused (mapped already, not mapped) changes nothing.
         let _ = step(&mut tree, random);
     }
     tree
@@ -166,10 +166,10 @@ fn step<S: Half>(tree: &mut Tree<S>, random: &mut Random) -> PagingResult {
         }
         _ => {
             let mut options = RegionOptions::from_bits_truncate(random.below(4) as u8);
-            // As far from alignment as the address, or further.
+            // The frame's distance from the address's alignment: none, a page, or a block.
             let mut skew = random.one_of(&[0, 0x1000, 0x20_0000]);
             if bytes >= 0x4000_0000 {
-                // Blocks: in pages, two such regions would take all frames.
+                // Only with blocks: in pages, two regions of this size would take all frames.
                 options |= RegionOptions::HUGE;
                 skew &= !0xf_ffff;
             }
@@ -214,7 +214,7 @@ fn the_walk_finds_what_the_library_reads_in_its_own_trees() {
         contiguous += pieces.clone().filter(|piece| piece.is_contiguous()).count();
         inaccessible += pieces.clone().filter(|piece| !piece.is_valid()).count();
         blocks += pieces.filter(|piece| piece.level < 3).count();
-        // The library makes no group that is none, no reserved encoding, no misaligned block.
+        // The library makes no broken contiguous group, no reserved encoding, no misaligned block.
         let made_by_nobody = map.findings.iter().find(|found| {
             !matches!(
                 found.kind,

@@ -1,4 +1,5 @@
-//! What is wrong in a map: leaf by leaf, group by group, and frame by frame through all addresses.
+//! Search for faults in a map: in each leaf, in each contiguous group, and for each frame through
+//! all of its addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,9 +12,9 @@ use crate::piece::Piece;
 use crate::registers::{ADDRESS, Half, Registers};
 use crate::walk::{Leaf, Tree};
 
-/// The most findings of one kind that are kept.
+/// The most findings of one kind that are kept; the last says how many more there were.
 const MOST_OF_A_KIND: usize = 20;
-/// How many neighbours make a contiguous group (Arm DDI 0487 D8.7.1, 4 KiB granule).
+/// The number of leaves in a contiguous group (Arm DDI 0487 D8.7.1, 4 KiB granule).
 const GROUP: u64 = 16;
 
 /// All findings, the worst first, each kind in the order of addresses.
@@ -52,7 +53,7 @@ impl Findings {
         }
     }
 
-    /// The last of a kind says how many there were more.
+    /// The findings sorted; the last of a kind says how many more there were.
     fn sorted(mut self) -> Vec<Finding> {
         let order = |found: &Finding| (found.kind.severity(), found.kind, found.va, found.other);
         self.found.sort_by_key(order);
@@ -76,8 +77,8 @@ fn misaligned(leaf: &Leaf, findings: &mut Findings) {
     }
 }
 
-/// A group is whole or none: 16 leaves of one table, aligned, with equal attributes and frames that
-/// follow each other from an aligned one.
+/// Finds contiguous hints outside of a whole group: 16 leaves of one table, aligned, with equal
+/// attributes and consecutive frames from an aligned one.
 fn groups(leaves: &[Leaf], findings: &mut Findings) {
     let group_of = |leaf: &Leaf| (leaf.level, leaf.va / (leaf.bytes() * GROUP));
     for group in leaves.chunk_by(|a, b| group_of(a) == group_of(b)) {
@@ -158,8 +159,8 @@ fn attributes_of(piece: &Piece, registers: &Registers, findings: &mut Findings) 
     }
 }
 
-/// Looks at each frame through all addresses that it has: the pieces in the order of frames, with
-/// the set of those that have the frames between two ends.
+/// Compares all addresses of each frame. The boundaries of the pieces are visited in physical
+/// order, and `here` is the set of pieces that map the frames between two boundaries.
 fn frames(pieces: &[Piece], registers: &Registers, findings: &mut Findings) {
     let mut ends: BTreeMap<u64, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for (index, piece) in pieces
@@ -185,7 +186,7 @@ fn frames(pieces: &[Piece], registers: &Registers, findings: &mut Findings) {
     }
 }
 
-/// Compares the pieces that have the frame at `pa`; each pair is told once.
+/// Compares the pieces that map the frame at `pa`; a pair of pieces is reported once.
 fn frame(
     pa: u64,
     here: &[&Piece],

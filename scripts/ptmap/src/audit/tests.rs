@@ -1,4 +1,4 @@
-//! Each fault is planted and found, with its addresses, and nothing else is.
+//! Each fault is planted in a sound map: the audit finds it, with its addresses, and nothing else.
 
 use crate::finding::{Finding, FindingKind};
 use crate::synthetic::{
@@ -9,7 +9,7 @@ const TEXT: u64 = NORMAL_PAGE & !PXN | READ_ONLY;
 const AF: u64 = 1 << 10;
 const AP_EL0: u64 = 1 << 6;
 
-/// A kernel of two pages in the linear map, as the tests want it.
+/// A sound map: two pages of the linear map.
 fn sound() -> Memory {
     let mut memory = Memory::with_roots();
     memory.page(HIGH | 0x1000, 0x1000 | TEXT);
@@ -107,7 +107,7 @@ fn odd_attributes_are_found() {
     let mut put = |page: u64, bits: u64| memory.page(HIGH | page << 12, page << 12 | bits);
     put(0x10, NORMAL_PAGE & !AF);
     put(0x11, NORMAL_PAGE & !(1 << 9));
-    // AttrIndx 7 has the byte 0 in MAIR_EL1: Device-nGnRnE; so has 6. None is reserved there.
+    // AttrIndx 7 and 6 have the byte 0 in MAIR_EL1, Device-nGnRnE: no reserved type.
     put(0x12, NORMAL_PAGE | AP_EL0);
     memory.page(HIGH | 0x1_3000, 0x100_0000_0000 | NORMAL_PAGE);
     memory.put(HIGH | 8 << 21, 2, 8 << 21 | 0x3000 | NORMAL_BLOCK);

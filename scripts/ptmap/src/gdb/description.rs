@@ -1,31 +1,31 @@
-//! Target descriptions: which number a register has ("Debugging with GDB", appendix G).
+//! Target descriptions: the numbers of a stub's registers ("Debugging with GDB", appendix G).
 //!
 //! # Decisions
-//! - Two kinds of tags are looked for in the text, `reg` and `xi:include`. A parser of XML would
-//!   know more than is needed, and what is malformed may as well be not there.
+//! - The text is searched for two kinds of tags, `reg` and `xi:include`, without a parser of XML: a
+//!   malformed tag is passed over, and its register is missing.
 
 use std::collections::BTreeMap;
 
-/// What a register is called in `p` packets.
+/// The number of a register in `p` packets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RegisterNumber(pub u32);
 
-/// The registers that a stub describes.
+/// The registers that a stub describes: their numbers by name.
 #[derive(Debug, Default)]
 pub struct Description {
     numbers: BTreeMap<String, RegisterNumber>,
-    /// The number of the next register that does not say its own.
+    /// The number of the next register that is described without one: one more than the last.
     next: u32,
 }
 
 impl Description {
-    /// The number of a register.
+    /// The number of the register `name`, if it is described.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<RegisterNumber> {
         self.numbers.get(name).copied()
     }
 
-    /// Takes the registers of a document in; returns the documents that it includes.
+    /// Adds the registers of a document; returns the names of the documents that it includes.
     pub(super) fn take(&mut self, document: &str) -> Vec<String> {
         let mut included = Vec::new();
         for tag in document.split('<').skip(1) {

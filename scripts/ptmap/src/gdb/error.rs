@@ -1,64 +1,64 @@
-//! Why a machine cannot be read.
+//! Errors of reading a machine through a debugger's stub.
 
 use std::io;
 
 use thiserror::Error;
 
-/// The longest part of an answer that is shown.
+/// The longest part of an answer that an error shows, in letters.
 const SHOWN: usize = 60;
 
-/// What went wrong between us and a stub.
+/// An error of the connection or of the protocol.
 #[derive(Debug, Error)]
 pub enum GdbError {
-    /// The connection failed.
+    /// An error of the socket.
     #[error("the connection to the debugger's stub failed: {0}")]
     Connection(#[from] io::Error),
-    /// The other side has gone.
+    /// The other side closed the connection.
     #[error("the debugger's stub has closed the connection")]
     Closed,
-    /// Nothing came in time.
+    /// No answer within the timeout.
     #[error("no answer to `{request}` in {seconds:.1} s: is that a debugger's stub, and free?")]
     Silent {
-        /// What was asked.
+        /// The packet that was sent, or the event that was waited for.
         request: String,
-        /// How long it was waited for.
+        /// The timeout in seconds.
         seconds: f32,
     },
-    /// Wrong sums, or refusals, again and again.
+    /// Wrong checksums or refusals, as often as a packet is tried.
     #[error("the line is broken: `{request}` and its answer do not get through undamaged")]
     Damaged {
-        /// What was asked.
+        /// The packet that did not get through.
         request: String,
     },
-    /// An answer without an end.
+    /// An answer that goes on behind the limit.
     #[error("an answer longer than {limit} bytes")]
     TooLong {
-        /// The longest that is accepted.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// An answer that the protocol does not know there.
+    /// An answer that the protocol does not have for this packet.
     #[error("`{request}` was answered {answer:?}, which is no answer to it")]
     Unexpected {
-        /// What was asked.
+        /// The packet that was sent.
         request: String,
-        /// The beginning of the answer.
+        /// The answer, cut off behind 60 letters.
         answer: String,
     },
-    /// An error number.
+    /// An error number as the answer.
     #[error("`{request}` was refused: {answer}")]
     Refused {
-        /// What was asked.
+        /// The packet that was sent.
         request: String,
-        /// `E` and two digits.
+        /// The answer: `E` and two digits.
         answer: String,
     },
     /// A register that the stub does not describe.
     #[error("the debugger's stub describes no register {name}: is that an AArch64 QEMU?")]
     NoRegister {
-        /// The names that would do.
+        /// The names under which it was looked for, joined by `or`.
         name: String,
     },
-    /// `Qqemu.PhyMemMode` is not known.
+    /// `Qqemu.PhyMemMode` is unknown to the stub, so that it reads virtual addresses alone.
     #[error("the debugger's stub reads no physical memory: it is not QEMU's")]
     NotQemu,
 }

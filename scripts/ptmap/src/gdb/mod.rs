@@ -1,16 +1,15 @@
-//! A client of GDB's remote serial protocol: as much as reading registers and physical memory of a
-//! stopped machine takes.
+//! A client of GDB's remote serial protocol, reduced to reading the registers and the physical
+//! memory of a stopped machine.
 //!
 //! Source: "Debugging with GDB", appendix E (Remote Protocol: E.1 acknowledgement, E.2 packets, E.4
 //! `q` packets, E.9 interrupts, G target descriptions). `PhyMemMode` is QEMU's own (`gdbstub.c`).
 //!
 //! # Decisions
-//! - Whoever answers may be anything that listens at a port. Nothing that it sends is waited for
-//!   longer than the timeout, nothing is longer than a limit, and whatever it says becomes a value
-//!   or a [`GdbError`].
-//! - A packet that arrives damaged is asked for again, and one of ours that was refused is sent
-//!   again, three times in all.
-//! - Only reading: the one thing that is changed is a breakpoint, which is taken away again.
+//! - The other side may be anything that listens at a port. No answer is waited for longer than the
+//!   timeout, none is accepted beyond a limit, and every answer becomes a value or a [`GdbError`].
+//! - A packet that arrives damaged is requested again, and a packet of the client that the stub
+//!   refuses is sent again, three times in all.
+//! - The client only reads: the one change to the machine is a breakpoint, which is removed again.
 
 mod description;
 mod error;
@@ -27,25 +26,26 @@ pub use description::{Description, RegisterNumber};
 pub use error::GdbError;
 use packet::{Arrival, Reader};
 
-/// How often a packet is sent or asked for before the line counts as broken.
+/// The number of times a packet is sent or requested until the connection counts as broken.
 const ATTEMPTS: usize = 3;
-/// Bytes of memory asked for at once, unless the stub takes less.
+/// The bytes of memory that one packet asks for, unless the stub accepts less.
 const CHUNK: usize = 0x800;
-/// The longest packet that is accepted, in bytes; those that we ask for have 4096.
+/// The longest packet that is accepted, in bytes; an answer with [`CHUNK`] bytes has 4096 digits.
 const LONGEST_PACKET: usize = 1 << 16;
-/// The longest document that is accepted, in bytes; one of QEMU's has some tens of thousands.
+/// The longest document of a target description that is accepted, in bytes; one of QEMU's has some
+/// tens of thousands.
 const LONGEST_DOCUMENT: usize = 1 << 20;
-/// The most documents that a target description may be made of.
+/// The most documents of one target description.
 const DOCUMENTS: usize = 16;
-/// The most cores that are looked at.
+/// The number of cores behind which the list is cut.
 const MOST_CORES: usize = 64;
 
-/// A connection that can be read for a limited time.
+/// A connection whose reads can be limited in time.
 pub trait Connection: Read + Write {
-    /// No later read takes longer than `limit`, which is not zero.
+    /// Limits every later read to `limit`, which is not zero.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's, from setting the timeouts of a socket.
     fn limit_reads(&mut self, limit: Duration) -> io::Result<()>;
 }
 
@@ -69,19 +69,19 @@ pub struct Client<C> {
     connection: C,
     reader: Reader,
     timeout: Duration,
-    /// Bytes of memory in one packet.
+    /// The bytes of memory that one packet asks for.
     chunk: usize,
     registers: Description,
-    /// Whether addresses of memory are physical.
+    /// Whether the stub takes memory addresses as physical (`Qqemu.PhyMemMode:1`).
     physical: bool,
 }
 
 impl<C: Connection> Client<C> {
-    /// Greets the stub behind `connection` and asks it for its registers. QEMU stops its machine
-    /// when somebody connects. No answer may take longer than `timeout`.
+    /// Connects to the stub behind `connection` and reads its target description. QEMU stops its
+    /// machine when a client connects. No answer may take longer than `timeout`.
     ///
     /// # Errors
-    /// [`GdbError`]: whoever is there does not answer, or not as a stub does.
+    /// [`GdbError`]: the other side does not answer, or not as a stub does.
     pub fn connect(connection: C, timeout: Duration) -> Result<Self, GdbError> {
         let mut client = Self {
             connection,
@@ -100,7 +100,7 @@ impl<C: Connection> Client<C> {
         match client.describe() {
             Ok(registers) => client.registers = registers,
             Err(error) => {
-                // Somebody may use this machine, which has been stopped.
+                // The machine was stopped by the connection, and may be in use: `D` lets it run.
                 let _ = client.must("D");
                 return Err(error);
             }
@@ -108,10 +108,11 @@ impl<C: Connection> Client<C> {
         Ok(client)
     }
 
-    /// The numbers of the cores, as the stub counts them.
+    /// The cores as the stub's thread numbers, in hexadecimal: `01`, `02`.
     ///
     /// # Errors
-    /// [`GdbError`].
+    /// [`GdbError`], [`GdbError::Unexpected`] for a list that is empty or holds anything but
+    /// numbers.
     pub fn cores(&mut self) -> Result<Vec<String>, GdbError> {
         let mut cores = Vec::new();
         let mut answer = self.ask("qfThreadInfo")?;
@@ -129,18 +130,19 @@ impl<C: Connection> Client<C> {
         }
     }
 
-    /// Registers are those of `core` from here on, which [`Client::cores`] has named.
+    /// Chooses the core whose registers are read from here on; `core` is one of [`Client::cores`].
     ///
     /// # Errors
-    /// [`GdbError`].
+    /// [`GdbError`], if the stub does not answer `OK`.
     pub fn choose(&mut self, core: &str) -> Result<(), GdbError> {
         self.must(&format!("Hg{core}"))
     }
 
-    /// A register of the chosen core, under the first of `names` that the stub describes.
+    /// The value of a register of the chosen core, under the first of `names` that the stub
+    /// describes.
     ///
     /// # Errors
-    /// [`GdbError::NoRegister`] if it describes none of them.
+    /// [`GdbError::NoRegister`] if the stub describes none of them.
     pub fn register(&mut self, names: &[&str]) -> Result<u64, GdbError> {
         let number = names.iter().find_map(|name| self.registers.number(name));
         let Some(RegisterNumber(number)) = number else {
@@ -152,11 +154,11 @@ impl<C: Connection> Client<C> {
         packet::register_value(&answer).ok_or_else(|| GdbError::unexpected(&request, &answer))
     }
 
-    /// Fills `bytes` from physical `address` on.
+    /// Fills `bytes` from the physical `address` on, in packets of at most 2 KiB.
     ///
     /// # Errors
-    /// [`GdbError::Refused`] with the address where the stub has no memory; [`GdbError::NotQemu`]
-    /// if it knows no physical memory.
+    /// [`GdbError::Refused`] with the request where the stub has no memory; [`GdbError::NotQemu`]
+    /// if it cannot read physical memory.
     pub fn read_physical(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), GdbError> {
         self.use_physical_addresses(true)?;
         let mut done = 0;
@@ -176,10 +178,11 @@ impl<C: Connection> Client<C> {
         Ok(())
     }
 
-    /// Lets the machine go on until a core is about to execute `address`, a virtual one.
+    /// Resumes the machine until a core is about to execute the virtual `address`: a hardware
+    /// breakpoint, which is removed again.
     ///
     /// # Errors
-    /// [`GdbError::Silent`] if none comes there within `limit`.
+    /// [`GdbError::Silent`] if no core gets there within `limit`.
     pub fn run_to(&mut self, address: u64, limit: Duration) -> Result<(), GdbError> {
         self.use_physical_addresses(false)?;
         self.must(&format!("Z1,{address:x},4"))?;
@@ -191,28 +194,28 @@ impl<C: Connection> Client<C> {
         self.must(&format!("z1,{address:x},4"))
     }
 
-    /// Lets the machine go on; [`Client::interrupt`] stops it.
+    /// Resumes the machine; [`Client::interrupt`] stops it.
     ///
     /// # Errors
-    /// [`GdbError`].
+    /// [`GdbError`], if the connection fails.
     pub fn resume(&mut self) -> Result<(), GdbError> {
         self.use_physical_addresses(false)?;
         self.send(&packet::framed("c"))
     }
 
-    /// Stops a machine that was let go on.
+    /// Stops a machine that [`Client::resume`] has resumed.
     ///
     /// # Errors
-    /// [`GdbError`].
+    /// [`GdbError::Silent`] if it does not stop within the timeout.
     pub fn interrupt(&mut self) -> Result<(), GdbError> {
         self.send(b"\x03")?;
         self.stop_reply("an interrupt")
     }
 
-    /// Lets the machine go on and another debugger have it.
+    /// Resumes the machine and frees the stub for another debugger.
     ///
     /// # Errors
-    /// [`GdbError`].
+    /// [`GdbError`], if the stub does not answer `OK`.
     pub fn detach(mut self) -> Result<(), GdbError> {
         self.use_physical_addresses(false)?;
         self.must("D")
@@ -229,7 +232,7 @@ impl<C: Connection> Client<C> {
         Ok(())
     }
 
-    /// All registers that the stub describes.
+    /// The registers of the target description: `target.xml` and the documents that it includes.
     fn describe(&mut self) -> Result<Description, GdbError> {
         let mut description = Description::default();
         let mut names = vec!["target.xml".to_owned()];
@@ -246,7 +249,7 @@ impl<C: Connection> Client<C> {
         Ok(description)
     }
 
-    /// A document of the target description, which comes in parts.
+    /// A document of the target description, read part by part.
     fn document(&mut self, name: &str) -> Result<String, GdbError> {
         let mut text = String::new();
         loop {
@@ -277,19 +280,20 @@ impl<C: Connection> Client<C> {
         }
     }
 
-    /// Sends `request`, and returns what it is answered.
+    /// Sends `request` and returns the answer.
     fn ask(&mut self, request: &str) -> Result<String, GdbError> {
         self.send(&packet::framed(request))?;
         loop {
             let answer = self.answer(request)?;
-            // A machine that was running when we came says that it has stopped.
+            // A machine that ran when the client connected reports that it has stopped, before the
+            // answer.
             if !is_stop_reply(&answer) {
                 return Ok(answer);
             }
         }
     }
 
-    /// Waits for word that the machine has stopped.
+    /// Waits for the report that the machine has stopped.
     fn stop_reply(&mut self, request: &str) -> Result<(), GdbError> {
         let answer = self.answer(request)?;
         match is_stop_reply(&answer) {
@@ -298,8 +302,8 @@ impl<C: Connection> Client<C> {
         }
     }
 
-    /// The next packet that arrives undamaged, acknowledged; `request` is sent again if the stub
-    /// has not understood it.
+    /// The next packet whose checksum is right, acknowledged. `request` is sent again if the stub
+    /// refuses it.
     fn answer(&mut self, request: &str) -> Result<String, GdbError> {
         let deadline = Instant::now() + self.timeout;
         let mut damaged = 0;

@@ -1,40 +1,41 @@
-//! Packets: `$TEXT#SUM`, acknowledged by `+`, refused by `-`.
+//! Packets of the remote protocol (E.1): `$TEXT#SUM`, acknowledged by `+`, refused by `-`.
 
-/// A packet around `text`, which has none of the bytes `$`, `#`, `}` and `*`.
+/// The packet of `text`, which must not contain the bytes `$`, `#`, `}` and `*`.
 pub(super) fn framed(text: &str) -> Vec<u8> {
     let sum = text.bytes().fold(0_u8, u8::wrapping_add);
     format!("${text}#{sum:02x}").into_bytes()
 }
 
-/// What has arrived.
+/// A complete part of the other side's stream.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Arrival {
-    /// A packet whose sum is right.
+    /// The text of a packet whose checksum is right.
     Packet(String),
-    /// A packet whose sum is wrong.
+    /// A packet whose checksum is wrong.
     Damaged,
-    /// The other side asks for the last packet again.
+    /// `-`: the other side asks for the last packet again.
     Refusal,
 }
 
-/// Finds packets in bytes that come in pieces of any length.
+/// Splits a stream that arrives in parts of any length into packets.
 #[derive(Default)]
 pub(super) struct Reader {
     bytes: Vec<u8>,
 }
 
 impl Reader {
-    /// More bytes have come.
+    /// Appends bytes that have arrived.
     pub(super) fn take(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Bytes that are no whole packet yet.
+    /// The number of bytes that are no whole packet yet.
     pub(super) fn waiting(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The next that is whole. Acknowledgements, and what stands between packets, are passed over.
+    /// The next whole packet or refusal. Acknowledgements and bytes between packets are passed
+    /// over.
     pub(super) fn next(&mut self) -> Option<Arrival> {
         let start = self.bytes.iter().position(|byte| b"$-%".contains(byte));
         let Some(start) = start else {
@@ -64,7 +65,8 @@ impl Reader {
     }
 }
 
-/// The contents of a packet: `}` hides the byte behind it, and `*` repeats the one before it (E.2).
+/// The text of a packet: `}` escapes the byte behind it (exclusive or 0x20), and `*` repeats the
+/// one before it (E.2).
 fn unfolded(body: &[u8]) -> String {
     let mut text: Vec<u8> = Vec::with_capacity(body.len());
     let mut bytes = body.iter().copied();
@@ -88,12 +90,12 @@ pub(super) fn feature<'list>(list: &'list str, name: &str) -> Option<&'list str>
     pairs.find_map(|(key, value)| (key == name).then_some(value))
 }
 
-/// Whether `text` is made of hexadecimal digits.
+/// Whether `text` consists of hexadecimal digits.
 pub(super) fn is_hex(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Bytes, two digits each.
+/// The bytes of a hexadecimal text, two digits each; none if it is malformed.
 pub(super) fn bytes(hex: &str) -> Option<Vec<u8>> {
     if !is_hex(hex) || !hex.len().is_multiple_of(2) {
         return None;
@@ -104,7 +106,7 @@ pub(super) fn bytes(hex: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// The value of a register of up to eight bytes, in memory order: little endian.
+/// The value of a register of up to eight bytes, sent in memory order: little endian.
 pub(super) fn register_value(hex: &str) -> Option<u64> {
     let found = bytes(hex).filter(|found| (1..=8).contains(&found.len()))?;
     let mut value = [0; 8];

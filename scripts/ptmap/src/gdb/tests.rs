@@ -1,4 +1,4 @@
-//! The client against stubs that are slow, mistaken, mad or not there.
+//! The client against stubs that are slow, wrong, malicious or not there.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -19,7 +19,7 @@ const CORE: &str =
 struct Stub {
     connection: UnixStream,
     reader: Reader,
-    /// What it was asked.
+    /// The packets that it was sent, `-` for a refusal.
     asked: Vec<String>,
 }
 
@@ -45,12 +45,12 @@ impl Stub {
     }
 
     fn say(&mut self, bytes: &[u8]) {
-        // The client may have gone, as it should when it has read enough.
+        // The client closes the connection once it has read enough, so a failed write is no error.
         drop(self.connection.write_all(bytes));
     }
 }
 
-/// The answers of a good stub of a machine with 4 KiB of memory at 0x1000, byte N being N.
+/// The answers of a correct stub: a machine with 4 KiB of memory at 0x1000, whose byte N is N.
 fn good(request: &str) -> String {
     let memory = |address: u64, length: u64| match address {
         0x1000..0x2000 => (address..(address + length).min(0x2000))
@@ -83,7 +83,8 @@ fn good(request: &str) -> String {
     }
 }
 
-/// A client and a stub that `serves` it, whose requests are returned when the client has gone.
+/// A connection to a stub that `serves` each request, and the thread that returns all requests when
+/// the client is gone.
 fn pair(
     mut serves: impl FnMut(&mut Stub, String) + Send + 'static,
 ) -> (UnixStream, JoinHandle<Vec<String>>) {
@@ -120,9 +121,9 @@ fn registers_are_found_by_their_names_in_all_documents() {
         stub.say(&answer);
     });
     assert_eq!(client.register(&["TTBR0_EL1"]).unwrap(), 0x23_1000);
-    // Under the name of another version; four bytes.
+    // x1 is found by the second name, and has four bytes.
     assert_eq!(client.register(&["none", "x1"]).unwrap(), 42);
-    // One digit is no byte.
+    // The stub answers one digit, which is no byte.
     let odd = client.register(&["TTBR1_EL1"]).unwrap_err();
     assert!(matches!(odd, GdbError::Unexpected { .. }), "{odd}");
     let error = client.register(&["SCTLR_EL1", "SCTLR"]).unwrap_err();
@@ -184,12 +185,12 @@ fn a_damaged_answer_is_asked_for_again_and_a_refused_request_is_sent_again() {
             return stub.say(&answer);
         }
         match damage.pop_front() {
-            // A wrong sum; then what the client sends is refused as well.
+            // A wrong checksum; then the client's packet is refused, too.
             Some(bytes) if damage.len() == 2 => {
                 stub.say(bytes);
                 stub.say(damage.pop_front().unwrap());
             }
-            // Cut off: the next piece comes later.
+            // A packet that is cut off: its second part comes later.
             Some(bytes) => {
                 stub.say(bytes);
                 thread::sleep(Duration::from_millis(20));
@@ -220,7 +221,7 @@ fn a_line_that_damages_everything_is_given_up() {
     assert_eq!(asked.iter().filter(|packet| *packet == "-").count(), 3);
 }
 
-/// Asserts that nobody is waited for much longer than the timeout.
+/// Asserts that the call ends soon after the timeout.
 #[track_caller]
 fn fails_in_time(connection: UnixStream) -> GdbError {
     let begin = Instant::now();

@@ -1,5 +1,6 @@
-//! The atlas: the whole address space at a glance, from the first address to the last, the maps
-//! side by side. Sizes grow with the logarithm; each address stands at the same height in both.
+//! The atlas: the whole address space on one screen, from the first address to the last, the maps
+//! side by side. Heights grow with the logarithm of the size; an address has one height in all
+//! maps.
 
 use std::fmt::Write;
 
@@ -131,7 +132,8 @@ fn push_piece(text: &mut String, map: &Map, piece: &Piece, place: &str) {
     );
 }
 
-/// In rem: a line of text, and more for what is larger, by powers of two.
+/// The height of a row in rem: a line of text, and for a mapped range 0.06 more for each doubling
+/// of its size above 4 KiB.
 fn height(row: &Row) -> f32 {
     const LINE: f32 = 1.45;
     const DOUBLING: f32 = 0.06;
@@ -145,7 +147,7 @@ fn height(row: &Row) -> f32 {
     }
 }
 
-/// With a capital at the beginning.
+/// The words with a capital at the beginning.
 fn capital(words: &str) -> String {
     let mut letters = words.chars();
     let first = letters.next().map(|first| first.to_ascii_uppercase());

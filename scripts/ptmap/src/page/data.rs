@@ -1,5 +1,5 @@
-//! The data of the page as JSON, for its script: addresses in hexadecimal, as text, because a
-//! number of JavaScript has 53 bits.
+//! The data of the page as JSON, for its script. Addresses are hexadecimal strings, because a
+//! number in JavaScript has 53 bits.
 
 use std::fmt::Write;
 
@@ -14,13 +14,13 @@ use crate::places::Places;
 use crate::registers::Translation;
 use crate::walk::{Cell, TableFound, Tree};
 
-/// The most differences that are marked.
+/// The most differences that the page marks.
 const MOST_CHANGES: usize = 500;
-/// The most letters of the tables of a half: those of Stilt have some five hundred, one table of
-/// noise has a thousand.
+/// The most letters for the tables of a half: Stilt's tables take some five hundred, a table of
+/// random entries takes a thousand.
 const MOST_OF_TABLES: usize = 25_000;
 
-/// All of it: an object with `maps`, `changes`, `fields` and `symbols`.
+/// The data: an object with `maps`, `changes`, `fields` and `symbols`.
 pub(super) fn data(maps: &[Map], changes: &[Change], places: &Places) -> String {
     let maps = list(maps.iter().map(map));
     let changes = list(changes.iter().take(MOST_CHANGES).map(|change| {
@@ -58,7 +58,8 @@ fn map(map: &Map) -> String {
     )
 }
 
-/// `first`, `bits`, `level` of the root or why nothing is translated, and the tables.
+/// A half: `first`, `bits`, `level` of the root, `refusal` (why nothing is translated, or `null`),
+/// and `tables`.
 fn half(tree: &Tree) -> String {
     let (level, refusal) = match tree.translation {
         Translation::Walks { level, .. } => (level, "null".to_owned()),
@@ -75,7 +76,7 @@ fn half(tree: &Tree) -> String {
     )
 }
 
-/// The tables of a half, the first ones if there are very many.
+/// The tables of a half, the first ones if there are more than [`MOST_OF_TABLES`] letters hold.
 fn tables(tree: &Tree) -> impl Iterator<Item = String> {
     tree.tables.iter().map(table).scan(0, |sum, text| {
         *sum += text.len();
@@ -104,7 +105,8 @@ fn table(table: &TableFound) -> String {
     )
 }
 
-/// `[address, bytes, level, descriptor, EL1's rights, EL0's, limits, colour of rights, name]`.
+/// `[address, bytes, level, descriptor, EL1's rights, EL0's rights, limits, class of the rights,
+/// class of the memory type, name]`.
 fn piece(piece: &Piece, map: &Map) -> String {
     let rights = piece.rights();
     let letters =
@@ -136,8 +138,8 @@ fn finding(finding: &Finding) -> String {
     )
 }
 
-/// The fields of each kind of descriptor: `[high bit, low bit, name, what its values mean]`, where
-/// the last is a list, `0` for an address, `1` for an index into MAIR_EL1, or a text.
+/// The fields of each kind of descriptor: `[high bit, low bit, name, meaning]`. The meaning is a
+/// list of texts for values, `0` for an address, `1` for an index into MAIR_EL1, or one text.
 fn all_fields() -> String {
     let kinds = [
         ("page", Kind::Page, 3),

@@ -65,12 +65,12 @@ fn push_finding(text: &mut String, finding: &Finding) {
     let _ = writeln!(text, " <span>{}</span></li>", Text(&finding.what));
 }
 
-/// An address that the explorer goes to.
+/// A link to an address, which the explorer follows.
 fn link(va: u64) -> String {
     format!("<a href=\"#va=0x{va:x}\"><code>{}</code></a>", address(va))
 }
 
-/// A folded part of the page.
+/// A section of the page that is folded up until its summary is clicked.
 fn folded(id: &str, title: &str, summary: &str, body: &str) -> String {
     format!(
         "<section id=\"{id}\" aria-labelledby=\"{id}-title\">\n\
@@ -79,7 +79,7 @@ fn folded(id: &str, title: &str, summary: &str, body: &str) -> String {
     )
 }
 
-/// A table that scrolls on its own, with these heads.
+/// A table that scrolls on its own, with a caption and column heads.
 fn table(caption: &str, heads: &[&str], rows: &str) -> String {
     let heads: String = heads
         .iter()
@@ -93,7 +93,7 @@ fn table(caption: &str, heads: &[&str], rows: &str) -> String {
     )
 }
 
-/// The caption of a table for `count` rows, of which the first are written.
+/// The caption of a table of `count` rows, with the number of rows that are left out.
 fn first_of(caption: &str, count: usize) -> String {
     match count.checked_sub(MOST_ROWS) {
         Some(more @ 1..) => format!("{caption}: the first {MOST_ROWS}, and {more} more"),
@@ -213,7 +213,7 @@ fn tables_of(map: &Map) -> String {
     table(&first_of(&caption, count), &heads, &rows)
 }
 
-/// The 512 entries as a strip.
+/// A table's entries as a strip: one rectangle for each run of a kind.
 fn strip(found: &TableFound) -> String {
     let mut text = format!(
         "<svg class=\"strip\" viewBox=\"0 0 {} 10\" preserveAspectRatio=\"none\" \
@@ -254,8 +254,8 @@ fn strip(found: &TableFound) -> String {
     format!("{text}<span class=\"what\">{words}</span>")
 }
 
-/// The cells of a strip: those of a table of which few neighbours are alike are drawn by the first
-/// of sixteen.
+/// The runs of a strip. A table with more than 32 runs is drawn by the first of each sixteen
+/// entries.
 fn coarse(cells: &[(Cell, usize)]) -> Vec<(Cell, usize)> {
     const MOST: usize = 32;
     const TOGETHER: usize = 16;

@@ -25,7 +25,7 @@ const STYLE: [&str; 4] = [
     include_str!("style/explorer.css"),
     include_str!("style/tables.css"),
 ];
-/// One script in four files, in the order in which they use each other.
+/// The script in four files, in the order in which they use each other.
 const SCRIPT: [&str; 4] = [
     include_str!("script/model.js"),
     include_str!("script/grid.js"),

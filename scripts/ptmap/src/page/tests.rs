@@ -37,7 +37,7 @@ fn equal_input_makes_an_equal_page() {
 fn names_stay_text() {
     let page = example();
     assert!(!page.contains("<script>alert"), "{page}");
-    // The page's own two, and no other.
+    // The page has its data and its script, and no other `script` element.
     assert_eq!(page.matches("<script").count(), 2);
     assert_eq!(page.matches("</script").count(), 2);
     assert!(page.contains("evil&lt;/script&gt;&lt;script&gt;"));

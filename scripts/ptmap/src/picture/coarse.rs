@@ -1,20 +1,21 @@
-//! A map in few parts: what a picture in a text has room for.
+//! A map in few parts: as many as the picture in a text has room for.
 
 use crate::descriptor::attributes;
 use crate::map::Map;
 use crate::piece::Piece;
 use crate::registers::Half;
 
-/// Up to this much may be unmapped within a part: guards, and what fills a slot of stacks.
+/// The most unmapped bytes between two pieces of a part: a guard page, and the unused rest of a
+/// stack's slot.
 const GUARDS: u64 = 256 << 10;
 
-/// Pieces that are alike, with their guards.
+/// Neighbouring pieces with equal attributes, and the guards between them.
 pub(super) struct Part<'map> {
     /// The first piece.
     pub(super) first: &'map Piece,
     /// The last piece.
     pub(super) end: &'map Piece,
-    /// Whether something between them is unmapped.
+    /// Whether there are unmapped addresses between the pieces.
     pub(super) has_guards: bool,
 }
 
@@ -23,7 +24,7 @@ impl Part<'_> {
         self.end.last()
     }
 
-    /// From the first address to the last.
+    /// The bytes from the first address to the last, guards included.
     pub(super) fn bytes(&self) -> u64 {
         self.last() - self.first.va + 1
     }
@@ -39,7 +40,7 @@ impl Part<'_> {
     }
 }
 
-/// The parts of a half, in the order of addresses.
+/// The parts of `half`, sorted by address.
 pub(super) fn parts(map: &Map, half: Half) -> Vec<Part<'_>> {
     let mut parts: Vec<Part<'_>> = Vec::new();
     let pieces = map.pieces.iter();

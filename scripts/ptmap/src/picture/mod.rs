@@ -1,4 +1,4 @@
-//! The picture for a text: both maps in few parts, as an SVG that follows the reader's theme.
+//! The picture for a text: two maps in few parts, as an SVG that follows the reader's theme.
 //!
 //! # Decisions
 //! - Sizes below 1 MiB and the addresses between them are left out: they change with every build,
@@ -21,23 +21,23 @@ use coarse::{Part, parts};
 
 const STYLE: &str = include_str!("style.css");
 
-/// In pixels.
+/// The picture's width in pixels; the other lengths are in pixels, too.
 const WIDTH: u32 = 1120;
 const MARGIN: u32 = 24;
 const TOP: u32 = 124;
 const LINE: u32 = 30;
 const GAP: u32 = 21;
 const SPACE: u32 = 3;
-/// What is at least this large says its size.
+/// The least size, in bytes, of a part whose size is written.
 const LARGE: u128 = 1 << 20;
 
-/// Where the columns of a half are: of addresses, and of maps, with their width.
+/// The positions of a half's columns: the left side of the addresses, and one column for each map.
 struct Columns {
     addresses: u32,
     maps: [Column; 2],
 }
 
-/// A column: its left side, and its width.
+/// The left side and the width of a column.
 #[derive(Clone, Copy)]
 struct Column {
     x: u32,
@@ -57,7 +57,7 @@ const HIGH: Columns = Columns {
     maps: [column_at(556, 254), column_at(814, 254)],
 };
 
-/// The picture of two maps, the earlier one first.
+/// The SVG of two maps, the earlier one first.
 #[must_use]
 pub fn picture(maps: [&Map; 2]) -> String {
     let halves = [(Half::Low, LOW), (Half::High, HIGH)];
@@ -104,7 +104,7 @@ fn legend() -> String {
     text
 }
 
-/// A half, and where it ends.
+/// The SVG of a half, and the height at which it ends.
 fn draw(maps: [&Map; 2], half: Half, columns: &Columns) -> (String, u32) {
     let parts = maps.map(|map| parts(map, half));
     let end: u128 = match half {
@@ -138,7 +138,7 @@ fn draw(maps: [&Map; 2], half: Half, columns: &Columns) -> (String, u32) {
     (text, y)
 }
 
-/// Which address is at which height.
+/// The height of each boundary of a part: `ends[i]` is drawn at `heights[i]`.
 struct Scale {
     ends: Vec<u128>,
     heights: Vec<u32>,
@@ -175,7 +175,7 @@ fn head(maps: [&Map; 2], half: Half, columns: &Columns) -> String {
     text
 }
 
-/// Addresses that stay where they are: those of whole blocks.
+/// The addresses of whole blocks (multiples of 2 MiB), which no build moves.
 fn addresses(scale: &Scale, columns: &Columns) -> String {
     let mut text = String::new();
     for (va, y) in scale.ends.iter().zip(&scale.heights).rev().skip(1) {
@@ -262,7 +262,7 @@ fn draw_part(text: &mut String, map: &Map, part: &Part, scale: &Scale, place: Co
         true => format!(", {}", Size(part.bytes().into())),
         false => String::new(),
     };
-    // A letter is some seven pixels wide; what has no room is left out.
+    // A letter is some seven pixels wide; a size for which there is no room is left out.
     let letters = name.chars().count() + what.len() + size.len();
     let size = if 7 * letters as u32 + 30 < width {
         size

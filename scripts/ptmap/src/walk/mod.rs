@@ -1,4 +1,5 @@
-//! The walk: from the registers to every leaf, as the hardware would, and without belief.
+//! The walk: from the registers to every leaf, as the hardware does it, and safe against any
+//! contents of memory.
 //!
 //! ```text
 //! TTBR1_EL1 0x119000 -> level 0, entry 0 -> 0x11a000 level 1 -> 0x11d000 level 2 -> 0x11e000
@@ -6,9 +7,10 @@
 //! ```
 //!
 //! # Decisions
-//! - A table may be anything: one that leads back to itself, one outside of RAM, one that is full
-//!   of numbers. Each is a [`Finding`], and the walk goes on beside it. The number of tables is
-//!   bounded, and with it that of leaves, so that any memory ends it.
+//! - The memory of a table may hold anything: a table that leads back to itself, one outside of
+//!   RAM, random numbers. Each is a [`Finding`], and the walk goes on with the next entry. The
+//!   number of tables is bounded, and with it the number of leaves, so that the walk of any memory
+//!   ends.
 //! - A table is read once, however often it is reached.
 
 use std::collections::BTreeMap;
@@ -26,84 +28,85 @@ const MOST_FINDINGS: usize = 200;
 /// A leaf: a block or a page, valid or inaccessible.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Leaf {
-    /// The first address that it translates.
+    /// The first virtual address that it translates.
     pub va: u64,
-    /// Its descriptor.
+    /// The descriptor, as read from the table.
     pub bits: u64,
     /// The level of its table, 1 to 3.
     pub level: usize,
-    /// Where the descriptor stands: a physical address.
+    /// The physical address of the descriptor.
     pub at: u64,
-    /// What the tables above it take away.
+    /// The rights that the tables above take away.
     pub limits: Limits,
 }
 
 impl Leaf {
-    /// How much it translates.
+    /// The bytes that it translates: 4 KiB, 2 MiB or 1 GiB.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         entry_bytes(self.level)
     }
 
-    /// The frame it maps to.
+    /// The physical address of its frame.
     #[must_use]
     pub const fn pa(&self) -> u64 {
         output_address(self.bits, self.level)
     }
 }
 
-/// A table as it was reached: shared ones stand here more than once.
+/// A table at one place of the tree: a table that two descriptors name is listed twice.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TableFound {
-    /// Its physical address.
+    /// The physical address of the table.
     pub pa: u64,
-    /// Its level.
+    /// The level of the table, 0 to 3.
     pub level: usize,
-    /// The first address that it translates.
+    /// The first virtual address that it translates.
     pub va: u64,
     /// The descriptor that leads to it; 0 for the root.
     pub bits: u64,
-    /// Where that descriptor stands; 0 for the root.
+    /// The physical address of that descriptor; 0 for the root.
     pub at: u64,
-    /// What each of its entries is, in runs: a [`Cell`] and how many of it.
+    /// The entries from the first on, in runs: the kind, and the number of neighbours of that kind.
     pub cells: Vec<(Cell, usize)>,
 }
 
 impl TableFound {
-    /// How many entries are `cell`.
+    /// The number of entries of the kind `cell`.
     #[must_use]
     pub fn count(&self, cell: Cell) -> usize {
         let of_it = self.cells.iter().filter(|(this, _)| *this == cell);
         of_it.map(|(_, count)| count).sum()
     }
 
-    /// How many entries there are: 512, fewer in the root of an odd size.
+    /// The number of entries: 512, or fewer in a root whose addresses have other than 39 or 48
+    /// bits.
     #[must_use]
     pub fn entries(&self) -> usize {
         self.cells.iter().map(|(_, count)| count).sum()
     }
 
-    /// How many entries are not all zero.
+    /// The number of entries that are not zero.
     #[must_use]
     pub fn used(&self) -> usize {
         self.entries() - self.count(Cell::Unused)
     }
 }
 
-/// What an entry is, for the picture of a table.
+/// The kind of an entry, in the picture of a table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Cell {
-    /// All zero.
+    /// An entry of 0, which is invalid.
     Unused,
-    /// A table.
+    /// A descriptor of a table.
     Table,
-    /// A leaf.
+    /// A block or page without the contiguous hint.
     Leaf,
-    /// A leaf with the contiguous hint.
+    /// A block or page with the contiguous hint.
     Contiguous,
-    /// Not valid, and not zero: software keeps something there.
+    /// Not valid, and not zero: the hardware ignores it, software keeps something there.
     Software,
-    /// An encoding that the level does not have.
+    /// Bits 1:0 are 0b01 at level 0 or 3.
     Reserved,
 }
 
@@ -120,29 +123,29 @@ impl Cell {
     }
 }
 
-/// What was found of a half.
+/// The tables and leaves of a half.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tree {
-    /// Which one.
+    /// The half that was walked.
     pub half: Half,
-    /// How it is translated.
+    /// The translation by the registers; without one there are no tables and no leaves.
     pub translation: Translation,
-    /// Its first address.
+    /// The first address of the half.
     pub first: u64,
-    /// How many bits its addresses have.
+    /// The size of the half's addresses in bits; 48 without a translation.
     pub bits: u32,
     /// The leaves in the order of addresses.
     pub leaves: Vec<Leaf>,
     /// The tables in the order in which they were reached.
     pub tables: Vec<TableFound>,
-    /// What was odd on the way.
+    /// The faults and oddities of the tables themselves.
     pub findings: Vec<Finding>,
 }
 
-/// Walks one half.
+/// Walks the tables of one half.
 ///
 /// # Errors
-/// When the way to the memory is broken; never because of what is in it.
+/// The memory's, when it can be read no more; faults of the tables are findings.
 pub fn walk<M: PhysicalMemory>(
     registers: &Registers,
     half: Half,
@@ -181,7 +184,7 @@ pub fn walk<M: PhysicalMemory>(
     Ok(tree)
 }
 
-/// A table that is about to be looked at.
+/// A table that is about to be read, with the place that leads to it.
 struct PendingTable {
     pa: u64,
     level: usize,
@@ -193,9 +196,10 @@ struct PendingTable {
 
 struct Walker<'memory, M> {
     memory: &'memory mut M,
-    /// The tables that were read, and nothing for those that could not be.
+    /// The tables that were read, by physical address; none where there was no RAM.
     read: BTreeMap<u64, Option<Table>>,
-    /// The tables from the root to the one that is looked at.
+    /// The physical addresses of the tables from the root to the current one: one that comes again
+    /// is a loop.
     path: Vec<u64>,
     tree: Tree,
 }

@@ -1,4 +1,4 @@
-//! Walks of memories that are trees, and of others.
+//! Walks of memories whose tables are a tree, and of memories whose tables are not.
 
 use std::convert::Infallible;
 
@@ -53,7 +53,7 @@ fn leaves_of_every_level_are_found_at_their_addresses() {
 #[test]
 fn a_table_that_leads_back_to_itself_is_told_and_passed_over() {
     let mut memory = Memory::with_roots();
-    // The recursive entry that some kernels have, and a loop of two.
+    // An entry that leads to its own table (a recursive map), and a loop of two tables.
     memory.put(HIGH | 511 << 39, 0, ROOT | TABLE);
     memory.page(HIGH, 0x1000 | NORMAL_PAGE);
     let level_1 = memory.frames[&ROOT][0] & !0xfff;
@@ -87,7 +87,7 @@ fn what_is_no_descriptor_is_told() {
     memory.put(HIGH, 0, 0x1000 | 0b01);
     memory.page(HIGH | 1 << 39, 0x1000 | 0b01);
     memory.page(HIGH | 1 << 39 | 0x1000, 0xabc0);
-    // Inaccessible, as stilt-paging writes it: a leaf.
+    // An inaccessible leaf, as stilt-paging writes it.
     memory.page(HIGH | 1 << 39 | 0x2000, 0x00e0_0000_0000_5712);
     memory.page(HIGH | 1 << 39 | 0x3000, 0x5000 | NORMAL_PAGE | CONTIGUOUS);
     let tree = high(&mut memory);
@@ -108,7 +108,7 @@ fn what_is_no_descriptor_is_told() {
     assert_eq!(*cells, expected);
 }
 
-/// Every address is a table full of tables.
+/// A memory in which every address is a table full of table descriptors.
 struct Endless;
 
 impl PhysicalMemory for Endless {

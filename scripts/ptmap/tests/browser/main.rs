@@ -1,12 +1,12 @@
-//! The page of `make ptmap` in a browser: what a hand at the keyboard reaches, what search finds,
-//! and how it looks narrow and wide, light and dark.
+//! The page of `make ptmap` in a browser: everything that the keyboard reaches, the results of the
+//! search, and the look: narrow and wide, light and dark.
 //!
 //! `make test-ptmap` makes the page and runs this. `CHROMIUM=/path` takes another browser. Pictures
 //! of the page are left in `target/ptmap-pictures`, to be looked at.
 //!
 //! # Decisions
-//! - A step is a script behind the page's own, which presses keys as a hand would and notes what it
-//!   sees; the browser prints the page as it is then.
+//! - A step is a script that runs after the page's own, presses keys as a user does and notes what
+//!   it sees; then the browser prints the page.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// The longest that the browser may take for one page.
 const LIMIT: Duration = Duration::from_secs(60);
-/// What each step begins with.
+/// The script that each step begins with.
 const TOOLS: &str = include_str!("tools.js");
 
 fn root() -> &'static Path {
@@ -42,7 +42,8 @@ fn page() -> String {
         .unwrap_or_else(|error| panic!("{}: {error}: `cargo xtask ptmap` makes it", path.display()))
 }
 
-/// Runs the browser on `address` of a folder with these files, and returns what it printed.
+/// Runs the browser on `address` in a folder of these files, in a window of `width` pixels; returns
+/// its output.
 fn run(files: &[(&str, String)], address: &str, width: u32, arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (name, text) in files {
@@ -53,7 +54,7 @@ fn run(files: &[(&str, String)], address: &str, width: u32, arguments: &[&str]) 
     command
         .args(["--headless", "--no-sandbox", "--disable-gpu"])
         .args(["--hide-scrollbars", "--virtual-time-budget=5000"])
-        // What is asked for a colour must not be one on the way to another.
+        // Without transitions: a colour is asked for in its final state.
         .arg("--force-prefers-reduced-motion")
         .arg(format!("--window-size={width},1600"))
         .arg(format!(
@@ -78,8 +79,8 @@ fn run(files: &[(&str, String)], address: &str, width: u32, arguments: &[&str]) 
     fs::read_to_string(&output).expect("text")
 }
 
-/// A page with the page in a frame of `width`: a window of the browser has at least 500 pixels.
-/// What the frame says is noted.
+/// A page with the map's page in a frame of `width` pixels, because a window of the browser has at
+/// least 500. The notes that the frame posts become the element `notes`.
 fn frame(hash: &str, width: u32) -> String {
     format!(
         "<!DOCTYPE html><body><iframe width={width} height=1500 src=\"page.html#{hash}\"></iframe>
@@ -92,7 +93,7 @@ fn frame(hash: &str, width: u32) -> String {
     )
 }
 
-/// What `script`, which runs behind the page's own, has noted: one line a `note`.
+/// The notes of `script`, which runs after the page's own: one for each call of `note`.
 fn notes(hash: &str, width: u32, script: &str) -> Vec<String> {
     let step = format!("<script>{TOOLS}\nrun(() => {{\n{script}\n}});</script></body>");
     let page = page().replacen("</body>", &step, 1);

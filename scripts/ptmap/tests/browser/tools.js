@@ -1,4 +1,4 @@
-// What the steps of the tests do and see.
+// Tools of the steps: keys and clicks, and texts of the page.
 "use strict";
 const errors = [];
 window.addEventListener("error", (event) => errors.push(event.message));
@@ -22,7 +22,7 @@ const type = (words) => {
   input.value = words;
   input.dispatchEvent(new Event("input", { bubbles: true }));
 };
-// Elements whose text has less than 4.5 to 1 against what is behind it (WCAG 2.1, 1.4.3).
+// Elements whose text has a contrast below 4.5 to 1 (WCAG 2.1, 1.4.3).
 const faint = () => {
   const parts = (colour) => {
     const found = colour.match(/[\d.]+/g).map(Number);

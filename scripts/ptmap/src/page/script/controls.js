@@ -1,11 +1,11 @@
-// Where to go: search, links, keys, the atlas; colours and themes.
+// Ways to an address: search, links, keys, the atlas. Switches of colours and themes.
 const draw = () => {
   columns = measure();
   drawPath();
   document.getElementById("grids").replaceChildren(...data.maps.map(drawGrid));
   drawInspector(state.va);
 };
-// To an address that is translated, in the table of `level`.
+// Shows a translated address, in its table of `level`.
 const go = (va, level, keep = true) => {
   const half = halfOf(data.maps[0], va);
   state.va = va;
@@ -71,7 +71,7 @@ const pick = (index) => {
   items[picked].scrollIntoView({ block: "nearest" });
   input.setAttribute("aria-activedescendant", items[picked].id);
 };
-// Where the explorer is not beside what was chosen, it is scrolled to.
+// In a narrow window the explorer is below the atlas, and is scrolled to.
 const reveal = () => {
   focusGrid(data.maps.length - 1);
   if (innerWidth < 1150) document.getElementById("explorer").scrollIntoView();
@@ -128,7 +128,7 @@ for (const button of document.querySelectorAll("[data-theme-to]"))
   button.addEventListener("click", () => setTheme(button.dataset.themeTo));
 document.getElementById("up").addEventListener("click", zoomOut);
 
-// The atlas: one stop of the Tab key for each half, arrow keys within.
+// The atlas: each half is one stop of the Tab key, and arrow keys move within it.
 for (const atlas of document.querySelectorAll(".atlas")) {
   const pieces = [...atlas.querySelectorAll(".piece")];
   pieces.forEach((piece, index) => {

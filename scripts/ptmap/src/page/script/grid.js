@@ -1,4 +1,4 @@
-// One table of 512 entries at a time, in every map.
+// The grid: one table of 512 entries of every map.
 const make = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -15,7 +15,7 @@ const state = { va: 0n, level: 3, shown: data.maps.map(() => null) };
 const fill = (name) => `var(--${name.slice(2)})`;
 
 const distinct = (map, from, end) => {
-  // The colours of what is mapped between two addresses, at most four.
+  // The classes of the pieces between two addresses, at most four.
   const seen = new Map();
   let index = Math.max(0, before(map.pieces, from));
   while (index < map.pieces.length && map.pieces[index].va < end && seen.size < 4) {
@@ -59,7 +59,7 @@ const describe = (map, entry, va, level) => {
   }
 };
 
-// As many cells a row as there is room for.
+// The cells in a row: 32 where there is room, else 16.
 let columns = 16;
 const measure = () => {
   const room = document.getElementById("grids").clientWidth;

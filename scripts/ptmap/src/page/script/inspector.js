@@ -1,4 +1,4 @@
-// The walk of one address in every map, and each descriptor bit by bit.
+// The inspector: the walk of one address in every map, and each descriptor bit by bit.
 const kindKey = (bits, level) => {
   const low = Number(bits & 3n);
   if ((low & 1) === 0) return "invalid";

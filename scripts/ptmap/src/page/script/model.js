@@ -1,5 +1,5 @@
-// The data of the page, and what is asked of it: what a map has at an address, what a name is.
-// Addresses are BigInt: they have 64 bits.
+// The data of the page, and lookups in it: the entry for an address, the address of a name.
+// Addresses are BigInt, because they have 64 bits.
 const data = JSON.parse(document.getElementById("data").textContent);
 const number = (hex) => BigInt("0x" + hex);
 const hex = (value, digits = 16) => "0x" + value.toString(16).padStart(digits, "0");
@@ -93,7 +93,7 @@ const overlaps = (items, from, end) => {
 };
 const halfOf = (map, va) => map.halves[Number((va >> 63n) & 1n)];
 const baseOf = (half, va, level) => {
-  // The first address of the table of `level` in which `va` stands.
+  // The first address that the table of `level` for `va` translates.
   if (level <= half.level) return half.first;
   return va - (va % entryBytes(level - 1));
 };
@@ -115,7 +115,8 @@ const usedOf = (table) => {
   return used;
 };
 
-// What a map has at the entry of `level` for `va`.
+// The entry of a map's table of `level` for `va`: its kind, and as far as known its table, index,
+// place and bits.
 const entryAt = (map, va, level) => {
   const half = halfOf(map, va);
   if (half.refusal) return { kind: "off" };
@@ -193,7 +194,7 @@ const find = (text) => {
       if (piece.name.toLowerCase().includes(wanted)) areas.set(piece.va, piece.name);
     }
   for (const [at, name] of areas) found.push({ name, va: at });
-  // The same number as that of a frame.
+  // The number as a physical address: every page whose frame it is in.
   if (va !== null)
     for (const piece of data.maps[data.maps.length - 1].pieces) {
       const frame = piece.bits & ADDRESS;
