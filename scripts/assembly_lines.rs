@@ -1,18 +1,18 @@
-//! The build script: gives the assembly files the source lines that a debugger shows.
+//! The build script: adds the source lines of assembly files to the debugging information.
 //!
-//! rustc hands assembly to LLVM without an option like `-g`, and `.file` and `.loc` would add rows
-//! to the line table of some Rust unit whose ranges do not have this code, so that no debugger
+//! rustc passes assembly to LLVM without an option like `-g`, and `.file` and `.loc` would add rows
+//! to the line table of a Rust unit whose ranges do not include this code, so that no debugger
 //! looks there. So each file gets a compilation unit of its own, written with data directives
 //! behind its code (DWARF 4: 2.17 ranges, 3.1.1 units, 6.2 line numbers, 7.5 abbreviations). The
-//! library includes the result from `OUT_DIR`; the code itself is the file's.
+//! library includes the result from `OUT_DIR`; the code is the file's, unchanged.
 //!
 //! # Decisions
-//! - Subsection 1 of the debugging sections: the compiler's own tables begin at the start of
-//!   theirs, and it counts on that.
-//! - A macro's body and what `.rept` repeats have no lines of their own, since a label can stand
-//!   there only once: their code has the line of the call or of the `.rept`.
-//! - The folder is that of the checkout, as in the units that rustc writes; nothing of this is
-//!   loaded.
+//! - Units go into subsection 1 of the debugging sections: the compiler's own tables must stand at
+//!   the start of theirs.
+//! - The lines of a macro's body and of a `.rept` have no rows of their own, since a label can
+//!   stand there only once: their code has the line of the call or of the `.rept`.
+//! - The compilation folder is the checkout, as in the units that rustc writes; debugging sections
+//!   are not loaded.
 
 use std::env;
 use std::fmt::Write as _;
@@ -40,10 +40,11 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// A stretch of code without a change of section: its lines, in the order of addresses.
+/// A stretch of code without a change of section: the numbers of its lines, in the order of
+/// addresses.
 type Sequence = Vec<usize>;
 
-/// `source` with a label in front of each line of code, and the unit that tells which line that is.
+/// `source` with a label in front of each line of code, and the unit that maps labels to lines.
 fn with_lines(source: &str, file: &str, root: &str) -> String {
     let tag: String = file
         .chars()
@@ -52,7 +53,7 @@ fn with_lines(source: &str, file: &str, root: &str) -> String {
     let mut text = String::new();
     let mut sequences: Vec<Sequence> = Vec::new();
     let mut open = false;
-    // How deep in macros and repetitions.
+    // The depth of nested macros and repetitions.
     let mut depth = 0_usize;
     for (index, line) in source.lines().enumerate() {
         let number = index + 1;
@@ -91,8 +92,8 @@ fn with_lines(source: &str, file: &str, root: &str) -> String {
     text
 }
 
-/// Whether a line that begins with `word` has an instruction, or the call of a macro. A label
-/// stands alone here.
+/// Whether a line that begins with `word` has an instruction or the call of a macro. In these files
+/// a label stands on a line of its own.
 fn is_code(word: &str) -> bool {
     let begins = word.chars().next().unwrap_or(' ');
     begins.is_ascii_alphabetic() && !word.ends_with(':')
@@ -100,7 +101,8 @@ fn is_code(word: &str) -> bool {
 
 /// The debugging sections of one file.
 fn unit(tag: &str, file: &str, root: &str, sequences: &[Sequence]) -> String {
-    // Braces are operands, backslashes and quotes end the assembler's strings.
+    // In the assembly template braces are operands; backslashes and quotes end the assembler's
+    // strings.
     let quoted = |text: &str| {
         let text = text.replace('\\', "\\\\").replace('"', "\\\"");
         text.replace('{', "{{").replace('}', "}}")
@@ -152,8 +154,8 @@ fn unit(tag: &str, file: &str, root: &str, sequences: &[Sequence]) -> String {
     .2byte 4
     .4byte .L{tag}_program - .L{tag}_header_begin
 .L{tag}_header_begin:
-    // Bytes of an instruction, operations in one, is_stmt, line_base, line_range, opcode_base and
-    // the lengths.
+    // minimum_instruction_length, maximum_operations_per_instruction, default_is_stmt, line_base,
+    // line_range, opcode_base and standard_opcode_lengths.
     .byte 1, 1, 1, -5, 14, 10, 0, 1, 1, 1, 1, 0, 0, 0, 1
     .byte 0
     .asciz "{file}"
@@ -171,7 +173,7 @@ fn unit(tag: &str, file: &str, root: &str, sequences: &[Sequence]) -> String {
     .asciz "{file}"
     .asciz "{root}"
     .4byte .L{tag}_table, .L{tag}_ranges
-    // DW_LANG_Mips_Assembler, which stands for any.
+    // DW_LANG_Mips_Assembler, the common code for assembly of any architecture.
     .2byte 0x8001
     .8byte 0
 .L{tag}_unit_end:
