@@ -1,13 +1,13 @@
-//! An SD card as bytes: a master boot record and one FAT32 partition, which is what the board's
-//! boot ROM reads.
+//! An SD card as bytes: a master boot record and one FAT32 partition, which the board's boot
+//! ROM can read.
 //!
 //! Layouts: the Microsoft FAT specification 1.03 (BPB, section 3), and the classic MBR (446 bytes
 //! of code, four entries of 16 bytes, 0x55 0xAA).
 //!
 //! # Decisions
-//! - The size is a power of two: QEMU takes no other.
-//! - Nothing depends on when or where it is made: fixed times and identifiers, files in the order
-//!   given.
+//! - The card's size is a power of two: QEMU accepts no other.
+//! - The bytes depend on the files alone: times and identifiers are fixed, and files stand in the
+//!   order given.
 //! - The MBR is written by hand: one entry of constants weighs less than a crate for partition
 //!   tables.
 
@@ -23,22 +23,23 @@ use crate::failure::EndsVerb;
 const SECTOR: usize = 512;
 /// Partitions begin on a boundary of 1 MiB: no card's erase block is shared with the MBR.
 const PARTITION_START: usize = 1024 * 1024;
-/// Small, and still large enough for FAT32, which needs 65,525 clusters.
+/// The smallest card: small, and still large enough for FAT32, which needs 65,525 clusters.
 const SMALLEST: usize = 64 * 1024 * 1024;
-/// One sector a cluster, so that a card of the smallest size has enough of them.
+/// A cluster of one sector, so that a card of the smallest size has enough clusters.
 const CLUSTER: u32 = 512;
 
 const MBR_ENTRY: usize = 446;
 const MBR_SIGNATURE: [u8; 2] = [0x55, 0xaa];
-/// FAT32, addressed by sector number.
+/// The type of a FAT32 partition that is addressed by sector number (LBA).
 const PARTITION_TYPE: u8 = 0x0c;
-/// "Do not look here": the cylinder, head and sector of a partition that is addressed by sector
-/// number.
+/// The cylinder, head and sector of a partition that is addressed by sector number: the values for
+/// "not valid".
 const NO_CHS: [u8; 3] = [0xfe, 0xff, 0xff];
-/// `BPB_HiddSec`: how many sectors lie before the partition; in the boot sector and in its copy.
+/// The offset of `BPB_HiddSec`, the number of sectors before the partition, in the boot sector and
+/// in its copy.
 const HIDDEN_SECTORS: usize = 28;
 const BOOT_SECTOR_COPY: usize = 6 * SECTOR;
-/// Of the disk and of the volume.
+/// The identifier of the disk and of the volume.
 const IDENTIFIER: u32 = 0x5374_696c;
 const LABEL: [u8; 11] = *b"STILT      ";
 
@@ -58,7 +59,8 @@ pub(crate) struct CardError(io::Error);
 
 impl EndsVerb for CardError {}
 
-/// The bytes of a card that holds `files`, as small as a power of two and FAT32 allow.
+/// The bytes of a card with `files`: the smallest size that is a power of two, valid for FAT32 and
+/// large enough.
 ///
 /// # Errors
 /// [`CardError`] if a name is not one that FAT can hold.
@@ -93,7 +95,7 @@ fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     bytes[at..at + value.len()].copy_from_slice(value);
 }
 
-/// Cards are far below the 2 TiB at which this would not fit any more.
+/// The number of sectors; 32 bits are enough for 2 TiB, far more than a card here has.
 fn sectors(bytes: usize) -> u32 {
     (bytes / SECTOR) as u32
 }
@@ -113,12 +115,12 @@ fn fill(partition: &mut [u8], files: &[CardFile]) -> io::Result<()> {
         file.write_all(bytes)?;
         file.flush()?;
     }
-    // Counts the free clusters, and with that has the count written down.
+    // Counts the free clusters, so that the count is written to the card.
     volume.stats()?;
     volume.unmount()
 }
 
-/// The first moment that FAT can express.
+/// The first moment that FAT can express, as the time of every file.
 #[derive(Debug)]
 struct FixedTime;
 

@@ -1,4 +1,4 @@
-//! Where things are in the checkout, and how files get there: whole or not at all.
+//! Paths of the checkout, and reading and writing of whole files.
 
 use std::env;
 use std::fs;
@@ -26,7 +26,8 @@ pub(crate) fn root() -> &'static Path {
     here.ancestors().nth(2).unwrap_or(here)
 }
 
-/// Where scripts/setup.sh unpacks emulators that the system has no room for.
+/// The folder into which scripts/setup.sh unpacks emulators for which the package manager has no
+/// room.
 pub(crate) fn tools() -> PathBuf {
     let target =
         env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
@@ -48,7 +49,7 @@ pub(crate) fn card() -> PathBuf {
     root().join("sdcard.img")
 }
 
-/// The whole file.
+/// Reads a whole file.
 ///
 /// # Errors
 /// [`FileError::Read`] with the path.
@@ -59,8 +60,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     })
 }
 
-/// Makes `path` hold `bytes`. A reader sees the old file or the new one; one that holds them
-/// already is left alone, so that its time still says when it last changed.
+/// Makes `path` hold `bytes`. A reader sees the old file or the new one. A file that holds them
+/// already is not written, so that its time still tells when it last changed.
 ///
 /// # Errors
 /// [`FileError::Write`] with the path.
@@ -74,7 +75,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     fs::write(&unfinished, bytes)
         .and_then(|()| fs::rename(&unfinished, path))
         .map_err(|source| {
-            // Only tidying up: what matters is the error that is about to be reported.
+            // Removes the unfinished file; if that fails, the error below is still the one to
+            // report.
             drop(fs::remove_file(&unfinished));
             FileError::Write {
                 path: path.to_owned(),

@@ -21,12 +21,12 @@ use thiserror::Error;
 
 use crate::failure::{EndsVerb, Failure};
 
-/// Ctrl-A.
+/// Ctrl-A, the key before a command to the console.
 const ESCAPE: u8 = 1;
-/// How long what the kernel answers to the last byte of a file may take.
+/// The longest wait for the kernel's answer to the last byte of a file.
 const LAST_ANSWER: Duration = Duration::from_millis(500);
 
-/// Why nothing can be typed.
+/// Reasons why nothing can be typed.
 #[derive(Debug, Error)]
 enum ConsoleError {
     #[error("no `make debug` is running: there is no socket stilt-debug-*/console in {}", folder.display())]
@@ -37,7 +37,7 @@ enum ConsoleError {
 
 impl EndsVerb for ConsoleError {}
 
-/// The verb.
+/// Runs `cargo xtask console`.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut socket = None;
     while let Some(arg) = args.next()? {
@@ -56,7 +56,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The socket of the `debug` that began last.
+/// The socket of the `debug` that was started last.
 fn newest() -> Result<PathBuf, ConsoleError> {
     let folder = env::temp_dir();
     let runs = folder.read_dir().into_iter().flatten().flatten();
@@ -74,23 +74,24 @@ fn newest() -> Result<PathBuf, ConsoleError> {
     newest.ok_or(ConsoleError::NoConsole { folder })
 }
 
-/// Carries bytes both ways until one side ends.
+/// Copies bytes in both directions until one side ends.
 fn connect(socket: &PathBuf) -> io::Result<()> {
     let stream = UnixStream::connect(socket)?;
     let (mut keys, mut output) = (stream.try_clone()?, stream.try_clone()?);
     let (sender, ended) = mpsc::channel();
     let typed = sender.clone();
-    // Not joined: a read of the keyboard cannot be ended, and the process ends with this function.
+    // The thread is not joined: a read of the keyboard cannot be interrupted, and the process ends
+    // with this function.
     thread::spawn(move || {
         let quit = copy_keys(&mut io::stdin().lock(), &mut keys);
         typed.send(quit.unwrap_or(Quit::Key))
     });
     thread::spawn(move || {
-        // Either way there is no more to show.
+        // On success and on an error alike the output has ended.
         drop(io::copy(&mut output, &mut io::stdout()));
         sender.send(Quit::Key)
     });
-    // A file that is the keyboard ends at once; what the kernel says to it does not.
+    // Standard input that is a file ends at once; the kernel's answer to it comes later.
     if let Ok(Quit::EndOfFile) = ended.recv() {
         drop(ended.recv_timeout(LAST_ANSWER));
     }
@@ -98,7 +99,7 @@ fn connect(socket: &PathBuf) -> io::Result<()> {
     Ok(())
 }
 
-/// Why no more is typed.
+/// Reasons why the session ends.
 #[derive(Debug, Eq, PartialEq)]
 enum Quit {
     Key,
@@ -147,7 +148,7 @@ impl Drop for Terminal {
     }
 }
 
-/// What `stty` says, if it works.
+/// The output of `stty`, if it succeeds.
 fn stty(arguments: &[&str]) -> Option<String> {
     let mut command = Command::new("stty");
     command.args(arguments).stdin(Stdio::inherit());

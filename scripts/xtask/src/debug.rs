@@ -24,7 +24,7 @@ use crate::stub::{Machine, StubError, line};
 /// output to this terminal.
 const CONSOLE_OPTIONS: &str = ",server=on,wait=off,logfile=/dev/stdout,logappend=on";
 
-/// Why GDB is not attached.
+/// Reasons why GDB cannot be attached.
 #[derive(Debug, Error)]
 enum DebugError {
     #[error(
@@ -41,7 +41,7 @@ enum DebugError {
 
 impl EndsVerb for DebugError {}
 
-/// The verb. Ends with GDB's exit code, and never leaves a QEMU behind.
+/// Runs `cargo xtask debug`. Ends with GDB's exit code, and never leaves a QEMU behind.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut program = qemu::default_program();
     let mut elf = None;
@@ -57,7 +57,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     qemu::check_program(&program)?;
     let gdb = find_gdb()?;
     let kernel = qemu::kernel_to_boot(elf)?;
-    // GDB handles these itself; this process only has to outlive it.
+    // GDB handles Ctrl-C itself; this process must not end by it.
     ctrlc::set_handler(|| {}).map_err(DebugError::Signals)?;
     let machine = start(&program, &kernel.image).map_err(DebugError::Stub)?;
     if script.is_none() {
@@ -77,7 +77,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     ))
 }
 
-/// The list of candidates is with those of the other tools, in `scripts/tools.sh`.
+/// The GDB that `scripts/find-tool.sh` finds; `scripts/tools.sh` lists the candidates.
 fn find_gdb() -> Result<PathBuf, DebugError> {
     let script = checkout::root().join("scripts/find-tool.sh");
     let found = Command::new(&script).arg("gdb").output();

@@ -1,15 +1,15 @@
-//! How a verb ends that fails: a message and an exit code, whatever the error was.
+//! The end of a verb that fails: a message and an exit code, whatever the error was.
 //!
-//! Errors belong to the files that meet them: each has an enum beside the code, with the values
-//! that say what to do about it. [`Failure`] takes any of them, so that a new error touches one
-//! file and no file knows all of them.
+//! Errors belong to the files in which they arise: each has an enum beside the code, with the
+//! values that tell the remedy. [`Failure`] accepts any of them, so that a new error touches one
+//! file and no file lists all of them.
 
 #![forbid(unsafe_code)]
 
 use std::error::Error;
 use std::fmt;
 
-/// The exit code of a call that was wrong: an unknown verb, option or name.
+/// The exit code of a wrong call: an unknown verb, option or name.
 pub(crate) const WRONG_CALL: u8 = 2;
 
 /// An error that can end a verb.
@@ -20,7 +20,7 @@ pub(crate) trait EndsVerb: Error {
     }
 }
 
-/// Why a verb failed.
+/// The error that ended a verb, with its exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     message: String,
@@ -28,7 +28,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// What the process ends with.
+    /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> u8 {
         self.exit_code
     }

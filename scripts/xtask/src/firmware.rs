@@ -1,5 +1,5 @@
-//! The board's own firmware, which is not free and not part of this project: where it is, and which
-//! files count.
+//! The board's own firmware, which is not free and not part of this project: its folder, and its
+//! files that a card needs.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use crate::card::CardFile;
 use crate::checkout::{self, FileError};
 use crate::failure::EndsVerb;
 
-/// Without these the board does not start.
+/// The files without which the board does not start.
 pub(crate) const REQUIRED: &[&str] = &["bootcode.bin", "start.elf", "fixup.dat"];
-/// Taken along if they are there: device trees, which the firmware loads from the card and hands to
-/// the kernel.
+/// The files that are copied if they exist: device trees, which the firmware loads from the card
+/// and passes to the kernel.
 const OPTIONAL: &[&str] = &["bcm2710-rpi-3-b.dtb", "bcm2710-rpi-3-b-plus.dtb"];
-/// Where Debian's package `raspi-firmware` puts it.
+/// The folder of Debian's package `raspi-firmware`.
 const DEBIAN: &str = "/usr/lib/raspi-firmware";
 
-/// Why the firmware's files cannot be had.
+/// Errors of finding and reading the firmware's files.
 #[derive(Debug, Error)]
 pub(crate) enum FirmwareError {
     #[error("{} is not there, but all of the firmware's files must be in FIRMWARE's folder: {}", missing.display(), REQUIRED.join(", "))]
@@ -41,7 +41,7 @@ pub(crate) fn folder() -> Option<PathBuf> {
     })
 }
 
-/// Whether the folder that is named has what it must: told before anything is built.
+/// Whether the firmware's folder has the required files, reported before anything is built.
 ///
 /// # Errors
 /// Those of [`files`].

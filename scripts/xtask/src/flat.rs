@@ -1,13 +1,13 @@
-//! From the linked ELF file to the flat image that the firmware copies to 0x80000, and what must
-//! hold for it.
+//! The flat image, which the firmware copies to 0x80000, made from the linked ELF file, and the
+//! conditions that it must meet.
 //!
 //! The arm64 Image header is described in Linux's "Booting AArch64 Linux", section 4.
 //!
 //! # Decisions
 //! - Segments are placed by their *physical* address (`p_paddr`): the virtual one is
 //!   `KERNEL_VA_OFFSET` higher.
-//! - Own code instead of objcopy: GNU's, LLVM's or none is there, depending on the system, and the
-//!   header and the size have to be looked at in any case.
+//! - The conversion is done here and not by objcopy: a system has GNU's, LLVM's or none, and
+//!   the header and the size have to be checked in any case.
 
 use std::ops::Range;
 
@@ -16,9 +16,9 @@ use object::elf::{FileHeader64, PT_LOAD};
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use thiserror::Error;
 
-/// Where every loader puts the image; also the header's `text_offset`.
+/// The physical address at which every loader places the image; also the header's `text_offset`.
 const LOAD_ADDRESS: u64 = 0x8_0000;
-/// What `kernel8.img` may take, in bytes: the one place that says so.
+/// The largest `kernel8.img`, in bytes: the one place that states it.
 ///
 /// The image has to lie in the first 2 MiB, which the boot tables map in 4 KiB pages (`linker.ld`
 /// asserts it), with `.bss`, stacks and boot tables behind it and the firmware's pages in front;
@@ -26,7 +26,7 @@ const LOAD_ADDRESS: u64 = 0x8_0000;
 /// from it. A quarter of the 2 MiB leaves room for both. It holds the names of all functions and as
 /// many lines as `NAMES_SIZE` of `linker.ld` has bytes for.
 pub(crate) const SIZE_LIMIT: usize = 512 * 1024;
-/// No segment may lie further up than this: what follows is not RAM on this board.
+/// The end of the board's RAM, above which no segment may lie.
 const RAM_END: u64 = 0x4000_0000;
 
 const HEADER_LENGTH: usize = 64;
@@ -34,11 +34,11 @@ const TEXT_OFFSET: Range<usize> = 8..16;
 const IMAGE_SIZE: Range<usize> = 16..24;
 const FLAGS: Range<usize> = 24..32;
 const MAGIC: Range<usize> = 56..60;
-/// Little endian, 4 KiB pages, and not to be placed anywhere else than at `text_offset` (bit 3
+/// The header's flags: little endian, 4 KiB pages, and a fixed place at `text_offset` (bit 3
 /// clear).
 const FLAGS_WANTED: u64 = 0b0010;
 
-/// Why an ELF file makes no image.
+/// Reasons why an ELF file makes no image.
 #[derive(Debug, Error)]
 pub(crate) enum ImageError {
     #[error("not an ELF file that can be read: {0}")]
@@ -71,14 +71,14 @@ pub(crate) enum ImageError {
     TooLarge { length: usize },
 }
 
-/// What a loader copies, and where to.
+/// The flat image, and its place in physical memory.
 #[derive(Debug)]
 pub(crate) struct FlatImage {
-    /// The file: all that the segments hold, with zeros between them.
+    /// The contents of the file: all segments, with zeros in the gaps.
     pub(crate) bytes: Vec<u8>,
-    /// Physical address of the first byte.
+    /// The physical address of the first byte.
     pub(crate) load_address: u64,
-    /// Physical address after the last byte that the kernel uses, `.bss` included.
+    /// The physical address behind the last byte that the kernel uses, `.bss` included.
     pub(crate) memory_end: u64,
 }
 
@@ -91,7 +91,7 @@ struct Segment<'data> {
 /// The loadable segments of `elf`, in the order of their physical addresses and with the gaps kept.
 ///
 /// # Errors
-/// What is wrong with the file's segments.
+/// The fault of the file's segments.
 pub(crate) fn flatten(elf: &[u8]) -> Result<FlatImage, ImageError> {
     let segments = load_segments(elf)?;
     let mut image = FlatImage {
@@ -110,7 +110,7 @@ pub(crate) fn flatten(elf: &[u8]) -> Result<FlatImage, ImageError> {
         previous = segment.address;
         image.memory_end = segment.address + segment.memory_size;
         if !segment.data.is_empty() {
-            // Cannot truncate: RAM_END bounds every address.
+            // The casts do not truncate: RAM_END bounds every address.
             image
                 .bytes
                 .resize((segment.address - image.load_address) as usize, 0);
@@ -155,11 +155,11 @@ fn load_segments(elf: &[u8]) -> Result<Vec<Segment<'_>>, ImageError> {
 }
 
 impl FlatImage {
-    /// Whether loaders will put this image where it was linked, and leave its `.bss` and stacks to
-    /// it.
+    /// Whether loaders will place this image where it was linked, and leave the memory of its
+    /// `.bss` and stacks free.
     ///
     /// # Errors
-    /// The first field of the header that is not as it must be.
+    /// The first field of the header that has another value than it must.
     pub(crate) fn check_header(&self) -> Result<(), ImageError> {
         let header = self
             .bytes
@@ -195,7 +195,7 @@ impl FlatImage {
         Ok(())
     }
 
-    /// Whether the file is as small as it has to be.
+    /// Whether the image is within [`SIZE_LIMIT`].
     ///
     /// # Errors
     /// [`ImageError::TooLarge`].

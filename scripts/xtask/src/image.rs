@@ -17,13 +17,13 @@ use crate::noise;
 use crate::program::{RunError, cannot_run};
 
 const TARGET: &str = "aarch64-unknown-none-softfloat";
-/// The profile of the image that people get, and the one whose size is limited.
+/// The profile of the released image, whose size is limited.
 const RELEASE: &str = "release";
 
-/// What `DEBUG=1` builds: cargo's name for the profile with debug assertions.
+/// The profile of `DEBUG=1`: cargo's name for the one with debug assertions.
 const DEBUG: &str = "dev";
 
-/// Why there is no image.
+/// Reasons why there is no image.
 #[derive(Debug, Error)]
 pub(crate) enum BuildError {
     #[error("DEBUG={}: expected 1 for a debug build, or nothing", value.display())]
@@ -57,7 +57,7 @@ pub(crate) struct Files {
     pub(crate) elf: PathBuf,
 }
 
-/// The verb.
+/// Runs `cargo xtask image`.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut profile = wanted_profile()?.to_owned();
     while let Some(arg) = args.next()? {
@@ -70,10 +70,10 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the release image, which is what most verbs work on.
+/// Builds the release image, which most verbs use.
 ///
 /// # Errors
-/// That of the build, or what is wrong with its result.
+/// The build's, or that of the finished image's checks.
 pub(crate) fn build_release() -> Result<(), BuildError> {
     build(RELEASE).map(drop)
 }
@@ -97,7 +97,8 @@ fn wanted_profile() -> Result<&'static str, BuildError> {
     }
 }
 
-/// Each kind of build has its own files: what tests and cards are made of is never a debug build.
+/// The files of a build of this profile: a debug build has its own, so that tests and cards never
+/// get one.
 fn files(profile: &str) -> Files {
     if profile == DEBUG {
         let [image, elf] = ["kernel8-debug.img", "kernel8-debug.elf"];
@@ -135,7 +136,7 @@ fn build(profile: &str) -> Result<Summary, BuildError> {
     Ok(summary)
 }
 
-/// Runs cargo with the kernel's toolchain; the ELF file that it leaves.
+/// Runs cargo with the kernel's toolchain; returns the path of the ELF file.
 fn compile(profile: &str) -> Result<PathBuf, BuildError> {
     let script = checkout::root().join("scripts/kcargo.sh");
     let target_dir = kernel_target_dir();
@@ -152,7 +153,8 @@ fn compile(profile: &str) -> Result<PathBuf, BuildError> {
     Ok(target_dir.join(TARGET).join(folder).join("kernel8"))
 }
 
-/// Apart from the host's: that may be another toolchain, and an outer cargo may hold the lock.
+/// The folder of the kernel's build, apart from the host's: the toolchain may differ, and an outer
+/// cargo may hold the lock of the host's.
 pub(crate) fn kernel_target_dir() -> PathBuf {
     let host = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     checkout::root().join(Path::new(&host)).join("kernel")

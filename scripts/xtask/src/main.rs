@@ -1,8 +1,8 @@
 //! Stilt's host tools: `cargo xtask VERB`. The Makefile calls them; they work without it as well.
 //!
-//! One file a verb. [`flat`] makes the image's bytes, [`card`] the SD card's, [`flash`] decides
-//! where those may go; what runs as a program of its own (toolchains, packages) is in the shell
-//! scripts beside this crate, because it must work before there is a cargo.
+//! Each verb has a file. [`flat`] makes the image's bytes, [`card`] the SD card's, [`flash`]
+//! decides which device they may overwrite. Work that must be done before there is a cargo
+//! (toolchains, packages) is in the shell scripts beside this crate.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -58,7 +58,7 @@ usage: cargo xtask VERB [OPTION...]
   flash  DEVICE [--yes]                    write sdcard.img to a removable disk
 ";
 
-/// A verb that is none.
+/// An unknown verb.
 #[derive(Debug, Error)]
 #[error("there is no verb {verb:?}: `cargo xtask --help` lists them")]
 struct UnknownVerb {
@@ -81,7 +81,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the verb that the first argument names with the arguments that follow it.
+/// Runs the verb in the first argument with the arguments behind it.
 fn dispatch(mut args: Parser) -> Result<ExitCode, Failure> {
     let verb = match args.next()? {
         Some(Arg::Value(verb)) => verb,

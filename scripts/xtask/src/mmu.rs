@@ -1,8 +1,7 @@
 //! `cargo xtask mmu`: the page tables of every architecture, each on the MMU of its emulator.
 //!
 //! Builds the programs in `tests/mmu` with the kernel's toolchain, each for its own target, and
-//! runs them. A program says by its emulator's exit code whether all was right, and by its last
-//! line.
+//! runs them. A program reports success by its emulator's exit code and by its last line.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -20,14 +19,14 @@ use crate::image;
 use crate::program::{RunError, cannot_run};
 use crate::qemu;
 
-/// A run takes two seconds; a machine with much else to do gets this much.
+/// The longest run of a program; two seconds are usual, more on a busy machine.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
-/// How often an emulator is asked whether it has ended.
+/// The interval at which the emulator is asked whether it has ended.
 const INTERVAL: Duration = Duration::from_millis(20);
-/// How the last line of a run without a mistake ends.
+/// The end of the last line of a successful run.
 const ALL_RIGHT: &str = ", all right";
 
-/// Why the programs were not run.
+/// Reasons why the programs were not run.
 #[derive(Debug, Error)]
 enum MmuError {
     #[error("there is no machine {name:?} in tests/mmu")]
@@ -50,15 +49,16 @@ impl EndsVerb for MmuError {
     }
 }
 
-/// One architecture.
+/// An architecture, with its emulated machine.
 struct Machine {
-    /// As in `tests/mmu/NAME` and in the package's name, `mmu-NAME`.
+    /// The architecture's name, as in `tests/mmu/NAME` and in the package's name, `mmu-NAME`.
     name: &'static str,
     target: &'static str,
     emulator: &'static str,
-    /// The machine, with RAM of which a few MiB are used, and how the program ends it.
+    /// The emulator's options: a machine with enough RAM (the programs use a few MiB), and a device
+    /// by which the program ends it.
     arguments: &'static str,
-    /// The emulator's exit code when all was right.
+    /// The emulator's exit code of a successful run.
     pass: i32,
 }
 
@@ -90,21 +90,21 @@ const MACHINES: [Machine; 4] = [
         target: "loongarch64-unknown-none-softfloat",
         emulator: "qemu-system-loongarch64",
         arguments: "-M virt -m 4G",
-        // This machine has no way to give another.
+        // A program on this machine cannot choose the exit code.
         pass: 0,
     },
 ];
 
-/// What is done with each program.
+/// The work on each program.
 #[derive(Clone, Copy)]
 enum Task {
     /// Build it and run it.
     Run,
-    /// Look for what the compiler and clippy have to say.
+    /// Check it with the compiler and clippy.
     Check,
 }
 
-/// The verb. Names of machines select them; otherwise all have their turn.
+/// Runs `cargo xtask mmu`. Arguments select architectures; without any, all are run.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut task = Task::Run;
     let mut names = Vec::new();
@@ -139,7 +139,8 @@ fn machine(name: &str) -> Option<Machine> {
 }
 
 impl Machine {
-    /// The emulator: the one for the kernel's architecture can be another, as with every verb.
+    /// The emulator; for the kernel's architecture `QEMU` in the environment can name another, as
+    /// for every verb.
     fn program(&self) -> OsString {
         match self.name {
             "aarch64" => qemu::default_program(),
@@ -151,8 +152,8 @@ impl Machine {
         format!("mmu-{}", self.name)
     }
 
-    /// Clippy on the maintenance backend, on `tests/lift`, which uses it without naming the
-    /// architecture, on the scenario and on the program.
+    /// Runs clippy on the maintenance backend, on `tests/lift`, which uses it without naming the
+    /// architecture, on the common scenario and on the program.
     fn check(&self) -> Result<(), MmuError> {
         let package = self.package();
         for part in [
@@ -164,7 +165,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Whether everything was as it had to be: one line if so, else all that the program printed.
+    /// Builds and runs the program. Prints one line if it succeeds, else its whole output.
     fn build_and_run(&self) -> Result<bool, Failure> {
         qemu::check_program(&self.program())?;
         self.cargo("build", &["--release", "--package", &self.package()])?;
@@ -202,13 +203,13 @@ impl Machine {
         })
     }
 
-    /// Runs the program until it ends or the time is up.
+    /// Runs the program until it ends or the time limit is reached.
     fn emulate(&self, elf: &PathBuf) -> Result<End, RunError> {
         let mut command = Command::new(self.program());
         command.args(self.arguments.split(' '));
         command.arg("-kernel").arg(elf);
-        // Without the network card and the screen of these machines: each wants a ROM, which may
-        // be in a package of its own.
+        // The network card and the screen of these machines are left out: each needs a ROM, which
+        // may be in another package.
         command.args(["-nodefaults", "-display", "none", "-no-reboot"]);
         command.args(["-serial", "stdio"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -217,15 +218,15 @@ impl Machine {
     }
 }
 
-/// How a run ended.
+/// The end of a run.
 struct End {
-    /// The exit code; `None` when the time was up.
+    /// The exit code; none if the time limit was reached.
     code: Option<i32>,
     output: String,
 }
 
 impl End {
-    /// Whether the program came to its end, and found nothing wrong.
+    /// Whether the program ran to its end and succeeded.
     fn is_right(&self, pass: i32) -> bool {
         self.code == Some(pass) && self.last_line().ends_with(ALL_RIGHT)
     }
@@ -242,7 +243,7 @@ impl End {
     }
 }
 
-/// Collects the output of the emulator until it ends, or ends it when the time is up.
+/// Collects the emulator's output until it ends; kills it at the time limit.
 fn wait(child: &mut Child) -> io::Result<End> {
     let output = child.stdout.take();
     let reader = thread::spawn(move || {

@@ -1,17 +1,17 @@
-//! One warning that everybody would read at every build, and that nobody can act on.
+//! Suppression of one compiler warning that every build prints and no user can act on.
 //!
 //! rustc does not know the name of the LLVM feature that works around erratum 835769
-//! (`.cargo/config.toml`), says so, and hands it on. Neither a lint nor a flag turns that off, and
+//! (`.cargo/config.toml`), warns, and passes it on. No lint and no flag turns the warning off, and
 //! cargo repeats it when nothing is rebuilt.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::process::{Command, ExitStatus, Stdio};
 
-/// How the warning begins.
+/// The beginning of the warning.
 const WARNING: &str = "warning: unknown and unstable feature specified for `-Ctarget-feature`: \
                        `fix-cortex-a53-835769`";
 
-/// Runs cargo with its messages on standard error as always, but for that warning.
+/// Runs cargo and passes on its messages on standard error, without that warning.
 ///
 /// # Errors
 /// Those of starting the command and of reading its messages.
@@ -37,10 +37,10 @@ fn pass_on(messages: impl Read) -> io::Result<()> {
     Ok(())
 }
 
-/// Where in the messages the filter is.
+/// The state of the filter in the messages.
 #[derive(Default)]
 struct Filter {
-    /// Inside the warning, which ends with an empty line.
+    /// Whether the last line was part of the warning, which ends with an empty line.
     inside: bool,
 }
 
@@ -57,8 +57,8 @@ impl Filter {
     }
 }
 
-/// Cargo's own line about a crate that had one warning: there is always this one, so others make it
-/// two.
+/// Whether this is cargo's summary for a crate with one warning, which is always this one; with
+/// others the summary says two.
 fn is_its_count(text: &str) -> bool {
     text.starts_with("warning: `stilt` (")
         && (text.ends_with(") generated 1 warning")

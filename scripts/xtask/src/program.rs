@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::failure::EndsVerb;
 
-/// How often a program is asked whether it has ended.
+/// The interval at which a program is asked whether it has ended.
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// A program that could not be started, or whose output could not be read.
@@ -25,14 +25,14 @@ pub(crate) struct RunError {
 
 impl EndsVerb for RunError {}
 
-/// Adds the program's name to why it did not run.
+/// An error with the program's name, from the system's error.
 pub(crate) fn cannot_run(program: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> RunError {
     let program = program.into();
     |source| RunError { program, source }
 }
 
-/// Runs a program without input. Returns how it ended and what it printed; no status if it did not
-/// end in `limit` and was ended.
+/// Runs a program without input. Returns its exit status and its output; no status if it did not
+/// end within `limit` and was killed.
 ///
 /// # Errors
 /// When it cannot be started, or its output cannot be read.
@@ -46,7 +46,7 @@ pub(crate) fn output_within(
     collect(&mut child, limit).map_err(cannot_run(&program))
 }
 
-/// Waits for the end, at most as long as `limit`, while a thread reads.
+/// Waits for the end, at most for `limit`, while a thread reads the output.
 fn collect(child: &mut Child, limit: Duration) -> io::Result<(Option<ExitStatus>, String)> {
     let stdout = child.stdout.take();
     let reader = thread::spawn(move || {

@@ -16,7 +16,7 @@ use crate::failure::{EndsVerb, Failure};
 use crate::image::{self, BuildError, Files};
 use crate::program::cannot_run;
 
-/// There is no such emulator.
+/// The error that an emulator is not on the PATH.
 #[derive(Debug, Error)]
 #[error("{}: no such program; `make setup` installs one, QEMU=/path names another", program.display())]
 pub(crate) struct NoProgram {
@@ -25,8 +25,8 @@ pub(crate) struct NoProgram {
 
 impl EndsVerb for NoProgram {}
 
-/// The verb. Becomes QEMU, so that its exit code is that of the kernel: 0 after `halt`, another
-/// after a panic.
+/// `cargo xtask qemu`. The process becomes QEMU, so that its exit code is the kernel's: 0 after
+/// `halt`, another after a panic.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut program = default_program();
     let mut elf = None;
@@ -63,7 +63,7 @@ pub(crate) fn emulator(name: &str) -> OsString {
     }
 }
 
-/// Whether an emulator is there: told before anything is built for it.
+/// Whether an emulator exists, reported before anything is built for it.
 ///
 /// # Errors
 /// [`NoProgram`].
@@ -86,12 +86,12 @@ fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
-/// The ELF file that was asked for, or else what the environment asks for, built now:
+/// The ELF file `elf`, or else a fresh build of the image that the environment selects:
 /// `kernel8.img`, or `kernel8-debug.img`. QEMU enters an ELF file at EL3 with four cores, an image
 /// at EL2 with one.
 ///
 /// # Errors
-/// Those of the build.
+/// The build's.
 pub(crate) fn kernel_to_boot(elf: Option<PathBuf>) -> Result<Files, BuildError> {
     match elf {
         Some(elf) => Ok(Files {
@@ -102,8 +102,8 @@ pub(crate) fn kernel_to_boot(elf: Option<PathBuf>) -> Result<Files, BuildError> 
     }
 }
 
-/// QEMU as a Raspberry Pi 3 without a screen. With semihosting the kernel can end it and give the
-/// exit code.
+/// The command for QEMU as a Raspberry Pi 3 without a screen. By semihosting the kernel can end it
+/// with an exit code.
 pub(crate) fn machine(program: &OsString, kernel: &Path) -> Command {
     let mut command = Command::new(program);
     command.args(["-M", "raspi3b", "-display", "none"]);

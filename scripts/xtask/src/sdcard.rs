@@ -11,7 +11,8 @@ use crate::failure::Failure;
 use crate::firmware::{self, FirmwareError};
 use crate::image;
 
-/// What the board's firmware reads first. Options: "config.txt" in the Raspberry Pi documentation.
+/// The file `config.txt`, which the board's firmware reads first ("config.txt" in the Raspberry Pi
+/// documentation).
 const CONFIG: &str = "\
 # Enter the kernel in AArch64 state; without this the firmware looks for a 32-bit kernel.
 arm_64bit=1
@@ -27,7 +28,7 @@ dtoverlay=disable-bt
 #uart_2ndstage=1
 ";
 
-/// The verb.
+/// Runs `cargo xtask sdcard`.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     if let Some(arg) = args.next()? {
         return Err(arg.unexpected().into());
@@ -38,8 +39,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes `sdcard.img` from `kernel8.img` and says what is on it. The same input gives the same
-/// bytes.
+/// Makes `sdcard.img` from `kernel8.img` and prints its contents. Equal input gives equal bytes.
 ///
 /// # Errors
 /// Those of the files read and written, and [`FirmwareError::Missing`].

@@ -1,4 +1,5 @@
-//! QEMU with a debugger's stub on a socket of this run's own, stopped before the first instruction.
+//! QEMU with a debugger's stub on a socket in a private folder, stopped before the first
+//! instruction.
 
 use std::env;
 use std::ffi::OsString;
@@ -16,12 +17,12 @@ use crate::failure::EndsVerb;
 use crate::program::{RunError, cannot_run};
 use crate::qemu;
 
-/// How long QEMU may take to open its sockets.
+/// The longest wait for QEMU to open its sockets, in seconds.
 const START_SECONDS: u64 = 10;
-/// Options of a socket that QEMU opens without waiting for a client.
+/// The options of a socket that QEMU opens without waiting for a client.
 const OPEN_AT_ONCE: &str = ",server=on,wait=off";
 
-/// Why no debugger can attach.
+/// Reasons why no debugger can attach.
 #[derive(Debug, Error)]
 pub(crate) enum StubError {
     #[error(transparent)]
@@ -36,8 +37,8 @@ pub(crate) enum StubError {
 
 impl EndsVerb for StubError {}
 
-/// A line for GDB or QEMU with a path in it, which need not be UTF-8. GDB wants quotes around a
-/// file that may have blanks in its name, and takes none around a socket.
+/// A line for GDB or QEMU with a path in it, which need not be UTF-8. GDB needs quotes around a
+/// file's name with blanks, and allows none around a socket's.
 pub(crate) fn line(before: &str, path: &Path, after: &str) -> OsString {
     let mut line = OsString::from(before);
     line.push(path);
@@ -45,16 +46,16 @@ pub(crate) fn line(before: &str, path: &Path, after: &str) -> OsString {
     line
 }
 
-/// A QEMU that waits for a debugger; it ends when this is dropped.
+/// A QEMU that waits for a debugger; it is killed when this is dropped.
 pub(crate) struct Machine {
     folder: PathBuf,
     child: Child,
 }
 
 impl Machine {
-    /// Starts `program` with `kernel`, and with the console that `console` adds to the command:
-    /// its sockets may be in the folder that it is shown, to which nobody else has access and whose
-    /// name begins with `name`.
+    /// Starts `program` with `kernel`. `console` adds the console to the command; its sockets may
+    /// be in the folder that it gets, which only this user can enter and whose name begins with
+    /// `name`.
     pub(crate) fn start(
         program: &OsString,
         kernel: &Path,
@@ -62,7 +63,7 @@ impl Machine {
         console: impl FnOnce(&mut Command, &Path),
     ) -> Result<Self, StubError> {
         let folder = env::temp_dir().join(format!("{name}-{}", std::process::id()));
-        // Others on this machine must not be able to attach.
+        // Other users must not be able to attach.
         let made = DirBuilder::new().mode(0o700).create(&folder);
         made.map_err(|source| FileError::Write {
             path: folder.clone(),
@@ -84,17 +85,17 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Where a debugger attaches.
+    /// The socket to which a debugger attaches.
     pub(crate) fn gdb_socket(&self) -> PathBuf {
         self.folder.join("gdb")
     }
 
-    /// The folder that the console was shown.
+    /// The private folder with the sockets.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The process, whose output can be taken.
+    /// The process; its output can be taken from it.
     pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.child
     }
@@ -119,7 +120,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // All three fail only if QEMU or the folder is gone already, which is what they are for.
+        // Each of these fails only if QEMU or the folder is gone already, as it should be.
         drop(self.child.kill());
         drop(self.child.wait());
         drop(fs::remove_dir_all(&self.folder));

@@ -1,10 +1,12 @@
-//! `cargo xtask bench`: what booting and the kernel's most frequent steps cost, in instructions.
+//! `cargo xtask bench`: the cost of booting and of the kernel's most frequent steps, in
+//! instructions.
 //!
-//! Counted from the emulator's own trace, one line an instruction: the same number on every machine
-//! and at every load. Under `-icount shift=0` the guest's time is a function of that number, so
-//! waiting loops do not blur it either. The boot is counted on core 0. The steps are those of the
-//! shell's command `numbers`, which puts each between two marks; what any core executes between
-//! them counts. The kernel measures them by its clock too, and both must agree.
+//! The figures are counted in the emulator's own trace, one line an instruction: they are equal on
+//! every machine and at every load. Under `-icount shift=0` the guest's time is a function of the
+//! number of instructions, so waiting loops have a fixed cost, too. The boot is counted on core 0.
+//! The steps are those of the shell's command `numbers`, which executes each between two marks; the
+//! instructions of every core between the marks count. The kernel measures the steps by its clock
+//! as well, and both figures must agree.
 
 mod trace;
 
@@ -19,8 +21,8 @@ use crate::image;
 use crate::qemu;
 use trace::{BenchError, Counts, Milestones};
 
-/// The kernel's clock and the trace may differ by so much, in percent and in instructions: the
-/// clock counts the loop around a step too.
+/// The largest difference between the kernel's clock and the trace, in percent plus a number of
+/// instructions: the clock includes the loop around a step.
 const TOLERANCE_PERCENT: u64 = 15;
 const TOLERANCE: u64 = 12;
 
@@ -42,7 +44,7 @@ const fn instructions(what: &'static str, number: u64, limit: u64) -> Row {
     }
 }
 
-/// The verb. Fails if a limit is passed.
+/// Runs `cargo xtask bench`. Fails if a figure is above its limit.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut program = qemu::default_program();
     while let Some(arg) = args.next()? {
@@ -80,7 +82,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     })
 }
 
-/// The table: what was counted, and what of it is allowed.
+/// The rows of the table: figures and their limits.
 fn rows(counts: &Counts, cores_us: u64, bytes: u64) -> [Row; 12] {
     let [_, call, pair, switch, touch, split, merge] = counts.steps;
     [
@@ -110,7 +112,8 @@ fn rows(counts: &Counts, cores_us: u64, bytes: u64) -> [Row; 12] {
 }
 
 impl Row {
-    /// Prints it. Returns whether the limit is kept; nothing that is measured costs nothing.
+    /// Prints the row. Returns whether the figure is within its limit and not 0, since every
+    /// measured step costs something.
     fn show(&self) -> bool {
         let Self {
             what,
@@ -127,7 +130,8 @@ impl Row {
     }
 }
 
-/// Whether what the kernel says of `what` by its clock is about what the trace says.
+/// Whether the kernel's own figure for `what`, in ns, agrees with the traced number of
+/// instructions.
 fn agrees(console: &str, what: &str, traced: u64) -> bool {
     let said = number_before(console, what, " ns");
     let near = traced * TOLERANCE_PERCENT / 100 + TOLERANCE;
@@ -138,7 +142,7 @@ fn agrees(console: &str, what: &str, traced: u64) -> bool {
     good
 }
 
-/// The number between `what` and `unit` on a line of the console.
+/// The number between `what` and `unit`, on the first line of the console's output that has both.
 fn number_before(console: &str, what: &str, unit: &str) -> Option<u64> {
     console.lines().find_map(|line| {
         let (_, rest) = line.split_once(what)?;

@@ -15,14 +15,15 @@ use crate::failure::EndsVerb;
 use crate::program::{RunError, cannot_run};
 use crate::qemu;
 
-/// A trace that is longer will never end.
+/// The number of instructions at which counting stops: the guest will never end.
 const GIVE_UP: u64 = 50_000_000;
 /// Cores of the machine.
 const CORES: usize = 4;
-/// What the kernel is told to measure, and to end with. Not together: more keys would interrupt it.
+/// The commands for the kernel, each typed at a prompt: keys typed earlier would interrupt the
+/// measurement.
 const MEASURE: &[u8] = b"numbers 200\r";
 const END: &[u8] = b"halt\r";
-/// The steps that lie between marks, in their order.
+/// The steps that the kernel executes between marks, in this order.
 const STEPS: [&str; 7] = [
     "exception",
     "call",
@@ -32,11 +33,11 @@ const STEPS: [&str; 7] = [
     "split",
     "merge",
 ];
-/// Each has three marks: two with nothing between, and one behind it.
+/// The marks of all steps, three for each: two with nothing between, and one behind the step.
 const MARKS: usize = 3 * STEPS.len();
 /// The vector of an interrupt in the kernel (DDI 0487 D1.3.1: current EL with SP_ELx, IRQ).
 const IRQ_VECTOR: u64 = 0x280;
-/// Why there are no numbers.
+/// Reasons why there are no figures.
 #[derive(Debug, Error)]
 pub(super) enum BenchError {
     #[error("kernel8.elf lacks a symbol that the benchmark counts to")]
@@ -51,7 +52,8 @@ pub(super) enum BenchError {
 
 impl EndsVerb for BenchError {}
 
-/// Where the counting begins and where it passes; virtual addresses of the ELF file.
+/// The functions and labels at which counting begins, and those that it looks for; virtual
+/// addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Milestones {
     start: u64,
@@ -65,22 +67,23 @@ pub(super) struct Milestones {
     mailbox: u64,
 }
 
-/// Instructions from one place to another.
+/// Numbers of instructions between two milestones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) to_kernel: u64,
     pub(super) to_prompt: u64,
-    /// From a breakpoint to the return to behind it; the most.
+    /// From a breakpoint to the instruction behind it, to which its handler returns; the largest
+    /// number.
     pub(super) exception: u64,
-    /// From the vector to the first instruction of the handler; the most.
+    /// From the vector to the first instruction of the interrupt's handler; the largest number.
     pub(super) timer: u64,
     pub(super) mailbox: u64,
-    /// Between the marks: on core 0; of a call, on all cores.
+    /// Between the marks of each step: on core 0, and for a call on all cores.
     pub(super) steps: [u64; STEPS.len()],
 }
 
 impl Milestones {
-    /// Looks the symbols up; none if one is missing.
+    /// The milestones by their symbols in the ELF file; none if a symbol is missing.
     pub(super) fn find(elf: &[u8]) -> Option<Self> {
         let file = object::File::parse(elf).ok()?;
         let symbol = |wanted: &str| {
@@ -98,7 +101,7 @@ impl Milestones {
             prompt: address("stilt::kernel::shell::input::read_byte")?,
             mark: address("stilt::kernel::shell::numbers::mark")?,
             breakpoint: address("__nofault_brk")?,
-            // Its last instruction is the ERET.
+            // The last instruction of the way back is the ERET.
             exception_return: (way_back.address() + way_back.size()).checked_sub(4)?,
             irq: address("__vectors")? + IRQ_VECTOR,
             timer: address("stilt::kernel::time::deadlines::interrupt")?,
@@ -107,8 +110,8 @@ impl Milestones {
     }
 }
 
-/// Boots the image under a trace and counts until it has measured and halted. Returns its console's
-/// output too.
+/// Boots the image under a trace and counts until it has measured and halted. Returns the counts
+/// and the console's output.
 pub(super) fn trace(
     program: &OsString,
     milestones: Milestones,
@@ -139,7 +142,7 @@ pub(super) fn trace(
     Ok((counts, console?))
 }
 
-/// QEMU, ended when it is not needed any more.
+/// A running QEMU, which is killed when this is dropped.
 struct Running(Child);
 
 impl Drop for Running {
@@ -149,7 +152,7 @@ impl Drop for Running {
     }
 }
 
-/// The option that makes a line of the trace one instruction: it changed its name with QEMU 8.1.
+/// The option by which a line of the trace is one instruction: QEMU 8.1 gave it another name.
 fn one_instruction_a_block(program: &OsString) -> Result<Vec<&'static str>, RunError> {
     let version = Command::new(program).arg("--version").output();
     let version = version.map_err(cannot_run(program))?;
@@ -161,7 +164,7 @@ fn one_instruction_a_block(program: &OsString) -> Result<Vec<&'static str>, RunE
     })
 }
 
-/// Whether `QEMU emulator version 8.1...` or later.
+/// Whether `version` is `QEMU emulator version 8.1...` or later.
 fn is_newer(version: &str) -> bool {
     let mut numbers = version
         .split(' ')
@@ -173,21 +176,22 @@ fn is_newer(version: &str) -> bool {
     (major, minor) >= (8, 1)
 }
 
-/// Where the trace is.
+/// The state of the counting, after the lines of the trace so far.
 struct Counter {
     milestones: Milestones,
     counts: Counts,
-    /// Instructions of each core so far.
+    /// The number of instructions that each core has executed.
     executed: [u64; CORES],
-    /// For each core: where its last breakpoint and its last interrupt were.
+    /// For each core, its number of instructions at the last breakpoint and at the last interrupt's
+    /// vector.
     breakpoint: [Option<u64>; CORES],
     irq: [Option<u64>; CORES],
-    /// What each core had executed at each mark.
+    /// For each mark, the number of instructions that each core had executed.
     marks: Vec<[u64; CORES]>,
 }
 
 impl Counter {
-    /// One more instruction.
+    /// Counts one instruction of `core`, at `pc`.
     fn step(&mut self, core: usize, pc: u64) {
         let Milestones {
             breakpoint,
@@ -203,7 +207,8 @@ impl Counter {
         if pc == breakpoint {
             self.breakpoint[core] = Some(now);
         } else if pc == exception_return {
-            // The breakpoint itself is not executed, the ERET is.
+            // The number at the breakpoint does not include the BRK, which is not completed; the
+            // ERET is.
             if let Some(then) = self.breakpoint[core].take() {
                 self.counts.exception = self.counts.exception.max(now - then);
             }
@@ -220,7 +225,8 @@ impl Counter {
         }
     }
 
-    /// What lies between the marks, without what the marks themselves take.
+    /// The counts. A step costs the instructions between its second and third mark, less those
+    /// between the first two, which are the marks' own.
     fn finish(mut self) -> Result<Counts, BenchError> {
         if self.marks.len() != MARKS || self.counts.to_prompt == 0 {
             return Err(BenchError::NoTrace);
@@ -234,8 +240,8 @@ impl Counter {
     }
 }
 
-/// What counts of the instructions that each core has executed: a call is done by two cores, every
-/// other step by core 0, whatever timers interrupt the others for meanwhile.
+/// The number of instructions that counts for a step, out of each core's: a call is executed by two
+/// cores, every other step by core 0, while timers may interrupt the other cores.
 fn executed_for(step: &str, executed: &[u64; CORES]) -> u64 {
     match step {
         "call" => executed.iter().sum(),
@@ -243,8 +249,8 @@ fn executed_for(step: &str, executed: &[u64; CORES]) -> u64 {
     }
 }
 
-/// Counts the lines of the trace from the first milestone on, and types at each prompt what is to
-/// be done next.
+/// Counts the lines of the trace from the first milestone on, and types the next command at each
+/// prompt.
 fn count(
     trace: impl BufRead,
     milestones: Milestones,
@@ -277,7 +283,7 @@ fn count(
             continue;
         }
         if counter.counts.to_prompt == 0 {
-            // The first instruction has the number 0.
+            // The instruction at `_start` has the number 0.
             counter.counts.to_prompt = counter.executed[0] - 1;
             keys.write_all(MEASURE)?;
             keys.flush()?;
@@ -290,7 +296,7 @@ fn count(
     counter.finish()
 }
 
-/// Core and address in a line `Trace 0: 0x7f.. [cs_base/pc/flags/cflags] symbol`.
+/// The core and the address in a line `Trace 0: 0x7f.. [cs_base/pc/flags/cflags] symbol`.
 fn program_counter(line: &[u8]) -> Option<(usize, u64)> {
     let rest = line.strip_prefix(b"Trace ")?;
     let core = usize::from(rest.first()?.checked_sub(b'0')?);
@@ -318,7 +324,7 @@ mod tests {
         mailbox: 0x900,
     };
 
-    /// Something that is no milestone.
+    /// An instruction that is at no milestone.
     const STEP: (usize, u64) = (0, 0x44);
 
     fn text(steps: &[(usize, u64)]) -> String {
@@ -333,9 +339,9 @@ mod tests {
         text
     }
 
-    /// A boot, an exception, two interrupts, and seven marked steps of 1, 2, 3, 4, 5, 6 and 7
-    /// instructions, by cores 0 to 3 in turn: of the second, a call, all count, of the others
-    /// core 0's.
+    /// The trace of a boot, an exception, two interrupts, and seven marked steps of 1, 2, 3, 4, 5,
+    /// 6 and 7 instructions, executed by cores 0 to 3 in turn: of the second step, a call, all of
+    /// them count, of the others those of core 0.
     fn run() -> Vec<(usize, u64)> {
         let mut steps = vec![
             STEP,

@@ -1,8 +1,8 @@
-//! What the documents point to is there: files and folders of the checkout, and verbs of `make`.
+//! References in the documents: each file, folder and verb of `make` that a document names exists.
 //!
-//! rustdoc checks the links between items (`rustdoc::broken_intra_doc_links`); nobody reads those
-//! of a Markdown file, or the paths that stand in backticks. Not looked at: change logs, which name
-//! what is gone, and blocks of code.
+//! rustdoc checks the links between items (`rustdoc::broken_intra_doc_links`), but not those in a
+//! Markdown file, nor paths in backticks. Change logs, which name files that are gone, and blocks
+//! of code are not checked.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +15,8 @@ use thiserror::Error;
 
 use super::report::{Report, Violation};
 
-/// The documents. Each speaks of files from its own folder on, or from the top of the checkout.
+/// The documents. A path in one is relative to the document's folder, or to the top of the
+/// checkout.
 pub(super) const DOCUMENTS: [&str; 6] = [
     "README.md",
     "CONTRIBUTING.md",
@@ -25,13 +26,13 @@ pub(super) const DOCUMENTS: [&str; 6] = [
     "benches/README.md",
 ];
 
-/// The folder of what is built: it has what has been asked for.
+/// The folder of build output: its files exist only after a build, so paths in it are not checked.
 const BUILT: &str = "target";
 
-/// Stands in a recipe for a name that is the reader's to choose.
+/// The placeholder in a recipe for a name that the reader chooses.
 const PLACEHOLDER: &str = "NAME";
 
-/// A document, or the list of verbs, cannot be read.
+/// Errors of reading a document or the Makefile.
 #[derive(Debug, Error)]
 #[error("cannot read {}: {source}", path.display())]
 pub(super) struct DocumentError {
@@ -42,7 +43,7 @@ pub(super) struct DocumentError {
 /// Checks the documents of the checkout at `root`.
 ///
 /// # Errors
-/// When one cannot be read, or the Makefile cannot.
+/// The error of reading a document, or the Makefile.
 pub(super) fn check(root: &Path) -> Result<Report, DocumentError> {
     let makefile = read(&root.join("Makefile"))?;
     let mut count = 0;
@@ -83,12 +84,12 @@ fn read(path: &Path) -> Result<String, DocumentError> {
     fs::read_to_string(path).map_err(unreadable)
 }
 
-/// What a document points to.
+/// A reference in a document.
 #[derive(Debug, PartialEq, Eq)]
 enum Reference {
     /// `[text](docs/architecture.md)`
     Link(String),
-    /// `` `src/lib.rs` ``: a path, if it begins with a folder that there is.
+    /// `` `src/lib.rs` ``: a path, if its first name is that of a folder that exists.
     Path(String),
     /// `` `make check` ``
     Verb(String),
@@ -103,7 +104,7 @@ impl fmt::Display for Reference {
     }
 }
 
-/// All of them outside of blocks of code, with their lines, from 1.
+/// All references outside of blocks of code, each with its line, from 1.
 fn references(text: &str) -> Vec<(usize, Reference)> {
     let mut found = Vec::new();
     let mut in_block = false;
@@ -139,7 +140,7 @@ fn link(rest: &str) -> Option<Reference> {
     is_local.then(|| Reference::Link(target.to_owned()))
 }
 
-/// The folder from which on `path` is meant: the first that has its first name.
+/// The folder to which `path` is relative: the first of `folders` that contains its first name.
 fn base<'a>(folders: &[&'a Path], path: &str) -> Option<&'a Path> {
     let first = path
         .split('/')
@@ -149,7 +150,8 @@ fn base<'a>(folders: &[&'a Path], path: &str) -> Option<&'a Path> {
     folders.find(|folder| folder.join(first).is_dir())
 }
 
-/// Whether `path` is a file or a folder, or a module without its extension; up to a placeholder.
+/// Whether `path` exists as a file, a folder or, without its extension, a module; only the part
+/// before a placeholder is looked for.
 fn is_there(base: &Path, path: &str) -> bool {
     let fixed: Vec<&str> = path
         .split('/')

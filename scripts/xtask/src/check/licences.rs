@@ -1,15 +1,15 @@
-//! The licences of all packages that the kernel, its library and its tools are built from.
+//! Licences of all packages of which the kernel, its library and its tools are built.
 //!
-//! Each must offer a choice of licences that allow what this project's own do (MIT OR Apache-2.0):
-//! use, change and passing on, closed or open, with notices kept. `cargo tree` tells the packages
-//! and needs no connection for what has been built once.
+//! Each must offer a choice of licences that allow, as this project's own MIT and Apache-2.0 do,
+//! use, change and distribution, closed or open, with notices kept. `cargo tree` lists the
+//! packages, and needs no connection for packages that were built before.
 //!
 //! # Decisions
-//! - Not cargo-deny: it takes longer to build than all of this, and everybody who types `make
-//!   check` would need it. Known vulnerabilities are not looked for here: the list of them is
-//!   behind a connection, and changes without a commit.
+//! - Not cargo-deny: it takes longer to build than the whole project, and every user of `make
+//!   check` would need it. Known vulnerabilities are not looked for here: their list is behind a
+//!   connection, and changes without a commit.
 //! - Packages for other hosts (Windows, macOS) and the libraries that only `make bench-host`
-//!   compares with are not looked at: nothing downloads them here.
+//!   compares with are not checked: nothing downloads them here.
 
 #![forbid(unsafe_code)]
 
@@ -24,7 +24,7 @@ use super::report::{Report, Violation};
 use crate::checkout;
 use crate::program::{RunError, cannot_run};
 
-/// What a package may be under, by its name in the list of SPDX.
+/// The licences that a package may have, by their identifiers in the SPDX list.
 const ALLOWED: [&str; 7] = [
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -35,17 +35,17 @@ const ALLOWED: [&str; 7] = [
     "Zlib",
 ];
 
-/// The workspaces, and which of their features are looked at.
+/// The workspaces, and the features whose dependencies are checked.
 const WORKSPACES: [(&str, &[&str]); 3] = [
     ("Cargo.toml", &["--workspace", "--all-features"]),
     ("benches/peers/Cargo.toml", &["--features", "machine"]),
     ("fuzz/Cargo.toml", &[]),
 ];
 
-/// The targets, besides the host.
+/// The kernel's target; the host is the other one.
 const TARGET: &str = "aarch64-unknown-none-softfloat";
 
-/// Why the packages cannot be told.
+/// Errors of listing the packages.
 #[derive(Debug, Error)]
 pub(super) enum LicenceError {
     #[error(transparent)]
@@ -57,7 +57,7 @@ pub(super) enum LicenceError {
 /// Checks every package of the checkout at `root`.
 ///
 /// # Errors
-/// When cargo cannot list them.
+/// The error of running cargo, or of its output.
 pub(super) fn check(root: &Path) -> Result<Report, LicenceError> {
     let mut packages = BTreeMap::new();
     for (manifest, options) in WORKSPACES {
@@ -89,10 +89,10 @@ fn list(
         });
     }
     for line in String::from_utf8_lossy(&output.stdout).lines() {
-        // What was listed before ends with a mark.
+        // A package that was listed before ends with a mark.
         let line = line.strip_suffix(" (*)").unwrap_or(line);
         if let Some((package, licence)) = line.split_once('\t') {
-            // The rest is where the package is.
+            // Name and version; then comes the package's folder.
             let name: Vec<&str> = package.split(' ').take(2).collect();
             packages.insert(name.join(" "), licence.to_owned());
         }
@@ -113,12 +113,12 @@ fn judge(packages: &BTreeMap<String, String>) -> Report {
     }
 }
 
-/// Why a licence is not allowed.
+/// The reason why a licence is not allowed, if it is not.
 fn refusal(licence: &str) -> Option<String> {
     if licence.is_empty() {
         return Some("it names no licence".to_owned());
     }
-    // Lax: cargo took `MIT/Apache-2.0` for a choice before SPDX expressions came.
+    // Lax mode: packages older than SPDX expressions write `MIT/Apache-2.0` for a choice.
     let expression = match Expression::parse_mode(licence, ParseMode::LAX) {
         Ok(expression) => expression,
         Err(error) => {

@@ -1,8 +1,9 @@
 //! `xtask check`: rules of the sources and of the linked image that no compiler enforces.
 //!
-//! `sources` looks at the crates' files, `documents` at what README and its like point to, `image`
-//! at `kernel8.elf`, `licences` at what everything is built from. Each check prints one line with
-//! what it counted, so that a check that looks at nothing is seen, and one for every violation.
+//! `sources` checks the crates' files, `documents` the references in README and other documents,
+//! `image` `kernel8.elf`, `licences` the packages that everything is built from. Each check prints
+//! one line with the number of things that it checked, so that a check of nothing is noticed, and
+//! one for every violation.
 
 #![forbid(unsafe_code)]
 
@@ -28,7 +29,7 @@ use licences::LicenceError;
 use report::Report;
 use sources::SourceError;
 
-/// Why the checks did not pass.
+/// Reasons why the checks did not pass.
 #[derive(Debug, Error)]
 enum CheckError {
     #[error("{0}")]
@@ -47,7 +48,7 @@ enum CheckError {
 
 impl EndsVerb for CheckError {}
 
-/// What to check.
+/// The options of the command line.
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
     root: PathBuf,

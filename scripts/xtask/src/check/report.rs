@@ -1,4 +1,5 @@
-//! What a check says: one line with what it counted, and a line for every violation.
+//! The result of a check: one line with the number of things that it checked, and a line for every
+//! violation.
 
 #![forbid(unsafe_code)]
 
@@ -9,9 +10,9 @@ use std::fmt;
 pub(super) struct Report {
     /// The check's name, as it stands at the start of its line.
     pub(super) name: &'static str,
-    /// What was looked at, for example `63 files, 210 imports`.
+    /// The things that were checked, for example `63 files, 210 imports`.
     pub(super) counted: String,
-    /// Every place that breaks the rule, in the order of the places.
+    /// The violations, in the order of their places.
     pub(super) violations: Vec<Violation>,
 }
 
@@ -20,7 +21,7 @@ pub(super) struct Report {
 pub(super) struct Violation {
     /// `file:line` or `symbol+offset (address)`.
     pub(super) place: String,
-    /// What is there, and which rule it breaks.
+    /// The violation, and the rule that it breaks.
     pub(super) rule: String,
 }
 

@@ -1,4 +1,4 @@
-//! Describes a block device from what Linux says in /sys and /proc.
+//! Description of a block device from Linux's /sys and /proc.
 //!
 //! The kernel's documentation: `Documentation/ABI/stable/sysfs-block`, and `/proc/PID/mountinfo` in
 //! proc(5).
@@ -13,10 +13,10 @@ use rustix::fs::{Dev, major, minor};
 use super::disk::{Disk, Medium, Node, Part};
 use crate::checkout::FileError;
 
-/// /sys counts in these, whatever the disk's own sectors are.
+/// The unit of sizes in /sys, in bytes, whatever the disk's own sectors are.
 const SECTOR: u64 = 512;
 
-/// What is at `device`.
+/// The description of the device file `device`.
 ///
 /// # Errors
 /// [`FileError::Read`] if there is nothing at that path, or if /sys or /proc cannot be read.
@@ -47,7 +47,7 @@ pub(super) fn describe(device: &Path) -> Result<Disk, FileError> {
 
 /// Major and minor number of a device file.
 pub(super) fn number_of(metadata: &Metadata) -> (u32, u32) {
-    // Not every system's device number has the width that std gives it.
+    // The type of a device number differs between systems from the one that std returns.
     let device = metadata.rdev() as Dev;
     (major(device), minor(device))
 }
@@ -59,7 +59,7 @@ fn read(path: &str) -> Result<String, FileError> {
     })
 }
 
-/// For a path that leads to no disk.
+/// The description of a path that leads to no disk.
 fn nothing(node: Node) -> Disk {
     Disk {
         node,
@@ -74,7 +74,7 @@ fn nothing(node: Node) -> Disk {
     }
 }
 
-/// What the kernel tells; the tests have one of their own.
+/// The kernel's information: /sys, the mounts and the swap areas. Tests give their own.
 struct Kernel {
     sys: PathBuf,
     mounts: String,
@@ -195,7 +195,7 @@ fn mounts_of(mountinfo: &str, number: &str, device: &str) -> Vec<PathBuf> {
     places
 }
 
-/// mountinfo writes a blank as `\040`, and three more characters in the same way.
+/// Replaces mountinfo's escapes: `\040` for a blank, and those for tab, newline and backslash.
 fn unescape(field: &str) -> String {
     [
         ("\\040", " "),

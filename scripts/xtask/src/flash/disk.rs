@@ -1,64 +1,64 @@
-//! What is known about a block device before it may be overwritten.
+//! The facts about a block device on which it depends whether it may be overwritten.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// What the path that the user typed leads to.
+/// The kind of file at the path that the user typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
-    /// The device file that the kernel's name for the disk stands for.
+    /// The device file with the kernel's name for the disk.
     Device,
     /// A device file whose name is not the kernel's.
     Misnamed,
-    /// A symbolic link; what it points to may change between two looks.
+    /// A symbolic link, whose target may change between two looks.
     Symlink { to: PathBuf },
-    /// A file, a folder, a terminal: no block device.
+    /// Anything but a block device: a file, a folder, a terminal.
     Other,
 }
 
-/// What kind of medium the kernel says it is.
+/// The kind of medium, as the kernel reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Medium {
-    /// One that can be taken out of its drive: `removable` is 1, as for cards in a USB reader.
+    /// A medium that can be taken out of its drive: `removable` is 1, as for cards in a USB reader.
     Removable,
-    /// An SD card in a slot of its own: those say `removable` 0, but have the type SD (soldered
-    /// ones: MMC).
+    /// An SD card in a slot of its own, for which `removable` is 0 and the type is SD (MMC if it is
+    /// soldered).
     SdCard,
     /// Anything else.
     Fixed,
 }
 
-/// One partition, or the whole disk where that is in use without one.
+/// A partition, or the whole disk if it is in use without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Part {
     /// The kernel's name: `sdb1`.
     pub(super) name: String,
-    /// In bytes.
+    /// The size in bytes.
     pub(super) size: u64,
-    /// Where it is mounted.
+    /// The folders at which it is mounted.
     pub(super) mounted_at: Vec<PathBuf>,
-    /// Who else holds it: encryption, RAID, LVM (`dm-0`, `md0`), or swap.
+    /// The other users of it: encryption, RAID, LVM (`dm-0`, `md0`), or swap.
     pub(super) held_by: Vec<String>,
 }
 
 /// A block device as the kernel describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Disk {
-    /// What the user's path is.
+    /// The kind of file at the user's path.
     pub(super) node: Node,
     /// The kernel's name: `sdb`. Empty if there is no device.
     pub(super) name: String,
-    /// Major and minor number.
+    /// The major and the minor number of the device.
     pub(super) number: (u32, u32),
     /// For a partition: the disk that it is a part of.
     pub(super) part_of: Option<String>,
-    /// Whether it can be taken out.
+    /// The kind of medium.
     pub(super) medium: Medium,
-    /// Whether the card's lock is set.
+    /// Whether it is read-only, as a card with its lock set.
     pub(super) locked: bool,
-    /// In bytes; 0 for a reader without a card.
+    /// The size in bytes; 0 for a reader without a card.
     pub(super) size: u64,
-    /// What the manufacturer calls it.
+    /// The manufacturer's name for it.
     pub(super) model: String,
     /// The disk itself first, then its partitions.
     pub(super) parts: Vec<Part>,

@@ -1,4 +1,4 @@
-//! Why a card is not written.
+//! Errors of writing a card.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use super::judge::Refusal;
 use crate::checkout::FileError;
 use crate::failure::{EndsVerb, WRONG_CALL};
 
-/// Why a card is not written, or is not what was written.
+/// Reasons why a card is not written, or does not hold the image afterwards.
 #[derive(Debug, Error)]
 pub(super) enum FlashError {
     #[error("say which disk: `make flash DEV=/dev/sdX`; `lsblk` lists the disks")]

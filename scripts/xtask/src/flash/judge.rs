@@ -1,4 +1,4 @@
-//! Which disks may be overwritten. A pure function: all it knows is the description.
+//! The decision whether a disk may be overwritten: a pure function of its description.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::disk::{Disk, Medium, Node};
 
-/// Why a device is left alone.
+/// Reasons why a device must not be overwritten.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(super) enum Refusal {
     #[error("this is a symbolic link; if you mean {}, name that", to.display())]
@@ -38,7 +38,7 @@ pub(super) enum Refusal {
 /// Whether an image of `needed` bytes may overwrite `disk`.
 ///
 /// # Errors
-/// The first reason against it; the more dangerous ones come first.
+/// The first reason against it; the most dangerous ones are looked for first.
 pub(super) fn judge(disk: &Disk, needed: u64) -> Result<(), Refusal> {
     judge_name(disk)?;
     judge_use(disk)?;
@@ -60,7 +60,7 @@ pub(super) fn judge(disk: &Disk, needed: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The name must say what is meant.
+/// The path must be the device file itself, under the kernel's name.
 fn judge_name(disk: &Disk) -> Result<(), Refusal> {
     match &disk.node {
         Node::Symlink { to } => return Err(Refusal::Symlink { to: to.clone() }),
@@ -80,7 +80,7 @@ fn judge_name(disk: &Disk) -> Result<(), Refusal> {
     }
 }
 
-/// Nobody else may use any part of it.
+/// No part of the disk may be in use.
 fn judge_use(disk: &Disk) -> Result<(), Refusal> {
     if disk
         .parts

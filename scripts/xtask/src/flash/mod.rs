@@ -1,7 +1,7 @@
-//! `cargo xtask flash DEVICE`: writes `sdcard.img` to a real card, and makes sure that it is one.
+//! `cargo xtask flash DEVICE`: writes `sdcard.img` to a real card, after checking that it is one.
 //!
-//! [`disk`] describes what the device is, [`judge`] decides about that description alone,
-//! [`mod@write`] acts.
+//! [`disk`] describes the device, [`judge`] decides by that description alone, [`mod@write`]
+//! writes.
 
 mod describe;
 mod disk;
@@ -21,14 +21,14 @@ use crate::{firmware, image, sdcard};
 use disk::Disk;
 use error::FlashError;
 
-/// Whether somebody has to confirm.
+/// Whether the user has to confirm.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Consent {
     Ask,
     Given,
 }
 
-/// The verb.
+/// Runs `cargo xtask flash`.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut device = None;
     let mut consent = Consent::Ask;
@@ -76,7 +76,7 @@ fn flash(device: &Path, consent: Consent) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Has the device's name typed: what one types one has read.
+/// Asks the user to type the device's name, so that it is read.
 fn confirm(disk: &Disk) -> Result<(), FlashError> {
     let expected = disk.name.clone();
     print!("Type {expected} to go on: ");
@@ -97,7 +97,7 @@ fn confirm(disk: &Disk) -> Result<(), FlashError> {
     }
 }
 
-/// There is nothing like /sys to ask there, so a person has to decide.
+/// Prints the commands for macOS, which has no /sys to examine: the user has to decide.
 fn explain_macos(device: &Path) {
     let name = device
         .file_name()

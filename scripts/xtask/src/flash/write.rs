@@ -1,4 +1,4 @@
-//! Writes a card and reads it back from the medium.
+//! Writing of a card, and reading it back from the medium.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -11,16 +11,16 @@ use super::disk::Disk;
 use super::error::FlashError;
 use crate::checkout::FileError;
 
-/// How much is written or read at once, in bytes.
+/// The bytes that are written or read at once.
 const CHUNK: usize = 1024 * 1024;
 
 /// Overwrites the beginning of `device` with `bytes`.
 ///
 /// # Errors
-/// [`FlashError::DeviceChanged`] if it is not `disk` any more; [`FlashError::ReadBack`] if it does
-/// not hold what was written; [`FlashError::File`].
+/// [`FlashError::DeviceChanged`] if it is another device than `disk`; [`FlashError::ReadBack`] if
+/// its contents differ from `bytes`; [`FlashError::File`].
 pub(super) fn write(device: &Path, disk: &Disk, bytes: &[u8]) -> Result<(), FlashError> {
-    // On a block device O_EXCL fails while anybody has mounted it or holds it otherwise.
+    // On a block device O_EXCL fails while it is mounted or in use in another way.
     let opened = open(
         device,
         OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC,
@@ -55,14 +55,14 @@ fn write_all(file: &mut File, bytes: &[u8]) -> io::Result<()> {
         file.write_all(chunk)?;
     }
     file.sync_all()?;
-    // Otherwise what is read back would be this machine's memory and not the card. Gated here and
-    // not on a `mod` line: macOS, which only prints the commands, lacks this one call.
+    // Drops the page cache, so that the card is read and not this machine's memory. The condition
+    // is here and not on a `mod` line: macOS, which only prints the commands, lacks this one call.
     #[cfg(target_os = "linux")]
     rustix::fs::fadvise(&*file, 0, None, rustix::fs::Advice::DontNeed)?;
     file.rewind()
 }
 
-/// The offset of the first byte of `file` that is not as in `bytes`.
+/// The offset of the first byte of `file` that differs from `bytes`.
 fn first_difference(file: &mut impl Read, bytes: &[u8]) -> io::Result<Option<u64>> {
     let mut buffer = vec![0; CHUNK];
     for (index, chunk) in bytes.chunks(CHUNK).enumerate() {

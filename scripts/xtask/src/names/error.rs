@@ -1,13 +1,13 @@
-//! Why an image gets no names.
+//! Errors of putting names into an image.
 
 #![forbid(unsafe_code)]
 
 use thiserror::Error;
 
-/// The section of the hole that the table fills.
+/// The section that `linker.ld` reserves for the table.
 pub(super) const SECTION: &str = ".names";
 
-/// Why an image gets no names.
+/// Reasons why an image gets no names.
 #[derive(Debug, Error)]
 pub(crate) enum NamesError {
     #[error("not an ELF file that can be read: {0}")]

@@ -1,5 +1,4 @@
-//! The functions of a linked image: its symbols, without what lies in other sections or has no
-//! length.
+//! The functions of a linked image: the symbols in sections of code that have a length.
 
 use a64::Instruction as Word;
 use a64::flow::Branch;
@@ -10,8 +9,8 @@ use super::model::{Function, Instruction, Use};
 use super::shorten::shorten;
 use stilt::exception::names::INSTRUCTION;
 
-/// Every function, in the order of addresses, without overlap and with nothing known about lines
-/// yet. Objects in sections of code are among them: tables of vectors are that to the assembler.
+/// Every function, sorted by address, without overlaps, and without source lines yet. Objects in
+/// sections of code count, too: the assembler calls a table of vectors an object.
 pub(super) fn read(file: &File<'_>) -> Result<Vec<Function>, NamesError> {
     let mut found = Vec::new();
     for symbol in file.symbols() {
@@ -28,7 +27,7 @@ pub(super) fn read(file: &File<'_>) -> Result<Vec<Function>, NamesError> {
         let mangled = String::from_utf8_lossy(symbol.name_bytes()?).into_owned();
         found.push((start, symbol.size().next_multiple_of(INSTRUCTION), mangled));
     }
-    // Of several names for one address the longest range counts, then the first of the alphabet.
+    // Of several symbols at one address the longest counts, then the first by name.
     found.sort_by(|a, b| (a.0, b.1, &a.2).cmp(&(b.0, a.1, &b.2)));
     found.dedup_by_key(|(start, ..)| *start);
     let ends: Vec<u64> = found
@@ -61,7 +60,7 @@ pub(super) fn read(file: &File<'_>) -> Result<Vec<Function>, NamesError> {
     Ok(functions.collect())
 }
 
-/// Gives the instruction at an address of the image.
+/// A function that returns the instruction word at an address of the image.
 fn code<'data>(file: &File<'data>) -> Result<impl Fn(u64) -> u32 + 'data, NamesError> {
     let mut sections = Vec::new();
     for section in file
@@ -79,12 +78,12 @@ fn code<'data>(file: &File<'data>) -> Result<impl Fn(u64) -> u32 + 'data, NamesE
     })
 }
 
-/// What an instruction does, as far as reports care.
+/// The kind of an instruction, as far as fault reports depend on it.
 fn classify(word: u32) -> Use {
     match a64::decode(word) {
         Word::Branch(Branch::Call { .. } | Branch::CallTo { .. }) => Use::Call,
         Word::Exception(_) | Word::Undefined(_) => Use::Fault,
-        // A register may be trapped, and maintenance by address can abort.
+        // An access to a system register may be trapped, and maintenance by address can abort.
         Word::System(system) if system.rt().is_some() => Use::Fault,
         instruction if instruction.is_load_store() => Use::Fault,
         _ => Use::Other,

@@ -1,12 +1,12 @@
-//! Where in the source each instruction comes from, out of the image's DWARF.
+//! The source lines of each instruction, from the image's DWARF.
 //!
 //! # Decisions
-//! - Of a chain of inlined calls the lines of this checkout are kept: where `core` adds two numbers
-//!   helps nobody. If these are more than the table can hold, the middle goes: the innermost lines
-//!   say what happened, the outermost are in the function that the report names. Where nothing is
-//!   ours, the innermost line is kept.
-//! - No path of the machine that builds goes into the image. Ours are relative to the checkout; of
-//!   all others only the crate and what follows is left: `core/src/fmt/mod.rs`,
+//! - Of a chain of inlined calls the lines of this checkout are kept: a line in `core` that adds
+//!   two numbers explains nothing. If they are more than the table can hold, the middle ones are
+//!   left out: the innermost lines tell the cause, the outermost are in the function that the
+//!   report names. In a chain without a line of this checkout, the innermost line is kept.
+//! - No path of the build machine goes into the image. Paths of the kernel's sources are relative
+//!   to the checkout; of all others the crate and its path are left: `core/src/fmt/mod.rs`,
 //!   `spin-0.12.3/src/once.rs`.
 
 use std::path::Path;
@@ -21,7 +21,7 @@ use super::model::{Function, SourceLine};
 
 type Lines<'data> = Context<EndianSlice<'data, LittleEndian>>;
 
-/// Fills in the chains of all instructions.
+/// Fills in the source lines of all instructions.
 pub(super) fn read(
     file: &File<'_>,
     root: &Path,
@@ -48,7 +48,7 @@ pub(super) fn read(
     }
 }
 
-/// The lines that one instruction comes from, the outermost first.
+/// The source lines of one instruction, one for each inlined call, the outermost first.
 fn chain(context: &Lines<'_>, address: u64, root: &Path) -> Result<Vec<SourceLine>, NamesError> {
     let mut frames = context.find_frames(address).skip_all_loads()?;
     let mut all = Vec::new();
@@ -56,7 +56,7 @@ fn chain(context: &Lines<'_>, address: u64, root: &Path) -> Result<Vec<SourceLin
         let Some(location) = frame.location else {
             continue;
         };
-        // Line 0 is the compiler's word for code that belongs to none.
+        // Line 0 is the compiler's number for code that belongs to no line.
         if let (Some(file), Some(line @ 1..)) = (location.file, location.line) {
             let file = relative(file, root);
             all.push(SourceLine { file, line });
@@ -65,7 +65,7 @@ fn chain(context: &Lines<'_>, address: u64, root: &Path) -> Result<Vec<SourceLin
     Ok(select(all))
 }
 
-/// What is kept of a chain, given from the innermost outwards and returned the other way round.
+/// The lines of a chain that are kept, the outermost first; `all` has the innermost first.
 fn select(all: Vec<SourceLine>) -> Vec<SourceLine> {
     let own: Vec<&SourceLine> = all.iter().filter(|line| line.is_own()).collect();
     let middle = CHAIN_MAX / 2..own.len().saturating_sub(CHAIN_MAX / 2);
@@ -80,23 +80,23 @@ fn select(all: Vec<SourceLine>) -> Vec<SourceLine> {
 }
 
 impl SourceLine {
-    /// Whether it is in a file of this checkout, and not in a dependency's.
+    /// Whether the line is in the kernel's sources, not in a dependency's.
     pub(super) fn is_own(&self) -> bool {
         self.file.starts_with(SOURCES)
     }
 }
 
-/// Where the kernel's sources are in the checkout.
+/// The folder of the kernel's sources in the checkout.
 const SOURCES: &str = "src/";
 
-/// The path of a source file as reports show it.
+/// The path of a source file, as fault reports show it.
 fn relative(path: &str, root: &Path) -> String {
     if let Ok(own) = Path::new(path).strip_prefix(root)
         && own.starts_with(SOURCES)
     {
         return own.to_string_lossy().into_owned();
     }
-    // A crate's folder, then `src`, then its modules.
+    // A dependency's path is its folder, then `src`, then its modules.
     let (before, within) = path.rsplit_once("/src/").unwrap_or(("", path));
     let parent = before.rsplit('/').next().unwrap_or_default();
     if parent.is_empty() {

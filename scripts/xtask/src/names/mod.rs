@@ -1,15 +1,17 @@
-//! The table of names and lines that fault reports print, and how it gets into the linked image.
+//! The table of names and source lines that fault reports print, written into the linked image.
 //!
-//! `linker.ld` keeps a hole for it, the section `.names`; the layout of the table and the reader
-//! are `stilt::exception::names`. [`functions`] finds the functions and [`lines`] the source lines
-//! of their instructions in the ELF file, [`shorten`] makes names readable, [`pairs`] makes them
-//! small, [`table`] chooses what fits, and [`verify`] reads it all back with the kernel's own
-//! reader: each build, since a table that is wrong is found out at the worst moment.
+//! `linker.ld` reserves space for it, the section `.names`; the layout of the table and the reader
+//! are `stilt::exception::names`. [`functions`] reads the functions and [`lines`] the source lines
+//! of their instructions from the ELF file, [`shorten`] makes names readable, [`pairs`] compresses
+//! them, [`table`] chooses the lines that fit, and [`verify`] reads the table back with the
+//! kernel's own reader at each build, because a wrong table would only be noticed in a fault
+//! report.
 //!
 //! # Decisions
-//! - The hole is filled in the ELF file, and the flat image is made from that: the same bytes in
-//!   both.
-//! - All functions or an error. Lines take what is left, in the order of [`table`].
+//! - The section is filled in the ELF file, and the flat image is made from that, so that both have
+//!   equal bytes.
+//! - All functions must fit, or the build fails. Lines take the rest of the space, in the order of
+//!   [`table`].
 
 mod error;
 mod functions;
@@ -29,10 +31,10 @@ pub(crate) use error::NamesError;
 use error::SECTION;
 pub(crate) use model::Summary;
 
-/// Fills the hole of a linked image, whose sources are in the checkout at `root`.
+/// Fills the section `.names` of a linked image whose sources are in the checkout at `root`.
 ///
 /// # Errors
-/// Why it cannot be filled; then `elf` is as it was.
+/// The reason why it cannot be filled; `elf` is then unchanged.
 pub(crate) fn fill(elf: &mut [u8], root: &Path) -> Result<Summary, NamesError> {
     let file = object::File::parse(&*elf)?;
     let hole = hole(&file)?;
@@ -47,7 +49,7 @@ pub(crate) fn fill(elf: &mut [u8], root: &Path) -> Result<Summary, NamesError> {
     Ok(table.summary)
 }
 
-/// Where the hole is in the file.
+/// The range of the section `.names` in the file.
 fn hole(file: &object::File<'_>) -> Result<Range<usize>, NamesError> {
     let section = file.section_by_name(SECTION).ok_or(NamesError::NoHole)?;
     if section.kind() == SectionKind::UninitializedData {
@@ -57,7 +59,7 @@ fn hole(file: &object::File<'_>) -> Result<Range<usize>, NamesError> {
     Ok(offset as usize..(offset + size) as usize)
 }
 
-/// Puts `table` into the hole, and zeros behind it.
+/// Writes `table` into the section, and zeros behind it.
 fn put(elf: &mut [u8], hole: Range<usize>, table: &[u8]) -> Result<(), NamesError> {
     let hole = elf.get_mut(hole).ok_or(NamesError::NoHole)?;
     let (place, rest) = hole

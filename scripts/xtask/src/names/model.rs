@@ -1,5 +1,4 @@
-//! What the table is made from: functions, what is known of their instructions, and what became of
-//! it.
+//! The contents of the table: functions, their instructions with kinds and lines, and a summary.
 
 #![forbid(unsafe_code)]
 
@@ -8,32 +7,32 @@ use std::fmt;
 /// A function of the image.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Function {
-    /// Its first byte, as linked.
+    /// The linked address of the first byte.
     pub(super) start: u64,
-    /// In bytes.
+    /// The size in bytes.
     pub(super) size: u64,
-    /// As reports show it.
+    /// The name, as fault reports show it.
     pub(super) name: String,
-    /// Its instructions and where they come from, in the order of addresses.
+    /// The instructions, in the order of addresses, with their kinds and lines.
     pub(super) instructions: Vec<Instruction>,
 }
 
-/// What the table says about one instruction.
+/// The information about one instruction.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Instruction {
     pub(super) use_: Use,
-    /// Lines from the outermost to the innermost; empty if unknown.
+    /// The source lines, from the outermost to the innermost inlined call; empty if unknown.
     pub(super) chain: Vec<SourceLine>,
 }
 
-/// Why someone may ask for an instruction's line.
+/// The ways in which an instruction's address can come into a fault report.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Use {
-    /// A call: every backtrace has some.
+    /// A call: its return address is in backtraces.
     Call,
-    /// It can cause a synchronous exception.
+    /// An instruction that can cause a synchronous exception.
     Fault,
-    /// Only an interrupt can stop there.
+    /// An instruction at which only an interrupt can arrive.
     Other,
 }
 
@@ -43,7 +42,7 @@ pub(super) struct SourceLine {
     pub(super) line: u32,
 }
 
-/// What was put into an image, in bytes if not said otherwise.
+/// The size of the table and of its parts, in bytes where no other unit is given.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Summary {
     pub(super) functions: usize,
@@ -54,7 +53,7 @@ pub(crate) struct Summary {
     pub(super) hole: usize,
 }
 
-/// How many instructions of a kind have their line in the table, of those that have one at all.
+/// The number of instructions of a kind whose line is in the table, and of those that have a line.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Share {
     pub(super) kept: usize,

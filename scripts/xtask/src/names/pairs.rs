@@ -1,25 +1,27 @@
-//! Texts made small: the pair of bytes that occurs most often becomes a byte of its own, and so on.
+//! Compression of texts: the most frequent pair of bytes becomes a byte of its own, repeatedly
+//! (byte pair encoding).
 //!
-//! What is left over of the 256 values by the characters that occur goes to pairs. The reader is
+//! The texts' characters take the first of the 256 values, pairs take the others. The reader is
 //! `stilt::exception::names`.
 
 use std::collections::BTreeSet;
 
 use stilt::exception::names::WAITING_MAX;
 
-/// What one byte can say.
+/// The number of values of a byte.
 const VALUES: usize = 256;
-/// A pair takes two bytes in the dictionary; one that occurs no more often than this saves nothing.
+/// The number of occurrences up to which a pair saves nothing, as it takes two bytes in the
+/// dictionary.
 const WORTHLESS: u32 = 2;
 
-/// Texts as bytes, and what these mean.
+/// Compressed texts, and the dictionary.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Packed {
-    /// The characters of the first values.
+    /// The characters, by value from 0 on.
     pub(super) characters: Vec<u8>,
-    /// The halves of the values after these.
+    /// The two halves of each following value.
     pub(super) pairs: Vec<(u8, u8)>,
-    /// Each text.
+    /// The compressed texts.
     pub(super) texts: Vec<Vec<u8>>,
 }
 
@@ -41,7 +43,8 @@ pub(super) fn pack(texts: &[&str]) -> Packed {
         pairs: Vec::new(),
         characters,
     };
-    // How many bytes wait at most while the reader takes a value apart, itself included.
+    // For each value, the most values on the reader's stack while it expands this one, itself
+    // included.
     let mut waiting = vec![1; packed.characters.len()];
     while waiting.len() < VALUES {
         let Some((first, second)) = most_frequent(&packed.texts, &waiting) else {
@@ -57,12 +60,12 @@ pub(super) fn pack(texts: &[&str]) -> Packed {
     packed
 }
 
-/// The second half waits while the first is taken apart.
+/// The stack that a pair needs: the second half waits there while the first is expanded.
 fn waits(waiting: &[usize], first: u8, second: u8) -> usize {
     waiting[usize::from(second)].max(waiting[usize::from(first)] + 1)
 }
 
-/// The pair that occurs most often, the smallest of several; none if no pair is worth its place.
+/// The most frequent pair, the smallest of equally frequent ones; none if no pair saves anything.
 fn most_frequent(texts: &[Vec<u8>], waiting: &[usize]) -> Option<(u8, u8)> {
     let values = waiting.len();
     let mut counts = vec![0_u32; values * values];

@@ -1,30 +1,30 @@
 //! Names as short as they can be without two functions having the same one.
 //!
 //! # Decisions
-//! - The hashes go, and `stilt::`: it is our own image; `stilt_paging::` is `paging::`, as the
-//!   kernel calls it. Another crate's name in front means a dependency.
-//! - The path of a function stays, and that of the type whose method it is:
-//!   `paging::table::PageTable64::prune` says in which file to look. The brackets around such a
-//!   type go; `<&u8 as Debug>::fmt` needs its own.
-//! - Of a trait, the last word of its path stays.
-//! - What stands in for generic parameters goes: nearly always there is one instance. If two names
-//!   are the same then, both get their parameters back, as last words of their paths; if they still
-//!   are the same, whole ones.
-//! - Names that are the same even so stay the same: the address is in the report as well.
+//! - Hashes and `stilt::` are left out, since the image is the kernel's own; `stilt_paging::`
+//!   becomes `paging::`, as the kernel calls it. Another crate's name in front means a dependency.
+//! - The path of a function is kept, and that of the type whose method it is:
+//!   `paging::table::PageTable64::prune` tells the file. The brackets around such a type are left
+//!   out; `<&u8 as Debug>::fmt` keeps its own.
+//! - Of a trait, the last word of its path is kept.
+//! - Arguments of generic parameters are left out: nearly always there is one instance. If two
+//!   names become equal, both keep their arguments, as last words of their paths; if they are still
+//!   equal, as whole paths.
+//! - Names that are equal even so stay equal: the address is in the report as well.
 
 use std::collections::HashMap;
 
 use rustc_demangle::demangle;
 use stilt::exception::names::TEXT_MAX;
 
-/// The crate whose functions need no crate in front.
+/// The crate whose name is left out.
 const OWN_CRATE: &str = "stilt::";
 /// The page tables' crate, and the name by which the kernel imports it.
 const PAGING_CRATE: (&str, &str) = ("stilt_paging", "paging");
-/// The end of a name that is cut.
+/// The end of a name that is cut off.
 const CUT: &str = "...";
 
-/// How much of a name stays.
+/// The part of a name's generic arguments that is kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Detail {
     NoParameters,
@@ -32,7 +32,7 @@ enum Detail {
     Whole,
 }
 
-/// Short names for symbols, in their order.
+/// The short names of symbols, in the order of `mangled`.
 pub(super) fn shorten(mangled: &[&str]) -> Vec<String> {
     let whole: Vec<String> = mangled
         .iter()
@@ -62,7 +62,7 @@ fn at(whole: &[String], detail: Detail) -> Vec<String> {
     whole.iter().map(one).collect()
 }
 
-/// What a table can hold: ASCII, and not too much of it.
+/// A name that the table can hold: ASCII, and cut off at its longest.
 fn cut(name: String) -> String {
     let mut name: String = name
         .chars()
@@ -81,15 +81,15 @@ fn cut(name: String) -> String {
     name
 }
 
-/// Reads a demangled name, a path at a time, and writes the short one.
+/// A reader of a demangled name, path by path, that writes the short one.
 struct Reader<'a> {
     rest: &'a str,
     detail: Detail,
 }
 
 impl<'a> Reader<'a> {
-    /// Everything up to the end or to a `>` that was not opened. `outer` is false for what stands
-    /// inside of brackets, where last words are enough.
+    /// The text up to the end or to a `>` that was not opened. `outer` is false inside of brackets,
+    /// where the last words of paths are enough.
     fn text(&mut self, outer: bool) -> String {
         let mut out = String::new();
         while let Some(c) = self.rest.chars().next() {
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The type itself, and whether that is one path and nothing else.
+    /// The type before ` as `, and whether it is a single path.
     fn text_until_trait(&mut self, outer: bool) -> (String, bool) {
         let mut out = String::new();
         let mut pieces = 0;
@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
         (out, (pieces, paths) == (1, 1))
     }
 
-    /// What stands in for generic parameters, as far as it stays.
+    /// The arguments of generic parameters, as far as they are kept.
     fn parameters(&mut self) -> String {
         let opening = self.rest.find('<').unwrap_or_default() + 1;
         self.skip(opening);
@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An identifier, or what the compiler writes in braces.
+    /// An identifier, or a name that the compiler writes in braces (`{closure#0}`).
     fn word(&mut self) -> String {
         let length = if self.rest.starts_with('{') {
             self.rest.find('}').map(|at| at + 1)
@@ -203,7 +203,7 @@ impl<'a> Reader<'a> {
         self.skip(length.unwrap_or(self.rest.len())).to_owned()
     }
 
-    /// Takes so many bytes, or what there is.
+    /// Takes `bytes` bytes, or the rest if that is shorter.
     fn skip(&mut self, bytes: usize) -> &'a str {
         let mut length = bytes.min(self.rest.len());
         while !self.rest.is_char_boundary(length) {

@@ -8,10 +8,11 @@
 //! 3. of instructions that can fault in our own functions: the top of a backtrace. Small functions
 //!    before large ones, because that completes the most;
 //! 4. of such instructions in functions of dependencies;
-//! 5. of what is left, which only an interrupt can stop at: our own, then dependencies.
+//! 5. of the other instructions, at which only an interrupt can arrive: own functions, then
+//!    dependencies.
 //!
-//! A function has its lines of a kind all or not at all. An instruction whose line is not kept has
-//! none: a row never reaches over instructions with another line.
+//! A function has its lines of a kind all or not at all. An instruction whose line is left out has
+//! none: a row never extends over instructions with another line.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -25,7 +26,7 @@ use super::error::NamesError;
 use super::model::{Function, Instruction, Share, SourceLine, Summary, Use};
 use super::pairs::{self, Packed};
 
-/// A table that fits.
+/// An encoded table that fits, and the lines that it has.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) bytes: Vec<u8>,
@@ -33,7 +34,7 @@ pub(super) struct Table {
     pub(super) summary: Summary,
 }
 
-/// Which kinds of instructions have their lines in the table, by function.
+/// For each function, the kinds of instructions whose lines are in the table.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Kept(Vec<Vec<Use>>);
 
@@ -67,7 +68,7 @@ pub(super) fn encode(functions: &[Function], available: usize) -> Result<Table, 
         }
         kept
     };
-    // Half an interval a turn: `fits` does fit, `fails` does not or is more than there is.
+    // Binary search: `fits` entries of `order` fit, `fails` do not or are more than there are.
     let (mut fits, mut fails) = (0, order.len() + 1);
     let mut bytes = names.clone();
     while fails - fits > 1 {
@@ -95,7 +96,7 @@ pub(super) fn encode(functions: &[Function], available: usize) -> Result<Table, 
     })
 }
 
-/// What is kept first stands first.
+/// Functions with a kind of instructions, in the order in which their lines are kept.
 fn order(functions: &[Function]) -> Vec<(usize, Use)> {
     let of = |own: bool, kind: Use| {
         let mut found: Vec<usize> = (0..functions.len())
@@ -133,15 +134,15 @@ impl Function {
     }
 }
 
-/// What all attempts have in common.
+/// The parts of the table that do not depend on the lines that are kept.
 struct Encoder<'a> {
     functions: &'a [Function],
     packed: Packed,
-    /// Where the name of each file is in `packed`: behind those of the functions.
+    /// For each file, the index of its name in `packed`, behind those of the functions.
     files: HashMap<&'a str, usize>,
 }
 
-/// Instructions in a row that come from the same lines.
+/// Neighbouring instructions with equal source lines.
 #[derive(Debug)]
 struct Row<'a> {
     first: usize,
@@ -171,7 +172,7 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// The whole table with these lines.
+    /// The whole table with the lines in `kept`.
     fn table(&self, kept: &Kept) -> Result<Vec<u8>, NamesError> {
         let rows = self.functions.iter().enumerate();
         let rows: Vec<Vec<Row<'_>>> = rows.map(|(index, one)| rows_of(one, index, kept)).collect();
@@ -208,7 +209,7 @@ impl<'a> Encoder<'a> {
         Ok(table)
     }
 
-    /// Header and dictionary; the two lengths are still zero.
+    /// The header and the dictionary; the header's two lengths are still zero.
     fn header(&self, first: u32, files: usize) -> Result<Vec<u8>, NamesError> {
         let half = |what, value: usize| {
             let range = NamesError::Range {
@@ -236,10 +237,11 @@ impl<'a> Encoder<'a> {
     }
 }
 
-/// The rows of a function. One that is not kept may lie inside a row, if it has the same lines.
+/// The rows of a function. An instruction that is not kept may lie inside a row, if it has equal
+/// lines.
 fn rows_of<'a>(function: &'a Function, index: usize, kept: &Kept) -> Vec<Row<'a>> {
     let mut rows: Vec<Row<'_>> = Vec::new();
-    // Whether all since the last row's end have that row's lines.
+    // Whether all instructions since the last row's end have that row's lines.
     let mut alike = false;
     for (at, Instruction { use_, chain }) in function.instructions.iter().enumerate() {
         let same = rows.last().is_some_and(|row| row.chain == chain);
@@ -260,7 +262,7 @@ fn rows_of<'a>(function: &'a Function, index: usize, kept: &Kept) -> Vec<Row<'a>
     rows
 }
 
-/// The files of all rows; the number of one that is used often is small.
+/// The files of all rows, the most frequent first: small numbers take fewer bytes.
 fn most_used<'a>(rows: &[Vec<Row<'a>>]) -> Vec<&'a str> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for line in rows.iter().flatten().flat_map(|row| row.chain) {
@@ -296,16 +298,16 @@ fn encode_rows(rows: &[Row<'_>], files: &HashMap<&str, u32>) -> Vec<u8> {
     out
 }
 
-/// What the reader knows between two rows.
+/// The state of the table's reader between two rows.
 struct Lines<'a> {
     files: &'a HashMap<&'a str, u32>,
     chain: &'a [SourceLine],
-    /// The line that came last is first.
+    /// The latest lines, the last one first.
     recent: Vec<&'a SourceLine>,
 }
 
 impl<'a> Lines<'a> {
-    /// On to the next chain: how, and the bytes behind the row's first.
+    /// Encodes the step to the next chain: its kind, and the bytes behind the row's first byte.
     fn change(&mut self, new: &'a [SourceLine]) -> (ChainChange, Vec<u8>) {
         let old = std::mem::replace(&mut self.chain, new);
         let common = old
@@ -340,7 +342,8 @@ impl<'a> Lines<'a> {
         (change, out)
     }
 
-    /// A line that comes, given the one whose file is at hand: the shortest way to say it.
+    /// Encodes the line `to` in its shortest form: as a recent line, by a distance in the file of
+    /// `known`, or by its file and number.
     fn line(&self, out: &mut Vec<u8>, known: Option<&SourceLine>, to: &SourceLine) {
         let recent = self.recent.iter().position(|line| *line == to);
         match (recent, known) {
@@ -363,7 +366,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Bytes as instructions, as many as a record can say.
+/// A size in bytes as a number of instructions, if a record can hold it.
 fn instructions(what: &'static str, bytes: u64) -> Result<u32, NamesError> {
     let count = bytes / INSTRUCTION;
     match u32::try_from(count) {

@@ -1,4 +1,4 @@
-//! Tables from functions that were made up, and the hole in files that were.
+//! Tables of made-up functions, and made-up files with the section `.names`.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::table::{Kept, encode};
 use super::verify::verify;
 use super::{fill, hole, put};
 
-/// Numbers that look random (xorshift).
+/// Random numbers (xorshift).
 struct Random(u64);
 
 impl Random {
@@ -33,7 +33,7 @@ impl Random {
     }
 }
 
-/// Functions with any names and lines; every third one lies behind a gap.
+/// Functions with random names and lines; every third one lies behind a gap.
 fn made_up(random: &mut Random, count: usize) -> Vec<Function> {
     let mut start = 0xffff_0000_0008_0000;
     let files: Vec<String> = (0..30)
@@ -190,7 +190,7 @@ fn what_has_no_room_goes_in_the_stated_order() {
     assert_eq!((counts[0], counts.last()), (0, Some(&order.len())));
 }
 
-/// An ELF file with a hole of so many bytes, a function, and no lines.
+/// An ELF file with a section `.names` of `hole` bytes, a function, and no lines.
 fn elf(hole: usize) -> Vec<u8> {
     let mut object = Object::new(BinaryFormat::Elf, Architecture::Aarch64, Endianness::Little);
     let segment = object.segment_name(StandardSegment::Data).to_vec();

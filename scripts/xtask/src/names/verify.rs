@@ -1,4 +1,4 @@
-//! Reads a table back with the kernel's reader.
+//! Reading back of a table with the kernel's reader.
 
 use stilt::exception::names::{INSTRUCTION, Names};
 
@@ -6,8 +6,8 @@ use super::error::NamesError;
 use super::model::{Function, SourceLine};
 use super::table::Kept;
 
-/// Checks that every function is found by its name, at its first and its last instruction and
-/// nowhere behind it, and that every line that is kept is right, and no other wrong.
+/// Checks that every function is found by name at its first and at its last instruction and not
+/// behind it, that every instruction whose line is kept has it, and that no other has a wrong one.
 ///
 /// # Errors
 /// [`NamesError::Differs`] with the first difference.

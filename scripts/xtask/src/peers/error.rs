@@ -1,4 +1,4 @@
-//! Why there are no figures.
+//! Errors of measuring.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use crate::checkout::FileError;
 use crate::failure::EndsVerb;
 use crate::program::RunError;
 
-/// Why there are no figures.
+/// Reasons why there are no figures.
 #[derive(Debug, Error)]
 pub(super) enum PeersError {
     #[error("the build of benches/peers failed ({status})")]

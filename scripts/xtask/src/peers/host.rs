@@ -1,8 +1,8 @@
-//! The program for this machine: callgrind's instructions where valgrind is there, and time as
-//! ratio.
+//! The measurement on this machine: callgrind's instructions if valgrind is there, and times as
+//! ratios.
 //!
-//! As on the machine, zeroing new tables is taken out of the instructions; the time includes it.
-//! This project appears twice, in both formats that others have.
+//! As on the emulated machine, the instructions are without the zeroing of new tables; the times
+//! include it. This project appears twice, in both formats that other libraries have.
 
 use std::fs;
 use std::path::Path;
@@ -15,10 +15,10 @@ use super::rows::Figures;
 use super::workloads::{WORKLOADS, Workload, digits};
 use crate::checkout::{self, FileError};
 
-/// A run takes seconds, one under callgrind a minute or two.
+/// The longest run of the program; seconds are usual, under callgrind a minute or two.
 const TIME_LIMIT: Duration = Duration::from_secs(900);
 
-/// What the time of the others is divided by.
+/// The subject by whose time the others' are divided.
 const OURS: &str = "stilt";
 const SUBJECTS: [&str; 7] = [
     OURS,
@@ -30,7 +30,7 @@ const SUBJECTS: [&str; 7] = [
     "floor",
 ];
 
-/// Builds, runs, prints.
+/// Builds and runs the program, and prints its figures.
 pub(super) fn run() -> Result<ExitCode, PeersError> {
     if std::env::consts::ARCH != "x86_64" {
         return Err(PeersError::OtherHost);
@@ -89,8 +89,8 @@ fn print(title: &str, figure: impl Fn(&str, &str) -> Option<f64>) {
     }
 }
 
-/// The program's figures with callgrind's counts in place of times: it writes a dump after each
-/// measurement, and numbers them from 1.
+/// The program's figures with callgrind's counts in place of times: it writes one dump for each
+/// measurement, numbered from 1.
 fn count(program: &Path) -> Result<Figures, PeersError> {
     let folder = target_dir().join("callgrind");
     let unwritable = |source| FileError::Write {
@@ -117,7 +117,7 @@ fn count(program: &Path) -> Result<Figures, PeersError> {
     Ok(figures)
 }
 
-/// The count in a dump's line `summary: N`.
+/// The number of instructions in a dump's line `summary: N`.
 fn summary(dump: &str) -> Option<u64> {
     let line = dump
         .lines()

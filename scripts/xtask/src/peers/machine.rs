@@ -1,4 +1,4 @@
-//! The program for QEMU's raspi3b: built, run, and judged.
+//! The measurement on QEMU's raspi3b: building, running, and comparing the figures with the limits.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -11,22 +11,22 @@ use super::workloads::{Maintenance, WORKLOADS, Workload, digits};
 use crate::checkout;
 use crate::qemu;
 
-/// A run takes half a minute; a machine with much else to do gets this much.
+/// The longest run of the program; half a minute is usual, more on a busy machine.
 const TIME_LIMIT: Duration = Duration::from_secs(600);
 const TARGET: &str = "aarch64-unknown-none-softfloat";
 
-/// The kernel keeps frame pointers even in leaf functions, for its backtraces; what libraries cost
-/// is counted as a release build has them by default.
+/// The flags of a plain release build. The kernel also keeps frame pointers in leaf functions, for
+/// its backtraces; libraries are measured without.
 const RUSTFLAGS: &str = "-Clink-arg=-Tlinker.ld -Crelocation-model=static";
 
-/// This project, and with contiguous groups.
+/// This project's page tables, without and with contiguous groups.
 const OURS: &str = "stilt";
 const GROUPED: &str = "grouped";
-/// What it is compared with.
+/// The library that the figures are divided by.
 const REFERENCE: &str = "ptm";
 const SUBJECTS: [&str; 5] = [OURS, GROUPED, REFERENCE, "a64p", "floor"];
 
-/// Builds, runs, prints. Fails if an ask is missed.
+/// Builds and runs the program, and prints its figures. Fails if one is above its limit.
 pub(super) fn run(qemu: &OsString) -> Result<ExitCode, PeersError> {
     let mut command = Command::new(checkout::root().join("scripts/kcargo.sh"));
     command.args(["build", "--bin", "machine", "--features", "machine"]);
@@ -145,7 +145,8 @@ fn print_maintenance(figures: &Figures) {
     }
 }
 
-/// What is wrong with this project's figures for one workload.
+/// The faults of this project's figures for one workload: above the limit, or with needless
+/// maintenance.
 fn faults(workload: &Workload, figures: &Figures) -> Vec<String> {
     let name = workload.name;
     let measured = figures.cost(OURS, name).zip(figures.row(OURS, name));
@@ -174,7 +175,7 @@ impl Maintenance {
         match self {
             Self::NoInvalidation => invalidations == (0, 0),
             Self::OneOfEverything => invalidations == (0, 1),
-            // One that maps ends with a DSB and an ISB; one that unmaps has a DSB more.
+            // An operation that maps ends with a DSB and an ISB; one that unmaps has a second DSB.
             Self::OneBatchEach => issued.isb <= operations && issued.dsb <= 2 * operations,
             Self::Any => true,
         }

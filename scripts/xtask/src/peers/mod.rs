@@ -1,10 +1,10 @@
-//! `cargo xtask peers`: this project's page tables beside other libraries', from the programs in
-//! `benches/peers`.
+//! `cargo xtask peers`: this project's page tables beside other libraries', measured by the
+//! programs in `benches/peers`.
 //!
-//! In QEMU, where the CPU counts instructions exactly, against what is asked for; with `--host` on
-//! this machine, in callgrind's instructions where valgrind is there, and in time as ratio. Fails
-//! if a program finds a result wrong, if an ask is missed, or if maintenance is issued that the
-//! operation does not need.
+//! In QEMU, where instructions are counted exactly, the figures are compared with limits; with
+//! `--host` they are measured on this machine, in callgrind's instructions if valgrind is there,
+//! and in times as ratios. Fails if a program finds a wrong result, if a limit is passed, or if an
+//! operation issues maintenance that it does not need.
 
 mod error;
 mod host;
@@ -20,7 +20,7 @@ use lexopt::{Arg, Parser};
 use crate::failure::Failure;
 use crate::qemu;
 
-/// The verb.
+/// Runs `cargo xtask peers`.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut program = qemu::default_program();
     let mut on_host = false;

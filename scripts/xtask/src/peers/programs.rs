@@ -1,4 +1,4 @@
-//! The programs in `benches/peers`: built, run, and ended when their time is up.
+//! The programs in `benches/peers`: building, running with a time limit, and their messages.
 
 #![forbid(unsafe_code)]
 
@@ -12,17 +12,17 @@ use crate::image;
 use crate::noise;
 use crate::program::{cannot_run, output_within};
 
-/// The package.
+/// The package's manifest.
 fn manifest() -> PathBuf {
     checkout::root().join("benches/peers/Cargo.toml")
 }
 
-/// Its files, apart from the kernel's and the tools'.
+/// The folder of its build, apart from the kernel's and the tools'.
 pub(super) fn target_dir() -> PathBuf {
     image::kernel_target_dir().with_file_name("peers")
 }
 
-/// Runs a script that builds, and fails if it does.
+/// Runs a script that builds the package.
 pub(super) fn build(command: &mut Command) -> Result<(), PeersError> {
     command.arg("--manifest-path").arg(manifest());
     command.args(["--locked", "--release"]);
@@ -33,7 +33,7 @@ pub(super) fn build(command: &mut Command) -> Result<(), PeersError> {
     Err(PeersError::Build { status })
 }
 
-/// What a program prints; ends it when its time is up.
+/// The output of a program, which is killed at the time limit.
 pub(super) fn output(command: &mut Command, limit: Duration) -> Result<String, PeersError> {
     let program = command.get_program().to_owned();
     let (status, text) = output_within(command, limit)?;
@@ -52,7 +52,7 @@ pub(super) fn output(command: &mut Command, limit: Duration) -> Result<String, P
     })
 }
 
-/// What a program that failed says last: from its line `failed: ...` on.
+/// The message of a program that failed: from its line `failed: ...` on.
 fn reason(text: &str) -> &str {
     let begin = text.rfind("failed: ").unwrap_or(text.len());
     text[begin..].trim_end()

@@ -1,47 +1,47 @@
-//! What the programs print, read.
+//! Parsing of the programs' output.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
 
 use super::error::PeersError;
 
-/// One measurement.
+/// One measurement of a subject in a workload.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Row {
     pub(super) subject: String,
     pub(super) workload: String,
     pub(super) units: u64,
-    /// Instructions or nanoseconds in all.
+    /// The instructions or nanoseconds of all units together.
     pub(super) total: u64,
-    /// Tables that were zeroed.
+    /// The number of tables that were zeroed.
     pub(super) zeroed: u64,
-    /// Frames in use afterwards.
+    /// The number of frames in use afterwards.
     pub(super) frames: u64,
 }
 
-/// Barriers and invalidations of one workload.
+/// The barriers and TLB invalidations that a subject issued in a workload.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Issued {
     pub(super) dmb: u64,
     pub(super) dsb: u64,
     pub(super) isb: u64,
-    /// TLBI by address.
+    /// The number of TLBI by address.
     pub(super) by_address: u64,
-    /// TLBI of everything.
+    /// The number of TLBI of everything.
     pub(super) everything: u64,
 }
 
-/// All that a program printed.
+/// The output of a program.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
-    /// In the order of measuring.
+    /// The measurements, in the order of the output.
     pub(super) rows: Vec<Row>,
     issued: HashMap<(String, String), Issued>,
 }
 
 impl Figures {
     /// # Errors
-    /// [`PeersError::Line`] for a line of another form; `done` says only that all was right.
+    /// [`PeersError::Line`] for a line of another form; the line `done` ends a run without faults.
     pub(super) fn read(text: &str) -> Result<Self, PeersError> {
         let mut figures = Self::default();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -68,24 +68,25 @@ impl Figures {
             .find(|row| row.subject == subject && row.workload == workload)
     }
 
-    /// What `subject` issued in `workload`.
+    /// The barriers and invalidations that `subject` issued in `workload`.
     pub(super) fn issued(&self, subject: &str, workload: &str) -> Option<Issued> {
         let key = (subject.to_owned(), workload.to_owned());
         self.issued.get(&key).copied()
     }
 
-    /// What zeroing one table costs `subject`.
+    /// The cost of zeroing one table by `subject`, in instructions or nanoseconds; 0 if not
+    /// measured.
     pub(super) fn zeroing(&self, subject: &str) -> f64 {
         self.row(subject, "zero").map_or(0.0, Row::per_unit)
     }
 
-    /// What a unit costs without zeroing.
+    /// The cost of a unit of `workload` by `subject`, without zeroing.
     pub(super) fn cost(&self, subject: &str, workload: &str) -> Option<f64> {
         let row = self.row(subject, workload)?;
         Some(row.per_unit() - self.zeroing_per_unit(row))
     }
 
-    /// What zeroing adds to a unit.
+    /// The cost of zeroing in each unit of `row`.
     pub(super) fn zeroing_per_unit(&self, row: &Row) -> f64 {
         row.zeroed as f64 * self.zeroing(&row.subject) / row.units as f64
     }
@@ -123,7 +124,7 @@ fn issued<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<((String, Stri
     Some((key, issued))
 }
 
-/// Exactly `N` numbers.
+/// The words as exactly `N` numbers; none if one is no number, or their count differs.
 fn numbers<'a, const N: usize>(words: impl Iterator<Item = &'a str>) -> Option<[u64; N]> {
     let numbers: Option<Vec<u64>> = words.map(|word| word.parse().ok()).collect();
     numbers?.try_into().ok()

@@ -1,28 +1,28 @@
-//! The workloads, what each may cost, and how a figure is written.
+//! The workloads, the limits for this project's cost, and the format of figures.
 
 #![forbid(unsafe_code)]
 
-/// One of them, as the tables show it.
+/// A workload, as the tables show it.
 pub(super) struct Workload {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
     pub(super) unit: &'static str,
-    /// Instructions a unit that this project may take at most.
+    /// The most instructions per unit that this project may take.
     pub(super) ask: f64,
-    /// What the maintenance of this project must be.
+    /// The maintenance that this project may issue.
     pub(super) maintenance: Maintenance,
 }
 
-/// Barriers and invalidations that a workload is allowed.
+/// The barriers and TLB invalidations that a workload may issue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Maintenance {
-    /// No invalidation: nothing that was valid changes.
+    /// No invalidation: no valid entry changes.
     NoInvalidation,
-    /// One, of everything.
+    /// One invalidation, of everything.
     OneOfEverything,
-    /// One pair of barriers an operation, whatever is between.
+    /// Barriers for one batch per operation, with any number of invalidations between them.
     OneBatchEach,
-    /// Nothing is said.
+    /// No limit.
     Any,
 }
 
@@ -113,7 +113,7 @@ pub(super) const WORKLOADS: [Workload; 12] = [
     },
 ];
 
-/// A figure in as many digits as matter.
+/// A figure with as many digits as are significant.
 pub(super) fn digits(value: f64) -> String {
     match value {
         value if value < 10.0 => format!("{value:.2}"),

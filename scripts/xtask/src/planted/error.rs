@@ -1,4 +1,4 @@
-//! Why no fault was planted.
+//! Errors of planting faults.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use crate::checkout::FileError;
 use crate::failure::{EndsVerb, WRONG_CALL};
 use crate::program::RunError;
 
-/// Why no fault was planted.
+/// Reasons why no fault could be planted.
 #[derive(Debug, Error)]
 pub(super) enum PlantedError {
     #[error("there is no patch in {}", folder.display())]

@@ -1,9 +1,9 @@
-//! `cargo xtask planted [FOLDER] [--only NAME]`: whether the tests find each fault that is planted.
+//! `cargo xtask planted [FOLDER] [--only NAME]`: checks that the tests find each planted fault.
 //!
-//! A folder of patches has one mistake each (`paging/tests/planted/README.md`). Each is applied to
-//! a copy of the checkout, and the tests that it names must fail there. A patch that does not
-//! apply, does not build, or is not found is an error, and so is a run without end: that says
-//! nothing about what was found.
+//! A folder of patches has one mistake in each (`paging/tests/planted/README.md`). Each is applied
+//! to a copy of the checkout, where the tests that it names must fail. A patch that does not apply,
+//! does not build, or is not found is an error, and so is a run without end, which does not show
+//! that the fault was found.
 
 #![forbid(unsafe_code)]
 
@@ -24,10 +24,10 @@ use error::PlantedError;
 use patch::Patch;
 use scratch::{Outcome, Scratch};
 
-/// The patches of the library of page tables.
+/// The patches of the page tables' library.
 const FOLDER: &str = "paging/tests/planted";
 
-/// The verb.
+/// Runs `cargo xtask planted`.
 pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     let mut folder = None;
     let mut only = None;
@@ -58,7 +58,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
 }
 
 /// Plants every fault of a folder, or the one called `only`, and prints a line for each. Returns
-/// how many were not found.
+/// the number of faults that were not found.
 fn plant_all(
     root: &Path,
     work: &Path,
@@ -116,7 +116,7 @@ fn told(outcome: &Outcome) -> String {
     }
 }
 
-/// The patches in a folder, by name.
+/// The patches in a folder, sorted by name.
 fn patches(folder: &Path, only: Option<&str>) -> Result<Vec<Patch>, PlantedError> {
     let unreadable = |source| FileError::Read {
         path: folder.to_owned(),

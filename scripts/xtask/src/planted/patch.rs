@@ -1,4 +1,5 @@
-//! A planted fault as a file: what is wrong, which tests must find it, and the difference.
+//! A planted fault as a file: a sentence about the mistake, the tests that must find it, and the
+//! diff.
 
 #![forbid(unsafe_code)]
 
@@ -7,11 +8,11 @@
 pub(super) struct Patch {
     /// The file's name without `.patch`.
     pub(super) name: String,
-    /// What the patched code does wrong, in a sentence.
+    /// The mistake in the patched code, in a sentence.
     pub(super) fault: String,
-    /// The tests that must fail, as `cargo test` takes a filter.
+    /// The tests that must fail, as a filter for `cargo test`.
     pub(super) test: String,
-    /// The whole text of the file: `git apply` takes the header for a message.
+    /// The whole text of the file: `git apply` skips the header.
     pub(super) text: String,
 }
 
@@ -19,7 +20,7 @@ impl Patch {
     /// Reads the header: lines `Fault: sentence` and `Test: filter` before the first line `--- `.
     ///
     /// # Errors
-    /// The field that is not there.
+    /// The name of the missing field.
     pub(super) fn parse(name: &str, text: &str) -> Result<Self, &'static str> {
         let field = |field: &'static str| {
             let header = text.lines().take_while(|line| !line.starts_with("--- "));
@@ -38,7 +39,7 @@ impl Patch {
         })
     }
 
-    /// The files that it changes, from the checkout's top.
+    /// The files that the patch changes, relative to the top of the checkout.
     pub(super) fn files(&self) -> impl Iterator<Item = &str> {
         let changed = self
             .text

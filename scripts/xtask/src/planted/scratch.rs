@@ -1,8 +1,8 @@
 //! A copy of the checkout in which faults are planted and tests run.
 //!
-//! The copy is of what git knows or would add, as it stands in the working tree. It stays from run
-//! to run, with its build: only files that differ are written, so that each fault costs one
-//! incremental build.
+//! The files of the copy are those that git tracks or would add, as they are in the working tree.
+//! The copy is kept between runs, with its build: only files that differ are written, so that each
+//! fault costs one incremental build.
 
 #![forbid(unsafe_code)]
 
@@ -16,43 +16,43 @@ use super::patch::Patch;
 use crate::checkout::{self, FileError};
 use crate::program::{cannot_run, output_within};
 
-/// How long a build or a run of tests may take. A fault can make a test run for ever.
+/// The longest build or run of tests. A fault can make a test run for ever.
 const LIMIT: Duration = Duration::from_secs(1800);
-/// What `make mutants` builds with: building counts for more than running does.
+/// The profile of `make mutants`: here building takes longer than running.
 const PROFILE: &str = "mutants";
 
-/// The copy.
+/// A copy of the checkout, and the folder in which it is built.
 pub(super) struct Scratch {
-    /// What is copied.
+    /// The top of the checkout that is copied.
     root: PathBuf,
-    /// The copy itself.
+    /// The folder of the copy.
     copy: PathBuf,
-    /// Where it is built.
+    /// The folder of its build.
     target: PathBuf,
-    /// The manifest of the package whose tests run, from the top.
+    /// The manifest of the package whose tests run, relative to the top.
     manifest: PathBuf,
 }
 
-/// What became of the tests.
+/// The outcome of the tests on a planted fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// These failed.
+    /// These tests failed.
     Failed(Vec<String>),
-    /// All passed.
+    /// All tests passed.
     Passed,
-    /// The filter names none.
+    /// The filter selects no test.
     None,
-    /// The build failed, with what the compiler said.
+    /// The build failed, with the compiler's message.
     NotBuilt(String),
-    /// They did not end.
+    /// The tests did not end within [`LIMIT`].
     Late,
-    /// The patch does not apply, with what git said.
+    /// The patch does not apply, with git's message.
     Stale(String),
 }
 
 impl Scratch {
-    /// Copies the checkout at `root` into `folder`. Tests will be those of the package that
-    /// `patches` is in.
+    /// Copies the checkout at `root` into `folder`. The tests are those of the package in which the
+    /// folder `patches` lies.
     pub(super) fn new(root: &Path, folder: &Path, patches: &Path) -> Result<Self, PlantedError> {
         let scratch = Self {
             root: root.to_owned(),
@@ -64,7 +64,7 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Makes the copy what the checkout is.
+    /// Makes the copy equal to the checkout.
     fn synchronize(&self) -> Result<(), PlantedError> {
         let files = self.listed()?;
         for file in &files {
@@ -73,7 +73,7 @@ impl Scratch {
         self.remove_others(&self.copy, &files)
     }
 
-    /// The files that git knows or would add, and that are there.
+    /// The files that git tracks or would add, and that exist.
     fn listed(&self) -> Result<Vec<PathBuf>, PlantedError> {
         let mut command = Command::new("git");
         command.arg("-C").arg(&self.root);
@@ -100,8 +100,8 @@ impl Scratch {
         Ok(files)
     }
 
-    /// Makes one file what it is in the checkout, its permissions too; it keeps its time if it is
-    /// that already.
+    /// Makes one file equal to the checkout's, with its permissions; a file that is equal keeps its
+    /// time.
     fn restore(&self, file: &Path) -> Result<(), PlantedError> {
         let (from, to) = (self.root.join(file), self.copy.join(file));
         let bytes = checkout::read(&from)?;
@@ -116,14 +116,14 @@ impl Scratch {
             fs::create_dir_all(folder).map_err(unwritable)?;
         }
         fs::copy(&from, &to).map_err(unwritable)?;
-        // The time is that of the original, which may be before the last build.
+        // `copy` keeps the original's time, which may be before the last build, so cargo would not
+        // rebuild.
         let now =
             fs::File::open(&to).and_then(|file| file.set_modified(std::time::SystemTime::now()));
         Ok(now.map_err(unwritable)?)
     }
 
-    /// Removes what is in the copy and not in the checkout any more: a module that went would still
-    /// be found.
+    /// Removes files that are in the copy alone: cargo would still find a module that was deleted.
     fn remove_others(&self, folder: &Path, files: &[PathBuf]) -> Result<(), PlantedError> {
         let unreadable = |source| FileError::Read {
             path: folder.to_owned(),
@@ -146,7 +146,7 @@ impl Scratch {
         Ok(())
     }
 
-    /// Plants the fault, builds, runs its tests, and takes the fault away again.
+    /// Plants a fault, builds, runs its tests, and removes the fault again.
     pub(super) fn try_out(&self, patch: &Patch) -> Result<Outcome, PlantedError> {
         let outcome = match self.apply(patch)? {
             None => self.test(&patch.test)?,
@@ -158,7 +158,7 @@ impl Scratch {
         Ok(outcome)
     }
 
-    /// Applies a patch; what git says if it does not apply.
+    /// Applies a patch; returns git's message if it does not apply.
     fn apply(&self, patch: &Patch) -> Result<Option<String>, PlantedError> {
         let file = self.target.with_file_name("planted.patch");
         checkout::write(&file, patch.text.as_bytes())?;
@@ -178,7 +178,7 @@ impl Scratch {
         Ok((!output.status.success() || !is_changed).then_some(said))
     }
 
-    /// Builds and runs the tests that `filter` names.
+    /// Builds the tests, and runs those that `filter` selects.
     pub(super) fn test(&self, filter: &str) -> Result<Outcome, PlantedError> {
         let mut build = self.build();
         let output = build.output().map_err(cannot_run(build.get_program()))?;
@@ -205,8 +205,8 @@ impl Scratch {
         })
     }
 
-    /// Builds the tests and says where their program is: run by cargo, it would outlive a cargo
-    /// that is ended.
+    /// The command that builds the tests and prints the path of their program. It is run directly:
+    /// as a child of cargo it would survive when cargo is killed.
     fn build(&self) -> Command {
         let mut command = Command::new(checkout::root().join("scripts/cargo.sh"));
         command.args(["test", "--lib", "--no-run", "--profile", PROFILE]);
@@ -219,13 +219,13 @@ impl Scratch {
     }
 }
 
-/// The program in one of cargo's messages.
+/// The path of the program in one of cargo's messages.
 fn executable(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("\"executable\":\"")?;
     rest.split_once('"').map(|(path, _)| path)
 }
 
-/// The manifest of the package that a folder is in, from `root`.
+/// The manifest of the package that contains `folder`, relative to `root`.
 fn manifest_above(root: &Path, folder: &Path) -> Result<PathBuf, PlantedError> {
     let manifests = folder.ancestors().map(|above| above.join("Cargo.toml"));
     let mut inside = manifests.take_while(|path| path.starts_with(root));
@@ -236,12 +236,12 @@ fn manifest_above(root: &Path, folder: &Path) -> Result<PathBuf, PlantedError> {
     })
 }
 
-/// Whether a line of the harness is the result of a test.
+/// Whether a line of the test harness is a test's result.
 fn is_result(line: &str) -> bool {
     line.starts_with("test ") && (line.ends_with(" ... ok") || line.ends_with(" ... FAILED"))
 }
 
-/// The tests that failed, by the harness's own words.
+/// The tests that failed, by the lines of the test harness.
 fn failed(text: &str) -> Vec<String> {
     let lines = text.lines().filter_map(|line| line.strip_prefix("test "));
     let failed = lines.filter_map(|line| line.strip_suffix(" ... FAILED"));

@@ -1,4 +1,4 @@
-//! The verb on a package of one function, in a repository of its own.
+//! `cargo xtask planted` on a package of one function, in a repository of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ impl Sample {
         Scratch::new(self.root(), &self.root().join("work"), &self.planted()).expect("a copy")
     }
 
-    /// What becomes of each patch.
+    /// The outcome for each patch.
     fn outcomes(&self) -> Vec<(String, Outcome)> {
         let scratch = self.scratch();
         let patches = patches(&self.planted(), None).expect("patches");
@@ -147,7 +147,7 @@ fn a_header_without_a_field_names_the_file() {
     assert!(error.to_string().contains("`Fault: ...`"), "{error}");
 }
 
-/// A patch that a change has left behind is known at once, and not only at the next long run.
+/// A patch that no longer applies is found by this test, not only by the next long run.
 #[test]
 fn every_fault_of_the_page_tables_can_be_planted() {
     let folder = checkout::root().join(FOLDER);

@@ -1,4 +1,4 @@
-//! Why there is no map.
+//! Errors of reading a map.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::checkout::FileError;
 use crate::failure::{EndsVerb, WRONG_CALL};
 use crate::stub::StubError;
 
-/// Why there is no map.
+/// Reasons why there is no map.
 #[derive(Debug, Error)]
 pub(super) enum MapError {
     #[error(transparent)]

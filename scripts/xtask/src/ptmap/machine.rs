@@ -1,4 +1,5 @@
-//! The machines whose tables are read: one that is booted for it, or one that runs already.
+//! The machines whose tables are read: one that is booted for this purpose, or one that runs
+//! already.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -20,13 +21,13 @@ use stilt::board::raspi3;
 use super::error::MapError;
 use crate::stub::Machine;
 
-/// The longest that one answer of the stub may take.
+/// The longest wait for one answer of the stub.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest that the kernel may take to its prompt; a tenth of a second is usual.
+/// The longest wait for the kernel's prompt, in seconds; a tenth of a second is usual.
 const BOOT_SECONDS: u64 = 20;
-/// What the kernel prints when it wants a line.
+/// The kernel's prompt.
 const PROMPT: &[u8] = b"stilt> ";
-/// Where the boot map is read: the first instruction in the high half.
+/// The function at whose start the boot map is read: the first one in the high half.
 const BOOTED: &str = "kernel_main";
 
 /// Boots `kernel`, and reads its boot map and its final map.
@@ -69,7 +70,7 @@ pub(super) fn boot_and_final(
     Ok([boot, last])
 }
 
-/// Reads the map of the machine whose stub is at `address`, and lets it go on.
+/// Reads the map of the machine whose stub is at `address`, and lets the machine run on.
 pub(super) fn current(address: &str, core: usize, places: &Places) -> Result<Map, MapError> {
     let wrong = |source| MapError::Attach {
         address: address.to_owned(),
@@ -102,7 +103,7 @@ fn read_and_detach<C: Connection>(
         core,
         places,
     );
-    // Also when the map could not be read: somebody uses this machine.
+    // The machine is in use, so it must run on even if the map could not be read.
     let detached = client.detach();
     let map = map?;
     detached?;
@@ -123,7 +124,7 @@ fn read<C: Connection>(
         client.choose(name)?;
         cores.push(Registers::read(client)?);
     }
-    // QEMU reads memory as the chosen core does, and all see the same.
+    // QEMU reads memory through the chosen core; all cores have one physical memory.
     client.choose(&names[0])?;
     let last = names.len() - 1;
     let registers = *cores.get(core).ok_or(MapError::NoCore { core, last })?;
@@ -134,7 +135,7 @@ fn read<C: Connection>(
     Ok(map)
 }
 
-/// The console's output.
+/// The console of a booted machine: its output so far, and a thread that reads it.
 struct Console {
     pieces: Receiver<Vec<u8>>,
     output: Vec<u8>,
@@ -158,7 +159,7 @@ impl Console {
         }
     }
 
-    /// Waits until the shell wants a line.
+    /// Waits for the prompt.
     fn wait_for_prompt(&mut self) -> Result<(), MapError> {
         let deadline = Instant::now() + Duration::from_secs(BOOT_SECONDS);
         while !self.output.ends_with(PROMPT) {
@@ -174,7 +175,7 @@ impl Console {
         Ok(())
     }
 
-    /// All that was printed.
+    /// The whole output so far.
     fn so_far(&mut self) -> String {
         self.output.extend(self.pieces.try_iter().flatten());
         String::from_utf8_lossy(&self.output).into_owned()

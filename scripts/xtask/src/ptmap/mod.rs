@@ -1,8 +1,8 @@
 //! `cargo xtask ptmap`: the live page tables as one HTML page, read from outside the kernel.
 //!
-//! Boots the image in QEMU and reads twice: when the boot map has just been switched on, and when
-//! the prompt is there. With `ATTACH` it reads a QEMU that somebody else has started, once, and
-//! lets it go on.
+//! Boots the image in QEMU and reads the tables twice: at the start of `kernel_main`, when the boot
+//! map is in use, and at the prompt. With `ATTACH` it reads the tables of a running QEMU, once,
+//! and lets it run on.
 
 mod error;
 mod machine;
@@ -23,7 +23,7 @@ use crate::failure::Failure;
 use crate::qemu;
 use error::MapError;
 
-/// What is asked for.
+/// The options of the command line.
 struct Options {
     /// The file for the page.
     page: PathBuf,
@@ -31,15 +31,15 @@ struct Options {
     picture: Option<PathBuf>,
     /// Whether the map is printed as text, and no file written.
     list: bool,
-    /// The stub of a machine that runs: `HOST:PORT`, or a socket's path.
+    /// The stub of a running machine: `HOST:PORT`, or a socket's path.
     attach: Option<String>,
-    /// The core whose registers count.
+    /// The number of the core whose registers are used.
     core: usize,
     program: OsString,
     elf: Option<PathBuf>,
 }
 
-/// The verb.
+/// Runs `cargo xtask ptmap`.
 pub(crate) fn run(args: Parser) -> Result<ExitCode, Failure> {
     let options = options(args)?;
     let begin = Instant::now();
@@ -70,7 +70,7 @@ pub(crate) fn run(args: Parser) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A map in a few words.
+/// A line about a map: numbers of its tables, leaves and findings.
 fn summary(map: &Map) -> String {
     let tables: usize = map.trees.iter().map(|tree| tree.tables.len()).sum();
     let leaves: usize = map.trees.iter().map(|tree| tree.leaves.len()).sum();
@@ -104,7 +104,7 @@ fn options(mut args: Parser) -> Result<Options, Failure> {
     Ok(options)
 }
 
-/// The maps, the names of their addresses, and the file of the kernel.
+/// The maps, the names of addresses, and the kernel's file.
 fn maps(options: &Options) -> Result<(Vec<Map>, Places, PathBuf), Failure> {
     if let Some(address) = &options.attach {
         let elf = options.elf.clone().unwrap_or_else(checkout::elf);

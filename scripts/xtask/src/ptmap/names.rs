@@ -1,4 +1,4 @@
-//! What the kernel's addresses are for: its own table of areas, for the image that is shown.
+//! Names of the kernel's addresses: its own table of areas, for the image that is shown.
 
 use ptmap::places::{Area, Symbol};
 use stilt::addr::{PhysAddr, VirtAddr};
@@ -6,8 +6,8 @@ use stilt::board::raspi3::KERNEL_VA_OFFSET;
 use stilt::mm::areas::{self, AreaName};
 use stilt::mm::regions::ImageLayout;
 
-/// Every area of both halves; none if the image is not this kernel's. The low half has, while it is
-/// mapped, each physical address at the same virtual one.
+/// Every area of both halves; none if the image is not this kernel's. While the low half is mapped,
+/// it is an identity map of physical memory.
 pub(super) fn areas(symbols: &[Symbol]) -> Vec<Area> {
     let Some(image) = layout(symbols) else {
         return Vec::new();
@@ -42,7 +42,7 @@ pub(super) fn areas(symbols: &[Symbol]) -> Vec<Area> {
     }
 }
 
-/// Where the parts of the image are, by the symbols of its linker script.
+/// The bounds of the image's parts, by the symbols of its linker script.
 fn layout(symbols: &[Symbol]) -> Option<ImageLayout> {
     let at = |name| {
         let symbol = symbols.iter().find(|symbol| symbol.name == name)?;

@@ -1,5 +1,5 @@
-//! Tests of the shell scripts in `scripts/`, which must work on machines that are not this one:
-//! each runs on a machine made of stubs.
+//! Tests of the shell scripts in `scripts/`, which must work on other machines than this one: each
+//! test runs on a machine made of stubs.
 #![forbid(unsafe_code)]
 
 mod sandbox;

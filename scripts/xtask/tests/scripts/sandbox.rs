@@ -1,5 +1,4 @@
-//! A machine made of stubs: a PATH that holds only what a test puts there, for the scripts to look
-//! around in.
+//! A machine made of stubs: a PATH with only the programs that a test puts there.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,19 +9,19 @@ use tempfile::TempDir;
 
 /// The kernel's target.
 pub(crate) const TARGET: &str = "aarch64-unknown-none-softfloat";
-/// What the scripts may expect on every system.
+/// The programs that the scripts may expect on every system.
 const BASICS: &[&str] = &[
     "basename", "cat", "chmod", "dirname", "env", "grep", "id", "mkdir", "printf", "rm", "sed",
     "sh", "sort", "tail", "tr", "uname",
 ];
 
-/// A folder that is the whole PATH.
+/// A folder that holds the whole PATH.
 pub(crate) struct Sandbox {
     folder: TempDir,
 }
 
 impl Sandbox {
-    /// One with nothing but the basic tools.
+    /// A sandbox with nothing but the basic tools.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Self { folder };
@@ -116,7 +115,7 @@ impl Sandbox {
         command
     }
 
-    /// What the shell prints after sourcing the scripts that find things.
+    /// The output of `lines` in a shell that has sourced the scripts that find tools.
     pub(crate) fn shell(&self, distro: &[&str], lines: &str) -> String {
         let root = Self::root();
         let sourced = format!(
@@ -133,7 +132,7 @@ impl Sandbox {
     }
 }
 
-/// A toolchain that is being put together.
+/// A toolchain under construction.
 pub(crate) struct Toolchain<'sandbox> {
     sandbox: &'sandbox Sandbox,
     name: String,

@@ -1,4 +1,4 @@
-//! What set-up installs, and what it says where it cannot: `scripts/setup.sh` and
+//! The packages that set-up installs, and its messages where it cannot: `scripts/setup.sh` and
 //! `scripts/doctor.sh`, on machines made of stubs.
 
 use std::fs;
@@ -6,7 +6,7 @@ use std::process::Output;
 
 use crate::sandbox::{Sandbox, TARGET, text};
 
-/// A machine with all that `make qemu` needs except QEMU.
+/// A machine with everything that `make qemu` needs except QEMU.
 fn without_qemu() -> Sandbox {
     let machine = Sandbox::new();
     machine
@@ -25,10 +25,10 @@ fn run(machine: &Sandbox, script: &str, args: &[&str]) -> Output {
         .unwrap()
 }
 
-/// An apt that knows some versions, and notes what it is told to do.
+/// An apt that offers these versions of packages, and logs its arguments.
 fn add_apt(machine: &Sandbox, versions: &[(&str, &str)]) {
     let done = machine.path("apt-log");
-    // What it installs is there afterwards.
+    // A package that it installs is there afterwards.
     let install = format!(
         "echo \"$*\" >>'{}'; case $* in *qemu-system-arm*) ln -s /bin/sh '{}' ;; esac",
         done.display(),
@@ -78,7 +78,7 @@ fn apt_installs_what_the_verb_needs_and_no_more() {
     assert!(!log.contains("gdb") && !log.contains("rust"), "{log}");
 }
 
-/// Every verb of the Makefile that sets something up.
+/// Every verb of the Makefile that installs tools.
 const VERBS: [&str; 17] = [
     "image",
     "qemu",
@@ -161,8 +161,8 @@ fn doctor_says_which_named_program_is_not_there() {
     assert!(!said.contains("qemu-system-aarch64-core"), "{said}");
 }
 
-/// An apt for which another package is in the way of QEMU, as Debian's `qemu-utils` of another
-/// release is.
+/// An apt in which another package conflicts with QEMU, as Debian's `qemu-utils` of another release
+/// does.
 #[test]
 fn apt_may_not_remove_a_package_and_the_command_is_told() {
     let machine = without_qemu();
@@ -185,7 +185,7 @@ fn apt_may_not_remove_a_package_and_the_command_is_told() {
     );
 }
 
-/// An apt for which `qemu-utils` is in the way, and which can give the packages out to be unpacked.
+/// An apt in which `qemu-utils` conflicts, and which can download packages to be unpacked.
 #[test]
 fn an_emulator_that_apt_has_no_room_for_is_unpacked_beside_the_system() {
     let machine = without_qemu();
@@ -219,12 +219,12 @@ fn an_emulator_that_apt_has_no_room_for_is_unpacked_beside_the_system() {
     let modules = format!("{root}/usr/lib/any-linux-gnu/qemu");
     let roms = format!("-L {root}/usr/share/qemu -L {root}/usr/share/seabios");
     assert_eq!(said, format!("{libraries} {modules} {roms} -version\n"));
-    // One that does not start is not left to be found.
+    // An emulator that does not start is removed again, so that it is not found later.
     assert!(!machine.path("target/tools/bin/qemu-system-arm").exists());
     assert!(!machine.path("target/tools/packages").exists());
 }
 
-/// Without a word the user would look at an empty terminal for minutes.
+/// Without a message the user would look at an empty terminal for minutes.
 #[test]
 fn a_first_build_says_how_long_it_takes_and_a_later_one_does_not() {
     let machine = without_qemu();

@@ -1,5 +1,5 @@
-//! Which Rust builds the kernel: `scripts/toolchain.sh` and `scripts/kcargo.sh`, on machines made
-//! of stubs.
+//! The choice of the Rust that builds the kernel: `scripts/toolchain.sh` and `scripts/kcargo.sh`,
+//! on machines made of stubs.
 
 use crate::sandbox::{Sandbox, TARGET, text};
 

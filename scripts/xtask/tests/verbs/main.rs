@@ -1,14 +1,15 @@
-//! How verbs fail, as a user and a Makefile see it: the exit code and the message, by the program
-//! itself.
+//! Failures of verbs as a user and a Makefile see them: the exit code and the message of the
+//! program.
 //!
-//! 2 is a call that was wrong, 1 everything else. Only what fails before anything is built is asked
-//! here.
+//! Exit code 2 is a wrong call, 1 any other failure. Only calls that fail before anything is built
+//! are tested here.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// What a call with `arguments` does, with the environment's own settings for verbs taken out.
+/// The outcome of a call with `arguments`, without the variables of the environment that verbs
+/// read.
 fn xtask(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args(arguments);

@@ -1,43 +1,43 @@
-//! What an instruction does to the order of things, as far as rules ask: barriers, maintenance,
-//! system registers.
+//! Effects of an instruction on memory order, translation and caches, as far as rules are about
+//! them: barriers, maintenance, system registers.
 
 #![forbid(unsafe_code)]
 
 use a64::Instruction;
 use a64::system::{Operation, SEV, System, SystemRegister};
 
-/// What an instruction does to the order of things.
+/// The effect of an instruction on memory order, translation or caches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     /// ISB.
     Isb,
-    /// DSB, of whatever domain and kind.
+    /// DSB, of any domain and kind.
     Dsb,
-    /// DMB, of whatever domain and kind.
+    /// DMB, of any domain and kind.
     Dmb,
     /// SEV.
     Sev,
-    /// TLBI that reaches this core only, at any level.
+    /// TLBI that reaches the executing core only, at any exception level.
     TlbiLocal,
-    /// TLBI that is broadcast (the forms that end in IS).
+    /// TLBI that is broadcast in the Inner Shareable domain (the forms that end in IS).
     TlbiBroadcast,
-    /// IC IALLU: of this core.
+    /// IC IALLU: the executing core's instruction cache.
     IcLocal,
-    /// IC IALLUIS, IC IVAU.
+    /// IC IALLUIS, IC IVAU: the instruction caches of the Inner Shareable domain.
     IcBroadcast,
-    /// DC IVAC.
+    /// DC IVAC: invalidate by address.
     DcInvalidate,
-    /// DC CIVAC.
+    /// DC CIVAC: clean and invalidate by address.
     DcCleanInvalidate,
-    /// DC CVAC, CVAU.
+    /// DC CVAC, DC CVAU: clean by address.
     DcClean,
-    /// MSR to a register.
+    /// MSR to this register.
     Write(SystemRegister),
-    /// MRS.
+    /// MRS of this register.
     Read(SystemRegister),
 }
 
-/// What `word` does, if it is one of these.
+/// The effect of `word`, if it has one.
 pub(super) fn effect(word: Instruction) -> Option<Effect> {
     let Instruction::System(system) = word else {
         return None;
@@ -54,8 +54,8 @@ pub(super) fn effect(word: Instruction) -> Option<Effect> {
     }
 }
 
-/// CRn 8 is TLBI, whose CRm has bit 2 clear in the broadcast forms (0 to 3) and set in the local
-/// ones (4 to 7); CRn 7 is IC and DC.
+/// The effect of a SYS operation: CRn 8 is TLBI, whose CRm is 0 to 3 in the broadcast forms and 4
+/// to 7 in the local ones; CRn 7 is IC and DC.
 fn maintenance(operation: Operation) -> Option<Effect> {
     if let [_, 8, crm, _] = operation.fields() {
         return Some(match crm & 4 {

@@ -1,8 +1,8 @@
 //! Reads a linked ELF file into a [`Program`].
 //!
-//! Wants what the checks stand on: little-endian AArch64, a symbol table, and the relocations that
-//! `--emit-relocs` keeps. ELF for the Arm 64-bit Architecture (IHI 0056) has the relocation
-//! numbers.
+//! The file must have the contents that the checks rely on: little-endian AArch64 code, a symbol
+//! table, and the relocations that `--emit-relocs` keeps. ELF for the Arm 64-bit Architecture (IHI
+//! 0056) lists the relocation numbers.
 
 #![forbid(unsafe_code)]
 
@@ -23,7 +23,7 @@ type Header = FileHeader64<LittleEndian>;
 
 const ENDIAN: LittleEndian = LittleEndian;
 
-/// Why a file cannot be checked.
+/// Reasons why a file cannot be checked.
 #[derive(Debug, Error)]
 pub(crate) enum ElfError {
     #[error("not a readable ELF file: {0}")]

@@ -1,12 +1,12 @@
-//! Sequences that the Cortex-A53 gets wrong (revision r0p4, the Raspberry Pi 3's, has both errata).
+//! Instruction sequences of Cortex-A53 errata (the Raspberry Pi 3's revision r0p4 has both).
 //!
 //! Source: Arm, "Cortex-A53 MPCore Software Developers Errata Notice" (ARM-EPM-048406), 835769 and
 //! 843419.
 //!
 //! # Decisions
 //!
-//! 843419 has a second, longer form that compilers do not make and no linker looks for; neither
-//! does this check.
+//! 843419 has a second, longer form, which compilers do not emit and no linker looks for. This
+//! check does not look for it either.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +18,7 @@ use super::parts::Section;
 use super::program::Program;
 use crate::check::report::{Report, Violation};
 
-/// Where in a 4 KiB page the ADRP of erratum 843419 stands: its last two words.
+/// The offsets in a 4 KiB page at which the ADRP of erratum 843419 stands: its last two words.
 const LAST_WORDS: [u64; 2] = [0xff8, 0xffc];
 
 /// Erratum 843419: an ADRP in the last two words of a page, a load or store, at most one other
@@ -84,15 +84,15 @@ fn adrp_register(word: Instruction) -> Option<Register> {
     }
 }
 
-/// Whether a load or store leaves a new value in `register`.
+/// Whether the load or store `word` writes `register`.
 fn writes(word: Instruction, register: Register) -> bool {
     matches!(word, Instruction::Access(access) if access.writes(register))
 }
 
-/// Whether the word can stand second in the sequence of erratum 843419: a single-register access of
-/// any addressing form, an exclusive or ordered access, a literal load, STP or STNP, prefetches
-/// too. Pair loads are no part of it. ST1 of vectors would be; any SIMD instruction is reported by
-/// a check of its own.
+/// Whether the word can be second in the sequence of erratum 843419: a single-register access of
+/// any addressing form, an exclusive or ordered access, a literal load, STP or STNP, and
+/// prefetches. Pair loads are not part of it. ST1 of vectors would be, but a check of its own
+/// reports any SIMD instruction.
 fn can_be_second(word: Instruction) -> bool {
     match word {
         Instruction::Access(Access::Pair { transfer, .. }) => transfer.is_store(),
@@ -100,7 +100,7 @@ fn can_be_second(word: Instruction) -> bool {
     }
 }
 
-/// The base of an access with an unsigned offset.
+/// The base register of an access with an unsigned immediate offset.
 fn scaled_base(word: Instruction) -> Option<Register> {
     let Instruction::Access(Access::Single { address, .. } | Access::Prefetch { address, .. }) =
         word
@@ -117,8 +117,8 @@ fn scaled_base(word: Instruction) -> Option<Register> {
 }
 
 /// Erratum 835769: a 64-bit multiply-accumulate right after a load, store or prefetch may give a
-/// wrong result, unless it needs what the load brings. The compiler's `fix-cortex-a53-835769` puts
-/// a NOP between; no linker option of LLD does.
+/// wrong result, unless it depends on the loaded register. The compiler's `fix-cortex-a53-835769`
+/// puts a NOP between; LLD has no option for it.
 pub(in crate::check) fn check_835769(program: &Program) -> Report {
     let mut sums = 0;
     let mut violations = Vec::new();
@@ -146,8 +146,8 @@ pub(in crate::check) fn check_835769(program: &Program) -> Report {
     }
 }
 
-/// Rn, Rm and Ra of a 64-bit multiply-accumulate that really adds: with Ra the zero register it is
-/// MUL, and SMULH and UMULH do not accumulate.
+/// Rn, Rm and Ra of a 64-bit multiply-accumulate. MUL (Ra is the zero register), SMULH and UMULH do
+/// not accumulate.
 fn accumulated(word: Instruction) -> Option<[Register; 3]> {
     let Instruction::Data(Data::Three {
         operation,
@@ -164,8 +164,8 @@ fn accumulated(word: Instruction) -> Option<[Register; 3]> {
     adds.then_some([rn, rm, ra])
 }
 
-/// Whether a multiply-accumulate of `sources` right after `access` is hit: `access` is a load or
-/// store that brings none of the three numbers. A prefetch is in the same group and brings nothing.
+/// Whether a multiply-accumulate of the registers `sources` right after `access` is the erratum's
+/// sequence: `access` loads none of them. A store and a prefetch load no register.
 fn is_835769(access: Instruction, sources: [Register; 3]) -> bool {
     let filled = match access {
         Instruction::Access(access) => access.filled(),
@@ -203,7 +203,7 @@ mod tests {
     /// madd x0, x1, x2, x3
     const MADD: u32 = 0x9b02_0c20;
 
-    /// Violations of 843419 when the words begin at this offset of a page.
+    /// The number of violations of 843419 if `words` begin at this offset of a page.
     fn found_843419(offset: u64, words: &[u32]) -> usize {
         let program = Sample::default()
             .section(".text", TEXT + offset, words)

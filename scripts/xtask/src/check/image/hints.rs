@@ -1,7 +1,8 @@
-//! Instructions that have no place in the whole image: spinning on ISB, and SIMD.
+//! Instructions that the image must not contain: ISB as a pause in a loop, and SIMD.
 //!
-//! `core::hint::spin_loop` compiles to an ISB on AArch64. In a wait loop that hangs some emulators,
-//! so the kernel's own loops and its locks relax by other means; this finds what still uses it.
+//! `core::hint::spin_loop` compiles to an ISB on AArch64. A wait loop with it hangs some emulators,
+//! so the kernel's own loops and its locks pause by other means; this check finds code that still
+//! uses it.
 
 #![forbid(unsafe_code)]
 
@@ -14,9 +15,9 @@ use a64::system::System;
 use super::program::Program;
 use crate::check::report::{Report, Violation};
 
-/// Checks that every ISB is a barrier: it follows a DSB, or its function has something that needs
-/// one (MSR, TLBI, IC, DC, AT, the counter), and no loop leads back to it without passing such a
-/// thing.
+/// Checks that every ISB is a barrier: it follows a DSB, or its function contains an instruction
+/// that needs one (MSR, TLBI, IC, DC, AT, a read of the counter), and no loop leads from the ISB
+/// back to it without such an instruction.
 pub(in crate::check) fn check_isb(program: &Program) -> Report {
     let mut count = 0;
     let mut violations = Vec::new();
@@ -45,8 +46,8 @@ pub(in crate::check) fn check_isb(program: &Program) -> Report {
     }
 }
 
-/// Whether control can come from the ISB at `isb` back to it without meeting anything that needs
-/// one.
+/// Whether control can come from the ISB at `isb` back to it without passing an instruction that
+/// needs an ISB.
 fn spins(code: &BTreeMap<u64, Instruction>, isb: u64) -> bool {
     let mut pending = vec![isb + 4];
     let mut seen = BTreeSet::new();
@@ -73,9 +74,9 @@ fn spins(code: &BTreeMap<u64, Instruction>, isb: u64) -> bool {
     false
 }
 
-/// Checks that every executable section has instructions of Armv8.0 alone, which are those of a
-/// Cortex-A53, and none that needs the SIMD and floating-point unit: the kernel saves no such
-/// registers and leaves the unit off.
+/// Checks that every executable section has instructions of Armv8.0 alone, which a Cortex-A53
+/// executes, and none that needs the SIMD and floating-point unit: the kernel does not save its
+/// registers and leaves it off.
 pub(in crate::check) fn check_instructions(program: &Program) -> Report {
     let mut count = 0;
     let mut violations = Vec::new();
@@ -100,8 +101,8 @@ pub(in crate::check) fn check_instructions(program: &Program) -> Report {
     }
 }
 
-/// Whether an ISB beside this instruction has a purpose: MSR to a register or to PSTATE, SYS (TLBI,
-/// IC, DC, AT), and MRS of the counters.
+/// Whether an ISB is needed beside this instruction: MSR to a register or to PSTATE, SYS (TLBI, IC,
+/// DC, AT), or MRS of a counter.
 fn gives_isb_a_purpose(word: Instruction) -> bool {
     let Instruction::System(system) = word else {
         return false;
@@ -115,8 +116,8 @@ fn gives_isb_a_purpose(word: Instruction) -> bool {
     }
 }
 
-/// Whether the instruction needs the SIMD and floating-point unit (or SVE, or SME): the accesses to
-/// FPCR and FPSR do, too (DDI 0487 C5.2).
+/// Whether the instruction needs the SIMD and floating-point unit (or SVE, or SME). Accesses to
+/// FPCR and FPSR do (DDI 0487 C5.2).
 pub(super) fn needs_vector_unit(word: Instruction) -> bool {
     match word {
         Instruction::Vector(_) => true,

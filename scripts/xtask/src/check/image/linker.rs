@@ -1,4 +1,4 @@
-//! What the linker may not have put into the image.
+//! Code of the linker that the image must not contain.
 
 #![forbid(unsafe_code)]
 
@@ -6,11 +6,12 @@ use super::parts::Section;
 use super::program::Program;
 use crate::check::report::{Report, Violation};
 
-/// The section in which no thunk may stand.
+/// The section that must have no thunk.
 const SECTION: &str = ".init";
 
-/// Checks that no long-branch thunk was put into `.init`: it would jump to the linked, high address
-/// while the code runs at its low one. Veneers for errata are part of a sequence and stay near it.
+/// Checks that the linker put no long-branch thunk into `.init`: it would jump to the linked, high
+/// address while the code runs at its low one. A veneer for an erratum is a part of the sequence
+/// that it replaces, and allowed.
 pub(in crate::check) fn check_thunks(program: &Program) -> Report {
     let range = program
         .section(SECTION)
@@ -35,8 +36,9 @@ pub(in crate::check) fn check_thunks(program: &Program) -> Report {
     }
 }
 
-/// LLD names them `__AArch64AbsLongThunk_f` and `__AArch64ADRPThunk_f`, GNU ld `__f_veneer`; the
-/// fixes of errata are `__CortexA53843419_*`, and `__erratum_835769_veneer_*` and `e843419@*`.
+/// Whether the symbol is a thunk's: `__AArch64AbsLongThunk_f` and `__AArch64ADRPThunk_f` of LLD,
+/// `__f_veneer` of GNU ld. Veneers for errata are called `__CortexA53843419_*`,
+/// `__erratum_835769_veneer_*` or `e843419@*`.
 fn is_thunk(name: &str) -> bool {
     name.contains("Thunk") || name.starts_with("__") && name.ends_with("_veneer")
 }

@@ -1,7 +1,7 @@
-//! Checks on the linked image: what may not run before the MMU is on, what the linker may not
-//! leave, and what the Cortex-A53 gets wrong.
+//! Checks on the linked image: the code before the MMU is on, the linker's own code, the order of
+//! barriers and maintenance, and errata of the Cortex-A53.
 //!
-//! Every check takes a [`Program`](program::Program) and gives a report; only `elf` knows a file
+//! Every check takes a [`Program`](program::Program) and returns a report; only `elf` knows a file
 //! format.
 
 #![forbid(unsafe_code)]
@@ -21,12 +21,12 @@ mod sample;
 use super::report::Report;
 pub(crate) use elf::ElfError;
 
-/// Whether sequences of erratum 835769 break a rule.
+/// The treatment of sequences of erratum 835769.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Policy835769 {
-    /// They do: everything was compiled with the workaround.
+    /// Each is a violation: all code was compiled with the workaround.
     Refuse,
-    /// They are counted only: `core` came compiled, without the workaround.
+    /// They are counted only: `core` was compiled before, without the workaround.
     Count,
 }
 

@@ -1,4 +1,4 @@
-//! The parts of a linked image: sections, symbols and relocations, as a linker leaves them.
+//! The parts of a linked image: sections, symbols and relocations, as the linker writes them.
 
 #![forbid(unsafe_code)]
 
@@ -17,11 +17,11 @@ pub(super) struct Section {
     pub(super) size: u64,
     /// Its contents; empty for `.bss`.
     pub(super) bytes: Vec<u8>,
-    /// Whether it is mapped executable.
+    /// Whether it is executable (SHF_EXECINSTR).
     pub(super) executable: bool,
 }
 
-/// A named address. Mapping symbols are not among them.
+/// A symbol: a named address. Mapping symbols are kept apart.
 #[derive(Clone, Debug)]
 pub(super) struct Symbol {
     /// The name, demangled.
@@ -32,8 +32,8 @@ pub(super) struct Symbol {
     pub(super) size: u64,
 }
 
-/// What lies in an executable section from here on (ELF for the Arm 64-bit Architecture, "Mapping
-/// symbols": `$x` and `$d`).
+/// The content of an executable section from a mapping symbol on (ELF for the Arm 64-bit
+/// Architecture, "Mapping symbols": `$x` and `$d`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     /// A64 instructions.
@@ -42,13 +42,13 @@ pub(super) enum Content {
     Data,
 }
 
-/// What a relocation points at.
+/// The target of a relocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// A function or an object, or a place in a section: symbol and addend.
     Address(u64),
-    /// A symbol without a type and addend: where a region begins or ends, not what lies there.
-    /// Linker scripts make such symbols, and assembly that has no `.type`.
+    /// A symbol without a type and addend, as linker scripts and assembly without `.type` make
+    /// them: the bound of a region, not the object that lies there.
     Boundary(u64),
     /// The value of an absolute symbol and addend, which no section holds.
     Number(u64),
@@ -57,11 +57,11 @@ pub(super) enum Target {
 /// A relocation that the linker has applied and kept (`--emit-relocs`).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Relocation {
-    /// The linked address of the word that it changed.
+    /// The linked address of the word that it changes.
     pub(super) address: u64,
     /// Its type, an `R_AARCH64_*` number.
     pub(super) kind: RelocationType,
-    /// What it points at.
+    /// The symbol or place whose value the word gets.
     pub(super) target: Target,
 }
 
@@ -70,16 +70,16 @@ pub(super) struct Relocation {
 pub(super) struct Parts {
     /// Loaded sections.
     pub(super) sections: Vec<Section>,
-    /// Symbols in them, and absolute ones.
+    /// The symbols in these sections, and absolute ones.
     pub(super) symbols: Vec<Symbol>,
-    /// Mapping symbols: an address and what begins there.
+    /// The mapping symbols: an address and the content from there on.
     pub(super) contents: Vec<(u64, Content)>,
     /// Relocations of loaded sections.
     pub(super) relocations: Vec<Relocation>,
 }
 
 impl Section {
-    /// Its addresses.
+    /// The linked addresses of the section.
     pub(super) fn range(&self) -> Range<u64> {
         self.address..self.address + self.size
     }

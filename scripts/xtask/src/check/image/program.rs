@@ -1,6 +1,7 @@
-//! A linked image as the checks see it, and what they ask of it.
+//! A linked image in the form in which the checks use it, with the lookups that they need.
 //!
-//! The ELF reader builds it from a file, the tests from a few words; the checks know nothing else.
+//! The ELF reader builds it from a file, the tests from a few words; the checks have no other
+//! input.
 
 #![forbid(unsafe_code)]
 
@@ -9,11 +10,11 @@ use std::ops::Range;
 use super::parts::{Content, Parts, Relocation, Section, Symbol, Target};
 use a64::{Instruction, decode};
 
-/// A stretch of an executable section that belongs to one symbol: from it to the next one that does
-/// not lie inside it, so literal pools and padding after a function count as its own.
+/// The range of an executable section that belongs to one symbol: from it to the next symbol that
+/// does not lie inside it, so that literal pools and padding behind a function belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Function {
-    /// Its symbol, or the section's name for what stands before the first.
+    /// The name of its symbol, or of the section for words before the first symbol.
     pub(super) name: String,
     /// Its addresses.
     pub(super) range: Range<u64>,
@@ -146,8 +147,8 @@ impl Program {
         section.bytes.get(offset..)?.first_chunk().copied()
     }
 
-    /// Whether an executable section holds an instruction at `address`: no mapping symbol before it
-    /// in its section says otherwise.
+    /// Whether the word at `address` is an instruction: the last mapping symbol before it in its
+    /// executable section is no `$d`.
     fn is_code(&self, address: u64) -> bool {
         let Some(section) = self
             .section_at(address)
@@ -165,9 +166,8 @@ impl Program {
         }
     }
 
-    /// The object that holds `address` in a data section: the symbol that covers it or, for
-    /// constants without a symbol, everything up to the next address that has a symbol or is
-    /// pointed at.
+    /// The data object that contains `address`: the range of the symbol that covers it or, for
+    /// constants without a symbol, up to the next symbol or target of a relocation.
     pub(super) fn object_at(&self, address: u64) -> Option<Range<u64>> {
         let section = self.section_at(address)?.range();
         let symbols = self
@@ -194,7 +194,7 @@ impl Program {
         })
     }
 
-    /// `address` for people: `symbol+0x10 (0xffff000000080010)`.
+    /// `address` as text: `symbol+0x10 (0xffff000000080010)`.
     pub(super) fn describe(&self, address: u64) -> String {
         let symbols = &self.parts.symbols;
         let after = symbols.partition_point(|symbol| symbol.address <= address);

@@ -7,17 +7,17 @@ use object::elf::RelocationType;
 use super::parts::{Content, Parts, Relocation, Section, Symbol, Target};
 use super::program::Program;
 
-/// Where the samples put `.init`.
+/// The address of `.init` in the samples.
 pub(super) const INIT: u64 = 0xffff_0000_0008_0000;
-/// Where the samples put `.text`.
+/// The address of `.text` in the samples.
 pub(super) const TEXT: u64 = 0xffff_0000_0008_1000;
-/// Where the samples put `.rodata`.
+/// The address of `.rodata` in the samples.
 pub(super) const RODATA: u64 = 0xffff_0000_0009_0000;
 
 /// RET.
 pub(super) const RET: u32 = 0xd65f_03c0;
 
-/// An image in the making.
+/// A sample image under construction.
 #[derive(Default)]
 pub(super) struct Sample {
     parts: Parts,
@@ -36,7 +36,7 @@ impl Sample {
         self
     }
 
-    /// Adds a symbol of so many words; 0 makes a label.
+    /// Adds a symbol of `words` words; 0 makes a label.
     pub(super) fn symbol(mut self, name: &str, address: u64, words: u64) -> Self {
         self.parts.symbols.push(Symbol {
             name: name.into(),
@@ -56,7 +56,7 @@ impl Sample {
         self
     }
 
-    /// Says what the words from `address` on are.
+    /// Adds a mapping symbol: the words from `address` on are code or data.
     pub(super) fn content(mut self, address: u64, content: Content) -> Self {
         self.parts.contents.push((address, content));
         self

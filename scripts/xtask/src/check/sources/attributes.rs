@@ -1,4 +1,4 @@
-//! Attributes that stand where they may not.
+//! Attributes in places where they are forbidden.
 //!
 //! None of them is wrong in itself, so no lint refuses it: `clippy::duplicate_mod` is about a file
 //! that two modules have, `clippy::macro_use_imports` about macros of other crates. Here `#[path]`
@@ -10,10 +10,10 @@ use proc_macro2::{Delimiter, TokenTree};
 
 use super::tokens::{group, is_ident, is_punct, line, list, mentions};
 
-/// The conditions that separate the machine from the host.
+/// The keys of conditions that separate the machine from the host.
 const MACHINE_KEYS: [&str; 2] = ["target_os", "target_arch"];
 
-/// What [`misplaced`] finds: the line, from 1, and the rule.
+/// A violation that [`misplaced`] finds: the line, from 1, and the rule.
 pub(super) type Misplaced = (usize, &'static str);
 
 /// Conditions on the target that do not stand on a `mod` line or on the re-export of such a module,
@@ -80,16 +80,16 @@ fn names_the_target(tokens: &[TokenTree], at: usize) -> bool {
         && matches!(tokens.get(at + 2), Some(TokenTree::Literal(_)))
 }
 
-/// What a `#[cfg(...)]` may stand on.
+/// The item that a `#[cfg(...)]` may stand on.
 enum Item {
     /// `mod x;`: a module in a file of its own.
     Module(String),
-    /// `use x::...;`: what the room's own file passes on of its module `x`.
+    /// `use x::...;`: a re-export of the module `x` by the room's own file.
     ReExport(String),
 }
 
-/// What the `#[cfg(...)]` that begins at `at`, if there is one, stands on: further attributes and a
-/// visibility may stand between.
+/// The item under the `#[cfg(...)]` that begins at `at`, if there is one and it is one of [`Item`]:
+/// further attributes and a visibility may stand between.
 fn gated_item(tokens: &[TokenTree], at: usize) -> Option<Item> {
     let attribute = |at| {
         let inner = group(tokens, at + 1, Delimiter::Bracket);

@@ -1,4 +1,4 @@
-//! What a front page tells its readers of the edges, compared with the table.
+//! The edges as a front page shows them, compared with the table of edges.
 //!
 //! No tool reads a picture in documentation; without this the two drift apart.
 
@@ -46,7 +46,8 @@ pub(super) fn check(sources: &Sources, house: &House, page: &str, shown: Shown) 
     }
 }
 
-/// The edges of the block of text below `# Edges`. Statements stand in lines, or far apart.
+/// The edges in the block of text below `# Edges`. Statements are lines, or are separated by
+/// several blanks.
 fn arrows(documentation: &[&str]) -> BTreeSet<Edge> {
     let section = documentation.iter().skip_while(|line| **line != "# Edges");
     let block = section.skip_while(|line| !line.starts_with("```")).skip(1);

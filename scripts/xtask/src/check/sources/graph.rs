@@ -1,8 +1,8 @@
-//! Which file of a crate uses which, by the names in it.
+//! The graph of a crate's files: an edge is a use of one file's items in another, found by names.
 //!
-//! A path is followed to the file that defines what it names: through imports and through names
-//! that are passed on (`pub use`). A module that is only imported, or only passes something on, is
-//! no end of an edge; neither is a `mod` line. What only tests use is an edge of its own kind.
+//! A path is followed to the file that defines the item, through imports and re-exports (`pub
+//! use`). A module that is only imported or only re-exports is no end of an edge; neither is a
+//! `mod` line. A use in tests alone is an edge of its own kind.
 
 #![forbid(unsafe_code)]
 
@@ -11,27 +11,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::paths::{Path, Purpose, Role};
 use super::source::Source;
 
-/// How often a name may be passed on before it is taken for one that names itself.
+/// The number of re-exports after which a name counts as one that is defined by itself.
 const REEXPORT_LIMIT: u32 = 16;
 
 /// The names from the crate's root to a module.
 type Module = Vec<String>;
 
-/// What a path leads to.
+/// The end of a path.
 enum Resolved {
-    /// Something that a file defines.
+    /// An item, by the index of the file that defines it.
     Item(usize),
     /// A module as such.
     Module(Module),
 }
 
-/// A use of something in another file.
+/// A use of another file's item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Edge {
-    /// The files, by their place in the list.
+    /// The indices of the files: the one with the use, and the one that defines the item.
     pub(super) from: usize,
     pub(super) to: usize,
-    /// Where in the first, from 1.
+    /// The line of the use, from 1.
     pub(super) line: usize,
     pub(super) purpose: Purpose,
 }
@@ -41,18 +41,18 @@ pub(super) struct Graph<'a> {
     files: &'a [Source],
     /// The crate's own name.
     name: &'a str,
-    /// Modules, and in which file each is.
+    /// The modules, and the index of each one's file.
     modules: BTreeMap<Module, usize>,
-    /// What imports name, by module and name.
+    /// The paths that imports give a name to, by module and name.
     imports: BTreeMap<(Module, &'a str), &'a [String]>,
-    /// Exported macros.
+    /// The exported macros, and the index of each one's file.
     macros: BTreeMap<&'a str, usize>,
-    /// Modules that are compiled for tests alone.
+    /// The modules that are compiled for tests alone.
     tests: BTreeSet<Module>,
 }
 
 impl<'a> Graph<'a> {
-    /// Looks through all files of the crate called `name`.
+    /// The graph of `files`, the sources of the crate `name`.
     pub(super) fn new(files: &'a [Source], name: &'a str) -> Self {
         let mut graph = Self {
             files,
@@ -63,7 +63,8 @@ impl<'a> Graph<'a> {
             tests: BTreeSet::new(),
         };
         for (index, file) in files.iter().enumerate() {
-            // The library and the image share the root: what is not the one's is the other's.
+            // The library and the binary share the root module: a name that is not the library's is
+            // the binary's.
             graph.modules.entry(file.module.clone()).or_insert(index);
             for inner in &file.found.modules {
                 let module = below(&file.module, inner);
@@ -85,7 +86,7 @@ impl<'a> Graph<'a> {
         graph
     }
 
-    /// Every use of another file, in the order of files and lines.
+    /// The edges, in the order of files and lines.
     pub(super) fn edges(&self) -> Vec<Edge> {
         let mut edges = Vec::new();
         for (from, file) in self.files.iter().enumerate() {
@@ -104,8 +105,8 @@ impl<'a> Graph<'a> {
         edges
     }
 
-    /// The file that defines what a path of `file` names; none for what is passed on, for a module
-    /// as such, and for what is not of this crate.
+    /// The index of the file that defines the item of a path in `file`; none for a re-export, for a
+    /// module as such, and for items of other crates.
     fn target(&self, file: &Source, path: &Path) -> Option<usize> {
         match (&path.role, self.resolve(file, path)?) {
             (Role::Import(_) | Role::Use, Resolved::Item(to)) => Some(to),
@@ -113,8 +114,8 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The module that a path of `file` names, or that has what it names. A name at the crate's
-    /// root that is another crate's is taken for a module.
+    /// The module that a path in `file` names, or that contains its item. A name at the crate's
+    /// root that is another crate's counts as a module.
     pub(super) fn module_of(&self, file: &Source, path: &Path) -> Option<Module> {
         match self.resolve(file, path) {
             Some(Resolved::Item(to)) => Some(self.files[to].module.clone()),
@@ -155,7 +156,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// What `names` mean in `module`.
+    /// The item or module that the path `names` leads to, seen from `module`.
     fn defined(&self, module: &[String], names: &[String], depth: u32) -> Option<Resolved> {
         let (first, rest) = names.split_first()?;
         let depth = depth.checked_sub(1)?;
@@ -185,7 +186,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// What `names` mean that stand in `module` itself.
+    /// The item or module that the path `names` leads to, from `module` downwards.
     fn inside(&self, module: Module, names: &[String], depth: u32) -> Option<Resolved> {
         let Some((first, rest)) = names.split_first() else {
             return Some(Resolved::Module(module));
@@ -210,7 +211,7 @@ fn below(module: &[String], names: &[String]) -> Module {
     module.iter().chain(names).cloned().collect()
 }
 
-/// The sets of files that use each other all round, each in the order of files.
+/// The circles: sets of files that use each other in a cycle, each in the order of files.
 pub(super) fn circles(files: usize, edges: &[Edge]) -> Vec<Vec<usize>> {
     let mut reached = vec![BTreeSet::new(); files];
     for edge in edges.iter().filter(|edge| edge.purpose == Purpose::All) {

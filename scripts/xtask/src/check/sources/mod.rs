@@ -1,8 +1,8 @@
-//! Checks on the sources: which room imports which, and where the machine begins.
+//! Checks on the sources: imports between rooms, and the places of conditions on the target.
 //!
-//! Every `.rs` file of a crate is read, whatever compiles it: the host, the target or only tests.
-//! What a crate's border, rustc or clippy can refuse is not looked for here (`[workspace.lints]` in
-//! Cargo.toml); each rule says why none of them can.
+//! Every `.rs` file of a crate is read, whether the host, the target or only tests compile it.
+//! Rules that a crate's border, rustc or clippy can enforce are not checked here
+//! (`[workspace.lints]` in Cargo.toml); each rule here says why none of them can.
 
 #![forbid(unsafe_code)]
 
@@ -26,7 +26,7 @@ use super::report::Report;
 use source::{Source, Sources};
 use tables::{CRATES, Environment};
 
-/// Why the sources cannot be checked.
+/// Errors of reading the sources.
 #[derive(Debug, Error)]
 pub(crate) enum SourceError {
     #[error("cannot read {}: {source}", path.display())]
@@ -62,7 +62,7 @@ pub(super) fn check(root: &Path) -> Result<Vec<Report>, SourceError> {
     Ok(reports)
 }
 
-/// Reads every Rust file in `folder` and below; paths are kept from `src` on.
+/// Reads every Rust file in `folder` and below; paths are relative to `src`.
 fn read_folder(src: &Path, folder: &Path, files: &mut Vec<Source>) -> Result<(), SourceError> {
     for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
         let path = entry.map_err(unreadable(folder))?.path();
@@ -96,7 +96,7 @@ mod tests {
 
     use super::{SourceError, check};
 
-    /// A checkout with these files, and empty front pages of the rest.
+    /// A checkout with these files, and empty front pages for those that are missing.
     fn checkout(files: &[(&str, &str)]) -> TempDir {
         let root = tempfile::tempdir().expect("a temporary folder");
         let pages = [

@@ -1,13 +1,13 @@
-//! Every path in a file that may name something of its own crate.
+//! Every path in a file that may name an item of its own crate.
 //!
-//! Works on tokens, so that comments, strings and documentation do not count, while macros and
+//! It works on tokens, so that comments, strings and documentation do not count, while macros and
 //! their definitions do.
 //!
 //! # Decisions
-//! - Tokens instead of a syntax tree: the tree ends at every macro, and what it would add is no
-//!   more than the few shapes that are matched here.
-//! - `pub use` is told apart: it passes a name on, and whoever uses the name imports from where it
-//!   is defined.
+//! - Tokens instead of a syntax tree: the tree ends at every macro, and would add no more than the
+//!   few shapes of items that are matched here.
+//! - `pub use` is kept apart: it re-exports a name, and a use of that name is an import from the
+//!   file that defines it.
 
 #![forbid(unsafe_code)]
 
@@ -22,48 +22,48 @@ pub(super) struct Path {
     pub(super) line: usize,
     /// Its names; the first may be `crate`, `self` or `super`.
     pub(super) names: Vec<String>,
-    /// What it stands for.
+    /// Its role: an import, a re-export, or a use.
     pub(super) role: Role,
-    /// The modules in the file's own text that it stands in, from the outermost.
+    /// The inline modules that it stands in, from the outermost.
     pub(super) inside: Vec<String>,
-    /// Whether it is compiled for tests alone.
+    /// Whether the code is compiled for tests alone.
     pub(super) purpose: Purpose,
 }
 
-/// What a path stands for.
+/// The role of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// `use`: gives what it names another name in its module.
+    /// `use`: its item gets this name in the module.
     Import(String),
-    /// `pub use`, or with a narrower visibility: an import that others see.
+    /// `pub use`, or with a narrower visibility: its item gets this name, and other modules see it.
     PassedOn(String),
-    /// Something is used by its path.
+    /// A use of an item by its path.
     Use,
 }
 
-/// For whom code is compiled.
+/// The builds in which code is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// For everybody.
+    /// Every build.
     All,
-    /// Behind `#[cfg(test)]`.
+    /// Tests alone, behind `#[cfg(test)]`.
     Test,
 }
 
-/// What a file has.
+/// The names of a file.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) paths: Vec<Path>,
-    /// Modules in the file's own text, as the names from the file's module on.
+    /// The inline modules, as the names from the file's module on.
     pub(super) modules: Vec<Vec<String>>,
-    /// Modules in files of their own that are compiled for tests alone: names from the file's
-    /// module on.
+    /// The modules in files of their own that are compiled for tests alone, as the names from the
+    /// file's module on.
     pub(super) test_files: Vec<Vec<String>>,
-    /// Macros that are exported, and stand at the crate's root whatever file defines them.
+    /// The exported macros, which stand at the crate's root whatever file defines them.
     pub(super) macros: Vec<String>,
 }
 
-/// Everything that the file's tokens name.
+/// Finds the paths, modules and macros in a file's tokens.
 pub(super) fn find(tokens: &[TokenTree]) -> Found {
     let mut walk = TokenWalk {
         found: Found::default(),
@@ -81,7 +81,7 @@ struct TokenWalk {
 impl TokenWalk {
     fn tokens(&mut self, tokens: &[TokenTree], purpose: Purpose) {
         let mut at = 0;
-        // Where the item that `#[cfg(test)]` stands on ends.
+        // The end of the last item with `#[cfg(test)]`.
         let mut test_until = 0;
         while at < tokens.len() {
             let here = if at < test_until {
@@ -103,7 +103,7 @@ impl TokenWalk {
         }
     }
 
-    /// Looks at what begins at `at`; where to go on.
+    /// Notes the item or path that begins at `at`; returns the index behind it.
     fn item(&mut self, tokens: &[TokenTree], at: usize, purpose: Purpose) -> usize {
         if is_ident(tokens, at, "pub") {
             return self.visible(tokens, at, purpose);
@@ -126,7 +126,7 @@ impl TokenWalk {
         at + 1
     }
 
-    /// `pub`, perhaps with a restriction, which names no import; `pub use` passes on.
+    /// `pub`, with or without a restriction, whose path is no import; `pub use` is a re-export.
     fn visible(&mut self, tokens: &[TokenTree], at: usize, purpose: Purpose) -> usize {
         let restricted = group(tokens, at + 1, Delimiter::Parenthesis).filter(|inner| {
             ["crate", "super", "self", "in"]
@@ -183,7 +183,7 @@ impl TokenWalk {
         end
     }
 
-    /// A part of an import whose names so far are `before`.
+    /// A part of an import, behind the names `before`.
     fn tree(
         &mut self,
         tokens: &[TokenTree],
@@ -238,13 +238,13 @@ fn is_comma(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',')
 }
 
-/// What stands in the outer attribute at `at`.
+/// The tokens in the outer attribute at `at`, if there is one.
 fn attribute(tokens: &[TokenTree], at: usize) -> Option<Vec<TokenTree>> {
     let inner = group(tokens, at + 1, Delimiter::Bracket);
     inner.filter(|_| is_punct(tokens, at, '#'))
 }
 
-/// `cfg(test)`, or `cfg(all(test, ...))`.
+/// Whether the attribute is `cfg(test)` or `cfg(all(test, ...))`.
 fn is_test_gate(attribute: &[TokenTree]) -> bool {
     let condition = group(attribute, 1, Delimiter::Parenthesis).unwrap_or_default();
     is_ident(attribute, 0, "cfg")
@@ -252,7 +252,7 @@ fn is_test_gate(attribute: &[TokenTree]) -> bool {
             || is_ident(&condition, 0, "all") && mentions(&condition, "test"))
 }
 
-/// Where the item at `at` ends: behind its `;`, or behind its braces if it is no import.
+/// The index behind the item at `at`: behind its `;`, or behind its braces if it is no import.
 fn end_of_item(tokens: &[TokenTree], at: usize) -> usize {
     let mut at = at;
     let mut import = false;
@@ -267,8 +267,8 @@ fn end_of_item(tokens: &[TokenTree], at: usize) -> usize {
     at
 }
 
-/// The path that begins at `at`, and where it ends. Not the rest of one: what is before must be no
-/// `::`, and no dot of a method.
+/// The path that begins at `at`, and the index behind it. None if `at` is within a path: behind
+/// `::` or a method's dot.
 fn path(tokens: &[TokenTree], at: usize) -> Option<(Vec<String>, usize)> {
     let before = at.checked_sub(1);
     if before.is_some_and(|before| is_punct(tokens, before, '.'))
@@ -294,8 +294,8 @@ mod tests {
     use super::{Purpose, Role, find};
     use crate::check::sources::tokens::list;
 
-    /// The paths of a text, each with the name that it gives, and `test` if it is compiled for
-    /// tests alone.
+    /// The paths of a text, each with the name that its import gives, and `test` if it is compiled
+    /// for tests alone.
     fn paths(source: &str) -> Vec<String> {
         let tokens = list(source.parse().expect("the sample is Rust"));
         let told = |path: &super::Path| {

@@ -1,4 +1,4 @@
-//! The rules for source files. Each takes all files of a crate and gives a report.
+//! The rules for source files. Each checks all files of a crate and returns a report.
 
 #![forbid(unsafe_code)]
 
@@ -10,14 +10,14 @@ use super::source::Sources;
 use super::tables::House;
 use crate::check::report::{Report, Violation};
 
-/// The image's own file, which is another program on the host and exempt from `gates`.
+/// The file of the binary, which is another program on the host and exempt from `gates`.
 const IMAGE: &str = "main.rs";
 
-/// Each room imports only those that its house allows; tests in it are no different. A module
-/// beside the rooms that only tests have is none.
+/// `edges`: each room imports only the rooms that the table allows, in tests, too. A module beside
+/// the rooms that only tests have is no room.
 ///
-/// Neither cargo nor rustc knows a border below a crate: what is `pub(crate)` any room may import,
-/// and a path in `pub(in path)` has to be one of the item's own parents.
+/// Neither cargo nor rustc has a border inside of a crate: any room may import a `pub(crate)` item,
+/// and the path in `pub(in path)` must be one of the item's own ancestors.
 pub(super) fn edges(sources: &Sources, house: &House) -> Report {
     let graph = Graph::new(&sources.files, sources.checked.name);
     let depth = house.module.len();
@@ -57,8 +57,8 @@ pub(super) fn edges(sources: &Sources, house: &House) -> Report {
     }
 }
 
-/// Why `room`, which may import the rooms in `allowed`, may not import `target`; `None` when it
-/// may.
+/// The reason why `room`, which may import the rooms in `allowed`, must not import `target`; none
+/// if it may.
 fn refusal(house: &House, room: &str, allowed: &[&str], target: &str) -> Option<String> {
     if allowed.contains(&target) {
         return None;
@@ -76,11 +76,11 @@ fn refusal(house: &House, room: &str, allowed: &[&str], target: &str) -> Option<
     ))
 }
 
-/// No files of a crate use each other all round, whether in one room or across; what only tests use
-/// does not count.
+/// `circles`: no files of a crate use each other in a cycle, within a room or across rooms. Uses in
+/// tests alone do not count.
 ///
-/// To rustc a crate is one piece, whose modules may name each other as they like; clippy has no
-/// lint for this either.
+/// To rustc a crate is one piece, whose modules may name each other freely; clippy has no lint for
+/// cycles either.
 pub(super) fn circles(sources: &Sources) -> Report {
     let edges = Graph::new(&sources.files, sources.checked.name).edges();
     let circles = graph::circles(sources.files.len(), &edges);
@@ -111,9 +111,9 @@ pub(super) fn circles(sources: &Sources) -> Report {
     }
 }
 
-/// The machine begins at a `mod` line, and a file's place tells its room.
+/// `gates`: conditions on the target stand on `mod` lines, and a file's path tells its room.
 ///
-/// No lint of rustc or clippy says where a condition may stand: `unexpected_cfgs` looks at its
+/// No lint of rustc or clippy restricts the place of a condition: `unexpected_cfgs` looks at its
 /// names alone.
 pub(super) fn gates(sources: &Sources) -> Report {
     let checked: Vec<_> = sources

@@ -1,4 +1,4 @@
-//! The source files, and what has to be known of all of them to judge one.
+//! The source files of a crate, and their names.
 
 #![forbid(unsafe_code)]
 
@@ -11,33 +11,33 @@ use super::tables::Crate;
 use super::tokens;
 use crate::check::report::Violation;
 
-/// The files at a crate's root: they put the rooms together.
+/// The files of a crate's root, which are in no room.
 const ROOTS: [&str; 2] = ["lib.rs", "main.rs"];
 
 /// One source file.
 #[derive(Debug)]
 pub(super) struct Source {
-    /// Its path from the folder of the crate's sources.
+    /// The path, relative to the folder of the crate's sources.
     pub(super) path: PathBuf,
-    /// The module that it holds, as the names from the crate's root.
+    /// The module, as the names from the crate's root.
     pub(super) module: Vec<String>,
-    /// What stands in it.
+    /// The tokens of its text.
     pub(super) tokens: Vec<TokenTree>,
-    /// What it names.
+    /// The paths, modules and macros in it.
     pub(super) found: Found,
 }
 
 /// All source files of a crate, by path.
 #[derive(Debug)]
 pub(super) struct Sources {
-    /// What is known of the crate.
+    /// The entry of the crate in the table.
     pub(super) checked: &'static Crate,
-    /// The files.
+    /// The files, sorted by path.
     pub(super) files: Vec<Source>,
 }
 
 impl Source {
-    /// Splits the text of the file at `path` (from the folder of the sources) into tokens.
+    /// Parses the text of the file at `path`, which is relative to the folder of the sources.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
-//! Which crates are checked, and which rooms they have: the one place where the edges stand as
+//! The crates that are checked, and their rooms: the one place where the allowed edges stand as
 //! data.
 //!
-//! The front pages tell readers about them; `front_page` compares what they say with this.
+//! The front pages show them to readers; `front_page` compares them with this table.
 
 #![forbid(unsafe_code)]
 
@@ -10,35 +10,35 @@
 pub(super) struct Crate {
     /// The folder of its sources, from the top of the checkout.
     pub(super) folder: &'static str,
-    /// The name by which its own programs call it, besides `crate`.
+    /// The name by which its own binaries call it, besides `crate`.
     pub(super) name: &'static str,
-    /// Where it runs.
+    /// The place where it runs.
     pub(super) environment: Environment,
     /// The rooms of the crate, and of modules in it.
     pub(super) houses: &'static [House],
 }
 
-/// Where a crate runs.
+/// The place where a crate runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Environment {
-    /// On the machine, and parts of it in tests on any host: what needs the machine is gated.
+    /// On the machine, and parts of it in tests on a host: modules that need the machine are gated.
     Machine,
-    /// On a host; also what runs anywhere and has no more than one gate for each architecture.
+    /// On a host. Also a crate that runs anywhere and has at most one gate for each architecture.
     Host,
 }
 
 /// A module that is made of rooms: the modules right below it.
 #[derive(Debug)]
 pub(super) struct House {
-    /// The names on the way from the crate's root to the module.
+    /// The module, as the names from the crate's root.
     pub(super) module: &'static [&'static str],
-    /// Which room may import which.
+    /// The rooms, and the edges that are allowed between them.
     pub(super) edges: Edges,
     /// The file whose documentation shows the edges, from the crate's folder, and how.
     pub(super) front_page: Option<(&'static str, Shown)>,
 }
 
-/// Which room may import which. Either way there is no circle.
+/// The allowed edges between rooms. Neither form has a circle.
 #[derive(Debug)]
 pub(super) enum Edges {
     /// Each room and those that it may import, which stand before it.
@@ -47,7 +47,7 @@ pub(super) enum Edges {
     Line(&'static [&'static str]),
 }
 
-/// How a front page shows the edges of a house.
+/// The form in which a front page shows the edges of a house.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shown {
     /// A block of text below `# Edges`: `a b <- c, d` says that `c` and `d` may import `a` and `b`.
@@ -56,7 +56,7 @@ pub(super) enum Shown {
     FirstColumn,
 }
 
-/// The kernel's library and image.
+/// The kernel's library and binary, `src/`.
 const SRC: Edges = Edges::Listed(&[
     ("addr", &[]),
     ("board", &["addr"]),
@@ -82,13 +82,13 @@ const SRC: Edges = Edges::Listed(&[
     ("boot", &["addr", "board", "paging", "mm", "arch", "kernel"]),
 ]);
 
-/// The rooms of `kernel`.
+/// The rooms of `src/kernel`.
 const KERNEL: Edges = Edges::Line(&[
     "record", "exit", "devices", "protocol", "clock", "log", "time", "irq", "cores", "console",
     "machine", "report", "user", "shell", "boot",
 ]);
 
-/// The page tables.
+/// The page tables, `paging/src`.
 const PAGING: Edges = Edges::Line(&[
     "addr", "flags", "error", "asid", "entry", "frame", "metadata", "node", "flush", "read",
     "change", "table", "format", "backend",
@@ -137,7 +137,7 @@ const PTMAP: Edges = Edges::Line(&[
     "picture",
 ]);
 
-/// All of them. A crate without houses is checked for circles of files alone.
+/// The crates. One without houses is checked for circles of files alone.
 pub(super) const CRATES: [Crate; 5] = [
     Crate {
         folder: "src",
@@ -207,7 +207,7 @@ impl Edges {
         }
     }
 
-    /// What `room` may import; `None` when there is no such room.
+    /// The rooms that `room` may import; none if there is no such room.
     pub(super) fn imports_of(&self, room: &str) -> Option<&'static [&'static str]> {
         match self {
             Self::Listed(rooms) => rooms

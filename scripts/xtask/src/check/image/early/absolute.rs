@@ -1,5 +1,5 @@
-//! Absolute addresses: right only where the image runs as it is linked, so wrong before the MMU is
-//! on.
+//! Absolute addresses in early code: they are right only where the image runs at its linked
+//! address, so wrong before the MMU is on.
 
 #![forbid(unsafe_code)]
 
@@ -37,7 +37,7 @@ const ABSOLUTE: [RelocationType; 13] = [
 /// The upper half of every address in the linear map, which begins at `KERNEL_VA_OFFSET`.
 const HIGH_HALF_UPPER: u64 = 0xffff_0000;
 
-/// The numbers of that form that early code may know: `KERNEL_VA_OFFSET`, which is a distance.
+/// The constants of this form that early code may contain: `KERNEL_VA_OFFSET`, which is a distance.
 const ALLOWED_LITERALS: [u64; 1] = [HIGH_HALF_UPPER << 32];
 
 /// Reports the absolute addresses of a function: by relocation, through the global offset table,
@@ -51,8 +51,8 @@ pub(super) fn check_code(
         report(address, "an absolute address before the MMU is on".into());
     }
     for relocation in program.relocations_in(&function.range) {
-        // The linker rewrites the load to an ADD where it can; what stays loads an absolute
-        // address.
+        // The linker rewrites the load into an ADD where it can; a load that stays brings an
+        // absolute address.
         let loads = program
             .instruction(relocation.address)
             .is_some_and(|word| word.is_load_store());
@@ -109,7 +109,7 @@ fn literals(program: &Program, function: &Function) -> Vec<(u64, u64)> {
             (Some(Constant::Keep { bits, mask }), Some((_, value))) => {
                 *register = Some((address, value & !mask | bits));
             }
-            // Any other use of the register ends the sequence.
+            // An instruction that uses the register in another way ends the sequence.
             _ => found.extend(register.take()),
         }
     }
@@ -117,8 +117,8 @@ fn literals(program: &Program, function: &Function) -> Vec<(u64, u64)> {
     found
 }
 
-/// Rd of data processing, Rt of an access or a system register: what a sequence that builds a
-/// constant ends with.
+/// Rd of data processing, Rt of an access or of a system register: the register whose use ends a
+/// sequence that builds a constant.
 fn first_register(instruction: Instruction) -> Option<Register> {
     match instruction {
         Instruction::Data(data) => data.rd(),

@@ -1,4 +1,4 @@
-//! The instructions that may not run with the MMU off.
+//! Instructions that must not be executed with the MMU off.
 
 #![forbid(unsafe_code)]
 
@@ -10,14 +10,14 @@ use a64::system::System;
 use crate::check::image::hints::needs_vector_unit;
 use crate::check::image::program::{Function, Program};
 
-/// The labels of the places that may branch to a register: they leave for the high half.
+/// The labels of the two branches to a register that enter the high half.
 const BRANCHES_HIGH: [&str; 2] = ["enter_high_half", "secondary_enters_high_half"];
 
-/// DC ZVA faults on Device memory, and the operations by set and way reach only the caches of this
-/// core.
+/// Cache operations that fault on Device memory (DC ZVA), or that reach only the executing core's
+/// caches (by set and way).
 const CACHE_OPERATIONS: [&str; 4] = ["dc zva", "dc isw", "dc csw", "dc cisw"];
 
-/// Reports every instruction of the function that may not run with the MMU off.
+/// Reports every instruction of the function that must not be executed with the MMU off.
 pub(super) fn check_instructions(
     program: &Program,
     function: &Function,
@@ -51,7 +51,8 @@ pub(super) fn check_instructions(
     }
 }
 
-/// BR or BLR, and their forms with pointer authentication. RET and ERET are not among them.
+/// Whether the instruction is BR or BLR, or its form with pointer authentication; RET and ERET are
+/// not.
 fn branches_to_register(word: Instruction) -> bool {
     match word {
         Instruction::Branch(Branch::JumpTo { .. } | Branch::CallTo { .. }) => true,
@@ -68,8 +69,8 @@ fn forbidden_cache_operation(word: Instruction) -> Option<&'static str> {
     CACHE_OPERATIONS.contains(&name).then_some(name)
 }
 
-/// The immediate of an access in bytes, when it is not a multiple of the access size, and that
-/// size.
+/// The immediate of an access and the access size, in bytes, if the first is no multiple of the
+/// second.
 fn misaligned_offset(word: Instruction) -> Option<(i16, u32)> {
     let Instruction::Access(Access::Single {
         transfer, address, ..

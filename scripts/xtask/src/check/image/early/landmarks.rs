@@ -1,23 +1,24 @@
-//! The names by which early code is found in the image.
+//! Symbols by which the early code is found in the image.
 
 #![forbid(unsafe_code)]
 
 use crate::check::image::program::Program;
 use crate::check::report::Violation;
 
-/// The sections that hold the assembly that runs at low addresses. All of them counts.
+/// The sections of assembly that runs at low addresses; all of their code is early.
 pub(super) const EARLY_SECTIONS: [&str; 3] = [".init", ".park", ".early"];
 
-/// Where control comes in, in `.init`.
+/// The entry point, in `.init`.
 const ENTRY: &str = "_start";
 
-/// The Rust that runs with the MMU off.
+/// The Rust function that runs with the MMU off.
 pub(super) const EARLY_RUST: &str = "init_kernel_pt";
 
-/// The first function in the high half: nothing from here on is early.
+/// The first function in the high half: code that is reached only through it is not early.
 pub(super) const FIRST_HIGH: &str = "kernel_main";
 
-/// The names that the check stands on. Without one of them it would find nothing, in silence.
+/// Reports landmarks that are missing: without one of them the check would look at nothing, and
+/// pass.
 pub(super) fn missing(program: &Program) -> Vec<Violation> {
     let entry_section = program
         .address_of(ENTRY)

@@ -1,4 +1,4 @@
-//! What code that can run before the MMU is on may not do.
+//! Rules for code that can run before the MMU is on.
 //!
 //! With the MMU off all memory is Device-nGnRnE (DDI 0487 D8.2.10 "Effects of disabling an address
 //! translation stage"): exclusives, unaligned accesses and DC ZVA fault or never succeed there, and
@@ -8,8 +8,8 @@
 //!
 //! # Decisions
 //!
-//! Whole functions count, also paths in them that only run later: which path runs is not to be told
-//! from the image, and a check that guesses would be silent when it guesses wrong.
+//! A function counts as a whole, with paths that only run later: the image does not tell which path
+//! runs, and a check that guessed wrong would be silent.
 
 #![forbid(unsafe_code)]
 
@@ -21,7 +21,7 @@ mod reach;
 use super::program::Program;
 use crate::check::report::{Report, Violation};
 
-/// Checks everything that can be reached from `_start` and `init_kernel_pt` before `kernel_main`.
+/// Checks all code and data that `_start` and `init_kernel_pt` can reach before `kernel_main`.
 pub(in crate::check) fn check(program: &Program) -> Report {
     let mut violations = landmarks::missing(program);
     let reached = reach::reach(program);
@@ -86,12 +86,13 @@ mod tests {
     const BL_RUST: u32 = 0x9400_0400;
     /// bl .+64: from the first word of `init_kernel_pt` to the helper
     const BL_HELPER: u32 = 0x9400_0010;
-    /// Where the helper and `kernel_main` are.
+    /// The addresses of the helper and of `kernel_main`.
     const HELPER: u64 = TEXT + 64;
     const HIGH: u64 = TEXT + 128;
 
-    /// `_start` and `enter_high_half` in `.init`; `init_kernel_pt` with these words, a function
-    /// called `helper` with those, and a `kernel_main` that does everything wrong.
+    /// `_start` and `enter_high_half` in `.init`; in `.text` `init_kernel_pt` with the words
+    /// `rust`, a function with the name and words of `helper`, and a `kernel_main` that breaks
+    /// every rule.
     fn image_with(rust: &[u32], helper: (&str, &[u32])) -> Sample {
         let mut text = vec![0; 40];
         text[..rust.len()].copy_from_slice(rust);

@@ -1,8 +1,8 @@
-//! Which functions and which data the code before the MMU can reach.
+//! Functions and data that the code before the MMU is on can reach.
 //!
 //! Functions are followed by the target of every direct branch and call, and by every address of
-//! code that is formed (ADR by the instruction, ADRP pairs by their relocations). Data is what
-//! relocations and literal loads point at.
+//! code that is formed (ADR by the instruction, ADRP pairs by their relocations). Data is found by
+//! relocations and literal loads.
 
 #![forbid(unsafe_code)]
 
@@ -35,17 +35,17 @@ const ADDRESSING: [RelocationType; 11] = [
     R_AARCH64_LD64_GOT_LO12_NC,
 ];
 
-/// Names of panics and of formatting, as they stand in demangled symbols.
+/// Parts of the demangled names of functions that panic or format.
 const FORMATTING: [&str; 3] = ["core::panicking", "core::fmt", "alloc::fmt"];
 
-/// All that was reached.
+/// The reachable functions and data.
 #[derive(Debug, Default)]
 pub(super) struct Reached {
     /// The functions, in the order in which they were found.
     pub(super) functions: Vec<EarlyFunction>,
     /// The data, by address.
     pub(super) objects: BTreeMap<u64, EarlyObject>,
-    /// Where the functions begin.
+    /// The addresses of the functions.
     seen: BTreeSet<u64>,
 }
 
@@ -54,7 +54,8 @@ pub(super) struct Reached {
 pub(super) struct EarlyFunction {
     /// The function.
     pub(super) function: Function,
-    /// The place in [`Reached::functions`] of the function that led here; none for a root.
+    /// The index in [`Reached::functions`] of the function from which it is reached; none for a
+    /// root.
     from: Option<usize>,
 }
 
@@ -68,7 +69,7 @@ pub(super) struct EarlyObject {
 }
 
 impl Reached {
-    /// How control gets to the function at `index`, as the end of a sentence; empty for a root.
+    /// The calls that lead to the function at `index`, as the end of a sentence; empty for a root.
     pub(super) fn chain(&self, index: usize) -> String {
         let mut names = Vec::new();
         let mut next = self.functions[index].from;
@@ -101,13 +102,12 @@ impl Reached {
     }
 }
 
-/// Whether the function belongs to the machinery of panics and formatting. It is reported as a
-/// whole and not followed.
+/// Whether the function panics or formats. It is reported as a whole and not followed.
 pub(super) fn is_formatting(function: &Function) -> bool {
     FORMATTING.iter().any(|part| function.name.contains(part))
 }
 
-/// Finds what can run before the MMU is on.
+/// Finds the functions and data that can be used before the MMU is on.
 pub(super) fn reach(program: &Program) -> Reached {
     let mut reached = Reached::default();
     for root in roots(program) {
@@ -128,7 +128,7 @@ pub(super) fn reach(program: &Program) -> Reached {
     reached
 }
 
-/// Every function of the early sections, and the early Rust.
+/// Every function in the early sections, and the early Rust function.
 fn roots(program: &Program) -> impl Iterator<Item = &Function> {
     let sections = EARLY_SECTIONS.iter();
     let sections: Vec<_> = sections.filter_map(|name| program.section(name)).collect();
@@ -143,15 +143,15 @@ fn roots(program: &Program) -> impl Iterator<Item = &Function> {
     program.functions().iter().filter(is_early).chain(rust)
 }
 
-/// Every address outside `range` that its instructions branch to, form, or load from. The bounds of
-/// regions are numbers to the code that forms them, and not followed.
+/// Every address outside of `range` that the instructions in it branch to, form, or load from. The
+/// bounds of regions are not followed: code uses them as numbers.
 fn targets(program: &Program, range: &Range<u64>) -> Vec<u64> {
     let kept = program.relocations_in(range);
     let by_word = program
         .instructions(range)
         .flat_map(|(address, instruction)| {
-            // Only what the assembler resolved by itself: the rest has a relocation that knows
-            // more.
+            // Only addresses that the assembler resolved by itself: the others have a relocation,
+            // which also tells the symbol.
             let relocated = kept.iter().any(|relocation| relocation.address == address);
             let formed = instruction
                 .adr_target(address)

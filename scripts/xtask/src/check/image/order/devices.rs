@@ -3,8 +3,8 @@
 //!
 //! # Decisions
 //!
-//! Only what a straight line of instructions shows is judged: bases that it builds itself, up to
-//! the next branch or the next place that is branched to. A device is a page of the peripherals.
+//! Only straight lines of instructions are judged: accesses whose base the line builds itself, up
+//! to the next branch or target of a branch. A device is a page of the peripherals.
 
 #![forbid(unsafe_code)]
 
@@ -21,20 +21,20 @@ use crate::check::image::effect::{Effect, effect};
 use crate::check::image::program::Program;
 use crate::check::report::{Report, Violation};
 
-/// Peripherals and local peripherals; physical.
+/// The physical addresses of the peripherals and the local peripherals.
 const DEVICES: Range<u64> = raspi3::PERIPHERALS.as_usize() as u64
     ..(raspi3::LOCAL_PERIPHERALS.as_usize() + raspi3::LOCAL_PERIPHERALS_SIZE) as u64;
-/// What the linear map adds.
+/// The distance from a physical address to its address in the linear map.
 const OFFSET: u64 = raspi3::KERNEL_VA_OFFSET as u64;
 const PAGE: u64 = 0x1000;
 const REGISTERS: usize = 32;
 
-/// What a straight line is known to have done so far.
+/// The state of a straight line after the instructions so far.
 #[derive(Default)]
 struct StraightLine {
-    /// The constants in the registers.
+    /// The constants in the registers, where they are known.
     values: [Option<u64>; REGISTERS],
-    /// The device of the last access, if no barrier came since.
+    /// The device of the last access, if no barrier followed it.
     device: Option<u64>,
 }
 
@@ -71,7 +71,7 @@ pub(in crate::check) fn check(program: &Program) -> Report {
     }
 }
 
-/// Every place that a branch leads to.
+/// The targets of all branches.
 fn targets(program: &Program) -> BTreeSet<u64> {
     let sections = program.executable_sections();
     let words = sections.flat_map(|section| {
@@ -134,7 +134,7 @@ impl StraightLine {
         }
     }
 
-    /// Registers that an instruction writes with what is not known.
+    /// Drops the constants of the registers that an instruction writes.
     fn forget(&mut self, is_written: impl Fn(Register) -> bool) {
         for (number, value) in (0..).zip(&mut self.values) {
             if is_written(Register(number)) {

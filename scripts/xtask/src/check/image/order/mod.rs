@@ -1,17 +1,18 @@
-//! The order of barriers and maintenance: what an emulator, which has no stale line and no second
-//! core's view, never misses.
+//! The order of barriers and maintenance. An emulator has no stale cache line and no second core's
+//! view of memory, so a missing barrier changes nothing there.
 //!
-//! Three kinds of rules. This file has those of an instruction, wherever it stands: a write to a
-//! translation register is synchronised before anything relies on it, maintenance is waited for, an
-//! event is sent after what it announces, a counter is not read early (DDI 0487 B2.3, D8.16,
-//! D12.1). `places` has those of certain places: how the MMU is turned on, what EL3 does first,
-//! which registers are written whole. `devices` has that of accesses to two devices.
+//! There are three kinds of rules. This file has those of an instruction, wherever it stands: a
+//! write to a translation register is followed by an ISB before an instruction relies on it,
+//! maintenance by a DSB, a DSB stands between a store and the SEV that announces it, and an ISB
+//! before the read of a counter (DDI 0487 B2.3, D8.16, D12.1). `places` has the rules of certain
+//! functions: how the MMU is turned on, what comes first at EL3, which registers are written whole.
+//! `devices` has that of accesses to two devices.
 //!
 //! # Decisions
 //!
-//! A rule follows every way that control can take, through calls and back to each caller. That a
-//! value is right, and a range whole, is not to be seen here: tests compare registers, and the
-//! driver's own tests the rest.
+//! A rule follows every path that control can take, through calls and back to each caller. Values
+//! and the ends of ranges are not checked here: tests compare registers, and each driver's own
+//! tests the rest.
 
 #![forbid(unsafe_code)]
 
@@ -35,25 +36,25 @@ const SCTLR: [SystemRegister; 3] = [
     SystemRegister::new(3, 4, 1, 0, 0),
     SystemRegister::new(3, 6, 1, 0, 0),
 ];
-/// TTBR0_EL1, TTBR1_EL1, TCR_EL1, MAIR_EL1.
+/// The translation registers TTBR0_EL1, TTBR1_EL1, TCR_EL1 and MAIR_EL1.
 const TRANSLATION: [SystemRegister; 4] = [
     SystemRegister::new(3, 0, 2, 0, 0),
     SystemRegister::new(3, 0, 2, 0, 1),
     SystemRegister::new(3, 0, 2, 0, 2),
     SystemRegister::new(3, 0, 10, 2, 0),
 ];
-/// CNTPCT_EL0, CNTVCT_EL0.
+/// The counters CNTPCT_EL0 and CNTVCT_EL0.
 const COUNTERS: [SystemRegister; 2] = [
     SystemRegister::new(3, 3, 14, 0, 1),
     SystemRegister::new(3, 3, 14, 0, 2),
 ];
 
-/// The sections of assembly, in which every wait stands before a function's end. Functions of Rust
-/// may leave it to whoever calls them.
+/// The sections of assembly, in which a DSB must stand before the end of the function. A function
+/// in Rust may leave it to its caller.
 const ASSEMBLY: [&str; 3] = [".park", ".init", ".early"];
 
-/// Who may invalidate for one core alone: who comes, who gives something up that no other core has,
-/// and who begins a generation of ASIDs, as each core does for itself.
+/// The functions that may use maintenance of one core alone: the core starts, or gives up a mapping
+/// that no other core has, or begins a generation of ASIDs, as each core does for itself.
 const LOCAL_MAINTENANCE: [&str; 7] = [
     "leave_to_el1",
     "leave_caches",
@@ -64,11 +65,11 @@ const LOCAL_MAINTENANCE: [&str; 7] = [
     "forget_last_generation",
 ];
 
-/// How far before the read of a counter its ISB may stand, in instructions: the compiler keeps
-/// their order, but may make constants in between (two of 64 bits take eight).
+/// The largest distance from a counter's read back to its ISB, in instructions: the compiler keeps
+/// their order, but may build constants in between (two of 64 bits take eight instructions).
 const COUNTER_DISTANCE: u64 = 10;
 
-/// Checks every instruction that has a rule of its own.
+/// Checks every instruction that has an effect.
 pub(in crate::check) fn check(program: &Program) -> Report {
     let walk = Walk::new(program);
     let mut count = 0;
@@ -98,7 +99,7 @@ pub(in crate::check) fn check(program: &Program) -> Report {
     }
 }
 
-/// The rule that the instruction at `address` breaks.
+/// The rule that the instruction at `address` breaks, if it breaks one.
 fn broken_rule(
     program: &Program,
     walk: &Walk<'_>,
@@ -155,7 +156,8 @@ fn broken_rule(
     }
 }
 
-/// Until an ISB nothing relies on what was written: no invalidation, no MMU, no way out.
+/// Behind a write to a translation register: until an ISB there may be no TLBI and no write of
+/// SCTLR.
 fn until_isb(word: Instruction) -> Met {
     match effect(word) {
         Some(Effect::Isb) => Met::Wanted,
@@ -165,7 +167,8 @@ fn until_isb(word: Instruction) -> Met {
     }
 }
 
-/// A level's own MMU or caches change: what follows may only prepare the way on.
+/// Behind a write to SCTLR, which changes this level's own MMU or caches: until an ISB there may
+/// also be no load, store or branch.
 fn until_isb_at_once(word: Instruction) -> Met {
     match until_isb(word) {
         Met::Nothing if word.is_load_store() || word.is_branch() => Met::Forbidden,
@@ -173,8 +176,8 @@ fn until_isb_at_once(word: Instruction) -> Met {
     }
 }
 
-/// Until a DSB maintenance is not done: an ISB waits for nothing, and neither the MMU nor an event
-/// may come.
+/// Behind maintenance: until a DSB it is not complete, so there may be no ISB (which waits for no
+/// maintenance), no SEV and no write of SCTLR.
 fn until_dsb(word: Instruction) -> Met {
     match effect(word) {
         Some(Effect::Dsb) => Met::Wanted,
@@ -184,7 +187,8 @@ fn until_dsb(word: Instruction) -> Met {
     }
 }
 
-/// Invalidation for one core alone, where others may hold the same.
+/// Maintenance of the executing core alone, in a function that is not allowed it: other cores may
+/// hold the invalidated entries.
 fn local_maintenance(program: &Program, address: u64, system: Effect) -> Option<String> {
     if !matches!(system, Effect::TlbiLocal | Effect::IcLocal) {
         return None;
@@ -197,7 +201,8 @@ fn local_maintenance(program: &Program, address: u64, system: Effect) -> Option<
     (!may).then(|| "maintenance for this core alone: others may hold what it invalidates".into())
 }
 
-/// What is invalidated for all was written before: a DSB on every way from the function's start.
+/// A broadcast TLBI without a DSB on every path from the start of its function: the store to the
+/// table may not be visible yet.
 fn published(program: &Program, walk: &Walk<'_>, address: u64) -> Option<String> {
     let start = program.function_at(address)?.range.start;
     let until = |word: Instruction| match effect(word) {

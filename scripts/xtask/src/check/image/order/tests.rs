@@ -1,4 +1,4 @@
-//! Small images with one fault each: a word of a right sequence that is dropped or replaced.
+//! Small images with one fault each: a word of a correct sequence is dropped or replaced.
 
 use super::check;
 use crate::check::image::sample::{INIT, RET, Sample, TEXT};
@@ -22,7 +22,8 @@ const DC_CIVAC: u32 = 0xd50b_7e20;
 const DC_CVAC: u32 = 0xd50b_7a20;
 const MRS_CNTVCT: u32 = 0xd53b_e040;
 
-/// Rules that the words break, as a function of that name in `.init`, and again as one of Rust.
+/// The number of rules that the words break as a function of this name in `.init`, and as one of
+/// Rust.
 fn broken(name: &str, words: &[u32]) -> (usize, usize) {
     let count = |section: &str, address| {
         let sample = Sample::default().section(section, address, words).symbol(
@@ -35,7 +36,7 @@ fn broken(name: &str, words: &[u32]) -> (usize, usize) {
     (count(".init", INIT), count(".text", TEXT))
 }
 
-/// The sequence is right, and each of the words at `needed` is missed if it is not there.
+/// Asserts that the sequence breaks no rule, and that it does without any of the words at `needed`.
 #[track_caller]
 fn each_is_missed(name: &str, words: &[u32], needed: &[usize]) {
     assert_eq!(broken(name, words), (0, 0), "as it should be");
@@ -107,7 +108,7 @@ fn a_function_of_rust_may_leave_the_wait_to_its_caller() {
         broken("anything", &[DSB_ISHST, TLBI_VMALLE1IS, RET]),
         (1, 0)
     );
-    // Who calls it does not.
+    // A caller without a DSB after the call breaks the rule.
     let words = [0x9400_0003, ISB, RET, DSB_ISHST, TLBI_VMALLE1IS, RET];
     let sample = Sample::default()
         .section(".text", TEXT, &words)

@@ -1,4 +1,4 @@
-//! Where control can go from an instruction, through calls and back.
+//! Paths of control from an instruction on, through calls and back.
 
 #![forbid(unsafe_code)]
 
@@ -9,28 +9,29 @@ use a64::flow::Flow;
 
 use crate::check::image::program::Program;
 
-/// What a rule says about an instruction on the way.
+/// The judgement of a rule on an instruction of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Met {
-    /// Nothing.
+    /// It does not matter.
     Nothing,
-    /// What was wanted: this way is done.
+    /// It fulfils the rule: this path is done.
     Wanted,
-    /// What must not come before what was wanted.
+    /// It must not come before the instruction that fulfils the rule.
     Forbidden,
 }
 
-/// Control leaves an image's known code: an exception return, a branch to a register, a return of a
-/// function that nobody calls by its name.
+/// The judgement on the end of a path, where control leaves the known code: an exception return, a
+/// branch to a register, a return of a function that no direct call names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AtTheEnd {
-    /// What was wanted had to come before.
+    /// The rule must be fulfilled before.
     Forbidden,
-    /// Whoever goes on there sees to it.
+    /// The code that control goes to fulfils the rule.
     Allowed,
 }
 
-/// Calls by their targets: for each function's start, the places after the calls of it.
+/// The calls of each function: by the function's start, the addresses of the instructions after the
+/// calls.
 pub(super) struct Walk<'a> {
     program: &'a Program,
     returns: BTreeMap<u64, Vec<u64>>,
@@ -50,8 +51,9 @@ impl<'a> Walk<'a> {
         Self { program, returns }
     }
 
-    /// The first place, on some way from `start` on, that `judge` forbids before what it wants. A
-    /// call leads into the function, and its return to every place from where it is called.
+    /// The first instruction, on any path from `start` on, that `judge` forbids before one that
+    /// fulfils the rule; or the end of a path, if `at_the_end` forbids that. A call leads into the
+    /// function, and its return to every place from which it is called.
     pub(super) fn first_forbidden(
         &self,
         start: u64,

@@ -1,4 +1,5 @@
-//! What certain places of the boot and of the vectors must have, and in which order.
+//! Rules of certain functions of the boot and of the vectors: which instructions they must have,
+//! and in which order.
 //!
 //! Sources: DDI 0487 D8.2 (enabling the MMU), D24.2 (the registers that a reset leaves unknown);
 //! Cortex-A53 DDI 0500 4.3.66 and 4.3.67 (ACTLR, CPUECTLR); BCM2835 ARM Peripherals 1.3 (two
@@ -14,24 +15,25 @@ use crate::check::image::effect::{Effect, effect};
 use crate::check::image::program::{Function, Program};
 use crate::check::report::{Report, Violation};
 
-/// The labels behind which the high half is entered: before each the MMU is turned on.
+/// The labels at the entry of the high half: before each the MMU is turned on.
 const HIGH_ENTRIES: [&str; 2] = ["enter_high_half", "secondary_enters_high_half"];
-/// Where the boot is left to EL1, from whatever level.
+/// The function that leaves the boot's exception level for EL1.
 const LEAVE: &str = "leave_to_el1";
-/// Where it begins at EL3.
+/// The label at which it begins at EL3.
 const AT_EL3: &str = "at_el3";
-/// Writes back what a loader's caches hold.
+/// The function that writes back lines that a loader left in the caches.
 const LEAVE_CACHES: &str = "leave_caches";
-/// Writes the tables with the caches off.
+/// The function that writes the boot's tables with the caches off.
 const BOOT_TABLES: &str = "init_kernel_pt";
-/// Saves what an exception interrupted, and its handler.
+/// The routine that saves the interrupted registers, and the handler that it calls.
 const SAVE_FRAME: &str = "save_frame";
 const HANDLER: &str = "kernel_exception";
 
 const SCTLR_EL1: SystemRegister = SystemRegister::new(3, 0, 1, 0, 0);
 const CPUECTLR_EL1: SystemRegister = SystemRegister::new(3, 1, 15, 2, 1);
 
-/// What is unknown after a reset, or a loader's, and is written whole on the way to EL1.
+/// The registers that a reset leaves unknown, or a loader may have changed: each is written whole
+/// on the way to EL1.
 const WRITTEN: [(SystemRegister, &str); 29] = [
     (SystemRegister::new(3, 6, 12, 0, 0), "VBAR_EL3"),
     (SystemRegister::new(3, 6, 1, 0, 0), "SCTLR_EL3"),
@@ -64,11 +66,11 @@ const WRITTEN: [(SystemRegister, &str); 29] = [
     (SystemRegister::new(3, 0, 2, 0, 0), "TTBR0_EL1"),
 ];
 
-/// Those of them that are also read there: SCTLR_ELx says whether caches were on, CNTFRQ_EL0 is
-/// kept if it can be true.
+/// The registers of [`WRITTEN`] that are also read there: SCTLR_ELx tells whether the caches were
+/// on, and CNTFRQ_EL0 is kept if its value is possible.
 const ALSO_READ: [&str; 4] = ["SCTLR_EL3", "SCTLR_EL2", "SCTLR_EL1", "CNTFRQ_EL0"];
 
-/// Checks these places.
+/// Checks these functions.
 pub(in crate::check) fn check(program: &Program) -> Report {
     let mut places = Places {
         program,
@@ -101,8 +103,8 @@ impl<'a> Places<'a> {
         self.violations.push(Violation { place, rule });
     }
 
-    /// The function that holds the symbol or label `name`, and its address. Without it the rule
-    /// would find nothing, in silence.
+    /// The function that contains the symbol or label `name`, and its address. A missing name is a
+    /// violation: without it the rule would look at nothing, and pass.
     fn place(&mut self, name: &str) -> Option<(&'a Function, u64)> {
         self.count += 1;
         let address = self.program.address_of(name);
@@ -119,8 +121,8 @@ impl<'a> Places<'a> {
         words.filter_map(|(_, word)| effect(word)).collect()
     }
 
-    /// What was in the TLB and the instruction cache goes, and is seen to have gone, before
-    /// SCTLR.M: a reset leaves both unknown.
+    /// Before SCTLR.M is set, TLB and instruction cache are invalidated, and a DSB and an ISB
+    /// follow: a reset leaves both unknown.
     fn turns_the_mmu_on(&mut self, label: &str) {
         let Some((function, address)) = self.place(label) else {
             return;
@@ -145,7 +147,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// CPUECTLR_EL1.SMPEN comes before any maintenance at EL3.
+    /// At EL3, CPUECTLR_EL1.SMPEN is set before any maintenance.
     fn sets_smpen_first(&mut self) {
         let Some((_, address)) = self.place(AT_EL3) else {
             return;
@@ -192,7 +194,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// A loader's dirty lines, and its instructions.
+    /// A loader's dirty lines are written back, and its instructions invalidated.
     fn writes_a_loaders_caches_back(&mut self) {
         let Some((function, address)) = self.place(LEAVE_CACHES) else {
             return;
@@ -225,8 +227,8 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// What was written with the caches off is fresh: stale lines over it are dropped, never
-    /// written back.
+    /// Lines over memory that was written with the caches off are stale: they are invalidated, and
+    /// never written back.
     fn drops_stale_lines_of_the_tables(&mut self) {
         let Some((function, _)) = self.place(BOOT_TABLES) else {
             return;
@@ -244,7 +246,8 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The interrupted code may have a read of another device under way.
+    /// A barrier stands between the interrupted code, which may have a read of another device under
+    /// way, and the handler (BCM2835 ARM Peripherals, 1.3).
     fn keeps_devices_apart(&mut self) {
         let Some((function, _)) = self.place(SAVE_FRAME) else {
             return;
@@ -268,7 +271,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Whether `all` has what is wanted in this order, with anything in between.
+/// Whether `all` contains the effects `wanted` in this order, with any others in between.
 fn has_in_order(all: &[Effect], wanted: &[Effect]) -> bool {
     let mut all = all.iter();
     wanted.iter().all(|system| all.any(|found| found == system))

@@ -1,4 +1,4 @@
-//! An image with every place as it should be, and one fault in it at a time.
+//! An image in which every rule holds, and one fault in it at a time.
 
 use super::check;
 use crate::check::image::sample::{INIT, RET, Sample, TEXT};
@@ -47,7 +47,7 @@ const MSRS: [u32; 28] = [
     0xd518_2000, // TTBR0_EL1
 ];
 
-/// How the MMU is turned on.
+/// The sequence that turns the MMU on.
 const ENABLE: [u32; 8] = [
     ISB,
     TLBI_VMALLE1,
@@ -59,7 +59,7 @@ const ENABLE: [u32; 8] = [
     0xd61f_0060, // br x3
 ];
 
-/// The image's parts, one after the other in `.init`.
+/// The parts of the image, one after the other in `.init`.
 #[derive(Clone)]
 struct Image {
     el3: Vec<u32>,
@@ -92,7 +92,7 @@ impl Image {
         }
     }
 
-    /// The rules that it breaks.
+    /// The rules that the image breaks.
     fn broken(&self) -> Vec<String> {
         let parts = [
             ("leave_to_el1", &self.el3),
@@ -131,7 +131,7 @@ impl Image {
     }
 }
 
-/// Exactly one rule is broken, and it says this.
+/// Asserts that exactly one rule is broken, whose text contains `says`.
 #[track_caller]
 fn one(image: Image, says: &str) {
     let broken = image.broken();
@@ -182,7 +182,7 @@ fn maintenance_before_smpen_is_refused() {
     let mut image = Image::right();
     image.el3.swap(0, 2);
     one(image, "SMPEN");
-    // bl .-8, to the cleaning, as the first thing: through calls, too.
+    // bl .-8, to the cleaning, as the first instruction: calls are followed.
     let mut image = Image::right();
     let words_between =
         image.el3.len() + image.enable.len() + image.secondary.len() + image.leave_caches.len();
