@@ -16,7 +16,7 @@ impl Register {
     }
 }
 
-/// sf: the width of the general registers of an instruction.
+/// The width of general registers in an instruction: sf, bit 31, in most classes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Width {
     /// 32 bits; a result clears the upper half of its register.

@@ -99,9 +99,9 @@ const fn logical_immediate(word: Word) -> Option<Data> {
     }
 }
 
-/// DecodeBitMasks: the highest one of N:NOT(imms) is the base-2 logarithm of an element's width;
-/// the low bits of imms + 1 are the number of ones in each element, which is rotated right by immr.
-/// An element that is all ones is not allocated.
+/// DecodeBitMasks: the position of the highest one in N:NOT(imms) is the base-2 logarithm of an
+/// element's width. Each element has one more ones than the low bits of imms say, rotated right by
+/// immr. An element of ones alone is not allocated.
 const fn bit_mask(word: Word) -> Option<u64> {
     let (n, rotate, ones) = (word.field(22, 22), word.field(21, 16), word.field(15, 10));
     let size = (n << 6 | (!ones & 0x3f)).checked_ilog2();

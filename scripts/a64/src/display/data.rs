@@ -131,7 +131,7 @@ fn amount(f: &mut Formatter<'_>, name: &str, amount: u8) -> Result {
 }
 
 impl Sum {
-    /// The one of `names` for ADD, ADDS, SUB or SUBS (or another such row), in this order.
+    /// The mnemonic out of four in the order of ADD, ADDS, SUB, SUBS.
     fn name(self, flags: Flags, names: [&'static str; 4]) -> &'static str {
         match (self, flags) {
             (Self::Add, Flags::Keep) => names[0],
