@@ -89,10 +89,10 @@ const AP_READ_ONLY: u64 = 1 << 7;
 const ACCESS_FLAG: u64 = 1 << 10;
 const PXN: u64 = 1 << 53;
 const UXN: u64 = 1 << 54;
-const PXN_TABLE: u64 = 1 << 59;
-const UXN_TABLE: u64 = 1 << 60;
-const AP_TABLE_NO_EL0: u64 = 1 << 61;
-const AP_TABLE_READ_ONLY: u64 = 1 << 62;
+pub(super) const PXN_TABLE: u64 = 1 << 59;
+pub(super) const UXN_TABLE: u64 = 1 << 60;
+pub(super) const AP_TABLE_NO_EL0: u64 = 1 << 61;
+pub(super) const AP_TABLE_READ_ONLY: u64 = 1 << 62;
 
 /// The reason for which `entry`, found at `level` (0 to 3) by a core with `pa_bits` of physical
 /// address, refuses `attempt` by `privilege`; `None`: the walk goes on, or the leaf allows it.

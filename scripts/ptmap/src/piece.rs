@@ -1,8 +1,9 @@
 //! Pieces: runs of leaves, the units in which a map is shown.
 
 use stilt_paging::Rights;
+use stilt_paging::format::aarch64_verdict::TableLimits;
 
-use crate::descriptor::{self, Limits, attr_index, attributes, is_contiguous};
+use crate::descriptor::{self, attr_index, attributes, is_contiguous};
 use crate::memory_type::MemoryType;
 use crate::places::Places;
 use crate::registers::Registers;
@@ -21,7 +22,7 @@ pub struct Piece {
     /// The descriptor of the first leaf.
     pub bits: u64,
     /// The rights that the tables above take away.
-    pub limits: Limits,
+    pub limits: TableLimits,
     /// The name of the area; empty where none is known.
     pub name: String,
 }
@@ -35,7 +36,7 @@ impl Piece {
 
     /// The physical address of the first frame.
     #[must_use]
-    pub const fn pa(&self) -> u64 {
+    pub fn pa(&self) -> u64 {
         descriptor::output_address(self.bits, self.level)
     }
 

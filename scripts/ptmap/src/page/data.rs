@@ -3,8 +3,9 @@
 
 use std::fmt::Write;
 
+use stilt_paging::format::fields::{AARCH64, Kind, Meaning};
+
 use crate::colours::{memory_class, rights_class};
-use crate::descriptor::{Kind, Meaning, fields};
 use crate::difference::Change;
 use crate::escape::Json;
 use crate::finding::Finding;
@@ -119,7 +120,7 @@ fn piece(piece: &Piece, map: &Map) -> String {
         piece.bits,
         Json(&letters(rights.kernel)),
         Json(&letters(rights.user)),
-        Json(&piece.limits.words()),
+        Json(&piece.limits.to_string()),
         Json(rights_class(piece)),
         Json(memory_class(piece.memory_type(&map.registers).class())),
         Json(&piece.name),
@@ -150,9 +151,9 @@ fn all_fields() -> String {
         ("reserved", Kind::Reserved, 0),
     ];
     let kinds = kinds.map(|(name, kind, level)| {
-        let fields = fields(kind, level).iter().map(|field| {
+        let fields = AARCH64.fields(kind, level).map(|field| {
             let meaning = match field.meaning {
-                Meaning::Address => "0".to_owned(),
+                Meaning::Address | Meaning::FrameNumber => "0".to_owned(),
                 Meaning::MemoryType => "1".to_owned(),
                 Meaning::Text(text) => Json(text).to_string(),
                 Meaning::Values(values) => list(values.iter().map(|value| Json(value).to_string())),

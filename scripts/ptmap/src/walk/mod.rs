@@ -15,7 +15,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::descriptor::{Kind, Limits, entry_bytes, is_inaccessible, output_address};
+use stilt_paging::GenericPTE;
+use stilt_paging::format::aarch64::A64PTE;
+use stilt_paging::format::aarch64_verdict::TableLimits;
+use stilt_paging::format::fields::Kind;
+
+use crate::descriptor::{entry_bytes, is_inaccessible, kind, output_address};
 use crate::finding::{Finding, FindingKind};
 use crate::memory::{PhysicalMemory, Table};
 use crate::registers::{Half, Registers, Translation};
@@ -37,7 +42,7 @@ pub struct Leaf {
     /// The physical address of the descriptor.
     pub at: u64,
     /// The rights that the tables above take away.
-    pub limits: Limits,
+    pub limits: TableLimits,
 }
 
 impl Leaf {
@@ -49,7 +54,7 @@ impl Leaf {
 
     /// The physical address of its frame.
     #[must_use]
-    pub const fn pa(&self) -> u64 {
+    pub fn pa(&self) -> u64 {
         output_address(self.bits, self.level)
     }
 }
@@ -112,7 +117,7 @@ pub enum Cell {
 
 impl Cell {
     fn of(bits: u64, level: usize) -> Self {
-        match Kind::of(bits, level) {
+        match kind(bits, level) {
             Kind::Invalid if bits == 0 => Self::Unused,
             Kind::Invalid => Self::Software,
             Kind::Reserved => Self::Reserved,
@@ -176,7 +181,7 @@ pub fn walk<M: PhysicalMemory>(
             va: walker.tree.first,
             bits: 0,
             at: 0,
-            limits: Limits::default(),
+            limits: TableLimits::default(),
         };
         walker.table(&root)?;
         tree = walker.tree;
@@ -191,7 +196,7 @@ struct PendingTable {
     va: u64,
     bits: u64,
     at: u64,
-    limits: Limits,
+    limits: TableLimits,
 }
 
 struct Walker<'memory, M> {
@@ -245,7 +250,7 @@ impl<M: PhysicalMemory> Walker<'_, M> {
         let level = table.level;
         let va = table.va + index as u64 * entry_bytes(level);
         let at = table.pa + 8 * index as u64;
-        match Kind::of(bits, level) {
+        match kind(bits, level) {
             Kind::Table => {
                 let below = PendingTable {
                     pa: output_address(bits, level),
@@ -253,7 +258,7 @@ impl<M: PhysicalMemory> Walker<'_, M> {
                     va,
                     bits,
                     at,
-                    limits: table.limits.below(bits),
+                    limits: table.limits.below(A64PTE::from_bits(bits)),
                 };
                 return self.table(&below);
             }
