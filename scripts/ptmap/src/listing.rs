@@ -9,8 +9,8 @@ use crate::descriptor::rights_words;
 use crate::map::Map;
 use crate::piece::Piece;
 
-/// One line for each piece, `FIRST-LAST FRAME RIGHTS TYPE LEAF NAME`, and one for each finding, `!
-/// KIND ADDRESS: VALUES`.
+/// One line for each piece, `FIRST-LAST FRAME RIGHTS TYPE LEAF NAME`, and one for each finding,
+/// `! KIND ADDRESS: VALUES`.
 #[must_use]
 pub fn listing(map: &Map) -> String {
     let mut text = format!("map: {}\n", map.name);

@@ -57,7 +57,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
     qemu::check_program(&program)?;
     let gdb = find_gdb()?;
     let kernel = qemu::kernel_to_boot(elf)?;
-    // GDB handles Ctrl-C itself; this process must not end by it.
+    // GDB handles Ctrl-C itself, and this process has to outlive GDB.
     ctrlc::set_handler(|| {}).map_err(DebugError::Signals)?;
     let machine = start(&program, &kernel.image).map_err(DebugError::Stub)?;
     if script.is_none() {

@@ -84,8 +84,8 @@ impl TableFound {
         of_it.map(|(_, count)| count).sum()
     }
 
-    /// The number of entries: 512, or fewer in a root whose addresses have other than 39 or 48
-    /// bits.
+    /// The number of entries: 512, or fewer in a root whose addresses have other than 30, 39 or
+    /// 48 bits.
     #[must_use]
     pub fn entries(&self) -> usize {
         self.cells.iter().map(|(_, count)| count).sum()

@@ -4,9 +4,9 @@
 //! The figures are counted in the emulator's own trace, one line an instruction: they are equal on
 //! every machine and at every load. Under `-icount shift=0` the guest's time is a function of the
 //! number of instructions, so waiting loops have a fixed cost, too. The boot is counted on core 0.
-//! The steps are those of the shell's command `numbers`, which executes each between two marks; the
-//! instructions of every core between the marks count. The kernel measures the steps by its clock
-//! as well, and both figures must agree.
+//! The steps are those of the shell's command `numbers`, which executes each between two marks: for
+//! a call between cores the instructions of all cores count, for the other steps those of core 0.
+//! The kernel measures the steps by its clock as well, and both figures must agree.
 
 mod trace;
 

@@ -15,7 +15,7 @@ use crate::failure::EndsVerb;
 use crate::program::{RunError, cannot_run};
 use crate::qemu;
 
-/// The number of instructions at which counting stops: the guest will never end.
+/// The longest trace, in instructions: a guest that executes more will never end.
 const GIVE_UP: u64 = 50_000_000;
 /// Cores of the machine.
 const CORES: usize = 4;
@@ -72,7 +72,7 @@ pub(super) struct Milestones {
 pub(super) struct Counts {
     pub(super) to_kernel: u64,
     pub(super) to_prompt: u64,
-    /// From a breakpoint to the instruction behind it, to which its handler returns; the largest
+    /// From a BRK to the ERET by which its handler returns, the BRK not included; the largest
     /// number.
     pub(super) exception: u64,
     /// From the vector to the first instruction of the interrupt's handler; the largest number.
@@ -207,8 +207,7 @@ impl Counter {
         if pc == breakpoint {
             self.breakpoint[core] = Some(now);
         } else if pc == exception_return {
-            // The number at the breakpoint does not include the BRK, which is not completed; the
-            // ERET is.
+            // The BRK is not executed but taken as an exception; the ERET is executed.
             if let Some(then) = self.breakpoint[core].take() {
                 self.counts.exception = self.counts.exception.max(now - then);
             }

@@ -47,7 +47,7 @@ pub(super) fn describe(device: &Path) -> Result<Disk, FileError> {
 
 /// Major and minor number of a device file.
 pub(super) fn number_of(metadata: &Metadata) -> (u32, u32) {
-    // The type of a device number differs between systems from the one that std returns.
+    // On some systems a device number has another width than the one that std returns.
     let device = metadata.rdev() as Dev;
     (major(device), minor(device))
 }

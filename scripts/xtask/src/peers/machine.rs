@@ -22,7 +22,7 @@ const RUSTFLAGS: &str = "-Clink-arg=-Tlinker.ld -Crelocation-model=static";
 /// This project's page tables, without and with contiguous groups.
 const OURS: &str = "stilt";
 const GROUPED: &str = "grouped";
-/// The library that the figures are divided by.
+/// The library by whose figures this project's are divided.
 const REFERENCE: &str = "ptm";
 const SUBJECTS: [&str; 5] = [OURS, GROUPED, REFERENCE, "a64p", "floor"];
 

@@ -156,8 +156,8 @@ fn broken_rule(
     }
 }
 
-/// Behind a write to a translation register: until an ISB there may be no TLBI and no write of
-/// SCTLR.
+/// Behind a write to a translation register: until an ISB there may be no TLBI, no write of SCTLR
+/// and no end of the path.
 fn until_isb(word: Instruction) -> Met {
     match effect(word) {
         Some(Effect::Isb) => Met::Wanted,
@@ -201,8 +201,8 @@ fn local_maintenance(program: &Program, address: u64, system: Effect) -> Option<
     (!may).then(|| "maintenance for this core alone: others may hold what it invalidates".into())
 }
 
-/// A broadcast TLBI without a DSB on every path from the start of its function: the store to the
-/// table may not be visible yet.
+/// A broadcast TLBI that some path from the start of its function reaches without a DSB: the store
+/// to the table may not be visible yet.
 fn published(program: &Program, walk: &Walk<'_>, address: u64) -> Option<String> {
     let start = program.function_at(address)?.range.start;
     let until = |word: Instruction| match effect(word) {
