@@ -1,7 +1,7 @@
 # Stilt's verbs. Only a list of what calls what: the work is done by scripts/*.sh, which need nothing but a shell,
 # and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, DEBUG, FIRMWARE, DEV.
 
-.PHONY: help image qemu debug console ptmap test test-mmu test-ptmap check doc bench bench-host fuzz mutants planted soak sdcard flash doctor setup clean
+.PHONY: help image qemu debug console ptmap test test-mmu test-ptmap check doc book bench bench-host fuzz mutants planted soak sdcard flash doctor setup clean
 .DEFAULT_GOAL := help
 # One verb at a time, whatever -j says: they share the image and the terminal.
 .NOTPARALLEL:
@@ -19,7 +19,8 @@ help:
 	@echo 'make test-mmu page tables of every architecture, each on the MMU of its emulator'
 	@echo 'make test-ptmap  the page of make ptmap in a browser: search, keyboard, narrow and wide, light and dark'
 	@echo 'make check    formatting, lints, which folder imports which, what may not run before the MMU is on, barriers, errata, packaging'
-	@echo 'make doc      the documentation of kernel, page tables and tools; docs/ is to be read as it is'
+	@echo 'make doc      the documentation of kernel, page tables and tools'
+	@echo 'make book     README and docs/ as a book, target/book/html/index.html; docs/ may also be read as it is'
 	@echo 'make bench    the benchmarks: booting, and page tables beside those of other libraries'
 	@echo 'make bench-host  page tables beside those of other libraries, on this machine'
 	@echo 'make fuzz     page-table operations from random bytes, for SECONDS (600)'
@@ -86,6 +87,10 @@ doc:
 	$(CARGO) doc --workspace --no-deps
 	$(KCARGO) doc --package stilt --package stilt-paging --no-deps
 	@echo 'The kernel as its target sees it: target/kernel/aarch64-unknown-none-softfloat/doc/stilt/index.html'
+
+book:
+	@scripts/setup.sh book
+	@$(CARGO) xtask book
 
 bench:
 	@scripts/setup.sh bench

@@ -9,7 +9,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 
 verb=${1:-all}
 if ! wanted=$(needs "$verb"); then
-    echo "usage: scripts/setup.sh [image|qemu|debug|console|ptmap|test|test-mmu|test-ptmap|check|doc|bench|bench-host|fuzz|mutants|planted|sdcard|flash|all]" >&2
+    echo "usage: scripts/setup.sh [image|qemu|debug|console|ptmap|test|test-mmu|test-ptmap|check|doc|book|bench|bench-host|fuzz|mutants|planted|sdcard|flash|all]" >&2
     exit 2
 fi
 
@@ -18,6 +18,8 @@ main() {
     look
     [ -n "$missing" ] || return 0
     ask_rustup
+    [ -n "$missing" ] || return 0
+    build_mdbook
     [ -n "$missing" ] || return 0
     manager=$(package_manager)
     if [ "$manager" = apt ]; then
@@ -62,6 +64,22 @@ ask_rustup() {
         look
     else
         echo "setup: rustup could not; trying the system's packages" >&2
+    fi
+}
+
+# mdBook from its sources, in target/tools/bin: distributions have none, or an old one. Without the server that shows
+# a book while it is written.
+build_mdbook() {
+    if ! is_missing mdbook || ! pick_host; then return 0; fi
+    echo "setup: cargo builds mdbook $mdbook_version in target/tools, which takes some minutes"
+    if (
+        clear_cargo_environment
+        PATH="$host_bin:$PATH" cargo install --quiet --root "$tools" --version "$mdbook_version" \
+            --locked --no-default-features --features search mdbook
+    ); then
+        look
+    else
+        echo "setup: cargo could not build mdbook" >&2
     fi
 }
 

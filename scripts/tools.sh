@@ -4,14 +4,17 @@
 #
 # Its names for them: host (cargo for tools and tests), cc (what host Rust links with), certs (what cargo
 # downloads with), kernel (Rust for the image), linker, lints (rustfmt and clippy), qemu, gdb, mtools, fsck, dtc,
-# objdump (LLVM's), targets (Rust for the programs in tests/mmu), qemu-riscv64, qemu-x86_64, qemu-loongarch64; valgrind,
-# which no verb but bench-host has a use for, and chromium, which none but test-ptmap has: they are not among all tools.
+# objdump (LLVM's), targets (Rust for the programs in tests/mmu), qemu-riscv64, qemu-x86_64, qemu-loongarch64. Not among
+# all tools, because one verb alone needs each: valgrind (bench-host), chromium (test-ptmap), mdbook (book).
 # shellcheck disable=SC2154  # toolchain.sh sets the names that are not set here
 
 # Where emulators are unpacked that the system's package manager has no room for.
 tools="${CARGO_TARGET_DIR:-$root/target}/tools"
 
 all_tools='host cc certs kernel linker lints qemu gdb mtools fsck dtc objdump targets qemu-riscv64 qemu-x86_64 qemu-loongarch64'
+
+# The version of mdBook that `make book` was tried with.
+mdbook_version=0.5.4
 
 # What the programs in tests/mmu are built for.
 mmu_targets='aarch64-unknown-none riscv64imac-unknown-none-elf x86_64-unknown-none loongarch64-unknown-none-softfloat'
@@ -26,6 +29,7 @@ needs() (
     bench-host) echo 'host cc certs valgrind' ;;
     debug) echo "$build qemu gdb" ;;
     test) echo "$build qemu gdb mtools fsck dtc objdump" ;;
+    book) echo 'host cc certs mdbook' ;;
     test-ptmap) echo "$build qemu chromium" ;;
     test-mmu) echo "$build targets qemu qemu-riscv64 qemu-x86_64 qemu-loongarch64" ;;
     check) echo "$build lints targets" ;;
@@ -64,6 +68,7 @@ label() {
     qemu-loongarch64) echo 'QEMU for LoongArch' ;;
     valgrind) echo valgrind ;;
     chromium) echo Chromium ;;
+    mdbook) echo mdBook ;;
     esac
 }
 
@@ -85,6 +90,7 @@ find_tool() {
     targets) find_targets ;;
     qemu-*) find_program "qemu-system-${1#qemu-}" ;;
     valgrind) find_program valgrind ;;
+    mdbook) find_program mdbook ;;
     chromium) find_chromium ;;
     *) return 1 ;;
     esac
@@ -234,6 +240,7 @@ packages_for() {
     *:dtc) echo dtc ;;
     *:objdump) echo llvm ;;
     *:valgrind) echo valgrind ;;
+    *:mdbook) echo mdbook ;;
     esac
 }
 

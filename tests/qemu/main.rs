@@ -16,6 +16,7 @@
 mod atags;
 mod audit;
 mod bad_input;
+mod book;
 mod boot;
 mod card;
 mod checks;
@@ -42,5 +43,6 @@ mod soak;
 mod spurious_faults;
 mod storms;
 mod time;
+mod transcripts;
 mod trees;
 mod verbs;

@@ -10,12 +10,12 @@ use crate::harness::symbols::{HIGH_HALF, Symbols};
 use crate::harness::{Gdb, Setup};
 
 /// A register as QEMU calls it, and its value.
-type Expected = (&'static str, u64);
+pub(crate) type Expected = (&'static str, u64);
 
 const SECONDARIES: usize = 3;
 
 /// EL3: the lower levels are non-secure and AArch64, SMC is off, nothing is trapped.
-const OF_EL3: [Expected; 4] = [
+pub(crate) const OF_EL3: [Expected; 4] = [
     ("SCTLR_EL3", 0x30c5_0830),
     ("SCR_EL3", 0x5b1),
     ("MDCR_EL3", 0),
@@ -23,7 +23,7 @@ const OF_EL3: [Expected; 4] = [
 ];
 
 /// EL2: EL1 is AArch64 with all rights and without a second stage.
-const OF_EL2: [Expected; 9] = [
+pub(crate) const OF_EL2: [Expected; 9] = [
     ("SCTLR_EL2", 0x30c5_0830),
     ("HCR_EL2", 1 << 31),
     ("CNTHCTL_EL2", 0b11),
@@ -38,7 +38,7 @@ const OF_EL2: [Expected; 9] = [
 
 /// EL1: MMU and caches on, write-executable never, all of it from the first enable on; EL0 has
 /// nothing.
-const OF_EL1: [Expected; 9] = [
+pub(crate) const OF_EL1: [Expected; 9] = [
     ("SCTLR", 0x30d8_181f),
     ("TCR_EL1", 0x0000_0012_b510_3510),
     ("MAIR_EL1", 0x0000_00ff_4400_0400),
@@ -50,6 +50,9 @@ const OF_EL1: [Expected; 9] = [
     ("TPIDR_EL1", 0),
     ("CONTEXTIDR_EL1", 0),
 ];
+
+/// TCR_EL1 when the low half has been given up: EPD0 is set.
+pub(crate) const WITHOUT_LOW_HALF: u64 = 0x0000_0012_b510_3590;
 
 /// D, A, I, F masked; EL1h.
 const STATE: u64 = 0x3c5;
@@ -141,7 +144,7 @@ fn every_core_begins_with_known_registers(setup: Setup, level: Level, x0: u64) {
         gdb.choose(core);
         let found = gdb.system_registers(&["TTBR0_EL1", "TTBR1_EL1", "TCR_EL1", "SCTLR"]);
         assert_eq!(found[0], empty, "TTBR0_EL1 of core {core}");
-        assert_eq!(found[2], 0x0000_0012_b510_3590, "TCR_EL1 of core {core}");
+        assert_eq!(found[2], WITHOUT_LOW_HALF, "TCR_EL1 of core {core}");
         assert_eq!(found[3], 0x30d8_181f, "SCTLR_EL1 of core {core}");
         roots.push(found[1]);
     }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod book;
 mod card;
 mod check;
 mod checkout;
@@ -50,6 +51,8 @@ usage: cargo xtask VERB [OPTION...]
   check  [--root FOLDER] [--elf FILE] [--allow-835769]
                                            the rules of sources and image that no compiler enforces
   bench  [--qemu PROGRAM]                  what booting costs, in instructions
+  book                                     README, docs/ and their like as HTML pages, target/book/html; every link
+                                           in them leads somewhere
   mmu    [--check] [NAME...]               build the programs in tests/mmu and run each in its emulator
   peers  [--host] [--qemu PROGRAM]         page tables beside other libraries', in instructions
   planted [FOLDER] [--only NAME]           plant each fault of a folder in a copy of the checkout: do its tests
@@ -93,6 +96,7 @@ fn dispatch(mut args: Parser) -> Result<ExitCode, Failure> {
     };
     match verb.to_str() {
         Some("bench") => bench::run(args),
+        Some("book") => book::run(args),
         Some("check") => check::run(args),
         Some("console") => console::run(args),
         Some("debug") => debug::run(args),

@@ -1,0 +1,35 @@
+//! A reference in a document, and its words in a report.
+
+use std::fmt;
+
+/// A reference in a document.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reference {
+    /// `[text](docs/architecture.md#heading)`: the file and the heading; nothing for this file, or
+    /// for no heading.
+    Link(String, String),
+    /// `` `src/lib.rs` ``: a path, if its first name is that of a folder that exists.
+    Path(String),
+    /// `` `make check` ``
+    Verb(String),
+    /// `make flash DEV=x`, in a block of shell commands.
+    Name(String),
+    /// `make ptmap ARGS=--list`, in a block of shell commands.
+    Option(String),
+    /// Lines of a file, of which the first names it.
+    Excerpt(String, Vec<String>),
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link(path, heading) if heading.is_empty() => f.write_str(path),
+            Self::Link(path, heading) => write!(f, "{path}#{heading}"),
+            Self::Path(path) => f.write_str(path),
+            Self::Verb(verb) => write!(f, "`make {verb}`"),
+            Self::Name(name) => write!(f, "`{name}=...` for `make`"),
+            Self::Option(option) => write!(f, "option `{option}`"),
+            Self::Excerpt(file, _) => write!(f, "such code in {file}"),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What a block of shell commands asks of the project's own tools: verbs of `make`, names that are
+//! handed to them, options.
+//!
+//! Other programs' commands are not looked at: they are on the reader's machine or not.
+
+use super::reference::Reference;
+
+/// The references of one line of a block `sh`: `ATTACH=host make ptmap ARGS=--list # lines`.
+pub(super) fn references(line: &str) -> Vec<Reference> {
+    let command = line.split(" #").next().unwrap_or(line);
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let is_ours = words.first() != Some(&"#")
+        && (words.contains(&"make") || words.starts_with(&["cargo", "xtask"]));
+    if !is_ours {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    if let Some(verb) = words.iter().skip_while(|word| **word != "make").nth(1) {
+        found.push(Reference::Verb((*verb).to_owned()));
+    }
+    for word in words {
+        let mut rest = word;
+        if let Some((name, value)) = word.split_once('=')
+            && !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+        {
+            found.push(Reference::Name(name.to_owned()));
+            rest = value.trim_start_matches(['\'', '"']);
+        }
+        if rest.starts_with("--") {
+            let option = rest.trim_end_matches(['\'', '"']);
+            let option = option.split('=').next().unwrap_or(option);
+            found.push(Reference::Option(option.to_owned()));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reference, references};
+
+    #[test]
+    fn verbs_names_and_options_are_found_and_comments_are_not() {
+        let verb = |word: &str| Reference::Verb(word.to_owned());
+        let name = |word: &str| Reference::Name(word.to_owned());
+        let option = |word: &str| Reference::Option(word.to_owned());
+        for (line, expected) in [
+            ("make check    # DEV=x", vec![verb("check")]),
+            ("make flash DEV=/dev/sdX", vec![verb("flash"), name("DEV")]),
+            (
+                "ATTACH=127.0.0.1:1234 make ptmap",
+                vec![verb("ptmap"), name("ATTACH")],
+            ),
+            (
+                "make ptmap ARGS='--svg docs/x.svg'",
+                vec![verb("ptmap"), name("ARGS"), option("--svg")],
+            ),
+            ("cargo xtask check --root=x", vec![option("--root")]),
+            ("gdb-multiarch kernel8.elf --batch A=b", vec![]),
+            ("# make burn", vec![]),
+        ] {
+            assert_eq!(references(line), expected, "{line}");
+        }
+    }
+}
