@@ -32,6 +32,7 @@ mod harness;
 mod interrupting;
 mod interrupts;
 mod lab;
+mod lab_lines;
 mod machine;
 mod numbers;
 mod prompt;
