@@ -156,7 +156,87 @@ impl Syndrome {
     }
 }
 
+impl Syndrome {
+    /// Every word that [`kind`](Self::kind) returns.
+    pub const KINDS: [&'static str; 18] = [
+        "translation",
+        "permission",
+        "access-flag",
+        "alignment",
+        "address-size",
+        "external",
+        "tlb-conflict",
+        "exclusive",
+        "undefined",
+        "brk",
+        "svc",
+        "pc-alignment",
+        "sp-alignment",
+        "illegal-state",
+        "floating-point",
+        "trap",
+        "debug",
+        "other",
+    ];
+
+    /// The kind of exception in one word: of an abort why the access failed, of another exception
+    /// its class. 0x9600_0045, a store that met a translation fault, is `translation`.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        if let Some(fault) = self.fault() {
+            return fault.kind();
+        }
+        match self.class() {
+            ExceptionClass::Unknown => "undefined",
+            ExceptionClass::Brk => "brk",
+            ExceptionClass::Svc => "svc",
+            ExceptionClass::PcAlignment => "pc-alignment",
+            ExceptionClass::SpAlignment => "sp-alignment",
+            ExceptionClass::IllegalState => "illegal-state",
+            ExceptionClass::FloatingPoint => "floating-point",
+            ExceptionClass::WaitTrap | ExceptionClass::SystemRegister => "trap",
+            ExceptionClass::Debug => "debug",
+            ExceptionClass::InstructionAbort
+            | ExceptionClass::DataAbort
+            | ExceptionClass::SError
+            | ExceptionClass::Other(_) => "other",
+        }
+    }
+}
+
 impl Fault {
+    /// Its kind in one word, a [`Syndrome::KINDS`].
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Translation(_) => "translation",
+            Self::Permission(_) => "permission",
+            Self::AccessFlag(_) => "access-flag",
+            Self::Alignment => "alignment",
+            Self::AddressSize(_) => "address-size",
+            Self::External | Self::ExternalOnWalk(_) => "external",
+            Self::TlbConflict => "tlb-conflict",
+            Self::UnsupportedExclusive => "exclusive",
+            Self::Other(_) => "other",
+        }
+    }
+
+    /// The level whose descriptor decided, 0 to 3; `None` where the fault status has none.
+    #[must_use]
+    pub const fn level(self) -> Option<u8> {
+        match self {
+            Self::AddressSize(level)
+            | Self::Translation(level)
+            | Self::AccessFlag(level)
+            | Self::Permission(level)
+            | Self::ExternalOnWalk(level) => Some(level),
+            Self::External
+            | Self::Alignment
+            | Self::TlbConflict
+            | Self::UnsupportedExclusive
+            | Self::Other(_) => None,
+        }
+    }
+
     /// Decodes the six bits of DFSC, IFSC or PAR_EL1.FST: 0x07 is a translation fault at level 3. A
     /// value of more than six bits is [`Fault::Other`].
     #[must_use]
@@ -303,6 +383,27 @@ mod tests {
         assert_eq!(status(0x21), Fault::Alignment);
         assert_eq!(status(0x30), Fault::TlbConflict);
         assert_eq!(status(0x35), Fault::UnsupportedExclusive);
+    }
+
+    #[test]
+    fn every_syndrome_has_one_of_the_kinds_and_every_kind_is_that_of_one() {
+        let mut found = std::collections::BTreeSet::new();
+        for class in 0..64_u64 {
+            for iss in 0..64 {
+                found.insert(Syndrome::new(class << 26 | 1 << 25 | iss).kind());
+            }
+        }
+        let kinds = std::collections::BTreeSet::from(Syndrome::KINDS);
+        assert_eq!(found, kinds);
+        let kind = |esr: u64| Syndrome::new(esr).kind();
+        assert_eq!(kind(0x9600_004f), "permission");
+        assert_eq!(kind(0x8200_0006), "translation");
+        assert_eq!(kind(0x9200_004b), "access-flag");
+        assert_eq!(kind(0x9600_0021), "alignment");
+        assert_eq!(kind(0x5600_0057), "svc");
+        let level = |esr: u64| Syndrome::new(esr).fault().and_then(Fault::level);
+        assert_eq!((level(0x9600_004f), level(0x9600_0021)), (Some(3), None));
+        assert_eq!(level(0x5600_0057), None);
     }
 
     #[test]

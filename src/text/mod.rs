@@ -8,6 +8,7 @@
 
 mod line_editor;
 mod number;
+pub mod script;
 mod size;
 mod wrap;
 

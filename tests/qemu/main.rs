@@ -38,6 +38,7 @@ mod numbers;
 mod prompt;
 mod ptmap;
 mod registers;
+mod scripts;
 mod shell;
 mod silence;
 mod soak;

@@ -23,6 +23,7 @@ use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::ahead::{self, CTRL_C};
+use super::kept::KeptOutput;
 use super::stream::{self, SerialLine};
 use crate::arch::cache;
 use crate::arch::cpu::{self, device_barrier};
@@ -58,6 +59,15 @@ static SERIAL: Lock<SerialPort, lock_classes::Console> = Lock::new(Serial::new(U
 
 /// Whether the UART's interrupts come; before, everything is polled.
 static INTERRUPTS: AtomicBool = AtomicBool::new(false);
+
+/// Bytes of a command's output that are kept: a report of 80 columns has 3 KiB at most.
+const LAST_OUTPUT_BYTES: usize = 1 << 12;
+
+/// What was printed while the last command ran, by whichever core.
+// SAFETY: any bytes are a value; `kernel_main` clears them.
+#[expect(unsafe_code, reason = "a place that the linker is told")]
+#[unsafe(link_section = ".late.last_output")]
+pub(crate) static LAST_OUTPUT: KeptOutput<LAST_OUTPUT_BYTES> = KeptOutput::new();
 
 /// The UART, and its queues.
 fn serial() -> Guard<'static, SerialPort, lock_classes::Console> {
@@ -132,6 +142,7 @@ pub struct Raw;
 
 impl Write for Raw {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        LAST_OUTPUT.write(text);
         device_barrier();
         for byte in text.bytes() {
             if byte == b'\n' {
@@ -197,6 +208,7 @@ fn push_by_polling() -> bool {
 
 impl Write for Queue {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        LAST_OUTPUT.write(text);
         for line in text.as_bytes().split_inclusive(|byte| *byte == b'\n') {
             match line.strip_suffix(b"\n") {
                 Some(line) => {

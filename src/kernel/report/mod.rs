@@ -8,7 +8,7 @@
 //! tables and stacks may be what is broken.
 
 use core::fmt::{self, Display, Write};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::console::{self, Raw};
 use super::cores::per_core;
@@ -50,6 +50,21 @@ use turn::ReportTurn;
 
 /// Whether the next report fails on purpose, for `fault nested`.
 pub(super) static FAIL_INSIDE: AtomicBool = AtomicBool::new(false);
+
+/// ESR_EL1 of the last report of a synchronous exception, on any core; 0 if there was none, which
+/// is the value of no exception of a 32-bit instruction (IL is set).
+static LAST_SYNDROME: AtomicU64 = AtomicU64::new(0);
+
+/// The syndrome of the last report since [`forget_fault`], of whichever core.
+pub(super) fn last_fault() -> Option<Syndrome> {
+    let esr = LAST_SYNDROME.load(Ordering::Acquire);
+    (esr != 0).then_some(Syndrome::new(esr))
+}
+
+/// From here on [`last_fault`] is none until the next report.
+pub(super) fn forget_fault() {
+    LAST_SYNDROME.store(0, Ordering::Relaxed);
+}
 
 /// The last line of a machine that has failed.
 const LAST_LINE: &str = "stilt: stopped";
@@ -189,6 +204,9 @@ impl Detail {
             vector.kind(),
             ExceptionKind::Synchronous | ExceptionKind::SError
         );
+        if vector.kind() == ExceptionKind::Synchronous {
+            LAST_SYNDROME.store(frame.esr, Ordering::Release);
+        }
         Self {
             syndrome: reported.then_some(Syndrome::new(frame.esr)),
             elr: frame.elr,

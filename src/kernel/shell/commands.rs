@@ -7,11 +7,30 @@ use super::arguments::no_choice;
 use super::error::CommandError;
 use super::lab::{self, touch};
 use super::{
-    alarm, check, cores, echo_test, fault, memory, numbers, shootdown, soak, system, words,
+    alarm, answers, check, cores, echo_test, expect, fault, memory, numbers, shootdown, soak,
+    system, words,
 };
 
 /// More words before the one that is completed than any command takes.
 const BEFORE_MAX: usize = 4;
+
+/// What a command's function gets of what is typed behind its name.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Syntax {
+    /// Words.
+    Words,
+    /// All of it as one argument, without the blanks around it; none if there is nothing.
+    Text,
+}
+
+/// Whether a command is one whose output the lines behind it look at.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Role {
+    /// It is: its output and its fault take the place of those of the command before.
+    Subject,
+    /// It looks, or has nothing to do with it: what is kept stays.
+    Observer,
+}
 
 /// The function of a command: it reads arguments and writes text.
 pub(super) type CommandFunction = fn(&[&str], &mut dyn Write) -> Result<(), CommandError>;
@@ -24,6 +43,8 @@ pub(super) struct Command {
     /// Its line in `help`.
     help: &'static str,
     pub(super) run: CommandFunction,
+    pub(super) syntax: Syntax,
+    pub(super) role: Role,
     /// The words that may stand behind the arguments before, which are the first: for Tab.
     words: fn(&[&str], &mut dyn FnMut(&'static str)),
     /// Prints what `help COMMAND` shows below the usage.
@@ -36,6 +57,8 @@ const PLAIN: Command = Command {
     arguments: "",
     help: "",
     run: no_command,
+    syntax: Syntax::Words,
+    role: Role::Subject,
     words: |_, _| {},
     details: |_| Ok(()),
 };
@@ -94,6 +117,7 @@ static COMMANDS: &[Command] = &[
         run: lab::run,
         words: lab::words,
         details: lab::details,
+        ..PLAIN
     },
     Command {
         name: "touch",
@@ -102,6 +126,7 @@ static COMMANDS: &[Command] = &[
         run: touch::run,
         words: touch::words,
         details: touch::details,
+        ..PLAIN
     },
     Command {
         name: "audit",
@@ -122,6 +147,7 @@ static COMMANDS: &[Command] = &[
         run: memory::peek,
         words: words::width_behind_one,
         details: |out| writeln!(out, "  Without a width 64 bits are read."),
+        ..PLAIN
     },
     Command {
         name: "poke",
@@ -130,6 +156,7 @@ static COMMANDS: &[Command] = &[
         run: memory::poke,
         words: words::width_behind_two,
         details: |out| writeln!(out, "  Without a width 64 bits are written."),
+        ..PLAIN
     },
     Command {
         name: "cpus",
@@ -138,6 +165,7 @@ static COMMANDS: &[Command] = &[
         run: cores::cpus,
         words: words::call,
         details: cores::cpus_details,
+        ..PLAIN
     },
     Command {
         name: "irq",
@@ -146,6 +174,7 @@ static COMMANDS: &[Command] = &[
         run: cores::irq,
         words: words::release,
         details: cores::irq_details,
+        ..PLAIN
     },
     Command {
         name: "uptime",
@@ -176,6 +205,7 @@ static COMMANDS: &[Command] = &[
         run: echo_test::run,
         words: words::busy_or_reader,
         details: echo_test::details,
+        ..PLAIN
     },
     Command {
         name: "shootdown",
@@ -208,6 +238,42 @@ static COMMANDS: &[Command] = &[
         run: fault::run,
         words: fault::words,
         details: fault::list,
+        ..PLAIN
+    },
+    Command {
+        name: expect::NAME,
+        arguments: "TEXT|fault KIND [LEVEL]",
+        help: "whether the last command said that",
+        run: expect::expect,
+        syntax: Syntax::Text,
+        role: Role::Observer,
+        words: expect::words,
+        details: expect::details,
+    },
+    Command {
+        name: "grade",
+        help: "how many expects passed; count anew",
+        run: expect::grade,
+        role: Role::Observer,
+        ..PLAIN
+    },
+    Command {
+        name: "answer",
+        arguments: "[NAME VALUE]",
+        help: "let $NAME stand for VALUE",
+        run: answers::run,
+        role: Role::Observer,
+        details: answers::details,
+        ..PLAIN
+    },
+    Command {
+        name: "echo",
+        arguments: "[TEXT]",
+        help: "print it",
+        run: expect::echo,
+        syntax: Syntax::Text,
+        role: Role::Observer,
+        ..PLAIN
     },
     Command {
         name: "log",
@@ -222,6 +288,7 @@ static COMMANDS: &[Command] = &[
         run: system::watchdog,
         words: words::off,
         details: system::watchdog_details,
+        ..PLAIN
     },
     Command {
         name: "reboot",
@@ -277,7 +344,10 @@ fn help(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
                 let synopsis = Synopsis(command);
                 writeln!(out, "  {synopsis:<32} {}", command.help)?;
             }
-            writeln!(out, "Tab completes words; Ctrl-C ends what takes long.")?;
+            writeln!(
+                out,
+                "Tab completes words; Ctrl-C ends what takes long; `#` begins a comment."
+            )?;
             Ok(())
         }
         [name] => match find(name) {

@@ -5,6 +5,7 @@
 //! second tells how far it is and can be ended: [`progress`].
 
 mod alarm;
+mod answers;
 mod arguments;
 mod begun_jobs;
 mod check;
@@ -12,6 +13,7 @@ mod commands;
 mod cores;
 mod echo_test;
 mod error;
+mod expect;
 mod fault;
 mod input;
 mod lab;
