@@ -16,11 +16,11 @@
 //! Source: Arm DDI 0487 D8.3.
 #![forbid(unsafe_code)]
 
-use crate::addr::{PAGE_SIZE, PhysAddr};
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::board::raspi3;
 use crate::mm::regions::{ImageRegion, RegionKind, Regions};
 use crate::paging::format::aarch64::A64PTE;
-use crate::paging::{ENTRIES, MappingFlags, PageSize};
+use crate::paging::{ENTRIES, GenericPTE, MappingFlags, PageSize, Run};
 
 /// One table: 512 descriptors of 8 bytes, a frame of 4 KiB. Level and meaning are those of its
 /// place in [`BootTables`].
@@ -165,6 +165,45 @@ impl BootTables {
     }
 }
 
+impl BootTables {
+    /// Shows `visit` each leaf of filled tables, the low half's before the high half's, each in the
+    /// order of addresses. Not before the MMU is on: `visit` is called through a table.
+    pub fn each_leaf(&self, visit: &mut dyn FnMut(Run)) {
+        for (level_1, level_2, level_3, start) in [
+            (&self.ttbr0_l1, &self.ttbr0_l2, &self.ttbr0_l3, 0),
+            (
+                &self.ttbr1_l1,
+                &self.ttbr1_l2,
+                &self.ttbr1_l3,
+                raspi3::KERNEL_VA_OFFSET,
+            ),
+        ] {
+            each_leaf_of(level_3, PageSize::Size4K, start, visit);
+            each_leaf_of(level_2, PageSize::Size2M, start, visit);
+            each_leaf_of(level_1, PageSize::Size1G, start, visit);
+        }
+    }
+}
+
+/// The leaves of a table, whose first entry translates `start`: links are left out.
+fn each_leaf_of(table: &BootTable, size: PageSize, start: usize, visit: &mut dyn FnMut(Run)) {
+    for (index, bits) in table.iter().enumerate() {
+        let entry = A64PTE::from_bits(*bits);
+        let is_leaf = size == PageSize::Size4K || entry.is_huge();
+        if !entry.is_present() || !is_leaf {
+            continue;
+        }
+        visit(Run {
+            va: VirtAddr::new(start + index * size.bytes()),
+            pa: entry.paddr(),
+            bytes: size.bytes(),
+            flags: entry.flags(),
+            size,
+            rights: None,
+        });
+    }
+}
+
 /// 2 MiB blocks: RAM below the peripherals, devices above.
 fn fill_blocks(table: &mut BootTable, attributes: &Attributes) {
     let (ram, devices) = table.split_at_mut(PERIPHERAL_INDEX);
@@ -230,7 +269,7 @@ mod tests {
     //! write-back, 1 nGnRE, 0 nGnRnE), 7 read-only, 9:8 SH (3 inner), 10 AF, 11 nG, 53 PXN,
     //! 54 UXN.
 
-    use super::{BootTable, BootTables};
+    use super::{BootTable, BootTables, MappingFlags, Run};
     use crate::addr::PhysAddr;
     use crate::mm::regions::ImageLayout;
     use std::boxed::Box;
@@ -365,6 +404,38 @@ mod tests {
             of(&tables.ttbr1_l1, 1 << 30, 0),
         ]
         .concat()
+    }
+
+    #[test]
+    fn the_leaves_are_all_of_both_halves_without_a_hole() {
+        for layout in LAYOUTS {
+            let tables = filled(layout);
+            let mut shown = Vec::new();
+            tables.each_leaf(&mut |leaf| shown.push(leaf));
+            assert_eq!(shown.len(), leaves(&tables).len());
+            let (low, high) = shown.split_at(shown.len() / 2);
+            for (half, start) in [(low, 0), (high, 0xffff_0000_0000_0000)] {
+                let mut next = start;
+                for leaf in half {
+                    assert_eq!(leaf.va.as_usize(), next);
+                    assert_eq!(leaf.pa.as_usize(), next - start);
+                    assert_eq!(leaf.bytes, leaf.size.bytes());
+                    let is_global = leaf.flags.contains(MappingFlags::GLOBAL);
+                    assert_eq!(is_global, start != 0);
+                    next += leaf.bytes;
+                }
+                assert_eq!(next - start, 2 << 30);
+            }
+            let executable = |half: &[Run]| -> Vec<usize> {
+                let runs = half.iter();
+                let runs = runs.filter(|leaf| leaf.flags.contains(MappingFlags::EXECUTE));
+                runs.map(|leaf| leaf.pa.as_usize()).collect()
+            };
+            let [park, _, text, rodata, ..] = layout;
+            let pages = |range: core::ops::Range<usize>| range.step_by(0x1000).collect::<Vec<_>>();
+            assert_eq!(executable(low), pages(park..text));
+            assert_eq!(executable(high), pages(text..rodata));
+        }
     }
 
     #[test]

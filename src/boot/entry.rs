@@ -4,6 +4,7 @@
     reason = "called from assembly; tables that the linker places"
 )]
 
+use alloc::vec::Vec;
 use core::arch::global_asm;
 use core::cell::UnsafeCell;
 use core::mem::{MaybeUninit, offset_of};
@@ -17,6 +18,7 @@ use crate::kernel::cores::secondary_boot::SecondaryData;
 use crate::kernel::exit::ExitCode;
 use crate::kernel::record::{BootRecord, SCTLR_M_OR_C};
 use crate::mm::symbols;
+use crate::paging::Run;
 use crate::paging::format::aarch64_registers::{SCTLR_EL1_MMU_OFF, SCTLR_EL1_MMU_ON};
 
 // For the linker script, which keeps more room for the names of a debug image.
@@ -134,4 +136,30 @@ unsafe extern "C" fn init_kernel_pt(dtb: u64) -> ! {
     unsafe { mmu::install(roots.low, roots.high) };
     // SAFETY: registers and tables are set for it.
     unsafe { enable_mmu_and_enter_kernel(dtb) }
+}
+
+/// Builds the boot tables again, in memory of the heap, and shows `visit` each leaf as
+/// [`BootTables::each_leaf`] does. Declared by kernel/report/boot_map.rs, which is in a lower room.
+/// Returns whether there was memory.
+///
+/// What the MMU used was given up after boot; the image is where it was, and the code is the same.
+#[unsafe(no_mangle)]
+fn each_boot_leaf(visit: &mut dyn FnMut(Run)) -> bool {
+    let mut room = Vec::<BootTables>::new();
+    if room.try_reserve_exact(1).is_err() {
+        return false;
+    }
+    let tables = room.as_mut_ptr();
+    // SAFETY: the reserved memory of one value, all of whose bytes may be zero.
+    unsafe { tables.write_bytes(0, 1) };
+    // SAFETY: the value is written.
+    unsafe { room.set_len(1) };
+    for tables in &mut room {
+        tables.fill(
+            PhysAddr::new(BOOT_TABLES.0.get().addr()),
+            &symbols::image().regions(),
+        );
+        tables.each_leaf(visit);
+    }
+    true
 }

@@ -117,6 +117,58 @@ fn live_map(machine: &mut Machine) -> Vec<Run> {
     report::map(&output)
 }
 
+/// The boot map as the code builds it again: what README says of it, and what the final map has of
+/// the image.
+#[test]
+fn the_boot_map_is_shown_with_the_rights_of_both_halves() {
+    let mut machine = Setup::raw().start();
+    machine.boot();
+    let live = machine.command("map");
+    let shown = machine.command("map boot");
+    let (low, high) = shown
+        .split_once("high half (TTBR1_EL1), global:\n")
+        .unwrap_or_default();
+    assert!(
+        low.starts_with("low half (TTBR0_EL1), non-global:\n"),
+        "{shown}"
+    );
+    let rights = |half: &str, name: &str| -> Vec<String> {
+        let lines = half
+            .lines()
+            .filter(|line| line.ends_with(&format!(" {name}")));
+        lines
+            .map(|line| {
+                line.split_whitespace()
+                    .nth(2)
+                    .unwrap_or_default()
+                    .to_owned()
+            })
+            .collect()
+    };
+    for (name, in_low, in_high) in [
+        ("boot code", "r-x", "r--"),
+        ("text", "r--", "r-x"),
+        ("rodata", "r--", "r--"),
+        ("data", "rw-", "rw-"),
+        ("2M peripherals", "rw-", "rw-"),
+    ] {
+        let expected = |rights: &str| vec![rights.to_owned()];
+        assert_eq!(rights(low, name), expected(in_low), "{shown}");
+        assert_eq!(rights(high, name), expected(in_high), "{shown}");
+    }
+    let line = |map: &str| {
+        let lines = map.lines().find(|line| line.ends_with(" text"));
+        lines.unwrap_or_default().to_owned()
+    };
+    assert_eq!(line(high), line(&live), "the image is where it was");
+    machine.must_say(&shown, &["0x0000000000000000-", "-0x000000007fffffff"]);
+    let output = machine.command("map nonsense");
+    machine.must_say(
+        &output,
+        &["`nonsense` is not one of boot", "usage: map [boot]"],
+    );
+}
+
 #[test]
 fn the_map_has_nothing_writable_and_executable() {
     let mut machine = at_the_prompt();

@@ -42,7 +42,7 @@ pub(crate) fn each_piece<E>(mut visit: impl FnMut(Piece) -> Result<(), E>) -> Re
 }
 
 /// Cuts `run` where its use changes.
-fn each_named<E>(
+pub(super) fn each_named<E>(
     mut run: Run,
     mut visit: impl FnMut(Run, AreaName) -> Result<(), E>,
 ) -> Result<(), E> {

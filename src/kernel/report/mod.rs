@@ -29,6 +29,7 @@ use ending::{End, end, end_silently};
 
 pub(crate) mod address_map;
 mod audit_again;
+pub(crate) mod boot_map;
 mod core_audit;
 pub(crate) mod ending;
 mod exception_handler;

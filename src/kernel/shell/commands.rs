@@ -91,8 +91,10 @@ static COMMANDS: &[Command] = &[
     },
     Command {
         name: "map",
+        arguments: "[boot]",
         help: "the live address space, with names",
         run: memory::map,
+        words: words::boot,
         details: memory::legend,
         ..PLAIN
     },

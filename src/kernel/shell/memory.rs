@@ -12,6 +12,7 @@ use crate::arch::mmu::{self, Access, address_translate};
 use crate::arch::nofault::{self, AccessWidth};
 use crate::exception::syndrome::{Fault, Syndrome};
 use crate::kernel::report::address_map;
+use crate::kernel::report::boot_map::{self, BootHalf};
 use crate::mm::frames::Statistics;
 use crate::mm::heap;
 use crate::mm::kernel_frames::{frame_count, frame_statistics};
@@ -68,16 +69,35 @@ fn blocks(statistics: &Statistics, out: &mut dyn Write) -> Result<(), CommandErr
     Ok(())
 }
 
-/// `map`
+/// `map [boot]`
 pub(super) fn map(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
-    no_arguments(arguments)?;
-    address_map::each_piece(|piece| writeln!(out, "{piece}"))?;
+    match arguments {
+        [] => address_map::each_piece(|piece| writeln!(out, "{piece}"))?,
+        ["boot"] => show_boot_map(out)?,
+        [other] => return Err(no_choice(other, &"boot")),
+        _ => return Err(CommandError::wrong_count()),
+    }
+    Ok(())
+}
+
+fn show_boot_map(out: &mut dyn Write) -> Result<(), CommandError> {
+    for (half, title) in [
+        (BootHalf::Low, "low half (TTBR0_EL1), non-global:"),
+        (BootHalf::High, "high half (TTBR1_EL1), global:"),
+    ] {
+        writeln!(out, "{title}")?;
+        boot_map::each_piece(half, |piece| {
+            Ok::<_, CommandError>(writeln!(out, "{piece}")?)
+        })?;
+    }
     Ok(())
 }
 
 /// The paragraphs that `help map` shows below the usage.
 pub(super) fn legend(out: &mut dyn Write) -> fmt::Result {
-    const LINES: [&str; 13] = [
+    const LINES: [&str; 15] = [
+        "  map boot: what the boot map was, until the final one came: built again by",
+        "  the code that made it.",
         "  A line: FIRST-LAST address, first frame, rights, memory type, leaf, name.",
         "  rights  r read, w write, x execute, - not allowed; all of the kernel",
         "  types   wb write-back, nc non-cacheable, nGnRE and nGnRnE device memory",

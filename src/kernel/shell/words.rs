@@ -36,6 +36,12 @@ pub(super) fn busy_or_reader(before: &[&str], each: &mut dyn FnMut(&'static str)
     }
 }
 
+pub(super) fn boot(before: &[&str], each: &mut dyn FnMut(&'static str)) {
+    if before.is_empty() {
+        each("boot");
+    }
+}
+
 pub(super) fn off(before: &[&str], each: &mut dyn FnMut(&'static str)) {
     if before.is_empty() {
         each("off");
