@@ -1,7 +1,7 @@
 # Stilt's verbs. Only a list of what calls what: the work is done by scripts/*.sh, which need nothing but a shell,
 # and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, DEBUG, FIRMWARE, DEV.
 
-.PHONY: help image qemu debug console ptmap test test-mmu test-ptmap check doc book bench bench-host fuzz mutants planted soak soak-lab sdcard flash doctor setup clean
+.PHONY: help image qemu debug console ptmap lab grade test test-mmu test-ptmap check doc book bench bench-host fuzz mutants planted soak soak-lab sdcard flash doctor setup clean
 .DEFAULT_GOAL := help
 # One verb at a time, whatever -j says: they share the image and the terminal.
 .NOTPARALLEL:
@@ -15,6 +15,8 @@ help:
 	@echo 'make console  type into the console of the `make debug` that runs in another terminal'
 	@echo '              (qemu, debug, image: DEBUG=1 takes a debug build, which checks overflows and the order of locks)'
 	@echo 'make ptmap    the live page tables as one HTML page, target/ptmap.html (ATTACH=host:port for a QEMU that runs)'
+	@echo 'make lab      send FILE=labs/NAME.lab to a fresh QEMU: do your commands do what the exercise asks? Alone: the first one'
+	@echo 'make grade    every exercise with its reference solution, and with a wrong one'
 	@echo 'make test     the tests: host, QEMU, tools (test-mmu, test-ptmap: the rest)'
 	@echo 'make test-mmu page tables of every architecture, each on the MMU of its emulator'
 	@echo 'make test-ptmap  the page of make ptmap in a browser: search, keyboard, narrow and wide, light and dark'
@@ -54,6 +56,14 @@ console:
 ptmap:
 	@scripts/setup.sh ptmap
 	@$(CARGO) xtask ptmap $(ARGS)
+
+lab:
+	@scripts/setup.sh lab
+	@$(CARGO) xtask lab $(if $(FILE),'$(FILE)')
+
+grade:
+	@scripts/setup.sh grade
+	@$(CARGO) xtask grade
 
 test:
 	@scripts/setup.sh test

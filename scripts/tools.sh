@@ -24,7 +24,7 @@ needs() (
     build='host cc certs kernel linker'
     case $1 in
     image | sdcard | flash | doc) echo "$build" ;;
-    qemu | bench | ptmap) echo "$build qemu" ;;
+    qemu | bench | ptmap | lab | grade) echo "$build qemu" ;;
     console | planted) echo 'host cc certs' ;;
     bench-host) echo 'host cc certs valgrind' ;;
     debug) echo "$build qemu gdb" ;;

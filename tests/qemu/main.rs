@@ -33,6 +33,7 @@ mod interrupting;
 mod interrupts;
 mod lab;
 mod lab_lines;
+mod labs;
 mod machine;
 mod numbers;
 mod prompt;

@@ -17,6 +17,7 @@ mod firmware;
 mod flash;
 mod flat;
 mod image;
+mod lab;
 mod mmu;
 mod names;
 mod noise;
@@ -48,6 +49,10 @@ usage: cargo xtask VERB [OPTION...]
   ptmap  [--out FILE | --list | --svg FILE] [--attach HOST:PORT] [--core N] [--elf FILE] [--qemu PROGRAM]
                                            the live page tables, read from outside the kernel: an HTML page in
                                            target/ptmap.html, lines of text, or a picture; ATTACH reads a running QEMU
+  lab    [FILE] [--qemu PROGRAM] [--elf FILE] [--line-seconds N] [--all-seconds N]
+                                           send a file to the prompt of a fresh QEMU, and end with 0 if all that it
+                                           expects holds; without a file: the first exercise's page, and the prompt
+  grade  [--qemu PROGRAM] [--elf FILE]     every exercise of labs/ with its solution, with a wrong one, with none
   check  [--root FOLDER] [--elf FILE] [--allow-835769]
                                            the rules of sources and image that no compiler enforces
   bench  [--qemu PROGRAM]                  what booting costs, in instructions
@@ -101,7 +106,9 @@ fn dispatch(mut args: Parser) -> Result<ExitCode, Failure> {
         Some("console") => console::run(args),
         Some("debug") => debug::run(args),
         Some("flash") => flash::run(args),
+        Some("grade") => lab::grade(args),
         Some("image") => image::run(args),
+        Some("lab") => lab::run(args),
         Some("mmu") => mmu::run(args),
         Some("peers") => peers::run(args),
         Some("planted") => planted::run(args),

@@ -79,12 +79,14 @@ fn apt_installs_what_the_verb_needs_and_no_more() {
 }
 
 /// Every verb of the Makefile that installs tools.
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 19] = [
     "image",
     "qemu",
     "debug",
     "console",
     "ptmap",
+    "lab",
+    "grade",
     "test",
     "test-mmu",
     "test-ptmap",

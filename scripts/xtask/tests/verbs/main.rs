@@ -48,8 +48,8 @@ fn an_unknown_verb_is_a_wrong_call() {
 #[test]
 fn an_unknown_option_of_any_verb_is_a_wrong_call() {
     let verbs = [
-        "bench", "check", "console", "debug", "flash", "image", "mmu", "peers", "planted", "ptmap",
-        "qemu", "sdcard",
+        "bench", "check", "console", "debug", "flash", "grade", "image", "lab", "mmu", "peers",
+        "planted", "ptmap", "qemu", "sdcard",
     ];
     for verb in verbs {
         fails(

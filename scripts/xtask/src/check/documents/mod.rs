@@ -22,12 +22,13 @@ use super::report::{Report, Violation};
 
 /// The documents outside of the book. A path in one is relative to the document's folder, or to the
 /// top of the checkout.
-pub(super) const DOCUMENTS: [&str; 5] = [
+pub(super) const DOCUMENTS: [&str; 6] = [
     "README.md",
     "CONTRIBUTING.md",
     "paging/README.md",
     "paging/tests/planted/README.md",
     "benches/README.md",
+    "labs/README.md",
 ];
 
 /// The folder of the book: every page in it is a document.
