@@ -15,7 +15,7 @@ use crate::read::check::{Summary, Unsound};
 use crate::read::view::TableView;
 use crate::{
     Asid, Cursor, Dump, GenericPTE, Leaf, Maintenance, MappingFlags, PageSize, PagingHandler,
-    PagingMetaData, PagingResult, Runs, TlbFlush, TlbFlushAll, Unmapped, UnmappedFrame, Visit,
+    PagingMetaData, PagingResult, Runs, TlbFlush, TlbFlushAll, Unmapped, Visit,
 };
 
 /// A page table: owns the tables of its tree, not the frames that it maps.
@@ -410,42 +410,6 @@ where
         Ok(TlbFlushAll::new(&mut self.tree.pending, work))
     }
 
-    /// Maps leaves of `size` from `va` on, one behind the other, each to one of `frames`, which lie
-    /// anywhere: a buffer of pages that were allocated one by one. `va` and each frame are multiples
-    /// of `size`. What the frames hold is ordered by the caller: [`PageTable64::order_contents`].
-    /// Linux: `vmap`.
-    ///
-    /// ```
-    /// # use stilt_paging::addr::{PhysAddr, VirtAddr};
-    /// # use stilt_paging::{GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler};
-    /// # use stilt_paging::{PagingMetaData, PagingResult};
-    /// # fn f<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    /// #     table: &mut PageTable64<M, PTE, H>,
-    /// # ) -> PagingResult {
-    /// let frames = [0x9000_7000, 0x8000_1000, 0x9000_3000].map(PhysAddr::new);
-    /// let flags = MappingFlags::READ | MappingFlags::WRITE | MappingFlags::ACCESSED;
-    /// let buffer = VirtAddr::new(0x40_0000);
-    /// table.map_frames(buffer, &frames, PageSize::Size4K, flags)?.flush();
-    /// assert_eq!(table.query(VirtAddr::new(0x40_1008))?.0, PhysAddr::new(0x8000_1008));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`PagingError::NotAligned`](crate::PagingError::NotAligned) to `size`,
-    /// [`PagingError::InvalidPhysAddr`](crate::PagingError::InvalidPhysAddr) for the first frame
-    /// that is out of reach, otherwise as [`PageTable64::map_region`].
-    pub fn map_frames(
-        &mut self,
-        va: VirtAddr,
-        frames: &[PhysAddr],
-        size: PageSize,
-        flags: MappingFlags,
-    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
-        let work = self.tree.map_scattered(va, frames, size, flags)?;
-        Ok(TlbFlushAll::new(&mut self.tree.pending, work))
-    }
-
     /// Unmaps whatever is mapped in `size` bytes from `va` on, both multiples of 4 KiB; holes do
     /// not matter. Blocks that lie across an end are split.
     ///
@@ -464,38 +428,6 @@ where
             &mut self.tree.pending,
             FlushWork::AllPending,
         ))
-    }
-
-    /// Unmaps whatever is mapped in `size` bytes from `va` on, as [`PageTable64::unmap_region`],
-    /// issues the invalidations, waits for them, and then shows `function` each leaf that was
-    /// unmapped, in the order of addresses: its frame is free. Of a block that lies across an end,
-    /// that is the part in the region, in smaller leaves. Returns how many 4 KiB pages there were.
-    ///
-    /// There is no receipt: when this returns, all is done. If the function panics, the region is
-    /// unmapped all the same, and the frames that it was not shown are lost to the caller.
-    ///
-    /// ```
-    /// # use stilt_paging::addr::VirtAddr;
-    /// # use stilt_paging::{GenericPTE, PageTable64, PagingHandler, PagingMetaData, PagingResult};
-    /// /// The end of a process: the pages that it had in `bytes` from `start` on go back.
-    /// fn exit<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
-    ///     table: &mut PageTable64<M, PTE, H>,
-    ///     start: VirtAddr,
-    ///     bytes: usize,
-    /// ) -> PagingResult<usize> {
-    ///     table.unmap_region_with(start, bytes, |unmapped| H::dealloc_frame(unmapped.pa))
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`PageTable64::unmap_region`]: then the function is not called.
-    pub fn unmap_region_with(
-        &mut self,
-        va: VirtAddr,
-        size: usize,
-        mut function: impl FnMut(UnmappedFrame),
-    ) -> PagingResult<usize> {
-        self.tree.unmap_pages_with(va, size, &mut function)
     }
 
     /// Gives whatever is mapped in `size` bytes from `va` on these flags; holes do not matter.

@@ -3,11 +3,11 @@
 //! code at PLV 3. In an entry of a directory, bit 6 (H) tells a huge page from a table.
 #![forbid(unsafe_code)]
 
-use super::{Field, IGNORED, Kind, Layout, Meaning, Runs, SOFTWARE, ZERO, bit, field, text};
+use super::{Field, Kind, Layout, Meaning, Runs, bit, field, text};
 use crate::{MappingFlags, Rights};
 
 /// LoongArch64 with directories Dir3 to Dir1 (levels 0 to 2) and page tables (level 3).
-pub const LOONGARCH: Layout = Layout {
+pub static LOONGARCH: Layout = Layout {
     name: "loongarch",
     levels: 4,
     kind,
@@ -50,7 +50,7 @@ fn rights(bits: u64) -> Rights {
     }
 }
 
-const fn runs(kind: Kind, level: usize) -> Runs {
+fn runs(kind: Kind, level: usize) -> Runs {
     match (kind, level) {
         (Kind::Invalid, _) => &[&INVALID],
         (Kind::Table, _) => &[&TABLE],
@@ -63,80 +63,62 @@ const fn runs(kind: Kind, level: usize) -> Runs {
 
 /// What is neither valid nor a table: the handler of a refill fills an invalid pair in.
 const INVALID: [Field; 2] = [
-    text(63, 1, "ignored", SOFTWARE),
-    bit(0, "V", &["invalid: an access faults", "valid"]),
+    text(63, 1, "ignored|for software; ignored by the hardware"),
+    bit(0, "V|invalid: an access faults|valid"),
 ];
 
 const UPPER: [Field; 4] = [
-    bit(
-        63,
-        "RPLV",
-        &["PLV, and all with more rights", "exactly PLV"],
-    ),
-    bit(62, "NX", &["may be executed", "must not be executed"]),
-    bit(61, "NR", &["may be read", "must not be read"]),
-    text(60, 48, "software", SOFTWARE),
+    bit(63, "RPLV|PLV, and all with more rights|exactly PLV"),
+    bit(62, "NX|may be executed|must not be executed"),
+    bit(61, "NR|may be read|must not be read"),
+    text(60, 48, "software|for software; ignored by the hardware"),
 ];
 const FRAME: [Field; 2] = [
-    field(47, 12, "frame", Meaning::Address),
-    text(11, 9, "software", SOFTWARE),
+    field(47, 12, Meaning::Address, "frame"),
+    text(11, 9, "software|for software; ignored by the hardware"),
 ];
 const FRAME_2M: [Field; 2] = [
-    field(47, 21, "frame", Meaning::Address),
-    text(20, 13, "reserved", ZERO),
+    field(47, 21, Meaning::Address, "frame"),
+    text(20, 13, "reserved|reserved, zero"),
 ];
 const FRAME_1G: [Field; 2] = [
-    field(47, 30, "frame", Meaning::Address),
-    text(29, 13, "reserved", ZERO),
+    field(47, 30, Meaning::Address, "frame"),
+    text(29, 13, "reserved|reserved, zero"),
 ];
 const HUGE_LOW: [Field; 2] = [
-    bit(12, "G", &["of one ASID", "global"]),
-    text(11, 9, "software", SOFTWARE),
+    bit(12, "G|of one ASID|global"),
+    text(11, 9, "software|for software; ignored by the hardware"),
 ];
 const STATE: [Field; 2] = [
-    bit(
-        8,
-        "W",
-        &["for software: read only", "for software: may be written"],
-    ),
-    bit(
-        7,
-        "P",
-        &["for software: no page", "for software: there is a page"],
-    ),
+    bit(8, "W|for software: read only|for software: may be written"),
+    bit(7, "P|for software: no page|for software: there is a page"),
 ];
-const GLOBAL: [Field; 1] = [bit(6, "G", &["of one ASID", "global"])];
-const IS_HUGE: [Field; 1] = [bit(6, "H", &["names a table", "a huge page"])];
+const GLOBAL: [Field; 1] = [bit(6, "G|of one ASID|global")];
+const IS_HUGE: [Field; 1] = [bit(6, "H|names a table|a huge page")];
 const LOWER: [Field; 4] = [
     field(
         5,
         4,
-        "MAT",
-        Meaning::Values(&[
-            "SUC: uncached, strongly ordered",
-            "CC: cached, coherent",
-            "WUC: uncached, weakly ordered",
-            "reserved",
-        ]),
+        Meaning::Values,
+        "MAT|SUC: uncached, strongly ordered|CC: cached, coherent|WUC: uncached, weakly ordered|reserved",
     ),
     field(
         3,
         2,
-        "PLV",
-        Meaning::Values(&["PLV 0, the kernel", "PLV 1", "PLV 2", "PLV 3, user code"]),
+        Meaning::Values,
+        "PLV|PLV 0, the kernel|PLV 1|PLV 2|PLV 3, user code",
     ),
     bit(
         1,
-        "D",
-        &["a store is a page-modified exception", "stores go through"],
+        "D|a store is a page-modified exception|stores go through",
     ),
-    bit(0, "V", &["a use is a page-invalid exception", "valid"]),
+    bit(0, "V|a use is a page-invalid exception|valid"),
 ];
 
 const TABLE: [Field; 5] = [
-    text(63, 48, "ignored", "bit 60: a table, for stilt-paging"),
-    field(47, 12, "next table", Meaning::Address),
-    text(11, 7, "ignored", IGNORED),
-    bit(6, "H", &["names a table", "a huge page"]),
-    text(5, 0, "ignored", IGNORED),
+    text(63, 48, "ignored|bit 60: a table, for stilt-paging"),
+    field(47, 12, Meaning::Address, "next table"),
+    text(11, 7, "ignored|ignored by the hardware"),
+    bit(6, "H|names a table|a huge page"),
+    text(5, 0, "ignored|ignored by the hardware"),
 ];

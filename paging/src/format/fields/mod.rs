@@ -9,8 +9,8 @@
 //! level 0 those bits name another table.
 //!
 //! # Decisions
-//! The fields stand in short runs that several kinds of entry share, so that all five formats take
-//! a few kilobytes of an image that has them.
+//! The fields stand in short runs that several kinds of entry share, and a field has one string, so
+//! that all five formats take seven kilobytes of an image that has them.
 #![forbid(unsafe_code)]
 
 mod aarch64;
@@ -27,7 +27,7 @@ use crate::addr::PhysAddr;
 use crate::{MappingFlags, Rights};
 
 /// The layouts of all five formats.
-pub static LAYOUTS: [Layout; 5] = [AARCH64, X86_64, SV39, SV48, LOONGARCH];
+pub static LAYOUTS: [&Layout; 5] = [&AARCH64, &X86_64, &SV39, &SV48, &LOONGARCH];
 
 /// The kind of an entry, by its bits and the level of its table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -71,13 +71,25 @@ pub struct Field {
     pub high: u8,
     /// The number of its lowest bit, 0 to 63.
     pub low: u8,
-    /// The manual's name of the field.
-    pub name: &'static str,
     /// The meaning of its values.
     pub meaning: Meaning,
+    /// Its name, and what [`Field::texts`] has behind that, each behind a `|`.
+    text: &'static str,
 }
 
 impl Field {
+    /// The manual's name of the field.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.text.split('|').next().unwrap_or_default()
+    }
+
+    /// The texts of [`Meaning::Values`], for value 0, 1 and so on, and the one of
+    /// [`Meaning::Text`]; none of other fields.
+    pub fn texts(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.text.split('|').skip(1)
+    }
+
     /// The field's bits of an entry, shifted down: 3 of 0x713 for SH, bits 9:8.
     #[must_use]
     pub const fn value(&self, bits: u64) -> u64 {
@@ -90,18 +102,18 @@ impl Field {
         match self.meaning {
             Meaning::Address => Some(bits & self.mask()),
             Meaning::FrameNumber => Some(self.value(bits) << 12),
-            Meaning::Values(_) | Meaning::MemoryType | Meaning::Text(_) => None,
+            Meaning::Values | Meaning::MemoryType | Meaning::Text => None,
         }
     }
 
-    /// The words for its value in an entry, where there are any.
+    /// The text for its value in an entry, where there is one.
     #[must_use]
     pub fn words(&self, bits: u64) -> Option<&'static str> {
-        match self.meaning {
-            Meaning::Values(words) => words.get(self.value(bits) as usize).copied(),
-            Meaning::Text(text) => Some(text),
-            Meaning::Address | Meaning::FrameNumber | Meaning::MemoryType => None,
-        }
+        let index = match self.meaning {
+            Meaning::Values => self.value(bits) as usize,
+            _ => 0,
+        };
+        self.texts().nth(index)
     }
 
     const fn mask(&self) -> u64 {
@@ -113,7 +125,7 @@ impl Field {
 #[derive(Clone, Copy, Debug)]
 pub enum Meaning {
     /// A text for each value: 0, 1 and so on.
-    Values(&'static [&'static str]),
+    Values,
     /// The bits of a physical address in place: bits 47:12 are bits 47:12 of the address.
     Address,
     /// The bits of a physical address from 12 on, shifted down (RISC-V's PPN).
@@ -121,7 +133,7 @@ pub enum Meaning {
     /// An index into the bytes of MAIR_EL1 (AArch64's AttrIndx).
     MemoryType,
     /// A field that the hardware ignores, or that is reserved: one text for every value.
-    Text(&'static str),
+    Text,
 }
 
 /// Runs of fields, the highest bits first: together they have each bit once.
@@ -176,27 +188,23 @@ impl Layout {
     }
 }
 
-const fn field(high: u8, low: u8, name: &'static str, meaning: Meaning) -> Field {
+const fn field(high: u8, low: u8, meaning: Meaning, text: &'static str) -> Field {
     Field {
         high,
         low,
-        name,
         meaning,
+        text,
     }
 }
 
-const fn text(high: u8, low: u8, name: &'static str, words: &'static str) -> Field {
-    field(high, low, name, Meaning::Text(words))
+const fn text(high: u8, low: u8, text: &'static str) -> Field {
+    field(high, low, Meaning::Text, text)
 }
 
-/// A field of one bit, with the words for 0 and for 1.
-const fn bit(bit: u8, name: &'static str, words: &'static [&'static str; 2]) -> Field {
-    field(bit, bit, name, Meaning::Values(words))
+/// A field of one bit, with the texts for 0 and for 1.
+const fn bit(bit: u8, text: &'static str) -> Field {
+    field(bit, bit, Meaning::Values, text)
 }
-
-const IGNORED: &str = "ignored by the hardware";
-const SOFTWARE: &str = "for software; ignored by the hardware";
-const ZERO: &str = "reserved, zero";
 
 /// The rights that are said by one bit each.
 fn rights(read: bool, write: bool, execute: bool) -> MappingFlags {
@@ -235,23 +243,22 @@ mod tests {
 
     #[test]
     fn each_bit_is_in_one_field_and_each_value_has_words_that_fit_a_line() {
-        for layout in &LAYOUTS {
+        for layout in LAYOUTS {
             for (kind, level) in every_kind(layout) {
                 let mut next = 64;
                 for field in layout.fields(kind, level) {
-                    let place = std::format!("{} {kind:?} {level}: {}", layout.name, field.name);
+                    let place = std::format!("{} {kind:?} {level}: {}", layout.name, field.name());
                     assert_eq!(u32::from(field.high) + 1, next, "{place}");
                     assert!(field.low <= field.high, "{place}");
                     next = u32::from(field.low);
-                    assert!(field.name.len() <= 15, "{place}");
-                    match field.meaning {
-                        Meaning::Values(words) => {
-                            assert_eq!(words.len(), 1 << (field.high - field.low + 1), "{place}");
-                            assert!(words.iter().all(|words| words.len() <= 38), "{place}");
-                        }
-                        Meaning::Text(words) => assert!(words.len() <= 38, "{place}"),
-                        _ => {}
-                    }
+                    assert!(field.name().len() <= 15, "{place}");
+                    let texts = match field.meaning {
+                        Meaning::Values => 1 << (field.high - field.low + 1),
+                        Meaning::Text => 1,
+                        _ => 0,
+                    };
+                    assert_eq!(field.texts().count(), texts, "{place}");
+                    assert!(field.texts().all(|text| text.len() <= 38), "{place}");
                 }
                 assert_eq!(next, 0, "{} {kind:?} {level}", layout.name);
             }
@@ -310,33 +317,33 @@ mod tests {
     #[test]
     fn kinds_are_told_by_bits_and_level() {
         for (layout, bits, level, kind) in [
-            (AARCH64, 0b01, 0, Kind::Reserved),
-            (AARCH64, 0b11, 0, Kind::Table),
-            (AARCH64, 0b01, 1, Kind::Block),
-            (AARCH64, 0b11, 3, Kind::Page),
-            (AARCH64, 0b01, 3, Kind::Reserved),
-            (AARCH64, 0b10, 3, Kind::Invalid),
-            (X86_64, 0x80, 2, Kind::Invalid),
-            (X86_64, 0x81, 0, Kind::Reserved),
-            (X86_64, 0x81, 1, Kind::Block),
-            (X86_64, 0x81, 3, Kind::Page),
-            (X86_64, 0x01, 2, Kind::Table),
-            (SV39, 0x01, 1, Kind::Table),
-            (SV39, 0x01, 2, Kind::Reserved),
-            (SV39, 0x05, 2, Kind::Reserved),
-            (SV39, 0x03, 2, Kind::Page),
-            (SV39, 0x03, 0, Kind::Block),
+            (&AARCH64, 0b01, 0, Kind::Reserved),
+            (&AARCH64, 0b11, 0, Kind::Table),
+            (&AARCH64, 0b01, 1, Kind::Block),
+            (&AARCH64, 0b11, 3, Kind::Page),
+            (&AARCH64, 0b01, 3, Kind::Reserved),
+            (&AARCH64, 0b10, 3, Kind::Invalid),
+            (&X86_64, 0x80, 2, Kind::Invalid),
+            (&X86_64, 0x81, 0, Kind::Reserved),
+            (&X86_64, 0x81, 1, Kind::Block),
+            (&X86_64, 0x81, 3, Kind::Page),
+            (&X86_64, 0x01, 2, Kind::Table),
+            (&SV39, 0x01, 1, Kind::Table),
+            (&SV39, 0x01, 2, Kind::Reserved),
+            (&SV39, 0x05, 2, Kind::Reserved),
+            (&SV39, 0x03, 2, Kind::Page),
+            (&SV39, 0x03, 0, Kind::Block),
             // A block of 2 MiB whose frame is no multiple of that.
-            (SV39, 0x403, 1, Kind::Reserved),
-            (SV48, 0x03, 3, Kind::Page),
-            (SV48, 0x03, 2, Kind::Block),
-            (SV48, 0x0e, 2, Kind::Invalid),
-            (LOONGARCH, 0, 0, Kind::Invalid),
-            (LOONGARCH, 0x1000, 0, Kind::Table),
-            (LOONGARCH, 0xc1, 2, Kind::Block),
-            (LOONGARCH, 0xc1, 3, Kind::Page),
-            (LOONGARCH, 0xc1, 0, Kind::Reserved),
-            (LOONGARCH, 0x40, 3, Kind::Invalid),
+            (&SV39, 0x403, 1, Kind::Reserved),
+            (&SV48, 0x03, 3, Kind::Page),
+            (&SV48, 0x03, 2, Kind::Block),
+            (&SV48, 0x0e, 2, Kind::Invalid),
+            (&LOONGARCH, 0, 0, Kind::Invalid),
+            (&LOONGARCH, 0x1000, 0, Kind::Table),
+            (&LOONGARCH, 0xc1, 2, Kind::Block),
+            (&LOONGARCH, 0xc1, 3, Kind::Page),
+            (&LOONGARCH, 0xc1, 0, Kind::Reserved),
+            (&LOONGARCH, 0x40, 3, Kind::Invalid),
         ] {
             let found = layout.kind(bits, level);
             assert_eq!(found, kind, "{} {bits:#x} at {level}", layout.name);
@@ -347,16 +354,16 @@ mod tests {
     fn rights_of_any_bits_are_told() {
         for (layout, bits, words) in [
             // AP[2:1] 01, no PXN: EL1 executes nothing that EL0 may write.
-            (AARCH64, 0x0000_0000_8000_0f53, "kernel rw-, user rwx"),
-            (AARCH64, 0x0060_0000_8000_0713, "kernel rw-, user ---"),
-            (X86_64, 0x8000_0000_0000_0067, "kernel rw-, user rw-"),
-            (X86_64, 0x0000_0000_0000_0061, "kernel r-x, user ---"),
+            (&AARCH64, 0x0000_0000_8000_0f53, "kernel rw-, user rwx"),
+            (&AARCH64, 0x0060_0000_8000_0713, "kernel rw-, user ---"),
+            (&X86_64, 0x8000_0000_0000_0067, "kernel rw-, user rw-"),
+            (&X86_64, 0x0000_0000_0000_0061, "kernel r-x, user ---"),
             // U = 1: with SUM the kernel loads and stores, and never fetches.
-            (SV39, 0x0df, "kernel rw-, user rwx"),
-            (SV48, 0x0c3, "kernel r--, user ---"),
+            (&SV39, 0x0df, "kernel rw-, user rwx"),
+            (&SV48, 0x0c3, "kernel r--, user ---"),
             // RPLV: PLV 3 alone.
-            (LOONGARCH, 1 << 63 | 0x19f, "kernel ---, user rwx"),
-            (LOONGARCH, 1 << 62 | 0x191, "kernel r--, user ---"),
+            (&LOONGARCH, 1 << 63 | 0x19f, "kernel ---, user rwx"),
+            (&LOONGARCH, 1 << 62 | 0x191, "kernel r--, user ---"),
         ] {
             let found = layout.rights(bits).to_string();
             assert_eq!(found, words, "{} {bits:#x}", layout.name);
@@ -367,11 +374,11 @@ mod tests {
     fn a_field_has_its_value_shifted_down() {
         let bits = 0x0060_0000_8000_0713;
         let mut fields = AARCH64.fields(Kind::Page, 3);
-        let shareability = fields.find(|field| field.name == "SH").unwrap();
+        let shareability = fields.find(|field| field.name() == "SH").unwrap();
         assert_eq!(shareability.value(bits), 3);
         assert_eq!(shareability.words(bits), Some("inner shareable"));
         let mut fields = SV39.fields(Kind::Page, 2);
-        let frame = fields.find(|field| field.name == "PPN").unwrap();
+        let frame = fields.find(|field| field.name() == "PPN").unwrap();
         assert_eq!(frame.address(0x2000_0401), Some(0x8000_1000));
     }
 }

@@ -3,11 +3,11 @@
 //! sstatus.MXR = 0.
 #![forbid(unsafe_code)]
 
-use super::{Field, Kind, Layout, Meaning, Runs, SOFTWARE, ZERO, bit, field, text};
+use super::{Field, Kind, Layout, Meaning, Runs, bit, field, text};
 use crate::{MappingFlags, Rights};
 
 /// RISC-V Sv39: levels 0 to 2. Its rights are those with sstatus.SUM set and MXR clear.
-pub const SV39: Layout = Layout {
+pub static SV39: Layout = Layout {
     name: "sv39",
     levels: 3,
     kind: |bits, level| kind(bits, 2 - level),
@@ -16,7 +16,7 @@ pub const SV39: Layout = Layout {
 };
 
 /// RISC-V Sv48: levels 0 to 3. Its rights are those with sstatus.SUM set and MXR clear.
-pub const SV48: Layout = Layout {
+pub static SV48: Layout = Layout {
     name: "sv48",
     levels: 4,
     kind: |bits, level| kind(bits, 3 - level),
@@ -61,7 +61,7 @@ fn rights(bits: u64) -> Rights {
     }
 }
 
-const fn runs(kind: Kind) -> Runs {
+fn runs(kind: Kind) -> Runs {
     match kind {
         Kind::Invalid => &[&INVALID],
         Kind::Table => &[&TABLE],
@@ -69,53 +69,43 @@ const fn runs(kind: Kind) -> Runs {
     }
 }
 
-const V: Field = bit(0, "V", &["invalid: an access faults", "valid"]);
-const INVALID: [Field; 2] = [text(63, 1, "ignored", SOFTWARE), V];
-const RESERVED: Field = text(60, 54, "reserved", ZERO);
-const RSW: Field = text(9, 8, "RSW", SOFTWARE);
+const V: Field = bit(0, "V|invalid: an access faults|valid");
+const INVALID: [Field; 2] = [
+    text(63, 1, "ignored|for software; ignored by the hardware"),
+    V,
+];
+const RESERVED: Field = text(60, 54, "reserved|reserved, zero");
+const RSW: Field = text(9, 8, "RSW|for software; ignored by the hardware");
 
 const LEAF: [Field; 13] = [
-    bit(
-        63,
-        "N",
-        &["on its own", "one of 16 (Svnapot), else reserved"],
-    ),
+    bit(63, "N|on its own|one of 16 (Svnapot), else reserved"),
     field(
         62,
         61,
-        "PBMT",
-        Meaning::Values(&[
-            "the platform's type (PMA)",
-            "NC: non-cacheable, weakly ordered",
-            "IO: non-cacheable, strongly ordered",
-            "reserved",
-        ]),
+        Meaning::Values,
+        "PBMT|the platform's type (PMA)|NC: non-cacheable, weakly ordered|IO: non-cacheable, strongly ordered|reserved",
     ),
     RESERVED,
-    field(53, 10, "PPN", Meaning::FrameNumber),
+    field(53, 10, Meaning::FrameNumber, "PPN"),
     RSW,
-    bit(7, "D", &["not written", "written"]),
-    bit(6, "A", &["not used", "used"]),
-    bit(5, "G", &["of one ASID", "global"]),
-    bit(
-        4,
-        "U",
-        &["not for U-mode", "U-mode; S-mode with sstatus.SUM"],
-    ),
-    bit(3, "X", &["must not be executed", "may be executed"]),
-    bit(2, "W", &["must not be written", "may be written"]),
-    bit(1, "R", &["must not be read", "may be read"]),
+    bit(7, "D|not written|written"),
+    bit(6, "A|not used|used"),
+    bit(5, "G|of one ASID|global"),
+    bit(4, "U|not for U-mode|U-mode; S-mode with sstatus.SUM"),
+    bit(3, "X|must not be executed|may be executed"),
+    bit(2, "W|must not be written|may be written"),
+    bit(1, "R|must not be read|may be read"),
     V,
 ];
 
 const TABLE: [Field; 9] = [
-    text(63, 61, "N, PBMT", ZERO),
+    text(63, 61, "N, PBMT|reserved, zero"),
     RESERVED,
-    field(53, 10, "PPN", Meaning::FrameNumber),
+    field(53, 10, Meaning::FrameNumber, "PPN"),
     RSW,
-    text(7, 6, "D, A", ZERO),
-    bit(5, "G", &["leaves say it", "all below is global"]),
-    text(4, 4, "U", ZERO),
-    text(3, 1, "X, W, R", "all 0: names a table"),
+    text(7, 6, "D, A|reserved, zero"),
+    bit(5, "G|leaves say it|all below is global"),
+    text(4, 4, "U|reserved, zero"),
+    text(3, 1, "X, W, R|all 0: names a table"),
     V,
 ];

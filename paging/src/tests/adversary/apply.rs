@@ -6,8 +6,8 @@ use std::vec::Vec;
 
 use super::steps::Receipt;
 use crate::tests::formats::Format;
-use crate::tests::memory::{self, hand_over, release};
-use crate::tests::model::operation::{Operation, scattered};
+use crate::tests::memory::{self, hand_over};
+use crate::tests::model::operation::Operation;
 use crate::tests::{pa, va};
 use crate::{Batch, Maintenance, PageTable64, PagingMetaData, PagingResult, Sharing, TableView};
 
@@ -55,9 +55,7 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
 ) -> PagingResult<Outcome> {
     // What a leaked receipt of a mapping would publish, the caller does.
     let receipt = match operation {
-        Operation::Map(..) | Operation::MapRegion(..) | Operation::MapFrames(..)
-            if receipt == Receipt::HandOver =>
-        {
+        Operation::Map(..) | Operation::MapRegion(..) if receipt == Receipt::HandOver => {
             Receipt::Flush
         }
         _ => receipt,
@@ -107,16 +105,7 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::MapRegion(at, frame, bytes, flags, options) => {
             finish!(table.map_region(va(at), pa(frame), bytes, flags, options)?);
         }
-        Operation::MapFrames(at, frame, count, size, flags) => {
-            let frames = scattered(frame, count, size);
-            finish!(table.map_frames(va(at), &frames, size, flags)?);
-        }
         Operation::UnmapRegion(at, bytes) => finish!(table.unmap_region(va(at), bytes)?),
-        Operation::UnmapRegionWith(at, bytes) => {
-            table.unmap_region_with(va(at), bytes, |frame| {
-                release(frame.pa.as_usize(), frame.size.bytes());
-            })?;
-        }
         Operation::ProtectRegion(at, bytes, flags) => {
             finish!(table.protect_region(va(at), bytes, flags)?);
         }
@@ -170,9 +159,6 @@ fn in_batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::MapRegion(at, frame, bytes, flags, options) => batch
             .map_region(va(at), pa(frame), bytes, flags, options)
             .map(drop),
-        Operation::MapFrames(at, frame, count, size, flags) => batch
-            .map_frames(va(at), &scattered(frame, count, size), size, flags)
-            .map(drop),
         Operation::UnmapRegion(at, bytes) => batch.unmap_region(va(at), bytes).map(drop),
         Operation::ProtectRegion(at, bytes, flags) => {
             batch.protect_region(va(at), bytes, flags).map(drop)
@@ -180,8 +166,6 @@ fn in_batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::ProtectRegionWith(at, bytes, rule) => batch
             .protect_region_with(va(at), bytes, |flags| rule.of(flags))
             .map(drop),
-        Operation::Unmap(_) | Operation::UnmapRegionWith(..) | Operation::Compact(..) => {
-            panic!("not as any other in a batch")
-        }
+        Operation::Unmap(_) | Operation::Compact(..) => panic!("not as any other in a batch"),
     }
 }

@@ -239,15 +239,8 @@ impl Steps {
             11 => Operation::Update(at, Some(self.frame(at)), None),
             12 => Operation::Update(at, Some(self.frame(at)), Some(self.flags())),
             13..16 => self.map_region(at),
-            16 if self.random.one_in(2) => self.fill_block(at),
-            16 => {
-                let size = self.random.pick(&[PageSize::Size4K, PageSize::Size2M]);
-                let count = self.random.pick(&[1, 3, 16, 40]);
-                let frame = self.frame(at) + 64 * size.bytes();
-                Operation::MapFrames(at, frame, count, size, self.flags())
-            }
-            17..19 => Operation::UnmapRegion(at, self.many_bytes()),
-            19 => Operation::UnmapRegionWith(at, self.many_bytes()),
+            16 => self.fill_block(at),
+            17..20 => Operation::UnmapRegion(at, self.many_bytes()),
             20..23 => self.protect_region(at),
             23..25 => {
                 let rule = self.random.pick(&Rule::ALL);
@@ -275,8 +268,9 @@ impl Steps {
             1..4 => {
                 let count = 2 + self.random.below(5);
                 let operations = (0..count).map(|_| self.operation());
-                let operations = operations.filter(|operation| operation.can_be_batched());
-                Step::Batch(operations.collect())
+                // Batches do not merge.
+                let merges = |operation: &_| matches!(operation, Operation::Compact(..));
+                Step::Batch(operations.filter(|operation| !merges(operation)).collect())
             }
             _ => {
                 let receipt = match self.random.below(12) {

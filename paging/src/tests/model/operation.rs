@@ -1,11 +1,9 @@
 //! Random operations, at addresses where mistakes are made: edges of pages, blocks, tables, halves.
 
 use core::marker::PhantomData;
-use std::vec::Vec;
 
-use crate::addr::PhysAddr;
 use crate::tests::formats::Format;
-use crate::tests::{G1, K4, M2, pa};
+use crate::tests::{G1, K4, M2};
 use crate::{MappingFlags, PageSize, RegionOptions};
 
 /// xorshift64*.
@@ -90,41 +88,25 @@ pub(in crate::tests) enum Operation {
     Unmap(usize),
     Update(usize, Option<usize>, Option<MappingFlags>),
     MapRegion(usize, usize, usize, MappingFlags, RegionOptions),
-    /// So many leaves of a size, to the frames before the one given, backwards.
-    MapFrames(usize, usize, usize, PageSize, MappingFlags),
     UnmapRegion(usize, usize),
-    UnmapRegionWith(usize, usize),
     ProtectRegion(usize, usize, MappingFlags),
     ProtectRegionWith(usize, usize, Rule),
     Compact(usize, usize),
 }
 
 impl Operation {
-    /// Whether a batch has it, too.
-    pub(in crate::tests) const fn can_be_batched(self) -> bool {
-        !matches!(self, Self::Compact(..) | Self::UnmapRegionWith(..))
-    }
-
     /// The first address that it touches, and a bound of how many bytes.
     pub(in crate::tests) fn touched(self) -> (usize, usize) {
         match self {
             Self::Map(at, _, size, _) => (at & !(size.bytes() - 1), size.bytes()),
-            Self::MapFrames(at, _, count, size, _) => (at, count * size.bytes()),
             Self::Unmap(at) | Self::Update(at, ..) => (at & !(M2 - 1), M2),
             Self::MapRegion(at, _, bytes, ..)
             | Self::UnmapRegion(at, bytes)
-            | Self::UnmapRegionWith(at, bytes)
             | Self::ProtectRegion(at, bytes, _)
             | Self::ProtectRegionWith(at, bytes, _)
             | Self::Compact(at, bytes) => (at, bytes),
         }
     }
-}
-
-/// The frames of [`Operation::MapFrames`]: each the one before that of the leaf before.
-pub(in crate::tests) fn scattered(frame: usize, count: usize, size: PageSize) -> Vec<PhysAddr> {
-    let below = |number: usize| frame.wrapping_sub((number + 1) * size.bytes());
-    (0..count).map(|number| pa(below(number))).collect()
 }
 
 /// Makes operations on a table of format `F`.
@@ -236,8 +218,7 @@ impl<F: Format> Operations<F> {
     fn change(&mut self, at: usize) -> Operation {
         let bytes = self.bytes(true);
         match self.random.below(8) {
-            0..3 => Operation::UnmapRegion(at, bytes),
-            3 => Operation::UnmapRegionWith(at, bytes),
+            0..4 => Operation::UnmapRegion(at, bytes),
             4..6 => Operation::ProtectRegion(at, bytes, self.flags()),
             6 => Operation::ProtectRegionWith(at, bytes, self.random.pick(&Rule::ALL)),
             _ => Operation::Compact(at & !(G1 - 1), 2 * G1),
@@ -263,13 +244,7 @@ impl<F: Format> Operations<F> {
                 let flags = (!self.random.one_in(3)).then(|| self.flags());
                 Operation::Update(at, frame, flags)
             }
-            10 => {
-                let size = self.random.pick(&[PageSize::Size4K, PageSize::Size2M]);
-                let count = self.random.pick(&[0, 1, 2, 20, 512, 514]) >> (size.levels_below() * 4);
-                let frame = self.frame(at);
-                Operation::MapFrames(at, frame, count, size, self.flags())
-            }
-            11..14 => {
+            10..14 => {
                 let frame = self.frame(at);
                 let options = RegionOptions::from_bits_truncate(self.random.below(4) as u8);
                 let blocks = options.contains(RegionOptions::HUGE) && at % M2 == frame % M2;

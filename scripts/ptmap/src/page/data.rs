@@ -155,10 +155,10 @@ fn all_fields() -> String {
             let meaning = match field.meaning {
                 Meaning::Address | Meaning::FrameNumber => "0".to_owned(),
                 Meaning::MemoryType => "1".to_owned(),
-                Meaning::Text(text) => Json(text).to_string(),
-                Meaning::Values(values) => list(values.iter().map(|value| Json(value).to_string())),
+                Meaning::Text => field.texts().map(|text| Json(text).to_string()).collect(),
+                Meaning::Values => list(field.texts().map(|text| Json(text).to_string())),
             };
-            let (high, low, name) = (field.high, field.low, Json(field.name));
+            let (high, low, name) = (field.high, field.low, Json(field.name()));
             format!("[{high},{low},{name},{meaning}]")
         });
         format!("{}:{}", Json(name), list(fields))
