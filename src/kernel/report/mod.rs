@@ -43,7 +43,7 @@ mod walk;
 
 pub(super) use audit_again::audit_again;
 pub(super) use space_audit::SpaceCounts;
-pub(super) use walk::map_allows;
+pub(super) use walk::{KeptWalk, index_shift, map_allows, table_index};
 
 use trace::At;
 pub(super) use trace::from_here as trace_from_here;

@@ -6,7 +6,7 @@
 
 use core::fmt::{self, Write};
 
-use crate::addr::{PhysAddr, VirtAddr};
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::mmu;
 use crate::arch::nofault::{self, AccessWidth};
 use crate::arch::tlb::KernelTlb;
@@ -15,7 +15,7 @@ use crate::mm::kernel_space::PA_BITS;
 use crate::mm::layout::phys_to_virt;
 use crate::paging::format::aarch64::{A64MetaData, A64PTE, Describe, Half, HighHalf, LowHalf};
 use crate::paging::format::aarch64_refusal::{Attempt, Privilege, Refusal, refusal};
-use crate::paging::{GenericPTE, PagingResult, Trace, Unreadable, Visit};
+use crate::paging::{ENTRIES, GenericPTE, PagingResult, Trace, Unreadable, Visit};
 
 /// A step of the walk.
 type WalkStep = Result<Visit<A64PTE>, Unreadable>;
@@ -49,6 +49,7 @@ pub(super) fn explain(
 ) -> fmt::Result {
     let high = mmu::high_root();
     if let Ok(trace) = trace::<HighHalf>(high, va) {
+        write!(out, "{}", AddressFigure(va))?;
         writeln!(out, "  walk   {high} (TTBR1_EL1)")?;
         return explain_steps(out, trace, access, syndrome);
     }
@@ -59,8 +60,89 @@ pub(super) fn explain(
     if mmu::low_root().is_none() {
         return writeln!(out, "  walk   none: the low half is off (TCR_EL1.EPD0)");
     }
+    write!(out, "{}", AddressFigure(va))?;
     writeln!(out, "  walk   {low} (TTBR0_EL1)")?;
     explain_steps(out, trace, access, syndrome)
+}
+
+/// The fields of an address that a walk uses, in two rows: their bits, and below them the index
+/// into the table of each level, in decimal. Bits 63:48 choose the half, bits 11:0 the byte.
+///
+/// ```text
+///   bits    63:48  47:39  38:30  29:21  20:12   11:0
+///   index  0xffff      0      0      2      3  0x010
+/// ```
+struct AddressFigure(VirtAddr);
+
+impl fmt::Display for AddressFigure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let va = self.0.as_usize();
+        let [l0, l1, l2, l3] = [0, 1, 2, 3].map(|level| table_index(self.0, level));
+        let (half, offset) = (va >> 48, va % PAGE_SIZE);
+        writeln!(f, "  bits    63:48  47:39  38:30  29:21  20:12   11:0")?;
+        writeln!(
+            f,
+            "  index  {half:#06x} {l0:>6} {l1:>6} {l2:>6} {l3:>6}  {offset:#05x}"
+        )
+    }
+}
+
+/// The lowest bit of the index into a table of `level`: 39, 30, 21, 12.
+pub(crate) const fn index_shift(level: usize) -> usize {
+    39 - 9 * level
+}
+
+/// The index of `va` into its table of `level`, 0 to 511.
+pub(crate) const fn table_index(va: VirtAddr, level: usize) -> usize {
+    va.as_usize() >> index_shift(level) & (ENTRIES - 1)
+}
+
+/// The descriptors of one walk, kept.
+pub(crate) struct KeptWalk {
+    entries: [A64PTE; LEVELS],
+    count: usize,
+    /// Where a descriptor could not be read.
+    pub(crate) unreadable: Option<Unreadable>,
+}
+
+/// Levels of tables, in either half.
+const LEVELS: usize = 4;
+
+impl KeptWalk {
+    /// The walk of `va` from the table at `root`, which is of the half that `va` lies in.
+    ///
+    /// # Errors
+    /// [`InvalidVirtAddr`](crate::paging::PagingError::InvalidVirtAddr): `va` is in neither half.
+    pub(crate) fn new(root: PhysAddr, va: VirtAddr) -> PagingResult<Self> {
+        match trace::<HighHalf>(root, va) {
+            Ok(trace) => Ok(Self::of(trace)),
+            Err(_) => Ok(Self::of(trace::<LowHalf>(root, va)?)),
+        }
+    }
+
+    fn of(trace: impl Iterator<Item = WalkStep>) -> Self {
+        let mut walk = Self {
+            entries: [A64PTE::from_bits(0); LEVELS],
+            count: 0,
+            unreadable: None,
+        };
+        for (slot, step) in walk.entries.iter_mut().zip(trace) {
+            match step {
+                Ok(visit) => *slot = visit.entry,
+                Err(unreadable) => {
+                    walk.unreadable = Some(unreadable);
+                    break;
+                }
+            }
+            walk.count += 1;
+        }
+        walk
+    }
+
+    /// The descriptors, from the root's on: one of each level.
+    pub(crate) fn entries(&self) -> &[A64PTE] {
+        self.entries.get(..self.count).unwrap_or_default()
+    }
 }
 
 /// Prints the steps of `trace`, and what they say about an `access` that failed with `syndrome`.
