@@ -26,6 +26,7 @@ mod devices;
 mod early;
 mod editing;
 mod endings;
+mod explain;
 mod faults;
 mod firmware;
 mod harness;

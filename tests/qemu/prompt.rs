@@ -202,8 +202,8 @@ fn no_line_of_help_ends_in_a_blank_and_only_errors_of_usage_show_it() {
     let mut machine = Setup::raw().start();
     machine.boot();
     for (line, words) in [
-        ("map boot 1", "wrong number of arguments\nusage: map [boot]"),
-        ("help map", "usage: map [boot]\n"),
+        ("map boot 1", "wrong number of arguments\nusage: map [boot"),
+        ("help map", "usage: map [boot|--picture ...]\n"),
         (
             "peek 1 7",
             "`7` is not one of 8, 16, 32, 64\nusage: peek ADDRESS [8|16|32|64]",

@@ -165,7 +165,10 @@ fn the_boot_map_is_shown_with_the_rights_of_both_halves() {
     let output = machine.command("map nonsense");
     machine.must_say(
         &output,
-        &["`nonsense` is not one of boot", "usage: map [boot]"],
+        &[
+            "`nonsense` is not one of boot, --picture",
+            "usage: map [boot|--picture ...]",
+        ],
     );
 }
 

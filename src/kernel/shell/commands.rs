@@ -7,8 +7,8 @@ use super::arguments::no_choice;
 use super::error::CommandError;
 use super::lab::{self, touch};
 use super::{
-    alarm, answers, check, cores, echo_test, expect, fault, memory, numbers, shootdown, soak,
-    system, words,
+    alarm, answers, bytes, check, cores, echo_test, expect, explain, fault, memory, numbers,
+    shootdown, soak, system, words,
 };
 
 /// More words before the one that is completed than any command takes.
@@ -91,10 +91,10 @@ static COMMANDS: &[Command] = &[
     },
     Command {
         name: "map",
-        arguments: "[boot]",
+        arguments: "[boot|--picture ...]",
         help: "the live address space, with names",
         run: memory::map,
-        words: words::boot,
+        words: words::map,
         details: memory::legend,
         ..PLAIN
     },
@@ -103,6 +103,15 @@ static COMMANDS: &[Command] = &[
         arguments: "ADDRESS",
         help: "walk the page tables, level by level",
         run: memory::pt,
+        ..PLAIN
+    },
+    Command {
+        name: "explain",
+        arguments: "ADDRESS|desc BITS ...",
+        help: "an address or a descriptor, bit by bit",
+        run: explain::run,
+        words: explain::words,
+        details: explain::details,
         ..PLAIN
     },
     Command {
@@ -158,6 +167,22 @@ static COMMANDS: &[Command] = &[
         run: memory::poke,
         words: words::width_behind_two,
         details: |out| writeln!(out, "  Without a width 64 bits are written."),
+        ..PLAIN
+    },
+    Command {
+        name: "dump",
+        arguments: "ADDRESS SIZE",
+        help: "show memory as bytes and as text",
+        run: bytes::dump,
+        details: bytes::dump_details,
+        ..PLAIN
+    },
+    Command {
+        name: "fill",
+        arguments: "ADDRESS PATTERN [SIZE]",
+        help: "write a pattern to pages of the space",
+        run: bytes::fill,
+        details: bytes::fill_details,
         ..PLAIN
     },
     Command {

@@ -6,6 +6,7 @@ use core::fmt::{self, Write};
 
 use super::arguments::{address, no_arguments, no_choice, number};
 use super::error::CommandError;
+use super::picture::{self, Glyphs};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::cpu;
 use crate::arch::mmu::{self, Access, address_translate};
@@ -69,12 +70,15 @@ fn blocks(statistics: &Statistics, out: &mut dyn Write) -> Result<(), CommandErr
     Ok(())
 }
 
-/// `map [boot]`
+/// `map [boot]`, `map --picture [--ascii]`
 pub(super) fn map(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     match arguments {
         [] => address_map::each_piece(|piece| writeln!(out, "{piece}"))?,
         ["boot"] => show_boot_map(out)?,
-        [other] => return Err(no_choice(other, &"boot")),
+        ["--picture"] => picture::draw(Glyphs::Blocks, out)?,
+        ["--picture", "--ascii"] => picture::draw(Glyphs::Ascii, out)?,
+        ["--picture", other] => return Err(no_choice(other, &"--ascii")),
+        [other] => return Err(no_choice(other, &"boot, --picture [--ascii]")),
         _ => return Err(CommandError::wrong_count()),
     }
     Ok(())
@@ -95,9 +99,10 @@ fn show_boot_map(out: &mut dyn Write) -> Result<(), CommandError> {
 
 /// The paragraphs that `help map` shows below the usage.
 pub(super) fn legend(out: &mut dyn Write) -> fmt::Result {
-    const LINES: [&str; 15] = [
+    const LINES: [&str; 16] = [
         "  map boot: what the boot map was, until the final one came: built again by",
         "  the code that made it.",
+        "  map --picture draws both halves, a row for each part; --ascii in plain ASCII.",
         "  A line: FIRST-LAST address, first frame, rights, memory type, leaf, name.",
         "  rights  r read, w write, x execute, - not allowed; all of the kernel",
         "  types   wb write-back, nc non-cacheable, nGnRE and nGnRnE device memory",
@@ -151,7 +156,7 @@ fn pt_low(va: VirtAddr, show: impl FnMut(&Visit<A64PTE>)) -> Result<(), CommandE
 ///
 /// # Errors
 /// [`AccessError::LowHalf`] if it is in none.
-fn low_view(va: VirtAddr) -> Result<LowView, AccessError> {
+pub(super) fn low_view(va: VirtAddr) -> Result<LowView, CommandError> {
     let root = mmu::low_root().ok_or(AccessError::LowHalf { va })?;
     // SAFETY: TTBR0 points to a tree while walks from it are on; the linear map has its tables.
     Ok(unsafe { LowView::new(root) })
@@ -161,7 +166,7 @@ fn low_view(va: VirtAddr) -> Result<LowView, AccessError> {
 ///
 /// # Errors
 /// [`AccessError::LowHalf`]; [`PagingError`] where nothing is mapped.
-fn query(va: VirtAddr) -> Result<(PhysAddr, MappingFlags, PageSize), CommandError> {
+pub(super) fn query(va: VirtAddr) -> Result<(PhysAddr, MappingFlags, PageSize), CommandError> {
     let translation = if is_low(va) {
         low_view(va)?.query(va)
     } else {
@@ -171,7 +176,7 @@ fn query(va: VirtAddr) -> Result<(PhysAddr, MappingFlags, PageSize), CommandErro
 }
 
 /// Whether an address is one of the low half, which TTBR0 translates.
-fn is_low(va: VirtAddr) -> bool {
+pub(super) fn is_low(va: VirtAddr) -> bool {
     va.as_usize() >> 48 == 0
 }
 
@@ -266,7 +271,11 @@ fn parse_width(word: &str) -> Result<AccessWidth, CommandError> {
 }
 
 /// Whether the live map lets the kernel access `width` bytes at `va`.
-fn check_access(va: VirtAddr, width: AccessWidth, right: MappingFlags) -> Result<(), CommandError> {
+pub(super) fn check_access(
+    va: VirtAddr,
+    width: AccessWidth,
+    right: MappingFlags,
+) -> Result<(), CommandError> {
     let bytes = width as usize;
     if !va.is_aligned(bytes) {
         return Err(AccessError::Unaligned { va, bytes }.into());

@@ -36,9 +36,12 @@ pub(super) fn busy_or_reader(before: &[&str], each: &mut dyn FnMut(&'static str)
     }
 }
 
-pub(super) fn boot(before: &[&str], each: &mut dyn FnMut(&'static str)) {
-    if before.is_empty() {
-        each("boot");
+/// `boot`, or `--picture` and the way that it is drawn.
+pub(super) fn map(before: &[&str], each: &mut dyn FnMut(&'static str)) {
+    match before {
+        [] => ["boot", "--picture"].into_iter().for_each(each),
+        ["--picture"] => each("--ascii"),
+        _ => {}
     }
 }
 

@@ -223,21 +223,4 @@ impl<V: Variant> Ours for Stilt<V> {
             .expect("a region")
             .flush();
     }
-
-    #[inline(always)]
-    fn unmap_and_sum(&mut self, va: usize, bytes: usize) -> usize {
-        let mut sum = 0;
-        self.0
-            .unmap_region_with(VirtAddr::new(va), bytes, |frame| sum += frame.pa.as_usize())
-            .expect("a region");
-        sum
-    }
-
-    #[inline(always)]
-    fn map_frames(&mut self, va: usize, frames: &[PhysAddr], flags: MappingFlags) {
-        self.0
-            .map_frames(VirtAddr::new(va), frames, PageSize::Size4K, flags)
-            .expect("free pages")
-            .flush();
-    }
 }

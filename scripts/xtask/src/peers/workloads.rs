@@ -26,7 +26,7 @@ pub(super) enum Maintenance {
     Any,
 }
 
-pub(super) const WORKLOADS: [Workload; 14] = [
+pub(super) const WORKLOADS: [Workload; 12] = [
     Workload {
         name: "W1",
         what: "map_region 1 GiB, 4 KiB pages",
@@ -110,20 +110,6 @@ pub(super) const WORKLOADS: [Workload; 14] = [
         unit: "page",
         ask: 16.0,
         maintenance: Maintenance::OneOfEverything,
-    },
-    Workload {
-        name: "W13",
-        what: "unmap_region_with of W1",
-        unit: "page",
-        ask: 12.0,
-        maintenance: Maintenance::OneOfEverything,
-    },
-    Workload {
-        name: "W14",
-        what: "map_frames, 512 a call",
-        unit: "page",
-        ask: 20.0,
-        maintenance: Maintenance::NoInvalidation,
     },
 ];
 

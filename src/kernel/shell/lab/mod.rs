@@ -2,7 +2,7 @@
 //! ([`touch`]).
 #![forbid(unsafe_code)]
 
-mod spaces;
+pub(super) mod spaces;
 pub(super) mod touch;
 
 use core::fmt::{self, Write};

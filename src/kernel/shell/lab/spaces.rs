@@ -19,7 +19,7 @@ const NAME_MAX: usize = 15;
 
 /// The name of a space: 1 to 15 letters, digits, `-` and `_`.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) struct SpaceName {
+pub(in super::super) struct SpaceName {
     bytes: [u8; NAME_MAX],
     len: usize,
 }
@@ -69,9 +69,9 @@ impl Error for NameError {}
 
 /// A space of the prompt's.
 #[derive(Clone)]
-pub(super) struct NamedSpace {
-    pub(super) name: SpaceName,
-    pub(super) space: Arc<UserSpace>,
+pub(in super::super) struct NamedSpace {
+    pub(in super::super) name: SpaceName,
+    pub(in super::super) space: Arc<UserSpace>,
 }
 
 struct Spaces {
@@ -196,6 +196,17 @@ pub(super) fn used() -> Result<NamedSpace, CommandError> {
     with(|spaces| {
         let used = spaces.used.and_then(|index| spaces.all.get(index));
         Ok(used.cloned().ok_or(ListError::NoneUsed)?)
+    })
+}
+
+/// The space of that name, in use or not.
+///
+/// # Errors
+/// There is none.
+pub(in super::super) fn named(word: &str) -> Result<NamedSpace, CommandError> {
+    with(|spaces| {
+        let named = spaces.all.get(spaces.index(word)?);
+        Ok(named.cloned().ok_or(ListError::Unknown)?)
     })
 }
 
