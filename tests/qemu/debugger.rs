@@ -239,6 +239,35 @@ fn plain_gdb_knows_both_addresses_by_readmes_command() {
     assert!((init..init + 64).contains(&stop), "{stop:#x}");
 }
 
+/// The commands of each block `gdb` in a document: its lines that begin with GDB's prompt.
+fn sessions(text: &str) -> Vec<String> {
+    let blocks = text.split("```gdb\n").skip(1);
+    let blocks = blocks.filter_map(|rest| rest.split_once("```"));
+    let commands = |(block, _): (&str, &str)| {
+        let lines = block.lines().filter_map(|line| line.strip_prefix("(gdb) "));
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    blocks.map(commands).collect()
+}
+
+/// GDB ends with an error at the first command that it cannot do.
+#[test]
+fn the_sessions_of_the_book_run() {
+    let mut count = 0;
+    for document in checkout::documents() {
+        let text = fs::read_to_string(&document).expect("a page");
+        for session in sessions(&text) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let script = folder.path().join("session.gdb");
+            let begin = "set pagination off\nset confirm off\nset breakpoint pending off\n";
+            fs::write(&script, format!("{begin}{session}")).expect("a script");
+            checkout::run(checkout::xtask("debug").arg("--batch").arg(&script));
+            count += 1;
+        }
+    }
+    assert!(count > 1, "{count} sessions");
+}
+
 /// A tool of our own, so that no other has to be there: what is typed while a debugger is attached.
 #[test]
 fn the_console_of_a_debugged_kernel_can_be_typed_into() {

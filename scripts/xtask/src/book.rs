@@ -3,7 +3,9 @@
 //! The documents are written to be read where they are, in a browser of the repository: README,
 //! CONTRIBUTING and others stand outside of `docs`, and are linked from it. mdBook has one folder
 //! of sources. So they are laid out anew in `target/book/source`, each where it is in the
-//! checkout, and `docs/SUMMARY.md`, whose links begin in `docs`, is rewritten for the top.
+//! checkout. `docs/SUMMARY.md`, whose links begin in `docs`, is rewritten for the top, and a
+//! folder's README becomes its `index`, in links as well, as the pages of mdBook do. The other
+//! pages of a folder outside of `docs` follow its README.
 //!
 //! Then every link of every page is followed: to a file of the book, and to a place in it.
 
@@ -67,7 +69,8 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode, Failure> {
         return Err(BookError::Links { count }.into());
     }
     let index = html.join("index.html");
-    println!("{}: {} pages", index.display(), pages.len());
+    let count = pages.keys().filter(|name| name.ends_with(".html")).count();
+    println!("{}: {count} pages", index.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -77,40 +80,101 @@ fn lay_out(root: &Path, source: &Path) -> Result<(), BookError> {
         fs::remove_dir_all(source).map_err(at(source))?;
     }
     let chapters = root.join(CHAPTERS);
-    let summary_path = chapters.join(SUMMARY);
-    let summary = fs::read_to_string(&summary_path).map_err(at(&summary_path))?;
-    let summary = from_the_top(&summary);
-    copy(&chapters.join(SETTINGS), &source.join(SETTINGS))?;
+    let summary = from_the_top(&read(&chapters.join(SUMMARY))?);
+    let summary = with_folders(&summary, root)?;
+    let settings = read(&chapters.join(SETTINGS))?;
+    write(&source.join(SETTINGS), &settings)?;
+    write(&source.join(SUMMARY), &with_targets(&summary, as_index))?;
     let mut files = below(&chapters)?;
+    // In a folder of its own, it would be another list of chapters.
+    files.retain(|path| !path.ends_with(SUMMARY) && !path.ends_with(SETTINGS));
     let targets = summary.split("](").skip(1);
     let targets = targets.filter_map(|rest| rest.split_once(')').map(|(target, _)| target));
     files.extend(targets.map(|target| root.join(target)));
     for file in files {
         let name = file.strip_prefix(root).unwrap_or(&file);
-        copy(&file, &source.join(name))?;
+        let text = read(&file)?;
+        let name = as_index(&name.display().to_string());
+        write(&source.join(name), &with_targets(&text, as_index))?;
     }
-    let path = source.join(SUMMARY);
-    fs::write(&path, summary).map_err(at(&path))?;
-    // mdBook takes each of them for a list of chapters.
-    let path = source.join(CHAPTERS).join(SUMMARY);
-    fs::remove_file(&path).map_err(at(&path))
+    Ok(())
+}
+
+/// The list of chapters, with the other pages of a folder outside of `docs` below its README.
+fn with_folders(summary: &str, root: &Path) -> Result<String, BookError> {
+    let mut lines = String::new();
+    for line in summary.lines() {
+        lines.push_str(line);
+        lines.push('\n');
+        let target = line
+            .split_once("](")
+            .and_then(|(_, rest)| rest.split_once(')'));
+        let folder = target.and_then(|(target, _)| target.strip_suffix("/README.md"));
+        let Some(folder) = folder.filter(|folder| !folder.starts_with(CHAPTERS)) else {
+            continue;
+        };
+        let indentation = line.len() - line.trim_start().len() + 2;
+        for (name, title) in pages_of(&root.join(folder))? {
+            lines.push_str(&format!(
+                "{:indentation$}- [{title}]({folder}/{name})\n",
+                ""
+            ));
+        }
+    }
+    Ok(lines)
+}
+
+/// The pages of a folder but its README: names, and first headings, by name.
+fn pages_of(folder: &Path) -> Result<BTreeMap<String, String>, BookError> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(at(folder))? {
+        let path = entry.map_err(at(folder))?.path();
+        let name = path.file_name().unwrap_or_default().display().to_string();
+        if name == "README.md" || !name.ends_with(".md") {
+            continue;
+        }
+        let text = read(&path)?;
+        let title = text.lines().find_map(|line| line.strip_prefix("# "));
+        found.insert(name.clone(), title.unwrap_or(&name).to_owned());
+    }
+    Ok(found)
 }
 
 /// The links of a file in `docs`, as a file at the top has them.
 fn from_the_top(summary: &str) -> String {
-    let mut parts = summary.split("](");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |before, part| match part.strip_prefix("../") {
-        Some(outside) => format!("{before}]({outside}"),
-        None => format!("{before}]({CHAPTERS}/{part}"),
+    with_targets(summary, |target| match target.strip_prefix("../") {
+        Some(outside) => outside.to_owned(),
+        None => format!("{CHAPTERS}/{target}"),
     })
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), BookError> {
-    if let Some(folder) = to.parent() {
+/// A README as mdBook calls it, and the list of chapters, which each page shows, as the first page.
+fn as_index(target: &str) -> String {
+    let target = target.replace(&format!("{CHAPTERS}/{SUMMARY}"), "README.md");
+    target.replace("README.md", "index.md")
+}
+
+/// `text` with the target of each link replaced; those that lead out of the book stay.
+fn with_targets(text: &str, replaced: impl Fn(&str) -> String) -> String {
+    let mut parts = text.split("](");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |before, part| match part.split_once(')') {
+        Some((target, rest)) if !target.contains("://") => {
+            format!("{before}]({}){rest}", replaced(target))
+        }
+        _ => format!("{before}]({part}"),
+    })
+}
+
+fn read(path: &Path) -> Result<String, BookError> {
+    fs::read_to_string(path).map_err(at(path))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), BookError> {
+    if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(at(folder))?;
     }
-    fs::copy(from, to).map(drop).map_err(at(from))
+    fs::write(path, text).map_err(at(path))
 }
 
 /// All files below a folder.
@@ -162,7 +226,7 @@ fn pages(html: &Path) -> Result<BTreeMap<String, Page>, BookError> {
             .extension()
             .is_some_and(|extension| extension == "html")
         {
-            let text = fs::read_to_string(&path).map_err(at(&path))?;
+            let text = read(&path)?;
             page.places = values(&text, "id").map(str::to_owned).collect();
             let links = values(&text, "href").chain(values(&text, "src"));
             page.links = links.map(str::to_owned).collect();
@@ -247,22 +311,35 @@ mod tests {
             fs::create_dir_all(path.parent().expect("it has one")).expect("its own folder");
             fs::write(path, text).expect("its own file");
         };
-        write("README.md", "top");
+        write(
+            "README.md",
+            "[all](docs/SUMMARY.md) [c](docs/c/README.md#x) [web](https://x/README.md)",
+        );
+        write("docs/c/README.md", "c");
         write("docs/book.toml", "");
-        write("docs/SUMMARY.md", "[A](../README.md)\n- [B](b.md)\n");
+        let summary = "[A](../README.md)\n- [B](b.md)\n- [C](c/README.md)\n- [D](../d/README.md)\n";
+        write("docs/SUMMARY.md", summary);
+        write("d/README.md", "d");
+        write("d/1.md", "# One\n");
+        write("d/2.md", "text");
         write("docs/b.md", "b");
         write("docs/picture.svg", "<svg/>");
         let source = root.path().join("out");
         lay_out(root.path(), &source).expect("all is there");
         for path in [
-            "README.md",
-            "SUMMARY.md",
-            "book.toml",
             "docs/b.md",
+            "docs/c/index.md",
             "docs/picture.svg",
+            "book.toml",
         ] {
             assert!(source.join(path).is_file(), "{path}");
         }
+        let read = |path: &str| fs::read_to_string(source.join(path)).expect("a page");
+        let expected = "[all](index.md) [c](docs/c/index.md#x) [web](https://x/README.md)";
+        assert_eq!(read("index.md"), expected);
+        let expected = "[A](index.md)\n- [B](docs/b.md)\n- [C](docs/c/index.md)\n\
+                        - [D](d/index.md)\n  - [One](d/1.md)\n  - [2.md](d/2.md)\n";
+        assert_eq!(read("SUMMARY.md"), expected);
         assert!(!source.join("docs/SUMMARY.md").exists());
     }
 

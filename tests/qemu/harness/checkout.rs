@@ -2,6 +2,7 @@
 //! limit.
 
 use std::ffi::OsString;
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -49,6 +50,25 @@ fn built(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// The paths of README and of the pages of the book.
+pub(crate) fn documents() -> Vec<PathBuf> {
+    let root = root();
+    let mut found = vec![root.join("README.md")];
+    let mut folders = vec![root.join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of the book") {
+            let path = entry.expect("an entry").path();
+            match path.extension() {
+                None => folders.push(path),
+                Some(extension) if extension == "md" => found.push(path),
+                Some(_) => {}
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 /// `cargo xtask`, which builds what is out of date first.

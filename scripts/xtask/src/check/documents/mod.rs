@@ -32,7 +32,7 @@ pub(super) const DOCUMENTS: [&str; 6] = [
 ];
 
 /// The folder of the book: every page in it is a document.
-pub(super) const BOOK: &str = "docs";
+const BOOK: &str = "docs";
 
 /// The folder of build output: its files exist only after a build, so paths in it are not checked.
 const BUILT: &str = "target";
@@ -163,7 +163,7 @@ fn references(text: &str) -> Vec<(usize, Reference)> {
             block.lines.push(line);
             continue;
         }
-        let quoted = line.split('`').skip(1).step_by(2).filter_map(quoted);
+        let quoted = line.split('`').skip(1).step_by(2).flat_map(quoted);
         let links = line.split("](").skip(1).filter_map(link);
         found.extend(quoted.chain(links).map(|reference| (number, reference)));
     }
@@ -195,15 +195,22 @@ impl Block<'_> {
     }
 }
 
-fn quoted(text: &str) -> Option<Reference> {
+/// The references in a piece of text in backticks: a path, or a call of `make`.
+fn quoted(text: &str) -> Vec<Reference> {
     if let Some(rest) = text.strip_prefix("make ") {
-        let verb = rest.split([' ', ',']).next()?;
-        let is_verb = verb.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-        return is_verb.then(|| Reference::Verb(verb.to_owned()));
+        let is_verb = |c: char| c.is_ascii_lowercase() || c == '-';
+        let verb = rest.split(' ').next().unwrap_or(rest);
+        if !verb.chars().all(is_verb) {
+            return Vec::new();
+        }
+        return shell::references(text);
     }
     let is_part = |c: char| c.is_ascii_alphanumeric() || "/_.-".contains(c);
     let is_path = text.contains('/') && text.chars().all(is_part);
-    is_path.then(|| Reference::Path(text.to_owned()))
+    is_path
+        .then(|| Reference::Path(text.to_owned()))
+        .into_iter()
+        .collect()
 }
 
 fn link(rest: &str) -> Option<Reference> {
@@ -329,6 +336,7 @@ mod tests {
                 "README.md:2: there is no src/gone.rs",
                 "README.md:2: there is no docs/gone.md",
                 "README.md:3: there is no `make burn`",
+                "README.md:3: there is no `DEV=...` for `make`",
                 "README.md:8: there is no `WITH=...` for `make`",
                 "README.md:8: there is no option `--fast`",
                 "paging/README.md:2: there is no src/mm/frames.rs",

@@ -97,8 +97,8 @@ const PAGING: Edges = Edges::Line(&[
 /// The host's tools.
 const XTASK: Edges = Edges::Line(&[
     "failure", "program", "checkout", "noise", "flat", "names", "image", "qemu", "console", "stub",
-    "debug", "ptmap", "lab", "bench", "mmu", "peers", "planted", "card", "firmware", "sdcard",
-    "flash", "check",
+    "debug", "ptmap", "lab", "book", "bench", "mmu", "peers", "planted", "card", "firmware",
+    "sdcard", "flash", "check",
 ]);
 
 /// The decoder.
