@@ -59,12 +59,12 @@ impl Guest {
         let mut child = command.spawn().map_err(cannot_run(program))?;
         let keyboard = child.stdin.take();
         let pieces = pieces(child.stdout.take());
-        let guest = Self {
+        let mut guest = Self {
             child,
             keyboard,
             pieces,
             limits,
-            deadline: Instant::now() + Duration::from_secs(limits.all_seconds),
+            deadline: Instant::now(),
         };
         let (log, came) = guest.until(FIRST_PROMPT, Duration::from_secs(BOOT_SECONDS));
         if came.is_err() {
@@ -73,6 +73,7 @@ impl Guest {
                 seconds: BOOT_SECONDS,
             });
         }
+        guest.deadline = Instant::now() + Duration::from_secs(limits.all_seconds);
         Ok(guest)
     }
 
