@@ -139,6 +139,13 @@ fn tab_completes_arguments() {
         ("echo-test 4 b\t", "echo-test 4 busy "),
         ("watchdog o\t", "watchdog off "),
         ("peek 0x80 3\t", "peek 0x80 32 "),
+        ("explain d\t", "explain desc "),
+        ("explain 8 a\t", "explain 8 as "),
+        (
+            "explain desc 0 --format lo\t",
+            "explain desc 0 --format loongarch ",
+        ),
+        ("map --picture -\t", "map --picture --ascii "),
         ("poke 0x80 1 8\t", "poke 0x80 1 8 "),
     ] {
         types(&mut machine, 80, typed, line, line.len());

@@ -7,7 +7,7 @@ use super::arguments::no_choice;
 use super::error::CommandError;
 use super::lab::{self, touch};
 use super::{
-    alarm, answers, bytes, check, cores, echo_test, expect, explain, fault, memory, numbers,
+    alarm, answers, bytes, check, cores, echo_test, expect, explain, fault, map, memory, numbers,
     shootdown, soak, system, words,
 };
 
@@ -93,9 +93,9 @@ static COMMANDS: &[Command] = &[
         name: "map",
         arguments: "[boot|--picture ...]",
         help: "the live address space, with names",
-        run: memory::map,
+        run: map::run,
         words: words::map,
-        details: memory::legend,
+        details: map::legend,
         ..PLAIN
     },
     Command {

@@ -19,6 +19,7 @@ mod explain;
 mod fault;
 mod input;
 mod lab;
+mod map;
 mod memory;
 mod numbers;
 mod picture;

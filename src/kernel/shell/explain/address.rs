@@ -8,8 +8,8 @@ use core::fmt::{self, Write};
 
 use super::super::error::CommandError;
 use super::super::lab::spaces::NamedSpace;
-use super::FieldRow;
 use super::descriptor::Heading;
+use super::field_row::FieldRow;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::mmu::{self, Register};
 use crate::kernel::report::{KeptWalk, index_shift, table_index};

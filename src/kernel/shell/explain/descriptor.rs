@@ -3,7 +3,7 @@
 
 use core::fmt::{self, Write};
 
-use super::FieldRow;
+use super::field_row::FieldRow;
 use crate::paging::format::fields::Layout;
 use crate::text::Size;
 

@@ -3,15 +3,14 @@
 
 mod address;
 mod descriptor;
+mod field_row;
 
 use core::fmt::{self, Write};
 
 use super::arguments::{self, no_choice, number, number_from};
 use super::error::CommandError;
 use super::lab::spaces;
-use crate::arch::mmu::Register;
-use crate::paging::format::fields::{AARCH64, Field, LAYOUTS, Layout, Meaning};
-use crate::paging::format::par::MemoryAttributes;
+use crate::paging::format::fields::{AARCH64, LAYOUTS, Layout};
 
 /// `explain ADDRESS [as NAME]`, `explain desc BITS [LEVEL] [--format FORMAT]`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
@@ -76,42 +75,4 @@ fn layout(word: &str) -> Result<&'static Layout, CommandError> {
     let found = all.find(|layout| layout.name == word);
     let names = &"aarch64, x86_64, sv39, sv48, loongarch";
     found.copied().ok_or_else(|| no_choice(word, names))
-}
-
-/// A field of an entry as a row: bits, name, value, meaning.
-struct FieldRow<'a> {
-    field: &'a Field,
-    /// The entry.
-    bits: u64,
-}
-
-impl fmt::Display for FieldRow<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, bits } = *self;
-        let Field { high, low, .. } = *field;
-        let name = field.name();
-        if high == low {
-            write!(f, "  {high:<7}")?;
-        } else {
-            write!(f, "  {high}:{low:<0$}", 6 - if high > 9 { 2 } else { 1 })?;
-        }
-        if let Some(address) = field.address(bits) {
-            return write!(f, "{name:<16}{address:#x}");
-        }
-        let value = field.value(bits);
-        write!(f, "{name:<16}")?;
-        if high == low {
-            write!(f, "{value:<15}")?;
-        } else {
-            write!(f, "{value:<#15x}")?;
-        }
-        match field.meaning {
-            Meaning::MemoryType => {
-                let byte = (Register::Mair.read() >> (8 * value)) as u8;
-                let words = MemoryAttributes(byte);
-                write!(f, "{byte:#04x} in MAIR_EL1: {words}")
-            }
-            _ => f.write_str(field.words(bits).unwrap_or_default()),
-        }
-    }
 }
