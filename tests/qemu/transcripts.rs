@@ -14,8 +14,8 @@
 //! * White space, and where a line ends, do not count: columns move, and long lines wrap.
 //! * `...` alone stands for any number of words, and in a word for any characters.
 //! * A decimal number is equal to every other, and so is the offset in `main+0x20`, but for what
-//!   has few values: behind `=` (`AP=10`), one digit behind `level`, `core` or `stack`, and where
-//!   a letter is next to it (`EL1h`, `x0`).
+//!   has few values: behind `=` (`AP=10`), `bit`, `bits` or `is`; one digit behind `level`, `core`
+//!   or `stack`; and where a letter is next to it (`EL1h`, `x0`).
 //! * Of a hexadecimal number with 16 digits bits 63:48 are compared: the half of an address, the
 //!   upper attributes of a descriptor. Shorter ones are equal, or not.
 //!
@@ -270,6 +270,8 @@ fn begins(expected: &[&str], said: &[&str]) -> Result<usize, String> {
 
 /// Words behind which a number of one digit says which one it is.
 const NUMBERED: [&str; 3] = ["level", "core", "stack"];
+/// Words behind which every number does.
+const EXACT: [&str; 3] = ["bit", "bits", "is"];
 
 fn same_word(before: &str, expected: &str, found: &str) -> bool {
     if expected == found {
@@ -280,8 +282,8 @@ fn same_word(before: &str, expected: &str, found: &str) -> bool {
         return rest.is_some_and(|rest| rest.ends_with(end));
     }
     let digits = expected.trim_end_matches([',', ':']);
-    let is_number_of = digits.len() == 1 && NUMBERED.contains(&before);
-    !is_number_of && masked(expected) == masked(found)
+    let is_which = EXACT.contains(&before) || digits.len() == 1 && NUMBERED.contains(&before);
+    !is_which && masked(expected) == masked(found)
 }
 
 /// A word with what may differ replaced.
@@ -373,6 +375,7 @@ fn words_are_compared_and_numbers_that_vary_are_not() {
         ("ESR 0x9600004f", "ESR 0x9600004e"),
         ("AP=10 SH=3", "AP=01 SH=3"),
         ("EL1h", "EL0t"),
+        ("PXN, bit 53, is 1", "PXN, bit 54, is 1"),
         ("0xffff000000000000", "0x0000000000000000"),
         ("0x00400000000ae793", "0x00600000000ae793"),
         ("one", "one two"),
