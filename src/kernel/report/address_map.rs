@@ -28,7 +28,7 @@ pub(crate) enum Piece {
 ///
 /// # Errors
 /// The first of `visit`, which ends it.
-pub(crate) fn each_piece<E>(mut visit: impl FnMut(Piece) -> Result<(), E>) -> Result<(), E> {
+pub(crate) fn each_piece(visit: &mut dyn FnMut(Piece) -> fmt::Result) -> fmt::Result {
     let is_unmapped = |guard: &layout::Pages| live_view().query(guard.start).is_err();
     let guards = layout::guards();
     let mut guards = guards.into_iter().filter(is_unmapped).peekable();
@@ -167,9 +167,9 @@ impl fmt::Display for SummaryLine {
 /// Shows `visit` the map in as few lines as tell what is mapped where.
 pub(crate) fn each_summary(mut visit: impl FnMut(&SummaryLine)) {
     let mut last: Option<SummaryLine> = None;
-    let _ = each_piece(|piece| {
+    let _ = each_piece(&mut |piece| {
         let Some(next) = SummaryLine::of(piece) else {
-            return Ok::<_, core::convert::Infallible>(());
+            return Ok(());
         };
         if !last.as_mut().is_some_and(|last| last.extend(&next))
             && let Some(whole) = last.replace(next)

@@ -200,6 +200,11 @@ pub(super) fn fill(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     for page in pages {
         check_access(VirtAddr::new(page), AccessWidth::Byte, MappingFlags::WRITE)?;
     }
+    // Eight bytes at once, where they are aligned: an eighth of the stores.
+    let (width, value) = match (first.as_usize() | bytes) % 8 {
+        0 => (AccessWidth::Double, repeated(pattern, width)),
+        _ => (width, pattern),
+    };
     let mut progress = Progress::new("fill", bytes as u64, "bytes");
     for offset in (0..bytes).step_by(width as usize) {
         if offset % PAGE_SIZE == 0 {
@@ -207,7 +212,7 @@ pub(super) fn fill(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
         }
         let va = VirtAddr::new(first.as_usize() + offset);
         // SAFETY: a page below 2^48, which is a space's: the kernel keeps nothing there.
-        let written = unsafe { nofault::write(va, width, pattern) };
+        let written = unsafe { nofault::write(va, width, value) };
         written.map_err(|_| BytesError::Refused { va })?;
     }
     writeln!(out, "{first} to {last} filled")?;
@@ -233,6 +238,16 @@ const fn width_of(pattern: u64) -> AccessWidth {
         0x100..=0xffff => AccessWidth::Half,
         0x1_0000..=0xffff_ffff => AccessWidth::Word,
         _ => AccessWidth::Double,
+    }
+}
+
+/// 64 bits of `pattern`, which has that width.
+const fn repeated(pattern: u64, width: AccessWidth) -> u64 {
+    match width {
+        AccessWidth::Byte => pattern * 0x0101_0101_0101_0101,
+        AccessWidth::Half => pattern * 0x0001_0001_0001_0001,
+        AccessWidth::Word => pattern * 0x0000_0001_0000_0001,
+        AccessWidth::Double => pattern,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::kernel::report::boot_map::{self, BootHalf};
 /// `map [boot]`, `map --picture [--ascii]`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     match arguments {
-        [] => address_map::each_piece(|piece| writeln!(out, "{piece}"))?,
+        [] => address_map::each_piece(&mut |piece| writeln!(out, "{piece}"))?,
         ["boot"] => show_boot_map(out)?,
         ["--picture"] => picture::draw(Glyphs::Blocks, out)?,
         ["--picture", "--ascii"] => picture::draw(Glyphs::Ascii, out)?,

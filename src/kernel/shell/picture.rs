@@ -67,7 +67,7 @@ pub(super) fn draw(glyphs: Glyphs, out: &mut dyn Write) -> Result<(), CommandErr
     }
     writeln!(picture.out, "high half, TTBR1_EL1: the kernel")?;
     picture.end = 0xffff << 48;
-    each_piece(|piece| match piece {
+    each_piece(&mut |piece| match piece {
         Piece::Mapped(run, name) => picture.add(&run, PartName::Area(name)),
         Piece::Guard(_) => Ok(()),
     })?;
