@@ -31,8 +31,10 @@ pub(super) const DOCUMENTS: [&str; 6] = [
     "labs/README.md",
 ];
 
-/// The folder of the book: every page in it is a document.
+/// The folder of the book: every page in it is a document, and a chapter in its list.
 const BOOK: &str = "docs";
+/// The list of chapters.
+const CHAPTERS: &str = "SUMMARY.md";
 
 /// The folder of build output: its files exist only after a build, so paths in it are not checked.
 const BUILT: &str = "target";
@@ -56,9 +58,10 @@ pub(super) fn check(root: &Path) -> Result<Report, DocumentError> {
     let makefile = read(&root.join("Makefile"))?;
     let tools = tools(root)?;
     let mut documents: Vec<PathBuf> = DOCUMENTS.iter().map(|path| root.join(path)).collect();
-    documents.extend(files(&root.join(BOOK), "md")?);
+    let pages = files(&root.join(BOOK), "md")?;
+    let mut violations = unlisted(&root.join(BOOK), &pages)?;
+    documents.extend(pages);
     let mut count = 0;
-    let mut violations = Vec::new();
     for path in &documents {
         let folder = path.parent().unwrap_or(root);
         for (line, reference) in references(&read(path)?) {
@@ -69,6 +72,7 @@ pub(super) fn check(root: &Path) -> Result<Report, DocumentError> {
                     None => continue,
                 },
                 Reference::Verb(verb) => !has_verb(&makefile, verb),
+                Reference::Tool(verb) => !tools.contains(&format!("Some(\"{verb}\")")),
                 Reference::Name(name) => !has_name(&tools, name),
                 Reference::Option(option) => !tools.contains(option),
                 Reference::Excerpt(file, lines) => {
@@ -92,6 +96,23 @@ pub(super) fn check(root: &Path) -> Result<Report, DocumentError> {
         counted: format!("{} documents, {count} names", documents.len()),
         violations,
     })
+}
+
+/// The `pages` of the folder `book` that its list of chapters does not name.
+fn unlisted(book: &Path, pages: &[PathBuf]) -> Result<Vec<Violation>, DocumentError> {
+    let list = book.join(CHAPTERS);
+    if pages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let chapters = read(&list)?;
+    let names = pages.iter().filter(|page| **page != list);
+    let names = names.map(|page| page.strip_prefix(book).unwrap_or(page).display());
+    let unlisted = names.filter(|name| !chapters.contains(&format!("]({name})")));
+    let violation = |name| Violation {
+        place: format!("{BOOK}/{CHAPTERS}"),
+        rule: format!("there is no chapter {name}"),
+    };
+    Ok(unlisted.map(violation).collect())
 }
 
 /// All that reads the names that `make` hands on: the Makefile, the scripts, and this crate.
@@ -315,6 +336,7 @@ mod tests {
              ```text\n`src/gone.rs`\n```\n\
              ```sh\nmake check WITH=1 ARGS=--fast\n```\n",
         );
+        write("docs/SUMMARY.md", "[A](architecture.md)");
         write("docs/architecture.md", "# A  top, really\n");
         write(
             "docs/pages/page.md",
@@ -333,6 +355,7 @@ mod tests {
         assert_eq!(
             told,
             [
+                "docs/SUMMARY.md: there is no chapter pages/page.md",
                 "README.md:2: there is no src/gone.rs",
                 "README.md:2: there is no docs/gone.md",
                 "README.md:3: there is no `make burn`",

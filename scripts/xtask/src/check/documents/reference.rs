@@ -12,6 +12,8 @@ pub(super) enum Reference {
     Path(String),
     /// `` `make check` ``
     Verb(String),
+    /// `cargo xtask check`, in a block of shell commands.
+    Tool(String),
     /// `make flash DEV=x`, in a block of shell commands.
     Name(String),
     /// `make ptmap ARGS=--list`, in a block of shell commands.
@@ -27,6 +29,7 @@ impl fmt::Display for Reference {
             Self::Link(path, heading) => write!(f, "{path}#{heading}"),
             Self::Path(path) => f.write_str(path),
             Self::Verb(verb) => write!(f, "`make {verb}`"),
+            Self::Tool(verb) => write!(f, "`cargo xtask {verb}`"),
             Self::Name(name) => write!(f, "`{name}=...` for `make`"),
             Self::Option(option) => write!(f, "option `{option}`"),
             Self::Excerpt(file, _) => write!(f, "such code in {file}"),

@@ -5,16 +5,22 @@
 
 use super::reference::Reference;
 
+/// The folder of the examples that `cargo run --example NAME` runs.
+const EXAMPLES: &str = "paging/examples";
+
 /// The references of one line of a block `sh`: `ATTACH=host make ptmap ARGS=--list # lines`.
 pub(super) fn references(line: &str) -> Vec<Reference> {
     let command = line.split(" #").next().unwrap_or(line);
     let words: Vec<&str> = command.split_whitespace().collect();
-    let is_ours = words.first() != Some(&"#")
-        && (words.contains(&"make") || words.starts_with(&["cargo", "xtask"]));
-    if !is_ours {
-        return Vec::new();
-    }
     let mut found = Vec::new();
+    if let Some(["--example", name]) = words.windows(2).find(|pair| pair[0] == "--example") {
+        found.push(Reference::Path(format!("{EXAMPLES}/{name}.rs")));
+    }
+    if let ["cargo", "xtask", verb, ..] = words[..] {
+        found.push(Reference::Tool(verb.to_owned()));
+    } else if words.first() == Some(&"#") || !words.contains(&"make") {
+        return found;
+    }
     if let Some(verb) = words.iter().skip_while(|word| **word != "make").nth(1) {
         found.push(Reference::Verb((*verb).to_owned()));
     }
@@ -56,7 +62,14 @@ mod tests {
                 "make ptmap ARGS='--svg docs/x.svg'",
                 vec![verb("ptmap"), name("ARGS"), option("--svg")],
             ),
-            ("cargo xtask check --root=x", vec![option("--root")]),
+            (
+                "cargo xtask check --root=x",
+                vec![Reference::Tool("check".to_owned()), option("--root")],
+            ),
+            (
+                "cargo run --package x --example y",
+                vec![Reference::Path("paging/examples/y.rs".to_owned())],
+            ),
             ("gdb-multiarch kernel8.elf --batch A=b", vec![]),
             ("# make burn", vec![]),
         ] {
