@@ -395,11 +395,11 @@ mod tests {
     }
 
     #[test]
-    fn the_size_limit_is_512_kib_to_the_byte() {
-        image_with(vec![0; 524_288]).check_size().unwrap();
+    fn the_size_limit_is_640_kib_to_the_byte() {
+        image_with(vec![0; 655_360]).check_size().unwrap();
         assert!(matches!(
-            image_with(vec![0; 524_289]).check_size(),
-            Err(ImageError::TooLarge { length: 524_289 })
+            image_with(vec![0; 655_361]).check_size(),
+            Err(ImageError::TooLarge { length: 655_361 })
         ));
     }
 
