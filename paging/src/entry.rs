@@ -216,8 +216,8 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
     fn needs_break(self, new: Self) -> bool;
 
     /// This present entry, leaf or table, made invalid for the hardware at every level, between
-    /// break and make. It still names its frame, never equals an unused entry, and of two leaves
-    /// that differ, not even when both are broken.
+    /// break and make. It still names its frame, and never equals an unused entry. Entries that
+    /// differ still do when both are broken: two leaves, and a leaf and a table.
     fn broken(self) -> Self;
 
     /// Whether [`GenericPTE::broken`] made the entry, or a leaf like it: software that reads the

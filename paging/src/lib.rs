@@ -80,6 +80,7 @@ pub use backend::native::{Native, NativeUser};
 pub use asid::{Activation, Asid, AsidAllocator, AsidTag};
 pub use change::batch::{Batch, BatchUnmapped, Flushed};
 pub use change::region::mapping::RegionOptions;
+pub use change::region::unmap_with::UnmappedFrame;
 pub use change::share::{SharedReader, SharedTop, SharedView, SharedWriter};
 pub use entry::{ENTRIES, GenericPTE, PageSize, check_frame, check_supported, check_wx};
 pub use error::{PagingError, PagingResult};

@@ -15,7 +15,7 @@ use crate::read::check::{Summary, Unsound};
 use crate::read::view::TableView;
 use crate::{
     Asid, Cursor, Dump, GenericPTE, Leaf, Maintenance, MappingFlags, PageSize, PagingHandler,
-    PagingMetaData, PagingResult, Runs, TlbFlush, TlbFlushAll, Unmapped, Visit,
+    PagingMetaData, PagingResult, Runs, TlbFlush, TlbFlushAll, Unmapped, UnmappedFrame, Visit,
 };
 
 /// A page table: owns the tables of its tree, not the frames that it maps.
@@ -428,6 +428,38 @@ where
             &mut self.tree.pending,
             FlushWork::AllPending,
         ))
+    }
+
+    /// Unmaps whatever is mapped in `size` bytes from `va` on, as [`PageTable64::unmap_region`],
+    /// issues the invalidations, waits for them, and then shows `function` each leaf that was
+    /// unmapped, in the order of addresses: its frame is free. Of a block that lies across an end,
+    /// that is the part in the region, in smaller leaves. Returns how many 4 KiB pages there were.
+    ///
+    /// There is no receipt: when this returns, all is done. If the function panics, the region is
+    /// unmapped all the same, and the frames that it was not shown are lost to the caller.
+    ///
+    /// ```
+    /// # use stilt_paging::addr::VirtAddr;
+    /// # use stilt_paging::{GenericPTE, PageTable64, PagingHandler, PagingMetaData, PagingResult};
+    /// /// The end of a process: the pages that it had in `bytes` from `start` on go back.
+    /// fn exit<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    ///     table: &mut PageTable64<M, PTE, H>,
+    ///     start: VirtAddr,
+    ///     bytes: usize,
+    /// ) -> PagingResult<usize> {
+    ///     table.unmap_region_with(start, bytes, |unmapped| H::dealloc_frame(unmapped.pa))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`PageTable64::unmap_region`]: then the function is not called.
+    pub fn unmap_region_with(
+        &mut self,
+        va: VirtAddr,
+        size: usize,
+        mut function: impl FnMut(UnmappedFrame),
+    ) -> PagingResult<usize> {
+        self.tree.unmap_pages_with(va, size, &mut function)
     }
 
     /// Gives whatever is mapped in `size` bytes from `va` on these flags; holes do not matter.

@@ -177,6 +177,17 @@ where
         self.to_free.push(pa);
     }
 
+    /// A table that translated `bytes` from `va` was unlinked, and is freed later, when that is
+    /// invalidated.
+    pub(crate) fn queue_unlinked(&mut self, va: VirtAddr, bytes: usize) {
+        if self.is_shared(va.as_usize()) {
+            self.state.reach_all_spaces();
+        }
+        if !self.is_flush_all() {
+            self.queue_pointers(va, bytes);
+        }
+    }
+
     /// The table at `pa` is freed after the next flush: it was unlinked and invalidated already.
     pub(crate) fn queue_free(&mut self, pa: PhysAddr) {
         self.to_free.push(pa);

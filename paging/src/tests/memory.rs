@@ -47,6 +47,8 @@ pub(super) enum Event {
     End,
     /// What follows is done by another core.
     HandOver,
+    /// A frame that was mapped, and its bytes, are the caller's.
+    Released(usize, usize),
     /// The range is kept from others.
     BeginBreak {
         start: usize,
@@ -344,6 +346,11 @@ fn count_step() {
 /// Notes that another core goes on.
 pub(super) fn hand_over() {
     record(|| Event::HandOver);
+}
+
+/// Notes that `bytes` from `frame` on, which were mapped, are the caller's now.
+pub(super) fn release(frame: usize, bytes: usize) {
+    record(|| Event::Released(frame, bytes));
 }
 
 /// The geometry of `M`, on a machine that caches invalid entries.

@@ -223,4 +223,13 @@ impl<V: Variant> Ours for Stilt<V> {
             .expect("a region")
             .flush();
     }
+
+    #[inline(always)]
+    fn unmap_and_sum(&mut self, va: usize, bytes: usize) -> usize {
+        let mut sum = 0;
+        self.0
+            .unmap_region_with(VirtAddr::new(va), bytes, |frame| sum += frame.pa.as_usize())
+            .expect("a region");
+        sum
+    }
 }

@@ -9,3 +9,4 @@ pub(crate) mod mapping;
 pub(crate) mod pinned;
 pub(crate) mod protect_with;
 pub(crate) mod split;
+pub(crate) mod unmap_with;

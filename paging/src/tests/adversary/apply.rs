@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use super::steps::Receipt;
 use crate::tests::formats::Format;
-use crate::tests::memory::{self, hand_over};
+use crate::tests::memory::{self, hand_over, release};
 use crate::tests::model::operation::Operation;
 use crate::tests::{pa, va};
 use crate::{Batch, Maintenance, PageTable64, PagingMetaData, PagingResult, Sharing, TableView};
@@ -106,6 +106,11 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
             finish!(table.map_region(va(at), pa(frame), bytes, flags, options)?);
         }
         Operation::UnmapRegion(at, bytes) => finish!(table.unmap_region(va(at), bytes)?),
+        Operation::UnmapRegionWith(at, bytes) => {
+            table.unmap_region_with(va(at), bytes, |frame| {
+                release(frame.pa.as_usize(), frame.size.bytes());
+            })?;
+        }
         Operation::ProtectRegion(at, bytes, flags) => {
             finish!(table.protect_region(va(at), bytes, flags)?);
         }
@@ -166,6 +171,8 @@ fn in_batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::ProtectRegionWith(at, bytes, rule) => batch
             .protect_region_with(va(at), bytes, |flags| rule.of(flags))
             .map(drop),
-        Operation::Unmap(_) | Operation::Compact(..) => panic!("not as any other in a batch"),
+        Operation::Unmap(_) | Operation::UnmapRegionWith(..) | Operation::Compact(..) => {
+            panic!("not as any other in a batch")
+        }
     }
 }

@@ -240,7 +240,8 @@ impl Steps {
             12 => Operation::Update(at, Some(self.frame(at)), Some(self.flags())),
             13..16 => self.map_region(at),
             16 => self.fill_block(at),
-            17..20 => Operation::UnmapRegion(at, self.many_bytes()),
+            17..19 => Operation::UnmapRegion(at, self.many_bytes()),
+            19 => Operation::UnmapRegionWith(at, self.many_bytes()),
             20..23 => self.protect_region(at),
             23..25 => {
                 let rule = self.random.pick(&Rule::ALL);
@@ -268,9 +269,8 @@ impl Steps {
             1..4 => {
                 let count = 2 + self.random.below(5);
                 let operations = (0..count).map(|_| self.operation());
-                // Batches do not merge.
-                let merges = |operation: &_| matches!(operation, Operation::Compact(..));
-                Step::Batch(operations.filter(|operation| !merges(operation)).collect())
+                let operations = operations.filter(|operation| operation.can_be_batched());
+                Step::Batch(operations.collect())
             }
             _ => {
                 let receipt = match self.random.below(12) {

@@ -169,6 +169,7 @@ impl<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>> Watched<F, S> {
                 self.tally.handed_over += 1;
                 Event::HandOver
             }
+            memory::Event::Released(frame, bytes) => Event::Released { frame, bytes },
             other => panic!("{other:?} is not what A64 executes"),
         };
         self.machine.feed(&event)

@@ -37,6 +37,7 @@ enum Operation {
     Remap(usize, u8),
     MapRegion(Range<usize>, Page, RegionOptions),
     UnmapRegion(Range<usize>),
+    UnmapRegionWith(Range<usize>),
     ProtectRegion(Range<usize>, u8),
     /// Each leaf gets the set behind its own, of so many.
     ProtectRegionWith(Range<usize>, u8),
@@ -113,7 +114,9 @@ impl<const BITS: usize> Model<BITS> {
                 let huge = options.contains(RegionOptions::HUGE);
                 self.map(range, *page, if huge { 2 } else { 0 })
             }
-            Operation::UnmapRegion(range) => Some(self.change(range, |_| None)),
+            Operation::UnmapRegion(range) | Operation::UnmapRegionWith(range) => {
+                Some(self.change(range, |_| None))
+            }
             Operation::ProtectRegion(range, flags) => Some(self.change(range, |_| Some(*flags))),
             Operation::ProtectRegionWith(range, sets) => {
                 Some(self.change(range, |flags| Some((flags + 1) % sets)))
@@ -265,6 +268,19 @@ impl<F: Format, const BITS: usize, const GROUP: usize> Explorer<F, BITS, GROUP> 
             }
             Operation::UnmapRegion(range) => {
                 table.unmap_region(va(range.start * K4), bytes(range))?
+            }
+            Operation::UnmapRegionWith(range) => {
+                let start = va(range.start * K4);
+                let mut next = start;
+                let pages = table.unmap_region_with(start, bytes(range), |frame| {
+                    assert!(next <= frame.va && frame.pa.as_usize() % K4 == 0);
+                    let below = BITS * frame.size.levels_below();
+                    next = va(frame.va.as_usize() + (K4 << below));
+                    let page = frame.va.as_usize() / K4;
+                    let sets = [Self::frame(page, 0), Self::frame(page, 1)];
+                    assert!(sets.contains(&frame.pa.as_usize()));
+                })?;
+                return Ok(Some(pages));
             }
             Operation::ProtectRegion(range, flags) => {
                 let start = va(range.start * K4);
@@ -426,6 +442,7 @@ fn operations<const BITS: usize>(
         }
         for end in start..=window.end {
             all.push(Operation::UnmapRegion(start..end));
+            all.push(Operation::UnmapRegionWith(start..end));
             all.push(Operation::Compact(start..end));
             all.extend((0..flags).map(|flags| Operation::ProtectRegion(start..end, flags)));
             all.push(Operation::ProtectRegionWith(start..end, flags));

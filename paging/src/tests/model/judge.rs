@@ -149,7 +149,9 @@ impl<F: Format> Judge<F> {
                 let cost = self.judge_map(at, frame, (pages, largest(options)), flags)?;
                 Ok((Done::Pages(pages), cost))
             }
-            Operation::UnmapRegion(at, bytes) => self.judge_change(at, bytes, Change::Unmap, view),
+            Operation::UnmapRegion(at, bytes) | Operation::UnmapRegionWith(at, bytes) => {
+                self.judge_change(at, bytes, Change::Unmap, view)
+            }
             Operation::ProtectRegion(at, bytes, flags) => {
                 self.judge_change(at, bytes, Change::Protect(flags), view)
             }
@@ -369,7 +371,7 @@ impl<F: Format> Judge<F> {
                     );
                 }
             }
-            Operation::UnmapRegion(at, bytes) => {
+            Operation::UnmapRegion(at, bytes) | Operation::UnmapRegionWith(at, bytes) => {
                 let page = Self::page(at);
                 model.change(page, page + bytes / K4, &|_| None);
             }

@@ -89,12 +89,18 @@ pub(in crate::tests) enum Operation {
     Update(usize, Option<usize>, Option<MappingFlags>),
     MapRegion(usize, usize, usize, MappingFlags, RegionOptions),
     UnmapRegion(usize, usize),
+    UnmapRegionWith(usize, usize),
     ProtectRegion(usize, usize, MappingFlags),
     ProtectRegionWith(usize, usize, Rule),
     Compact(usize, usize),
 }
 
 impl Operation {
+    /// Whether a batch has it, too.
+    pub(in crate::tests) const fn can_be_batched(self) -> bool {
+        !matches!(self, Self::Compact(..) | Self::UnmapRegionWith(..))
+    }
+
     /// The first address that it touches, and a bound of how many bytes.
     pub(in crate::tests) fn touched(self) -> (usize, usize) {
         match self {
@@ -102,6 +108,7 @@ impl Operation {
             Self::Unmap(at) | Self::Update(at, ..) => (at & !(M2 - 1), M2),
             Self::MapRegion(at, _, bytes, ..)
             | Self::UnmapRegion(at, bytes)
+            | Self::UnmapRegionWith(at, bytes)
             | Self::ProtectRegion(at, bytes, _)
             | Self::ProtectRegionWith(at, bytes, _)
             | Self::Compact(at, bytes) => (at, bytes),
@@ -218,7 +225,8 @@ impl<F: Format> Operations<F> {
     fn change(&mut self, at: usize) -> Operation {
         let bytes = self.bytes(true);
         match self.random.below(8) {
-            0..4 => Operation::UnmapRegion(at, bytes),
+            0..3 => Operation::UnmapRegion(at, bytes),
+            3 => Operation::UnmapRegionWith(at, bytes),
             4..6 => Operation::ProtectRegion(at, bytes, self.flags()),
             6 => Operation::ProtectRegionWith(at, bytes, self.random.pick(&Rule::ALL)),
             _ => Operation::Compact(at & !(G1 - 1), 2 * G1),

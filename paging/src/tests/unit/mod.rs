@@ -18,3 +18,4 @@ mod regressions;
 mod sequences;
 pub(super) mod share;
 mod trace;
+mod unmap_with;

@@ -75,6 +75,36 @@ fn an_unmapping_survives_its_handler<F: Format>() {
     survives::<F>(|table| table.unmap_region(F::va(0), 2 * M2).unwrap().flush());
 }
 
+/// With blocks that are split, tables of its own, and those that a leaked receipt left.
+fn an_unmapping_that_hands_out_survives_its_handler<F: Format>() {
+    survives::<F>(|table| {
+        let unmapped = table.unmap_region_with(F::va(K4), 2 * M2, |_| ());
+        assert_eq!(unmapped, Ok(2 * M2 / K4 - 1));
+    });
+}
+
+/// The function panics with the first, second... frame: the region is unmapped all the same.
+fn an_unmapping_survives_its_function<F: Format>() {
+    for frames in [0, 1, 511, 1000] {
+        let mut table = tree::<F>();
+        let mut left = frames;
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            table.unmap_region_with(F::va(K4), 2 * M2, |_| {
+                assert!(left > 0, "the function panics");
+                left -= 1;
+            })
+        }));
+        assert!(result.is_err());
+        table.check().unwrap();
+        let found = pages::<F>(&table);
+        assert!(found[1..1 + 2 * M2 / K4].iter().all(Option::is_none));
+        assert!(found[0].is_some() && found[1 + 2 * M2 / K4].is_some());
+        table.unmap_region(F::va(0), TOUCHED * K4).unwrap().flush();
+        drop(table);
+        assert_eq!(live_frames(), 0);
+    }
+}
+
 fn a_split_survives_its_handler<F: Format>() {
     survives::<F>(|table| {
         let region = table.protect_region(F::va(2 * M2 + K4), M2, RO);
@@ -123,6 +153,8 @@ every_format! {
     a_change_survives_its_function,
     a_merge_survives_its_handler,
     an_unmapping_survives_its_handler,
+    an_unmapping_survives_its_function,
+    an_unmapping_that_hands_out_survives_its_handler,
     a_split_survives_its_handler,
     a_mapping_survives_its_handler,
 }

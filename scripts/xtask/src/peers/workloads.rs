@@ -26,7 +26,7 @@ pub(super) enum Maintenance {
     Any,
 }
 
-pub(super) const WORKLOADS: [Workload; 12] = [
+pub(super) const WORKLOADS: [Workload; 13] = [
     Workload {
         name: "W1",
         what: "map_region 1 GiB, 4 KiB pages",
@@ -107,6 +107,13 @@ pub(super) const WORKLOADS: [Workload; 12] = [
     Workload {
         name: "W12",
         what: "protect_region_with of W1, mixed",
+        unit: "page",
+        ask: 16.0,
+        maintenance: Maintenance::OneOfEverything,
+    },
+    Workload {
+        name: "W13",
+        what: "unmap_region_with of W1",
         unit: "page",
         ask: 16.0,
         maintenance: Maintenance::OneOfEverything,

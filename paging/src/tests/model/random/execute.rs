@@ -4,14 +4,15 @@
 use core::mem::forget;
 use std::vec::Vec;
 
+use crate::addr::{PhysAddr, VirtAddr};
 use crate::tests::formats::{Format, Table};
 use crate::tests::memory::Frames;
 use crate::tests::model::judge::Done;
 use crate::tests::model::operation::Operation;
-use crate::tests::{pa, va};
+use crate::tests::{G1, K4, pa, va};
 use crate::{
-    Batch, BatchUnmapped, GenericPTE, PagingHandler, PagingMetaData, PagingResult, TlbFlush,
-    TlbFlushAll,
+    Batch, BatchUnmapped, GenericPTE, PageTable64, PagingHandler, PagingMetaData, PagingResult,
+    Sharing, TlbFlush, TlbFlushAll,
 };
 
 /// What is done with a receipt.
@@ -54,6 +55,36 @@ where
     Done::Pages(pages)
 }
 
+/// The pages of a region, each with its frame.
+type Pages = Vec<(VirtAddr, PhysAddr)>;
+
+/// Unmaps a region and has its frames handed out: those that were mapped there, in their order.
+pub(in crate::tests) fn unmap_and_compare<F: Format, S: Sharing<F::M, F::PTE, Frames>>(
+    table: &mut PageTable64<F::M, F::PTE, Frames, S>,
+    at: usize,
+    bytes: usize,
+) -> PagingResult<usize> {
+    let pages = |start: VirtAddr, frame: PhysAddr, bytes: usize| {
+        let at = move |offset| (va(start.as_usize() + offset), pa(frame.as_usize() + offset));
+        (0..bytes).step_by(K4).map(at)
+    };
+    let last = va(at.wrapping_add(bytes).wrapping_sub(1));
+    let mapped: Pages = if bytes > 0 && bytes < 4 * G1 {
+        let runs = table.iter(va(at)..=last);
+        runs.flat_map(|run| pages(run.va, run.pa, run.bytes))
+            .collect()
+    } else {
+        Vec::new()
+    };
+    let mut unmapped = Pages::new();
+    let count = table.unmap_region_with(va(at), bytes, |frame| {
+        unmapped.extend(pages(frame.va, frame.pa, frame.size.bytes()));
+    })?;
+    assert_eq!(count, unmapped.len());
+    assert!(unmapped == mapped, "{at:#x}, {bytes:#x}");
+    Ok(count)
+}
+
 /// Carries `operation` out on `table`.
 pub(super) fn execute<F: Format>(
     table: &mut Table<F>,
@@ -85,6 +116,10 @@ pub(super) fn execute<F: Format>(
         }
         Operation::UnmapRegion(at, bytes) => {
             Ok(settle_all(table.unmap_region(va(at), bytes)?, receipt))
+        }
+        Operation::UnmapRegionWith(at, bytes) => {
+            let pages = unmap_and_compare::<F, _>(table, at, bytes)?;
+            Ok(Done::Pages(pages))
         }
         Operation::ProtectRegion(at, bytes, flags) => Ok(settle_all(
             table.protect_region(va(at), bytes, flags)?,
@@ -135,6 +170,6 @@ pub(super) fn execute_in_batch<'batch, F: Format>(
             let pages = batch.protect_region_with(va(at), bytes, |flags| rule.of(flags))?;
             Ok(Done::Pages(pages))
         }
-        Operation::Compact(..) => panic!("batches do not merge"),
+        Operation::UnmapRegionWith(..) | Operation::Compact(..) => panic!("no batch has these"),
     }
 }

@@ -12,10 +12,10 @@ use std::vec::Vec;
 use crate::GenericPTE;
 use crate::tests::formats::{Format, every_format};
 use crate::tests::memory::snapshot;
-use crate::tests::model::operation::{Operation, Operations};
+use crate::tests::model::operation::Operations;
 use crate::tests::{G1, K4, M2, va};
 
-pub(in crate::tests) use execute::Receipt;
+pub(in crate::tests) use execute::{Receipt, unmap_and_compare};
 pub(in crate::tests) use pair::Pair;
 
 /// Operations on each format, unless the environment says otherwise.
@@ -32,8 +32,7 @@ fn step_anyhow<F: Format>(pair: &mut Pair<F>, operations: &mut Operations<F>) ->
         0 => {
             let count = 2 + operations.random.below(4);
             let mut operations: Vec<_> = (0..count).map(|_| operations.next()).collect();
-            // Batches do not merge.
-            operations.retain(|operation| !matches!(operation, Operation::Compact(..)));
+            operations.retain(|operation| operation.can_be_batched());
             pair.batch(&operations);
             for operation in &operations {
                 pair.check_around(*operation);

@@ -9,6 +9,7 @@ use crate::tests::formats::Format;
 use crate::tests::memory::{Frames, allocations, begin_operation, free_frames, record_all};
 use crate::tests::model::judge::{Done, Judge};
 use crate::tests::model::operation::Operation;
+use crate::tests::model::random::unmap_and_compare;
 use crate::tests::{pa, va};
 use crate::{PagingError, PagingResult, Sharing};
 
@@ -36,6 +37,10 @@ fn execute<F: Format, S: Sharing<F::M, F::PTE, Frames>>(
             table.map_region(va(at), pa(frame), bytes, flags, options)?
         }
         Operation::UnmapRegion(at, bytes) => table.unmap_region(va(at), bytes)?,
+        Operation::UnmapRegionWith(at, bytes) => {
+            let pages = unmap_and_compare::<F, S>(table, at, bytes)?;
+            return Ok(Done::Pages(pages));
+        }
         Operation::ProtectRegion(at, bytes, flags) => table.protect_region(va(at), bytes, flags)?,
         Operation::ProtectRegionWith(at, bytes, rule) => {
             table.protect_region_with(va(at), bytes, |flags| rule.of(flags))?
