@@ -410,6 +410,42 @@ where
         Ok(TlbFlushAll::new(&mut self.tree.pending, work))
     }
 
+    /// Maps leaves of `size` from `va` on, one behind the other, each to one of `frames`, which lie
+    /// anywhere: a buffer of pages that were allocated one by one. `va` and each frame are multiples
+    /// of `size`. What the frames hold is ordered by the caller: [`PageTable64::order_contents`].
+    /// Linux: `vmap`.
+    ///
+    /// ```
+    /// # use stilt_paging::addr::{PhysAddr, VirtAddr};
+    /// # use stilt_paging::{GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler};
+    /// # use stilt_paging::{PagingMetaData, PagingResult};
+    /// # fn f<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    /// #     table: &mut PageTable64<M, PTE, H>,
+    /// # ) -> PagingResult {
+    /// let frames = [0x9000_7000, 0x8000_1000, 0x9000_3000].map(PhysAddr::new);
+    /// let flags = MappingFlags::READ | MappingFlags::WRITE | MappingFlags::ACCESSED;
+    /// let buffer = VirtAddr::new(0x40_0000);
+    /// table.map_frames(buffer, &frames, PageSize::Size4K, flags)?.flush();
+    /// assert_eq!(table.query(VirtAddr::new(0x40_1008))?.0, PhysAddr::new(0x8000_1008));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`PagingError::NotAligned`](crate::PagingError::NotAligned) to `size`,
+    /// [`PagingError::InvalidPhysAddr`](crate::PagingError::InvalidPhysAddr) for the first frame
+    /// that is out of reach, otherwise as [`PageTable64::map_region`].
+    pub fn map_frames(
+        &mut self,
+        va: VirtAddr,
+        frames: &[PhysAddr],
+        size: PageSize,
+        flags: MappingFlags,
+    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
+        let work = self.tree.map_scattered(va, frames, size, flags)?;
+        Ok(TlbFlushAll::new(&mut self.tree.pending, work))
+    }
+
     /// Unmaps whatever is mapped in `size` bytes from `va` on, both multiples of 4 KiB; holes do
     /// not matter. Blocks that lie across an end are split.
     ///

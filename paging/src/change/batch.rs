@@ -221,6 +221,24 @@ where
         Ok(self.tree.pending.pages)
     }
 
+    /// Maps leaves of `size` from `va` on to `frames`, one each, as
+    /// [`PageTable64::map_frames`](crate::PageTable64::map_frames). Returns how many 4 KiB pages
+    /// were mapped.
+    ///
+    /// # Errors
+    /// As [`PageTable64::map_frames`](crate::PageTable64::map_frames).
+    pub fn map_frames(
+        &mut self,
+        va: VirtAddr,
+        frames: &[PhysAddr],
+        size: PageSize,
+        flags: MappingFlags,
+    ) -> PagingResult<usize> {
+        let work = self.tree.map_scattered(va, frames, size, flags)?;
+        self.tree.pending.defer(work);
+        Ok(self.tree.pending.pages)
+    }
+
     /// Unmaps whatever is mapped in `size` bytes from `va` on, as
     /// [`PageTable64::unmap_region`](crate::PageTable64::unmap_region). Returns how many 4 KiB
     /// pages were unmapped. Their frames are free when the batch is finished.

@@ -232,4 +232,12 @@ impl<V: Variant> Ours for Stilt<V> {
             .expect("a region");
         sum
     }
+
+    #[inline(always)]
+    fn map_frames(&mut self, va: usize, frames: &[PhysAddr], flags: MappingFlags) {
+        self.0
+            .map_frames(VirtAddr::new(va), frames, PageSize::Size4K, flags)
+            .expect("free pages")
+            .flush();
+    }
 }

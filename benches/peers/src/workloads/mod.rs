@@ -1,4 +1,4 @@
-//! W1 to W13: what is done, counted and checked.
+//! W1 to W14: what is done, counted and checked.
 //!
 //! | | what | per |
 //! |---|---|---|
@@ -15,6 +15,7 @@
 //! | W11 | 20,000 random maps and unmaps of 1 to 512 pages in 1 GiB | operation |
 //! | W12 | `protect_region_with` of W1: `WRITE` taken from every second 2 MiB, which has it | page |
 //! | W13 | `unmap_region_with` of W1: each frame is handed out | page |
+//! | W14 | `map_frames` of 1 GiB, 512 frames a call, in no order | page |
 //!
 //! Random addresses are made before they are counted; the loop loads them.
 //!
@@ -66,7 +67,7 @@ pub trait Bench {
 pub struct Row {
     /// [`Subject::NAME`].
     pub subject: &'static str,
-    /// `W1` to `W13`, or `zero` for what zeroing a table costs.
+    /// `W1` to `W14`, or `zero` for what zeroing a table costs.
     pub workload: &'static str,
     /// How many pages, queries, tables... the work was.
     pub units: usize,

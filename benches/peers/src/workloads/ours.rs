@@ -1,4 +1,4 @@
-//! What this project alone has: W12 and W13.
+//! What this project alone has: W12 to W14.
 //!
 //! The others have no operation for it; by hand it would be one call a page.
 #![forbid(unsafe_code)]
@@ -10,6 +10,10 @@ use super::{
     protect_region,
 };
 use crate::{Leaves, Subject};
+use stilt_paging::addr::PhysAddr;
+
+/// Pages of 2 MiB.
+const BLOCK_PAGES: usize = BLOCK / FRAME;
 
 /// A table with operations that others do not have.
 pub trait Ours: Subject {
@@ -17,12 +21,15 @@ pub trait Ours: Subject {
     fn make_read_only(&mut self, va: usize, bytes: usize);
     /// Unmaps `bytes` from `va` on. The sum of the frames' addresses.
     fn unmap_and_sum(&mut self, va: usize, bytes: usize) -> usize;
+    /// Maps pages from `va` on to `frames`, one each.
+    fn map_frames(&mut self, va: usize, frames: &[PhysAddr], flags: Self::Flags);
 }
 
 /// All of them.
 pub(super) fn run<S: Ours>(bench: &mut impl Bench) {
     make_read_only::<S>(bench);
     unmap_and_sum::<S>(bench);
+    map_frames::<S>(bench);
 }
 
 /// Of 1 GiB, each second 2 MiB may be written.
@@ -62,4 +69,26 @@ fn unmap_and_sum<S: Ours>(bench: &mut impl Bench) {
 #[inline(never)]
 fn unmap_and_sum_once<S: Ours>(table: &mut S, va: usize, bytes: usize) -> usize {
     table.unmap_and_sum(va, bytes)
+}
+
+/// 2 MiB of frames in the reverse order, as often as 1 GiB has them.
+fn map_frames<S: Ours>(bench: &mut impl Bench) {
+    let frame = |page| PhysAddr::new(TARGET + (BLOCK_PAGES - 1 - page) * FRAME);
+    let frames: [PhysAddr; BLOCK_PAGES] = core::array::from_fn(frame);
+    let mut table = S::new();
+    count::<S>(bench, "W14", PAGES, || {
+        let (table, frames, flags) = black_box((&mut table, &frames, S::READ_WRITE));
+        for block in 0..GIB / BLOCK {
+            map_frames_once(table, black_box(BASE + block * BLOCK), frames, flags);
+        }
+    });
+    assert_eq!(table.leaves().count, PAGES);
+    let last = BASE + GIB - FRAME;
+    expect(&table, last, TARGET, S::READ_WRITE, FRAME);
+    finish(table);
+}
+
+#[inline(never)]
+fn map_frames_once<S: Ours>(table: &mut S, va: usize, frames: &[PhysAddr], flags: S::Flags) {
+    table.map_frames(va, frames, flags);
 }

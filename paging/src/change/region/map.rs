@@ -25,13 +25,15 @@
 //! page).
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::change::region::mapping::{Mapping, RegionOptions, build, fill_run, new_tables};
+use crate::change::region::mapping::{
+    Leaves, Mapping, RegionOptions, Scattered, build, new_tables,
+};
 use crate::change::tree::Tree;
 use crate::change::walk::{first_mapped, link};
 use crate::flush::work::FlushWork;
 use crate::node::descent::Node;
 use crate::node::frame_chain::FrameChain;
-use crate::node::geometry::{Span, check_frame, level_bytes};
+use crate::node::geometry::{Span, check_frame, leaf_bytes, level_bytes, level_of_size};
 use crate::node::sharing::Sharing;
 use crate::{
     GenericPTE, MappingFlags, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
@@ -70,6 +72,64 @@ where
             options,
             first_level: self.first_leaf_level(span),
         };
+        self.map_span(va, span, page, &mapping)
+    }
+
+    /// Maps leaves of `size` from `va` on to `frames`, one each. Returns the work of its receipt.
+    pub(crate) fn map_scattered(
+        &mut self,
+        va: VirtAddr,
+        frames: &[PhysAddr],
+        size: PageSize,
+        flags: MappingFlags,
+    ) -> PagingResult<FlushWork> {
+        self.pending.begin();
+        let bytes = leaf_bytes::<M>(size);
+        if !va.is_aligned(bytes) {
+            return Err(PagingError::NotAligned {
+                value: va.as_usize(),
+                alignment: bytes,
+            });
+        }
+        let total = frames.len().checked_mul(bytes);
+        let too_long = PagingError::RangeTooLong {
+            va,
+            size: usize::MAX,
+        };
+        let span = self.own_span(va, total.ok_or(too_long)?)?;
+        let leaf = PTE::new_page(PhysAddr::new(0), flags, size)?;
+        for frame in frames {
+            check_frame::<M>(*frame, bytes)?;
+            PTE::new_page(*frame, flags, size)?;
+        }
+        if span.is_empty() {
+            self.pending.pages = 0;
+            return Ok(FlushWork::AllPending);
+        }
+        // A leaf in the place of a shared table would stand in this tree's root alone.
+        if level_of_size::<M>(size) < self.first_leaf_level(span) {
+            return Err(PagingError::Shared { va });
+        }
+        let mapping = Scattered {
+            span,
+            frames,
+            leaf,
+            size,
+        };
+        self.map_span(va, span, leaf, &mapping)
+    }
+
+    /// Maps `span`, which begins at `va` and is not empty, with leaves like `page`. Returns the work
+    /// of the receipt.
+    #[inline(always)]
+    fn map_span(
+        &mut self,
+        va: VirtAddr,
+        span: Span,
+        page: PTE,
+        mapping: &impl Leaves,
+    ) -> PagingResult<FlushWork> {
+        let size = span.bytes();
         let covering = self.covering(span);
         let node = &covering.node;
         let rows = node.rows(span);
@@ -83,18 +143,17 @@ where
                 }
                 // Leaves that this batch unmapped here may still be cached: they go first.
                 self.pending.flush_before_making(va, size);
-                let frame = mapping.frame(node.offset(first));
-                fill_run(node.table, rows.whole, frame, leaf, &mapping);
+                mapping.fill(node.table, rows.whole, node.offset(first), leaf);
                 count
             }
             // Tables are missing, or there already: two walks, the first of which only looks.
             _ => {
                 let parent = covering.parent.as_ref().map(|parent| parent.entry);
-                tables = self.plan(node, parent, span, &mapping)?;
+                tables = self.plan(node, parent, span, mapping)?;
                 let mut reserve = FrameChain::reserve(tables)?;
                 // From here on nothing fails.
                 self.pending.flush_before_making(va, size);
-                self.put(node, span, &mapping, &mut reserve)
+                self.put(node, span, mapping, &mut reserve)
             }
         };
         if let Some(parent) = &covering.parent
@@ -171,7 +230,7 @@ where
         node: &Node<M, PTE, H>,
         parent: Option<PTE>,
         part: Span,
-        mapping: &Mapping,
+        mapping: &impl Leaves,
     ) -> PagingResult<usize> {
         let rows = node.rows(part);
         let mut tables = 0;
@@ -202,7 +261,7 @@ where
         node: &Node<M, PTE, H>,
         index: usize,
         part: Span,
-        mapping: &Mapping,
+        mapping: &impl Leaves,
     ) -> PagingResult<usize> {
         let start = node.offset(index);
         let part = part.clip(Span::from_start::<M>(start, node.level));
@@ -243,7 +302,7 @@ where
         &self,
         node: &Node<M, PTE, H>,
         part: Span,
-        mapping: &Mapping,
+        mapping: &impl Leaves,
         reserve: &mut FrameChain<M, PTE, H>,
     ) -> usize {
         let rows = node.rows(part);
@@ -254,7 +313,7 @@ where
             let entry = node.table.load(index);
             // Complete before it is linked, by one store: no walker finds half of it.
             if entry.is_unused() {
-                let child = build::<M, PTE, H>(node.level + 1, start, part, mapping, reserve);
+                let child = build(node.level + 1, start, part, mapping, reserve);
                 link(node.table.entry_ref(index), child);
                 used += 1;
                 return;
@@ -270,8 +329,8 @@ where
             Some(size) => {
                 rows.partial().for_each(&mut below);
                 used += rows.whole.len();
-                let frame = mapping.frame(node.offset(rows.whole.start));
-                fill_run(node.table, rows.whole, frame, size, mapping);
+                let start = node.offset(rows.whole.start);
+                mapping.fill(node.table, rows.whole, start, size);
             }
         }
         used

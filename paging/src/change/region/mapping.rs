@@ -1,4 +1,5 @@
-//! [`Mapping`]: what a range is mapped with, and with it how many tables and which leaves it takes.
+//! [`Mapping`] and [`Scattered`]: what a range is mapped with, and with it how many tables and which
+//! leaves it takes.
 //!
 //! # Sizes
 //! Whether entries at a level become leaves is the same for the whole range, because virtual and
@@ -35,6 +36,21 @@ bitflags::bitflags! {
     }
 }
 
+/// What a range is mapped with: leaves of which sizes, and of which frames.
+pub(in crate::change::region) trait Leaves {
+    /// The size of the leaves at `level`, if entries there that are covered whole become leaves.
+    fn leaf_size<M: PagingMetaData>(&self, level: usize) -> Option<PageSize>;
+
+    /// Makes the entries `run` of `table` leaves of `size`, the first of them for offset `start`.
+    fn fill<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+        &self,
+        table: Table<M, PTE, H>,
+        run: Range<usize>,
+        start: usize,
+        size: PageSize,
+    );
+}
+
 /// A call of `map_region`. The flags are known to have an encoding, and the last frame an
 /// address that a descriptor can name.
 pub(in crate::change::region) struct Mapping {
@@ -50,15 +66,22 @@ pub(in crate::change::region) struct Mapping {
 
 impl Mapping {
     /// The frame for offset `start`: as far behind the first as the offset is.
-    pub(in crate::change::region) fn frame(&self, start: usize) -> PhysAddr {
+    fn frame(&self, start: usize) -> PhysAddr {
         PhysAddr::new(self.pa.as_usize() + (start - self.span.start))
     }
 
-    /// The size of the leaves at `level`, if entries there that are covered whole become leaves.
-    pub(in crate::change::region) fn leaf_size<M: PagingMetaData>(
-        &self,
-        level: usize,
-    ) -> Option<PageSize> {
+    /// The leaf for the frame at `pa`, which is aligned to `size`.
+    #[expect(clippy::panic, reason = "a mapping is refused before it begins")]
+    fn leaf<PTE: GenericPTE>(&self, pa: PhysAddr, size: PageSize) -> PTE {
+        match PTE::new_page(pa, self.flags, size) {
+            Ok(leaf) => leaf,
+            Err(error) => panic!("a mapping was checked, and then refused: {error}"),
+        }
+    }
+}
+
+impl Leaves for Mapping {
+    fn leaf_size<M: PagingMetaData>(&self, level: usize) -> Option<PageSize> {
         let size = size_of_level::<M>(level)?;
         if level < self.first_level {
             return None;
@@ -73,12 +96,50 @@ impl Mapping {
         (self.options.contains(RegionOptions::HUGE) && aligned).then_some(size)
     }
 
-    /// The leaf for the frame at `pa`, which is aligned to `size`.
+    #[inline(always)]
+    fn fill<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+        &self,
+        table: Table<M, PTE, H>,
+        run: Range<usize>,
+        start: usize,
+        size: PageSize,
+    ) {
+        fill_run(table, run, self.frame(start), size, self);
+    }
+}
+
+/// A call of `map_frames`. The flags are known to have an encoding, and each frame to be one that a
+/// descriptor can name.
+pub(in crate::change::region) struct Scattered<'a, PTE> {
+    /// Where: so many leaves as there are frames, from a multiple of their size on.
+    pub(in crate::change::region) span: Span,
+    pub(in crate::change::region) frames: &'a [PhysAddr],
+    /// A leaf of frame 0.
+    pub(in crate::change::region) leaf: PTE,
+    pub(in crate::change::region) size: PageSize,
+}
+
+impl<Format: GenericPTE> Leaves for Scattered<'_, Format> {
+    fn leaf_size<M: PagingMetaData>(&self, level: usize) -> Option<PageSize> {
+        size_of_level::<M>(level).filter(|size| *size == self.size)
+    }
+
     #[expect(clippy::panic, reason = "a mapping is refused before it begins")]
-    fn leaf<PTE: GenericPTE>(&self, pa: PhysAddr, size: PageSize) -> PTE {
-        match PTE::new_page(pa, self.flags, size) {
-            Ok(leaf) => leaf,
-            Err(error) => panic!("a mapping was checked, and then refused: {error}"),
+    fn fill<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+        &self,
+        table: Table<M, PTE, H>,
+        run: Range<usize>,
+        start: usize,
+        size: PageSize,
+    ) {
+        let first = (start - self.span.start) / leaf_bytes::<M>(size);
+        let frames = self.frames.get(first..).unwrap_or_default();
+        let mut leaf = PTE::from_bits(self.leaf.bits());
+        for (index, frame) in run.zip(frames) {
+            if let Err(error) = leaf.set_paddr(*frame, size) {
+                panic!("a mapping was checked, and then refused: {error}");
+            }
+            table.store(index, leaf);
         }
     }
 }
@@ -89,7 +150,7 @@ pub(in crate::change::region) fn new_tables<M: PagingMetaData>(
     level: usize,
     base: usize,
     part: Span,
-    mapping: &Mapping,
+    mapping: &impl Leaves,
 ) -> usize {
     let rows = Rows::new::<M>(level, base, part);
     let whole = match mapping.leaf_size::<M>(level) {
@@ -106,7 +167,7 @@ pub(in crate::change::region) fn new_tables<M: PagingMetaData>(
 
 /// The tables that a mapping of all that a table of `level` translates needs: 1 where its entries
 /// become leaves; 513 for a gigabyte of pages.
-fn full_tables<M: PagingMetaData>(level: usize, mapping: &Mapping) -> usize {
+fn full_tables<M: PagingMetaData>(level: usize, mapping: &impl Leaves) -> usize {
     match mapping.leaf_size::<M>(level) {
         Some(_) => 1,
         None => 1 + entries::<M>() * full_tables::<M>(level + 1, mapping),
@@ -119,7 +180,7 @@ pub(in crate::change::region) fn build<M: PagingMetaData, PTE: GenericPTE, H: Pa
     level: usize,
     base: usize,
     part: Span,
-    mapping: &Mapping,
+    mapping: &impl Leaves,
     reserve: &mut FrameChain<M, PTE, H>,
 ) -> PTE {
     let frame = reserve.take();
@@ -134,15 +195,15 @@ pub(in crate::change::region) fn build<M: PagingMetaData, PTE: GenericPTE, H: Pa
     let mut below = |index| {
         let start = node.offset(index);
         let part = part.clip(Span::from_start::<M>(start, level));
-        let child = build::<M, PTE, H>(level + 1, start, part, mapping, reserve);
+        let child = build(level + 1, start, part, mapping, reserve);
         node.table.store(index, child);
     };
     match mapping.leaf_size::<M>(level) {
         None => rows.touched.for_each(below),
         Some(size) => {
             rows.partial().for_each(&mut below);
-            let frame = mapping.frame(node.offset(rows.whole.start));
-            fill_run(node.table, rows.whole, frame, size, mapping);
+            let start = node.offset(rows.whole.start);
+            mapping.fill(node.table, rows.whole, start, size);
         }
     }
     PTE::new_table(frame).with_count(used)
@@ -150,7 +211,7 @@ pub(in crate::change::region) fn build<M: PagingMetaData, PTE: GenericPTE, H: Pa
 
 /// Fills a run: makes the entries `run` of `table` leaves of `size`, the first of the frame at
 /// `pa`, with the contiguous hint on whole groups if it is wanted.
-pub(in crate::change::region) fn fill_run<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+fn fill_run<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     table: Table<M, PTE, H>,
     run: Range<usize>,
     pa: PhysAddr,

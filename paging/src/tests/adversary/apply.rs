@@ -7,7 +7,7 @@ use std::vec::Vec;
 use super::steps::Receipt;
 use crate::tests::formats::Format;
 use crate::tests::memory::{self, hand_over, release};
-use crate::tests::model::operation::Operation;
+use crate::tests::model::operation::{Operation, scattered};
 use crate::tests::{pa, va};
 use crate::{Batch, Maintenance, PageTable64, PagingMetaData, PagingResult, Sharing, TableView};
 
@@ -55,7 +55,9 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
 ) -> PagingResult<Outcome> {
     // What a leaked receipt of a mapping would publish, the caller does.
     let receipt = match operation {
-        Operation::Map(..) | Operation::MapRegion(..) if receipt == Receipt::HandOver => {
+        Operation::Map(..) | Operation::MapRegion(..) | Operation::MapFrames(..)
+            if receipt == Receipt::HandOver =>
+        {
             Receipt::Flush
         }
         _ => receipt,
@@ -104,6 +106,10 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         }
         Operation::MapRegion(at, frame, bytes, flags, options) => {
             finish!(table.map_region(va(at), pa(frame), bytes, flags, options)?);
+        }
+        Operation::MapFrames(at, frame, count, size, flags) => {
+            let frames = scattered(frame, count, size);
+            finish!(table.map_frames(va(at), &frames, size, flags)?);
         }
         Operation::UnmapRegion(at, bytes) => finish!(table.unmap_region(va(at), bytes)?),
         Operation::UnmapRegionWith(at, bytes) => {
@@ -163,6 +169,9 @@ fn in_batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::Update(at, frame, flags) => batch.update(va(at), frame.map(pa), flags).map(drop),
         Operation::MapRegion(at, frame, bytes, flags, options) => batch
             .map_region(va(at), pa(frame), bytes, flags, options)
+            .map(drop),
+        Operation::MapFrames(at, frame, count, size, flags) => batch
+            .map_frames(va(at), &scattered(frame, count, size), size, flags)
             .map(drop),
         Operation::UnmapRegion(at, bytes) => batch.unmap_region(va(at), bytes).map(drop),
         Operation::ProtectRegion(at, bytes, flags) => {

@@ -239,7 +239,13 @@ impl Steps {
             11 => Operation::Update(at, Some(self.frame(at)), None),
             12 => Operation::Update(at, Some(self.frame(at)), Some(self.flags())),
             13..16 => self.map_region(at),
-            16 => self.fill_block(at),
+            16 if self.random.one_in(2) => self.fill_block(at),
+            16 => {
+                let size = self.random.pick(&[PageSize::Size4K, PageSize::Size2M]);
+                let count = self.random.pick(&[1, 3, 16, 40]);
+                let frame = self.frame(at) + 64 * size.bytes();
+                Operation::MapFrames(at, frame, count, size, self.flags())
+            }
             17..19 => Operation::UnmapRegion(at, self.many_bytes()),
             19 => Operation::UnmapRegionWith(at, self.many_bytes()),
             20..23 => self.protect_region(at),

@@ -4,11 +4,11 @@
 use core::marker::PhantomData;
 use std::vec::Vec;
 
-use super::operation::{Operation, Rule};
+use super::operation::{Operation, Rule, scattered};
 use super::{Model, Run, SIZES};
 use crate::tests::formats::{Format, Halves, View};
 use crate::tests::{A, D, G, K4, N, R, U, W, X, pa, va};
-use crate::{GenericPTE, MappingFlags, PagingError, RegionOptions};
+use crate::{GenericPTE, MappingFlags, PageSize, PagingError, RegionOptions};
 
 /// What an operation that was carried out said.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -149,6 +149,9 @@ impl<F: Format> Judge<F> {
                 let cost = self.judge_map(at, frame, (pages, largest(options)), flags)?;
                 Ok((Done::Pages(pages), cost))
             }
+            Operation::MapFrames(at, frame, count, size, flags) => {
+                self.judge_frames(at, (frame, count, size), flags)
+            }
             Operation::UnmapRegion(at, bytes) | Operation::UnmapRegionWith(at, bytes) => {
                 self.judge_change(at, bytes, Change::Unmap, view)
             }
@@ -194,6 +197,33 @@ impl<F: Format> Judge<F> {
                 flags,
             },
         ))
+    }
+
+    /// `count` leaves of `size` from `at` on, to the frames below `frame`.
+    fn judge_frames(
+        &self,
+        at: usize,
+        (frame, count, size): (usize, usize, PageSize),
+        flags: MappingFlags,
+    ) -> Result<(Done, usize), Faults> {
+        let (bytes, alignment) = (count * size.bytes(), size.bytes());
+        let mut faults = Self::range_faults(at, bytes);
+        let unaligned = |value: usize| {
+            let error = PagingError::NotAligned { value, alignment };
+            (!value.is_multiple_of(alignment)).then_some(error)
+        };
+        faults.extend(unaligned(at));
+        faults.extend(F::faults(flags));
+        for frame in scattered(frame, count, size) {
+            faults.extend(unaligned(frame.as_usize()));
+            faults.extend(Self::frame_fault(frame.as_usize(), alignment));
+        }
+        verdict(faults, ())?;
+        if count == 0 {
+            return Ok((Done::Pages(0), 0));
+        }
+        let pages = (bytes / K4, alignment / K4);
+        Ok((Done::Pages(pages.0), self.judge_map(at, 0, pages, flags)?))
     }
 
     fn judge_leaf(&self, at: usize) -> Result<(usize, Run), Faults> {
@@ -369,6 +399,20 @@ impl<F: Format> Judge<F> {
                             flags,
                         },
                     );
+                }
+            }
+            Operation::MapFrames(at, frame, count, size, flags) => {
+                let leaf = size.bytes() / K4;
+                let frames = scattered(frame, count, size).into_iter().enumerate();
+                for (number, frame) in frames {
+                    let frame = frame.as_usize() / K4;
+                    let run = Run {
+                        pages: leaf,
+                        leaf,
+                        frame,
+                        flags,
+                    };
+                    model.map(Self::page(at) + number * leaf, run);
                 }
             }
             Operation::UnmapRegion(at, bytes) | Operation::UnmapRegionWith(at, bytes) => {

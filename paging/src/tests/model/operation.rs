@@ -1,9 +1,11 @@
 //! Random operations, at addresses where mistakes are made: edges of pages, blocks, tables, halves.
 
 use core::marker::PhantomData;
+use std::vec::Vec;
 
+use crate::addr::PhysAddr;
 use crate::tests::formats::Format;
-use crate::tests::{G1, K4, M2};
+use crate::tests::{G1, K4, M2, pa};
 use crate::{MappingFlags, PageSize, RegionOptions};
 
 /// xorshift64*.
@@ -88,6 +90,8 @@ pub(in crate::tests) enum Operation {
     Unmap(usize),
     Update(usize, Option<usize>, Option<MappingFlags>),
     MapRegion(usize, usize, usize, MappingFlags, RegionOptions),
+    /// So many leaves of a size, to the frames before the one given, backwards.
+    MapFrames(usize, usize, usize, PageSize, MappingFlags),
     UnmapRegion(usize, usize),
     UnmapRegionWith(usize, usize),
     ProtectRegion(usize, usize, MappingFlags),
@@ -105,6 +109,7 @@ impl Operation {
     pub(in crate::tests) fn touched(self) -> (usize, usize) {
         match self {
             Self::Map(at, _, size, _) => (at & !(size.bytes() - 1), size.bytes()),
+            Self::MapFrames(at, _, count, size, _) => (at, count * size.bytes()),
             Self::Unmap(at) | Self::Update(at, ..) => (at & !(M2 - 1), M2),
             Self::MapRegion(at, _, bytes, ..)
             | Self::UnmapRegion(at, bytes)
@@ -114,6 +119,12 @@ impl Operation {
             | Self::Compact(at, bytes) => (at, bytes),
         }
     }
+}
+
+/// The frames of [`Operation::MapFrames`]: each the one before that of the leaf before.
+pub(in crate::tests) fn scattered(frame: usize, count: usize, size: PageSize) -> Vec<PhysAddr> {
+    let below = |number: usize| frame.wrapping_sub((number + 1) * size.bytes());
+    (0..count).map(|number| pa(below(number))).collect()
 }
 
 /// Makes operations on a table of format `F`.
@@ -252,7 +263,13 @@ impl<F: Format> Operations<F> {
                 let flags = (!self.random.one_in(3)).then(|| self.flags());
                 Operation::Update(at, frame, flags)
             }
-            10..14 => {
+            10 => {
+                let size = self.random.pick(&[PageSize::Size4K, PageSize::Size2M]);
+                let count = self.random.pick(&[0, 1, 2, 20, 512, 514]) >> (size.levels_below() * 4);
+                let frame = self.frame(at);
+                Operation::MapFrames(at, frame, count, size, self.flags())
+            }
+            11..14 => {
                 let frame = self.frame(at);
                 let options = RegionOptions::from_bits_truncate(self.random.below(4) as u8);
                 let blocks = options.contains(RegionOptions::HUGE) && at % M2 == frame % M2;

@@ -6,6 +6,7 @@ mod batch;
 mod bounds;
 mod defaults;
 mod display;
+mod map_frames;
 mod merging;
 mod minimal_flushes;
 mod minimal_stores;

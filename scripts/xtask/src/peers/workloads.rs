@@ -26,7 +26,7 @@ pub(super) enum Maintenance {
     Any,
 }
 
-pub(super) const WORKLOADS: [Workload; 13] = [
+pub(super) const WORKLOADS: [Workload; 14] = [
     Workload {
         name: "W1",
         what: "map_region 1 GiB, 4 KiB pages",
@@ -115,8 +115,15 @@ pub(super) const WORKLOADS: [Workload; 13] = [
         name: "W13",
         what: "unmap_region_with of W1",
         unit: "page",
-        ask: 16.0,
+        ask: 12.0,
         maintenance: Maintenance::OneOfEverything,
+    },
+    Workload {
+        name: "W14",
+        what: "map_frames, 512 a call",
+        unit: "page",
+        ask: 20.0,
+        maintenance: Maintenance::NoInvalidation,
     },
 ];
 

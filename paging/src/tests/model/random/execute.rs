@@ -8,7 +8,7 @@ use crate::addr::{PhysAddr, VirtAddr};
 use crate::tests::formats::{Format, Table};
 use crate::tests::memory::Frames;
 use crate::tests::model::judge::Done;
-use crate::tests::model::operation::Operation;
+use crate::tests::model::operation::{Operation, scattered};
 use crate::tests::{G1, K4, pa, va};
 use crate::{
     Batch, BatchUnmapped, GenericPTE, PageTable64, PagingHandler, PagingMetaData, PagingResult,
@@ -114,6 +114,11 @@ pub(super) fn execute<F: Format>(
             let flush = table.map_region(va(at), pa(frame), bytes, flags, options)?;
             Ok(settle_all(flush, receipt))
         }
+        Operation::MapFrames(at, frame, count, size, flags) => {
+            let frames = scattered(frame, count, size);
+            let flush = table.map_frames(va(at), &frames, size, flags)?;
+            Ok(settle_all(flush, receipt))
+        }
         Operation::UnmapRegion(at, bytes) => {
             Ok(settle_all(table.unmap_region(va(at), bytes)?, receipt))
         }
@@ -161,6 +166,15 @@ pub(super) fn execute_in_batch<'batch, F: Format>(
         Operation::MapRegion(at, frame, bytes, flags, options) => {
             let pages = batch.map_region(va(at), pa(frame), bytes, flags, options)?;
             Ok(Done::Pages(pages))
+        }
+        Operation::MapFrames(at, frame, count, size, flags) => {
+            let frames = scattered(frame, count, size);
+            Ok(Done::Pages(batch.map_frames(
+                va(at),
+                &frames,
+                size,
+                flags,
+            )?))
         }
         Operation::UnmapRegion(at, bytes) => Ok(Done::Pages(batch.unmap_region(va(at), bytes)?)),
         Operation::ProtectRegion(at, bytes, flags) => {

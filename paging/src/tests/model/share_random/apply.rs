@@ -8,7 +8,7 @@ use crate::addr::VirtAddr;
 use crate::tests::formats::Format;
 use crate::tests::memory::{Frames, allocations, begin_operation, free_frames, record_all};
 use crate::tests::model::judge::{Done, Judge};
-use crate::tests::model::operation::Operation;
+use crate::tests::model::operation::{Operation, scattered};
 use crate::tests::model::random::unmap_and_compare;
 use crate::tests::{pa, va};
 use crate::{PagingError, PagingResult, Sharing};
@@ -35,6 +35,10 @@ fn execute<F: Format, S: Sharing<F::M, F::PTE, Frames>>(
         }
         Operation::MapRegion(at, frame, bytes, flags, options) => {
             table.map_region(va(at), pa(frame), bytes, flags, options)?
+        }
+        Operation::MapFrames(at, frame, count, size, flags) => {
+            let frames = scattered(frame, count, size);
+            table.map_frames(va(at), &frames, size, flags)?
         }
         Operation::UnmapRegion(at, bytes) => table.unmap_region(va(at), bytes)?,
         Operation::UnmapRegionWith(at, bytes) => {

@@ -77,6 +77,9 @@ fn mapped<F: Format>(part: &Part, operation: Operation) -> Option<(usize, Run)> 
     let pages = pages::<F>(operation)?;
     let (frame, flags, leaf) = match operation {
         Operation::Map(_, frame, size, flags) => (frame & !(size.bytes() - 1), flags, pages.len()),
+        Operation::MapFrames(_, _, _, size, flags) if !pages.is_empty() => {
+            (0, flags, size.bytes() / K4)
+        }
         Operation::MapRegion(_, frame, _, flags, options) if !pages.is_empty() => {
             let displaces = part.entry == SIZES[0] && !part.of(&pages).is_empty();
             let largest = SIZES[usize::from(displaces)];
@@ -121,7 +124,10 @@ pub(super) fn apply<F: Format>(
     part: &Part,
     operation: Operation,
 ) -> Option<Done> {
-    if let Some((page, run)) = mapped::<F>(part, operation) {
+    // Frames that lie anywhere are not one run.
+    if let Some((page, run)) = mapped::<F>(part, operation)
+        && !matches!(operation, Operation::MapFrames(..))
+    {
         judge.model.map(page, run);
         return None;
     }
