@@ -558,9 +558,10 @@ where
     }
 
     /// Folds leaves into blocks wherever a table in the range, whole, maps consecutive frames
-    /// with equal flags: 512 pages from 0x40_0000 on become the block at 0x40_0000. What every
-    /// address translates to stays as it is. The receipt counts the pages of the blocks that were
-    /// made, each once.
+    /// with equal flags: 512 pages from 0x40_0000 on become the block at 0x40_0000. Where 16 leaves
+    /// that stay could be a contiguous group, they get the hint, which a change of one of them takes
+    /// from all. What every address translates to stays as it is. The receipt counts the pages of
+    /// the blocks that were made, each once.
     ///
     /// # Errors
     /// Those of a range; [`PagingError::Pinned`](crate::PagingError::Pinned) if the running core

@@ -75,6 +75,8 @@ where
         for block in [PageSize::Size1G, PageSize::Size2M] {
             self.merge_level(span, block);
         }
+        // Of the blocks, too, that were just made.
+        self.make_groups(span);
         Ok(())
     }
 
