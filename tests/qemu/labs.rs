@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
-use crate::harness::checkout;
+use crate::harness::{Ending, Machine, checkout};
 
 #[test]
 fn every_solution_passes_its_check_and_every_wrong_one_fails() {
@@ -132,4 +133,19 @@ fn an_answer_is_judged_by_its_check_alone() {
         "{last}"
     );
     assert!(stdout.contains("stilt> as use byhand"), "{stdout}");
+}
+
+/// A boot, and a look at whether the image is new.
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[test]
+fn without_a_file_the_first_page_stands_above_the_prompt() {
+    checkout::run(&mut checkout::xtask("image"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut machine = Machine::start(checkout::xtask("lab"), LIMIT, folder);
+    let before = machine.boot();
+    let said = ["# 01 Indices", "make lab FILE=labs/01-indices.lab"];
+    machine.must_say(&before, &said);
+    machine.send("halt\r");
+    machine.must_end(Ending::Exit(0));
 }
