@@ -185,7 +185,7 @@ fn answers_stand_for_their_values_in_every_line() {
         &[
             "\n0xffff0000000e4000 is r-x.\n",
             "expect: there is no answer `unknown`: `answer unknown VALUE`\n",
-            "answer: a name has 1 to 15 letters, digits and `_`\n",
+            "answer: `a-b` is not one of the names of 1 to 15 letters, digits and `_`\n",
             "answer: a name is missing behind `$`\n",
             "answer: wrong number of arguments\nusage: answer [NAME VALUE]\n",
         ],

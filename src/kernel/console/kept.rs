@@ -1,6 +1,7 @@
 //! The end of what was printed while a command ran, for who looks for something in it.
 #![forbid(unsafe_code)]
 
+use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use crate::text::script;
@@ -71,23 +72,34 @@ impl<const N: usize> KeptOutput<N> {
         script::contains(text, len, |index| self.byte(lost + index))
     }
 
-    /// Shows `each` the bytes of the last line that is not empty.
-    pub fn last_line(&self, mut each: impl FnMut(char)) {
-        let (first, end) = (self.lost(), self.written.load(Ordering::Relaxed));
-        let is_blank = |index: &usize| self.byte(*index).is_ascii_whitespace();
-        let Some(last) = (first..end).rev().find(|index| !is_blank(index)) else {
-            return;
-        };
-        let start = (first..last)
-            .rev()
-            .find(|index| self.byte(*index) == b'\n')
-            .map_or(first, |index| index + 1);
-        (start..=last).for_each(|index| each(char::from(self.byte(index))));
+    /// The last line that is not blank.
+    #[must_use]
+    pub const fn last_line(&self) -> LastLine<'_, N> {
+        LastLine(self)
     }
 
     fn byte(&self, index: usize) -> u8 {
         let place = self.bytes.get(index % N);
         place.map_or(0, |byte| byte.load(Ordering::Relaxed))
+    }
+}
+
+/// The last line of an output that is not blank; nothing if there is none.
+#[derive(Clone, Copy, Debug)]
+pub struct LastLine<'a, const N: usize>(&'a KeptOutput<N>);
+
+impl<const N: usize> fmt::Display for LastLine<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(kept) = *self;
+        let (first, end) = (kept.lost(), kept.written.load(Ordering::Relaxed));
+        let is_blank = |index: &usize| kept.byte(*index).is_ascii_whitespace();
+        let Some(last) = (first..end).rev().find(|index| !is_blank(index)) else {
+            return Ok(());
+        };
+        let mut before = (first..last).rev();
+        let start = before.find(|index| kept.byte(*index) == b'\n');
+        let start = start.map_or(first, |index| index + 1);
+        (start..=last).try_for_each(|index| f.write_char(char::from(kept.byte(index))))
     }
 }
 
@@ -100,12 +112,10 @@ impl<const N: usize> Default for KeptOutput<N> {
 #[cfg(test)]
 mod tests {
     use super::KeptOutput;
-    use std::string::String;
+    use std::string::{String, ToString};
 
     fn last_line<const N: usize>(kept: &KeptOutput<N>) -> String {
-        let mut line = String::new();
-        kept.last_line(|letter| line.push(letter));
-        line
+        kept.last_line().to_string()
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The boot map, which was given up when the final one came: built again, to be looked at.
 #![expect(unsafe_code, reason = "calls what a higher room defines")]
 
-use core::error::Error;
 use core::fmt;
 
 use super::address_map::{Piece, each_named};
@@ -23,67 +22,41 @@ pub(crate) enum BootHalf {
     High,
 }
 
-/// The heap has no room for the tables.
-#[derive(Debug)]
-pub(crate) struct NoRoom;
-
-impl fmt::Display for NoRoom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the heap has no room for the eight boot tables")
-    }
-}
-
-impl Error for NoRoom {}
-
 /// Shows `visit` the runs of equal leaves of `half`, by name, in the order of addresses. Every
-/// piece is shown as a global one: those of the low half have a line of their own for that.
-///
-/// # Errors
-/// [`NoRoom`]; the first of `visit`, behind which nothing is shown.
-pub(crate) fn each_piece<E: From<NoRoom>>(
+/// piece is shown as a global one: those of the low half have a line of their own for that. Behind
+/// the first error of `visit` nothing is shown, and it is returned; `None` if the heap has no room
+/// for the tables.
+pub(crate) fn each_piece(
     half: BootHalf,
-    mut visit: impl FnMut(Piece) -> Result<(), E>,
-) -> Result<(), E> {
+    visit: &mut dyn FnMut(Piece) -> fmt::Result,
+) -> Option<fmt::Result> {
     let mut result = Ok(());
     let mut run: Option<Run> = None;
-    let mut show = |run: Run| {
-        if result.is_ok() {
-            result = each_named_of(half, run, &mut visit);
-        }
-    };
     let had_room = each_boot_leaf(&mut |leaf| {
-        let of_half = if leaf.va.as_usize() >> 48 == 0 {
-            BootHalf::Low
-        } else {
-            BootHalf::High
-        };
-        if of_half != half {
+        let is_low = leaf.va.as_usize() >> 48 == 0;
+        if is_low != (half == BootHalf::Low) || result.is_err() {
             return;
         }
         match &mut run {
             Some(run) if run.is_continued_by(&leaf) => run.bytes += leaf.bytes,
-            run => {
-                if let Some(run) = run.replace(leaf) {
-                    show(run);
-                }
+            None => run = Some(leaf),
+            Some(run) => {
+                let ended = core::mem::replace(run, leaf);
+                result = each_named_of(half, ended, visit);
             }
         }
     });
-    if let Some(run) = run {
-        show(run);
-    }
-    if !had_room {
-        return Err(NoRoom.into());
-    }
-    result
+    let last = run.filter(|_| result.is_ok());
+    let result = last.map_or(result, |run| each_named_of(half, run, visit));
+    had_room.then_some(result)
 }
 
 /// Cuts `run` where its use changes: what is at a low address is what the linear map has there.
-fn each_named_of<E>(
+fn each_named_of(
     half: BootHalf,
     run: Run,
-    visit: &mut impl FnMut(Piece) -> Result<(), E>,
-) -> Result<(), E> {
+    visit: &mut dyn FnMut(Piece) -> fmt::Result,
+) -> fmt::Result {
     let linear = Run {
         va: layout::phys_to_virt(run.pa),
         flags: run.flags | MappingFlags::GLOBAL,

@@ -7,13 +7,15 @@
 use core::error::Error;
 use core::fmt::{self, Write};
 
+use super::arguments::no_choice;
 use super::error::CommandError;
 use crate::arch::try_lock::TryLock;
 use crate::text::script::{self, ExpandError};
 
 /// Answers at a time.
 const ANSWERS: usize = 16;
-/// Bytes of a name, and of a value: an address of 64 bits with separators has 21.
+/// Bytes of a name, and of a value, as [`NAMES`] and [`VALUES`] say: an address of 64 bits with
+/// separators has 21.
 const NAME_MAX: usize = 15;
 const VALUE_MAX: usize = 24;
 
@@ -52,7 +54,7 @@ static ALL: TryLock<[Option<Answer>; ANSWERS]> = TryLock::new([None; ANSWERS]);
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     match arguments {
         [] => list(out),
-        [name, value] => Ok(keep(name, value).map_err(CommandError::of_usage)?),
+        [name, value] => keep(name, value),
         _ => Err(CommandError::wrong_count()),
     }
 }
@@ -88,20 +90,20 @@ pub(super) fn expand<'a, 'r>(
     })
 }
 
-fn keep(name: &str, value: &str) -> Result<(), AnswerError> {
+fn keep(name: &str, value: &str) -> Result<(), CommandError> {
     let is_value = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     let name_word = Word::new(name).filter(|_| script::is_name(name));
     let value_word = Word::new(value).filter(|_| value.bytes().all(is_value));
     let answer = Answer {
-        name: name_word.ok_or(AnswerError::Name)?,
-        value: value_word.ok_or(AnswerError::Value)?,
+        name: name_word.ok_or_else(|| no_choice(name, &NAMES))?,
+        value: value_word.ok_or_else(|| no_choice(value, &VALUES))?,
     };
-    let mut all = ALL.try_lock().ok_or(AnswerError::Full)?;
+    let mut all = ALL.try_lock().ok_or(FULL)?;
     let is_it = |slot: &Option<Answer>| slot.is_some_and(|old| old.name.as_str() == name);
     let index = all.iter().position(is_it);
     let index = index.or_else(|| all.iter().position(Option::is_none));
     let slot = index.and_then(|index| all.get_mut(index));
-    *slot.ok_or(AnswerError::Full)? = Some(answer);
+    *slot.ok_or(FULL)? = Some(answer);
     Ok(())
 }
 
@@ -113,25 +115,20 @@ fn list(out: &mut dyn Write) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Why an answer is not kept.
-#[derive(Debug)]
-enum AnswerError {
-    Name,
-    Value,
-    Full,
-}
+/// What a name, and a value, may be: as their longest are.
+const NAMES: &str = "the names of 1 to 15 letters, digits and `_`";
+const VALUES: &str = "the values of 1 to 24 letters, digits, `_` and `-`";
 
-impl fmt::Display for AnswerError {
+const FULL: CommandError = CommandError::of_static(&NoPlace);
+
+/// Every place for an answer is taken.
+#[derive(Debug)]
+struct NoPlace;
+
+impl fmt::Display for NoPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name => write!(f, "a name has 1 to {NAME_MAX} letters, digits and `_`"),
-            Self::Value => write!(
-                f,
-                "a value has 1 to {VALUE_MAX} letters, digits, `_` and `-`"
-            ),
-            Self::Full => write!(f, "there are {ANSWERS} answers already"),
-        }
+        write!(f, "there are {ANSWERS} answers already")
     }
 }
 
-impl Error for AnswerError {}
+impl Error for NoPlace {}

@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::arguments::{no_arguments, no_choice, number_from};
 use super::error::CommandError;
-use crate::exception::syndrome::Syndrome;
+use crate::exception::syndrome::{Fault, Syndrome};
 use crate::kernel::console::LAST_OUTPUT;
 use crate::kernel::report;
 
@@ -104,39 +104,28 @@ fn judge(arguments: &[&str], out: &mut dyn Write) -> Result<Verdict, CommandErro
     };
     let mut words = text.split_ascii_whitespace();
     if words.next() == Some("fault") {
-        let kind = words.next().ok_or(CommandError::wrong_count())?;
-        let level = words.next();
-        if words.next().is_some() {
-            return Err(CommandError::wrong_count());
-        }
-        return judge_fault(kind, level, out);
+        let (kind, level) = (words.next(), words.next());
+        return match (kind, words.next()) {
+            (Some(kind), None) => judge_fault(kind, level, out),
+            _ => Err(CommandError::wrong_count()),
+        };
     }
     if LAST_OUTPUT.contains(text) {
         return Ok(Verdict::Passed);
     }
-    let mut last_line = [0; SHOWN];
-    let mut used = 0;
-    LAST_OUTPUT.last_line(|letter| {
-        if let (Some(slot), true) = (last_line.get_mut(used), letter.is_ascii()) {
-            *slot = letter as u8;
-            used += 1;
-        }
-    });
-    let last_line = core::str::from_utf8(last_line.get(..used).unwrap_or_default());
-    let last_line = last_line.unwrap_or_default();
-    match last_line {
-        "" => write!(out, "FAILED: no `{text}`, for nothing was printed")?,
-        last_line => write!(out, "FAILED: no `{text}`; the output ends `{last_line}`")?,
-    }
-    match LAST_OUTPUT.lost() {
-        0 => writeln!(out)?,
-        lost => writeln!(out, ", and its first {lost} bytes are not kept")?,
-    }
+    say_end(text, out)?;
     Ok(Verdict::Failed)
 }
 
-/// Bytes of the last line that a failure shows.
-const SHOWN: usize = 96;
+/// What was printed instead of `text`.
+fn say_end(text: &str, out: &mut dyn Write) -> fmt::Result {
+    let (line, lost) = (LAST_OUTPUT.last_line(), LAST_OUTPUT.lost());
+    write!(out, "FAILED: no `{text}`; the output ends `{line}`")?;
+    if lost > 0 {
+        write!(out, ", and its first {lost} bytes are not kept")?;
+    }
+    writeln!(out)
+}
 
 fn judge_fault(
     kind: &str,
@@ -147,25 +136,38 @@ fn judge_fault(
         return Err(no_choice(kind, &FaultKinds));
     }
     let level = level.map(|word| number_from(0, 3, word)).transpose()?;
-    let found = report::last_fault();
-    let found_kind = found.map_or(NONE, Syndrome::kind);
-    let found_level = found
-        .and_then(Syndrome::fault)
-        .and_then(|fault| fault.level());
-    let is_level = level.is_none_or(|level| found_level.map(u64::from) == Some(level));
-    if found_kind == kind && is_level {
+    let expected = FaultFound {
+        kind,
+        level: level.map(|level| level as u8),
+    };
+    let syndrome = report::last_fault();
+    let fault = syndrome.and_then(Syndrome::fault);
+    let found = FaultFound {
+        kind: syndrome.map_or(NONE, Syndrome::kind),
+        level: fault.and_then(Fault::level),
+    };
+    let is_level = level.is_none() || expected.level == found.level;
+    if expected.kind == found.kind && is_level {
         return Ok(Verdict::Passed);
     }
-    write!(out, "FAILED: no fault {kind}")?;
-    if let Some(level) = level {
-        write!(out, " {level}")?;
-    }
-    write!(out, "; the last command's was {found_kind}")?;
-    if let Some(level) = found_level {
-        write!(out, " {level}")?;
-    }
-    writeln!(out)?;
+    writeln!(
+        out,
+        "FAILED: no fault {expected}; the last command's was {found}"
+    )?;
     Ok(Verdict::Failed)
+}
+
+/// A kind of fault and its level, as they are typed: `permission 3`, `undefined`.
+struct FaultFound<'a> {
+    kind: &'a str,
+    level: Option<u8>,
+}
+
+impl fmt::Display for FaultFound<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind)?;
+        self.level.map_or(Ok(()), |level| write!(f, " {level}"))
+    }
 }
 
 /// All kinds of fault, for a refusal.

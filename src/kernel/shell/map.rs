@@ -8,6 +8,7 @@ use super::error::CommandError;
 use super::picture::{self, Glyphs};
 use crate::kernel::report::address_map;
 use crate::kernel::report::boot_map::{self, BootHalf};
+use crate::paging::PagingError;
 
 /// `map [boot]`, `map --picture [--ascii]`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
@@ -29,9 +30,8 @@ fn show_boot_map(out: &mut dyn Write) -> Result<(), CommandError> {
         (BootHalf::High, "high half (TTBR1_EL1), global:"),
     ] {
         writeln!(out, "{title}")?;
-        boot_map::each_piece(half, |piece| {
-            Ok::<_, CommandError>(writeln!(out, "{piece}")?)
-        })?;
+        let shown = boot_map::each_piece(half, &mut |piece| writeln!(out, "{piece}"));
+        shown.ok_or(PagingError::NoMemory)??;
     }
     Ok(())
 }
