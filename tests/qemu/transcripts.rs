@@ -20,7 +20,8 @@
 //!   upper attributes of a descriptor. Shorter ones are equal, or not.
 //!
 //! So a page keeps the numbers of the image with which it was written, and fails when a word is
-//! another one. `STILT_SHOW_TRANSCRIPTS=1` prints what was said, to be put in the page's place.
+//! another one. With `STILT_SHOW_TRANSCRIPTS=1` and `--nocapture` the test prints what was said, to
+//! be put in the page's place.
 
 use std::fs;
 
