@@ -374,11 +374,13 @@ mod tests {
     fn a_field_has_its_value_shifted_down() {
         let bits = 0x0060_0000_8000_0713;
         let mut fields = AARCH64.fields(Kind::Page, 3);
-        let shareability = fields.find(|field| field.name() == "SH").unwrap();
-        assert_eq!(shareability.value(bits), 3);
-        assert_eq!(shareability.words(bits), Some("inner shareable"));
+        let shareability = fields.find(|field| field.name() == "SH");
+        assert_eq!(shareability.map(|field| field.value(bits)), Some(3));
+        let words = shareability.and_then(|field| field.words(bits));
+        assert_eq!(words, Some("inner shareable"));
         let mut fields = SV39.fields(Kind::Page, 2);
-        let frame = fields.find(|field| field.name() == "PPN").unwrap();
-        assert_eq!(frame.address(0x2000_0401), Some(0x8000_1000));
+        let frame = fields.find(|field| field.name() == "PPN");
+        let address = frame.and_then(|field| field.address(0x2000_0401));
+        assert_eq!(address, Some(0x8000_1000));
     }
 }
