@@ -172,6 +172,10 @@ fn descriptors_of_all_formats_are_explained() {
             ][..],
         ),
         (
+            "explain desc 0x80000713",
+            &["kernel rwx, user --x", "but SCTLR_EL1.WXN is 1"],
+        ),
+        (
             "explain desc 0x0060000080000711 2",
             &["aarch64, level 2: block of 2 MiB at 0x0000000080000000"],
         ),

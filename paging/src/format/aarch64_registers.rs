@@ -28,6 +28,9 @@ pub const TCR_EL1_EPD0: u64 = 1 << 7;
 /// SA0, I and WXN.
 pub const SCTLR_EL1_MMU_ON: u64 = 0x30d8_181f;
 
+/// SCTLR_EL1.WXN: what is writable is not executable, whatever PXN and UXN say.
+pub const SCTLR_EL1_WXN: u64 = 1 << 19;
+
 /// SCTLR_EL1 with the MMU and the caches off: the bits that are RES1 in Armv8.0, and no other.
 pub const SCTLR_EL1_MMU_OFF: u64 = 0x30d0_0800;
 

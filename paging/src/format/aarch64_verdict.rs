@@ -12,11 +12,9 @@ use super::aarch64_bits::{AP_EL0, AP_READ_ONLY, PXN, UXN};
 use super::aarch64_refusal::{
     AP_TABLE_NO_EL0, AP_TABLE_READ_ONLY, Attempt, PXN_TABLE, Privilege, Refusal, UXN_TABLE, refusal,
 };
+use super::aarch64_registers::SCTLR_EL1_WXN;
 use super::fields::{AARCH64, Kind};
 use crate::GenericPTE;
-
-/// SCTLR_EL1.WXN (DDI 0487 D24.2): what is writable is not executable.
-const SCTLR_EL1_WXN: u64 = 1 << 19;
 
 /// The rights that the tables above a leaf take away from it (DDI 0487 D8.4.2, hierarchical
 /// permissions). [`Default`] takes none.

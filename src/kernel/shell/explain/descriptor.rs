@@ -4,7 +4,10 @@
 use core::fmt::{self, Write};
 
 use super::field_row::FieldRow;
-use crate::paging::format::fields::Layout;
+use crate::arch::mmu::Register;
+use crate::paging::MappingFlags;
+use crate::paging::format::aarch64_registers::SCTLR_EL1_WXN;
+use crate::paging::format::fields::{AARCH64, Layout};
 use crate::text::Size;
 
 /// Prints what `bits` are in a table of `level`.
@@ -24,7 +27,16 @@ pub(super) fn show(layout: &Layout, bits: u64, level: usize, out: &mut dyn Write
         writeln!(out, "{}", FieldRow { field, bits })?;
     }
     if kind.is_leaf() {
-        writeln!(out, "  rights of this leaf: {}", layout.rights(bits))?;
+        let rights = layout.rights(bits);
+        writeln!(out, "  rights of this leaf: {rights}")?;
+        let both = MappingFlags::WRITE.union(MappingFlags::EXECUTE);
+        let is_writable_code = rights.kernel.contains(both) || rights.user.contains(both);
+        if is_writable_code && name == AARCH64.name && Register::Sctlr.read() & SCTLR_EL1_WXN != 0 {
+            writeln!(
+                out,
+                "  but SCTLR_EL1.WXN is 1: what is writable is not executed"
+            )?;
+        }
     }
     Ok(())
 }
