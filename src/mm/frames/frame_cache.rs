@@ -106,8 +106,14 @@ impl FrameCache {
     /// Counts a frame that the caller took from the buddy lists and that goes into use at once;
     /// none is cached.
     pub(super) fn refill(&mut self) {
-        self.in_use += 1;
-        self.taken += 1;
+        self.refill_many(1);
+    }
+
+    /// Counts `frames` frames that the caller took from the buddy lists and that go into use at
+    /// once; none is cached.
+    pub(super) fn refill_many(&mut self, frames: usize) {
+        self.in_use += frames;
+        self.taken += frames;
         self.peak = self.peak.max(self.in_use);
         self.update_limits();
     }

@@ -42,6 +42,7 @@ mod check;
 mod error;
 mod frame_cache;
 mod order;
+mod references;
 mod state;
 mod statistics;
 mod violation;
@@ -208,7 +209,7 @@ impl<'memory> FrameAllocator<'memory> {
         Some(address(frame))
     }
 
-    /// Takes a single frame back.
+    /// Takes a single frame back; of one that is [shared](Self::share), one reference.
     ///
     /// # Errors
     /// [`FrameError`], with nothing changed: the frame is free, foreign, or part of a larger block.
@@ -234,6 +235,10 @@ impl<'memory> FrameAllocator<'memory> {
         match self.buddies.states.get_mut(frame) {
             Some(state) if *state == FrameState::allocated(Order::FRAME) => {
                 *state = FrameState::CACHED;
+            }
+            Some(state) if state.references().is_some() => {
+                *state = state.with_one_less();
+                return Ok(());
             }
             _ => return self.refuse(pa, Order::FRAME),
         }
@@ -298,8 +303,7 @@ impl<'memory> FrameAllocator<'memory> {
     /// Whether `pa` is a single frame that is in use.
     #[must_use]
     pub fn is_single(&self, pa: PhysAddr) -> bool {
-        let state = self.buddies.states.get(frame_number(pa));
-        state == Some(&FrameState::allocated(Order::FRAME))
+        self.references(pa).is_some()
     }
 
     /// The first block, free or in use, that begins among the `looks` frames from `from` on; an

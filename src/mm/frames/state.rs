@@ -11,6 +11,10 @@
 //! | 31:8 | the next free block of this order, as a frame number |
 //! | 63:40 | the free block before it on that list |
 //!
+//! A single frame in use has the number of its references beyond the first in 31:8 and again in
+//! 63:40: `0x00000200_00000220` is a frame with three owners. Both fields are 0 for nearly all, and
+//! differ only where somebody else wrote.
+//!
 //! # Decisions
 //! Only the first frame of a block has a state. A frame with none lies inside a block that begins
 //! before it, or belongs to nobody: for frame 13 the states of frames 12, 12, 8, 0 (13 with its
@@ -30,6 +34,8 @@ const ALLOCATED: u64 = 0x20;
 const CACHED: u64 = 0x30;
 const NEXT_SHIFT: u32 = 8;
 const PREVIOUS_SHIFT: u32 = 40;
+/// A reference to a single frame in use, in both fields.
+const ONE_REFERENCE: u64 = 1 << NEXT_SHIFT | 1 << PREVIOUS_SHIFT;
 /// Zero in every state.
 const UNUSED: u64 = 0xff_0000_00c0;
 
@@ -102,7 +108,10 @@ impl FrameState {
         match self.0 & KIND {
             FREE => self.0 & UNUSED == 0,
             CACHED => self.0 == CACHED,
-            // Allocated, or none: no links.
+            ALLOCATED if self.0 & ORDER == 0 => {
+                self.0 & UNUSED == 0 && self.next() == self.previous()
+            }
+            // Larger and allocated, or none: no links.
             _ => self.0 & !(KIND | ORDER) == 0,
         }
     }
@@ -110,6 +119,28 @@ impl FrameState {
     /// Whether a free block of order `order` begins here.
     pub(super) const fn is_free(self, order: usize) -> bool {
         self.0 & (KIND | ORDER) == FREE | order as u64
+    }
+
+    /// The references to a single frame in use: 1 for one that [`allocated`](Self::allocated) made.
+    /// `None` for anything else.
+    pub(super) const fn references(self) -> Option<u32> {
+        match self.0 & (KIND | ORDER) {
+            ALLOCATED => Some(1 + self.next()),
+            _ => None,
+        }
+    }
+
+    /// A single frame in use with one reference more; `None` past 2^24.
+    pub(super) const fn with_one_more(self) -> Option<Self> {
+        if self.next() == NIL {
+            return None;
+        }
+        Some(Self(self.0 + ONE_REFERENCE))
+    }
+
+    /// A single frame in use, of several references, with one less.
+    pub(super) const fn with_one_less(self) -> Self {
+        Self(self.0 - ONE_REFERENCE)
     }
 
     /// The next free block of the same order, or [`NIL`].

@@ -4,6 +4,7 @@
 mod check;
 mod model;
 mod random;
+mod references;
 
 use std::collections::BTreeSet;
 use std::format;

@@ -1,0 +1,93 @@
+//! Single frames with several owners, single frames at a given address, and blocks that become
+//! single frames.
+//!
+//! An address space is cloned: both map frame 0x1f2000.
+//!
+//! 1. [`share`](FrameAllocator::share) of the frame: two references. Linux: `get_page`.
+//! 2. One space is dropped, and [frees](FrameAllocator::free) it: one reference, and nothing else
+//!    happens. Linux: `put_page`.
+//! 3. The other frees it: now it is free.
+//!
+//! The fast path of freeing knows frames with one reference alone: the others come to the slow one.
+#![forbid(unsafe_code)]
+
+use super::buddies::Block;
+use super::state::{BlockKind, FrameState};
+use super::{FrameAllocator, FrameError, Order, frame_number};
+use crate::addr::PhysAddr;
+
+impl FrameAllocator<'_> {
+    /// One more reference to the single frame at `pa`, which is in use: it is free when it was
+    /// [freed](Self::free) once for each.
+    ///
+    /// # Errors
+    /// [`FrameError`], with nothing changed: the frame is free, foreign, or part of a larger block.
+    pub fn share(&mut self, pa: PhysAddr) -> Result<(), FrameError> {
+        let state = self.buddies.states.get_mut(frame_number(pa));
+        let single = state.filter(|state| state.references().is_some());
+        if let Some(state) = single
+            && let Some(shared) = state.with_one_more()
+        {
+            *state = shared;
+            return Ok(());
+        }
+        self.refuse(pa, Order::FRAME)
+    }
+
+    /// The references to the single frame at `pa`; `None` if it is not one in use.
+    #[must_use]
+    pub fn references(&self, pa: PhysAddr) -> Option<u32> {
+        self.buddies.states.get(frame_number(pa))?.references()
+    }
+
+    /// The frame at `pa`, if it is free; its contents are unknown. Returns whether it was. Linux:
+    /// `alloc_contig_range` of one page.
+    pub fn allocate_at(&mut self, pa: PhysAddr) -> bool {
+        let frame = frame_number(pa);
+        let is_free = |block: &Block| block.kind != BlockKind::Allocated;
+        if self
+            .buddies
+            .block_of(frame)
+            .is_none_or(|block| !is_free(&block))
+        {
+            return false;
+        }
+        // A cached frame goes to the lists, and what is free there is merged.
+        self.drain_cache();
+        let Some(block) = self.buddies.block_of(frame) else {
+            return false;
+        };
+        self.buddies.carve(block, frame..frame + 1);
+        self.buddies.states[frame] = FrameState::allocated(Order::FRAME);
+        self.cache.refill();
+        true
+    }
+
+    /// Makes single frames in use of the block of `order` at `pa`, which is in use: each is freed
+    /// by itself. Linux: `split_page`.
+    ///
+    /// # Errors
+    /// [`FrameError`], with nothing changed: no block of that order is in use there.
+    pub fn split_block(&mut self, pa: PhysAddr, order: Order) -> Result<(), FrameError> {
+        let first = frame_number(pa);
+        if self.buddies.states.get(first) != Some(&FrameState::allocated(order)) {
+            return self.refuse(pa, order);
+        }
+        if order == Order::FRAME {
+            return Ok(());
+        }
+        let block = Block {
+            first,
+            order,
+            kind: BlockKind::Allocated,
+        };
+        self.drain_cache();
+        self.buddies.states[first..block.end()].fill(FrameState::allocated(Order::FRAME));
+        let larger = &mut self.larger[order.index()];
+        larger.in_use -= 1;
+        larger.frees += 1;
+        self.cache.block_returned(order.frames());
+        self.cache.refill_many(order.frames());
+        Ok(())
+    }
+}
