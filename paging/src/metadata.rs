@@ -230,6 +230,13 @@ pub unsafe trait Maintenance: Send + Sync + 'static {
         entry.store(bits, Ordering::Relaxed);
     }
 
+    /// Told of `count` stores that [`Maintenance::store`] made, behind them, for a machine that
+    /// counts what a change costs. By default nobody does.
+    #[inline(always)]
+    fn count_stores(count: usize) {
+        let _ = count;
+    }
+
     /// Orders the stores that fill a table before the store that links it, and those that fill a
     /// frame before the leaf that maps it
     /// ([`PageTable64::order_contents`](crate::PageTable64::order_contents)): `dmb ishst`, `fence

@@ -84,6 +84,7 @@ impl<M: PagingMetaData, PTE: GenericPTE> EntryRef<M, PTE> {
         // SAFETY: by the invariant, an aligned word that is writable; the access is atomic.
         let slot = unsafe { self.at.as_ref() };
         M::Maintenance::store(slot, entry.bits());
+        M::Maintenance::count_stores(1);
     }
 }
 
@@ -234,6 +235,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
                 chunk.iter().for_each(&mut put);
             }
             chunks.remainder().iter().for_each(put);
+            M::Maintenance::count_stores(run.len());
         });
     }
 
@@ -277,7 +279,9 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
             let rest = run.get(done..).unwrap_or_default();
             let present = |slot: &&AtomicU64| all_present::<PTE>(slice::from_ref(slot));
             let more = rest.iter().take_while(present);
-            done + more.inspect(|slot| clear(slot)).count()
+            let done = done + more.inspect(|slot| clear(slot)).count();
+            M::Maintenance::count_stores(done);
+            done
         })
     }
 
@@ -318,6 +322,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
                 M::Maintenance::store(slot, frame | new);
                 done += 1;
             }
+            M::Maintenance::count_stores(done);
             done
         })
     }
