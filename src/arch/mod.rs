@@ -23,6 +23,8 @@ pub mod held;
 #[cfg(target_os = "none")]
 pub mod lock;
 #[cfg(target_os = "none")]
+pub mod maintenance;
+#[cfg(target_os = "none")]
 pub mod masks;
 #[cfg(target_os = "none")]
 pub mod mmu;

@@ -187,6 +187,13 @@ pub enum MapViolation {
         /// The frame's physical address.
         pa: PhysAddr,
     },
+    /// Frames that user's spaces share have other numbers of owners and of references.
+    References {
+        /// The spaces that own such frames, a frame at a time, added up.
+        owners: usize,
+        /// The references that the allocator has of these frames.
+        references: usize,
+    },
     /// Something is mapped in the kernel window where nothing should be.
     Stray {
         /// The first such address.
@@ -257,6 +264,10 @@ impl fmt::Display for MapViolation {
                     "the frame at {pa} is owned by a space, and not allocated"
                 )
             }
+            Self::References { owners, references } => write!(
+                f,
+                "shared frames have {owners} owners, and {references} references"
+            ),
             Self::Stray { va } => write!(f, "{va} is mapped, and nothing should be there"),
         }
     }

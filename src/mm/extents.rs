@@ -59,7 +59,7 @@ impl Extent {
     }
 
     /// Whether `next` goes on where this ends, with its addresses and with its frames.
-    const fn is_continued_by(&self, next: &Self) -> bool {
+    pub(super) const fn is_continued_by(&self, next: &Self) -> bool {
         self.pages().end == next.va.as_usize()
             && self.pa.as_usize() + self.bytes == next.pa.as_usize()
             && self.owned == next.owned
@@ -110,7 +110,7 @@ impl Extents {
 
     /// Takes what lies in `bytes` from `va` on out, and hands each part to `each`. An extent that
     /// goes on at both ends becomes two: room for one more must be reserved.
-    pub fn remove(&mut self, va: VirtAddr, bytes: usize, mut each: impl FnMut(Extent)) {
+    pub fn remove(&mut self, va: VirtAddr, bytes: usize, each: &mut dyn FnMut(Extent)) {
         let pages = va.as_usize()..va.as_usize() + bytes;
         let mut index = self
             .0
@@ -178,7 +178,7 @@ mod tests {
         let mut parts = Vec::new();
         extents.reserve(1).unwrap();
         let va = VirtAddr::new(page * PAGE_SIZE);
-        extents.remove(va, pages * PAGE_SIZE, |part| parts.push(part));
+        extents.remove(va, pages * PAGE_SIZE, &mut |part| parts.push(part));
         parts
     }
 

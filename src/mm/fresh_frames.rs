@@ -7,13 +7,16 @@ use alloc::vec::Vec;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::cache;
 use crate::mm::extents::Extent;
-use crate::mm::kernel_frames::{KernelFrames, frame_count};
+use crate::mm::frames::Order;
+use crate::mm::kernel_frames::{KernelFrames, allocate_run, frame_count};
 use crate::mm::layout::phys_to_virt;
+use crate::mm::left_out::free;
+use crate::mm::map_request::MapRequest;
 use crate::mm::space_error::SpaceError;
 use crate::paging::PagingHandler;
 
-/// Pages that are cleared between two looks whether to go on: 4 MiB, some milliseconds.
-const PAGES_AT_ONCE: usize = 1024;
+/// Bytes that are cleared between two looks whether to go on: some milliseconds.
+const BYTES_AT_ONCE: usize = 4 << 20;
 
 /// Frames that are about to be mapped. Those that the space owns are freed on drop, unless kept.
 pub(super) struct FreshFrames(Vec<Extent>);
@@ -27,49 +30,59 @@ impl FreshFrames {
         Some(fresh)
     }
 
-    /// Frames of zeros for `bytes` from `va` on; consecutive ones as one extent.
+    /// None yet.
+    pub(super) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Frames of zeros for `request`, in rows as long as its leaves ask for; consecutive ones as
+    /// one extent.
     pub(super) fn allocate(
-        va: VirtAddr,
-        bytes: usize,
+        request: &MapRequest,
         may_go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Self, SpaceError> {
-        let (pages, no_memory) = (bytes / PAGE_SIZE, SpaceError::NoMemory { bytes });
+        let (start, bytes) = (request.va.as_usize(), request.bytes);
+        let no_memory = SpaceError::NoMemory { bytes };
         // What cannot be is refused before gigabytes are cleared.
-        if pages > frame_count().free {
+        if bytes / PAGE_SIZE > frame_count().free {
             return Err(no_memory);
         }
-        let mut fresh = Self(Vec::new());
-        for page in 0..pages {
-            if page % PAGES_AT_ONCE == PAGES_AT_ONCE - 1 && !may_go_on(page) {
-                return Err(SpaceError::Ended);
+        let mut fresh = Self::none();
+        let (mut next, mut looked) = (start, start);
+        while next < start + bytes {
+            if next - looked >= BYTES_AT_ONCE {
+                looked = next;
+                if !may_go_on((next - start) / PAGE_SIZE) {
+                    return Err(SpaceError::Ended);
+                }
             }
-            let pa = KernelFrames::alloc_frame().ok_or(no_memory)?;
-            let va = VirtAddr::new(va.as_usize() + page * PAGE_SIZE);
-            if !fresh.add(va, pa) {
-                KernelFrames::dealloc_frame(pa);
+            let (least, most) = request.run_orders(next);
+            let run = allocate_row(least, most).ok_or(no_memory)?;
+            let run = Extent {
+                va: VirtAddr::new(next),
+                ..run
+            };
+            if !fresh.add(run) {
+                free(&run);
                 return Err(no_memory);
             }
-            KernelFrames::zero_frame(pa);
+            clear(&run);
+            next += run.bytes;
         }
         Ok(fresh)
     }
 
-    /// Whether there was room for it.
-    fn add(&mut self, va: VirtAddr, pa: PhysAddr) -> bool {
+    /// Adds `extent`. Returns whether there was room for it.
+    pub(super) fn add(&mut self, extent: Extent) -> bool {
         if let Some(last) = self.0.last_mut()
-            && last.pa.as_usize() + last.bytes == pa.as_usize()
+            && last.is_continued_by(&extent)
         {
-            last.bytes += PAGE_SIZE;
+            last.bytes += extent.bytes;
             return true;
         }
         let has_room = self.0.try_reserve(1).is_ok();
         if has_room {
-            self.0.push(Extent {
-                va,
-                pa,
-                bytes: PAGE_SIZE,
-                owned: true,
-            });
+            self.0.push(extent);
         }
         has_room
     }
@@ -97,12 +110,25 @@ pub(super) fn make_executable(extent: &Extent) {
     cache::make_executable(start, start + extent.bytes);
 }
 
-/// Gives the frames of `extent` back, if they are a space's own.
-pub(super) fn free(extent: &Extent) {
-    if !extent.owned {
-        return;
-    }
+/// Makes the frames of `extent` zero.
+pub(super) fn clear(extent: &Extent) {
     for offset in (0..extent.bytes).step_by(PAGE_SIZE) {
-        KernelFrames::dealloc_frame(PhysAddr::new(extent.pa.as_usize() + offset));
+        KernelFrames::zero_frame(PhysAddr::new(extent.pa.as_usize() + offset));
     }
+}
+
+/// The longest row of free frames from `most` down to `least`, at address 0.
+fn allocate_row(least: Order, most: Order) -> Option<Extent> {
+    let mut orders = Order::all().rev();
+    let row = orders.find_map(|order| {
+        let pa = (least..=most).contains(&order).then(|| allocate_run(order));
+        Some((pa??, order))
+    });
+    let (pa, order) = row?;
+    Some(Extent {
+        va: VirtAddr::new(0),
+        pa,
+        bytes: order.bytes(),
+        owned: true,
+    })
 }

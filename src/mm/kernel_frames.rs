@@ -12,7 +12,7 @@ use crate::arch::lock_classes;
 use crate::arch::try_lock::TryLock;
 use crate::arch::zero::zero;
 use crate::board::raspi3::KERNEL_VA_OFFSET;
-use crate::mm::frames::{FrameAllocator, FrameCount, FrameError, Statistics};
+use crate::mm::frames::{FrameAllocator, FrameCount, FrameError, Order, Statistics};
 use crate::mm::layout::phys_to_virt;
 use crate::paging::PagingHandler;
 use crate::paging::backend::aarch64::reached_at;
@@ -135,6 +135,32 @@ pub fn frame_statistics() -> Option<Statistics> {
 #[must_use]
 pub fn is_allocatable(pa: PhysAddr) -> bool {
     with_frames(|frames| frames.has(pa)).unwrap_or(false)
+}
+
+/// Single frames in a row, as many as `order` has, at a multiple of their size; their contents are
+/// unknown. Each is freed by itself.
+pub(super) fn allocate_run(order: Order) -> Option<PhysAddr> {
+    with_frames(|frames| {
+        let pa = frames.allocate_block(order)?;
+        let split = frames.split_block(pa, order);
+        split.is_ok().then_some(pa)
+    })?
+}
+
+/// The frame at `pa`, if it is free; its contents are unknown. Returns whether it was.
+pub(super) fn allocate_at(pa: PhysAddr) -> bool {
+    with_frames(|frames| frames.allocate_at(pa)).unwrap_or(false)
+}
+
+/// One more owner of the frame at `pa`. Returns whether it is a single one in use.
+pub(super) fn share(pa: PhysAddr) -> bool {
+    with_frames(|frames| frames.share(pa).is_ok()).unwrap_or(false)
+}
+
+/// The owners of the single frame at `pa`; `None` if it is not in use.
+#[must_use]
+pub fn references(pa: PhysAddr) -> Option<u32> {
+    with_frames(|frames| frames.references(pa))?
 }
 
 /// Calls `look` with the allocator, locked; `None` before RAM is known.

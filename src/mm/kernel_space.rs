@@ -16,6 +16,7 @@ use crate::board::raspi3;
 use crate::mm::kernel_frames::{KernelFrames, add_frames};
 use crate::mm::layout::{self, Pages, phys_to_virt, virt_to_phys};
 use crate::mm::regions::{ImageLayout, RegionKind};
+use crate::mm::table_frames::TableFrames;
 use crate::paging::format::aarch64::{A64PageTable, A64TableView, HighHalf, LowHalf};
 use crate::paging::{
     ENTRIES, MappingFlags, PageSize, PagingError, PagingHandler, PagingResult, RegionOptions,
@@ -29,15 +30,15 @@ pub const PA_BITS: usize = 40;
 const _: () = assert!(raspi3::FIRMWARE_PAGE.as_usize() == 0);
 
 /// The kernel's page table, which TTBR1_EL1 names: four levels of 4 KiB tables for 48 bits of
-/// address. Its tables are frames of [`KernelFrames`], and its changes are invalidated on every
+/// address. Its tables are frames of [`TableFrames`], and its changes are invalidated on every
 /// core.
-pub type KernelTable = A64PageTable<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
+pub type KernelTable = A64PageTable<HighHalf, KernelTlb, TableFrames, PA_BITS>;
 /// A look at the tree of the high half: reads descriptors, changes nothing, owns no table. The
 /// linear map must have all tables of the tree.
-pub type KernelView = A64TableView<HighHalf, KernelTlb, KernelFrames, PA_BITS>;
+pub type KernelView = A64TableView<HighHalf, KernelTlb, TableFrames, PA_BITS>;
 /// A look at the tree of the low half: a space's own, or whatever TTBR0_EL1 names. The linear map
 /// must have all of its tables.
-pub type LowView = A64TableView<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
+pub type LowView = A64TableView<LowHalf, KernelTlb, TableFrames, PA_BITS>;
 
 /// A table without entries, for ever: what TTBR0 names on each core that has given up the low half,
 /// and TTBR1 while it is switched. In pages that nobody can write.

@@ -25,6 +25,8 @@ use crate::paging::format::aarch64::A64PTE;
 use crate::paging::{ENTRIES, GenericPTE, PageSize, Run};
 
 const LAST_LEVEL: usize = 3;
+/// Leaves of a group that has the contiguous hint.
+const GROUP: usize = 16;
 const ENTRY_BITS: usize = 9;
 const VALID: u64 = 0b01;
 /// Valid, and no block: a table above the last level, a page on it.
@@ -37,6 +39,10 @@ pub trait Tables {
     fn may_read_table(&mut self, pa: PhysAddr) -> bool;
     /// The descriptor at `pa`, in a frame that may be read; `None` if the memory system refuses.
     fn descriptor(&mut self, pa: PhysAddr) -> Option<u64>;
+    /// Whether leaves may have the contiguous hint, in whole groups: not the kernel's.
+    fn may_have_groups(&self) -> bool {
+        false
+    }
 }
 
 /// The counts of a walk, and the first oddities that do not end it.
@@ -96,14 +102,41 @@ impl MapWalk<'_> {
             let bits = descriptor.ok_or(MapViolation::Unreadable { va, pa })?;
             used += usize::from(bits != 0);
             if bits & VALID != 0 {
-                self.entry(bits, level, va)?;
+                self.entry(place, bits, (va, level))?;
             }
         }
         Ok(used)
     }
 
-    /// A valid descriptor for the addresses from `va` on, found at `level`.
-    fn entry(&mut self, bits: u64, level: usize, va: VirtAddr) -> Result<(), MapViolation> {
+    /// Whether the leaf `bits` of `size` at `place` has the contiguous hint as a member of a whole
+    /// group (DDI 0487 D8.7.1): the first is aligned, and each is the one before it plus its size.
+    #[cold]
+    #[inline(never)]
+    fn is_group_member(&mut self, place: PhysAddr, bits: u64, size: PageSize) -> bool {
+        let entry = A64PTE::from_bits(bits);
+        let index = place.as_usize() / size_of::<u64>() % GROUP;
+        let before = (index * size.bytes()) as u64;
+        let first = place.as_usize() - index * size_of::<u64>();
+        let aligned = entry.paddr().as_usize() % (GROUP * size.bytes()) == index * size.bytes();
+        let mut expected = bits.wrapping_sub(before);
+        let mut others = (0..GROUP).map(|number| PhysAddr::new(first + number * size_of::<u64>()));
+        self.tables.may_have_groups()
+            && entry.is_contiguous()
+            && aligned
+            && others.all(|place| {
+                let is_there = self.tables.descriptor(place) == Some(expected);
+                expected += size.bytes() as u64;
+                is_there
+            })
+    }
+
+    /// A valid descriptor at `place` for the addresses from `va` on, in a table of `level`.
+    fn entry(
+        &mut self,
+        place: PhysAddr,
+        bits: u64,
+        (va, level): (VirtAddr, usize),
+    ) -> Result<(), MapViolation> {
         let foreign = MapViolation::Descriptor { va, level, bits };
         let entry = A64PTE::from_bits(bits);
         if level < LAST_LEVEL && bits & TABLE_OR_PAGE == TABLE_OR_PAGE {
@@ -125,7 +158,10 @@ impl MapWalk<'_> {
             _ => return Err(foreign),
         };
         let (pa, flags) = (entry.paddr(), entry.flags());
-        if A64PTE::new_page(pa, flags, size) != Ok(entry) {
+        let page = A64PTE::new_page(pa, flags, size);
+        if page != Ok(entry)
+            && (page != Ok(entry.without_contiguous()) || !self.is_group_member(place, bits, size))
+        {
             self.walked.foreign.get_or_insert(foreign);
         }
         (self.leaf)(Run {
@@ -165,6 +201,7 @@ mod tests {
     #[derive(Default)]
     struct FakeTables {
         words: BTreeMap<usize, u64>,
+        groups: bool,
         refused: Option<usize>,
         seen: BTreeSet<usize>,
     }
@@ -177,6 +214,10 @@ mod tests {
         fn descriptor(&mut self, pa: PhysAddr) -> Option<u64> {
             let word = self.words.get(&pa.as_usize()).copied().unwrap_or(0);
             (self.refused != Some(pa.as_usize())).then_some(word)
+        }
+
+        fn may_have_groups(&self) -> bool {
+            self.groups
         }
     }
 
@@ -289,6 +330,40 @@ mod tests {
                 "{found:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_contiguous_hint_stands_on_whole_groups_where_it_may_stand() {
+        const CONTIGUOUS: u64 = 1 << 52;
+        let mut memory = sound();
+        memory.groups = true;
+        memory.words.insert(L2, link(L3, 18));
+        for index in 16..32 {
+            let page = leaf(0x5000_0000 + index * 0x1000, PageSize::Size4K);
+            memory.words.insert(L3 + 8 * index, page | CONTIGUOUS);
+        }
+        let foreign = |memory: FakeTables| walked(memory).0.expect("walked").foreign;
+        let with = |words: &[(usize, u64)]| {
+            let mut changed = FakeTables {
+                words: memory.words.clone(),
+                groups: true,
+                ..FakeTables::default()
+            };
+            changed.words.extend(words.iter().copied());
+            foreign(changed)
+        };
+        assert_eq!(with(&[]), None);
+        let lone = leaf(0x9000, PageSize::Size4K) | CONTIGUOUS;
+        let plain = leaf(0x5001_4000, PageSize::Size4K);
+        for (index, bits) in [(1, lone), (20, plain), (20, lone), (31, 0), (16, lone)] {
+            let found = with(&[(L3 + 8 * index, bits)]);
+            assert!(found.is_some(), "{index} {bits:#x}");
+        }
+        let kernels = FakeTables {
+            words: memory.words.clone(),
+            ..FakeTables::default()
+        };
+        assert!(foreign(kernels).is_some());
     }
 
     #[test]

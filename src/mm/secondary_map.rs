@@ -13,15 +13,15 @@
 use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::arch::tlb::KernelTlb;
 use crate::board::raspi3;
-use crate::mm::kernel_frames::KernelFrames;
 use crate::mm::kernel_space::{CODE, DEVICE, LOCAL_DEVICE, PA_BITS, READ_WRITE};
 use crate::mm::regions::ImageLayout;
+use crate::mm::table_frames::TableFrames;
 use crate::paging::format::aarch64::{A64PageTable, LowHalf};
 use crate::paging::{MappingFlags, PagingResult, RegionOptions};
 
-/// The identity map: a tree of the low half whose tables are frames of [`KernelFrames`]. Dropped,
+/// The identity map: a tree of the low half whose tables are frames of [`TableFrames`]. Dropped,
 /// it gives them back: no core's TTBR0_EL1 may name it any more.
-pub type SecondaryTable = A64PageTable<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
+pub type SecondaryTable = A64PageTable<LowHalf, KernelTlb, TableFrames, PA_BITS>;
 
 /// Builds the identity map of `image` and of the devices: parking pages and `.early` as code, the
 /// first page of the data, both blocks of registers. No entry is global.

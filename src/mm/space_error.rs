@@ -4,7 +4,7 @@
 use core::error::Error;
 use core::fmt;
 
-use crate::addr::VirtAddr;
+use crate::addr::{PhysAddr, VirtAddr};
 use crate::mm::layout::USER;
 use crate::paging::PagingError;
 
@@ -31,6 +31,30 @@ pub enum SpaceError {
     /// Nothing is mapped there.
     NotMapped {
         /// The first such address.
+        va: VirtAddr,
+    },
+    /// Not a multiple of a leaf, or of a group of leaves with the contiguous hint.
+    NotAligned {
+        /// What was given: an address, a frame, or a number of bytes.
+        value: usize,
+        /// What it must be a multiple of.
+        alignment: usize,
+    },
+    /// So many free frames in a row are not to be had: 2 MiB are the most.
+    NoSuchRun {
+        /// The bytes of the row.
+        bytes: usize,
+    },
+    /// A frame that is neither free nor a space's.
+    NotAFrame {
+        /// Its address.
+        pa: PhysAddr,
+        /// What is there.
+        what: &'static str,
+    },
+    /// The place that pages are to move to is where they are.
+    Overlap {
+        /// Its first address.
         va: VirtAddr,
     },
     /// No frames, or no heap, for so many pages.
@@ -67,6 +91,19 @@ impl fmt::Display for SpaceError {
             ),
             Self::AlreadyMapped { va } => write!(f, "{va} is mapped already"),
             Self::NotMapped { va } => write!(f, "{va} is not mapped"),
+            Self::NotAligned { value, alignment } => {
+                write!(f, "{value:#x} is not a multiple of {alignment:#x}")
+            }
+            Self::NoSuchRun { bytes } => write!(
+                f,
+                "no row of {bytes:#x} bytes in free frames: 0x200000 are the most"
+            ),
+            Self::NotAFrame { pa, what } => {
+                write!(f, "{pa} is {what}: not a free frame, nor a space's")
+            }
+            Self::Overlap { va } => {
+                write!(f, "the new place at {va} overlaps the old one")
+            }
             Self::NoMemory { bytes } => {
                 write!(f, "no memory for {bytes:#x} bytes and their tables")
             }

@@ -59,8 +59,18 @@ fn check_frames(run: &Run, extents: &[Extent]) -> Result<(), MapViolation> {
     Err(MapViolation::ForeignFrame { va, pa })
 }
 
-/// The frames that are owned by a space: a bit each. Frame 65, at 0x4_1000, is bit 1 of word 1.
-pub struct Owners<'a>(&'a mut [u64]);
+/// The frames that are owned by spaces: a bit each. Frame 65, at 0x4_1000, is bit 1 of word 1.
+///
+/// A frame that spaces share on purpose has as many references as there are owners
+/// ([`share`](super::frames::FrameAllocator::share)). Of those frames, both are added up: a space
+/// that maps a frame without a reference, or keeps a reference without a frame, makes a difference.
+pub struct Owners<'a> {
+    words: &'a mut [u64],
+    /// The owners that were found of frames with several references.
+    owners: usize,
+    /// The references of those frames.
+    references: usize,
+}
 
 impl<'a> Owners<'a> {
     /// Words that [`Owners::new`] takes for frames below `end`: 4032 for the 1008 MiB below
@@ -73,27 +83,61 @@ impl<'a> Owners<'a> {
     /// No owned frames, in `words` that are all zero.
     #[must_use]
     pub const fn new(words: &'a mut [u64]) -> Self {
-        Self(words)
+        Self {
+            words,
+            owners: 0,
+            references: 0,
+        }
     }
 
-    /// Notes that a space owns the frames of `extent`.
+    /// Notes that a space owns the frames of `extent`, of which each is a single frame in use with
+    /// `references` to it; `None` if it is not.
     ///
     /// # Errors
-    /// [`MapViolation::OwnedTwice`]; [`MapViolation::OwnedFree`] for a frame behind those that
-    /// there are.
-    pub fn add(&mut self, extent: &Extent) -> Result<(), MapViolation> {
+    /// [`MapViolation::OwnedTwice`] for a frame with one reference; [`MapViolation::OwnedFree`] for
+    /// one that is not in use, or lies behind those that there are.
+    pub fn add(
+        &mut self,
+        extent: &Extent,
+        references: impl Fn(PhysAddr) -> Option<u32>,
+    ) -> Result<(), MapViolation> {
         for offset in (0..extent.bytes).step_by(PAGE_SIZE) {
             let pa = PhysAddr::new(extent.pa.as_usize() + offset);
-            let frame = pa.as_usize() / PAGE_SIZE;
-            let word = self.0.get_mut(frame / u64::BITS as usize);
-            let word = word.ok_or(MapViolation::OwnedFree { pa })?;
-            let bit = 1 << (frame % u64::BITS as usize);
-            if *word & bit != 0 {
+            let references = references(pa).ok_or(MapViolation::OwnedFree { pa })?;
+            let is_new = self.mark(pa)?;
+            if references > 1 {
+                self.owners += 1;
+                self.references += if is_new { references as usize } else { 0 };
+            } else if !is_new {
                 return Err(MapViolation::OwnedTwice { pa });
             }
-            *word |= bit;
         }
         Ok(())
+    }
+
+    /// Whether the frame at `pa` had no owner so far.
+    fn mark(&mut self, pa: PhysAddr) -> Result<bool, MapViolation> {
+        let frame = pa.as_usize() / PAGE_SIZE;
+        let word = self.words.get_mut(frame / u64::BITS as usize);
+        let word = word.ok_or(MapViolation::OwnedFree { pa })?;
+        let bit = 1 << (frame % u64::BITS as usize);
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        Ok(is_new)
+    }
+
+    /// When all spaces were added: whether shared frames have as many owners as references.
+    ///
+    /// # Errors
+    /// [`MapViolation::References`].
+    pub const fn check_shared(&self) -> Result<(), MapViolation> {
+        let Self {
+            owners, references, ..
+        } = *self;
+        if owners == references {
+            return Ok(());
+        }
+        Err(MapViolation::References { owners, references })
     }
 }
 
@@ -196,21 +240,42 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_has_one_owner() {
+    fn a_frame_has_one_owner_unless_it_is_shared() {
         let end = PhysAddr::new(100 * PAGE_SIZE);
         let mut words = [0; Owners::words_for(PhysAddr::new(100 * PAGE_SIZE))];
         assert_eq!(words.len(), 2);
         let mut owners = Owners::new(&mut words);
+        let once = |_| Some(1);
         for owned in [extent(1, 50, 20), extent(9, 10, 3), extent(3, 13, 1)] {
-            assert_eq!(owners.add(&owned), Ok(()));
+            assert_eq!(owners.add(&owned, once), Ok(()));
         }
         let pa = PhysAddr::new(69 * PAGE_SIZE);
         let twice = Err(MapViolation::OwnedTwice { pa });
-        assert_eq!(owners.add(&extent(40, 69, 1)), twice);
+        assert_eq!(owners.add(&extent(40, 69, 1), once), twice);
+        // Not in use.
+        let pa = PhysAddr::new(5 * PAGE_SIZE);
+        let free = Err(MapViolation::OwnedFree { pa });
+        assert_eq!(owners.add(&extent(40, 5, 1), |_| None), free);
         // Behind the last word.
         let pa = PhysAddr::new(end.as_usize().next_multiple_of(64 * PAGE_SIZE));
         let frame = pa.as_usize() / PAGE_SIZE;
         let behind = Err(MapViolation::OwnedFree { pa });
-        assert_eq!(owners.add(&extent(40, frame, 1)), behind);
+        assert_eq!(owners.add(&extent(40, frame, 1), once), behind);
+        assert_eq!(owners.check_shared(), Ok(()));
+    }
+
+    #[test]
+    fn a_shared_frame_has_as_many_owners_as_references() {
+        let mut words = [0; 2];
+        let mut owners = Owners::new(&mut words);
+        let missing = |owners, references| Err(MapViolation::References { owners, references });
+        let twice = |_| Some(2);
+        assert_eq!(owners.add(&extent(1, 50, 3), twice), Ok(()));
+        assert_eq!(owners.check_shared(), missing(3, 6));
+        assert_eq!(owners.add(&extent(7, 50, 3), twice), Ok(()));
+        assert_eq!(owners.check_shared(), Ok(()));
+        // One more maps a frame that it has no reference to.
+        assert_eq!(owners.add(&extent(9, 51, 1), twice), Ok(()));
+        assert_eq!(owners.check_shared(), missing(7, 6));
     }
 }

@@ -28,23 +28,24 @@
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::arch::lock::Lock;
+use crate::arch::lock::{Guard, Lock};
 use crate::arch::tlb::{self, KernelTlb};
 use crate::arch::try_lock::TryLock;
-use crate::arch::{cpu, lock_classes, mmu};
+use crate::arch::{cpu, lock_classes, maintenance, mmu};
 use crate::board::raspi3::CORES;
 use crate::mm::extents::{Extent, Extents};
-use crate::mm::fresh_frames::{FreshFrames, free, make_executable};
-use crate::mm::kernel_frames::KernelFrames;
+use crate::mm::fresh_frames::FreshFrames;
 use crate::mm::kernel_space::{LowView, PA_BITS};
-use crate::mm::layout::{USER, USER_CODE, USER_STACK};
+use crate::mm::layout::{USER_CODE, USER_STACK};
+use crate::mm::left_out;
+use crate::mm::map_request::MapRequest;
 use crate::mm::space_error::SpaceError;
+use crate::mm::table_frames::TableFrames;
 use crate::paging::format::aarch64::{A64PageTable, LowHalf};
 use crate::paging::{
-    Activation, Asid, AsidAllocator, AsidTag, MappingFlags, PageSize, PagingError, RegionOptions,
+    Activation, Asid, AsidAllocator, AsidTag, MappingFlags, PageSize, PagingError,
 };
 
 /// Bits of an ASID on the Cortex-A53 (DDI 0500, ID_AA64MMFR0_EL1.ASIDBits), all of which count:
@@ -55,7 +56,7 @@ const ASID_BITS: u32 = 16;
 /// alone.
 pub const USER_PAGE: MappingFlags = MappingFlags::USER.union(MappingFlags::ACCESSED);
 
-type UserTable = A64PageTable<LowHalf, KernelTlb, KernelFrames, PA_BITS>;
+pub(super) type UserTable = A64PageTable<LowHalf, KernelTlb, TableFrames, PA_BITS>;
 
 static ASIDS: Lock<AsidAllocator<CORES>, lock_classes::Asids> = Lock::new(ALLOCATOR);
 // SAFETY: the only allocator of ASIDs in this kernel: the constant is used once.
@@ -68,8 +69,8 @@ const ALLOCATOR: AsidAllocator<CORES> = match unsafe { AsidAllocator::new(ASID_B
 static ALL: TryLock<Vec<Weak<UserSpace>>> = TryLock::new(Vec::new());
 
 /// The tables of a space, its ASID tag, and the ASID that its translations are cached under.
-struct Map {
-    table: UserTable,
+pub(super) struct Map {
+    pub(super) table: UserTable,
     tag: AsidTag,
     /// Under which the table invalidates; `None` as long as no core was in the space.
     asid: Option<Asid>,
@@ -80,7 +81,7 @@ struct Map {
 /// [`Arc`] dropped frees the frames, with no lock held: that takes the heap's.
 pub struct UserSpace {
     map: Lock<Map, lock_classes::UserMap>,
-    extents: TryLock<Extents>,
+    pub(super) extents: TryLock<Extents>,
 }
 
 impl UserSpace {
@@ -107,8 +108,9 @@ impl UserSpace {
             }),
             extents: TryLock::new(Extents::new()),
         };
-        let stack = FreshFrames::allocate(USER_STACK, PAGE_SIZE, &mut |_| true)?;
-        space.map_extents(stack, MappingFlags::READ | MappingFlags::WRITE)?;
+        let data = MappingFlags::READ | MappingFlags::WRITE;
+        let stack = MapRequest::pages(USER_STACK, PAGE_SIZE, data);
+        space.map_extents(FreshFrames::allocate(&stack, &mut |_| true)?, &stack)?;
         let code = FreshFrames::of(Extent {
             va: USER_CODE,
             pa: code,
@@ -116,136 +118,9 @@ impl UserSpace {
             owned: false,
         });
         let code = code.ok_or(no_memory)?;
-        space.map_extents(code, MappingFlags::READ | MappingFlags::EXECUTE)?;
+        let programs = MappingFlags::READ | MappingFlags::EXECUTE;
+        space.map_extents(code, &MapRequest::pages(USER_CODE, PAGE_SIZE, programs))?;
         Ok(space)
-    }
-
-    /// Maps `bytes` from `va` on to fresh frames of zeros, with `flags` beside [`USER_PAGE`]. All
-    /// or nothing.
-    ///
-    /// A gigabyte takes a second to clear: `may_go_on` is asked after each 4 MiB, with the pages
-    /// that are cleared, and ends it with `false`.
-    ///
-    /// # Errors
-    /// [`SpaceError::NotPages`], [`SpaceError::Outside`] of [`USER`],
-    /// [`SpaceError::AlreadyMapped`], [`SpaceError::NoMemory`]; [`SpaceError::Ended`] if it is not
-    /// to go on; [`SpaceError::Busy`] during another change; [`SpaceError::Refused`] for the flags,
-    /// as for writable code.
-    pub fn map_fresh(
-        &self,
-        va: VirtAddr,
-        bytes: usize,
-        flags: MappingFlags,
-        may_go_on: &mut dyn FnMut(usize) -> bool,
-    ) -> Result<(), SpaceError> {
-        user_range(va, bytes)?;
-        self.map_extents(FreshFrames::allocate(va, bytes, may_go_on)?, flags)
-    }
-
-    /// Maps all of `fresh`, or nothing.
-    fn map_extents(&self, fresh: FreshFrames, flags: MappingFlags) -> Result<(), SpaceError> {
-        let bytes = fresh.as_slice().iter().map(|extent| extent.bytes).sum();
-        let no_memory = SpaceError::NoMemory { bytes };
-        let mut extents = self.extents.try_lock().ok_or(SpaceError::Busy)?;
-        for extent in fresh.as_slice() {
-            if let Some(va) = extents.first_in(&extent.pages()) {
-                return Err(SpaceError::AlreadyMapped { va });
-            }
-        }
-        extents
-            .reserve(fresh.as_slice().len())
-            .map_err(|_| no_memory)?;
-        if flags.contains(MappingFlags::EXECUTE) {
-            fresh.as_slice().iter().for_each(make_executable);
-        }
-        UserTable::order_contents();
-        match self.map_each(fresh.as_slice(), flags | USER_PAGE) {
-            Ok(()) => {}
-            Err(PagingError::NoMemory) => return Err(no_memory),
-            Err(error) => return Err(error.into()),
-        }
-        for extent in fresh.keep() {
-            extents.insert(extent);
-        }
-        Ok(())
-    }
-
-    /// Maps each of `fresh` to its frames, or nothing.
-    fn map_each(&self, fresh: &[Extent], flags: MappingFlags) -> Result<(), PagingError> {
-        let mut map = self.map.lock();
-        let table = &mut map.table;
-        for (index, extent) in fresh.iter().enumerate() {
-            let Extent { va, pa, bytes, .. } = *extent;
-            let mapped = table.map_region(va, pa, bytes, flags, RegionOptions::empty());
-            let Err(error) = mapped.map(|receipt| receipt.flush()) else {
-                continue;
-            };
-            for done in fresh.iter().take(index) {
-                // Pages: no block is split, so no memory is needed.
-                table.unmap_region(done.va, done.bytes)?.flush();
-            }
-            return Err(error);
-        }
-        Ok(())
-    }
-
-    /// Unmaps whatever is mapped in `bytes` from `va` on, and gives the space's own frames back,
-    /// once no core's TLB has them. Returns how many pages were mapped.
-    ///
-    /// # Errors
-    /// [`SpaceError::NotPages`], [`SpaceError::Outside`], [`SpaceError::Busy`];
-    /// [`SpaceError::NotMapped`] for a range without a page, while holes in it do not matter;
-    /// [`SpaceError::NoMemory`] if the list of extents cannot grow by one.
-    pub fn unmap(&self, va: VirtAddr, bytes: usize) -> Result<usize, SpaceError> {
-        let pages = user_range(va, bytes)?;
-        let mut extents = self.extents.try_lock().ok_or(SpaceError::Busy)?;
-        if extents.first_in(&pages).is_none() {
-            return Err(SpaceError::NotMapped { va });
-        }
-        let no_memory = SpaceError::NoMemory { bytes };
-        extents.reserve(1).map_err(|_| no_memory)?;
-        self.map.lock().table.unmap_region(va, bytes)?.flush();
-        // No core reaches the frames any more: the invalidations are done.
-        let mut count = 0;
-        extents.remove(va, bytes, |extent| {
-            count += extent.bytes / PAGE_SIZE;
-            free(&extent);
-        });
-        Ok(count)
-    }
-
-    /// Gives whatever is mapped in `bytes` from `va` on these `flags`, beside [`USER_PAGE`].
-    /// Without a right a page becomes inaccessible, and keeps its frame.
-    ///
-    /// Pages that become executable are made visible to the instruction caches first.
-    ///
-    /// # Errors
-    /// [`SpaceError::NotPages`], [`SpaceError::Outside`], [`SpaceError::Busy`];
-    /// [`SpaceError::NotMapped`] for a range without a page, while holes in it do not matter;
-    /// [`SpaceError::Refused`] for the flags.
-    pub fn protect(
-        &self,
-        va: VirtAddr,
-        bytes: usize,
-        flags: MappingFlags,
-    ) -> Result<(), SpaceError> {
-        let pages = user_range(va, bytes)?;
-        let extents = self.extents.try_lock().ok_or(SpaceError::Busy)?;
-        if extents.first_in(&pages).is_none() {
-            return Err(SpaceError::NotMapped { va });
-        }
-        if flags.contains(MappingFlags::EXECUTE) {
-            let parts = extents
-                .as_slice()
-                .iter()
-                .filter_map(|extent| extent.part(&pages));
-            parts.for_each(|part| make_executable(&part));
-        }
-        let mut map = self.map.lock();
-        map.table
-            .protect_region(va, bytes, flags | USER_PAGE)?
-            .flush();
-        Ok(())
     }
 
     /// The translation of `va`: physical address of that byte, flags, size of the leaf. Read from
@@ -255,20 +130,27 @@ impl UserSpace {
     /// [`PagingError::NotMapped`], also for an inaccessible page; [`PagingError::InvalidVirtAddr`]
     /// for an address of the high half.
     pub fn query(&self, va: VirtAddr) -> Result<(PhysAddr, MappingFlags, PageSize), PagingError> {
-        self.map.lock().table.query(va)
+        self.locked().table.query(va)
     }
 
     /// Looks at the tables, which nobody changes meanwhile. Interrupts are masked, and the space's
     /// lock is held: `look` is short, and asks neither the heap nor another space.
-    pub fn with_view<R>(&self, look: impl FnOnce(&LowView) -> R) -> R {
-        look(self.map.lock().table.view())
+    pub fn with_view(&self, look: &mut dyn FnMut(&LowView)) {
+        look(self.locked().table.view());
+    }
+
+    /// The tables, until what is returned is dropped.
+    // Not inline: a dozen callers, none of which is counted.
+    #[inline(never)]
+    pub(super) fn locked(&self) -> Guard<'_, Map, lock_classes::UserMap> {
+        self.map.lock()
     }
 
     /// The physical address of its root table, of level 0: as long as there is the space, the one
     /// that TTBR0_EL1 names on a core in it.
     #[must_use]
     pub fn root(&self) -> PhysAddr {
-        self.map.lock().table.root_paddr()
+        self.locked().table.root_paddr()
     }
 
     /// Looks at what is mapped, and at the root of the tables, neither of which changes meanwhile.
@@ -305,7 +187,7 @@ impl UserSpace {
     /// later generation, it may get another.
     #[must_use]
     pub fn asid(&self) -> Option<Asid> {
-        self.map.lock().asid
+        self.locked().asid
     }
 
     /// Pages of 4 KiB that are mapped, with the two that every space has at its top, and with those
@@ -362,15 +244,18 @@ fn forget_last_generation() {
 impl Drop for UserSpace {
     /// No core is in the space: each keeps the one that it is in.
     fn drop(&mut self) {
+        if !maintenance::leaves_out() {
+            left_out::heal();
+        }
         let Some(extents) = self.extents.try_lock() else {
             return;
         };
         let all = VirtAddr::new(0);
-        match self.map.lock().table.unmap_region(all, 1 << 48) {
+        match self.locked().table.unmap_region(all, 1 << 48) {
             Ok(receipt) => receipt.flush(),
             Err(error) => panic!("a space that nobody is in is not unmapped: {error}"),
         }
-        extents.as_slice().iter().for_each(free);
+        extents.as_slice().iter().for_each(left_out::free);
         // The list must not keep the heap's block; if it is in use just now, the next space sees to
         // it.
         if let Some(mut all) = ALL.try_lock() {
@@ -412,23 +297,4 @@ pub fn all() -> Result<Vec<Arc<UserSpace>>, SpaceError> {
     room.map_err(|_| SpaceError::NoMemory { bytes: 0 })?;
     spaces.extend(all.iter().filter_map(Weak::upgrade));
     Ok(spaces)
-}
-
-/// The pages `[va, va + bytes)`, if a space may map them.
-fn user_range(va: VirtAddr, bytes: usize) -> Result<Range<usize>, SpaceError> {
-    for value in [va.as_usize(), bytes] {
-        if value % PAGE_SIZE != 0 {
-            return Err(SpaceError::NotPages { value });
-        }
-    }
-    if bytes == 0 {
-        return Err(SpaceError::NotPages { value: bytes });
-    }
-    let outside = SpaceError::Outside { va, bytes };
-    let start = va.as_usize();
-    let end = start.checked_add(bytes).ok_or(outside)?;
-    if start < USER.start || end > USER.end {
-        return Err(outside);
-    }
-    Ok(start..end)
 }

@@ -33,6 +33,7 @@ mod harness;
 mod interrupting;
 mod interrupts;
 mod lab;
+mod lab_changes;
 mod lab_lines;
 mod labs;
 mod machine;

@@ -178,7 +178,7 @@ const HIGH_HALF: VirtAddr = VirtAddr::new(KERNEL_VA_OFFSET);
 fn live_runs() -> Result<(Vec<Run>, MapWalkSummary), AuditError> {
     let mut room = RUNS;
     for _ in 0..ATTEMPTS {
-        let mut tables = LiveTables::new(with_room(TABLES)?);
+        let mut tables = LiveTables::new(with_room(TABLES)?, TableOwner::Kernel);
         let mut runs = RunList::new(with_room(room)?);
         let walked = kernel_space::with_table(|_| {
             let root = mmu::high_root();
@@ -231,23 +231,44 @@ impl RunList {
 }
 
 /// The tables that were visited.
-pub(super) struct LiveTables(Vec<PhysAddr>);
+pub(super) struct LiveTables {
+    visited: Vec<PhysAddr>,
+    /// Whose leaves may have the contiguous hint.
+    owner: TableOwner,
+}
+
+/// Whose tables are walked.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum TableOwner {
+    /// The kernel's map.
+    Kernel,
+    /// An address space of the low half.
+    Space,
+}
 
 impl LiveTables {
     /// None, with room for as many as `tables` has.
-    pub(super) const fn new(tables: Vec<PhysAddr>) -> Self {
-        Self(tables)
+    pub(super) const fn new(tables: Vec<PhysAddr>, owner: TableOwner) -> Self {
+        Self {
+            visited: tables,
+            owner,
+        }
     }
 }
 
 impl Tables for LiveTables {
     /// A single frame in use is RAM, which the linear map has, and nobody's registers.
     fn may_read_table(&mut self, pa: PhysAddr) -> bool {
-        let is_new = !self.0.contains(&pa) && self.0.len() < self.0.capacity();
+        let visited = &mut self.visited;
+        let is_new = !visited.contains(&pa) && visited.len() < visited.capacity();
         if is_new {
-            self.0.push(pa);
+            visited.push(pa);
         }
         is_new && pa.is_aligned(PAGE_SIZE) && live_checks::is_single_frame(pa)
+    }
+
+    fn may_have_groups(&self) -> bool {
+        self.owner == TableOwner::Space
     }
 
     fn descriptor(&mut self, pa: PhysAddr) -> Option<u64> {

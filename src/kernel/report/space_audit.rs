@@ -1,13 +1,12 @@
 //! The audit of every address space of the low half, by a walk that believes no descriptor.
 #![forbid(unsafe_code)]
 
-use super::live_audit::{AuditError, LiveTables, RunList, TABLES, with_room};
-use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use super::live_audit::{AuditError, LiveTables, RunList, TABLES, TableOwner, with_room};
+use crate::addr::{PAGE_SIZE, VirtAddr};
 use crate::board::raspi3;
-use crate::mm::audit::MapViolation;
 use crate::mm::extents::Extent;
-use crate::mm::live_checks;
-use crate::mm::live_walk::walk;
+use crate::mm::kernel_frames;
+use crate::mm::live_walk::{MapWalkSummary, walk};
 use crate::mm::space_error::SpaceError;
 use crate::mm::user_audit::{Owners, check_space};
 use crate::mm::user_space::{self, UserSpace};
@@ -37,43 +36,32 @@ pub(super) fn check() -> Result<SpaceCounts, AuditError> {
         counts.spaces += 1;
         counts.pages += check_one(space, &mut owners)?;
     }
+    owners.check_shared()?;
     Ok(counts)
 }
 
 /// Audits `space`, and adds what it owns to `owners`. Returns its pages.
 fn check_one(space: &UserSpace, owners: &mut Owners<'_>) -> Result<usize, AuditError> {
-    let mut tables = LiveTables::new(with_room(TABLES)?);
+    let mut tables = LiveTables::new(with_room(TABLES)?, TableOwner::Space);
     space.inspect(|extents, root| {
         // One more than are right: then a run too many is seen, and what it breaks is told.
         let mut runs = RunList::new(with_room(runs_at_most(extents) + 1)?);
-        let walked = space.with_view(|_| {
-            walk(root, VirtAddr::new(0), &mut tables, &mut |run| {
-                runs.add(run)
-            })
-        })?;
+        let mut walked = Ok(MapWalkSummary::default());
+        space.with_view(&mut |_| {
+            let leaf = &mut |run| runs.add(run);
+            walked = walk(root, VirtAddr::new(0), &mut tables, leaf);
+        });
+        let walked = walked?;
         let noted = [walked.foreign, walked.miscounted];
         let pages = check_space(runs.as_slice(), extents)?;
         if let Some(violation) = noted.into_iter().flatten().next() {
             return Err(violation.into());
         }
         for extent in extents.iter().filter(|extent| extent.owned) {
-            check_allocated(extent)?;
-            owners.add(extent)?;
+            owners.add(extent, kernel_frames::references)?;
         }
         Ok(pages)
     })?
-}
-
-/// The frames of `extent` are allocated one by one.
-fn check_allocated(extent: &Extent) -> Result<(), MapViolation> {
-    let first = extent.pa.as_usize();
-    let mut frames = (first..first + extent.bytes)
-        .step_by(PAGE_SIZE)
-        .map(PhysAddr::new);
-    match frames.find(|pa| !live_checks::is_single_frame(*pa)) {
-        Some(pa) => Err(MapViolation::OwnedFree { pa }),
-        None => Ok(()),
-    }
 }
 
 /// More runs than a sound space with these extents can have: a leaf is a page or more.

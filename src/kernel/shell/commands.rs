@@ -5,14 +5,14 @@ use core::fmt::{self, Write};
 
 use super::arguments::no_choice;
 use super::error::CommandError;
-use super::lab::{self, touch};
+use super::lab::{self, maintenance, touch};
 use super::{
     alarm, answers, bytes, check, cores, echo_test, expect, explain, fault, map, memory, numbers,
     shootdown, soak, system, words,
 };
 
 /// More words before the one that is completed than any command takes.
-const BEFORE_MAX: usize = 4;
+const BEFORE_MAX: usize = 7;
 
 /// What a command's function gets of what is typed behind its name.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -137,6 +137,15 @@ static COMMANDS: &[Command] = &[
         run: touch::run,
         words: touch::words,
         details: touch::details,
+        ..PLAIN
+    },
+    Command {
+        name: "tlb",
+        arguments: "[skip|heal]",
+        help: "TLBIs of the last changes of a space",
+        run: maintenance::run,
+        words: maintenance::words,
+        details: maintenance::details,
         ..PLAIN
     },
     Command {

@@ -81,6 +81,8 @@ impl CommandError {
 }
 
 impl<E: Error + 'static> From<E> for CommandError {
+    // Not inline: each `?` of a command would have a copy.
+    #[inline(never)]
     fn from(error: E) -> Self {
         match try_box(error) {
             Ok(error) => Self {

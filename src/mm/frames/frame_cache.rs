@@ -106,15 +106,19 @@ impl FrameCache {
     /// Counts a frame that the caller took from the buddy lists and that goes into use at once;
     /// none is cached.
     pub(super) fn refill(&mut self) {
-        self.refill_many(1);
+        self.in_use += 1;
+        self.taken += 1;
+        self.peak = self.peak.max(self.in_use);
+        self.update_limits();
     }
 
-    /// Counts `frames` frames that the caller took from the buddy lists and that go into use at
-    /// once; none is cached.
-    pub(super) fn refill_many(&mut self, frames: usize) {
+    /// Counts the `frames` frames of a larger block in use that become single ones; none is cached.
+    // Apart from `refill`, which the slow path of an allocation takes.
+    #[inline(never)]
+    pub(super) fn block_split(&mut self, frames: usize) {
+        self.peak += frames;
         self.in_use += frames;
         self.taken += frames;
-        self.peak = self.peak.max(self.in_use);
         self.update_limits();
     }
 

@@ -236,11 +236,7 @@ impl<'memory> FrameAllocator<'memory> {
             Some(state) if *state == FrameState::allocated(Order::FRAME) => {
                 *state = FrameState::CACHED;
             }
-            Some(state) if state.references().is_some() => {
-                *state = state.with_one_less();
-                return Ok(());
-            }
-            _ => return self.refuse(pa, Order::FRAME),
+            _ => return self.free_shared(pa),
         }
         let oldest = self.cache.replace_oldest(frame);
         self.buddies.release_inline(oldest, Order::FRAME.index());

@@ -34,6 +34,19 @@ impl FrameAllocator<'_> {
         self.refuse(pa, Order::FRAME)
     }
 
+    /// Takes one of several references to the single frame at `pa` back.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn free_shared(&mut self, pa: PhysAddr) -> Result<(), FrameError> {
+        match self.buddies.states.get_mut(frame_number(pa)) {
+            Some(state) if state.references().is_some() => {
+                *state = state.with_one_less();
+                Ok(())
+            }
+            _ => self.refuse(pa, Order::FRAME),
+        }
+    }
+
     /// The references to the single frame at `pa`; `None` if it is not one in use.
     #[must_use]
     pub fn references(&self, pa: PhysAddr) -> Option<u32> {
@@ -86,8 +99,7 @@ impl FrameAllocator<'_> {
         let larger = &mut self.larger[order.index()];
         larger.in_use -= 1;
         larger.frees += 1;
-        self.cache.block_returned(order.frames());
-        self.cache.refill_many(order.frames());
+        self.cache.block_split(order.frames());
         Ok(())
     }
 }

@@ -1,34 +1,48 @@
-//! The lab: address spaces at the prompt ([`spaces`]), and what an access in them does
-//! ([`touch`]).
+//! The lab: address spaces at the prompt ([`spaces`]), how they are changed ([`changes`]) and
+//! looked at ([`views`]), what maintenance that took ([`maintenance`]), and what an access in them
+//! does ([`touch`]).
 #![forbid(unsafe_code)]
 
+mod changes;
+pub(super) mod maintenance;
 pub(super) mod spaces;
 pub(super) mod touch;
+mod views;
 
 use core::fmt::{self, Write};
 
-use super::arguments::{address, no_choice, size};
+use super::arguments::no_choice;
 use super::error::CommandError;
-use super::progress::Progress;
-use crate::addr::{PAGE_SIZE, VirtAddr};
-use crate::paging::{MappingFlags, Run};
-use crate::text::Size;
+use maintenance::record;
 
 /// What `as` does.
-const VERBS: &str = "new, list, use, drop, map, unmap, protect, query, show";
+const VERBS: &str = "new, list, use, drop, clone, map, unmap, protect, remap, compact, query, show, \
+                     tables, cost";
 
 /// `as VERB ...`
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     match arguments {
-        ["new", name] => spaces::create(name),
-        ["list"] => list(out),
+        ["list"] => views::list(out),
+        ["query", va] => views::query(va, out),
+        ["show"] => views::show(out),
+        ["tables"] => views::tables(out),
+        ["cost"] => maintenance::cost(out),
         ["use", name] => spaces::choose(name),
-        ["drop", name] => spaces::remove(name),
-        ["map", va, bytes, rights] => map(va, bytes, rights, out),
-        ["unmap", va, bytes] => unmap(va, bytes, out),
-        ["protect", va, bytes, rights] => protect(va, bytes, rights),
-        ["query", va] => query(va, out),
-        ["show"] => show(out),
+        ["new", name] => record("as new", out, &mut |_| spaces::create(name)),
+        ["drop", name] => record("as drop", out, &mut |_| spaces::remove(name)),
+        ["clone", name, new] => record("as clone", out, &mut |out| spaces::clone(name, new, out)),
+        ["map", va, bytes, rights, options @ ..] => {
+            let request = changes::request(va, bytes, rights, options)?;
+            record("as map", out, &mut |out| changes::map(&request, out))
+        }
+        ["unmap", va, bytes] => record("as unmap", out, &mut |out| changes::unmap(va, bytes, out)),
+        ["protect", va, bytes, rights] => record("as protect", out, &mut |_| {
+            changes::protect(va, bytes, rights)
+        }),
+        ["remap", va, bytes, to] => record("as remap", out, &mut |out| {
+            changes::remap(va, bytes, to, out)
+        }),
+        ["compact"] => record("as compact", out, &mut |out| changes::compact(out)),
         [verb, ..] if VERBS.split(", ").any(|known| known == *verb) => {
             Err(CommandError::wrong_count())
         }
@@ -42,113 +56,39 @@ pub(super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
     match before {
         [] => VERBS.split(", ").for_each(each),
         ["use"] => each(spaces::NONE),
-        ["map" | "protect", _, _] => ["r", "rw", "rx", "none"].into_iter().for_each(each),
+        ["map" | "protect", _, _] => changes::RIGHTS.split(", ").for_each(each),
+        ["map", _, _, _, ..] => changes::OPTIONS.split(", ").for_each(each),
         _ => {}
     }
 }
 
 /// What `help as` adds.
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
-    const LINES: [&str; 10] = [
+    const LINES: [&str; 24] = [
         "  new NAME, list, drop NAME     spaces below 2^48, each with an ASID of its own",
         "  use NAME, use none            enters it; the rest is for that one",
-        "  map ADDRESS SIZE RIGHTS       fresh pages of zeros",
+        "  clone NAME NEW                NEW shares NAME's frames, read-only in both",
+        "  map ADDRESS SIZE RIGHTS       fresh pages of zeros; behind that:",
+        "      PA                        the frames from there on instead: free ones,",
+        "                                or a space's, which is then shared",
+        "      4k, 2m, 1g, auto          the leaves; auto: the largest that fit",
+        "      contig                    with the contiguous hint, in groups of 16",
         "  unmap ADDRESS SIZE            and give their frames back",
         "  protect ADDRESS SIZE RIGHTS   other rights",
+        "  remap ADDRESS SIZE NEW        moves the pages there, frames and rights stay",
+        "  compact                       512 equal pages in a row become a block",
         "  query ADDRESS                 where it leads, with which rights",
         "  show                          all that is mapped, equal pages as one line",
+        "  tables                        each table: level, range, used entries of 512",
+        "  cost                          what the last change stored, issued and took",
         "  ADDRESS and SIZE are multiples of 4K; a size may end in K, M or G.",
         "  RIGHTS are those of EL0: r, rw, rx, or none.",
         "  Every space has two pages at its top: code for `touch`, and a stack.",
+        "  A part of a block is unmapped, protected or moved as well: the block is",
+        "  split. A frame that is shared is free when the last space gives it up.",
+        "  A change that is refused has changed nothing.",
+        "  `cost` counts a store for each entry, barriers, TLBIs and table frames;",
+        "  `tlb` shows the TLBIs of the last changes, and can leave them out.",
     ];
     LINES.iter().try_for_each(|line| writeln!(out, "{line}"))
-}
-
-/// The rights that were typed as `word`.
-fn rights(word: &str) -> Result<MappingFlags, CommandError> {
-    match word {
-        "r" => Ok(MappingFlags::READ),
-        "rw" => Ok(MappingFlags::READ | MappingFlags::WRITE),
-        "rx" => Ok(MappingFlags::READ | MappingFlags::EXECUTE),
-        "none" => Ok(MappingFlags::empty()),
-        other => Err(no_choice(other, &"r, rw, rx, none")),
-    }
-}
-
-fn list(out: &mut dyn Write) -> Result<(), CommandError> {
-    spaces::each(|named, is_used| {
-        let pages = named.space.page_count()?;
-        let mark = if is_used { '*' } else { ' ' };
-        write!(out, "{mark} {:<15} {pages:>6} pages", named.name)?;
-        match named.space.asid() {
-            Some(asid) => writeln!(out, ", ASID {}", asid.as_u16())?,
-            None => writeln!(out, ", no ASID yet")?,
-        }
-        Ok(())
-    })
-}
-
-fn map(va: &str, bytes: &str, word: &str, out: &mut dyn Write) -> Result<(), CommandError> {
-    let (va, bytes, flags) = (address(va)?, size(bytes)?, rights(word)?);
-    let space = spaces::used()?.space;
-    let mut progress = Progress::new("as", (bytes / PAGE_SIZE) as u64, "pages");
-    let mut interrupted = None;
-    let mapped = space.map_fresh(va, bytes, flags, &mut |pages| {
-        interrupted = progress.at(pages as u64, out).err();
-        interrupted.is_none()
-    });
-    match interrupted {
-        Some(interrupted) => Err(interrupted),
-        None => Ok(mapped?),
-    }
-}
-
-fn unmap(va: &str, bytes: &str, out: &mut dyn Write) -> Result<(), CommandError> {
-    let (va, bytes) = (address(va)?, size(bytes)?);
-    let pages = spaces::used()?.space.unmap(va, bytes)?;
-    writeln!(out, "{pages} pages unmapped")?;
-    Ok(())
-}
-
-fn protect(va: &str, bytes: &str, word: &str) -> Result<(), CommandError> {
-    let (va, bytes, flags) = (address(va)?, size(bytes)?, rights(word)?);
-    spaces::used()?.space.protect(va, bytes, flags)?;
-    Ok(())
-}
-
-fn query(va: &str, out: &mut dyn Write) -> Result<(), CommandError> {
-    let (pa, flags, size) = spaces::used()?.space.query(address(va)?)?;
-    writeln!(out, "{pa} {flags} {size}")?;
-    Ok(())
-}
-
-/// Runs that are shown at once: the tables' lock is held while they are collected.
-const RUNS: usize = 16;
-
-fn show(out: &mut dyn Write) -> Result<(), CommandError> {
-    let named = spaces::used()?;
-    let mut next = VirtAddr::new(0);
-    loop {
-        let mut runs = [const { None }; RUNS];
-        named.space.with_view(|view| {
-            for (slot, run) in runs.iter_mut().zip(view.iter(next..)) {
-                *slot = Some(run);
-            }
-        });
-        for run in runs.iter().flatten() {
-            let Run {
-                va,
-                pa,
-                bytes,
-                flags,
-                size,
-                ..
-            } = *run;
-            writeln!(out, "{va} {:>9} {flags} {size} {pa}", Size(bytes as u64))?;
-            next = VirtAddr::new(va.as_usize() + bytes);
-        }
-        if runs.iter().any(Option::is_none) {
-            return Ok(());
-        }
-    }
 }

@@ -6,12 +6,13 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::error::Error;
-use core::fmt;
+use core::fmt::{self, Write};
 
 use super::super::error::CommandError;
 use crate::arch::try_lock::TryLock;
 use crate::kernel::user::access;
 use crate::mm::current_space;
+use crate::mm::left_out;
 use crate::mm::user_space::UserSpace;
 
 /// Bytes of a name at most.
@@ -129,6 +130,29 @@ impl Spaces {
 /// # Errors
 /// There is one, or no memory.
 pub(super) fn create(word: &str) -> Result<(), CommandError> {
+    add(word, |_| Ok(access::new_space()?))
+}
+
+/// Makes a space `new` that shares the frames of the one called `word`, read-only in both.
+///
+/// # Errors
+/// There is none, or one called `new`; no memory.
+pub(super) fn clone(word: &str, new: &str, out: &mut dyn Write) -> Result<(), CommandError> {
+    add(new, |spaces| {
+        let index = spaces.index(word)?;
+        let named = spaces.all.get(index).ok_or(ListError::Unknown)?;
+        let copy = access::new_space()?;
+        let pages = named.space.share_with(&copy)?;
+        writeln!(out, "{pages} pages shared, read-only")?;
+        Ok(copy)
+    })
+}
+
+/// Adds the space that `make` makes.
+fn add(
+    word: &str,
+    make: impl FnOnce(&Spaces) -> Result<Arc<UserSpace>, CommandError>,
+) -> Result<(), CommandError> {
     let name = SpaceName::new(word).map_err(CommandError::of_usage)?;
     if name.len == 0 || name.is(NONE) {
         return Err(CommandError::of_usage(NameError));
@@ -138,7 +162,7 @@ pub(super) fn create(word: &str) -> Result<(), CommandError> {
             return Err(ListError::Exists.into());
         }
         spaces.all.try_reserve(1).map_err(|_| ListError::NoMemory)?;
-        let space = access::new_space()?;
+        let space = make(spaces)?;
         spaces.all.push(NamedSpace { name, space });
         Ok(())
     })
@@ -152,6 +176,7 @@ pub(super) const NONE: &str = "none";
 /// # Errors
 /// There is no such space.
 pub(super) fn choose(word: &str) -> Result<(), CommandError> {
+    left_out::heal();
     with(|spaces| {
         if word == NONE {
             spaces.used = None;
@@ -192,6 +217,7 @@ pub(super) fn remove(word: &str) -> Result<(), CommandError> {
 ///
 /// # Errors
 /// None is.
+#[inline(never)]
 pub(super) fn used() -> Result<NamedSpace, CommandError> {
     with(|spaces| {
         let used = spaces.used.and_then(|index| spaces.all.get(index));

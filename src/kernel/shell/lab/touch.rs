@@ -9,7 +9,7 @@ use super::super::arguments::{address, no_choice, number_from};
 use super::super::begun_jobs::BegunJobs;
 use super::super::error::CommandError;
 use super::super::progress::Progress;
-use super::spaces;
+use super::{maintenance, spaces};
 use crate::addr::VirtAddr;
 use crate::arch::cpu;
 use crate::arch::relax::relax;
@@ -19,8 +19,10 @@ use crate::kernel::cores::jobs::{self, JobError};
 use crate::kernel::report::map_allows;
 use crate::kernel::time::timers::TimerError;
 use crate::kernel::user::access::{Touch, Touched, UserAccess, touch};
+use crate::mm::left_out;
 use crate::mm::user_space::UserSpace;
 use crate::paging::format::aarch64_refusal::{Attempt, Privilege};
+use crate::paging::{MappingFlags, PagingError};
 
 /// `touch r|w|x ADDRESS [VALUE] [user] [core N]`
 pub(in super::super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
@@ -33,7 +35,7 @@ pub(in super::super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(
     let touched = if core == cpu::number() {
         touch(space.as_ref(), wanted)?
     } else {
-        touch_on(core, space, wanted, out)?
+        touch_on(core, space.clone(), wanted, out)?
     };
     let va = wanted.va;
     match touched {
@@ -44,7 +46,27 @@ pub(in super::super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(
         Touched::Reported => {}
         Touched::OutOfTime { pc } => return Err(TouchError::NotBack { va, pc }.into()),
     }
-    Ok(())
+    let is_done = matches!(touched, Touched::Done(_));
+    match space {
+        Some(space) if is_done && left_out::is_stale() && !allows(&space, &wanted) => {
+            maintenance::explain_stale(va, out)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the map of `space` lets the access through, as far as it is for the low half.
+fn allows(space: &UserSpace, touch: &Touch) -> bool {
+    let right = match touch.access {
+        UserAccess::Load => MappingFlags::READ,
+        UserAccess::Store => MappingFlags::WRITE,
+        UserAccess::Execute => MappingFlags::EXECUTE,
+    };
+    match space.query(touch.va) {
+        Ok((_, flags, _)) => flags.contains(right),
+        Err(PagingError::NotMapped { .. }) => false,
+        Err(_) => true,
+    }
 }
 
 /// What Tab completes behind `touch`.

@@ -1,0 +1,238 @@
+//! The maintenance of page tables as it is counted, and left out where somebody wants to see what is
+//! stale then. [`tlb`](super::tlb) executes it.
+//!
+//! 1. [`begin`] forgets the counts of the last change; [`Record::read`] has those of this one.
+//! 2. Each barrier and each invalidation is counted by its form, and the last few invalidations
+//!    are kept with their operands.
+//! 3. Between [`leave_out`] and [`leave_nothing_out`] this core executes no invalidation of a low
+//!    address, though it counts them. Whoever asks for that keeps every frame that is given up
+//!    meanwhile until everything was invalidated (`mm::left_out`).
+//!
+//! # Decisions
+//! * Break-before-make is never left out: two translations of one address may be cached then, and
+//!   what an access finds is a mixture of both (DDI 0487 D8.17.1), so any frame at all.
+//! * Barriers and invalidations are counted by loads and stores, inlined, and each sequence of
+//!   barriers before it: no call may stand between an invalidation and its barriers, and nothing
+//!   between a `dsb` and its `isb` (`cargo xtask check`: `order`, `isb`).
+//! * One record for all tables and all cores: the prompt changes one space at a time. What another
+//!   core changes just then, and what the kernel's own table needs for a heap that grows, is added.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use super::cpu;
+use crate::paging::format::aarch64_tlb::Tlbi;
+
+/// Forms of [`Tlbi`].
+const FORMS: usize = 7;
+/// Invalidations that are kept with their operands.
+pub const KEPT: usize = 4;
+
+/// An invalidation.
+#[derive(Clone, Copy, Debug)]
+pub struct Issued {
+    /// Its form, as a number in the order of [`Tlbi`].
+    pub form: usize,
+    /// Its operand: [`tlbi_operand`](crate::paging::format::aarch64_tlb::tlbi_operand).
+    pub operand: u64,
+    /// Whether it was not executed.
+    pub is_left_out: bool,
+}
+
+/// The bits 47:44 of an operand, TTL, are 0: an invalidation is kept with its form in 46:44 and,
+/// if it was left out, bit 47.
+const FORM_SHIFT: u32 = 44;
+const LEFT_OUT: u64 = 1 << 47;
+const TTL: u64 = 0xf << FORM_SHIFT;
+
+/// The maintenance of one change.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Record {
+    /// Stores of 64 bits to tables, new ones included; zeroing a new table is none.
+    pub stores: u64,
+    /// Barriers: `dmb ishst`, `dsb ishst`, `dsb ish`, `isb`.
+    pub barriers: [u32; 4],
+    /// Invalidations by form, in the order of [`Tlbi`], with those left out.
+    pub tlbis: [u32; FORMS],
+    /// Invalidations that were not executed.
+    pub left_out: u32,
+    /// The last invalidations, the oldest first.
+    pub last: [Option<Issued>; KEPT],
+    /// Frames taken for tables.
+    pub tables_taken: u32,
+    /// Frames of tables given back.
+    pub tables_freed: u32,
+}
+
+static STORES: AtomicU64 = AtomicU64::new(0);
+static SEQUENCES: [AtomicU32; 5] = [const { AtomicU32::new(0) }; 5];
+static TLBIS: [AtomicU32; FORMS] = [const { AtomicU32::new(0) }; FORMS];
+static NOT_EXECUTED: AtomicU32 = AtomicU32::new(0);
+static TAKEN: AtomicU32 = AtomicU32::new(0);
+static FREED: AtomicU32 = AtomicU32::new(0);
+/// The number of invalidations, and the last of them: number `n` in slot `n % KEPT`.
+static ISSUED: AtomicUsize = AtomicUsize::new(0);
+static LAST: [AtomicU64; KEPT] = [const { AtomicU64::new(0) }; KEPT];
+/// The core that leaves its invalidations out, plus 1; 0 if none does.
+static LEAVES_OUT: AtomicUsize = AtomicUsize::new(0);
+
+/// All that is counted by ones.
+fn counters() -> impl Iterator<Item = &'static AtomicU32> {
+    let single = [&NOT_EXECUTED, &TAKEN, &FREED];
+    SEQUENCES.iter().chain(&TLBIS).chain(single)
+}
+
+/// A change begins: nothing is counted yet.
+pub fn begin() {
+    STORES.store(0, Ordering::Relaxed);
+    ISSUED.store(0, Ordering::Relaxed);
+    counters().for_each(|counter| counter.store(0, Ordering::Relaxed));
+}
+
+impl Record {
+    /// What was counted since [`begin`].
+    #[must_use]
+    pub fn read() -> Self {
+        let count = |counter: &AtomicU32| counter.load(Ordering::Relaxed);
+        let issued = ISSUED.load(Ordering::Relaxed);
+        let mut last = [None; KEPT];
+        let first = issued.saturating_sub(KEPT);
+        for (slot, number) in last.iter_mut().zip(first..issued) {
+            let word = LAST[number % KEPT].load(Ordering::Relaxed);
+            *slot = Some(Issued {
+                form: (word >> FORM_SHIFT) as usize & 7,
+                operand: word & !TTL,
+                is_left_out: word & LEFT_OUT != 0,
+            });
+        }
+        Self {
+            stores: STORES.load(Ordering::Relaxed),
+            barriers: barriers(&core::array::from_fn(|kind| count(&SEQUENCES[kind]))),
+            tlbis: core::array::from_fn(|form| count(&TLBIS[form])),
+            left_out: count(&NOT_EXECUTED),
+            last,
+            tables_taken: count(&TAKEN),
+            tables_freed: count(&FREED),
+        }
+    }
+}
+
+/// Adds 1. Not one atomic addition: a table's lock keeps others away, as a rule.
+#[inline(always)]
+fn count_one(counter: &AtomicU32) {
+    counter.store(
+        counter.load(Ordering::Relaxed).wrapping_add(1),
+        Ordering::Relaxed,
+    );
+}
+
+/// From here on this core executes no invalidation of a low address, but for break-before-make.
+pub fn leave_out() {
+    LEAVES_OUT.store(cpu::number() + 1, Ordering::Relaxed);
+}
+
+/// Ends [`leave_out`].
+pub fn leave_nothing_out() {
+    LEAVES_OUT.store(0, Ordering::Relaxed);
+}
+
+/// Whether this core leaves its invalidations out.
+#[must_use]
+#[inline(always)]
+pub fn leaves_out() -> bool {
+    let core = LEAVES_OUT.load(Ordering::Relaxed);
+    core != 0 && core == cpu::number() + 1
+}
+
+/// A frame became a table.
+pub fn note_table_taken() {
+    count_one(&TAKEN);
+}
+
+/// A table is none any more.
+pub fn note_table_freed() {
+    count_one(&FREED);
+}
+
+/// The barriers that so many sequences have
+/// ([`A64Maintenance`](crate::paging::format::aarch64_tlb)).
+fn barriers(counts: &[u32; 5]) -> [u32; 4] {
+    let of = |sequence: Sequence| counts[sequence as usize];
+    let (publish, end) = (of(Sequence::Publish), of(Sequence::End));
+    [
+        of(Sequence::Order),
+        publish + of(Sequence::Begin),
+        end + of(Sequence::Complete),
+        publish + end,
+    ]
+}
+
+/// Barriers that are executed together.
+#[derive(Clone, Copy)]
+pub(super) enum Sequence {
+    /// `dmb ishst`.
+    Order,
+    /// `dsb ishst; isb`.
+    Publish,
+    /// `dsb ishst`.
+    Begin,
+    /// `dsb ish; isb`.
+    End,
+    /// `dsb ish`.
+    Complete,
+}
+
+/// Counts `sequence`, which follows.
+#[inline(always)]
+pub(super) fn note_barriers(sequence: Sequence) {
+    count_one(&SEQUENCES[sequence as usize]);
+}
+
+/// Counts stores to tables.
+// Not inline: a change of a table has dozens of them.
+#[inline(never)]
+pub(super) fn note_stores(count: usize) {
+    let stores = STORES.load(Ordering::Relaxed) + count as u64;
+    STORES.store(stores, Ordering::Relaxed);
+}
+
+/// Counts an invalidation. Returns whether its caller is to leave it out: not if it may be for the
+/// kernel's own addresses, which have bit 55 set, 43 in an operand.
+#[inline(always)]
+pub(super) fn note_tlbi(form: Tlbi, operand: u64) -> bool {
+    let may_be_kernels = matches!(form, Tlbi::Vmalle1is | Tlbi::Vmalle1) || operand & 1 << 43 != 0;
+    let is_left_out = !may_be_kernels && leaves_out();
+    let number = ISSUED.load(Ordering::Relaxed);
+    ISSUED.store(number.wrapping_add(1), Ordering::Relaxed);
+    let mut word = operand | (form as u64) << FORM_SHIFT;
+    if is_left_out {
+        word |= LEFT_OUT;
+        count_one(&NOT_EXECUTED);
+    }
+    LAST[number % KEPT].store(word, Ordering::Relaxed);
+    count_one(&TLBIS[form as usize]);
+    is_left_out
+}
+
+/// Until this is dropped nothing is left out: a range is broken, and made anew.
+pub(super) struct Complete {
+    left_out: bool,
+}
+
+impl Complete {
+    pub(super) fn begin() -> Self {
+        let left_out = leaves_out();
+        if left_out {
+            leave_nothing_out();
+        }
+        Self { left_out }
+    }
+}
+
+impl Drop for Complete {
+    fn drop(&mut self) {
+        if self.left_out {
+            leave_out();
+        }
+    }
+}

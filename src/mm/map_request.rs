@@ -1,0 +1,226 @@
+//! What an address space is asked to map: a range, rights, the sizes of the leaves, and from where
+//! the frames come. Pure: whether that can be at all.
+#![forbid(unsafe_code)]
+
+use core::ops::Range;
+
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use crate::mm::frames::Order;
+use crate::mm::layout::USER;
+use crate::mm::space_error::SpaceError;
+use crate::paging::{MappingFlags, PageSize, RegionOptions};
+
+/// Neighbouring leaves that one TLB entry can hold with the contiguous hint (DDI 0487 D8.7.1, 4 KiB
+/// granule).
+const GROUP: usize = 16;
+
+/// The sizes of the leaves that a range is mapped with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Leaves {
+    /// Leaves of this size alone.
+    Only(PageSize),
+    /// Blocks where alignment and length allow it, pages elsewhere.
+    Largest,
+}
+
+/// A range to be mapped.
+#[derive(Clone, Copy, Debug)]
+pub struct MapRequest {
+    /// The first address.
+    pub va: VirtAddr,
+    /// How many bytes.
+    pub bytes: usize,
+    /// The rights at EL0.
+    pub flags: MappingFlags,
+    /// The sizes of the leaves.
+    pub leaves: Leaves,
+    /// Whether every leaf is to have the contiguous hint.
+    pub is_contiguous: bool,
+    /// The first of the frames, which follow each other; `None` for fresh ones of zeros.
+    pub pa: Option<PhysAddr>,
+}
+
+impl MapRequest {
+    /// Read-write, readable or whatever `flags` say, with fresh pages of 4 KiB.
+    #[must_use]
+    pub const fn pages(va: VirtAddr, bytes: usize, flags: MappingFlags) -> Self {
+        Self {
+            va,
+            bytes,
+            flags,
+            leaves: Leaves::Only(PageSize::Size4K),
+            is_contiguous: false,
+            pa: None,
+        }
+    }
+
+    /// Whether such leaves can be there.
+    ///
+    /// # Errors
+    /// [`SpaceError::NotPages`], [`SpaceError::Outside`]; [`SpaceError::NotAligned`] for an
+    /// address, a size or a frame that is no multiple of a leaf, or of a group of 16;
+    /// [`SpaceError::NoSuchRun`] for fresh frames in a longer row than the allocator has.
+    pub fn check(&self) -> Result<(), SpaceError> {
+        user_range(self.va, self.bytes)?;
+        let alignment = self.alignment();
+        let pa = self.pa.map_or(0, PhysAddr::as_usize);
+        for value in [self.va.as_usize(), self.bytes, pa] {
+            if value % alignment != 0 {
+                return Err(SpaceError::NotAligned { value, alignment });
+            }
+        }
+        if self.pa.is_none() && alignment > Order::MAX.bytes() {
+            return Err(SpaceError::NoSuchRun { bytes: alignment });
+        }
+        Ok(())
+    }
+
+    /// What address, size and frame are multiples of: a leaf, or a group of 16.
+    const fn alignment(&self) -> usize {
+        let leaf = match self.leaves {
+            Leaves::Only(size) => size.bytes(),
+            Leaves::Largest => PAGE_SIZE,
+        };
+        if self.is_contiguous {
+            GROUP * leaf
+        } else {
+            leaf
+        }
+    }
+
+    /// What a fresh row of frames for the addresses from `va` on has at least, and at most: as
+    /// many as the alignment asks for, and as there are up to the end.
+    #[must_use]
+    pub fn run_orders(&self, va: usize) -> (Order, Order) {
+        let left = self.va.as_usize() + self.bytes - va;
+        let fits = left.ilog2().min(va.trailing_zeros());
+        let most = Order::for_bytes(1 << fits).unwrap_or(Order::MAX);
+        let least = Order::for_bytes(self.alignment()).unwrap_or(Order::MAX);
+        (least, most)
+    }
+
+    /// How the page tables are told.
+    #[must_use]
+    pub fn options(&self) -> RegionOptions {
+        let mut options = RegionOptions::empty();
+        options.set(
+            RegionOptions::HUGE,
+            self.leaves != Leaves::Only(PageSize::Size4K),
+        );
+        options.set(RegionOptions::CONTIGUOUS, self.is_contiguous);
+        options
+    }
+}
+
+/// The pages `[va, va + bytes)`, if a space may map them.
+///
+/// # Errors
+/// [`SpaceError::NotPages`], [`SpaceError::Outside`].
+pub fn user_range(va: VirtAddr, bytes: usize) -> Result<Range<usize>, SpaceError> {
+    for value in [va.as_usize(), bytes] {
+        if value % PAGE_SIZE != 0 {
+            return Err(SpaceError::NotPages { value });
+        }
+    }
+    if bytes == 0 {
+        return Err(SpaceError::NotPages { value: bytes });
+    }
+    let outside = SpaceError::Outside { va, bytes };
+    let start = va.as_usize();
+    let end = start.checked_add(bytes).ok_or(outside)?;
+    if start < USER.start || end > USER.end {
+        return Err(outside);
+    }
+    Ok(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Leaves, MapRequest, user_range};
+    use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+    use crate::mm::frames::Order;
+    use crate::mm::layout::USER;
+    use crate::mm::space_error::SpaceError;
+    use crate::paging::{MappingFlags, PageSize};
+
+    const MIB: usize = 1 << 20;
+
+    fn request(va: usize, bytes: usize, leaves: Leaves) -> MapRequest {
+        MapRequest {
+            leaves,
+            ..MapRequest::pages(VirtAddr::new(va), bytes, MappingFlags::READ)
+        }
+    }
+
+    #[test]
+    fn a_range_is_whole_pages_between_the_first_and_the_kernels() {
+        let range = |va, bytes| user_range(VirtAddr::new(va), bytes);
+        assert_eq!(range(0x40_0000, 0x3000), Ok(0x40_0000..0x40_3000));
+        assert_eq!(range(USER.start, USER.len()), Ok(USER));
+        for value in [0x40_0001, 0x40_0800] {
+            let refused = Err(SpaceError::NotPages { value });
+            assert_eq!(range(value, PAGE_SIZE), refused);
+        }
+        for bytes in [0, 1, PAGE_SIZE + 1] {
+            let refused = Err(SpaceError::NotPages { value: bytes });
+            assert_eq!(range(0x40_0000, bytes), refused);
+        }
+        for (va, bytes) in [
+            (0, PAGE_SIZE),
+            (USER.end - PAGE_SIZE, 2 * PAGE_SIZE),
+            (USER.end, PAGE_SIZE),
+            (1 << 48, PAGE_SIZE),
+            (0xffff_0000_0000_0000, PAGE_SIZE),
+            (usize::MAX - PAGE_SIZE + 1, PAGE_SIZE),
+            (usize::MAX - PAGE_SIZE + 1, usize::MAX - PAGE_SIZE + 1),
+        ] {
+            let va = VirtAddr::new(va);
+            let refused = Err(SpaceError::Outside { va, bytes });
+            assert_eq!(user_range(va, bytes), refused);
+        }
+    }
+
+    #[test]
+    fn address_size_and_frame_are_multiples_of_leaf_and_group() {
+        let blocks = Leaves::Only(PageSize::Size2M);
+        assert_eq!(request(2 * MIB, 4 * MIB, blocks).check(), Ok(()));
+        let group = MapRequest {
+            is_contiguous: true,
+            ..request(0x1_0000, 0x2_0000, Leaves::Only(PageSize::Size4K))
+        };
+        assert_eq!(group.check(), Ok(()));
+        let at = |pa| MapRequest {
+            pa: Some(PhysAddr::new(pa)),
+            ..group
+        };
+        assert_eq!(at(0x5_0000).check(), Ok(()));
+        for (request, value, alignment) in [
+            (request(MIB, 2 * MIB, blocks), MIB, 2 * MIB),
+            (request(2 * MIB, MIB, blocks), MIB, 2 * MIB),
+            (at(0x5_1000), 0x5_1000, 0x1_0000),
+        ] {
+            let refused = Err(SpaceError::NotAligned { value, alignment });
+            assert_eq!(request.check(), refused);
+        }
+        let gigabyte = request(1 << 30, 1 << 30, Leaves::Only(PageSize::Size1G));
+        let refused = Err(SpaceError::NoSuchRun { bytes: 1 << 30 });
+        assert_eq!(gigabyte.check(), refused);
+    }
+
+    #[test]
+    fn a_row_of_fresh_frames_is_as_long_as_place_and_alignment_allow() {
+        let order = |number| Order::new(number).unwrap();
+        let pages = request(0x1f_f000, 3 * MIB, Leaves::Largest);
+        assert_eq!(pages.run_orders(0x1f_f000), (order(0), order(0)));
+        assert_eq!(pages.run_orders(0x20_0000), (order(0), order(9)));
+        // 0x4f_f000 - 0x40_0000 are 255 pages.
+        assert_eq!(pages.run_orders(0x40_0000), (order(0), order(7)));
+        let blocks = request(2 * MIB, 4 * MIB, Leaves::Only(PageSize::Size2M));
+        assert_eq!(blocks.run_orders(2 * MIB), (order(9), order(9)));
+        let group = MapRequest {
+            is_contiguous: true,
+            ..request(0x1_0000, 0x2_0000, Leaves::Only(PageSize::Size4K))
+        };
+        assert_eq!(group.run_orders(0x2_0000), (order(4), order(4)));
+    }
+}
