@@ -69,7 +69,10 @@ const TEMPLATES: &[&str] = &[
     "help as",
     "# a comment",
     "echo VALUE",
+    "echo $NAME",
+    "answer NAME VALUE",
     "expect VALUE",
+    "expect fault VALUE",
     "grade",
     "audit",
 ];

@@ -68,8 +68,8 @@ impl Script {
         if !answer.exists() {
             return Err(LabError::NoAnswer {
                 check: file.to_owned(),
-                answer,
-                page: labs.join(format!("{name}.md")),
+                answer: shown(&answer).to_owned(),
+                page: shown(&labs.join(format!("{name}.md"))).to_owned(),
             });
         }
         Ok(Self {
@@ -77,6 +77,11 @@ impl Script {
             graded: file.to_owned(),
         })
     }
+}
+
+/// The path from the top of the checkout on.
+fn shown(path: &Path) -> &Path {
+    path.strip_prefix(checkout::root()).unwrap_or(path)
 }
 
 /// The folder of the exercises.
@@ -119,7 +124,7 @@ pub(super) fn lines(path: &Path) -> Result<Vec<Line>, LabError> {
 }
 
 fn parse(path: &Path, text: &str) -> Result<Vec<Line>, LabError> {
-    let shown = path.strip_prefix(checkout::root()).unwrap_or(path);
+    let shown = shown(path);
     let mut lines = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
