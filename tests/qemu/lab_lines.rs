@@ -269,12 +269,16 @@ fn clear(machine: &mut Machine) -> String {
     memory(machine)
 }
 
-/// A line's answer has the report of no fault, but for that of an access that was asked for.
+/// A line's answer has the report of no fault, but for that of an access that was asked for. What a
+/// report says begins a row: `dump` shows the kernel's own constants, which are not at the start of
+/// one.
 fn is_calm(line: &str, output: &str) -> bool {
     let is_access = line.contains("touch");
-    !output.contains("panic on core")
-        && !output.contains("stilt: stopped")
-        && (is_access || !output.contains("stilt: continues"))
+    let says = |words: &str| {
+        let mut rows = output.lines().filter(|row| row.starts_with("stilt: "));
+        rows.any(|row| row.contains(words))
+    };
+    !says("panic on core") && !says("stilt: stopped") && (is_access || !says("stilt: continues"))
 }
 
 #[test]
