@@ -10,7 +10,7 @@
 //! ```
 //!
 //! 1. Between [`begin`] and [`end`] a change of a space invalidates nothing
-//!    ([`maintenance`](crate::arch::maintenance)). What it gives up is [kept](keep): frames, because
+//!    ([`crate::arch::maintenance`]). What it gives up is kept: frames, because
 //!    whoever has the stale translation may write to them, and tables, because a walk may come to
 //!    them by a cached pointer. What they hold stays as it is.
 //! 2. [`heal`] invalidates everything on every core, and waits. Then the frames are free.

@@ -84,8 +84,8 @@ pub(super) fn each_table<E>(
 }
 
 impl UserSpace {
-    /// Shows `each` every table, as [`each_table`]. The space is not changed meanwhile; interrupts
-    /// stay as they are.
+    /// Shows `each` every table, as `each_table` does. The space is not changed meanwhile;
+    /// interrupts stay as they are.
     ///
     /// # Errors
     /// [`SpaceError::Busy`] during a change; those of `each`.
