@@ -11,8 +11,29 @@ use core::arch::asm;
 pub unsafe fn zero(start: *mut u8, bytes: usize) {
     match block_size() {
         Some(block) => {
-            for offset in (0..bytes).step_by(block) {
-                let line = start.wrapping_add(offset);
+            let blocks = bytes / block;
+            let mut line = start;
+            // Four a turn: of the instructions that a page of a space takes, nearly all are here.
+            for _ in 0..blocks / 4 {
+                // SAFETY: the blocks lie in what the caller gave.
+                unsafe {
+                    asm!(
+                        "dc zva, {line}",
+                        "add {line}, {line}, {block}",
+                        "dc zva, {line}",
+                        "add {line}, {line}, {block}",
+                        "dc zva, {line}",
+                        "add {line}, {line}, {block}",
+                        "dc zva, {line}",
+                        "add {line}, {line}, {block}",
+                        line = inout(reg) line,
+                        block = in(reg) block,
+                        options(nostack, preserves_flags),
+                    );
+                }
+            }
+            for index in 0..blocks % 4 {
+                let line = line.wrapping_add(index * block);
                 // SAFETY: the block lies in what the caller gave.
                 unsafe { asm!("dc zva, {}", in(reg) line, options(nostack, preserves_flags)) };
             }

@@ -26,6 +26,13 @@ pub(crate) type Format<M, PTE, H> = PhantomData<fn() -> (M, PTE, H)>;
 /// How many entries the loops over runs treat at once: what a loop costs is shared by them.
 const UNROLL: usize = 8;
 
+/// Stores `leaf` and returns the leaf of the frames behind it.
+#[inline(always)]
+fn put<M: PagingMetaData, PTE: GenericPTE>(slot: &AtomicU64, leaf: PTE, size: PageSize) -> PTE {
+    M::Maintenance::store(slot, leaf.bits());
+    leaf.next(size)
+}
+
 /// Whether all of a few entries are present: one branch for all of them.
 #[inline(always)]
 fn all_present<PTE: GenericPTE>(slots: &[AtomicU64]) -> bool {
@@ -226,15 +233,19 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
         // Each leaf is the one before plus its size: an addition and a store for each.
         self.with_run(first, count, |run| {
             let mut leaf = leaf;
-            let mut put = |slot: &AtomicU64| {
-                M::Maintenance::store(slot, leaf.bits());
-                leaf = leaf.next(size);
-            };
-            let mut chunks = run.chunks_exact(2 * UNROLL);
-            for chunk in &mut chunks {
-                chunk.iter().for_each(&mut put);
+            let (chunks, rest) = run.as_chunks::<{ 2 * UNROLL }>();
+            for chunk in chunks {
+                // Four written out: a kernel that is compiled for size has no loop unrolled.
+                for [first, second, third, fourth] in chunk.as_chunks().0 {
+                    leaf = put::<M, PTE>(first, leaf, size);
+                    leaf = put::<M, PTE>(second, leaf, size);
+                    leaf = put::<M, PTE>(third, leaf, size);
+                    leaf = put::<M, PTE>(fourth, leaf, size);
+                }
             }
-            chunks.remainder().iter().for_each(put);
+            for slot in rest {
+                leaf = put::<M, PTE>(slot, leaf, size);
+            }
             M::Maintenance::count_stores(run.len());
         });
     }
