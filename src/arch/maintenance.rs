@@ -90,7 +90,7 @@ pub fn begin() {
 }
 
 impl Record {
-    /// What was counted since [`begin`].
+    /// The counts since [`begin`].
     #[must_use]
     pub fn read() -> Self {
         let count = |counter: &AtomicU32| counter.load(Ordering::Relaxed);

@@ -142,7 +142,8 @@ unsafe extern "C" fn init_kernel_pt(dtb: u64) -> ! {
 /// [`BootTables::each_leaf`] does. Declared by kernel/report/boot_map.rs, which is in a lower room.
 /// Returns whether there was memory.
 ///
-/// What the MMU used was given up after boot; the image is where it was, and the code is the same.
+/// The tables that the MMU used were given up after boot; the image is where it was, and the code
+/// is the same.
 #[unsafe(no_mangle)]
 fn each_boot_leaf(visit: &mut dyn FnMut(Run)) -> bool {
     let mut room = Vec::<BootTables>::new();

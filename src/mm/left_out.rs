@@ -33,7 +33,7 @@ use crate::paging::PagingHandler;
 /// everything is invalidated at once.
 const TABLES: usize = 64;
 
-/// What was given up and is not free yet.
+/// Frames and tables that were given up and are not free yet.
 struct Kept {
     /// Whether invalidations were left out, and not made up for.
     is_stale: bool,

@@ -1,4 +1,4 @@
-//! What an address space is asked to map: a range, rights, the sizes of the leaves, and from where
+//! The request to map pages in an address space: a range, rights, the sizes of the leaves, and from where
 //! the frames come. Pure: whether that can be at all.
 #![forbid(unsafe_code)]
 
@@ -75,7 +75,7 @@ impl MapRequest {
         Ok(())
     }
 
-    /// What address, size and frame are multiples of: a leaf, or a group of 16.
+    /// The unit of which address, size and frame are multiples: a leaf, or a group of 16.
     const fn alignment(&self) -> usize {
         let leaf = match self.leaves {
             Leaves::Only(size) => size.bytes(),
@@ -88,8 +88,8 @@ impl MapRequest {
         }
     }
 
-    /// What a fresh row of frames for the addresses from `va` on has at least, and at most: as
-    /// many as the alignment asks for, and as there are up to the end.
+    /// The least and the largest fresh row of frames for the addresses from `va` on: as many as the
+    /// alignment asks for, and as there are up to the end.
     #[must_use]
     pub fn run_orders(&self, va: usize) -> (Order, Order) {
         let left = self.va.as_usize() + self.bytes - va;

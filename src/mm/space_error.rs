@@ -35,9 +35,9 @@ pub enum SpaceError {
     },
     /// Not a multiple of a leaf, or of a group of leaves with the contiguous hint.
     NotAligned {
-        /// What was given: an address, a frame, or a number of bytes.
+        /// The value that was given: an address, a frame, or a number of bytes.
         value: usize,
-        /// What it must be a multiple of.
+        /// The unit of which it must be a multiple.
         alignment: usize,
     },
     /// So many free frames in a row are not to be had: 2 MiB are the most.
@@ -49,7 +49,7 @@ pub enum SpaceError {
     NotAFrame {
         /// Its address.
         pa: PhysAddr,
-        /// What is there.
+        /// The use of the memory there: `a device`, `a page table`.
         what: &'static str,
     },
     /// The place that pages are to move to is where they are.

@@ -1,4 +1,4 @@
-//! What makes lines a script: comments, answers that are written into a line, and text that is
+//! The syntax of scripts: comments, answers that are written into a line, and text that is
 //! looked for in what a command printed.
 
 #![forbid(unsafe_code)]

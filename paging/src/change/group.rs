@@ -41,13 +41,17 @@ struct Group<M, PTE, H> {
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Group<M, PTE, H> {
     /// The leaves from `first` on, if they can have the hint.
     fn at(node: Node<M, PTE, H>, first: usize) -> Option<Self> {
+        // Blocks of 1 GiB are not grouped, as when they are mapped (`region::mapping`).
         let size = node.leaf_size().filter(|size| *size != PageSize::Size1G)?;
         let leaf = node.table.load(first);
         let bytes = leaf_bytes::<M>(size) * PTE::CONTIGUOUS;
+        // The first frame decides: from a multiple of 64 KiB on, for pages, the others follow.
         let leads = !node.is_table(leaf) && leaf.is_present() && leaf.paddr().is_aligned(bytes);
         if !leads || leaf.is_contiguous() {
             return None;
         }
+        // The leaves that a group with this first one has. An entry that differs in any bit, in its
+        // accessed flag too, leaves all 16 as they are.
         let mut leaves = core::iter::successors(Some(leaf), |leaf| Some(leaf.next(size)));
         let mut entries = (first..first + PTE::CONTIGUOUS).map(|index| node.table.load(index));
         let alike = entries.all(|entry| leaves.next() == Some(entry));
@@ -119,6 +123,7 @@ where
     /// Gives the leaves of `groups` the hint, with one break.
     fn put_hints(&mut self, groups: &Groups<M, PTE, H>) {
         let groups = || groups.iter().flatten();
+        // One break for all of them, from the first to the last: leaves between stay as they are.
         let spans = groups().map(Group::span);
         let Some(hull) = spans.reduce(|hull, span| Span {
             start: hull.start,
@@ -133,6 +138,7 @@ where
                 let leaves = (group.leaf, PTE::CONTIGUOUS);
                 self.pending.queue_invalidations(va, group.size, leaves);
             }
+            // No core has an old translation behind this: only now may a new one be seen.
             self.pending.invalidate_broken();
             for group in groups() {
                 group.make();
@@ -160,6 +166,7 @@ fn find_groups<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
             let part = part.clip(node.entry_span(index));
             find_groups(node.child(index, entry), part, found)?;
         } else if index.is_multiple_of(PTE::CONTIGUOUS)
+            // Groups that `part` has as a whole: nothing outside of it is touched.
             && rows.whole.contains(&index)
             && index + PTE::CONTIGUOUS <= rows.whole.end
             && let Some(group) = Group::at(node, index)

@@ -171,7 +171,7 @@ fn limits(tables: &[A64PTE]) -> TableLimits {
 pub struct Needed {
     /// The level of the descriptor.
     pub level: usize,
-    /// What its bits would have to be.
+    /// The value that its bits would have to have, in words.
     pub words: &'static str,
 }
 
@@ -224,7 +224,7 @@ pub fn needed_for_user_write(walk: &[A64PTE]) -> impl Iterator<Item = Needed> {
     .flatten()
 }
 
-/// What an entry that leads nowhere would have to be.
+/// The descriptor that is missing where an entry at `level` leads nowhere.
 const fn missing(level: usize) -> &'static str {
     match level {
         0 => "a table, and below it a block or page with AP[2:1] 01, AF 1",

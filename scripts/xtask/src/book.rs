@@ -208,7 +208,7 @@ fn build(source: &Path, html: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is known of a file of the book: the places in it, and its links.
+/// A file of the book: the places that can be linked to, and its own links.
 #[derive(Debug, Default)]
 struct Page {
     places: BTreeSet<String>,

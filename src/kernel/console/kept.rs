@@ -40,7 +40,7 @@ impl<const N: usize> KeptOutput<N> {
         self.state.store(ON, Ordering::Relaxed);
     }
 
-    /// What is written from here on is not kept.
+    /// Output from here on is not kept.
     pub fn end(&self) {
         self.state.store(OFF, Ordering::Relaxed);
     }

@@ -63,7 +63,7 @@ static INTERRUPTS: AtomicBool = AtomicBool::new(false);
 /// Bytes of a command's output that are kept: a report of 80 columns has 3 KiB at most.
 const LAST_OUTPUT_BYTES: usize = 1 << 12;
 
-/// What was printed while the last command ran, by whichever core.
+/// The output while the last command ran, of every core.
 // SAFETY: any bytes are a value; `kernel_main` clears them.
 #[expect(unsafe_code, reason = "a place that the linker is told")]
 #[unsafe(link_section = ".late.last_output")]

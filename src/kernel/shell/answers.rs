@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     }
 }
 
-/// What `help answer` adds.
+/// The lines that `help answer` adds.
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
     const LINES: [&str; 3] = [
         "  Every line from there on may have $NAME, for which VALUE is put in.",
@@ -115,7 +115,7 @@ fn list(out: &mut dyn Write) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What a name, and a value, may be: as their longest are.
+/// The limits of a name and of a value, as a refusal says them.
 const NAMES: &str = "the names of 1 to 15 letters, digits and `_`";
 const VALUES: &str = "the values of 1 to 24 letters, digits, `_` and `-`";
 

@@ -51,7 +51,7 @@ pub(super) fn dump(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     }
 }
 
-/// What `help dump` adds.
+/// The lines that `help dump` adds.
 pub(super) fn dump_details(out: &mut dyn Write) -> fmt::Result {
     const LINES: [&str; 4] = [
         "  SIZE bytes from ADDRESS on, at most 1M, in hexadecimal and as text.",
@@ -219,7 +219,7 @@ pub(super) fn fill(arguments: &[&str], out: &mut dyn Write) -> Result<(), Comman
     Ok(())
 }
 
-/// What `help fill` adds.
+/// The lines that `help fill` adds.
 pub(super) fn fill_details(out: &mut dyn Write) -> fmt::Result {
     const LINES: [&str; 5] = [
         "  Without a SIZE the whole page of ADDRESS; with it, SIZE bytes from there on.",

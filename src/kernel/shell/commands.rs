@@ -14,7 +14,7 @@ use super::{
 /// More words before the one that is completed than any command takes.
 const BEFORE_MAX: usize = 7;
 
-/// What a command's function gets of what is typed behind its name.
+/// The words that a command's function gets: those typed behind its name.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Syntax {
     /// Words.

@@ -77,7 +77,7 @@ pub(super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
     }
 }
 
-/// What `help expect` adds.
+/// The lines that `help expect` adds.
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
     const LINES: [&str; 7] = [
         "  TEXT was printed by the last command: its last 4096 bytes are looked at.",
@@ -94,7 +94,7 @@ pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
 /// Whether what was expected is so.
 enum Verdict {
     Passed,
-    /// What was found instead has been said.
+    /// An expectation did not hold; the output that was found instead has been said.
     Failed,
 }
 
@@ -117,7 +117,7 @@ fn judge(arguments: &[&str], out: &mut dyn Write) -> Result<Verdict, CommandErro
     Ok(Verdict::Failed)
 }
 
-/// What was printed instead of `text`.
+/// The output that was found instead of `text`.
 fn say_end(text: &str, out: &mut dyn Write) -> fmt::Result {
     let (line, lost) = (LAST_OUTPUT.last_line(), LAST_OUTPUT.lost());
     write!(out, "FAILED: no `{text}`; the output ends `{line}`")?;

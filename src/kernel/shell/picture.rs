@@ -122,7 +122,7 @@ struct Picture<'a> {
     out: &'a mut dyn Write,
     /// The address behind what is drawn.
     end: usize,
-    /// What is not drawn yet, as more of it may come.
+    /// The part that is not drawn yet, as more of it may come.
     part: Option<Part>,
 }
 

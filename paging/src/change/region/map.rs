@@ -98,6 +98,8 @@ where
         };
         let span = self.own_span(va, total.ok_or(too_long)?)?;
         let leaf = PTE::new_page(PhysAddr::new(0), flags, size)?;
+        // Each frame is checked before anything is stored: the last one may be the wrong one, and
+        // nothing is taken back.
         for frame in frames {
             check_frame::<M>(*frame, bytes)?;
             PTE::new_page(*frame, flags, size)?;
@@ -306,6 +308,7 @@ where
         reserve: &mut FrameChain<M, PTE, H>,
     ) -> usize {
         let rows = node.rows(part);
+        // Entries of `node` that were unused: what its own parent counts.
         let mut used = 0;
         let mut below = |index| {
             let start = node.offset(index);
@@ -318,6 +321,7 @@ where
                 used += 1;
                 return;
             }
+            // A table that walkers read already: its entries first, then the count of its parent.
             let more = self.put(&node.child(index, entry), part, mapping, reserve);
             if PTE::COUNTS && more > 0 && !self.is_shared_top(node.level + 1, start) {
                 let count = entry.count() + more;

@@ -36,7 +36,7 @@ bitflags::bitflags! {
     }
 }
 
-/// What a range is mapped with: leaves of which sizes, and of which frames.
+/// The leaves that a range is mapped with: their sizes, level by level, and their frames.
 pub(in crate::change::region) trait Leaves {
     /// The size of the leaves at `level`, if entries there that are covered whole become leaves.
     fn leaf_size<M: PagingMetaData>(&self, level: usize) -> Option<PageSize>;
@@ -89,6 +89,7 @@ impl Leaves for Mapping {
         if size == PageSize::Size4K {
             return Some(size);
         }
+        // Blocks only where both addresses are aligned to them.
         // Every such entry is as far from alignment as the region itself: virtual minus physical
         // address, of which the low bits must be zero.
         let skew = self.pa.as_usize().wrapping_sub(self.span.start);

@@ -43,7 +43,7 @@ type Asked<'a> = &'a mut dyn FnMut(MappingFlags) -> MappingFlags;
 /// How many sets of flags are told apart at a time: 256 bytes on the stack.
 const CAPACITY: usize = 16;
 
-/// What the function makes of flags, for every set that a part of a region has.
+/// The answers of the function: the new flags for every set that a part of a region has.
 struct Answers {
     /// Flags before, and after.
     known: [(MappingFlags, MappingFlags); CAPACITY],
@@ -163,7 +163,8 @@ where
         if span.is_empty() {
             return Ok(());
         }
-        // All that can be refused, for the whole of the region.
+        // All that can be refused, for the whole of the region: after this loop only the split can
+        // fail, for want of a frame, and that changes no rights.
         let mut answers = Answers::new();
         let mut rest = span;
         let mut parts = 0;
@@ -180,6 +181,7 @@ where
             rest.start = part.end;
             parts += 1;
         }
+        // The split looks at the leaves across the two ends alone: theirs are the answers it needs.
         if parts > 1 {
             answers = Answers::new();
             for end in [span.start, span.end - PAGE_SIZE] {

@@ -39,7 +39,7 @@ use crate::node::geometry::{Span, leaf_bytes, level_bytes};
 use crate::node::sharing::Sharing;
 use crate::{GenericPTE, PageSize, PagingHandler, PagingMetaData, PagingResult};
 
-/// What a leaf mapped that was unmapped: no core can reach it through that mapping any more. From
+/// The frame of a leaf that was unmapped: no core can reach it through that mapping any more. From
 /// [`PageTable64::unmap_region_with`](crate::PageTable64::unmap_region_with).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct UnmappedFrame {

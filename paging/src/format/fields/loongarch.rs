@@ -61,7 +61,7 @@ fn runs(kind: Kind, level: usize) -> Runs {
     }
 }
 
-/// What is neither valid nor a table: the handler of a refill fills an invalid pair in.
+/// An entry that is neither valid nor a table: the refill handler loads an invalid pair.
 const INVALID: [Field; 2] = [
     text(63, 1, "ignored|for software; ignored by the hardware"),
     bit(0, "V|invalid: an access faults|valid"),

@@ -265,7 +265,7 @@ mod tests {
         }
     }
 
-    /// Whatever leaf or table a format makes is told to be that, with its frame and its rights.
+    /// Each leaf and table that a format makes is named as that, with its frame and its rights.
     fn agrees<P: GenericPTE>(layout: &Layout) {
         let pa = PhysAddr::new(0x40_8000_0000);
         let last = layout.levels - 1;

@@ -13,9 +13,9 @@ use super::script::Line;
 use crate::program::cannot_run;
 use crate::qemu;
 
-/// What the kernel prints when it wants its first line, behind a question to the terminal.
+/// The kernel's first prompt, which it prints behind a question to the terminal.
 const FIRST_PROMPT: &str = "stilt> ";
-/// What it prints when a command is done.
+/// The prompt behind a command.
 const PROMPT: &str = "\nstilt> ";
 /// The longest that the kernel may take to its first prompt; a tenth of a second is usual.
 const BOOT_SECONDS: u64 = 20;

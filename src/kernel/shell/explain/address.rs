@@ -128,7 +128,7 @@ fn descriptors(va: VirtAddr, walk: &KeptWalk, out: &mut dyn Write) -> fmt::Resul
     }
 }
 
-/// What EL1 and EL0 may do, and which bit decides.
+/// The rights of EL1 and EL0, and the bit that decides each.
 fn rights(walk: &[A64PTE], out: &mut dyn Write) -> fmt::Result {
     let sctlr = Register::Sctlr.read();
     writeln!(out, "rights")?;
@@ -174,7 +174,7 @@ fn leaf(va: VirtAddr, walk: &[A64PTE], out: &mut dyn Write) -> fmt::Result {
     writeln!(out, "  frame {frame}, this address is {pa}")
 }
 
-/// What would have to change so that EL0 may write.
+/// The change after which EL0 may write.
 fn user_write(va: VirtAddr, walk: &[A64PTE], out: &mut dyn Write) -> fmt::Result {
     let mut needed = needed_for_user_write(walk).peekable();
     if needed.peek().is_none() {

@@ -41,7 +41,7 @@ pub(super) fn show(layout: &Layout, bits: u64, level: usize, out: &mut dyn Write
     Ok(())
 }
 
-/// What an entry is, in one line: `page of 4 KiB at 0x0000000080000000`.
+/// An entry in one line: `page of 4 KiB at 0x0000000080000000`.
 pub(super) struct Heading<'a> {
     pub(super) layout: &'a Layout,
     pub(super) bits: u64,

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     }
 }
 
-/// What Tab completes behind `explain`.
+/// The words that Tab completes behind `explain`.
 pub(super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
     match before {
         [] => each("desc"),
@@ -54,7 +54,7 @@ pub(super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
     }
 }
 
-/// What `help explain` adds.
+/// The lines that `help explain` adds.
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
     const LINES: [&str; 8] = [
         "  explain ADDRESS: its bits, the descriptor of each level, what EL1 and EL0 may",

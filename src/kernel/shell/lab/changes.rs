@@ -14,7 +14,7 @@ use crate::paging::{MappingFlags, PageSize};
 
 /// The rights that can be typed.
 pub(super) const RIGHTS: &str = "r, rw, rx, none";
-/// What may stand behind them, besides a physical address.
+/// The words that may stand behind them, besides a physical address.
 pub(super) const OPTIONS: &str = "fresh, 4k, 2m, 1g, auto, contig";
 /// Both, for who typed neither.
 const OPTIONS_OR_PA: &str = "fresh, 4k, 2m, 1g, auto, contig, an address";
@@ -41,7 +41,7 @@ fn leaves(word: &str) -> Option<Leaves> {
     }
 }
 
-/// What `as map` is asked for: `options` in any order, each kind once.
+/// The request of `as map`: `options` in any order, each kind once.
 pub(super) fn request(
     va: &str,
     bytes: &str,

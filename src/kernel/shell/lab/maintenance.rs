@@ -25,7 +25,7 @@ const FORMS: [&str; 7] = [
     "vmalle1is",
     "vmalle1",
 ];
-/// What the operands of the forms say, from which form on.
+/// The first form with each kind of operand: an address, address and ASID, an ASID.
 const BY_ADDRESS: usize = Tlbi::Vaae1is as usize;
 const BY_ADDRESS_AND_ASID: usize = Tlbi::Vae1is as usize;
 const BY_ASID: usize = Tlbi::Aside1is as usize;
@@ -52,7 +52,7 @@ static CHANGES_SO_FAR: TryLock<Changes> = TryLock::new(Changes {
 });
 
 /// Does `work`, the change of `command`, and keeps its maintenance; of one that is refused nothing.
-/// What an earlier one left out is made up for before.
+/// Invalidations that an earlier one left out are made up for before.
 pub(super) fn record(
     command: &'static str,
     out: &mut dyn Write,
@@ -83,7 +83,7 @@ pub(super) fn record(
     Ok(())
 }
 
-/// What a command says that was to leave its TLBIs out.
+/// The line of a command that was to leave its TLBIs out.
 fn show_left_out(record: &Record, out: &mut dyn Write) -> Result<(), CommandError> {
     let issued: u32 = record.tlbis.iter().sum();
     match (record.left_out, issued) {
@@ -207,14 +207,14 @@ pub(in super::super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(
     }
 }
 
-/// What Tab completes behind `tlb`.
+/// The words that Tab completes behind `tlb`.
 pub(in super::super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
     if before.is_empty() {
         ["skip", "heal"].into_iter().for_each(each);
     }
 }
 
-/// What `help tlb` adds.
+/// The lines that `help tlb` adds.
 pub(in super::super) fn details(out: &mut dyn Write) -> fmt::Result {
     const LINES: [&str; 9] = [
         "  The TLBIs of the last changes of a space, the last one at the end.",

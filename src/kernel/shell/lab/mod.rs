@@ -15,7 +15,7 @@ use super::arguments::no_choice;
 use super::error::CommandError;
 use maintenance::record;
 
-/// What `as` does.
+/// The verbs of `as`.
 const VERBS: &str = "new, list, use, drop, clone, map, unmap, protect, remap, compact, query, show, \
                      tables, cost";
 
@@ -62,7 +62,7 @@ pub(super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
     }
 }
 
-/// What `help as` adds.
+/// The lines that `help as` adds.
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
     const LINES: [&str; 24] = [
         "  new NAME, list, drop NAME     spaces below 2^48, each with an ASID of its own",

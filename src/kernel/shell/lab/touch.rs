@@ -69,7 +69,7 @@ fn allows(space: &UserSpace, touch: &Touch) -> bool {
     }
 }
 
-/// What Tab completes behind `touch`.
+/// The words that Tab completes behind `touch`.
 pub(in super::super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
     match before {
         [] => ["r", "w", "x"].into_iter().for_each(each),
@@ -79,7 +79,7 @@ pub(in super::super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str
     }
 }
 
-/// What `help touch` adds.
+/// The lines that `help touch` adds.
 pub(in super::super) fn details(out: &mut dyn Write) -> fmt::Result {
     const LINES: [&str; 6] = [
         "  r loads a byte, w stores one, x calls what is there, which may return.",

@@ -1,5 +1,5 @@
-//! What a block of shell commands asks of the project's own tools: verbs of `make`, names that are
-//! handed to them, options.
+//! The demands of a block of shell commands on the project's own tools: verbs of `make`, names that
+//! are handed to them, options.
 //!
 //! Other programs' commands are not looked at: they are on the reader's machine or not.
 
