@@ -95,7 +95,11 @@ impl UserSpace {
         let mut all = ALL.try_lock().ok_or(SpaceError::Busy)?;
         forget_dropped(&mut all);
         all.try_reserve(1).map_err(|_| no_memory)?;
-        share(Self::with_code(code)?, &mut all).ok_or(no_memory)
+        let made = Self::with_code(code);
+        let made = made.and_then(|space| share(space, &mut all).ok_or(no_memory));
+        // A refusal must not leave the room for a first space behind.
+        forget_dropped(&mut all);
+        made
     }
 
     fn with_code(code: PhysAddr) -> Result<Self, SpaceError> {

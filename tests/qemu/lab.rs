@@ -247,9 +247,13 @@ fn every_frame_and_the_heap_come_back() {
         quiet(machine, "as use none");
         quiet(machine, "as drop a");
         quiet(machine, "as drop b");
+        let refusal = ["no space has that name"];
+        says(machine, "as clone nobody new", &refusal);
         memory(machine)
     };
+    let (_, heap) = memory(&mut machine);
     let first = round(&mut machine);
+    assert_eq!(first.1, heap, "no list keeps its memory");
     for _ in 0..3 {
         assert_eq!(round(&mut machine), first);
     }

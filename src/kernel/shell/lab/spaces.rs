@@ -123,6 +123,13 @@ impl Spaces {
         let index = self.all.iter().position(|named| named.name.is(word));
         index.ok_or(ListError::Unknown)
     }
+
+    /// Gives the list's memory back if no space is on it.
+    fn release_if_empty(&mut self) {
+        if self.all.is_empty() {
+            self.all = Vec::new();
+        }
+    }
 }
 
 /// Makes an empty space of that name.
@@ -162,9 +169,10 @@ fn add(
             return Err(ListError::Exists.into());
         }
         spaces.all.try_reserve(1).map_err(|_| ListError::NoMemory)?;
-        let space = make(spaces)?;
-        spaces.all.push(NamedSpace { name, space });
-        Ok(())
+        let made = make(spaces).map(|space| spaces.all.push(NamedSpace { name, space }));
+        // A refusal must not leave the room for a first space behind.
+        spaces.release_if_empty();
+        made
     })
 }
 
@@ -204,9 +212,7 @@ pub(super) fn remove(word: &str) -> Result<(), CommandError> {
         }
         spaces.used = spaces.used.map(|used| used - usize::from(used > index));
         let named = spaces.all.remove(index);
-        if spaces.all.is_empty() {
-            spaces.all = Vec::new();
-        }
+        spaces.release_if_empty();
         Ok(named)
     })?;
     drop(named);
