@@ -4,7 +4,8 @@
 
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,22 @@ impl EndsVerb for RunError {}
 pub(crate) fn cannot_run(program: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> RunError {
     let program = program.into();
     |source| RunError { program, source }
+}
+
+/// A program's output in the pieces that it comes in, read by a thread of its own: whoever waits for
+/// one can give up. The pieces end with the output.
+pub(crate) fn pieces_of(output: Option<ChildStdout>) -> Receiver<Vec<u8>> {
+    let (sender, pieces) = mpsc::channel();
+    thread::spawn(move || {
+        let Some(mut output) = output else { return };
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = output.read(&mut bytes) {
+            if sender.send(bytes[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    pieces
 }
 
 /// Runs a program without input. Returns its exit status and its output; no status if it did not

@@ -1,16 +1,15 @@
 //! A kernel that has been booted for a script: line by line, with a limit of time for each.
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::error::LabError;
 use super::script::Line;
-use crate::program::cannot_run;
+use crate::program::{cannot_run, pieces_of};
 use crate::qemu;
 
 /// The kernel's first prompt, which it prints behind a question to the terminal.
@@ -58,7 +57,7 @@ impl Guest {
             .stdout(Stdio::piped());
         let mut child = command.spawn().map_err(cannot_run(program))?;
         let keyboard = child.stdin.take();
-        let pieces = pieces(child.stdout.take());
+        let pieces = pieces_of(child.stdout.take());
         let mut guest = Self {
             child,
             keyboard,
@@ -132,21 +131,6 @@ impl Guest {
 fn shown(bytes: &[u8]) -> impl Iterator<Item = char> {
     let is_shown = |byte: &&u8| byte.is_ascii_graphic() || matches!(**byte, b' ' | b'\n');
     bytes.iter().filter(is_shown).map(|byte| char::from(*byte))
-}
-
-/// The output, as a thread reads it.
-fn pieces(output: Option<ChildStdout>) -> Receiver<Vec<u8>> {
-    let (sender, pieces) = mpsc::channel();
-    thread::spawn(move || {
-        let Some(mut output) = output else { return };
-        let mut bytes = [0; 4096];
-        while let Ok(count @ 1..) = output.read(&mut bytes) {
-            if sender.send(bytes[..count].to_vec()).is_err() {
-                return;
-            }
-        }
-    });
-    pieces
 }
 
 impl Drop for Guest {

@@ -2,13 +2,11 @@
 //! already.
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{ChildStdout, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use ptmap::gdb::{Client, Connection, GdbError};
@@ -19,6 +17,7 @@ use ptmap::registers::Registers;
 use stilt::board::raspi3;
 
 use super::error::MapError;
+use crate::program::pieces_of;
 use crate::stub::Machine;
 
 /// The longest wait for one answer of the stub.
@@ -143,18 +142,8 @@ struct Console {
 
 impl Console {
     fn new(output: Option<ChildStdout>) -> Self {
-        let (sender, pieces) = mpsc::channel();
-        thread::spawn(move || {
-            let Some(mut output) = output else { return };
-            let mut bytes = [0; 4096];
-            while let Ok(count @ 1..) = output.read(&mut bytes) {
-                if sender.send(bytes[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
         Self {
-            pieces,
+            pieces: pieces_of(output),
             output: Vec::new(),
         }
     }
