@@ -1,9 +1,11 @@
-//! References in the documents: each file, folder, heading and verb of `make` that a document names
-//! exists, so do the names and options that a verb is given, and quoted code is code of a file.
+//! References in the documents: each file, folder, heading, verb of `make` and verb of `cargo xtask`
+//! that a document names exists, so do the names and options that a verb is given, and quoted code
+//! is code of a file.
 //!
 //! rustdoc checks the links between items (`rustdoc::broken_intra_doc_links`), but not those in a
 //! Markdown file, nor paths in backticks. Change logs, which name files that are gone, and blocks
-//! of code other than `sh` and `rust` are not checked.
+//! of code other than `sh` and `rust` are not checked. Commands of the kernel's shell are typed by
+//! `tests/qemu/transcripts.rs`.
 
 #![forbid(unsafe_code)]
 
@@ -11,8 +13,10 @@ mod excerpts;
 mod reference;
 mod shell;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -20,21 +24,32 @@ use thiserror::Error;
 use self::reference::Reference;
 use super::report::{Report, Violation};
 
-/// The documents outside of the book. A path in one is relative to the document's folder, or to the
-/// top of the checkout.
-pub(super) const DOCUMENTS: [&str; 6] = [
+/// The documents outside of the book and of the exercises. A path in one is relative to the
+/// document's folder, or to the top of the checkout.
+pub(super) const DOCUMENTS: [&str; 5] = [
     "README.md",
     "CONTRIBUTING.md",
     "paging/README.md",
     "paging/tests/planted/README.md",
     "benches/README.md",
-    "labs/README.md",
 ];
+
+/// The folder of the exercises: every page in it is a document.
+const EXERCISES: &str = "labs";
+/// How the name of an answer to an exercise ends, which is the reader's to write, and the name of
+/// the exercise's check.
+const ANSWER_AND_CHECK: (&str, &str) = (".answer.lab", ".lab");
 
 /// The folder of the book: every page in it is a document, and a chapter in its list.
 const BOOK: &str = "docs";
 /// The list of chapters.
 const CHAPTERS: &str = "SUMMARY.md";
+
+/// The page in which paths are those of other projects.
+const PEERS: &str = "docs/comparison.md";
+
+/// The extensions of the checkout's files: a name in backticks that ends in one names a file.
+const EXTENSIONS: [&str; 8] = ["rs", "md", "sh", "ld", "gdb", "lab", "svg", "toml"];
 
 /// The folder of build output: its files exist only after a build, so paths in it are not checked.
 const BUILT: &str = "target";
@@ -61,16 +76,22 @@ pub(super) fn check(root: &Path) -> Result<Report, DocumentError> {
     let pages = files(&root.join(BOOK), "md")?;
     let mut violations = unlisted(&root.join(BOOK), &pages)?;
     documents.extend(pages);
+    documents.extend(files(&root.join(EXERCISES), "md")?);
+    let names = names(root)?;
     let mut count = 0;
     for path in &documents {
         let folder = path.parent().unwrap_or(root);
+        let of_peers = path.ends_with(PEERS);
         for (line, reference) in references(&read(path)?) {
             let missing = match &reference {
                 Reference::Link(target, heading) => !leads_somewhere(path, target, heading),
                 Reference::Path(path) => match base(&[folder, root], path) {
                     Some(base) => !is_there(base, path),
-                    None => continue,
+                    None if of_peers || !has_extension(path) => continue,
+                    None => true,
                 },
+                Reference::File(_) if of_peers => continue,
+                Reference::File(name) => !names.contains(name),
                 Reference::Verb(verb) => !has_verb(&makefile, verb),
                 Reference::Tool(verb) => !tools.contains(&format!("Some(\"{verb}\")")),
                 Reference::Name(name) => !has_name(&tools, name),
@@ -145,6 +166,28 @@ fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, DocumentError> 
     Ok(found)
 }
 
+/// The names of all files of the checkout at `root`, without those of builds and of tools.
+fn names(root: &Path) -> Result<BTreeSet<String>, DocumentError> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let unreadable = |source| DocumentError {
+            path: folder.clone(),
+            source,
+        };
+        for entry in fs::read_dir(&folder).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if !path.is_dir() {
+                found.insert(name.into_owned());
+            } else if name != BUILT && !name.starts_with('.') {
+                folders.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
 fn read(path: &Path) -> Result<String, DocumentError> {
     let unreadable = |source| DocumentError {
         path: path.to_owned(),
@@ -164,9 +207,11 @@ struct Block<'a> {
 fn references(text: &str) -> Vec<(usize, Reference)> {
     let mut found = Vec::new();
     let mut open: Option<Block<'_>> = None;
+    let mut paragraph = Paragraph::default();
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         if let Some(language) = line.trim_start().strip_prefix("```") {
+            found.extend(mem::take(&mut paragraph).references());
             match open.take() {
                 Some(block) => found.extend(block.references()),
                 None => {
@@ -184,11 +229,48 @@ fn references(text: &str) -> Vec<(usize, Reference)> {
             block.lines.push(line);
             continue;
         }
-        let quoted = line.split('`').skip(1).step_by(2).flat_map(quoted);
-        let links = line.split("](").skip(1).filter_map(link);
-        found.extend(quoted.chain(links).map(|reference| (number, reference)));
+        if line.is_empty() {
+            found.extend(mem::take(&mut paragraph).references());
+        }
+        paragraph.lines.push((number, line));
     }
+    found.extend(paragraph.references());
     found
+}
+
+/// Lines of running text, each with its number: text in backticks may go on in the next one.
+#[derive(Default)]
+struct Paragraph<'a> {
+    lines: Vec<(usize, &'a str)>,
+}
+
+impl Paragraph<'_> {
+    fn references(self) -> Vec<(usize, Reference)> {
+        let mut found = Vec::new();
+        let mut open: Option<(usize, String)> = None;
+        for (number, line) in self.lines {
+            let links = line.split("](").skip(1).filter_map(link);
+            found.extend(links.map(|reference| (number, reference)));
+            if let Some((_, quoted)) = &mut open {
+                quoted.push(' ');
+            }
+            let mut pieces = line.split('`');
+            if let (Some((_, quoted)), Some(first)) = (&mut open, pieces.next()) {
+                quoted.push_str(first);
+            }
+            for piece in pieces {
+                open = match open.take() {
+                    Some((begin, text)) => {
+                        let references = quoted(&text).into_iter();
+                        found.extend(references.map(|reference| (begin, reference)));
+                        None
+                    }
+                    None => Some((number, piece.to_owned())),
+                };
+            }
+        }
+        found
+    }
 }
 
 impl Block<'_> {
@@ -216,22 +298,31 @@ impl Block<'_> {
     }
 }
 
-/// The references in a piece of text in backticks: a path, or a call of `make`.
+/// The references in a piece of text in backticks: a call of `make` or `cargo`, a path, or the name
+/// of a file.
 fn quoted(text: &str) -> Vec<Reference> {
-    if let Some(rest) = text.strip_prefix("make ") {
-        let is_verb = |c: char| c.is_ascii_lowercase() || c == '-';
-        let verb = rest.split(' ').next().unwrap_or(rest);
-        if !verb.chars().all(is_verb) {
-            return Vec::new();
-        }
+    if shell::is_call(text) {
         return shell::references(text);
     }
     let is_part = |c: char| c.is_ascii_alphanumeric() || "/_.-".contains(c);
-    let is_path = text.contains('/') && text.chars().all(is_part);
-    is_path
-        .then(|| Reference::Path(text.to_owned()))
+    let is_elsewhere = text.starts_with('/') || text.split('/').next() == Some(BUILT);
+    if is_elsewhere || !text.chars().all(is_part) {
+        return Vec::new();
+    }
+    if text.contains('/') {
+        return vec![Reference::Path(text.to_owned())];
+    }
+    let is_file = has_extension(text) && !text.contains(PLACEHOLDER);
+    is_file
+        .then(|| Reference::File(text.to_owned()))
         .into_iter()
         .collect()
+}
+
+/// Whether `name` ends in an extension that files of the checkout have.
+fn has_extension(name: &str) -> bool {
+    let parts = name.rsplit_once('.');
+    parts.is_some_and(|(stem, extension)| !stem.is_empty() && EXTENSIONS.contains(&extension))
 }
 
 fn link(rest: &str) -> Option<Reference> {
@@ -281,17 +372,18 @@ fn has_name(tools: &str, name: &str) -> bool {
 
 /// The folder to which `path` is relative: the first of `folders` that contains its first name.
 fn base<'a>(folders: &[&'a Path], path: &str) -> Option<&'a Path> {
-    let first = path
-        .split('/')
-        .next()
-        .filter(|name| !name.is_empty() && *name != BUILT)?;
+    let first = path.split('/').next()?;
     let mut folders = folders.iter().copied();
     folders.find(|folder| folder.join(first).is_dir())
 }
 
 /// Whether `path` exists as a file, a folder or, without its extension, a module; only the part
-/// before a placeholder is looked for.
+/// before a placeholder is looked for, and the exercise instead of an answer to it.
 fn is_there(base: &Path, path: &str) -> bool {
+    let (answer, check) = ANSWER_AND_CHECK;
+    if let Some(exercise) = path.strip_suffix(answer) {
+        return is_there(base, &format!("{exercise}{check}"));
+    }
     let fixed: Vec<&str> = path
         .split('/')
         .take_while(|name| !name.contains(PLACEHOLDER))
@@ -332,11 +424,13 @@ mod tests {
             "README.md",
             "`src/mm`, `src/mm/frames`, `src/mm/frames.rs`, `src/mm/NAME.rs`, `and/or`, `target/x`\n\
              `src/gone.rs` [here](docs/architecture.md) [there](docs/gone.md) [web](https://x/y)\n\
-             `make check`, `make VERB`, `make burn DEV=x`\n\
+             `make check`, `make VERB`, `make burn DEV=x`, `cargo xtask flush`,\n\
+             `frames.rs`, `gone.toml`, `NAME.rs`, `gone/a.rs`, `gone/b`, `X=1 make\n\
+             check`, `make\nburn`\n\
              ```text\n`src/gone.rs`\n```\n\
              ```sh\nmake check WITH=1 ARGS=--fast\n```\n",
         );
-        write("docs/SUMMARY.md", "[A](architecture.md)");
+        write("docs/SUMMARY.md", "[A](architecture.md) [B](comparison.md)");
         write("docs/architecture.md", "# A  top, really\n");
         write(
             "docs/pages/page.md",
@@ -344,6 +438,12 @@ mod tests {
              ```rust\n// src/mm/code.rs\ntwo();\n```\n```rust\n// src/mm/code.rs\nthree();\n```\n",
         );
         write("src/mm/code.rs", "one();\n    two();\n");
+        write(
+            "docs/comparison.md",
+            "`theirs/a.rs` `theirs.rs` `make burn`",
+        );
+        write("labs/one.md", "`labs/one.answer.lab` `labs/two.answer.lab`");
+        write("labs/one.lab", "");
         write("paging/src/table.rs", "");
         write("paging/README.md", "`src/table.rs`\n`src/mm/frames.rs`");
         let report = check(root.path()).expect("all can be read");
@@ -356,15 +456,22 @@ mod tests {
             told,
             [
                 "docs/SUMMARY.md: there is no chapter pages/page.md",
-                "README.md:2: there is no src/gone.rs",
                 "README.md:2: there is no docs/gone.md",
+                "README.md:2: there is no src/gone.rs",
                 "README.md:3: there is no `make burn`",
                 "README.md:3: there is no `DEV=...` for `make`",
-                "README.md:8: there is no `WITH=...` for `make`",
-                "README.md:8: there is no option `--fast`",
+                "README.md:3: there is no `cargo xtask flush`",
+                "README.md:4: there is no gone.toml",
+                "README.md:4: there is no gone/a.rs",
+                "README.md:4: there is no `X=...` for `make`",
+                "README.md:5: there is no `make burn`",
+                "README.md:11: there is no `WITH=...` for `make`",
+                "README.md:11: there is no option `--fast`",
                 "paging/README.md:2: there is no src/mm/frames.rs",
+                "docs/comparison.md:1: there is no `make burn`",
                 "docs/pages/page.md:1: there is no ../architecture.md#bottom",
                 "docs/pages/page.md:6: there is no such code in src/mm/code.rs",
+                "labs/one.md:1: there is no labs/two.answer.lab",
             ]
         );
     }

@@ -8,6 +8,18 @@ use super::reference::Reference;
 /// The folder of the examples that `cargo run --example NAME` runs.
 const EXAMPLES: &str = "paging/examples";
 
+/// Whether a piece of text is a call of `make` or `cargo`, behind any number of `NAME=value`; one
+/// whose verb is a placeholder in capitals (`make VERB`) is none.
+pub(super) fn is_call(text: &str) -> bool {
+    let mut words = text
+        .split_whitespace()
+        .skip_while(|word| word.contains('='));
+    let program = words.next();
+    let verb = words.find(|word| *word != "xtask").unwrap_or_default();
+    let is_lower = |c: char| c.is_ascii_lowercase() || c == '-';
+    matches!(program, Some("make" | "cargo")) && !verb.is_empty() && verb.chars().all(is_lower)
+}
+
 /// The references of one line of a block `sh`: `ATTACH=host make ptmap ARGS=--list # lines`.
 pub(super) fn references(line: &str) -> Vec<Reference> {
     let command = line.split(" #").next().unwrap_or(line);
@@ -44,7 +56,7 @@ pub(super) fn references(line: &str) -> Vec<Reference> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reference, references};
+    use super::{Reference, is_call, references};
 
     #[test]
     fn verbs_names_and_options_are_found_and_comments_are_not() {
@@ -74,6 +86,28 @@ mod tests {
             ("# make burn", vec![]),
         ] {
             assert_eq!(references(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_call_begins_with_the_program_and_has_a_verb() {
+        for call in [
+            "make check",
+            "A=b make x",
+            "cargo xtask lab FILE",
+            "cargo test -p x",
+        ] {
+            assert!(is_call(call), "{call}");
+        }
+        for other in [
+            "make",
+            "make VERB",
+            "cargo xtask",
+            "cargo xtask VERB",
+            "remake it",
+            "A=b",
+        ] {
+            assert!(!is_call(other), "{other}");
         }
     }
 }
