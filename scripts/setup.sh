@@ -131,6 +131,8 @@ unpack() (
     for package in *.deb; do
         dpkg -x "$package" "$tools/root" || return 1
     done
+    # A program that is started in a folder that is gone complains of it.
+    cd "$tools"
     rm -r "$tools/packages"
     for program in "$tools"/root/usr/bin/qemu-system-*; do
         name=${program##*/}

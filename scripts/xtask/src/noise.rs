@@ -57,10 +57,10 @@ impl Filter {
     }
 }
 
-/// Whether this is cargo's summary for a crate with one warning, which is always this one; with
-/// others the summary says two.
+/// Whether this is cargo's summary for `stilt` or `stilt-paging` with one warning, which is always
+/// this one; with others the summary says two.
 fn is_its_count(text: &str) -> bool {
-    text.starts_with("warning: `stilt` (")
+    text.starts_with("warning: `stilt")
         && (text.ends_with(") generated 1 warning")
             || text.ends_with(") generated 1 warning (1 duplicate)"))
 }
@@ -102,11 +102,12 @@ mod tests {
             "",
             "warning: `stilt` (lib) generated 2 warnings",
             "warning: `stilt` (bin \"kernel8\") generated 1 warning (1 duplicate)",
+            "warning: `stilt-paging` (lib) generated 1 warning",
             "    Finished `release` profile",
         ];
         assert_eq!(
             kept(&lines),
-            [lines[0], lines[5], lines[6], lines[7], lines[8], lines[10]]
+            [lines[0], lines[5], lines[6], lines[7], lines[8], lines[11]]
         );
     }
 

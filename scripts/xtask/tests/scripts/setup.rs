@@ -210,6 +210,7 @@ fn an_emulator_that_apt_has_no_room_for_is_unpacked_beside_the_system() {
     assert_eq!(output.status.code(), Some(0), "{said}");
     let why = "apt would have to remove qemu-utils for qemu-system-arm: unpacked in target/tools";
     assert!(said.contains(why), "{said}");
+    assert!(!said.contains("getcwd"), "{said}");
     let found = text(&run(&machine, "find-tool.sh", &["qemu"]));
     let program = machine.path("target/tools/bin/qemu-system-aarch64");
     assert_eq!(found.trim_end(), program.to_str().unwrap());
