@@ -37,6 +37,7 @@ mod lab_changes;
 mod lab_lines;
 mod labs;
 mod machine;
+mod named_commands;
 mod numbers;
 mod prompt;
 mod ptmap;

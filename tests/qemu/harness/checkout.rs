@@ -54,11 +54,23 @@ fn built(name: &str) -> PathBuf {
 
 /// The paths of README and of the pages of the book.
 pub(crate) fn documents() -> Vec<PathBuf> {
-    let root = root();
-    let mut found = vec![root.join("README.md")];
-    let mut folders = vec![root.join("docs")];
+    let mut found = pages("docs");
+    found.push(root().join("README.md"));
+    found.sort();
+    found
+}
+
+/// The paths of the pages of the exercises.
+pub(crate) fn exercises() -> Vec<PathBuf> {
+    pages("labs")
+}
+
+/// The Markdown files below a folder of the checkout.
+fn pages(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder of the book") {
+        for entry in fs::read_dir(&folder).expect("a folder of pages") {
             let path = entry.expect("an entry").path();
             match path.extension() {
                 None => folders.push(path),
@@ -67,7 +79,6 @@ pub(crate) fn documents() -> Vec<PathBuf> {
             }
         }
     }
-    found.sort();
     found
 }
 
