@@ -1,7 +1,8 @@
 //! The maintenance of page tables as it is counted, and left out where somebody wants to see what is
 //! stale then. [`tlb`](super::tlb) executes it.
 //!
-//! 1. [`begin`] forgets the counts of the last change; [`Record::read`] has those of this one.
+//! 1. [`begin`] forgets this core's counts of the last change; [`Record::read`] has those of this
+//!    one.
 //! 2. Each barrier and each invalidation is counted by its form, and the last few invalidations
 //!    are kept with their operands.
 //! 3. Between [`leave_out`] and [`leave_nothing_out`] this core executes no invalidation of a low
@@ -14,17 +15,20 @@
 //! * Barriers and invalidations are counted by loads and stores, inlined, and each sequence of
 //!   barriers before it: no call may stand between an invalidation and its barriers, and nothing
 //!   between a `dsb` and its `isb` (`cargo xtask check`: `order`, `isb`).
-//! * One record for all tables and all cores: the prompt changes one space at a time. What another
-//!   core changes just then, and what the kernel's own table needs for a heap that grows, is added.
+//! * Each core counts for itself: what another one changes meanwhile is not in the record. What this
+//!   core's change needs of the kernel's own table, for a heap that grows, is.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::cpu;
+use crate::board::raspi3::CORES;
 use crate::paging::format::aarch64_tlb::Tlbi;
 
 /// Forms of [`Tlbi`].
 const FORMS: usize = 7;
+/// Kinds of [`Sequence`].
+const SEQUENCES: usize = 5;
 /// Invalidations that are kept with their operands.
 pub const KEPT: usize = 4;
 
@@ -45,7 +49,7 @@ const FORM_SHIFT: u32 = 44;
 const LEFT_OUT: u64 = 1 << 47;
 const TTL: u64 = 0xf << FORM_SHIFT;
 
-/// The maintenance of one change.
+/// The maintenance of one change, by the core that made it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Record {
     /// Stores of 64 bits to tables, new ones included; zeroing a new table is none.
@@ -64,41 +68,72 @@ pub struct Record {
     pub tables_freed: u32,
 }
 
-static STORES: AtomicU64 = AtomicU64::new(0);
-static SEQUENCES: [AtomicU32; 5] = [const { AtomicU32::new(0) }; 5];
-static TLBIS: [AtomicU32; FORMS] = [const { AtomicU32::new(0) }; FORMS];
-static NOT_EXECUTED: AtomicU32 = AtomicU32::new(0);
-static TAKEN: AtomicU32 = AtomicU32::new(0);
-static FREED: AtomicU32 = AtomicU32::new(0);
-/// The number of invalidations, and the last of them: number `n` in slot `n % KEPT`.
-static ISSUED: AtomicUsize = AtomicUsize::new(0);
-static LAST: [AtomicU64; KEPT] = [const { AtomicU64::new(0) }; KEPT];
+/// The counts of one core, which alone writes them, in cache lines of its own.
+#[repr(align(64))]
+struct Counters {
+    stores: AtomicU64,
+    sequences: [AtomicU32; SEQUENCES],
+    tlbis: [AtomicU32; FORMS],
+    not_executed: AtomicU32,
+    taken: AtomicU32,
+    freed: AtomicU32,
+    /// The number of invalidations, and the last of them: number `n` in slot `n % KEPT`.
+    issued: AtomicUsize,
+    last: [AtomicU64; KEPT],
+}
+
+static COUNTERS: [Counters; CORES] = [const { Counters::new() }; CORES];
+
+impl Counters {
+    const fn new() -> Self {
+        Self {
+            stores: AtomicU64::new(0),
+            sequences: [const { AtomicU32::new(0) }; SEQUENCES],
+            tlbis: [const { AtomicU32::new(0) }; FORMS],
+            not_executed: AtomicU32::new(0),
+            taken: AtomicU32::new(0),
+            freed: AtomicU32::new(0),
+            issued: AtomicUsize::new(0),
+            last: [const { AtomicU64::new(0) }; KEPT],
+        }
+    }
+
+    /// Of this core.
+    #[inline(always)]
+    fn own() -> &'static Self {
+        &COUNTERS[cpu::number() % CORES]
+    }
+
+    /// All that is counted by ones.
+    fn each(&self) -> impl Iterator<Item = &AtomicU32> {
+        let single = [&self.not_executed, &self.taken, &self.freed];
+        self.sequences.iter().chain(&self.tlbis).chain(single)
+    }
+}
+
 /// The core that leaves its invalidations out, plus 1; 0 if none does.
 static LEAVES_OUT: AtomicUsize = AtomicUsize::new(0);
 
-/// All that is counted by ones.
-fn counters() -> impl Iterator<Item = &'static AtomicU32> {
-    let single = [&NOT_EXECUTED, &TAKEN, &FREED];
-    SEQUENCES.iter().chain(&TLBIS).chain(single)
-}
-
-/// A change begins: nothing is counted yet.
+/// A change of this core begins: nothing is counted yet.
 pub fn begin() {
-    STORES.store(0, Ordering::Relaxed);
-    ISSUED.store(0, Ordering::Relaxed);
-    counters().for_each(|counter| counter.store(0, Ordering::Relaxed));
+    let own = Counters::own();
+    own.stores.store(0, Ordering::Relaxed);
+    own.issued.store(0, Ordering::Relaxed);
+    own.each()
+        .for_each(|counter| counter.store(0, Ordering::Relaxed));
 }
 
 impl Record {
-    /// The counts since [`begin`].
+    /// This core's counts since [`begin`].
     #[must_use]
     pub fn read() -> Self {
+        let own = Counters::own();
         let count = |counter: &AtomicU32| counter.load(Ordering::Relaxed);
-        let issued = ISSUED.load(Ordering::Relaxed);
+        let issued = own.issued.load(Ordering::Relaxed);
         let mut last = [None; KEPT];
         let first = issued.saturating_sub(KEPT);
         for (slot, number) in last.iter_mut().zip(first..issued) {
-            let word = LAST[number % KEPT].load(Ordering::Relaxed);
+            let word = own.last[number % KEPT].load(Ordering::Relaxed);
             *slot = Some(Issued {
                 form: (word >> FORM_SHIFT) as usize & 7,
                 operand: word & !TTL,
@@ -106,18 +141,18 @@ impl Record {
             });
         }
         Self {
-            stores: STORES.load(Ordering::Relaxed),
-            barriers: barriers(&core::array::from_fn(|kind| count(&SEQUENCES[kind]))),
-            tlbis: core::array::from_fn(|form| count(&TLBIS[form])),
-            left_out: count(&NOT_EXECUTED),
+            stores: own.stores.load(Ordering::Relaxed),
+            barriers: barriers(&own.sequences.each_ref().map(count)),
+            tlbis: own.tlbis.each_ref().map(count),
+            left_out: count(&own.not_executed),
             last,
-            tables_taken: count(&TAKEN),
-            tables_freed: count(&FREED),
+            tables_taken: count(&own.taken),
+            tables_freed: count(&own.freed),
         }
     }
 }
 
-/// Adds 1. Not one atomic addition: a table's lock keeps others away, as a rule.
+/// Adds 1. Not one atomic addition: no other core writes here.
 #[inline(always)]
 fn count_one(counter: &AtomicU32) {
     counter.store(
@@ -146,17 +181,17 @@ pub fn leaves_out() -> bool {
 
 /// A frame became a table.
 pub fn note_table_taken() {
-    count_one(&TAKEN);
+    count_one(&Counters::own().taken);
 }
 
 /// A table is none any more.
 pub fn note_table_freed() {
-    count_one(&FREED);
+    count_one(&Counters::own().freed);
 }
 
 /// The barriers that so many sequences have
 /// ([`A64Maintenance`](crate::paging::format::aarch64_tlb)).
-fn barriers(counts: &[u32; 5]) -> [u32; 4] {
+fn barriers(counts: &[u32; SEQUENCES]) -> [u32; 4] {
     let of = |sequence: Sequence| counts[sequence as usize];
     let (publish, end) = (of(Sequence::Publish), of(Sequence::End));
     [
@@ -185,15 +220,16 @@ pub(super) enum Sequence {
 /// Counts `sequence`, which follows.
 #[inline(always)]
 pub(super) fn note_barriers(sequence: Sequence) {
-    count_one(&SEQUENCES[sequence as usize]);
+    count_one(&Counters::own().sequences[sequence as usize]);
 }
 
 /// Counts stores to tables.
 // Not inline: a change of a table has dozens of them.
 #[inline(never)]
 pub(super) fn note_stores(count: usize) {
-    let stores = STORES.load(Ordering::Relaxed) + count as u64;
-    STORES.store(stores, Ordering::Relaxed);
+    let counter = &Counters::own().stores;
+    let stores = counter.load(Ordering::Relaxed) + count as u64;
+    counter.store(stores, Ordering::Relaxed);
 }
 
 /// Counts an invalidation. Returns whether its caller is to leave it out: not if it may be for the
@@ -202,15 +238,16 @@ pub(super) fn note_stores(count: usize) {
 pub(super) fn note_tlbi(form: Tlbi, operand: u64) -> bool {
     let may_be_kernels = matches!(form, Tlbi::Vmalle1is | Tlbi::Vmalle1) || operand & 1 << 43 != 0;
     let is_left_out = !may_be_kernels && leaves_out();
-    let number = ISSUED.load(Ordering::Relaxed);
-    ISSUED.store(number.wrapping_add(1), Ordering::Relaxed);
+    let own = Counters::own();
+    let number = own.issued.load(Ordering::Relaxed);
+    own.issued.store(number.wrapping_add(1), Ordering::Relaxed);
     let mut word = operand | (form as u64) << FORM_SHIFT;
     if is_left_out {
         word |= LEFT_OUT;
-        count_one(&NOT_EXECUTED);
+        count_one(&own.not_executed);
     }
-    LAST[number % KEPT].store(word, Ordering::Relaxed);
-    count_one(&TLBIS[form as usize]);
+    own.last[number % KEPT].store(word, Ordering::Relaxed);
+    count_one(&own.tlbis[form as usize]);
     is_left_out
 }
 

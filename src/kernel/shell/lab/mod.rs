@@ -87,7 +87,7 @@ pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
         "  A part of a block is unmapped, protected or moved as well: the block is",
         "  split. A frame that is shared is free when the last space gives it up.",
         "  A change that is refused has changed nothing.",
-        "  `cost` counts a store for each entry, barriers, TLBIs and table frames;",
+        "  `cost` counts this core's: a store for each entry, barriers, TLBIs, tables;",
         "  `tlb` shows the TLBIs of the last changes, and can leave them out.",
     ];
     LINES.iter().try_for_each(|line| writeln!(out, "{line}"))
