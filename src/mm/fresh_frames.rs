@@ -8,7 +8,7 @@ use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::cache;
 use crate::mm::extents::Extent;
 use crate::mm::frames::Order;
-use crate::mm::kernel_frames::{KernelFrames, allocate_run, frame_count};
+use crate::mm::kernel_frames::{KernelFrames, allocate_long_run, allocate_run, frame_count};
 use crate::mm::layout::phys_to_virt;
 use crate::mm::left_out::free;
 use crate::mm::map_request::MapRequest;
@@ -43,9 +43,13 @@ impl FreshFrames {
     ) -> Result<Self, SpaceError> {
         let (start, bytes) = (request.va.as_usize(), request.bytes);
         let no_memory = SpaceError::NoMemory { bytes };
+        let no_row = match request.alignment() {
+            PAGE_SIZE => no_memory,
+            bytes => SpaceError::NoSuchRun { bytes },
+        };
         // What cannot be is refused before gigabytes are cleared.
         if bytes / PAGE_SIZE > frame_count().free {
-            return Err(no_memory);
+            return Err(no_row);
         }
         let mut fresh = Self::none();
         let (mut next, mut looked) = (start, start);
@@ -56,8 +60,11 @@ impl FreshFrames {
                     return Err(SpaceError::Ended);
                 }
             }
-            let (least, most) = request.run_orders(next);
-            let run = allocate_row(least, most).ok_or(no_memory)?;
+            let run = match request.run_orders(next) {
+                Some((least, most)) => allocate_row(least, most),
+                None => allocate_long_row(request.alignment()),
+            };
+            let run = run.ok_or(no_row)?;
             let run = Extent {
                 va: VirtAddr::new(next),
                 ..run
@@ -125,10 +132,19 @@ fn allocate_row(least: Order, most: Order) -> Option<Extent> {
         Some((pa??, order))
     });
     let (pa, order) = row?;
-    Some(Extent {
+    Some(owned_row(pa, order.bytes()))
+}
+
+/// Free frames of `bytes` in a row, more than the allocator's largest block has, at address 0.
+fn allocate_long_row(bytes: usize) -> Option<Extent> {
+    Some(owned_row(allocate_long_run(bytes)?, bytes))
+}
+
+const fn owned_row(pa: PhysAddr, bytes: usize) -> Extent {
+    Extent {
         va: VirtAddr::new(0),
         pa,
-        bytes: order.bytes(),
+        bytes,
         owned: true,
-    })
+    }
 }

@@ -147,6 +147,20 @@ pub(super) fn allocate_run(order: Order) -> Option<PhysAddr> {
     })?
 }
 
+/// Single frames in a row, `bytes` of them, at a multiple of that: 2 MiB or more, a power of two.
+/// Their contents are unknown. Each is freed by itself.
+pub(super) fn allocate_long_run(bytes: usize) -> Option<PhysAddr> {
+    let blocks = bytes / Order::MAX.bytes();
+    let start = with_frames(|frames| frames.allocate_row(blocks))??;
+    // Block by block: interrupts are masked meanwhile.
+    for offset in (0..bytes).step_by(Order::MAX.bytes()) {
+        let pa = PhysAddr::new(start.as_usize() + offset);
+        let split = with_frames(|frames| frames.split_block(pa, Order::MAX));
+        debug_assert_eq!(split, Some(Ok(())), "allocated just now");
+    }
+    Some(start)
+}
+
 /// The frame at `pa`, if it is free; its contents are unknown. Returns whether it was.
 pub(super) fn allocate_at(pa: PhysAddr) -> bool {
     with_frames(|frames| frames.allocate_at(pa)).unwrap_or(false)

@@ -58,8 +58,7 @@ impl MapRequest {
     ///
     /// # Errors
     /// [`SpaceError::NotPages`], [`SpaceError::Outside`]; [`SpaceError::NotAligned`] for an
-    /// address, a size or a frame that is no multiple of a leaf, or of a group of 16;
-    /// [`SpaceError::NoSuchRun`] for fresh frames in a longer row than the allocator has.
+    /// address, a size or a frame that is no multiple of a leaf, or of a group of 16.
     pub fn check(&self) -> Result<(), SpaceError> {
         user_range(self.va, self.bytes)?;
         let alignment = self.alignment();
@@ -69,14 +68,11 @@ impl MapRequest {
                 return Err(SpaceError::NotAligned { value, alignment });
             }
         }
-        if self.pa.is_none() && alignment > Order::MAX.bytes() {
-            return Err(SpaceError::NoSuchRun { bytes: alignment });
-        }
         Ok(())
     }
 
     /// The unit of which address, size and frame are multiples: a leaf, or a group of 16.
-    const fn alignment(&self) -> usize {
+    pub(super) const fn alignment(&self) -> usize {
         let leaf = match self.leaves {
             Leaves::Only(size) => size.bytes(),
             Leaves::Largest => PAGE_SIZE,
@@ -89,14 +85,15 @@ impl MapRequest {
     }
 
     /// The least and the largest fresh row of frames for the addresses from `va` on: as many as the
-    /// alignment asks for, and as there are up to the end.
+    /// alignment asks for, and as there are up to the end. `None` if the alignment asks for more
+    /// than the allocator's largest block has.
     #[must_use]
-    pub fn run_orders(&self, va: usize) -> (Order, Order) {
+    pub fn run_orders(&self, va: usize) -> Option<(Order, Order)> {
+        let least = Order::for_bytes(self.alignment())?;
         let left = self.va.as_usize() + self.bytes - va;
         let fits = left.ilog2().min(va.trailing_zeros());
         let most = Order::for_bytes(1 << fits).unwrap_or(Order::MAX);
-        let least = Order::for_bytes(self.alignment()).unwrap_or(Order::MAX);
-        (least, most)
+        Some((least, most))
     }
 
     /// How the page tables are told.
@@ -202,25 +199,24 @@ mod tests {
             let refused = Err(SpaceError::NotAligned { value, alignment });
             assert_eq!(request.check(), refused);
         }
-        let gigabyte = request(1 << 30, 1 << 30, Leaves::Only(PageSize::Size1G));
-        let refused = Err(SpaceError::NoSuchRun { bytes: 1 << 30 });
-        assert_eq!(gigabyte.check(), refused);
     }
 
     #[test]
     fn a_row_of_fresh_frames_is_as_long_as_place_and_alignment_allow() {
         let order = |number| Order::new(number).unwrap();
         let pages = request(0x1f_f000, 3 * MIB, Leaves::Largest);
-        assert_eq!(pages.run_orders(0x1f_f000), (order(0), order(0)));
-        assert_eq!(pages.run_orders(0x20_0000), (order(0), order(9)));
+        assert_eq!(pages.run_orders(0x1f_f000), Some((order(0), order(0))));
+        assert_eq!(pages.run_orders(0x20_0000), Some((order(0), order(9))));
         // 0x4f_f000 - 0x40_0000 are 255 pages.
-        assert_eq!(pages.run_orders(0x40_0000), (order(0), order(7)));
+        assert_eq!(pages.run_orders(0x40_0000), Some((order(0), order(7))));
         let blocks = request(2 * MIB, 4 * MIB, Leaves::Only(PageSize::Size2M));
-        assert_eq!(blocks.run_orders(2 * MIB), (order(9), order(9)));
+        assert_eq!(blocks.run_orders(2 * MIB), Some((order(9), order(9))));
         let group = MapRequest {
             is_contiguous: true,
             ..request(0x1_0000, 0x2_0000, Leaves::Only(PageSize::Size4K))
         };
-        assert_eq!(group.run_orders(0x2_0000), (order(4), order(4)));
+        assert_eq!(group.run_orders(0x2_0000), Some((order(4), order(4))));
+        let gigabyte = request(1 << 30, 1 << 30, Leaves::Only(PageSize::Size1G));
+        assert_eq!(gigabyte.run_orders(1 << 30), None);
     }
 }

@@ -40,9 +40,9 @@ pub enum SpaceError {
         /// The unit of which it must be a multiple.
         alignment: usize,
     },
-    /// So many free frames in a row are not to be had: 2 MiB are the most.
+    /// So many free frames in a row, at a multiple of their size, are not to be had.
     NoSuchRun {
-        /// The bytes of the row.
+        /// The bytes of the row: those of a leaf, or of a group of 16.
         bytes: usize,
     },
     /// A frame that is neither free nor a space's.
@@ -96,7 +96,7 @@ impl fmt::Display for SpaceError {
             }
             Self::NoSuchRun { bytes } => write!(
                 f,
-                "no row of {bytes:#x} bytes in free frames: 0x200000 are the most"
+                "no {bytes:#x} bytes of free frames in a row: smaller leaves need less"
             ),
             Self::NotAFrame { pa, what } => {
                 write!(f, "{pa} is {what}: not a free frame, nor a space's")

@@ -29,8 +29,8 @@ impl UserSpace {
     /// Maps what `request` says, with its flags beside [`USER_PAGE`]: fresh frames of zeros, or
     /// those at an address, which are free or a space's. All or nothing.
     ///
-    /// A gigabyte takes a second to clear: `may_go_on` is asked after each 4 MiB, with the pages
-    /// that are cleared, and ends it with `false`.
+    /// A gigabyte takes a second to clear: `may_go_on` is asked after each 4 MiB, or after a
+    /// longer row of frames, with the pages that are cleared, and ends it with `false`.
     ///
     /// # Errors
     /// Those of [`MapRequest::check`]; [`SpaceError::NotAFrame`],

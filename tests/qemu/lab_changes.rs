@@ -154,6 +154,44 @@ fn leaves_are_of_the_size_that_was_asked_for() {
     nothing_is_lost(machine, &["lab"], before);
 }
 
+/// A group of blocks needs 32 MiB in a row, which the allocator has no block of.
+#[test]
+fn a_group_of_blocks_lies_in_one_row_of_free_frames() {
+    let (mut machine, before) = at_prompt();
+    run(
+        &mut machine,
+        &[
+            "as map 0x10000000 64M rw 2m contig",
+            "as map 0x4000000 4K rw",
+        ],
+    );
+    says(
+        &mut machine,
+        "explain 0x12000000",
+        &["Contiguous      1", "block of 2 MiB"],
+    );
+    for va in ["0x10000000", "0x12000000"] {
+        let pa = frame(&mut machine, va);
+        let pa = u64::from_str_radix(&pa[2..], 16).expect(&pa);
+        assert_eq!(pa % (32 << 20), 0, "{pa:#x}");
+    }
+    says(&mut machine, "touch w 0x13ffffff 7 user", &["done"]);
+    // One block out of a group: the others stay, without the hint.
+    says(
+        &mut machine,
+        "as unmap 0x12200000 2M",
+        &["512 pages unmapped"],
+    );
+    says(&mut machine, "explain 0x12000000", &["Contiguous      0"]);
+    says(&mut machine, "touch r 0x13ffffff user", &[": 0x07"]);
+    // All the rows but one are in use, then none is whole.
+    let free = free_frames(&mut machine);
+    let groups = machine.command("as map 0x100000000 1024M rw 2m contig");
+    machine.must_say(&groups, &["no 0x2000000 bytes of free frames in a row"]);
+    assert_eq!(free_frames(&mut machine), free);
+    nothing_is_lost(machine, &["lab"], before);
+}
+
 #[test]
 fn frames_at_an_address_are_free_ones_or_a_spaces() {
     let (mut machine, before) = at_prompt();
@@ -418,10 +456,20 @@ fn a_change_that_is_refused_says_what_was_expected_and_loses_nothing() {
             "as map 0x600000 3M rw 2m",
             "0x300000 is not a multiple of 0x200000",
         ),
-        ("as map 0x40000000 1G rw 1g", "0x200000 are the most"),
+        (
+            "as map 0x40000000 1G rw 1g",
+            "no 0x40000000 bytes of free frames in a row: smaller leaves need less",
+        ),
         ("as map 0x40000000 1G rw 1g 0", "no RAM of the kernel's"),
         ("as map 0x501000 64K rw contig", "not a multiple of 0x10000"),
-        ("as map 0x2000000 32M rw 2m contig", "0x200000 are the most"),
+        (
+            "as map 0x2000000 34M rw 2m contig",
+            "0x2200000 is not a multiple of 0x2000000",
+        ),
+        (
+            "as map 0x400000000 16G rw 1g contig",
+            "no 0x400000000 bytes of free frames in a row",
+        ),
         (
             "as map 0x500000 4K rw 0x1001",
             "0x1001 is not a multiple of 0x1000",

@@ -1,5 +1,5 @@
-//! Single frames with several owners, single frames at a given address, and blocks that become
-//! single frames.
+//! Single frames with several owners, frames at a given address, rows of blocks, and blocks that
+//! become single frames.
 //!
 //! An address space is cloned: both map frame 0x1f2000.
 //!
@@ -13,7 +13,7 @@
 
 use super::buddies::Block;
 use super::state::{BlockKind, FrameState};
-use super::{FrameAllocator, FrameError, Order, frame_number};
+use super::{FrameAllocator, FrameError, Order, address, frame_number};
 use crate::addr::PhysAddr;
 
 impl FrameAllocator<'_> {
@@ -74,6 +74,39 @@ impl FrameAllocator<'_> {
         self.buddies.states[frame] = FrameState::allocated(Order::FRAME);
         self.cache.refill();
         true
+    }
+
+    /// `count` blocks of [`Order::MAX`] in a row, at a multiple of their size all together: 16 of
+    /// them are 32 MiB at 0x200_0000 or 0x400_0000. `count` is a power of two. Each block is freed by
+    /// itself; their contents are unknown. Looks at each multiple of that size, and takes the first
+    /// where all blocks are free. Linux: `alloc_contig_pages`.
+    pub fn allocate_row(&mut self, count: usize) -> Option<PhysAddr> {
+        // Cached frames go to the lists, where they are merged.
+        self.drain_cache();
+        let frames = count.checked_mul(Order::MAX.frames())?;
+        let mut rows = (0..self.hull.end).step_by(frames);
+        let row = rows.find(|row| self.is_free_row(*row, frames))?;
+        for first in (row..row + frames).step_by(Order::MAX.frames()) {
+            let block = Block {
+                first,
+                order: Order::MAX,
+                kind: BlockKind::Free,
+            };
+            self.buddies.carve(block, first..block.end());
+            self.buddies.states[first] = FrameState::allocated(Order::MAX);
+        }
+        self.larger[Order::MAX.index()].in_use += count;
+        self.cache.block_taken(frames);
+        Some(address(row))
+    }
+
+    /// Whether the `frames` frames from `row` on are free blocks of the largest order.
+    fn is_free_row(&self, row: usize, frames: usize) -> bool {
+        let mut blocks = (row..row + frames).step_by(Order::MAX.frames());
+        blocks.all(|first| {
+            let state = self.buddies.states.get(first);
+            state.is_some_and(|state| state.is_free(Order::MAX.index()))
+        })
     }
 
     /// Makes single frames in use of the block of `order` at `pa`, which is in use: each is freed

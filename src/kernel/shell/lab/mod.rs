@@ -64,14 +64,15 @@ pub(super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
 
 /// The lines that `help as` adds.
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
-    const LINES: [&str; 24] = [
+    const LINES: [&str; 25] = [
         "  new NAME, list, drop NAME     spaces below 2^48, each with an ASID of its own",
         "  use NAME, use none            enters it; the rest is for that one",
         "  clone NAME NEW                NEW shares NAME's frames, read-only in both",
         "  map ADDRESS SIZE RIGHTS       fresh pages of zeros; behind that:",
         "      PA                        the frames from there on instead: free ones,",
         "                                or a space's, which is then shared",
-        "      4k, 2m, 1g, auto          the leaves; auto: the largest that fit",
+        "      4k, 2m, 1g, auto          the leaves; auto: the largest that fit; 1g needs",
+        "                                1 GiB in a row, more RAM than this board has",
         "      contig                    with the contiguous hint, in groups of 16",
         "  unmap ADDRESS SIZE            and give their frames back",
         "  protect ADDRESS SIZE RIGHTS   other rights",

@@ -71,6 +71,38 @@ fn a_free_frame_is_had_at_its_address_and_no_other() {
 }
 
 #[test]
+fn a_row_of_blocks_is_whole_aligned_and_freed_block_by_block() {
+    let mut metadata = metadata(20_000);
+    let mut frames = FrameAllocator::new(&mut metadata);
+    frames.add(frame(1), frame(20_000));
+    let before = frames.count().free;
+    // Frames 0 to 8191 lack the first; of 8192 to 16383 one is in use, then none.
+    assert!(frames.allocate_at(frame(12_345)));
+    assert_eq!(frames.allocate_row(16), None);
+    frames.free(frame(12_345)).unwrap();
+    let row = frames.allocate_row(16);
+    assert_eq!(row, Some(frame(8192)));
+    assert_eq!(frames.check().err(), None);
+    assert_eq!(frames.count().free, before - 8192);
+    assert_eq!(frames.statistics().peak, 8192);
+    assert_eq!(frames.allocate_row(16), None);
+    assert_eq!(frames.allocate_row(8), Some(frame(4096)));
+    assert_eq!(frames.allocate_row(usize::MAX / 2 + 1), None);
+    for first in (4096..8192).step_by(512) {
+        frames.free_block(frame(first), Order::MAX).unwrap();
+    }
+    for first in (8192..16_384).step_by(512) {
+        frames.split_block(frame(first), Order::MAX).unwrap();
+    }
+    assert_eq!(frames.check().err(), None);
+    for number in 8192..16_384 {
+        frames.free(frame(number)).unwrap();
+    }
+    assert_eq!(frames.check().err(), None);
+    assert_eq!(frames.count().free, before);
+}
+
+#[test]
 fn a_block_that_is_split_is_freed_frame_by_frame() {
     let mut metadata = metadata(3000);
     let mut frames = allocator(&mut metadata);
