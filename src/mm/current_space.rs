@@ -11,7 +11,7 @@ use crate::mm::kernel_space::empty_table;
 use crate::mm::user_space::UserSpace;
 
 /// The space that a core is in, as [`Arc::into_raw`] has it; null if it is in none. Its own core
-/// alone reads and writes it, with interrupts masked.
+/// alone writes it and follows it, with interrupts masked; the others compare it.
 struct Current(AtomicPtr<UserSpace>);
 
 static CURRENT: [Current; CORES] =
@@ -31,6 +31,11 @@ impl Current {
         // SAFETY: what is not null came from `into_raw`, and is taken out here, once: this core
         // alone comes here, and nothing interrupts it.
         (!old.is_null()).then(|| unsafe { Arc::from_raw(old) })
+    }
+
+    /// Whether it is `space`.
+    fn is(&self, space: &Arc<UserSpace>) -> bool {
+        core::ptr::eq(self.0.load(Ordering::Relaxed), Arc::as_ptr(space))
     }
 
     fn get(&self) -> Option<Arc<UserSpace>> {
@@ -96,8 +101,12 @@ pub fn active() -> Option<Arc<UserSpace>> {
 #[must_use]
 pub fn is_active(space: &Arc<UserSpace>) -> bool {
     let _masked = masks::mask();
-    core::ptr::eq(
-        Current::of_this_core().0.load(Ordering::Relaxed),
-        Arc::as_ptr(space),
-    )
+    Current::of_this_core().is(space)
+}
+
+/// The other cores that are in `space`, the lowest first. A look: each may enter or leave at any
+/// moment, unless the caller knows that nobody makes it.
+pub fn other_cores_in(space: &Arc<UserSpace>) -> impl Iterator<Item = usize> {
+    let others = (0..CORES).filter(|core| *core != cpu::number());
+    others.filter(|core| CURRENT.get(*core).is_some_and(|current| current.is(space)))
 }

@@ -193,6 +193,74 @@ fn a_group_of_blocks_lies_in_one_row_of_free_frames() {
 }
 
 #[test]
+fn a_space_that_another_core_is_in_is_changed_and_not_dropped() {
+    let (mut machine, before) = at_prompt();
+    run(
+        &mut machine,
+        &[
+            "as map 0x400000 16K rw",
+            "as use lab core 2",
+            "as use lab core 3",
+        ],
+    );
+    says(
+        &mut machine,
+        "as list",
+        &["* lab", "ASID 1, core 2 is in it, core 3 is in it"],
+    );
+    // Its translations on core 2 are invalidated by each change.
+    says(&mut machine, "touch w 0x400000 9 user core 2", &["done"]);
+    run(&mut machine, &["as protect 0x400000 4K r"]);
+    says(&mut machine, "touch w 0x400000 user core 2", &["read-only"]);
+    says(&mut machine, "as unmap 0x400000 4K", &["1 pages unmapped"]);
+    says(
+        &mut machine,
+        "touch r 0x400000 core 2",
+        &["translation fault"],
+    );
+    run(&mut machine, &["as map 0x400000 4K rw"]);
+    says(&mut machine, "touch r 0x400000 core 2", &[": 0x00"]);
+    // The prompt's own core has left it, and core 3 is in another.
+    run(
+        &mut machine,
+        &["as use none", "as new two", "as use two core 3"],
+    );
+    let free = free_frames(&mut machine);
+    says(
+        &mut machine,
+        "as drop lab",
+        &["core 2 is in the space: `as use none core 2` first"],
+    );
+    says(&mut machine, "as drop two", &["core 3 is in the space"]);
+    assert_eq!(free_frames(&mut machine), free);
+    says(
+        &mut machine,
+        "as list",
+        &["  lab", "core 2 is in it", "  two", "core 3 is in it"],
+    );
+    says(&mut machine, "audit", &["2 address spaces with"]);
+    // An access in another space leaves core 2 where it was.
+    run(&mut machine, &["as use two"]);
+    says(
+        &mut machine,
+        "touch r 0x400000 user core 2",
+        &["translation fault"],
+    );
+    says(&mut machine, "as drop lab", &["core 2 is in the space"]);
+    run(&mut machine, &["as use none core 2", "as use none core 3"]);
+    for (line, words) in [
+        ("as use lab core 4", "4 is not from 0 to 3"),
+        ("as use lab core", "usage: as"),
+        ("as use lab at 2", "usage: as"),
+        ("as use nobody core 1", "no space has that name"),
+        ("as use none core x", "expected a decimal digit"),
+    ] {
+        says(&mut machine, line, &[words]);
+    }
+    nothing_is_lost(machine, &["lab", "two"], before);
+}
+
+#[test]
 fn frames_at_an_address_are_free_ones_or_a_spaces() {
     let (mut machine, before) = at_prompt();
     run(&mut machine, &["as map 0x400000 16K rw"]);

@@ -24,6 +24,8 @@ const TEMPLATES: &[&str] = &[
     "as use NAME",
     "as use NAME",
     "as use none",
+    "as use NAME core CORE",
+    "as use none core CORE",
     "as list",
     "as drop NAME",
     "as clone NAME NAME",
@@ -259,7 +261,14 @@ fn memory(machine: &mut Machine) -> String {
 
 /// Drops every space. Returns the memory that is left.
 fn clear(machine: &mut Machine) -> String {
-    machine.command("as use none");
+    for line in [
+        "as use none",
+        "as use none core 1",
+        "as use none core 2",
+        "as use none core 3",
+    ] {
+        machine.command(line);
+    }
     let listed = machine.command("as list");
     for line in listed.lines().filter(|line| line.contains(" pages")) {
         let name = line.trim_start_matches(['*', ' ']);

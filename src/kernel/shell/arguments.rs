@@ -6,6 +6,7 @@ use core::fmt::{self, Debug, Display};
 
 use super::error::CommandError;
 use crate::addr::VirtAddr;
+use crate::board::raspi3::CORES;
 use crate::text::parse_u64;
 
 /// For commands that take nothing.
@@ -37,6 +38,14 @@ pub(super) fn number_from(least: u64, most: u64, word: &str) -> Result<u64, Comm
         return Ok(value);
     }
     Err(OutOfRange { value, least, most }.into())
+}
+
+/// The core whose number was typed as `word`: 0 to 3.
+///
+/// # Errors
+/// The errors of [`number_from`].
+pub(super) fn core_number(word: &str) -> Result<usize, CommandError> {
+    Ok(number_from(0, CORES as u64 - 1, word)? as usize)
 }
 
 /// The virtual address that was typed as `word`.

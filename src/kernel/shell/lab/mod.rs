@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod changes;
+mod elsewhere;
 pub(super) mod maintenance;
 pub(super) mod spaces;
 pub(super) mod touch;
@@ -11,7 +12,7 @@ mod views;
 
 use core::fmt::{self, Write};
 
-use super::arguments::no_choice;
+use super::arguments::{core_number, no_choice};
 use super::error::CommandError;
 use maintenance::record;
 
@@ -28,6 +29,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         ["tables"] => views::tables(out),
         ["cost"] => maintenance::cost(out),
         ["use", name] => spaces::choose(name),
+        ["use", name, "core", core] => spaces::choose_on(core_number(core)?, name, out),
         ["new", name] => record("as new", out, &mut |_| spaces::create(name)),
         ["drop", name] => record("as drop", out, &mut |_| spaces::remove(name)),
         ["clone", name, new] => record("as clone", out, &mut |out| spaces::clone(name, new, out)),
@@ -56,6 +58,8 @@ pub(super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
     match before {
         [] => VERBS.split(", ").for_each(each),
         ["use"] => each(spaces::NONE),
+        ["use", _] => each("core"),
+        ["use", _, "core"] => ["1", "2", "3"].into_iter().for_each(each),
         ["map" | "protect", _, _] => changes::RIGHTS.split(", ").for_each(each),
         ["map", _, _, _, ..] => changes::OPTIONS.split(", ").for_each(each),
         _ => {}
@@ -64,9 +68,11 @@ pub(super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
 
 /// The lines that `help as` adds.
 pub(super) fn details(out: &mut dyn Write) -> fmt::Result {
-    const LINES: [&str; 25] = [
+    const LINES: [&str; 27] = [
         "  new NAME, list, drop NAME     spaces below 2^48, each with an ASID of its own",
         "  use NAME, use none            enters it; the rest is for that one",
+        "      core N                    lets core N enter it, and stay until it leaves",
+        "                                by `use none core N`; it is not dropped before",
         "  clone NAME NEW                NEW shares NAME's frames, read-only in both",
         "  map ADDRESS SIZE RIGHTS       fresh pages of zeros; behind that:",
         "      PA                        the frames from there on instead: free ones,",

@@ -9,6 +9,8 @@ use core::error::Error;
 use core::fmt::{self, Write};
 
 use super::super::error::CommandError;
+use super::elsewhere;
+use crate::arch::cpu;
 use crate::arch::try_lock::TryLock;
 use crate::kernel::user::access;
 use crate::mm::current_space;
@@ -93,6 +95,10 @@ enum ListError {
     Unknown,
     NoneUsed,
     InUse,
+    /// Another core is in it.
+    UsedOn {
+        core: usize,
+    },
     NoMemory,
     /// Another core lists spaces: the prompt has one core.
     Elsewhere,
@@ -100,7 +106,13 @@ enum ListError {
 
 impl fmt::Display for ListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(match *self {
+            Self::UsedOn { core } => {
+                return write!(
+                    f,
+                    "core {core} is in the space: `as use none core {core}` first"
+                );
+            }
             Self::Exists => "there is a space of that name",
             Self::Unknown => "no space has that name; `as list` shows them",
             Self::NoneUsed => "no space is in use: `as new NAME`, then `as use NAME`",
@@ -200,15 +212,36 @@ pub(super) fn choose(word: &str) -> Result<(), CommandError> {
     })
 }
 
+/// Lets core `core` enter the space of that name and stay in it, or leave the one that it is in.
+/// The space in use at the prompt is another matter, unless it is the prompt's core.
+///
+/// # Errors
+/// There is no such space; the core has no time.
+pub(super) fn choose_on(core: usize, word: &str, out: &mut dyn Write) -> Result<(), CommandError> {
+    if core == cpu::number() {
+        return choose(word);
+    }
+    left_out::heal();
+    let space = match word {
+        NONE => None,
+        name => Some(named(name)?.space),
+    };
+    elsewhere::enter(core, space, out)
+}
+
 /// Gives the space of that name up.
 ///
 /// # Errors
-/// There is none, or it is in use.
+/// There is none, or a core is in it.
 pub(super) fn remove(word: &str) -> Result<(), CommandError> {
     let named = with(|spaces| {
         let index = spaces.index(word)?;
         if spaces.used == Some(index) {
             return Err(ListError::InUse.into());
+        }
+        let named = spaces.all.get(index).ok_or(ListError::Unknown)?;
+        if let Some(core) = current_space::other_cores_in(&named.space).next() {
+            return Err(ListError::UsedOn { core }.into());
         }
         spaces.used = spaces.used.map(|used| used - usize::from(used > index));
         let named = spaces.all.remove(index);

@@ -1,23 +1,15 @@
 //! `touch`: one access, for real, and what came of it.
 #![forbid(unsafe_code)]
 
-use alloc::sync::Arc;
 use core::error::Error;
 use core::fmt::{self, Write};
 
-use super::super::arguments::{address, no_choice, number_from};
-use super::super::begun_jobs::BegunJobs;
+use super::super::arguments::{address, core_number, no_choice, number_from};
 use super::super::error::CommandError;
-use super::super::progress::Progress;
-use super::{maintenance, spaces};
+use super::{elsewhere, maintenance, spaces};
 use crate::addr::VirtAddr;
 use crate::arch::cpu;
-use crate::arch::relax::relax;
-use crate::arch::try_lock::TryLock;
-use crate::board::raspi3::CORES;
-use crate::kernel::cores::jobs::{self, JobError};
 use crate::kernel::report::map_allows;
-use crate::kernel::time::timers::TimerError;
 use crate::kernel::user::access::{Touch, Touched, UserAccess, touch};
 use crate::mm::left_out;
 use crate::mm::user_space::UserSpace;
@@ -35,7 +27,7 @@ pub(in super::super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(
     let touched = if core == cpu::number() {
         touch(space.as_ref(), wanted)?
     } else {
-        touch_on(core, space.clone(), wanted, out)?
+        elsewhere::touch_on(core, space.clone(), wanted, out)?
     };
     let va = wanted.va;
     match touched {
@@ -118,7 +110,7 @@ fn parse(arguments: &[&str]) -> Result<(Touch, usize), CommandError> {
     };
     let core = match rest {
         [] => cpu::number(),
-        ["core", core] => number_from(0, CORES as u64 - 1, core)? as usize,
+        ["core", core] => core_number(core)?,
         [other, ..] => return Err(no_choice(other, &"user, core N")),
     };
     if privilege == Privilege::El1 {
@@ -141,51 +133,6 @@ fn spare_the_kernel(access: UserAccess, va: VirtAddr) -> Result<(), TouchError> 
             Err(TouchError::KernelCode { va })
         }
         _ => Ok(()),
-    }
-}
-
-/// A touch for another core to do.
-struct Request {
-    space: Option<Arc<UserSpace>>,
-    touch: Touch,
-    touched: Option<Result<Touched, TimerError>>,
-}
-
-static REQUEST: TryLock<Option<Request>> = TryLock::new(None);
-
-/// Lets core `core` do it.
-fn touch_on(
-    core: usize,
-    space: Option<Arc<UserSpace>>,
-    touch: Touch,
-    out: &mut dyn Write,
-) -> Result<Touched, CommandError> {
-    let busy = JobError::Working { core };
-    *REQUEST.try_lock().ok_or(busy)? = Some(Request {
-        space,
-        touch,
-        touched: None,
-    });
-    let mut job = BegunJobs::new();
-    job.begin(core, serve, 0)?;
-    let mut progress = Progress::new("touch", 1, "accesses");
-    while jobs::is_busy(core) {
-        progress.at(0, out)?;
-        relax();
-    }
-    job.end()?;
-    let request = REQUEST.try_lock().ok_or(busy)?.take();
-    let touched = request.and_then(|request| request.touched);
-    Ok(touched.ok_or(busy)??)
-}
-
-/// On the core that was asked.
-fn serve(_: usize) {
-    let Some(mut request) = REQUEST.try_lock() else {
-        return;
-    };
-    if let Some(request) = request.as_mut() {
-        request.touched = Some(touch(request.space.as_ref(), request.touch));
     }
 }
 

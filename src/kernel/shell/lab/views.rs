@@ -7,6 +7,7 @@ use super::super::arguments::address;
 use super::super::error::CommandError;
 use super::spaces;
 use crate::addr::VirtAddr;
+use crate::mm::current_space::other_cores_in;
 use crate::paging::{ENTRIES, Run};
 use crate::text::Size;
 
@@ -16,9 +17,13 @@ pub(super) fn list(out: &mut dyn Write) -> Result<(), CommandError> {
         let mark = if is_used { '*' } else { ' ' };
         write!(out, "{mark} {:<15} {pages:>6} pages", named.name)?;
         match named.space.asid() {
-            Some(asid) => writeln!(out, ", ASID {}", asid.as_u16())?,
-            None => writeln!(out, ", no ASID yet")?,
+            Some(asid) => write!(out, ", ASID {}", asid.as_u16())?,
+            None => write!(out, ", no ASID yet")?,
         }
+        for core in other_cores_in(&named.space) {
+            write!(out, ", core {core} is in it")?;
+        }
+        writeln!(out)?;
         Ok(())
     })
 }
