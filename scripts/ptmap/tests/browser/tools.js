@@ -22,19 +22,34 @@ const type = (words) => {
   input.value = words;
   input.dispatchEvent(new Event("input", { bubbles: true }));
 };
+const parts = (colour) => {
+  const found = colour.match(/[\d.]+/g).map(Number);
+  return found.length > 3 ? found : [...found, 1];
+};
+const luminance = (colour) => {
+  const [red, green, blue] = colour.slice(0, 3).map((part) => {
+    const share = part / 255;
+    return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+};
+// The contrast of two colours, at least 1 (WCAG 2.1, "contrast ratio").
+const contrast = (one, other) => {
+  const [a, b] = [luminance(one), luminance(other)].sort((x, y) => y - x);
+  return (a + 0.05) / (b + 0.05);
+};
+// Cells whose corner, the mark of a difference, has a contrast below 3 to 1 (WCAG 2.1, 1.4.11).
+const pale = () => {
+  const found = new Set();
+  for (const cell of document.querySelectorAll(".cell.differs:not(.table, .broken, .software)")) {
+    const corner = getComputedStyle(cell, "::after").borderTopColor;
+    const ratio = contrast(parts(corner), parts(getComputedStyle(cell).backgroundColor));
+    if (ratio < 3) found.add(`${cell.className} ${ratio.toFixed(1)}`);
+  }
+  return [...found];
+};
 // Elements whose text has a contrast below 4.5 to 1 (WCAG 2.1, 1.4.3).
 const faint = () => {
-  const parts = (colour) => {
-    const found = colour.match(/[\d.]+/g).map(Number);
-    return found.length > 3 ? found : [...found, 1];
-  };
-  const luminance = (colour) => {
-    const [red, green, blue] = colour.slice(0, 3).map((part) => {
-      const share = part / 255;
-      return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  };
   const behind = (element) => {
     for (let at = element; at; at = at.parentElement) {
       const colour = parts(getComputedStyle(at).backgroundColor);
@@ -53,11 +68,7 @@ const faint = () => {
       element.getClientRects().length === 0
     )
       continue;
-    const style = getComputedStyle(element);
-    const [a, b] = [luminance(parts(style.color)), luminance(behind(element))].sort(
-      (x, y) => y - x,
-    );
-    const ratio = (a + 0.05) / (b + 0.05);
+    const ratio = contrast(parts(getComputedStyle(element).color), behind(element));
     if (ratio < 4.5) found.add(`${element.tagName}.${element.className} ${ratio.toFixed(1)}`);
   }
   return [...found];
