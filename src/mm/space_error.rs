@@ -81,9 +81,8 @@ impl fmt::Debug for SpaceError {
 impl fmt::Display for SpaceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotPages { value } => {
-                write!(f, "{value:#x} is not a multiple of 4K, or nothing")
-            }
+            Self::NotPages { value: 0 } => f.write_str("a size of 4K or more was expected"),
+            Self::NotPages { value } => write!(f, "{value:#x} is not a multiple of 4K"),
             Self::Outside { va, bytes } => write!(
                 f,
                 "{bytes:#x} bytes from {va} on are not in {:#x}..{:#x}",

@@ -331,7 +331,7 @@ fn a_line_that_is_wrong_says_what_was_expected_and_changes_nothing() {
     for (line, words) in [
         ("as", &["usage: as"][..]),
         ("as fly", &["not one of new, list, use"]),
-        ("as new", &["usage: as"]),
+        ("as new", &["`as new NAME` was expected"]),
         ("as new lab", &["there is a space of that name"]),
         ("as new none", &["a name has 1 to 15"]),
         ("as new a/b", &["a name has 1 to 15"]),
@@ -352,7 +352,10 @@ fn a_line_that_is_wrong_says_what_was_expected_and_changes_nothing() {
             &["0x500001 is not a multiple of 4K"],
         ),
         ("as map 0x500000 5 r", &["0x5 is not a multiple of 4K"]),
-        ("as map 0x500000 0 r", &["or nothing"]),
+        (
+            "as map 0x500000 0 r",
+            &["a size of 4K or more was expected"],
+        ),
         ("as map 0 4K r", &["are not in 0x1000..0xffffffff0000"]),
         ("as map 0xffffffff0000 4K r", &["are not in"]),
         ("as map 0x1000000000000 4K r", &["are not in"]),
@@ -372,7 +375,7 @@ fn a_line_that_is_wrong_says_what_was_expected_and_changes_nothing() {
         ),
         (
             "as map 0x500000 K r",
-            &["`K` is no number of bytes", "usage: as"],
+            &["`K` is no number of bytes, such as 4096, 64K"],
         ),
         ("as map 0x500000 4K w", &["not one of r, rw, rx, none"]),
         ("as map 0x500000 4K rwx", &["not one of r, rw, rx, none"]),

@@ -250,8 +250,8 @@ fn a_space_that_another_core_is_in_is_changed_and_not_dropped() {
     run(&mut machine, &["as use none core 2", "as use none core 3"]);
     for (line, words) in [
         ("as use lab core 4", "4 is not from 0 to 3"),
-        ("as use lab core", "usage: as"),
-        ("as use lab at 2", "usage: as"),
+        ("as use lab core", "`as use NAME [core N]` was expected"),
+        ("as use lab at 2", "`as use NAME [core N]` was expected"),
         ("as use nobody core 1", "no space has that name"),
         ("as use none core x", "expected a decimal digit"),
     ] {
@@ -568,7 +568,7 @@ fn a_change_that_is_refused_says_what_was_expected_and_loses_nothing() {
         ("as clone nobody new", "no space has that name"),
         ("as clone lab two", "there is a space of that name"),
         ("as clone lab none", "a name has 1 to 15"),
-        ("as compact now", "usage: as"),
+        ("as compact now", "`as compact` was expected"),
         ("tlb sometimes", "not one of skip, heal"),
     ] {
         says(&mut machine, line, &[words]);
@@ -624,8 +624,14 @@ fn a_change_without_frames_for_its_tables_is_none() {
     assert_eq!(free_frames(&mut machine), 0);
     run(&mut machine, &["as use lab"]);
     let (frames, shown) = (free_frames(&mut machine), machine.command("as show"));
+    let shared = format!(
+        "as map 0x7000000000 4K rw {}",
+        frame(&mut machine, "0x800000")
+    );
     for line in [
+        "as new more",
         "as map 0x7000000000 1M rw",
+        &shared,
         "as unmap 0x801000 4K",
         "as protect 0x801000 4K r",
         "as remap 0x801000 4K 0x7000000000",

@@ -35,6 +35,7 @@ mod interrupts;
 mod lab;
 mod lab_changes;
 mod lab_lines;
+mod lab_refusals;
 mod labs;
 mod machine;
 mod named_commands;

@@ -62,6 +62,19 @@ impl CommandError {
         }
     }
 
+    /// The error without the command's usage behind it: it says by itself what was expected.
+    pub(super) fn without_usage(self) -> Self {
+        Self {
+            line: Syntax::AsUsage,
+            ..self
+        }
+    }
+
+    /// Whether it is that of [`wrong_count`](Self::wrong_count).
+    pub(super) fn is_wrong_count(&self) -> bool {
+        self.is::<WrongCount>()
+    }
+
     /// Whether the line was not written as the command's usage says.
     pub(super) fn is_of_usage(&self) -> bool {
         self.line == Syntax::Otherwise

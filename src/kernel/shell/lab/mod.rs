@@ -10,18 +10,96 @@ pub(super) mod spaces;
 pub(super) mod touch;
 mod views;
 
+use core::error::Error;
 use core::fmt::{self, Write};
 
 use super::arguments::{core_number, no_choice};
 use super::error::CommandError;
 use maintenance::record;
 
-/// The verbs of `as`.
-const VERBS: &str = "new, list, use, drop, clone, map, unmap, protect, remap, compact, query, show, \
-                     tables, cost";
+/// A verb of `as`, and the words behind it as a refusal shows them.
+struct Verb {
+    name: &'static str,
+    arguments: &'static str,
+}
 
-/// `as VERB ...`
+const fn verb(name: &'static str, arguments: &'static str) -> Verb {
+    Verb { name, arguments }
+}
+
+static VERBS: [Verb; 14] = [
+    verb("new", " NAME"),
+    verb("list", ""),
+    verb("use", " NAME [core N]"),
+    verb("drop", " NAME"),
+    verb("clone", " NAME NEW"),
+    verb(
+        "map",
+        " ADDRESS SIZE RIGHTS [PA|fresh] [4k|2m|1g|auto] [contig]",
+    ),
+    verb("unmap", " ADDRESS SIZE"),
+    verb("protect", " ADDRESS SIZE RIGHTS"),
+    verb("remap", " ADDRESS SIZE NEW"),
+    verb("compact", ""),
+    verb("query", " ADDRESS"),
+    verb("show", ""),
+    verb("tables", ""),
+    verb("cost", ""),
+];
+
+/// `as VERB ...`. A refusal is one line, which says what the verb takes: the usage of `as` would
+/// not.
 pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+    let Some(word) = arguments.first() else {
+        return Err(CommandError::wrong_count());
+    };
+    let verb = VERBS.iter().find(|verb| verb.name == *word);
+    let Some(verb) = verb else {
+        return Err(no_choice(word, &VerbNames).without_usage());
+    };
+    run_verb(arguments, out).map_err(|error| {
+        if error.is_wrong_count() {
+            WrongWords(verb).into()
+        } else {
+            error.without_usage()
+        }
+    })
+}
+
+/// The number of words behind the verb does not fit.
+struct WrongWords(&'static Verb);
+
+impl fmt::Display for WrongWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Verb { name, arguments }) = self;
+        write!(f, "`as {name}{arguments}` was expected")
+    }
+}
+
+/// As [`Display`](fmt::Display) has it.
+impl fmt::Debug for WrongWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for WrongWords {}
+
+/// The names of all verbs: `new, list, use`.
+struct VerbNames;
+
+impl fmt::Display for VerbNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        VERBS.iter().try_for_each(|verb| {
+            write!(f, "{separator}{}", verb.name)?;
+            separator = ", ";
+            Ok(())
+        })
+    }
+}
+
+fn run_verb(arguments: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
     match arguments {
         ["list"] => views::list(out),
         ["query", va] => views::query(va, out),
@@ -45,18 +123,14 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
             changes::remap(va, bytes, to, out)
         }),
         ["compact"] => record("as compact", out, &mut |out| changes::compact(out)),
-        [verb, ..] if VERBS.split(", ").any(|known| known == *verb) => {
-            Err(CommandError::wrong_count())
-        }
-        [other, ..] => Err(no_choice(other, &VERBS)),
-        [] => Err(CommandError::wrong_count()),
+        _ => Err(CommandError::wrong_count()),
     }
 }
 
 /// The words behind `as`.
 pub(super) fn words(before: &[&str], each: &mut dyn FnMut(&'static str)) {
     match before {
-        [] => VERBS.split(", ").for_each(each),
+        [] => VERBS.iter().for_each(|verb| each(verb.name)),
         ["use"] => each(spaces::NONE),
         ["use", _] => each("core"),
         ["use", _, "core"] => ["1", "2", "3"].into_iter().for_each(each),

@@ -111,6 +111,7 @@ fn parse(arguments: &[&str]) -> Result<(Touch, usize), CommandError> {
     let core = match rest {
         [] => cpu::number(),
         ["core", core] => core_number(core)?,
+        ["core", _, ..] => return Err(CommandError::wrong_count()),
         [other, ..] => return Err(no_choice(other, &"user, core N")),
     };
     if privilege == Privilege::El1 {
