@@ -65,6 +65,16 @@ fn the_map_from_outside_is_the_kernels_own_and_the_kernel_goes_on() {
     machine.must_end(Ending::Exit(0));
 }
 
+/// GDB makes QEMU's stub name processes, to later clients as well.
+#[test]
+fn the_map_is_read_behind_a_session_of_gdb() {
+    let mut machine = Setup::elf().stopped().start();
+    machine.debugger().detach_as_gdb();
+    machine.boot();
+    let listed = listed(&machine);
+    assert_eq!(parts(&listed), parts(&machine.command("map")));
+}
+
 /// A descriptor that a debugger changes behind the kernel's back is seen in the tables.
 #[test]
 fn a_fault_that_is_planted_in_the_tables_is_found_from_outside() {

@@ -207,6 +207,12 @@ impl Gdb {
         self.must("D");
     }
 
+    /// Ends the session as GDB does, which supports several processes: QEMU names them from now on.
+    pub(crate) fn detach_as_gdb(mut self) {
+        self.ask("qSupported:multiprocess+");
+        self.must("D;1");
+    }
+
     /// A register by its number.
     fn register(&mut self, number: u32) -> u64 {
         number_of(&self.ask(&format!("p{number:x}")))

@@ -10,6 +10,9 @@
 //! - A packet that arrives damaged is requested again, and a packet of the client that the stub
 //!   refuses is sent again, three times in all.
 //! - The client only reads: the one change to the machine is a breakpoint, which is removed again.
+//! - A thread is `02`, or `p01.02` with its process. QEMU names processes for as long as it runs
+//!   once GDB was attached, whatever a later client supports (`multiprocess`, E.4), and then `D`
+//!   needs one, too.
 
 mod description;
 mod error;
@@ -101,18 +104,18 @@ impl<C: Connection> Client<C> {
             Ok(registers) => client.registers = registers,
             Err(error) => {
                 // The machine was stopped by the connection, and may be in use: `D` lets it run.
-                let _ = client.must("D");
+                let _ = client.let_go();
                 return Err(error);
             }
         }
         Ok(client)
     }
 
-    /// The cores as the stub's thread numbers, in hexadecimal: `01`, `02`.
+    /// The cores as the stub's thread numbers, in hexadecimal: `01`, `02`, or `p01.01`, `p01.02`.
     ///
     /// # Errors
     /// [`GdbError`], [`GdbError::Unexpected`] for a list that is empty or holds anything but
-    /// numbers.
+    /// thread numbers.
     pub fn cores(&mut self) -> Result<Vec<String>, GdbError> {
         let mut cores = Vec::new();
         let mut answer = self.ask("qfThreadInfo")?;
@@ -123,8 +126,7 @@ impl<C: Connection> Client<C> {
             }
             answer = self.ask("qsThreadInfo")?;
         }
-        let is_number = |core: &String| !core.is_empty() && packet::is_hex(core);
-        match cores.iter().all(is_number) && !cores.is_empty() {
+        match cores.iter().all(|core| is_thread(core)) && !cores.is_empty() {
             true => Ok(cores),
             false => Err(GdbError::unexpected("qfThreadInfo", &answer)),
         }
@@ -218,7 +220,20 @@ impl<C: Connection> Client<C> {
     /// [`GdbError`], if the stub does not answer `OK`.
     pub fn detach(mut self) -> Result<(), GdbError> {
         self.use_physical_addresses(false)?;
-        self.must("D")
+        self.let_go()
+    }
+
+    /// Resumes the machine: `D`, or `D;1` if the stub wants to know which process.
+    fn let_go(&mut self) -> Result<(), GdbError> {
+        let answer = self.ask("D")?;
+        if answer == "OK" {
+            return Ok(());
+        }
+        let current = self.ask("qC")?;
+        match current.strip_prefix("QC").and_then(process) {
+            Some(process) => self.must(&format!("D;{process}")),
+            None => Err(GdbError::unexpected("D", &answer)),
+        }
     }
 
     fn use_physical_addresses(&mut self, physical: bool) -> Result<(), GdbError> {
@@ -369,6 +384,22 @@ impl<C: Connection> Client<C> {
 /// Whether an answer says that a core has stopped (`T05thread:01;`, `S05`).
 fn is_stop_reply(answer: &str) -> bool {
     answer.starts_with(['T', 'S']) && answer.get(1..3).is_some_and(packet::is_hex)
+}
+
+/// Whether a name is a thread's: `02`, or `p01.02` with its process.
+fn is_thread(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && packet::is_hex(text);
+    match name.strip_prefix('p').map(|rest| rest.split_once('.')) {
+        None => is_number(name),
+        Some(Some((process, thread))) => is_number(process) && is_number(thread),
+        Some(None) => false,
+    }
+}
+
+/// The process in a thread's name: `01` of `p01.02`.
+fn process(thread: &str) -> Option<&str> {
+    let (process, _) = thread.strip_prefix('p')?.split_once('.')?;
+    is_thread(thread).then_some(process)
 }
 
 fn is_timeout(error: &io::Error) -> bool {

@@ -300,6 +300,54 @@ fn a_machine_that_cannot_be_read_is_let_go_on() {
     assert_eq!(stub.join().unwrap().last().unwrap(), "D");
 }
 
+/// QEMU 7.2 to a client that comes behind GDB.
+#[test]
+fn a_stub_that_names_processes_is_read_and_let_go() {
+    let (mut client, stub) = connected(|stub, request| {
+        let text = match request.as_str() {
+            "qfThreadInfo" => "mp01.01".to_owned(),
+            "qsThreadInfo"
+                if !stub
+                    .asked
+                    .ends_with(&["qsThreadInfo".into(), request.clone()]) =>
+            {
+                "mp01.02".to_owned()
+            }
+            "D" => "E22".to_owned(),
+            "qC" => "QCp01.01".to_owned(),
+            "Hgp01.02" | "D;01" => "OK".to_owned(),
+            other => good(other),
+        };
+        let answer = answered(&text);
+        stub.say(&answer);
+    });
+    assert_eq!(client.cores().unwrap(), ["p01.01", "p01.02"]);
+    client.choose("p01.02").unwrap();
+    client.detach().unwrap();
+    assert_eq!(stub.join().unwrap().last().unwrap(), "D;01");
+}
+
+#[test]
+fn what_is_no_thread_is_refused() {
+    for name in ["", "x", "p", "p1", "p1.", "p.1", "p1.x", "1.1"] {
+        let list = format!("m{name}");
+        let (mut client, _stub) = connected(move |stub, request| {
+            let is_list = request == "qfThreadInfo";
+            let answer = answered(&if is_list {
+                list.clone()
+            } else {
+                good(&request)
+            });
+            stub.say(&answer);
+        });
+        let error = client.cores().unwrap_err();
+        assert!(
+            matches!(error, GdbError::Unexpected { .. }),
+            "{name}: {error}"
+        );
+    }
+}
+
 #[test]
 fn a_stub_without_physical_memory_is_told() {
     let (mut client, _stub) = connected(|stub, request| {
