@@ -4,7 +4,7 @@
 use stilt::mm::layout::USER_STACK;
 
 use crate::harness::symbols::{HIGH_HALF, Symbols};
-use crate::harness::{Ending, Machine, Setup};
+use crate::harness::{Ending, Gdb, Machine, Setup, tables};
 
 fn booted() -> Machine {
     let mut machine = Setup::raw().start();
@@ -154,6 +154,88 @@ fn an_address_of_a_space_is_explained_wherever_the_core_is() {
         "explain 0x401008 as one",
         &["explain: no space has that name"],
     );
+    halt(machine);
+}
+
+/// Words of a space that are looked at: more than it has.
+const SPACE_WORDS: u64 = 48;
+
+/// The words of the space at the virtual address `space`, with their physical addresses.
+fn words(gdb: &mut Gdb, space: u64) -> Vec<(u64, u64)> {
+    let places = (0..SPACE_WORDS).map(|word| space + 8 * word);
+    let mut found = Vec::new();
+    for place in places {
+        let frame = tables::find(gdb, place).descriptor & 0x0000_ffff_ffff_f000;
+        let address = frame | place & 0xfff;
+        found.push((address, gdb.read(address)));
+    }
+    found
+}
+
+/// The mark that a space is being changed, as its physical address and the bit: set while `explain`
+/// looks at the space, and clear when the prompt is back.
+fn mark_of_change(machine: &mut Machine, explain: &str) -> (u64, u64) {
+    let root = Symbols::read().item(&["UserSpace", "root"]).start;
+    let mut gdb = machine.debugger();
+    gdb.run_some_core_to(root, || machine.send(format!("{explain}\r")));
+    let space = gdb.x(0);
+    let held = words(&mut gdb, space);
+    gdb.detach();
+    machine.expect("stilt> ");
+    let mut gdb = machine.debugger();
+    let free = words(&mut gdb, space);
+    gdb.detach();
+    let mut cleared = held
+        .iter()
+        .zip(&free)
+        .filter_map(|((at, held), (_, free))| {
+            let bit = held.checked_sub(*free)?;
+            (bit != 0 && bit.trailing_zeros() % 8 == 0 && bit.is_power_of_two())
+                .then_some((*at, bit))
+        });
+    let mark = cleared.next().expect("a mark");
+    assert_eq!(cleared.next(), None);
+    mark
+}
+
+/// Another core in the middle of a change is a debugger that holds the space's mark.
+#[test]
+fn a_space_that_another_core_changes_is_told_and_left_alone() {
+    let mut machine = Setup::raw().stopped().start();
+    machine.debugger().detach();
+    machine.boot();
+    for line in ["as new one", "as use one", "as map 0x400000 8K rw"] {
+        machine.command(line);
+    }
+    let explain = "explain 0x401008 as one";
+    let (at, bit) = mark_of_change(&mut machine, explain);
+    let before = machine.command(explain);
+    let shown = machine.command("as show");
+    assert!(before.contains(", space one"), "{before}");
+    let flip = |machine: &Machine| {
+        let mut gdb = machine.debugger();
+        let word = gdb.read(at);
+        gdb.write(at, word ^ bit);
+        gdb.detach();
+    };
+    flip(&machine);
+    for line in [
+        explain,
+        "as map 0x500000 4K r",
+        "as unmap 0x400000 4K",
+        "as protect 0x400000 4K r",
+        "as remap 0x400000 4K 0x500000",
+        "as compact",
+        "as clone one two",
+    ] {
+        let said = machine.command(line);
+        let name = line.split(' ').next().unwrap_or_default();
+        assert_eq!(said.trim(), format!("{name}: the space is being changed"));
+    }
+    flip(&machine);
+    assert_eq!(machine.command(explain), before);
+    assert_eq!(machine.command("as show"), shown);
+    says(&mut machine, "audit", &["1 address spaces with 4 pages"]);
     halt(machine);
 }
 
