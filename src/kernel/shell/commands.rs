@@ -92,7 +92,7 @@ static COMMANDS: &[Command] = &[
     Command {
         name: "map",
         arguments: "[boot|--picture ...]",
-        help: "the live address space, with names",
+        help: "the kernel's live map, with names",
         run: map::run,
         words: words::map,
         details: map::legend,

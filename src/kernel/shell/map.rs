@@ -38,7 +38,8 @@ fn show_boot_map(out: &mut dyn Write) -> Result<(), CommandError> {
 
 /// The paragraphs that `help map` shows below the usage.
 pub(super) fn legend(out: &mut dyn Write) -> fmt::Result {
-    const LINES: [&str; 16] = [
+    const LINES: [&str; 17] = [
+        "  map: the kernel's half; `as show` has the pages of the space in use.",
         "  map boot: what the boot map was, until the final one came: built again by",
         "  the code that made it.",
         "  map --picture draws both halves, a row for each part; --ascii in plain ASCII.",
