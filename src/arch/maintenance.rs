@@ -22,9 +22,10 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::cpu;
-use crate::board::raspi3::CORES;
 use crate::paging::format::aarch64_tlb::Tlbi;
 
+/// Cores of a Cortex-A53 cluster at most (DDI 0500 2.1).
+const CORES: usize = 4;
 /// Forms of [`Tlbi`].
 const FORMS: usize = 7;
 /// Kinds of [`Sequence`].
