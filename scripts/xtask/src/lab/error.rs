@@ -26,6 +26,8 @@ pub(super) enum LabError {
         answer: PathBuf,
         page: PathBuf,
     },
+    #[error("{} is a page to read: `make lab FILE={}` does the exercise", page.display(), check.display())]
+    IsPage { page: PathBuf, check: PathBuf },
     #[error("{}:{line}: longer than the {limit} characters of a line at the prompt", path.display())]
     LongLine {
         path: PathBuf,
@@ -61,7 +63,7 @@ pub(super) enum LabError {
 impl EndsVerb for LabError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::NoAnswer { .. } | Self::NoExercise { .. } => WRONG_CALL,
+            Self::NoAnswer { .. } | Self::NoExercise { .. } | Self::IsPage { .. } => WRONG_CALL,
             _ => 1,
         }
     }

@@ -16,6 +16,8 @@ use crate::checkout;
 const ANSWER: &str = ".answer.lab";
 /// How those of checks end.
 const CHECK: &str = ".lab";
+/// How those of pages end.
+const PAGE: &str = ".md";
 
 /// A line that is sent, and where it stands.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -39,7 +41,7 @@ impl Script {
     /// exercise's answer, or any other file alone.
     ///
     /// # Errors
-    /// [`LabError::NoExercise`], [`LabError::NoAnswer`].
+    /// [`LabError::NoExercise`], [`LabError::NoAnswer`], [`LabError::IsPage`].
     pub(super) fn of(file: &Path) -> Result<Self, LabError> {
         let labs = labs();
         let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -56,6 +58,12 @@ impl Script {
                 graded,
             });
         }
+        if let Some(name) = name.strip_suffix(PAGE) {
+            return Err(LabError::IsPage {
+                page: file.to_owned(),
+                check: file.with_file_name(format!("{name}{CHECK}")),
+            });
+        }
         let is_check =
             file.parent().and_then(|folder| folder.canonicalize().ok()) == labs.canonicalize().ok();
         let (Some(name), true) = (name.strip_suffix(CHECK), is_check && file.exists()) else {
@@ -69,7 +77,7 @@ impl Script {
             return Err(LabError::NoAnswer {
                 check: file.to_owned(),
                 answer: shown(&answer).to_owned(),
-                page: shown(&labs.join(format!("{name}.md"))).to_owned(),
+                page: shown(&labs.join(format!("{name}{PAGE}"))).to_owned(),
             });
         }
         Ok(Self {
@@ -197,6 +205,10 @@ mod tests {
         assert_eq!(script.graded, labs().join(format!("{any}.lab")));
         let other = Script::of(Path::new("/elsewhere/99-none.answer.lab"));
         assert!(matches!(other, Err(LabError::NoExercise { .. })));
+        let page = Script::of(Path::new("labs/01-indices.md")).unwrap_err();
+        let said = "labs/01-indices.md is a page to read: `make lab FILE=labs/01-indices.lab` does \
+                    the exercise";
+        assert_eq!(page.to_string(), said);
         let alone = Script::of(Path::new("/elsewhere/mine.lab")).unwrap();
         assert_eq!(alone.answer, None);
     }
