@@ -7,7 +7,7 @@
 use core::fmt;
 
 use crate::addr::PhysAddr;
-use crate::{MappingFlags, PagingError, PagingResult, Rights};
+use crate::{Attributes, MappingFlags, PagingError, PagingResult, Rights, SoftwareBits};
 
 /// Entries in a table of every format: 512 of 8 bytes in one 4 KiB frame.
 pub const ENTRIES: usize = 512;
@@ -114,6 +114,11 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
     /// on Arm with 4 KiB pages (DDI 0487 D8.7.1; Linux: `contpte`), 1 where there is no hint.
     const CONTIGUOUS: usize = 1;
 
+    /// The two neighbouring bits of a leaf, present or not, that are for [`SoftwareBits`]: the
+    /// hardware ignores them, and no other function here reads or writes them. By default there are
+    /// none; then the operations of a table that set them do not compile.
+    const SOFTWARE: u64 = 0;
+
     /// A leaf of `size` that maps the frame at `pa`, a multiple of `size`. Without any of
     /// [`MappingFlags::RIGHTS`] it is inaccessible, otherwise present.
     ///
@@ -161,14 +166,40 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
         Ok(())
     }
 
-    /// Gives this leaf of `size` other flags; its frame stays. Without a right it becomes
-    /// inaccessible, with one present. By default it is made anew by [`GenericPTE::new_page`].
+    /// Gives this leaf of `size` other flags; its frame and [`GenericPTE::SOFTWARE`] stay. Without a
+    /// right it becomes inaccessible, with one present. By default it is made anew by
+    /// [`GenericPTE::new_page`].
     ///
     /// # Errors
     /// As [`GenericPTE::new_page`] for `flags`; the leaf is as it was.
     fn set_flags(&mut self, flags: MappingFlags, size: PageSize) -> PagingResult {
-        *self = Self::new_page(self.paddr(), flags, size)?;
+        *self = Self::new_page(self.paddr(), flags, size)?.with_software(self.software());
         Ok(())
+    }
+
+    /// The software bits of a leaf, present, inaccessible or broken.
+    #[inline]
+    fn software(self) -> SoftwareBits {
+        let place = Self::SOFTWARE.trailing_zeros();
+        let bits = (self.bits() & Self::SOFTWARE).checked_shr(place);
+        SoftwareBits::from_bits_truncate(bits.unwrap_or(0) as u8)
+    }
+
+    /// The leaf with other software bits; unchanged where the format has none.
+    #[inline]
+    fn with_software(self, software: SoftwareBits) -> Self {
+        let place = Self::SOFTWARE.trailing_zeros();
+        let bits = u64::from(software.bits()).checked_shl(place).unwrap_or(0);
+        Self::from_bits(self.bits() & !Self::SOFTWARE | bits & Self::SOFTWARE)
+    }
+
+    /// All that a leaf says besides its frame and its size.
+    #[inline]
+    fn attributes(self) -> Attributes {
+        Attributes {
+            flags: self.flags(),
+            software: self.software(),
+        }
     }
 
     /// Whether the entry is all zero: neither leaf nor table, no frame belongs to it, and the
@@ -268,6 +299,14 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
     fn without_contiguous(self) -> Self {
         self
     }
+}
+
+/// Refuses to compile a use of software bits with a format that does not have the two.
+pub(crate) const fn assert_software_bits<PTE: GenericPTE>() {
+    assert!(
+        PTE::SOFTWARE != 0 && PTE::SOFTWARE >> PTE::SOFTWARE.trailing_zeros() == 0b11,
+        "the format has no two neighbouring bits for software"
+    );
 }
 
 /// Refuses what W^X forbids, unless `flags` name the exception, and the exception where there is

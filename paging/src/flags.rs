@@ -53,6 +53,45 @@ bitflags::bitflags! {
     }
 }
 
+bitflags::bitflags! {
+    /// Two bits of each leaf that the hardware ignores, for the kernel's own use: `_PAGE_SOFTW1` and
+    /// `_PAGE_SOFTW2` of Linux, `AVAIL1` of OSTD's `PageFlags`.
+    ///
+    /// A leaf is mapped without them. They stay when its flags or its frame change and when it is
+    /// made inaccessible; each piece of a block that is split has them; leaves whose bits differ are
+    /// not folded. Unmapping takes them away.
+    ///
+    /// | format | `SOFTW2`, `SOFTW1` | source |
+    /// |---|---|---|
+    /// | AArch64 | bits 57, 56, "reserved for software use" | Arm DDI 0487, D8.3.1 |
+    /// | x86-64 | bits 53, 52, ignored | Intel SDM 3A, 5.5 "4-Level Paging" |
+    /// | RISC-V | bits 9, 8: RSW | ISA manual II, "Sv39: Page-Based 39-bit Virtual-Memory System" |
+    /// | LoongArch | bits 57, 56, not defined for an entry | volume 1, 5.4 |
+    #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+    pub struct SoftwareBits: u8 {
+        /// The lower of the two.
+        const SOFTW1 = 1 << 0;
+        /// The higher of the two.
+        const SOFTW2 = 1 << 1;
+    }
+}
+
+impl fmt::Display for SoftwareBits {
+    /// The names of the bits that are set: `SOFTW1 | SOFTW2`, or nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        bitflags::parser::to_writer(self, f)
+    }
+}
+
+/// All that a leaf says besides its frame and its size: what Linux has in `pgprot_t`.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Attributes {
+    /// Rights, memory type and scope, which the hardware reads.
+    pub flags: MappingFlags,
+    /// Two bits that it ignores.
+    pub software: SoftwareBits,
+}
+
 impl MappingFlags {
     /// The flags that grant access: a leaf with none of them is inaccessible, and the hardware
     /// does not follow it.

@@ -84,7 +84,7 @@ pub use change::region::unmap_with::UnmappedFrame;
 pub use change::share::{SharedReader, SharedTop, SharedView, SharedWriter};
 pub use entry::{ENTRIES, GenericPTE, PageSize, check_frame, check_supported, check_wx};
 pub use error::{PagingError, PagingResult};
-pub use flags::{MappingFlags, Rights};
+pub use flags::{Attributes, MappingFlags, Rights, SoftwareBits};
 pub use flush::receipt::{TlbFlush, TlbFlushAll, Unmapped};
 pub use metadata::{AddressSpace, InvalidateScope, Maintenance, PagingHandler, PagingMetaData};
 pub use node::sharing::{PrivateTop, Sharing};

@@ -9,13 +9,15 @@ use crate::change::batch::Batch;
 use crate::change::region::mapping::RegionOptions;
 use crate::change::share::SharedWriter;
 use crate::change::tree::Tree;
+use crate::entry::assert_software_bits;
 use crate::flush::work::FlushWork;
 use crate::node::sharing::{PrivateTop, Sharing};
 use crate::read::check::{Summary, Unsound};
 use crate::read::view::TableView;
 use crate::{
-    Asid, Cursor, Dump, GenericPTE, Leaf, Maintenance, MappingFlags, PageSize, PagingHandler,
-    PagingMetaData, PagingResult, Runs, TlbFlush, TlbFlushAll, Unmapped, UnmappedFrame, Visit,
+    Asid, Attributes, Cursor, Dump, GenericPTE, Leaf, Maintenance, MappingFlags, PageSize,
+    PagingHandler, PagingMetaData, PagingResult, Runs, SoftwareBits, TlbFlush, TlbFlushAll,
+    Unmapped, UnmappedFrame, Visit,
 };
 
 /// A page table: owns the tables of its tree, not the frames that it maps.
@@ -378,6 +380,30 @@ where
     ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H, S>)> {
         self.update(va, Some(pa), Some(flags))
     }
+
+    /// Gives the leaf that covers `va` other software bits. Returns its size. The hardware ignores
+    /// the bits, so the receipt has nothing to invalidate for them; only a contiguous group of which
+    /// one leaf is to differ is broken, and made without the hint. Linux: `pte_mkspecial`.
+    ///
+    /// For a format without [`GenericPTE::SOFTWARE`] this does not compile.
+    ///
+    /// # Errors
+    /// [`PagingError::NotMapped`](crate::PagingError::NotMapped),
+    /// [`PagingError::InvalidVirtAddr`](crate::PagingError::InvalidVirtAddr),
+    /// [`PagingError::Shared`](crate::PagingError::Shared);
+    /// [`PagingError::Pinned`](crate::PagingError::Pinned) for a contiguous group that the running
+    /// core stands on.
+    pub fn set_software(
+        &mut self,
+        va: VirtAddr,
+        software: SoftwareBits,
+    ) -> PagingResult<(PageSize, TlbFlush<'_, M, PTE, H, S>)> {
+        let size = self.tree.mark_leaf(va, software)?;
+        Ok((
+            size,
+            TlbFlush::new(&mut self.tree.pending, FlushWork::AllPending),
+        ))
+    }
 }
 
 /// Changing ranges, and much at once.
@@ -521,8 +547,8 @@ where
     /// split, broken and invalidated only where their own flags change. Linux: `change_protection`;
     /// OSTD: `protect_next`.
     ///
-    /// The function is called before anything changes, once for each set of flags in the region (in
-    /// a region with more than 16 sets twice or three times); a call that answers otherwise than
+    /// The function is called before anything changes, once for each set of flags and software bits
+    /// in the region (in a region with more than 16 sets twice or three times); a call that answers otherwise than
     /// the first has for its set is followed where it can be. If it panics, the tree is whole.
     ///
     /// ```
@@ -550,7 +576,58 @@ where
         size: usize,
         mut function: impl FnMut(MappingFlags) -> MappingFlags,
     ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
-        self.tree.protect_pages_with(va, size, &mut function)?;
+        let flags = &mut |old: Attributes| Attributes {
+            flags: function(old.flags),
+            ..old
+        };
+        self.tree.update_pages_with(va, size, flags)?;
+        Ok(TlbFlushAll::new(
+            &mut self.tree.pending,
+            FlushWork::AllPending,
+        ))
+    }
+
+    /// Gives each leaf that is mapped in `size` bytes from `va` on the flags and the software bits
+    /// that `function` makes of its own, as [`PageTable64::protect_region_with`]. A leaf of which the
+    /// software bits alone change is stored anew, and not invalidated: no hardware reads them.
+    ///
+    /// For a format without [`GenericPTE::SOFTWARE`] this does not compile.
+    ///
+    /// ```
+    /// # use stilt_paging::addr::VirtAddr;
+    /// # use stilt_paging::format::riscv::Sv48PageTable;
+    /// # use stilt_paging::{Attributes, Maintenance, MappingFlags, PagingHandler, PagingResult};
+    /// # use stilt_paging::SoftwareBits;
+    /// /// Copy on write: what may be written faults at the next store, and the bit says that it may.
+    /// const SHARED: SoftwareBits = SoftwareBits::SOFTW1;
+    ///
+    /// fn share<T: Maintenance, H: PagingHandler>(
+    ///     table: &mut Sv48PageTable<T, H>,
+    ///     start: VirtAddr,
+    ///     bytes: usize,
+    /// ) -> PagingResult {
+    ///     let share = |mut leaf: Attributes| {
+    ///         if leaf.flags.contains(MappingFlags::WRITE) {
+    ///             leaf.flags -= MappingFlags::WRITE;
+    ///             leaf.software |= SHARED;
+    ///         }
+    ///         leaf
+    ///     };
+    ///     table.update_region_with(start, bytes, share)?.flush();
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`PageTable64::protect_region_with`].
+    pub fn update_region_with(
+        &mut self,
+        va: VirtAddr,
+        size: usize,
+        mut function: impl FnMut(Attributes) -> Attributes,
+    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
+        const { assert_software_bits::<PTE>() }
+        self.tree.update_pages_with(va, size, &mut function)?;
         Ok(TlbFlushAll::new(
             &mut self.tree.pending,
             FlushWork::AllPending,
@@ -558,7 +635,7 @@ where
     }
 
     /// Folds leaves into blocks wherever a table in the range, whole, maps consecutive frames
-    /// with equal flags: 512 pages from 0x40_0000 on become the block at 0x40_0000. Where 16 leaves
+    /// with equal flags and software bits: 512 pages from 0x40_0000 on become the block at 0x40_0000. Where 16 leaves
     /// that stay could be a contiguous group, they get the hint, which a change of one of them takes
     /// from all. What every address translates to stays as it is. The receipt counts the pages of
     /// the blocks that were made, each once.

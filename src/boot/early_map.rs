@@ -198,6 +198,7 @@ fn each_leaf_of(table: &BootTable, size: PageSize, start: usize, visit: &mut dyn
             pa: entry.paddr(),
             bytes: size.bytes(),
             flags: entry.flags(),
+            software: entry.software(),
             size,
             rights: None,
         });

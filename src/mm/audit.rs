@@ -369,7 +369,7 @@ mod tests {
     use super::{MapViolation, check};
     use crate::addr::{PhysAddr, VirtAddr};
     use crate::mm::layout::guards;
-    use crate::paging::{MappingFlags, PageSize, Run};
+    use crate::paging::{MappingFlags, PageSize, Run, SoftwareBits};
 
     const READ: MappingFlags = MappingFlags::READ;
     const READ_WRITE: MappingFlags = READ.union(MappingFlags::WRITE);
@@ -382,6 +382,7 @@ mod tests {
             pa: PhysAddr::new(pa),
             bytes: pages * 0x1000,
             flags,
+            software: SoftwareBits::empty(),
             size: PageSize::Size4K,
             rights: None,
         }

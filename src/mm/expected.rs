@@ -83,7 +83,7 @@ mod tests {
     use crate::addr::{PhysAddr, VirtAddr};
     use crate::mm::audit::MapViolation;
     use crate::mm::layout::Pages;
-    use crate::paging::{MappingFlags, PageSize, Run};
+    use crate::paging::{MappingFlags, PageSize, Run, SoftwareBits};
 
     const READ: MappingFlags = MappingFlags::READ;
     const READ_WRITE: MappingFlags = READ.union(MappingFlags::WRITE);
@@ -96,6 +96,7 @@ mod tests {
             pa: PhysAddr::new(pa),
             bytes: pages * 0x1000,
             flags,
+            software: SoftwareBits::empty(),
             size: PageSize::Size4K,
             rights: None,
         }

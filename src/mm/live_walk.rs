@@ -169,6 +169,7 @@ impl MapWalk<'_> {
             pa,
             bytes: size.bytes(),
             flags,
+            software: entry.software(),
             size,
             rights: entry.odd_rights(),
         });

@@ -147,7 +147,7 @@ mod tests {
     use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
     use crate::mm::audit::MapViolation;
     use crate::mm::extents::Extent;
-    use crate::paging::{MappingFlags, PageSize, Rights, Run};
+    use crate::paging::{MappingFlags, PageSize, Rights, Run, SoftwareBits};
 
     const DATA: MappingFlags = MappingFlags::USER
         .union(MappingFlags::ACCESSED)
@@ -160,6 +160,7 @@ mod tests {
             pa: PhysAddr::new(frame * PAGE_SIZE),
             bytes: pages * PAGE_SIZE,
             flags: DATA,
+            software: SoftwareBits::empty(),
             size: PageSize::Size4K,
             rights: None,
         }

@@ -19,10 +19,12 @@ use core::marker::PhantomData;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::change::region::mapping::RegionOptions;
 use crate::change::tree::Tree;
+use crate::entry::assert_software_bits;
 use crate::flush::receipt::{OnThisCore, Removed};
 use crate::node::sharing::{PrivateTop, Sharing};
 use crate::{
-    GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult, TableView,
+    Attributes, GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult,
+    SoftwareBits, TableView,
 };
 
 /// A mark that ties what a batch handed out to that batch, and to no other.
@@ -202,6 +204,15 @@ where
         self.tree.update_leaf(va, Some(pa), Some(flags))
     }
 
+    /// Gives the leaf that covers `va` other software bits, as
+    /// [`PageTable64::set_software`](crate::PageTable64::set_software). Returns the size of the leaf.
+    ///
+    /// # Errors
+    /// As [`PageTable64::set_software`](crate::PageTable64::set_software).
+    pub fn set_software(&mut self, va: VirtAddr, software: SoftwareBits) -> PagingResult<PageSize> {
+        self.tree.mark_leaf(va, software)
+    }
+
     /// Maps `size` bytes from `va` on to the frames from `pa` on, as
     /// [`PageTable64::map_region`](crate::PageTable64::map_region). Returns how many 4 KiB pages
     /// were mapped.
@@ -278,7 +289,28 @@ where
         size: usize,
         mut function: impl FnMut(MappingFlags) -> MappingFlags,
     ) -> PagingResult<usize> {
-        self.tree.protect_pages_with(va, size, &mut function)?;
+        let flags = &mut |old: Attributes| Attributes {
+            flags: function(old.flags),
+            ..old
+        };
+        self.tree.update_pages_with(va, size, flags)?;
+        Ok(self.tree.pending.pages)
+    }
+
+    /// Gives each leaf in `size` bytes from `va` on the flags and software bits that `function` makes
+    /// of its own, as [`PageTable64::update_region_with`](crate::PageTable64::update_region_with).
+    /// Returns how many 4 KiB pages were looked at.
+    ///
+    /// # Errors
+    /// As [`PageTable64::update_region_with`](crate::PageTable64::update_region_with).
+    pub fn update_region_with(
+        &mut self,
+        va: VirtAddr,
+        size: usize,
+        mut function: impl FnMut(Attributes) -> Attributes,
+    ) -> PagingResult<usize> {
+        const { assert_software_bits::<PTE>() }
+        self.tree.update_pages_with(va, size, &mut function)?;
         Ok(self.tree.pending.pages)
     }
 

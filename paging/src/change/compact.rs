@@ -190,6 +190,7 @@ fn merged<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     let block = size_of_level::<M>(level - 1)?;
     let first = merged_entry::<M, PTE, H>(table.load(0), level)?;
     let block = PTE::new_page(first.paddr(), first.flags(), block).ok()?;
+    let block = block.with_software(first.software());
     let mut leaves = core::iter::successors(Some(first), |leaf| Some(leaf.next(small)));
     let all = (0..entries::<M>()).zip(&mut leaves).map(|(index, leaf)| {
         let entry = merged_entry::<M, PTE, H>(table.load(index), level);

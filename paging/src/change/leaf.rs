@@ -30,6 +30,7 @@ use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::change::request::{Change, Request};
 use crate::change::tree::Tree;
 use crate::change::walk::{first_mapped, link};
+use crate::entry::assert_software_bits;
 use crate::flush::receipt::Removed;
 use crate::flush::work::FlushWork;
 use crate::node::descent::{Node, is_table};
@@ -38,7 +39,7 @@ use crate::node::memory::Table;
 use crate::node::sharing::Sharing;
 use crate::{
     GenericPTE, MappingFlags, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
-    TlbFlush, Unmapped,
+    SoftwareBits, TlbFlush, Unmapped,
 };
 
 /// A leaf that is to be mapped. Two words, which are handed over in registers.
@@ -271,6 +272,29 @@ where
             self.replace(&place, va, size, entry);
         } else if entry.without_contiguous() != place.entry.without_contiguous() {
             self.change_leaf(va, size, Change::Update { pa, flags })?;
+        }
+        Ok(size)
+    }
+
+    /// Gives the leaf that covers `va` other software bits. Returns its size. Nothing is queued: the
+    /// hardware ignores the bits, and a group that loses its hint is broken and made at once.
+    pub(crate) fn mark_leaf(
+        &mut self,
+        va: VirtAddr,
+        software: SoftwareBits,
+    ) -> PagingResult<PageSize> {
+        const { assert_software_bits::<PTE>() }
+        self.pending.begin();
+        let (place, size) = self.find(va)?;
+        let entry = place.entry.with_software(software);
+        if entry == place.entry {
+            return Ok(size);
+        }
+        if entry.is_contiguous() {
+            let va = va.align_down(leaf_bytes::<M>(size));
+            self.change_leaf(va, size, Change::Mark(software))?;
+        } else {
+            place.entry_ref.store(entry);
         }
         Ok(size)
     }

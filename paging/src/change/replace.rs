@@ -1,18 +1,19 @@
 //! Replacing one leaf by another of its size.
 //!
 //! Whether the old and the new leaf are present, and whether both may be cached at a time, decides
-//! between four sequences.
+//! between five sequences.
 //!
 //! | old | new | sequence |
 //! |---|---|---|
+//! | any | differs in its software bits alone | store: the hardware ignores them |
 //! | present | present, must not meet the old | break, invalidate, make, publish; at once |
 //! | present | present or inaccessible | store; the invalidation is pending |
 //! | inaccessible | present | store; the publication is pending |
 //! | inaccessible | inaccessible | store: no TLB holds either |
 //!
-//! The page at 0x40_0000, read-write on frame 0x8000_0000: read-only on that frame is the second
+//! The page at 0x40_0000, read-write on frame 0x8000_0000: read-only on that frame is the third
 //! row (a core that goes on writing for a moment does what it was allowed to); read-write on frame
-//! 0x9000_0000 is the first, because two cores could see two frames (DDI 0487 D8.17.1).
+//! 0x9000_0000 is the second, because two cores could see two frames (DDI 0487 D8.17.1).
 #![forbid(unsafe_code)]
 
 use crate::addr::VirtAddr;
@@ -44,6 +45,10 @@ where
             return;
         }
         let put = |entry| place.entry_ref.store(entry);
+        if (old.bits() ^ new.bits()) & !PTE::SOFTWARE == 0 {
+            put(new);
+            return;
+        }
         // Nothing of the old leaf may be cached when the new one appears. Whatever else was pending
         // is issued together with it, so that the receipt finds nothing left.
         match (old.is_present(), new.is_present()) {

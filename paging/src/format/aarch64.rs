@@ -31,7 +31,8 @@ use core::marker::PhantomData;
 use super::aarch64_bits::{
     ACCESS_FLAG, AP_EL0, AP_READ_ONLY, ATTR_INDEX, ATTR_INDEX_SHIFT, CONTIGUOUS, COUNT,
     COUNT_SHIFT, DECIDES_RIGHTS, INACCESSIBLE, INNER_SHAREABLE, NON_GLOBAL, NOT_BLOCK,
-    OUTPUT_ADDRESS, PXN, UXN, VALID, block_bit, decode, encode, granted, lookup, memory_type,
+    OUTPUT_ADDRESS, PXN, SOFTWARE, UXN, VALID, block_bit, decode, encode, granted, lookup,
+    memory_type,
 };
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::{
@@ -172,6 +173,10 @@ unsafe impl GenericPTE for A64PTE {
     /// 16 with the 4 KiB granule, at the levels 2 and 3 (DDI 0487 D8.7.1).
     const CONTIGUOUS: usize = 16;
 
+    /// Of the bits 58:55, which are reserved for software use (DDI 0487 D8.3.1); 55 is the mark of an
+    /// inaccessible leaf.
+    const SOFTWARE: u64 = SOFTWARE;
+
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
         let attributes = lookup(flags, size)?;
@@ -227,7 +232,7 @@ unsafe impl GenericPTE for A64PTE {
 
     #[inline]
     fn set_flags(&mut self, flags: MappingFlags, size: PageSize) -> PagingResult {
-        self.0 = self.0 & OUTPUT_ADDRESS | lookup(flags, size)?;
+        self.0 = self.0 & (OUTPUT_ADDRESS | SOFTWARE) | lookup(flags, size)?;
         Ok(())
     }
 

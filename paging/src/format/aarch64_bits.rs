@@ -6,14 +6,14 @@
 //! # A leaf
 //!
 //! ```text
-//!  63 56  55   54  53   52  51 48 47                12 11 10  9 8 7 6  5   4      2  1   0
-//! +------+---+----+----+----+----+--------------------+--+--+----+----+--+----------+---+---+
-//! | 0    |INA|UXN |PXN |CONT| 0  | output address     |nG|AF| SH | AP |0 | AttrIndx |pg | V |
-//! +------+---+----+----+----+----+--------------------+--+--+----+----+--+----------+---+---+
+//!  63 58 57 56 55   54  53   52  51 48 47             12 11 10  9 8 7 6  5   4      2  1   0
+//! +-----+-----+---+----+----+----+----+-----------------+--+--+----+----+--+----------+---+---+
+//! | 0   |SOFTW|INA|UXN |PXN |CONT| 0  | output address  |nG|AF| SH | AP |0 | AttrIndx |pg | V |
+//! +-----+-----+---+----+----+----+----+-----------------+--+--+----+----+--+----------+---+---+
 //! ```
 //!
-//! `pg` is 1 in a page and 0 in a block. `INA` is a bit for software (58:55 are): an inaccessible
-//! leaf, of which V is 0 and all else stays. The page of frame 0x8000_0000 with kernel data
+//! `pg` is 1 in a page and 0 in a block. Of the bits for software (58:55), `INA` marks an
+//! inaccessible leaf, of which V is 0 and all else stays, and `SOFTW` are `SoftwareBits`. The page of frame 0x8000_0000 with kernel data
 //! (read-write, global, accessed, write-back) is 0x0060_0000_8000_0713: UXN and PXN, AF, inner
 //! shareable, AttrIndx 4, page, valid.
 //!
@@ -72,6 +72,8 @@ pub(super) const PXN: u64 = 1 << 53;
 pub(super) const UXN: u64 = 1 << 54;
 /// Software: an inaccessible leaf.
 pub(super) const INACCESSIBLE: u64 = 1 << 55;
+/// Software: the user's.
+pub(super) const SOFTWARE: u64 = 0b11 << 56;
 /// One TLB entry may hold the whole group of 16 (D8.7.1).
 pub(super) const CONTIGUOUS: u64 = 1 << 52;
 /// Of a table descriptor, ignored by the hardware: how many entries of the table are used.

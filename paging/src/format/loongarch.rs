@@ -69,6 +69,8 @@ const INVALID: u64 = 1 << 10;
 const MOVED: u64 = 1 << 11;
 /// In a huge page's entry: global.
 const HUGE_GLOBAL: u64 = 1 << 12;
+/// Software: the user's.
+const SOFTWARE: u64 = 0b11 << 56;
 /// Software: a leaf that is not present for a moment.
 const BROKEN: u64 = 1 << 58;
 /// Software: an inaccessible or broken leaf is to have V when it is present again.
@@ -107,6 +109,9 @@ impl LA64PTE {
 // could follow it. What was put in is read back by shifts and masks.
 unsafe impl GenericPTE for LA64PTE {
     const COUNTS: bool = false;
+
+    /// Of the bits 60:48, which the formats do not define.
+    const SOFTWARE: u64 = SOFTWARE;
 
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
@@ -167,7 +172,7 @@ unsafe impl GenericPTE for LA64PTE {
 
     #[inline]
     fn set_flags(&mut self, flags: MappingFlags, size: PageSize) -> PagingResult {
-        self.0 = self.0 & Self::address_mask(size) | attributes(flags, size)?;
+        self.0 = self.0 & (Self::address_mask(size) | SOFTWARE) | attributes(flags, size)?;
         Ok(())
     }
 

@@ -11,9 +11,9 @@
 //! * The dirty bit goes with `WRITE`, so that no store faults for it or makes the hardware write
 //!   the entry. Without `ACCESSED` the first use faults, or the hardware sets the bit (Svadu).
 //! * An inaccessible leaf has V = 0, which leaves all other bits to software; they stay where they
-//!   are in a present leaf. Bit 8 (reserved for software) says that the entry is not unused, also
-//!   in frame 0; bit 9 is set as well in one that is broken. Its size is, as for a present leaf,
-//!   the level at which it stands.
+//!   are in a present leaf. Bit 54 (reserved, so zero, in a valid entry) says that the entry is not
+//!   unused, also in frame 0; bit 55 is set as well in one that is broken. Its size is, as for a
+//!   present leaf, the level at which it stands.
 //! * A table's entry has all of D, A, U, G, R, W and X clear, as the manual asks for.
 #![expect(unsafe_code, reason = "implements unsafe traits")]
 
@@ -35,10 +35,12 @@ const USER: u64 = 1 << 4;
 const GLOBAL: u64 = 1 << 5;
 const ACCESSED: u64 = 1 << 6;
 const DIRTY: u64 = 1 << 7;
-/// Software: not valid, but not unused.
-const INVALID: u64 = 1 << 8;
-/// Software: not valid for a moment.
-const BROKEN: u64 = 1 << 9;
+/// RSW, software: the user's.
+const SOFTWARE: u64 = 0b11 << 8;
+/// In an entry without V, where it is software's: not unused.
+const INVALID: u64 = 1 << 54;
+/// In an entry without V: not valid for a moment.
+const BROKEN: u64 = 1 << 55;
 /// The rights: a valid leaf has at least one, a table's entry none.
 const LEAF: u64 = READ | WRITE | EXECUTE;
 /// The frame's number, bits 53:10.
@@ -108,6 +110,9 @@ impl<E: MemoryTypes> Rv64Entry<E> {
 unsafe impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
     const COUNTS: bool = false;
 
+    /// RSW, the bits 9:8.
+    const SOFTWARE: u64 = SOFTWARE;
+
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
         let attributes = Self::attributes(flags)?;
@@ -161,7 +166,7 @@ unsafe impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
 
     #[inline]
     fn set_flags(&mut self, flags: MappingFlags, size: PageSize) -> PagingResult {
-        self.0 = self.0 & Self::address_mask(size) | Self::attributes(flags)?;
+        self.0 = self.0 & (Self::address_mask(size) | SOFTWARE) | Self::attributes(flags)?;
         Ok(())
     }
 

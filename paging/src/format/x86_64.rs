@@ -15,7 +15,8 @@
 //! * `DEVICE` is UC and `UNCACHED` is UC-, by PCD and PWT alone. `DEVICE | UNCACHED` is refused:
 //!   no type forbids an early acknowledgement. The PAT bit stays clear; it is bit 7 of a page and
 //!   bit 12 of a block, so nothing here could read it back.
-//! * An occupancy count is in bits 61:52 of a table's entry, which are ignored there.
+//! * An occupancy count is in bits 61:52 of a table's entry, which are ignored there. In a leaf 53:52
+//!   are `SoftwareBits`: 62:59 may be a protection key.
 //! * What is not present has bit 0 clear, and bit 9 (ignored) set: it is not zero in frame 0; bit
 //!   10 is set as well in what is broken. It keeps its frame in clear text: on a CPU with the L1
 //!   terminal fault, whoever could use the page may still read by speculation what the L1 cache
@@ -49,6 +50,8 @@ const GLOBAL: u64 = 1 << 8;
 const INVALID: u64 = 1 << 9;
 /// Software: not present for a moment.
 const BROKEN: u64 = 1 << 10;
+/// Software: the user's.
+const SOFTWARE: u64 = 0b11 << 52;
 const EXECUTE_DISABLE: u64 = 1 << 63;
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 const COUNT_SHIFT: u32 = 52;
@@ -67,6 +70,9 @@ pub struct X64PTE(u64);
 // one there. Without P no walker follows it. What was put in is read back by shifts and masks.
 unsafe impl GenericPTE for X64PTE {
     const COUNTS: bool = true;
+
+    /// Of the bits 58:52, which are ignored in a leaf.
+    const SOFTWARE: u64 = SOFTWARE;
 
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
@@ -119,7 +125,7 @@ unsafe impl GenericPTE for X64PTE {
 
     #[inline]
     fn set_flags(&mut self, flags: MappingFlags, size: PageSize) -> PagingResult {
-        self.0 = self.0 & Self::address_mask(size) | attributes(flags, size)?;
+        self.0 = self.0 & (Self::address_mask(size) | SOFTWARE) | attributes(flags, size)?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | no table but the root, or a shared one, is empty | frames are lost until the tree ends | `EmptyTable` |
 //! | the entry of a table has the number of its used entries | a table that is in use is freed, or an empty one kept | `WrongCount` |
-//! | a leaf is what its own frame, flags and size make | reserved bits, rights that W^X forbids | `NotALeaf` |
+//! | a leaf is what its own frame, flags, software bits and size make | reserved bits, rights that W^X forbids | `NotALeaf` |
 //! | a contiguous group is aligned, and its 16 leaves are alike | one TLB entry for all says what is not so (DDI 0487 D8.7.1) | `BrokenGroup` |
 //! | no table is below itself | a walk by software that follows every link never ends | `Loop` |
 //!
@@ -230,7 +230,8 @@ fn check_leaf<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     // `None` where no leaf can stand at this level, or its frame is out of reach.
     let remade = node.leaf_size().and_then(|size| {
         check_frame::<M>(entry.paddr(), leaf_bytes::<M>(size)).ok()?;
-        PTE::new_page(entry.paddr(), entry.flags(), size).ok()
+        let leaf = PTE::new_page(entry.paddr(), entry.flags(), size).ok()?;
+        Some(leaf.with_software(entry.software()))
     });
     if remade != Some(entry.without_contiguous()) {
         let bits = entry.bits();

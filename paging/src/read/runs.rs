@@ -1,6 +1,7 @@
 //! Runs of leaves: [`Run`], and [`Runs`], an iterator over them that goes both ways.
 //!
-//! A run is as many leaves as continue each other in address, frame, flags and size. A kernel's 512
+//! A run is as many leaves as continue each other in address and frame, with equal flags, software
+//! bits and sizes. A kernel's 512
 //! read-write pages from 0x40_0000 on, the 101st of them read-only, are three runs:
 //!
 //! ```text
@@ -26,7 +27,8 @@ use crate::node::geometry::{Span, leaf_bytes, offset_of};
 use crate::node::sharing::{PrivateTop, Sharing};
 use crate::read::cursor::Cursor;
 use crate::{
-    GenericPTE, Leaf, MappingFlags, PageSize, PagingHandler, PagingMetaData, Rights, TableView,
+    GenericPTE, Leaf, MappingFlags, PageSize, PagingHandler, PagingMetaData, Rights, SoftwareBits,
+    TableView,
 };
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
@@ -38,8 +40,8 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     }
 }
 
-/// Neighbouring leaves that continue each other in addresses and frames, with equal flags and
-/// sizes: the pages 0x40_0000..0x40_3000 on the frames from 0x9000_0000 on are one.
+/// Neighbouring leaves that continue each other in addresses and frames, with equal flags,
+/// software bits and sizes: the pages 0x40_0000..0x40_3000 on the frames from 0x9000_0000 on are one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Run {
     /// The first address, a multiple of 4 KiB.
@@ -50,6 +52,8 @@ pub struct Run {
     pub bytes: usize,
     /// The flags of every leaf; without any of [`MappingFlags::RIGHTS`], they are inaccessible.
     pub flags: MappingFlags,
+    /// The software bits of every leaf.
+    pub software: SoftwareBits,
     /// The size of every leaf, whole or cut.
     pub size: PageSize,
     /// The rights of kernel and user, where they are not those that `flags` say: in a tree that
@@ -65,11 +69,12 @@ impl Run {
     }
 
     /// Whether `next` begins where this run ends, in addresses and in frames, and has its flags,
-    /// rights and size.
+    /// software bits, rights and size.
     #[must_use]
     #[inline]
     pub fn is_continued_by(&self, next: &Self) -> bool {
         self.flags == next.flags
+            && self.software == next.software
             && self.rights == next.rights
             && self.size == next.size
             && self.va.checked_add(self.bytes) == Some(next.va)
@@ -83,11 +88,15 @@ impl fmt::Display for Run {
             va,
             pa,
             flags,
+            software,
             size,
             rights,
             ..
         } = self;
         write!(f, "{va} - {} -> {pa} {flags} {size}", self.last())?;
+        if !software.is_empty() {
+            write!(f, " {software}")?;
+        }
         match rights {
             Some(rights) => write!(f, " ({rights})"),
             None => Ok(()),
@@ -157,7 +166,7 @@ where
             let (next, span) = cut::<M, PTE>(&leaf, self.rest);
             match &mut run {
                 None => run = Some((next, leaf.entry)),
-                // Equal flags in other bits: the contiguous hint, say, or another's software bits.
+                // Equal flags in other bits: the contiguous hint, say, or a bit that nobody here uses.
                 Some((run, _)) if run.is_continued_by(&next) => run.bytes += next.bytes,
                 // Another run: the next call finds this leaf again.
                 Some(_) => break,
@@ -286,6 +295,7 @@ fn cut<M: PagingMetaData, PTE: GenericPTE>(leaf: &Leaf<PTE>, part: Span) -> (Run
         pa: PhysAddr::new(leaf.paddr().as_usize() + (span.start - start)),
         bytes: span.bytes(),
         flags: leaf.flags(),
+        software: leaf.software(),
         size: leaf.size,
         rights: leaf.entry.odd_rights(),
     };

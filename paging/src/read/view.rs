@@ -24,6 +24,7 @@ use crate::node::memory::Table;
 use crate::read::trace::{Trace, Visit};
 use crate::{
     GenericPTE, MappingFlags, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
+    SoftwareBits,
 };
 
 /// A leaf of a tree, present or inaccessible. What its descriptor says is decoded when asked for.
@@ -51,6 +52,13 @@ impl<PTE: GenericPTE> Leaf<PTE> {
     #[inline(always)]
     pub fn flags(&self) -> MappingFlags {
         self.entry.flags()
+    }
+
+    /// Its software bits.
+    #[must_use]
+    #[inline(always)]
+    pub fn software(&self) -> SoftwareBits {
+        self.entry.software()
     }
 }
 

@@ -104,7 +104,7 @@ impl Map {
 }
 
 /// The leaves of a tree in the form in which `stilt-paging` reads its own tables, for comparisons:
-/// neighbours that continue each other and agree in [`stilt_paging::MappingFlags`] are one run.
+/// neighbours that continue each other and agree in their [`stilt_paging::Attributes`] are one run.
 #[must_use]
 pub fn runs(tree: &Tree) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
@@ -115,6 +115,7 @@ pub fn runs(tree: &Tree) -> Vec<Run> {
             pa: PhysAddr::new(leaf.pa() as usize),
             bytes: leaf.bytes() as usize,
             flags: entry.flags(),
+            software: entry.software(),
             size: PageSize::ALL[3 - leaf.level],
             rights: entry.odd_rights(),
         };

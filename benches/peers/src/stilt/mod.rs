@@ -8,7 +8,8 @@ use ::stilt_paging::addr::{PhysAddr, VirtAddr};
 use ::stilt_paging::format::aarch64::{A64MetaData, A64PTE, HighHalf};
 use ::stilt_paging::format::x86_64::{X64MetaData, X64PTE};
 use ::stilt_paging::{
-    GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, RegionOptions,
+    Attributes, GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData,
+    RegionOptions, SoftwareBits,
 };
 
 use crate::workloads::Ours;
@@ -239,5 +240,26 @@ impl<V: Variant> Ours for Stilt<V> {
             .map_frames(VirtAddr::new(va), frames, PageSize::Size4K, flags)
             .expect("free pages")
             .flush();
+    }
+
+    #[inline(always)]
+    fn mark(&mut self, va: usize, bytes: usize) {
+        let mark = |leaf: Attributes| Attributes {
+            software: leaf.software | SoftwareBits::SOFTW1,
+            ..leaf
+        };
+        self.0
+            .update_region_with(VirtAddr::new(va), bytes, mark)
+            .expect("a region")
+            .flush();
+    }
+
+    fn marked(&self) -> usize {
+        let mut count = 0;
+        let _ = self.0.view().leaves::<()>(|leaf| {
+            count += usize::from(leaf.software().contains(SoftwareBits::SOFTW1));
+            ControlFlow::Continue(())
+        });
+        count
     }
 }

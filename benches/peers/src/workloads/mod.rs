@@ -1,4 +1,4 @@
-//! W1 to W14: what is done, counted and checked.
+//! W1 to W15: what is done, counted and checked.
 //!
 //! | | what | per |
 //! |---|---|---|
@@ -16,6 +16,7 @@
 //! | W12 | `protect_region_with` of W1: `WRITE` taken from every second 2 MiB, which has it | page |
 //! | W13 | `unmap_region_with` of W1: each frame is handed out | page |
 //! | W14 | `map_frames` of 1 GiB, 512 frames a call, in no order | page |
+//! | W15 | `update_region_with` of W1: one software bit, and nothing else, changes | page |
 //!
 //! Random addresses are made before they are counted; the loop loads them.
 //!
@@ -67,7 +68,7 @@ pub trait Bench {
 pub struct Row {
     /// [`Subject::NAME`].
     pub subject: &'static str,
-    /// `W1` to `W14`, or `zero` for what zeroing a table costs.
+    /// `W1` to `W15`, or `zero` for what zeroing a table costs.
     pub workload: &'static str,
     /// How many pages, queries, tables... the work was.
     pub units: usize,

@@ -1,4 +1,4 @@
-//! What this project alone has: W12 to W14.
+//! What this project alone has: W12 to W15.
 //!
 //! The others have no operation for it; by hand it would be one call a page.
 #![forbid(unsafe_code)]
@@ -23,6 +23,10 @@ pub trait Ours: Subject {
     fn unmap_and_sum(&mut self, va: usize, bytes: usize) -> usize;
     /// Maps pages from `va` on to `frames`, one each.
     fn map_frames(&mut self, va: usize, frames: &[PhysAddr], flags: Self::Flags);
+    /// Sets the first software bit of whatever is mapped in `bytes` from `va` on.
+    fn mark(&mut self, va: usize, bytes: usize);
+    /// How many leaves have that bit.
+    fn marked(&self) -> usize;
 }
 
 /// All of them.
@@ -30,6 +34,7 @@ pub(super) fn run<S: Ours>(bench: &mut impl Bench) {
     make_read_only::<S>(bench);
     unmap_and_sum::<S>(bench);
     map_frames::<S>(bench);
+    mark::<S>(bench);
 }
 
 /// Of 1 GiB, each second 2 MiB may be written.
@@ -91,4 +96,20 @@ fn map_frames<S: Ours>(bench: &mut impl Bench) {
 #[inline(never)]
 fn map_frames_once<S: Ours>(table: &mut S, va: usize, frames: &[PhysAddr], flags: S::Flags) {
     table.map_frames(va, frames, flags);
+}
+
+fn mark<S: Ours>(bench: &mut impl Bench) {
+    let mut table = mapped::<S>(GIB);
+    count::<S>(bench, "W15", PAGES, || {
+        let (table, va, bytes) = black_box((&mut table, BASE, GIB));
+        mark_once(table, va, bytes);
+    });
+    assert_eq!(table.marked(), PAGES);
+    expect_run(&table, PAGES);
+    finish(table);
+}
+
+#[inline(never)]
+fn mark_once<S: Ours>(table: &mut S, va: usize, bytes: usize) {
+    table.mark(va, bytes);
 }

@@ -71,7 +71,8 @@ impl<PTE: GenericPTE> Successors<PTE> for Leaves<PTE> {
         reason = "there are three sizes, and three leaves"
     )]
     fn successor(&self, old: PTE, size: PageSize) -> PTE {
-        let new = self.0[size.levels_below()];
+        let new = self.0[size.levels_below()].bits() | old.bits() & PTE::SOFTWARE;
+        let new = PTE::from_bits(new);
         if old.is_contiguous() && new.is_present() {
             new.with_contiguous()
         } else {
@@ -146,7 +147,7 @@ where
         match change {
             Change::Unmap => self.unmap_span(&covering, inner),
             Change::Protect(flags) => self.protect_span(&covering, inner, &Leaves::new(flags)?),
-            Change::Update { .. } => self.update_span(inner, change),
+            Change::Update { .. } | Change::Mark(_) => self.update_span(inner, change),
         }
         Ok(())
     }
@@ -262,7 +263,10 @@ where
         // follow.
         let address = PTE::address_mask(size);
         let target = PTE::from_bits(new.bits() & !address | entry.bits() & address);
-        let breaks = entry.is_present()
+        // The software bits are nobody's but software's: another value is stored, and that is all.
+        let visible = (entry.bits() ^ target.bits()) & !PTE::SOFTWARE != 0;
+        let breaks = visible
+            && entry.is_present()
             && target.is_present()
             && (entry.needs_break(target) || entry.is_contiguous());
         // A leaf that is already as requested is not stored again. In `Break`, neither is a leaf
@@ -292,9 +296,9 @@ where
             };
             self.pending.pages += run.part.clip(all).pages();
         }
-        if !skipped && entry.is_present() {
+        if !skipped && visible && entry.is_present() {
             self.pending.queue_invalidations(va, size, (entry, count));
-        } else if !skipped && new.is_present() {
+        } else if !skipped && visible && new.is_present() {
             self.pending.queue_publications(va, size, (new, count));
         }
         ControlFlow::Continue(count)

@@ -1,5 +1,6 @@
-//! Giving each leaf of a region the flags that a function makes of its own: `WRITE` taken from
-//! whatever has it, say, before two address spaces share the frames (copy on write).
+//! Giving each leaf of a region the flags and software bits that a function makes of its own:
+//! `WRITE` taken from whatever has it, and a bit that says so, before two address spaces share the
+//! frames (copy on write).
 //!
 //! # The scenario
 //! 0x40_0000..0x40_5000 are read-write, read-only, read-write, inaccessible and read-execute, and
@@ -14,14 +15,16 @@
 //!    other three are as they were to be.
 //!
 //! # Decisions
-//! * The function maps flags to flags, and knows neither frame nor address: leaves with equal flags
-//!   stay equal, so runs are rewritten as runs, a contiguous group stays one, and a block need not
+//! * The function maps attributes to attributes, and knows neither frame nor address: leaves with
+//!   equal ones stay equal, so runs are rewritten as runs, a contiguous group stays one, and a block need not
 //!   be split. OSTD's `protect_next` is given as much, Linux's `change_protection` less.
 //! * It is somebody else's code, and may panic. It is called before anything is stored, never while
 //!   entries are broken; the answers are kept instead, in a list of 16. A region with more sets of
-//!   flags than that is changed in parts, for each of which the function is asked anew.
-//! * Of a broken entry the flags before cannot be read. Its attributes are those of an answer that
-//!   is broken, so the list says which.
+//!   attributes than that is changed in parts, for each of which the function is asked anew.
+//! * Of a broken entry the flags before cannot be read. Its bits are those of an answer that is
+//!   broken, so the list says which; the new software bits stand in it as they are.
+//! * Software bits are ignored by the hardware: leaves of which nothing else changes are stored, and
+//!   not invalidated.
 #![forbid(unsafe_code)]
 
 use core::ops::ControlFlow;
@@ -34,47 +37,52 @@ use crate::node::descent::Node;
 use crate::node::geometry::Span;
 use crate::node::sharing::Sharing;
 use crate::{
-    GenericPTE, MappingFlags, PageSize, PagingError, PagingHandler, PagingMetaData, PagingResult,
+    Attributes, GenericPTE, MappingFlags, PageSize, PagingError, PagingHandler, PagingMetaData,
+    PagingResult, SoftwareBits,
 };
 
 /// The function, without its type: it is called once for hundreds of leaves.
-type Asked<'a> = &'a mut dyn FnMut(MappingFlags) -> MappingFlags;
+type Asked<'a> = &'a mut dyn FnMut(Attributes) -> Attributes;
 
-/// How many sets of flags are told apart at a time: 256 bytes on the stack.
+/// How many sets of attributes are told apart at a time: 512 bytes on the stack.
 const CAPACITY: usize = 16;
 
-/// The answers of the function: the new flags for every set that a part of a region has.
+/// The answers of the function: the new attributes for every set that a part of a region has.
 struct Answers {
-    /// Flags before, and after.
-    known: [(MappingFlags, MappingFlags); CAPACITY],
+    /// Attributes before, and after.
+    known: [(Attributes, Attributes); CAPACITY],
     len: usize,
-    /// Why the first answer was refused that has no encoding: its leaves keep their flags.
+    /// Why the first answer was refused that has no encoding: its leaves stay as they are.
     refused: Option<PagingError>,
 }
 
 impl Answers {
     const fn new() -> Self {
+        const NONE: Attributes = Attributes {
+            flags: MappingFlags::empty(),
+            software: SoftwareBits::empty(),
+        };
         Self {
-            known: [(MappingFlags::empty(), MappingFlags::empty()); CAPACITY],
+            known: [(NONE, NONE); CAPACITY],
             len: 0,
             refused: None,
         }
     }
 
-    fn known(&self) -> &[(MappingFlags, MappingFlags)] {
+    fn known(&self) -> &[(Attributes, Attributes)] {
         self.known.get(..self.len).unwrap_or_default()
     }
 
-    /// Asks for the flags that take the place of `old`, unless that was done before. Returns
+    /// Asks for the attributes that take the place of `old`, unless that was done before. Returns
     /// `None` if there is no room for the answer.
-    fn ask<PTE: GenericPTE>(&mut self, old: MappingFlags, function: Asked<'_>) -> Option<()> {
+    fn ask<PTE: GenericPTE>(&mut self, old: Attributes, function: Asked<'_>) -> Option<()> {
         if self.known().iter().any(|(before, _)| *before == old) {
             return Some(());
         }
         let place = self.known.get_mut(self.len)?;
         let new = function(old);
         *place = (old, new);
-        if let Err(error) = PTE::new_page(PhysAddr::new(0), new, PageSize::Size4K) {
+        if let Err(error) = PTE::new_page(PhysAddr::new(0), new.flags, PageSize::Size4K) {
             *place = (old, old);
             self.refused.get_or_insert(error);
         }
@@ -82,35 +90,39 @@ impl Answers {
         Some(())
     }
 
-    /// The flags that take the place of `old`.
+    /// The attributes that take the place of `old`.
     ///
     /// Since the function was asked, the hardware may have set the accessed flag of a leaf (x86,
     /// RISC-V): that leaf gets what it would have got before, and keeps the flag.
-    fn flags(&self, old: MappingFlags) -> MappingFlags {
+    fn answer(&self, old: Attributes) -> Attributes {
         let answer = |old| {
             let mut known = self.known().iter();
             known.find_map(|(before, new)| (*before == old).then_some(*new))
         };
-        let accessed = old.intersection(MappingFlags::ACCESSED);
-        answer(old)
-            .or_else(|| Some(answer(old.difference(accessed))?.union(accessed)))
-            .unwrap_or(old)
+        let later = || {
+            let accessed = old.flags.intersection(MappingFlags::ACCESSED);
+            let flags = old.flags.difference(accessed);
+            let mut new = answer(Attributes { flags, ..old })?;
+            new.flags |= accessed;
+            Some(new)
+        };
+        answer(old).or_else(later).unwrap_or(old)
     }
 
     /// The leaf of frame 0 whose broken form `entry` is, but for the frame.
     #[expect(clippy::panic, reason = "it was broken with an answer")]
     fn made<PTE: GenericPTE>(&self, entry: PTE, size: PageSize) -> PTE {
-        let address = PTE::address_mask(size);
+        let others = PTE::address_mask(size) | PTE::SOFTWARE;
         let accessed = [MappingFlags::empty(), MappingFlags::ACCESSED];
-        for flags in self.known().iter().map(|(_, new)| *new) {
+        for flags in self.known().iter().map(|(_, new)| new.flags) {
             for flags in accessed.map(|accessed| flags.union(accessed)) {
                 let Ok(leaf) = PTE::new_page(PhysAddr::new(0), flags, size) else {
                     continue;
                 };
                 for leaf in [leaf, leaf.with_contiguous()] {
                     let differing = leaf.broken().bits() ^ entry.bits();
-                    if leaf.is_present() && differing & !address == 0 {
-                        return leaf;
+                    if leaf.is_present() && differing & !others == 0 {
+                        return leaf.with_software(entry.software());
                     }
                 }
             }
@@ -123,8 +135,9 @@ impl<PTE: GenericPTE> LeafChange<PTE> for &Answers {
     fn apply(self, leaf: PTE, size: PageSize) -> PTE {
         let mut leaf = leaf.without_contiguous();
         // What was refused was taken out, so this does what it says.
-        let _ = leaf.set_flags(self.flags(leaf.flags()), size);
-        leaf
+        let new = self.answer(leaf.attributes());
+        let _ = leaf.set_flags(new.flags, size);
+        leaf.with_software(new.software)
     }
 }
 
@@ -133,11 +146,15 @@ impl<PTE: GenericPTE> Successors<PTE> for Answers {
         if old.is_broken() {
             return self.made(old, size);
         }
-        let flags = self.flags(old.flags());
-        match PTE::new_page(PhysAddr::new(0), flags, size) {
-            Ok(new) if old.is_contiguous() && new.is_present() => new.with_contiguous(),
-            Ok(new) => new,
-            Err(_) => old,
+        let answer = self.answer(old.attributes());
+        let Ok(new) = PTE::new_page(PhysAddr::new(0), answer.flags, size) else {
+            return old;
+        };
+        let new = new.with_software(answer.software);
+        if old.is_contiguous() && new.is_present() {
+            new.with_contiguous()
+        } else {
+            new
         }
     }
 }
@@ -149,9 +166,9 @@ where
     H: PagingHandler,
     S: Sharing<M, PTE, H>,
 {
-    /// Gives whatever is mapped in `size` bytes from `va` on the flags that `function` makes of
+    /// Gives whatever is mapped in `size` bytes from `va` on the attributes that `function` makes of
     /// those that it has.
-    pub(crate) fn protect_pages_with(
+    pub(crate) fn update_pages_with(
         &mut self,
         va: VirtAddr,
         size: usize,
@@ -198,7 +215,7 @@ where
         Ok(())
     }
 
-    /// Gives every leaf of `span`, which has no boundaries, the flags that `answers` say: for all
+    /// Gives every leaf of `span`, which has no boundaries, the attributes that `answers` say: for all
     /// of it if that is one part, otherwise for as many as it has room for at a time.
     fn protect_parts(
         &mut self,
@@ -219,7 +236,7 @@ where
         }
     }
 
-    /// Asks for each set of flags in `span`, which is not empty, from its start on, until there is
+    /// Asks for each set of attributes in `span`, which is not empty, from its start on, until there is
     /// no room for another. Returns the part for which the answers are complete.
     fn ask(&self, span: Span, answers: &mut Answers, function: Asked<'_>) -> Span {
         let node = self.covering(span).node;
@@ -230,7 +247,7 @@ where
     }
 }
 
-/// Asks for each set of flags in `part` of `node`. Stops with the offset of the first leaf for
+/// Asks for each set of attributes in `part` of `node`. Stops with the offset of the first leaf for
 /// which there is no room.
 fn ask_below<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     node: &Node<M, PTE, H>,
@@ -245,12 +262,12 @@ fn ask_below<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
             let part = part.clip(node.entry_span(index));
             ask_below(&node.child(index, entry), part, answers, function)?;
         } else if let Some(size) = node.leaf_size() {
-            let known = answers.ask::<PTE>(entry.flags(), function);
+            let known = answers.ask::<PTE>(entry.attributes(), function);
             known.map_or(
                 ControlFlow::Break(node.offset(index).max(part.start)),
                 |()| ControlFlow::Continue(()),
             )?;
-            // Leaves that differ in their frames alone have equal flags.
+            // Leaves that differ in their frames alone have equal attributes.
             rest.start = index + node.table.alike(index, rest.len() + 1, size, entry);
         }
     }

@@ -400,7 +400,7 @@ fn split<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler, C: LeafChange<PTE
     let at = |index: usize| {
         let pa = PhysAddr::new(leaf.paddr().as_usize() + index * leaf_bytes::<M>(size));
         match PTE::new_page(pa, leaf.flags(), size) {
-            Ok(leaf) => leaf,
+            Ok(piece) => piece.with_software(leaf.software()),
             Err(error) => panic!("a leaf that is mapped has no smaller form: {error}"),
         }
     };

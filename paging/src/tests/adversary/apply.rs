@@ -104,6 +104,9 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::Update(at, frame, flags) => {
             finish!(table.update(va(at), frame.map(pa), flags)?.1);
         }
+        Operation::SetSoftware(at, software) => {
+            finish!(table.set_software(va(at), software)?.1);
+        }
         Operation::MapRegion(at, frame, bytes, flags, options) => {
             finish!(table.map_region(va(at), pa(frame), bytes, flags, options)?);
         }
@@ -120,8 +123,8 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::ProtectRegion(at, bytes, flags) => {
             finish!(table.protect_region(va(at), bytes, flags)?);
         }
-        Operation::ProtectRegionWith(at, bytes, rule) => {
-            finish!(table.protect_region_with(va(at), bytes, |flags| rule.of(flags))?);
+        Operation::UpdateRegionWith(at, bytes, rule) => {
+            finish!(table.update_region_with(va(at), bytes, |old| rule.of(old))?);
         }
         Operation::Compact(at, bytes) => {
             let flush = table.compact(va(at), bytes)?;
@@ -167,6 +170,7 @@ fn in_batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
     match operation {
         Operation::Map(at, frame, size, flags) => batch.map(va(at), pa(frame), size, flags),
         Operation::Update(at, frame, flags) => batch.update(va(at), frame.map(pa), flags).map(drop),
+        Operation::SetSoftware(at, software) => batch.set_software(va(at), software).map(drop),
         Operation::MapRegion(at, frame, bytes, flags, options) => batch
             .map_region(va(at), pa(frame), bytes, flags, options)
             .map(drop),
@@ -177,8 +181,8 @@ fn in_batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::ProtectRegion(at, bytes, flags) => {
             batch.protect_region(va(at), bytes, flags).map(drop)
         }
-        Operation::ProtectRegionWith(at, bytes, rule) => batch
-            .protect_region_with(va(at), bytes, |flags| rule.of(flags))
+        Operation::UpdateRegionWith(at, bytes, rule) => batch
+            .update_region_with(va(at), bytes, |old| rule.of(old))
             .map(drop),
         Operation::Unmap(_) | Operation::UnmapRegionWith(..) | Operation::Compact(..) => {
             panic!("not as any other in a batch")

@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use crate::tests::model::operation::{Operation, Random, Rule};
 use crate::tests::{A, D, G, G1, K4, M2, N, NONE, R, U, W, X};
-use crate::{MappingFlags, PageSize, RegionOptions};
+use crate::{MappingFlags, PageSize, RegionOptions, SoftwareBits};
 
 /// Bytes of a contiguous group of pages, and of blocks.
 const PAGES: usize = 16 * K4;
@@ -228,7 +228,7 @@ impl Steps {
             _ => self.address(),
         };
         self.last = at;
-        match self.random.below(26) {
+        match self.random.below(27) {
             0..4 => {
                 let (page, block, big) = (PageSize::Size4K, PageSize::Size2M, PageSize::Size1G);
                 let size = self.random.pick(&[page, page, page, block, big]);
@@ -251,8 +251,9 @@ impl Steps {
             20..23 => self.protect_region(at),
             23..25 => {
                 let rule = self.random.pick(&Rule::ALL);
-                Operation::ProtectRegionWith(at, self.many_bytes(), rule)
+                Operation::UpdateRegionWith(at, self.many_bytes(), rule)
             }
+            25 => Operation::SetSoftware(at, SoftwareBits::SOFTW1),
             _ => Operation::Compact(at & !(G1 - 1), G1),
         }
     }

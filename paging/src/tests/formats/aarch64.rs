@@ -23,6 +23,9 @@ fn bits(frame: usize, flags: MappingFlags, size: PageSize) -> u64 {
 }
 
 #[test]
+fn software_bits_stay_and_mean_nothing() {}
+
+#[test]
 fn leaves_have_the_bits_that_the_manual_asks_for() {
     let page = PageSize::Size4K;
     // Frame 0x8_0000, AttrIndx 4 (0x10), SH 3 (0x300), AF (0x400), page (3), PXN and UXN.

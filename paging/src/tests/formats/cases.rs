@@ -8,7 +8,8 @@ use std::vec::Vec;
 
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::{
-    AddressSpace, GenericPTE, InvalidateScope, Maintenance, MappingFlags, PageSize, PagingError,
+    AddressSpace, Attributes, GenericPTE, InvalidateScope, Maintenance, MappingFlags, PageSize,
+    PagingError, SoftwareBits,
 };
 
 pub(super) const R: MappingFlags = MappingFlags::READ;
@@ -369,6 +370,41 @@ pub(super) fn what_cannot_coexist_is_broken_first<F: Format>() {
             }
         }
     }
+}
+
+/// The two bits mean nothing to the hardware, and stay through every change of a leaf: other flags,
+/// inaccessible and back, another frame, the frame behind, broken. `place` is that of the lower one.
+pub(super) fn software_bits_are_ignored_and_kept<F: Format>(place: u32) {
+    assert_eq!(F::Entry::SOFTWARE, 0b11 << place);
+    for_each_leaf::<F>(|leaf, frame, flags, size| {
+        assert_eq!(leaf.software(), SoftwareBits::empty());
+        for software in (0..4).map(SoftwareBits::from_bits_truncate) {
+            let marked = leaf.with_software(software);
+            let bits = u64::from(software.bits()) << place;
+            assert_eq!(marked.bits(), leaf.bits() | bits);
+            assert_eq!(marked.attributes(), Attributes { flags, software });
+            assert_eq!(marked.with_software(SoftwareBits::empty()), leaf);
+            assert_eq!(F::decode(marked.bits(), size), F::decode(leaf.bits(), size));
+            assert_eq!(marked.is_present(), leaf.is_present());
+            assert_eq!(marked.is_huge(), leaf.is_huge());
+            assert!(!marked.is_unused() && !marked.is_broken());
+            assert_eq!(marked.paddr(), PhysAddr::new(frame));
+            let mut changed = marked;
+            for other in [R | A, MappingFlags::empty(), flags] {
+                changed.set_flags(other, size).unwrap();
+                assert_eq!(changed.software(), software);
+            }
+            assert_eq!(changed, marked);
+            changed.set_paddr(PhysAddr::new(0), size).unwrap();
+            assert_eq!(changed.software(), software);
+            if marked.is_present() {
+                assert!(!marked.needs_break(leaf) && !leaf.needs_break(marked));
+                assert_eq!(marked.broken().software(), software);
+                assert!(marked.broken().is_broken());
+                assert_eq!(marked.broken().paddr(), leaf.paddr());
+            }
+        }
+    });
 }
 
 pub(super) fn an_unused_entry_is_nothing<F: Format>() {

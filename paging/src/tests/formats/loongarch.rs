@@ -157,6 +157,11 @@ fn frames_stand_in_the_address_bits_only() {
 }
 
 #[test]
+fn software_bits_stay_and_mean_nothing() {
+    cases::software_bits_are_ignored_and_kept::<LA64>(56);
+}
+
+#[test]
 fn tables_leaves_and_what_is_invalid_are_told_apart() {
     cases::a_table_is_no_leaf_and_no_leaf_is_a_table::<LA64>();
     cases::a_broken_entry_is_invalid_and_names_its_frame::<LA64>();

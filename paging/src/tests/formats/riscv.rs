@@ -71,7 +71,6 @@ impl<E: Extension> Format for Rv64<E> {
         }
         assert_eq!(bits >> 63, 0, "N");
         assert_eq!(bits >> 54 & 0x7f, 0, "reserved");
-        assert_eq!(bits >> 8 & 3, 0, "used by software in what is invalid only");
         let frame = (bits >> 10 & ((1 << 44) - 1)) << 12;
         let pbmt = bits >> 61 & 3;
         let (read, write, execute) = (bit(1), bit(2), bit(3));
@@ -173,6 +172,12 @@ fn frames_stand_in_the_address_bits_only() {
 }
 
 #[test]
+fn software_bits_stay_and_mean_nothing() {
+    cases::software_bits_are_ignored_and_kept::<Base>(8);
+    cases::software_bits_are_ignored_and_kept::<Pbmt>(8);
+}
+
+#[test]
 fn tables_leaves_and_what_is_invalid_are_told_apart() {
     cases::a_table_is_no_leaf_and_no_leaf_is_a_table::<Base>();
     cases::a_broken_entry_is_invalid_and_names_its_frame::<Base>();
@@ -186,7 +191,7 @@ fn tables_leaves_and_what_is_invalid_are_told_apart() {
 fn a_inaccessible_block_never_becomes_a_table() {
     let mut block = cases::page::<Base>(0x20_0000, R | W | A | G, PageSize::Size2M);
     block.set_flags(A | G, PageSize::Size2M).unwrap();
-    assert_eq!(block.bits(), 0x0008_0160);
+    assert_eq!(block.bits(), 0x0040_0000_0008_0060);
     assert!(block.is_huge() && !block.is_present());
     assert_eq!(block.paddr(), PhysAddr::new(0x20_0000));
 }
@@ -206,8 +211,8 @@ fn entries_are_those_worked_out_by_hand() {
     assert_eq!(bits(0x3000, X | U, k4), 0xc19);
     assert_eq!(bits(0x00ff_ffff_ffff_f000, R, k4), 0x003f_ffff_ffff_fc03);
     assert_eq!(bits(0x1000, R | W | X | A | ANYWAY, k4), 0x4cf);
-    assert_eq!(bits(0, U | A, g1), 0x150);
-    assert_eq!(bits(0, MappingFlags::empty(), k4), 0x100);
+    assert_eq!(bits(0, U | A, g1), 0x0040_0000_0000_0050);
+    assert_eq!(bits(0, MappingFlags::empty(), k4), 1 << 54);
     assert_eq!(
         pbmt_bits(0x1000_0000, R | W | D | A, m2),
         0x4000_0000_0400_00c7
@@ -216,7 +221,7 @@ fn entries_are_those_worked_out_by_hand() {
         pbmt_bits(0x1000_0000, R | W | N | A, k4),
         0x2000_0000_0400_00c7
     );
-    assert_eq!(pbmt_bits(0, D, k4), 0x4000_0000_0000_0100);
+    assert_eq!(pbmt_bits(0, D, k4), 0x4040_0000_0000_0000);
     assert_eq!(
         Rv64PTE::new_table(PhysAddr::new(0x8020_1000)).bits(),
         0x2008_0401

@@ -33,7 +33,7 @@ impl Format for X64 {
             assert!(bit(5), "the hardware would write a table's entry");
             return Decoded::Table { frame };
         }
-        assert_eq!(bits >> 52 & 0x7ff, 0, "ignored bits, protection key");
+        assert_eq!(bits >> 54 & 0x1ff, 0, "ignored bits, protection key");
         let pat = match size {
             PageSize::Size4K => bit(7),
             PageSize::Size2M | PageSize::Size1G => bit(12),
@@ -118,6 +118,11 @@ fn leaves_change_as_a_whole_or_not_at_all() {
 fn frames_stand_in_the_address_bits_only() {
     cases::the_address_mask_is_what_frames_differ_in::<X64>();
     cases::the_next_leaf_is_that_of_the_next_frame::<X64>();
+}
+
+#[test]
+fn software_bits_stay_and_mean_nothing() {
+    cases::software_bits_are_ignored_and_kept::<X64>(52);
 }
 
 #[test]

@@ -8,7 +8,9 @@ use super::operation::{Operation, Rule, scattered};
 use super::{Model, Run, SIZES};
 use crate::tests::formats::{Format, Halves, View};
 use crate::tests::{A, D, G, K4, N, R, U, W, X, pa, va};
-use crate::{GenericPTE, MappingFlags, PageSize, PagingError, RegionOptions};
+use crate::{
+    Attributes, GenericPTE, MappingFlags, PageSize, PagingError, RegionOptions, SoftwareBits,
+};
 
 /// What an operation that was carried out said.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,13 +32,13 @@ enum Change {
 }
 
 impl Change {
-    /// The flags of a leaf that had `flags`; none if it is unmapped.
-    fn flags(self, flags: MappingFlags) -> Option<MappingFlags> {
+    /// The attributes of a leaf that had `old`; none if it is unmapped.
+    fn of(self, old: Attributes) -> Option<Attributes> {
         match self {
             Self::Unmap => None,
-            Self::Protect(flags) => Some(flags),
-            Self::With(rule) => Some(rule.of(flags)),
-            Self::Replace(new) => Some(new.flags),
+            Self::Protect(flags) => Some(Attributes { flags, ..old }),
+            Self::With(rule) => Some(rule.of(old)),
+            Self::Replace(new) => Some(new.attributes()),
         }
     }
 }
@@ -138,6 +140,14 @@ impl<F: Format> Judge<F> {
                 }
                 Ok((Done::Updated(old.pages * K4), 0))
             }
+            Operation::SetSoftware(at, software) => {
+                let (page, old) = self.judge_leaf(at)?;
+                let new = Run { software, ..old };
+                if new != old {
+                    self.judge_pins(page, page + old.pages, Change::Replace(new), view)?;
+                }
+                Ok((Done::Updated(old.pages * K4), 0))
+            }
             Operation::MapRegion(at, frame, bytes, flags, options) => {
                 let mut faults = Self::range_faults(at, bytes);
                 faults.extend(alignment_fault(frame));
@@ -158,7 +168,7 @@ impl<F: Format> Judge<F> {
             Operation::ProtectRegion(at, bytes, flags) => {
                 self.judge_change(at, bytes, Change::Protect(flags), view)
             }
-            Operation::ProtectRegionWith(at, bytes, rule) => {
+            Operation::UpdateRegionWith(at, bytes, rule) => {
                 self.judge_change(at, bytes, Change::With(rule), view)
             }
             Operation::Compact(at, bytes) => {
@@ -195,6 +205,7 @@ impl<F: Format> Judge<F> {
                 leaf,
                 frame,
                 flags,
+                software: SoftwareBits::empty(),
             },
         ))
     }
@@ -274,8 +285,8 @@ impl<F: Format> Judge<F> {
         let end = page + bytes / K4;
         if matches!(change, Change::With(_)) {
             let new = self.model.runs_in(page, end);
-            let new = new.filter_map(|(_, run)| change.flags(run.flags));
-            verdict(new.flat_map(F::faults).collect(), ())?;
+            let new = new.filter_map(|(_, run)| change.of(run.attributes()));
+            verdict(new.flat_map(|new| F::faults(new.flags)).collect(), ())?;
         }
         self.judge_pins(page, end, change, view)?;
         let pages = self
@@ -285,8 +296,7 @@ impl<F: Format> Judge<F> {
             .sum();
         Ok((
             Done::Pages(pages),
-            self.model
-                .cost_of_change(page, end, &|flags| change.flags(flags)),
+            self.model.cost_of_change(page, end, &|old| change.of(old)),
         ))
     }
 
@@ -329,7 +339,7 @@ impl<F: Format> Judge<F> {
         let grants = |flags: MappingFlags| flags.intersects(R | W | X);
         let new = match change {
             Change::Replace(new) => Some(new),
-            other => other.flags(leaf.flags).map(|flags| Run { flags, ..leaf }),
+            other => other.of(leaf.attributes()).map(|new| leaf.with(new)),
         };
         let stays = matches!(change, Change::Protect(_) | Change::With(_)) && new == Some(leaf);
         if !grants(leaf.flags) || stays {
@@ -375,6 +385,7 @@ impl<F: Format> Judge<F> {
                         leaf,
                         frame,
                         flags,
+                        software: SoftwareBits::empty(),
                     },
                 );
             }
@@ -387,6 +398,10 @@ impl<F: Format> Judge<F> {
                 let new = Self::judge_update(old, frame, flags).ok()?;
                 model.replace(page, new);
             }
+            Operation::SetSoftware(at, software) => {
+                let (page, old) = model.leaf_at(Self::page(at))?;
+                model.replace(page, Run { software, ..old });
+            }
             Operation::MapRegion(at, frame, bytes, flags, options) => {
                 let (pages, frame, leaf) = (bytes / K4, frame / K4, largest(options));
                 if pages > 0 {
@@ -397,6 +412,7 @@ impl<F: Format> Judge<F> {
                             leaf,
                             frame,
                             flags,
+                            software: SoftwareBits::empty(),
                         },
                     );
                 }
@@ -411,6 +427,7 @@ impl<F: Format> Judge<F> {
                         leaf,
                         frame,
                         flags,
+                        software: SoftwareBits::empty(),
                     };
                     model.map(Self::page(at) + number * leaf, run);
                 }
@@ -421,11 +438,13 @@ impl<F: Format> Judge<F> {
             }
             Operation::ProtectRegion(at, bytes, flags) => {
                 let page = Self::page(at);
-                model.change(page, page + bytes / K4, &|_| Some(flags));
+                model.change(page, page + bytes / K4, &|old| {
+                    Some(Attributes { flags, ..old })
+                });
             }
-            Operation::ProtectRegionWith(at, bytes, rule) => {
+            Operation::UpdateRegionWith(at, bytes, rule) => {
                 let page = Self::page(at);
-                model.change(page, page + bytes / K4, &|flags| Some(rule.of(flags)));
+                model.change(page, page + bytes / K4, &|old| Some(rule.of(old)));
             }
             Operation::Compact(at, bytes) => {
                 let page = Self::page(at);

@@ -15,7 +15,7 @@ use core::ops::Range;
 use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Vec;
 
-use crate::MappingFlags;
+use crate::{Attributes, MappingFlags, SoftwareBits};
 
 /// Pages of a leaf of each size, the largest first.
 pub(super) const SIZES: [usize; 3] = [1 << 18, 1 << 9, 1];
@@ -28,9 +28,27 @@ pub(super) struct Run {
     pub(super) leaf: usize,
     pub(super) frame: usize,
     pub(super) flags: MappingFlags,
+    pub(super) software: SoftwareBits,
 }
 
 impl Run {
+    /// What its leaves say besides their frames and their size.
+    pub(super) fn attributes(self) -> Attributes {
+        Attributes {
+            flags: self.flags,
+            software: self.software,
+        }
+    }
+
+    /// The run with other attributes.
+    pub(super) fn with(self, new: Attributes) -> Self {
+        Self {
+            flags: new.flags,
+            software: new.software,
+            ..self
+        }
+    }
+
     /// The part of this run, which begins at `page`, from `start` to `end`.
     fn part(self, page: usize, start: usize, end: usize) -> Self {
         Self {
@@ -41,13 +59,13 @@ impl Run {
     }
 
     fn is_continued_by(self, next: Self) -> bool {
-        let same = (self.leaf, self.flags, self.frame + self.pages);
-        same == (next.leaf, next.flags, next.frame)
+        let same = (self.leaf, self.attributes(), self.frame + self.pages);
+        same == (next.leaf, next.attributes(), next.frame)
     }
 }
 
-/// The flags that a leaf gets, by those that it has; none if it is unmapped.
-pub(super) type NewFlags<'a> = dyn Fn(MappingFlags) -> Option<MappingFlags> + 'a;
+/// The attributes that a leaf gets, by those that it has; none if it is unmapped.
+pub(super) type NewAttributes<'a> = dyn Fn(Attributes) -> Option<Attributes> + 'a;
 
 pub(super) struct Model {
     runs: BTreeMap<usize, Run>,
@@ -204,15 +222,20 @@ impl Model {
         );
     }
 
-    /// The leaves that must be split before each leaf in `start..end` can get the flags that `new`
-    /// makes of its own, or be unmapped where it makes none.
-    fn splits(&self, start: usize, end: usize, new: &NewFlags<'_>) -> BTreeSet<(usize, usize)> {
+    /// The leaves that must be split before each leaf in `start..end` can get the attributes that
+    /// `new` makes of its own, or be unmapped where it makes none.
+    fn splits(
+        &self,
+        start: usize,
+        end: usize,
+        new: &NewAttributes<'_>,
+    ) -> BTreeSet<(usize, usize)> {
         let mut splits = BTreeSet::new();
         let inner = [start, end].into_iter().filter(|_| start < end);
         for cut in inner {
             let Some((_, leaf)) = self
                 .leaf_at(cut)
-                .filter(|(_, leaf)| new(leaf.flags) != Some(leaf.flags))
+                .filter(|(_, leaf)| new(leaf.attributes()) != Some(leaf.attributes()))
             else {
                 continue;
             };
@@ -223,26 +246,31 @@ impl Model {
         splits
     }
 
-    /// How many tables it takes to give what is mapped in `start..end` the flags that `new` makes,
+    /// How many tables it takes to give what is mapped in `start..end` the attributes that `new` makes,
     /// or to unmap it.
-    pub(super) fn cost_of_change(&self, start: usize, end: usize, new: &NewFlags<'_>) -> usize {
+    pub(super) fn cost_of_change(
+        &self,
+        start: usize,
+        end: usize,
+        new: &NewAttributes<'_>,
+    ) -> usize {
         self.splits(start, end, new).len()
     }
 
-    /// Gives what is mapped in `start..end` the flags that `new` makes of its own, or unmaps it
-    /// where it makes none. Returns how many pages were mapped.
-    pub(super) fn change(&mut self, start: usize, end: usize, new: &NewFlags<'_>) -> usize {
+    /// Gives what is mapped in `start..end` the attributes that `new` makes of its own, or
+    /// unmaps it where it makes none. Returns how many pages were mapped.
+    pub(super) fn change(&mut self, start: usize, end: usize, new: &NewAttributes<'_>) -> usize {
         let mut splits: Vec<_> = self.splits(start, end, new).into_iter().collect();
         splits.sort_by_key(|(_, size)| core::cmp::Reverse(*size));
         for (page, size) in splits {
             self.split(page, size);
         }
         let parts: Vec<_> = self.runs_in(start, end).collect();
-        let altered = |run: &Run| new(run.flags) != Some(run.flags);
+        let altered = |run: &Run| new(run.attributes()) != Some(run.attributes());
         for (page, run) in parts.iter().filter(|(_, run)| altered(run)) {
             self.take(*page, page + run.pages);
-            if let Some(flags) = new(run.flags) {
-                self.put(*page, Run { flags, ..*run });
+            if let Some(new) = new(run.attributes()) {
+                self.put(*page, run.with(new));
             }
         }
         self.drop_tables(&parts);

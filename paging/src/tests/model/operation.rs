@@ -6,7 +6,7 @@ use std::vec::Vec;
 use crate::addr::PhysAddr;
 use crate::tests::formats::Format;
 use crate::tests::{G1, K4, M2, pa};
-use crate::{MappingFlags, PageSize, RegionOptions};
+use crate::{Attributes, MappingFlags, PageSize, RegionOptions, SoftwareBits};
 
 /// xorshift64*.
 pub(in crate::tests) struct Random(u64);
@@ -34,7 +34,7 @@ impl Random {
     }
 }
 
-/// A function of flags, for a region's change by one.
+/// A function of attributes, for a region's change by one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::tests) enum Rule {
     /// `WRITE` goes, and an exception to W^X that is not needed without it: copy on write.
@@ -48,21 +48,44 @@ pub(in crate::tests) enum Rule {
     KernelIsGlobal,
     /// What is inaccessible can be read.
     Revive,
+    /// `WRITE` goes, and the first software bit says so: copy on write.
+    Share,
+    /// What has the first software bit gives it up, and has the second.
+    Shift,
+    /// What can be written has the second software bit, and no other.
+    MarkWritable,
 }
 
 impl Rule {
-    pub(in crate::tests) const ALL: [Self; 5] = [
+    pub(in crate::tests) const ALL: [Self; 8] = [
         Self::ReadOnly,
         Self::WritableIsDevice,
         Self::FlipAccessed,
         Self::KernelIsGlobal,
         Self::Revive,
+        Self::Share,
+        Self::Shift,
+        Self::MarkWritable,
     ];
 
-    /// What becomes of `flags`.
-    pub(in crate::tests) fn of(self, flags: MappingFlags) -> MappingFlags {
+    /// What becomes of a leaf with `old`.
+    pub(in crate::tests) fn of(self, old: Attributes) -> Attributes {
+        let (first, second) = (SoftwareBits::SOFTW1, SoftwareBits::SOFTW2);
+        let writable = old.flags.contains(MappingFlags::WRITE);
+        let software = match self {
+            Self::Share if writable => old.software | first,
+            Self::Shift if old.software.contains(first) => second,
+            Self::MarkWritable if writable => second,
+            _ => old.software,
+        };
+        let flags = self.flags(old.flags);
+        Attributes { flags, software }
+    }
+
+    /// The flags that it makes of `flags`.
+    fn flags(self, flags: MappingFlags) -> MappingFlags {
         match self {
-            Self::ReadOnly => {
+            Self::ReadOnly | Self::Share => {
                 let new = flags.difference(MappingFlags::WRITE | MappingFlags::EXECUTE_ANYWAY);
                 if new.breaks_wx() {
                     new | MappingFlags::EXECUTE_ANYWAY
@@ -89,13 +112,14 @@ pub(in crate::tests) enum Operation {
     Map(usize, usize, PageSize, MappingFlags),
     Unmap(usize),
     Update(usize, Option<usize>, Option<MappingFlags>),
+    SetSoftware(usize, SoftwareBits),
     MapRegion(usize, usize, usize, MappingFlags, RegionOptions),
     /// So many leaves of a size, to the frames before the one given, backwards.
     MapFrames(usize, usize, usize, PageSize, MappingFlags),
     UnmapRegion(usize, usize),
     UnmapRegionWith(usize, usize),
     ProtectRegion(usize, usize, MappingFlags),
-    ProtectRegionWith(usize, usize, Rule),
+    UpdateRegionWith(usize, usize, Rule),
     Compact(usize, usize),
 }
 
@@ -110,12 +134,14 @@ impl Operation {
         match self {
             Self::Map(at, _, size, _) => (at & !(size.bytes() - 1), size.bytes()),
             Self::MapFrames(at, _, count, size, _) => (at, count * size.bytes()),
-            Self::Unmap(at) | Self::Update(at, ..) => (at & !(M2 - 1), M2),
+            Self::Unmap(at) | Self::Update(at, ..) | Self::SetSoftware(at, _) => {
+                (at & !(M2 - 1), M2)
+            }
             Self::MapRegion(at, _, bytes, ..)
             | Self::UnmapRegion(at, bytes)
             | Self::UnmapRegionWith(at, bytes)
             | Self::ProtectRegion(at, bytes, _)
-            | Self::ProtectRegionWith(at, bytes, _)
+            | Self::UpdateRegionWith(at, bytes, _)
             | Self::Compact(at, bytes) => (at, bytes),
         }
     }
@@ -239,7 +265,7 @@ impl<F: Format> Operations<F> {
             0..3 => Operation::UnmapRegion(at, bytes),
             3 => Operation::UnmapRegionWith(at, bytes),
             4..6 => Operation::ProtectRegion(at, bytes, self.flags()),
-            6 => Operation::ProtectRegionWith(at, bytes, self.random.pick(&Rule::ALL)),
+            6 => Operation::UpdateRegionWith(at, bytes, self.random.pick(&Rule::ALL)),
             _ => Operation::Compact(at & !(G1 - 1), 2 * G1),
         }
     }
@@ -251,7 +277,11 @@ impl<F: Format> Operations<F> {
             self.address()
         };
         self.last = at;
-        match self.random.below(20) {
+        match self.random.below(21) {
+            20 => {
+                let software = self.random.below(4) as u8;
+                Operation::SetSoftware(at, SoftwareBits::from_bits_truncate(software))
+            }
             0..4 => {
                 let (page, block, big) = (PageSize::Size4K, PageSize::Size2M, PageSize::Size1G);
                 let size = self.random.pick(&[page, page, page, block, big]);

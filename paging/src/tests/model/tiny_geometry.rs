@@ -53,6 +53,7 @@ unsafe impl<P: GenericPTE, const BITS: usize, const GROUP: usize> GenericPTE
 {
     const COUNTS: bool = P::COUNTS;
     const CONTIGUOUS: usize = GROUP;
+    const SOFTWARE: u64 = P::SOFTWARE;
 
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
         P::new_page(spread::<BITS>(pa), flags, size).map(Self)

@@ -18,5 +18,6 @@ mod readme;
 mod regressions;
 mod sequences;
 pub(super) mod share;
+mod software;
 mod trace;
 mod unmap_with;

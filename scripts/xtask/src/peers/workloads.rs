@@ -26,7 +26,7 @@ pub(super) enum Maintenance {
     Any,
 }
 
-pub(super) const WORKLOADS: [Workload; 14] = [
+pub(super) const WORKLOADS: [Workload; 15] = [
     Workload {
         name: "W1",
         what: "map_region 1 GiB, 4 KiB pages",
@@ -123,6 +123,13 @@ pub(super) const WORKLOADS: [Workload; 14] = [
         what: "map_frames, 512 a call",
         unit: "page",
         ask: 20.0,
+        maintenance: Maintenance::NoInvalidation,
+    },
+    Workload {
+        name: "W15",
+        what: "update_region_with of W1, a software bit",
+        unit: "page",
+        ask: 15.0,
         maintenance: Maintenance::NoInvalidation,
     },
 ];

@@ -110,6 +110,11 @@ pub(super) fn execute<F: Format>(
             finish(flush, receipt);
             Ok(Done::Updated(size.bytes()))
         }
+        Operation::SetSoftware(at, software) => {
+            let (size, flush) = table.set_software(va(at), software)?;
+            finish(flush, receipt);
+            Ok(Done::Updated(size.bytes()))
+        }
         Operation::MapRegion(at, frame, bytes, flags, options) => {
             let flush = table.map_region(va(at), pa(frame), bytes, flags, options)?;
             Ok(settle_all(flush, receipt))
@@ -130,8 +135,8 @@ pub(super) fn execute<F: Format>(
             table.protect_region(va(at), bytes, flags)?,
             receipt,
         )),
-        Operation::ProtectRegionWith(at, bytes, rule) => Ok(settle_all(
-            table.protect_region_with(va(at), bytes, |flags| rule.of(flags))?,
+        Operation::UpdateRegionWith(at, bytes, rule) => Ok(settle_all(
+            table.update_region_with(va(at), bytes, |old| rule.of(old))?,
             receipt,
         )),
         Operation::Compact(at, bytes) => Ok(settle_all(table.compact(va(at), bytes)?, receipt)),
@@ -163,6 +168,10 @@ pub(super) fn execute_in_batch<'batch, F: Format>(
             };
             Ok(Done::Updated(size.bytes()))
         }
+        Operation::SetSoftware(at, software) => {
+            let size = batch.set_software(va(at), software)?;
+            Ok(Done::Updated(size.bytes()))
+        }
         Operation::MapRegion(at, frame, bytes, flags, options) => {
             let pages = batch.map_region(va(at), pa(frame), bytes, flags, options)?;
             Ok(Done::Pages(pages))
@@ -180,8 +189,8 @@ pub(super) fn execute_in_batch<'batch, F: Format>(
         Operation::ProtectRegion(at, bytes, flags) => {
             Ok(Done::Pages(batch.protect_region(va(at), bytes, flags)?))
         }
-        Operation::ProtectRegionWith(at, bytes, rule) => {
-            let pages = batch.protect_region_with(va(at), bytes, |flags| rule.of(flags))?;
+        Operation::UpdateRegionWith(at, bytes, rule) => {
+            let pages = batch.update_region_with(va(at), bytes, |old| rule.of(old))?;
             Ok(Done::Pages(pages))
         }
         Operation::UnmapRegionWith(..) | Operation::Compact(..) => panic!("no batch has these"),

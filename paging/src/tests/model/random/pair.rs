@@ -13,7 +13,7 @@ use crate::tests::model::Run;
 use crate::tests::model::judge::{Done, Faults, Judge};
 use crate::tests::model::operation::Operation;
 use crate::tests::{K4, R, W, X, pa, va};
-use crate::{BatchUnmapped, Leaf, PagingError};
+use crate::{BatchUnmapped, GenericPTE, Leaf, PagingError};
 
 /// How often what happened.
 #[derive(Debug, Default)]
@@ -177,13 +177,14 @@ impl<F: Format> Pair<F> {
         let mut expected = self.judge.model.runs_in(start, end + 1);
         for run in found {
             let (page, model) = expected.next().expect("a leaf that the model has not");
-            let got = (run.va, run.pa, run.bytes, run.flags, run.size.bytes());
+            let said = (run.flags, run.software);
+            let got = (run.va, run.pa, run.bytes, said, run.size.bytes());
             let (pages, leaf) = (model.pages * K4, model.leaf * K4);
             let want = (
                 va(F::address(page)),
                 pa(model.frame * K4),
                 pages,
-                model.flags,
+                (model.flags, model.software),
                 leaf,
             );
             assert_eq!(got, want, "{operation:x?}");
@@ -210,9 +211,10 @@ impl<F: Format> Pair<F> {
     }
 
     fn check_same(found: &Leaf<F::PTE>, page: usize, leaf: Run) {
-        let got = (found.va, found.paddr(), found.flags(), found.size.bytes());
+        let said = found.entry.attributes();
+        let got = (found.va, found.paddr(), said, found.size.bytes());
         let (va, pa) = (va(F::address(page)), pa(leaf.frame * K4));
-        assert_eq!(got, (va, pa, leaf.flags, leaf.leaf * K4));
+        assert_eq!(got, (va, pa, leaf.attributes(), leaf.leaf * K4));
     }
 
     /// Whether table and model agree on every page, and the tree is sound.

@@ -33,6 +33,11 @@ fn execute<F: Format, S: Sharing<F::M, F::PTE, Frames>>(
             flush.flush();
             return Ok(Done::Updated(size.bytes()));
         }
+        Operation::SetSoftware(at, software) => {
+            let (size, flush) = table.set_software(va(at), software)?;
+            flush.flush();
+            return Ok(Done::Updated(size.bytes()));
+        }
         Operation::MapRegion(at, frame, bytes, flags, options) => {
             table.map_region(va(at), pa(frame), bytes, flags, options)?
         }
@@ -46,8 +51,8 @@ fn execute<F: Format, S: Sharing<F::M, F::PTE, Frames>>(
             return Ok(Done::Pages(pages));
         }
         Operation::ProtectRegion(at, bytes, flags) => table.protect_region(va(at), bytes, flags)?,
-        Operation::ProtectRegionWith(at, bytes, rule) => {
-            table.protect_region_with(va(at), bytes, |flags| rule.of(flags))?
+        Operation::UpdateRegionWith(at, bytes, rule) => {
+            table.update_region_with(va(at), bytes, |old| rule.of(old))?
         }
         Operation::Compact(at, bytes) => table.compact(va(at), bytes)?,
     };

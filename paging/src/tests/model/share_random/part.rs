@@ -9,7 +9,7 @@ use crate::tests::model::judge::{Done, Faults, Judge};
 use crate::tests::model::operation::Operation;
 use crate::tests::model::{Run, SIZES};
 use crate::tests::{K4, va};
-use crate::{PagingError, RegionOptions};
+use crate::{PagingError, RegionOptions, SoftwareBits};
 
 /// Which pages are shared, and how many of them an entry of the root translates.
 #[derive(Clone, Debug)]
@@ -63,7 +63,9 @@ impl Part {
 /// The pages that a valid operation concerns.
 pub(super) fn pages<F: Format>(operation: Operation) -> Option<Range<usize>> {
     let (at, bytes) = match operation {
-        Operation::Unmap(at) | Operation::Update(at, ..) => (at & !(K4 - 1), K4),
+        Operation::Unmap(at) | Operation::Update(at, ..) | Operation::SetSoftware(at, _) => {
+            (at & !(K4 - 1), K4)
+        }
         operation => operation.touched(),
     };
     let start = F::page(at)?;
@@ -93,6 +95,7 @@ fn mapped<F: Format>(part: &Part, operation: Operation) -> Option<(usize, Run)> 
         leaf,
         frame: frame / K4,
         flags,
+        software: SoftwareBits::empty(),
     };
     Some((pages.start, run))
 }

@@ -151,7 +151,9 @@ impl<'top, F: Format> World<'top, F> {
             let shared = pages::<F>(operation).map(|pages| part.of(&pages));
             if let Some(shared) = shared.filter(|shared| !shared.is_empty()) {
                 let at = match operation {
-                    Operation::Unmap(at) | Operation::Update(at, ..) => at,
+                    Operation::Unmap(at)
+                    | Operation::Update(at, ..)
+                    | Operation::SetSoftware(at, _) => at,
                     _ => F::address(shared.start),
                 };
                 attempt::<F>(reader, va(at), operation, tally);
