@@ -634,6 +634,55 @@ where
         ))
     }
 
+    /// Shows `function` every leaf that is present in `size` bytes from `va` on, in the order of
+    /// addresses, and takes [`MappingFlags::ACCESSED`] from those that have it: which of them were
+    /// used since the last time. A block or a contiguous group that lies across an end of the region
+    /// is shown, and cleared, as a whole. Inaccessible leaves are left out. Linux:
+    /// `ptep_test_and_clear_young`.
+    ///
+    /// The receipt invalidates what was cleared, in one batch: until then, a use of it may go unseen.
+    /// After it, the next use sets the flag (x86, and RISC-V with Svadu, by hardware) or faults (an
+    /// access flag fault on Arm), and whoever handles that sets it by [`PageTable64::protect`]. The
+    /// receipt counts the 4 KiB pages that were shown. Contiguous groups are broken and made anew, up
+    /// to 32 at once. If the function panics, the leaves that it was not shown are as they were.
+    ///
+    /// ```
+    /// # use stilt_paging::addr::{PAGE_SIZE, VirtAddr};
+    /// # use stilt_paging::{GenericPTE, Leaf, MappingFlags, PageTable64, PagingHandler};
+    /// # use stilt_paging::{PagingMetaData, PagingResult};
+    /// /// How many bytes were used since this was asked the last time.
+    /// fn used<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
+    ///     table: &mut PageTable64<M, PTE, H>,
+    ///     start: VirtAddr,
+    ///     bytes: usize,
+    /// ) -> PagingResult<usize> {
+    ///     let mut used = 0;
+    ///     let count = |leaf: Leaf<PTE>| {
+    ///         if leaf.flags().contains(MappingFlags::ACCESSED) {
+    ///             used += leaf.size.bytes();
+    ///         }
+    ///     };
+    ///     table.test_and_clear_accessed(start, bytes, count)?.flush();
+    ///     Ok(used)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of a range; [`PagingError::Pinned`](crate::PagingError::Pinned) if the running core
+    /// stands on anything that would lose the flag. Then the function is not called.
+    pub fn test_and_clear_accessed(
+        &mut self,
+        va: VirtAddr,
+        size: usize,
+        mut function: impl FnMut(Leaf<PTE>),
+    ) -> PagingResult<TlbFlushAll<'_, M, PTE, H, S>> {
+        self.tree.age_pages(va, size, &mut function)?;
+        Ok(TlbFlushAll::new(
+            &mut self.tree.pending,
+            FlushWork::AllPending,
+        ))
+    }
+
     /// Folds leaves into blocks wherever a table in the range, whole, maps consecutive frames
     /// with equal flags and software bits: 512 pages from 0x40_0000 on become the block at 0x40_0000. Where 16 leaves
     /// that stay could be a contiguous group, they get the hint, which a change of one of them takes

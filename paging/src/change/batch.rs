@@ -23,8 +23,8 @@ use crate::entry::assert_software_bits;
 use crate::flush::receipt::{OnThisCore, Removed};
 use crate::node::sharing::{PrivateTop, Sharing};
 use crate::{
-    Attributes, GenericPTE, MappingFlags, PageSize, PagingHandler, PagingMetaData, PagingResult,
-    SoftwareBits, TableView,
+    Attributes, GenericPTE, Leaf, MappingFlags, PageSize, PagingHandler, PagingMetaData,
+    PagingResult, SoftwareBits, TableView,
 };
 
 /// A mark that ties what a batch handed out to that batch, and to no other.
@@ -311,6 +311,23 @@ where
     ) -> PagingResult<usize> {
         const { assert_software_bits::<PTE>() }
         self.tree.update_pages_with(va, size, &mut function)?;
+        Ok(self.tree.pending.pages)
+    }
+
+    /// Shows `function` every leaf that is present in `size` bytes from `va` on, and clears its
+    /// accessed flag, as
+    /// [`PageTable64::test_and_clear_accessed`](crate::PageTable64::test_and_clear_accessed). Returns
+    /// how many 4 KiB pages were shown.
+    ///
+    /// # Errors
+    /// As [`PageTable64::test_and_clear_accessed`](crate::PageTable64::test_and_clear_accessed).
+    pub fn test_and_clear_accessed(
+        &mut self,
+        va: VirtAddr,
+        size: usize,
+        mut function: impl FnMut(Leaf<PTE>),
+    ) -> PagingResult<usize> {
+        self.tree.age_pages(va, size, &mut function)?;
         Ok(self.tree.pending.pages)
     }
 

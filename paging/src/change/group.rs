@@ -25,20 +25,35 @@ use crate::node::sharing::Sharing;
 use crate::{GenericPTE, PageSize, PagingHandler, PagingMetaData};
 
 /// How many groups are made with one break: as many as `compact` merges tables.
-const AT_ONCE: usize = 32;
+pub(in crate::change) const AT_ONCE: usize = 32;
 
-/// Leaves that can have the hint.
-struct Group<M, PTE, H> {
+/// Leaves that are to have the hint.
+pub(in crate::change) struct Group<M, PTE, H> {
     node: Node<M, PTE, H>,
     /// The index of the first.
     first: usize,
-    /// The first, without the hint.
+    /// What the first becomes, but for the hint.
     leaf: PTE,
     /// The size of each.
     size: PageSize,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Group<M, PTE, H> {
+    /// The leaves from `first` on, the first of which becomes `leaf` with the hint.
+    pub(in crate::change) const fn new(
+        node: Node<M, PTE, H>,
+        first: usize,
+        leaf: PTE,
+        size: PageSize,
+    ) -> Self {
+        Self {
+            node,
+            first,
+            leaf,
+            size,
+        }
+    }
+
     /// The leaves from `first` on, if they can have the hint.
     fn at(node: Node<M, PTE, H>, first: usize) -> Option<Self> {
         // Blocks of 1 GiB are not grouped, as when they are mapped (`region::mapping`).
@@ -89,7 +104,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Group<M, PTE, H> {
 }
 
 /// Some of them.
-type Groups<M, PTE, H> = [Option<Group<M, PTE, H>>; AT_ONCE];
+pub(in crate::change) type Groups<M, PTE, H> = [Option<Group<M, PTE, H>>; AT_ONCE];
 
 impl<M, PTE, H, S> Tree<M, PTE, H, S>
 where
@@ -112,7 +127,7 @@ where
                 found += 1;
                 found == AT_ONCE
             });
-            self.put_hints(&groups);
+            self.make_at_once(&groups);
             rest.start = match stopped {
                 ControlFlow::Break(at) => at,
                 ControlFlow::Continue(()) => rest.end,
@@ -120,8 +135,8 @@ where
         }
     }
 
-    /// Gives the leaves of `groups` the hint, with one break.
-    fn put_hints(&mut self, groups: &Groups<M, PTE, H>) {
+    /// Makes the leaves of `groups` what they are to be, with the hint, and with one break.
+    pub(in crate::change) fn make_at_once(&mut self, groups: &Groups<M, PTE, H>) {
         let groups = || groups.iter().flatten();
         // One break for all of them, from the first to the last: leaves between stay as they are.
         let spans = groups().map(Group::span);

@@ -2,10 +2,12 @@
 //! share.
 //!
 //! A change of one leaf is in `leaf` (and `replace`); of a range in `region`, which may split what
-//! it covers in part; `compact` folds, and `group` makes contiguous groups. All walk with `walk`,
+//! it covers in part; `compact` folds, `group` makes contiguous groups, and `aging` takes accessed
+//! flags. All walk with `walk`,
 //! and leave with the pending flush of the [`Tree`](tree::Tree) what must be invalidated before the
 //! change may be relied on.
 
+pub(crate) mod aging;
 pub(crate) mod batch;
 pub(crate) mod compact;
 pub(crate) mod group;

@@ -8,7 +8,7 @@ use ::stilt_paging::addr::{PhysAddr, VirtAddr};
 use ::stilt_paging::format::aarch64::{A64MetaData, A64PTE, HighHalf};
 use ::stilt_paging::format::x86_64::{X64MetaData, X64PTE};
 use ::stilt_paging::{
-    Attributes, GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData,
+    Attributes, GenericPTE, Leaf, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData,
     RegionOptions, SoftwareBits,
 };
 
@@ -252,6 +252,19 @@ impl<V: Variant> Ours for Stilt<V> {
             .update_region_with(VirtAddr::new(va), bytes, mark)
             .expect("a region")
             .flush();
+    }
+
+    #[inline(always)]
+    fn age(&mut self, va: usize, bytes: usize) -> usize {
+        let mut used = 0;
+        let count = |leaf: Leaf<V::Entry>| {
+            used += usize::from(leaf.flags().contains(MappingFlags::ACCESSED));
+        };
+        self.0
+            .test_and_clear_accessed(VirtAddr::new(va), bytes, count)
+            .expect("a region")
+            .flush();
+        used
     }
 
     fn marked(&self) -> usize {

@@ -1,4 +1,4 @@
-//! W1 to W15: what is done, counted and checked.
+//! W1 to W16: what is done, counted and checked.
 //!
 //! | | what | per |
 //! |---|---|---|
@@ -17,6 +17,7 @@
 //! | W13 | `unmap_region_with` of W1: each frame is handed out | page |
 //! | W14 | `map_frames` of 1 GiB, 512 frames a call, in no order | page |
 //! | W15 | `update_region_with` of W1: one software bit, and nothing else, changes | page |
+//! | W16 | `test_and_clear_accessed` of W1: each leaf is shown, and cleared | page |
 //!
 //! Random addresses are made before they are counted; the loop loads them.
 //!
@@ -68,7 +69,7 @@ pub trait Bench {
 pub struct Row {
     /// [`Subject::NAME`].
     pub subject: &'static str,
-    /// `W1` to `W15`, or `zero` for what zeroing a table costs.
+    /// `W1` to `W16`, or `zero` for what zeroing a table costs.
     pub workload: &'static str,
     /// How many pages, queries, tables... the work was.
     pub units: usize,

@@ -1,4 +1,4 @@
-//! What this project alone has: W12 to W15.
+//! What this project alone has: W12 to W16.
 //!
 //! The others have no operation for it; by hand it would be one call a page.
 #![forbid(unsafe_code)]
@@ -27,6 +27,9 @@ pub trait Ours: Subject {
     fn mark(&mut self, va: usize, bytes: usize);
     /// How many leaves have that bit.
     fn marked(&self) -> usize;
+    /// Clears the accessed flag of whatever is mapped in `bytes` from `va` on. How many leaves had
+    /// it.
+    fn age(&mut self, va: usize, bytes: usize) -> usize;
 }
 
 /// All of them.
@@ -35,6 +38,7 @@ pub(super) fn run<S: Ours>(bench: &mut impl Bench) {
     unmap_and_sum::<S>(bench);
     map_frames::<S>(bench);
     mark::<S>(bench);
+    age::<S>(bench);
 }
 
 /// Of 1 GiB, each second 2 MiB may be written.
@@ -112,4 +116,20 @@ fn mark<S: Ours>(bench: &mut impl Bench) {
 #[inline(never)]
 fn mark_once<S: Ours>(table: &mut S, va: usize, bytes: usize) {
     table.mark(va, bytes);
+}
+
+fn age<S: Ours>(bench: &mut impl Bench) {
+    let mut table = mapped::<S>(GIB);
+    let mut used = 0;
+    count::<S>(bench, "W16", PAGES, || {
+        let (table, va, bytes) = black_box((&mut table, BASE, GIB));
+        used = black_box(age_once(table, va, bytes));
+    });
+    assert_eq!((used, age_once(&mut table, BASE, GIB)), (PAGES, 0));
+    finish(table);
+}
+
+#[inline(never)]
+fn age_once<S: Ours>(table: &mut S, va: usize, bytes: usize) -> usize {
+    table.age(va, bytes)
 }

@@ -126,6 +126,9 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::UpdateRegionWith(at, bytes, rule) => {
             finish!(table.update_region_with(va(at), bytes, |old| rule.of(old))?);
         }
+        Operation::TestAndClearAccessed(at, bytes) => {
+            finish!(table.test_and_clear_accessed(va(at), bytes, |_| {})?);
+        }
         Operation::Compact(at, bytes) => {
             let flush = table.compact(va(at), bytes)?;
             outcome.merged = flush.pages() > 0;
@@ -183,6 +186,9 @@ fn in_batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         }
         Operation::UpdateRegionWith(at, bytes, rule) => batch
             .update_region_with(va(at), bytes, |old| rule.of(old))
+            .map(drop),
+        Operation::TestAndClearAccessed(at, bytes) => batch
+            .test_and_clear_accessed(va(at), bytes, |_| {})
             .map(drop),
         Operation::Unmap(_) | Operation::UnmapRegionWith(..) | Operation::Compact(..) => {
             panic!("not as any other in a batch")

@@ -228,7 +228,7 @@ impl Steps {
             _ => self.address(),
         };
         self.last = at;
-        match self.random.below(27) {
+        match self.random.below(28) {
             0..4 => {
                 let (page, block, big) = (PageSize::Size4K, PageSize::Size2M, PageSize::Size1G);
                 let size = self.random.pick(&[page, page, page, block, big]);
@@ -253,7 +253,8 @@ impl Steps {
                 let rule = self.random.pick(&Rule::ALL);
                 Operation::UpdateRegionWith(at, self.many_bytes(), rule)
             }
-            25 => Operation::SetSoftware(at, SoftwareBits::SOFTW1),
+            25 => Operation::TestAndClearAccessed(at, self.many_bytes()),
+            26 => Operation::SetSoftware(at, SoftwareBits::SOFTW1),
             _ => Operation::Compact(at & !(G1 - 1), G1),
         }
     }

@@ -1,6 +1,7 @@
 //! What must come of an operation: [`Judge`] keeps the model and the pins of a table, and says
 //! what an operation does, or everything that is wrong with it.
 
+use core::cell::Cell;
 use core::marker::PhantomData;
 use std::vec::Vec;
 
@@ -29,6 +30,8 @@ enum Change {
     Protect(MappingFlags),
     With(Rule),
     Replace(Run),
+    /// What is present loses its accessed flag.
+    Age,
 }
 
 impl Change {
@@ -39,6 +42,12 @@ impl Change {
             Self::Protect(flags) => Some(Attributes { flags, ..old }),
             Self::With(rule) => Some(rule.of(old)),
             Self::Replace(new) => Some(new.attributes()),
+            Self::Age => {
+                let present = old.flags.intersects(R | W | X);
+                let lost = if present { A } else { MappingFlags::empty() };
+                let flags = old.flags.difference(lost);
+                Some(Attributes { flags, ..old })
+            }
         }
     }
 }
@@ -50,6 +59,8 @@ pub(in crate::tests) struct Judge<F> {
     pub(in crate::tests) model: Model,
     /// First pages and lengths.
     pub(super) pins: Vec<(usize, usize)>,
+    /// The whole leaves and groups of the range that was judged last: the model knows no groups.
+    whole: Cell<(usize, usize)>,
     format: PhantomData<F>,
 }
 
@@ -75,6 +86,7 @@ impl<F: Format> Judge<F> {
         Self {
             model: Model::new(F::LEVELS, hole),
             pins: Vec::new(),
+            whole: Cell::new((0, 0)),
             format: PhantomData,
         }
     }
@@ -170,6 +182,16 @@ impl<F: Format> Judge<F> {
             }
             Operation::UpdateRegionWith(at, bytes, rule) => {
                 self.judge_change(at, bytes, Change::With(rule), view)
+            }
+            Operation::TestAndClearAccessed(at, bytes) => {
+                verdict(Self::range_faults(at, bytes), ())?;
+                let page = Self::page(at);
+                let (start, end) = self.whole_leaves(page, page + bytes / K4, view);
+                self.whole.set((start, end));
+                self.judge_pins(start, end, Change::Age, view)?;
+                let runs = self.model.runs_in(start, end);
+                let present = runs.filter(|(_, run)| run.flags.intersects(R | W | X));
+                Ok((Done::Pages(present.map(|(_, run)| run.pages).sum()), 0))
             }
             Operation::Compact(at, bytes) => {
                 verdict(Self::range_faults(at, bytes), ())?;
@@ -300,6 +322,24 @@ impl<F: Format> Judge<F> {
         ))
     }
 
+    /// `start..end`, with the leaves and groups across its ends as a whole.
+    fn whole_leaves(&self, start: usize, end: usize, view: &View<F>) -> (usize, usize) {
+        let whole = |page: usize| {
+            let Some((first, leaf)) = self.model.leaf_at(page) else {
+                return page..page + 1;
+            };
+            let entry = view.leaf(va(F::address(first))).expect("a leaf").entry;
+            let hinted = entry.is_contiguous();
+            let pages = leaf.pages * if hinted { F::PTE::CONTIGUOUS } else { 1 };
+            let first = first / pages * pages;
+            first..first + pages
+        };
+        if start == end {
+            return (start, end);
+        }
+        (whole(start).start, whole(end - 1).end)
+    }
+
     /// Whether a core that stands on the pins loses anything by `change` of `start..end`.
     fn judge_pins(
         &self,
@@ -341,7 +381,7 @@ impl<F: Format> Judge<F> {
             Change::Replace(new) => Some(new),
             other => other.of(leaf.attributes()).map(|new| leaf.with(new)),
         };
-        let stays = matches!(change, Change::Protect(_) | Change::With(_)) && new == Some(leaf);
+        let stays = !matches!(change, Change::Replace(_)) && new == Some(leaf);
         if !grants(leaf.flags) || stays {
             return false;
         }
@@ -445,6 +485,10 @@ impl<F: Format> Judge<F> {
             Operation::UpdateRegionWith(at, bytes, rule) => {
                 let page = Self::page(at);
                 model.change(page, page + bytes / K4, &|old| Some(rule.of(old)));
+            }
+            Operation::TestAndClearAccessed(..) => {
+                let (start, end) = self.whole.get();
+                model.change(start, end, &|old| Change::Age.of(old));
             }
             Operation::Compact(at, bytes) => {
                 let page = Self::page(at);

@@ -120,6 +120,7 @@ pub(in crate::tests) enum Operation {
     UnmapRegionWith(usize, usize),
     ProtectRegion(usize, usize, MappingFlags),
     UpdateRegionWith(usize, usize, Rule),
+    TestAndClearAccessed(usize, usize),
     Compact(usize, usize),
 }
 
@@ -142,6 +143,7 @@ impl Operation {
             | Self::UnmapRegionWith(at, bytes)
             | Self::ProtectRegion(at, bytes, _)
             | Self::UpdateRegionWith(at, bytes, _)
+            | Self::TestAndClearAccessed(at, bytes)
             | Self::Compact(at, bytes) => (at, bytes),
         }
     }
@@ -261,11 +263,12 @@ impl<F: Format> Operations<F> {
     /// An operation that maps nothing new: a range of it can be as long as it likes.
     fn change(&mut self, at: usize) -> Operation {
         let bytes = self.bytes(true);
-        match self.random.below(8) {
+        match self.random.below(9) {
             0..3 => Operation::UnmapRegion(at, bytes),
             3 => Operation::UnmapRegionWith(at, bytes),
             4..6 => Operation::ProtectRegion(at, bytes, self.flags()),
             6 => Operation::UpdateRegionWith(at, bytes, self.random.pick(&Rule::ALL)),
+            7 => Operation::TestAndClearAccessed(at, bytes),
             _ => Operation::Compact(at & !(G1 - 1), 2 * G1),
         }
     }

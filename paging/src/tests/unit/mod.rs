@@ -1,5 +1,6 @@
 //! One property a file, by cases that were worked out by hand.
 
+mod aging;
 mod asid;
 mod bad_input;
 mod batch;

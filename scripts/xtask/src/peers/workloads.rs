@@ -26,7 +26,7 @@ pub(super) enum Maintenance {
     Any,
 }
 
-pub(super) const WORKLOADS: [Workload; 15] = [
+pub(super) const WORKLOADS: [Workload; 16] = [
     Workload {
         name: "W1",
         what: "map_region 1 GiB, 4 KiB pages",
@@ -131,6 +131,13 @@ pub(super) const WORKLOADS: [Workload; 15] = [
         unit: "page",
         ask: 15.0,
         maintenance: Maintenance::NoInvalidation,
+    },
+    Workload {
+        name: "W16",
+        what: "test_and_clear_accessed of W1",
+        unit: "page",
+        ask: 24.0,
+        maintenance: Maintenance::OneOfEverything,
     },
 ];
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use core::mem::forget;
+use core::ops::ControlFlow;
 use std::vec::Vec;
 
 use crate::addr::{PhysAddr, VirtAddr};
@@ -11,8 +12,8 @@ use crate::tests::model::judge::Done;
 use crate::tests::model::operation::{Operation, scattered};
 use crate::tests::{G1, K4, pa, va};
 use crate::{
-    Batch, BatchUnmapped, GenericPTE, PageTable64, PagingHandler, PagingMetaData, PagingResult,
-    Sharing, TlbFlush, TlbFlushAll,
+    Batch, BatchUnmapped, GenericPTE, Leaf, PageTable64, PagingHandler, PagingMetaData,
+    PagingResult, Sharing, TlbFlush, TlbFlushAll,
 };
 
 /// What is done with a receipt.
@@ -85,6 +86,48 @@ pub(in crate::tests) fn unmap_and_compare<F: Format, S: Sharing<F::M, F::PTE, Fr
     Ok(count)
 }
 
+/// The present leaves of a region, those across its ends too.
+fn leaves_of<F: Format>(table: &Table<F>, at: usize, bytes: usize) -> Vec<Leaf<F::PTE>> {
+    let mut leaves = Vec::new();
+    let (start, end) = (at, at.wrapping_add(bytes).wrapping_sub(1));
+    if bytes == 0 || end < start || F::page(start).is_none() || F::page(end).is_none() {
+        return leaves;
+    }
+    let inside = |leaf: &Leaf<F::PTE>| {
+        let first = leaf.va.as_usize();
+        first <= end && start <= first + (leaf.size.bytes() - 1)
+    };
+    let _ = table.view().leaves::<()>(|leaf| {
+        if inside(&leaf) && leaf.entry.is_present() {
+            leaves.push(leaf);
+        }
+        ControlFlow::Continue(())
+    });
+    leaves
+}
+
+/// Has a region aged. What is shown is what is present there, each leaf once and in order; only the
+/// other leaves of a group across an end come as well.
+fn age_and_compare<F: Format>(
+    table: &mut Table<F>,
+    at: usize,
+    bytes: usize,
+    receipt: Receipt,
+) -> PagingResult<Done> {
+    let mut expected = leaves_of::<F>(table, at, bytes).into_iter().peekable();
+    let (mut last, mut shown) = (None, 0);
+    let flush = table.test_and_clear_accessed(va(at), bytes, |leaf| {
+        assert!(last < Some(leaf.va), "{leaf:?}");
+        last = Some(leaf.va);
+        shown += leaf.size.bytes() / K4;
+        if expected.next_if_eq(&leaf).is_none() {
+            assert!(leaf.entry.is_contiguous(), "{leaf:?}");
+        }
+    })?;
+    assert_eq!((flush.pages(), expected.next()), (shown, None));
+    Ok(settle_all(flush, receipt))
+}
+
 /// Carries `operation` out on `table`.
 pub(super) fn execute<F: Format>(
     table: &mut Table<F>,
@@ -139,6 +182,9 @@ pub(super) fn execute<F: Format>(
             table.update_region_with(va(at), bytes, |old| rule.of(old))?,
             receipt,
         )),
+        Operation::TestAndClearAccessed(at, bytes) => {
+            age_and_compare::<F>(table, at, bytes, receipt)
+        }
         Operation::Compact(at, bytes) => Ok(settle_all(table.compact(va(at), bytes)?, receipt)),
     }
 }
@@ -191,6 +237,13 @@ pub(super) fn execute_in_batch<'batch, F: Format>(
         }
         Operation::UpdateRegionWith(at, bytes, rule) => {
             let pages = batch.update_region_with(va(at), bytes, |old| rule.of(old))?;
+            Ok(Done::Pages(pages))
+        }
+        Operation::TestAndClearAccessed(at, bytes) => {
+            let mut shown = 0;
+            let count = |leaf: Leaf<F::PTE>| shown += leaf.size.bytes() / K4;
+            let pages = batch.test_and_clear_accessed(va(at), bytes, count)?;
+            assert_eq!(pages, shown);
             Ok(Done::Pages(pages))
         }
         Operation::UnmapRegionWith(..) | Operation::Compact(..) => panic!("no batch has these"),

@@ -54,6 +54,9 @@ fn execute<F: Format, S: Sharing<F::M, F::PTE, Frames>>(
         Operation::UpdateRegionWith(at, bytes, rule) => {
             table.update_region_with(va(at), bytes, |old| rule.of(old))?
         }
+        Operation::TestAndClearAccessed(at, bytes) => {
+            table.test_and_clear_accessed(va(at), bytes, |_| {})?
+        }
         Operation::Compact(at, bytes) => table.compact(va(at), bytes)?,
     };
     let pages = regions.pages();
