@@ -7,8 +7,7 @@ use alloc::vec::Vec;
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::arch::cache;
 use crate::mm::extents::Extent;
-use crate::mm::frames::Order;
-use crate::mm::kernel_frames::{KernelFrames, allocate_long_run, allocate_run, frame_count};
+use crate::mm::kernel_frames::{KernelFrames, allocate_run, frame_count};
 use crate::mm::layout::phys_to_virt;
 use crate::mm::left_out::free;
 use crate::mm::map_request::MapRequest;
@@ -19,7 +18,7 @@ use crate::paging::PagingHandler;
 const BYTES_AT_ONCE: usize = 4 << 20;
 
 /// Frames that are about to be mapped. Those that the space owns are freed on drop, unless kept.
-pub(super) struct FreshFrames(Vec<Extent>);
+pub(crate) struct FreshFrames(Vec<Extent>);
 
 impl FreshFrames {
     /// `extent` alone; `None` if the heap has no room.
@@ -35,8 +34,8 @@ impl FreshFrames {
         Self(Vec::new())
     }
 
-    /// Frames of zeros for `request`, in rows as long as its leaves ask for; consecutive ones as
-    /// one extent.
+    /// Frames of zeros for `request`, in rows as long as there are for its leaves: the fewer rows,
+    /// the fewer extents and regions. Consecutive ones are one extent.
     pub(super) fn allocate(
         request: &MapRequest,
         may_go_on: &mut dyn FnMut(usize) -> bool,
@@ -47,36 +46,48 @@ impl FreshFrames {
             PAGE_SIZE => no_memory,
             bytes => SpaceError::NoSuchRun { bytes },
         };
-        // What cannot be is refused before gigabytes are cleared.
+        // What cannot be is refused before it is tried row by row.
         if bytes / PAGE_SIZE > frame_count().free {
             return Err(no_row);
         }
         let mut fresh = Self::none();
-        let (mut next, mut looked) = (start, start);
+        let mut next = start;
         while next < start + bytes {
-            if next - looked >= BYTES_AT_ONCE {
-                looked = next;
-                if !may_go_on((next - start) / PAGE_SIZE) {
-                    return Err(SpaceError::Ended);
-                }
-            }
-            let run = match request.run_orders(next) {
-                Some((least, most)) => allocate_row(least, most),
-                None => allocate_long_row(request.alignment()),
-            };
-            let run = run.ok_or(no_row)?;
+            let (least, most) = request.run_sizes(next);
             let run = Extent {
                 va: VirtAddr::new(next),
-                ..run
+                ..allocate_row(least, most).ok_or(no_row)?
             };
             if !fresh.add(run) {
                 free(&run);
                 return Err(no_memory);
             }
-            clear(&run);
             next += run.bytes;
         }
+        fresh.clear(may_go_on)?;
         Ok(fresh)
+    }
+
+    /// Makes all of them zero. `may_go_on` is asked after each [`BYTES_AT_ONCE`].
+    fn clear(&self, may_go_on: &mut dyn FnMut(usize) -> bool) -> Result<(), SpaceError> {
+        let (mut cleared, mut looked) = (0, 0);
+        for extent in &self.0 {
+            let mut rest = *extent;
+            while rest.bytes > 0 {
+                if cleared - looked >= BYTES_AT_ONCE {
+                    looked = cleared;
+                    if !may_go_on(cleared / PAGE_SIZE) {
+                        return Err(SpaceError::Ended);
+                    }
+                }
+                let bytes = rest.bytes.min(BYTES_AT_ONCE);
+                clear(&Extent { bytes, ..rest });
+                rest.pa = PhysAddr::new(rest.pa.as_usize() + bytes);
+                rest.bytes -= bytes;
+                cleared += bytes;
+            }
+        }
+        Ok(())
     }
 
     /// Adds `extent`. Returns whether there was room for it.
@@ -124,27 +135,16 @@ pub(super) fn clear(extent: &Extent) {
     }
 }
 
-/// The longest row of free frames from `most` down to `least`, at address 0.
-fn allocate_row(least: Order, most: Order) -> Option<Extent> {
-    let mut orders = Order::all().rev();
-    let row = orders.find_map(|order| {
-        let pa = (least..=most).contains(&order).then(|| allocate_run(order));
-        Some((pa??, order))
-    });
-    let (pa, order) = row?;
-    Some(owned_row(pa, order.bytes()))
-}
-
-/// Free frames of `bytes` in a row, more than the allocator's largest block has, at address 0.
-fn allocate_long_row(bytes: usize) -> Option<Extent> {
-    Some(owned_row(allocate_long_run(bytes)?, bytes))
-}
-
-const fn owned_row(pa: PhysAddr, bytes: usize) -> Extent {
-    Extent {
-        va: VirtAddr::new(0),
-        pa,
-        bytes,
-        owned: true,
-    }
+/// The longest row of free frames from `most` bytes down to `least`, powers of two; at address 0.
+fn allocate_row(least: usize, most: usize) -> Option<Extent> {
+    let sizes = core::iter::successors(Some(most), |bytes| Some(bytes / 2));
+    let mut sizes = sizes.take_while(|bytes| *bytes >= least);
+    sizes.find_map(|bytes| {
+        Some(Extent {
+            va: VirtAddr::new(0),
+            pa: allocate_run(bytes)?,
+            bytes,
+            owned: true,
+        })
+    })
 }

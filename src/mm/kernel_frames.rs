@@ -137,9 +137,12 @@ pub fn is_allocatable(pa: PhysAddr) -> bool {
     with_frames(|frames| frames.has(pa)).unwrap_or(false)
 }
 
-/// Single frames in a row, as many as `order` has, at a multiple of their size; their contents are
-/// unknown. Each is freed by itself.
-pub(super) fn allocate_run(order: Order) -> Option<PhysAddr> {
+/// Single frames in a row, `bytes` of them, at a multiple of that: a power of two from 4 KiB on.
+/// Their contents are unknown. Each is freed by itself.
+pub(super) fn allocate_run(bytes: usize) -> Option<PhysAddr> {
+    let Some(order) = Order::for_bytes(bytes) else {
+        return allocate_long_run(bytes);
+    };
     with_frames(|frames| {
         let pa = frames.allocate_block(order)?;
         let split = frames.split_block(pa, order);
@@ -147,9 +150,8 @@ pub(super) fn allocate_run(order: Order) -> Option<PhysAddr> {
     })?
 }
 
-/// Single frames in a row, `bytes` of them, at a multiple of that: 2 MiB or more, a power of two.
-/// Their contents are unknown. Each is freed by itself.
-pub(super) fn allocate_long_run(bytes: usize) -> Option<PhysAddr> {
+/// As [`allocate_run`], of more than the allocator's largest block.
+fn allocate_long_run(bytes: usize) -> Option<PhysAddr> {
     let blocks = bytes / Order::MAX.bytes();
     let start = with_frames(|frames| frames.allocate_row(blocks))??;
     // Block by block: interrupts are masked meanwhile.

@@ -5,7 +5,6 @@
 use core::ops::Range;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::mm::frames::Order;
 use crate::mm::layout::USER;
 use crate::mm::space_error::SpaceError;
 use crate::paging::{MappingFlags, PageSize, RegionOptions};
@@ -84,16 +83,13 @@ impl MapRequest {
         }
     }
 
-    /// The least and the largest fresh row of frames for the addresses from `va` on: as many as the
-    /// alignment asks for, and as there are up to the end. `None` if the alignment asks for more
-    /// than the allocator's largest block has.
+    /// The least and the largest fresh row of frames for the addresses from `va` on, in bytes: as
+    /// many as the alignment asks for, and as there are up to the end. Powers of two.
     #[must_use]
-    pub fn run_orders(&self, va: usize) -> Option<(Order, Order)> {
-        let least = Order::for_bytes(self.alignment())?;
+    pub fn run_sizes(&self, va: usize) -> (usize, usize) {
         let left = self.va.as_usize() + self.bytes - va;
-        let fits = left.ilog2().min(va.trailing_zeros());
-        let most = Order::for_bytes(1 << fits).unwrap_or(Order::MAX);
-        Some((least, most))
+        let most = left.ilog2().min(va.trailing_zeros());
+        (self.alignment(), 1 << most)
     }
 
     /// How the page tables are told.
@@ -135,7 +131,6 @@ pub fn user_range(va: VirtAddr, bytes: usize) -> Result<Range<usize>, SpaceError
 mod tests {
     use super::{Leaves, MapRequest, user_range};
     use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-    use crate::mm::frames::Order;
     use crate::mm::layout::USER;
     use crate::mm::space_error::SpaceError;
     use crate::paging::{MappingFlags, PageSize};
@@ -203,20 +198,23 @@ mod tests {
 
     #[test]
     fn a_row_of_fresh_frames_is_as_long_as_place_and_alignment_allow() {
-        let order = |number| Order::new(number).unwrap();
-        let pages = request(0x1f_f000, 3 * MIB, Leaves::Largest);
-        assert_eq!(pages.run_orders(0x1f_f000), Some((order(0), order(0))));
-        assert_eq!(pages.run_orders(0x20_0000), Some((order(0), order(9))));
-        // 0x4f_f000 - 0x40_0000 are 255 pages.
-        assert_eq!(pages.run_orders(0x40_0000), Some((order(0), order(7))));
+        let pages = request(0x1f_f000, 67 * MIB, Leaves::Largest);
+        assert_eq!(pages.run_sizes(0x1f_f000), (PAGE_SIZE, PAGE_SIZE));
+        assert_eq!(pages.run_sizes(0x20_0000), (PAGE_SIZE, 2 * MIB));
+        // Up to 0x44f_f000 there are 67 MiB less a page, but 0x40_0000 is a multiple of 4 MiB.
+        assert_eq!(pages.run_sizes(0x40_0000), (PAGE_SIZE, 4 * MIB));
+        // 0x44f_f000 - 0x440_0000 are 255 pages.
+        assert_eq!(pages.run_sizes(0x440_0000), (PAGE_SIZE, MIB / 2));
         let blocks = request(2 * MIB, 4 * MIB, Leaves::Only(PageSize::Size2M));
-        assert_eq!(blocks.run_orders(2 * MIB), Some((order(9), order(9))));
-        let group = MapRequest {
+        assert_eq!(blocks.run_sizes(2 * MIB), (2 * MIB, 2 * MIB));
+        let group = |va, bytes, size| MapRequest {
             is_contiguous: true,
-            ..request(0x1_0000, 0x2_0000, Leaves::Only(PageSize::Size4K))
+            ..request(va, bytes, Leaves::Only(size))
         };
-        assert_eq!(group.run_orders(0x2_0000), Some((order(4), order(4))));
-        let gigabyte = request(1 << 30, 1 << 30, Leaves::Only(PageSize::Size1G));
-        assert_eq!(gigabyte.run_orders(1 << 30), None);
+        let pages = group(0x1_0000, 0x2_0000, PageSize::Size4K);
+        assert_eq!(pages.run_sizes(0x2_0000), (0x1_0000, 0x1_0000));
+        let blocks = group(32 * MIB, 96 * MIB, PageSize::Size2M);
+        assert_eq!(blocks.run_sizes(32 * MIB), (32 * MIB, 32 * MIB));
+        assert_eq!(blocks.run_sizes(64 * MIB), (32 * MIB, 64 * MIB));
     }
 }

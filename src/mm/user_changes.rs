@@ -29,8 +29,8 @@ impl UserSpace {
     /// Maps what `request` says, with its flags beside [`USER_PAGE`]: fresh frames of zeros, or
     /// those at an address, which are free or a space's. All or nothing.
     ///
-    /// A gigabyte takes a second to clear: `may_go_on` is asked after each 4 MiB, or after a
-    /// longer row of frames, with the pages that are cleared, and ends it with `false`.
+    /// A gigabyte takes a second to clear: `may_go_on` is asked after each 4 MiB, with the pages
+    /// that are cleared, and ends it with `false`.
     ///
     /// # Errors
     /// Those of [`MapRequest::check`]; [`SpaceError::NotAFrame`],
@@ -42,14 +42,27 @@ impl UserSpace {
         request: &MapRequest,
         may_go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), SpaceError> {
+        let frames = self.frames_for(request, may_go_on)?;
+        self.map_extents(frames, request)
+    }
+
+    /// The frames of [`map`](Self::map), allocated and cleared, or taken where `request` says: step
+    /// 1 without the list.
+    ///
+    /// # Errors
+    /// Those of [`map`](Self::map), but for [`SpaceError::Refused`].
+    pub(crate) fn frames_for(
+        &self,
+        request: &MapRequest,
+        may_go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<FreshFrames, SpaceError> {
         request.check()?;
         let pages = user_range(request.va, request.bytes)?;
         self.check_unmapped(&pages)?;
-        let frames = match request.pa {
-            Some(pa) => given_frames::take(request.va, pa, request.bytes)?,
-            None => FreshFrames::allocate(request, may_go_on)?,
-        };
-        self.map_extents(frames, request)
+        match request.pa {
+            Some(pa) => given_frames::take(request.va, pa, request.bytes),
+            None => FreshFrames::allocate(request, may_go_on),
+        }
     }
 
     /// Whether nothing is mapped in `pages`: looked at before frames are cleared for them.
@@ -62,7 +75,10 @@ impl UserSpace {
     }
 
     /// Maps all of `fresh`, or nothing, with flags and leaves as `request` says.
-    pub(super) fn map_extents(
+    ///
+    /// # Errors
+    /// Those of [`map`](Self::map), but for what is wrong with the request.
+    pub(crate) fn map_extents(
         &self,
         fresh: FreshFrames,
         request: &MapRequest,

@@ -35,6 +35,8 @@ fn the_benchmark_counts_no_more_than_the_limits() {
         // Two locks; 31 registers out and in, twice.
         ("space switch", 40..=120),
         ("EL0 and back", 130..=400),
+        // Two stores, of 16 bytes each, for every four pages at least.
+        ("map of 64 MiB", 8_192..=81_264),
         // Nine halvings and nine mergers.
         ("split and merge", 100..=400),
         ("four cores online", 1..=10_000),

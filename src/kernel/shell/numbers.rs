@@ -1,7 +1,7 @@
 //! `numbers`: what the kernel's most frequent steps cost.
 //!
 //! Each step is done once to warm up, once alone between two calls of [`mark`], and then many times
-//! by the clock. A trace of the instructions shows exactly what lies between two marks, and two
+//! by the clock; a map of 64 MiB once, by both. A trace of the instructions shows exactly what lies between two marks, and two
 //! marks with nothing between show what the marks themselves add. On an emulator whose clock counts
 //! instructions both ways give the same number; on the board the clock's is nanoseconds.
 #![expect(unsafe_code, reason = "instructions that are counted")]
@@ -15,7 +15,7 @@ use core::hint::black_box;
 use super::arguments::number_from;
 use super::error::CommandError;
 use super::progress::Progress;
-use crate::addr::PhysAddr;
+use crate::addr::{PhysAddr, VirtAddr};
 use crate::arch::nofault::{self, Aborted};
 use crate::exception::syndrome::{ExceptionClass, Syndrome};
 use crate::kernel::clock;
@@ -27,9 +27,10 @@ use crate::mm::frames::Order;
 use crate::mm::kernel_frames;
 use crate::mm::kernel_frames::KernelFrames;
 use crate::mm::layout::{self, phys_to_virt};
+use crate::mm::map_request::MapRequest;
 use crate::mm::user_space::UserSpace;
 use crate::paging::format::aarch64_refusal::Privilege;
-use crate::paging::{PagingError, PagingHandler};
+use crate::paging::{MappingFlags, PagingError, PagingHandler};
 
 /// Rounds if none are given, and at most.
 const ROUNDS: u64 = 1000;
@@ -37,6 +38,8 @@ const ROUNDS_MAX: u64 = 1_000_000;
 /// Rounds that are timed without a look at anything else.
 const BATCH: u64 = 1000;
 
+/// The first address of the map that is measured.
+const MAPPED: VirtAddr = VirtAddr::new(0x1000_0000);
 /// Frames that the allocator puts aside before one leaves, which is then merged.
 const PUT_ASIDE: usize = 16;
 /// A free block of the largest order is halved so often for a frame.
@@ -101,6 +104,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
     });
     current_space::enter(before.as_ref());
     let (switched, touched) = touched?;
+    let mapped = map_pages(space)?;
     drop(spaces);
     let spare = Spare::drain()?;
     let worst = spare.measure(&mut bench, pair)?;
@@ -112,6 +116,7 @@ pub(super) fn run(arguments: &[&str], out: &mut dyn Write) -> Result<(), Command
         ("frame pair", pair),
         ("space switch", switched),
         ("EL0 and back", touched),
+        ("map of 64 MiB", mapped),
         ("split and merge", worst),
     ] {
         writeln!(out, "{name:<20} {ns:>8} ns")?;
@@ -201,6 +206,19 @@ fn touched_from_el0(space: &Arc<UserSpace>) -> bool {
         privilege: Privilege::El0,
     };
     matches!(touch(Some(space), load), Ok(Touched::Done(0)))
+}
+
+/// Nanoseconds that a map of 64 MiB in pages takes in `space`, once: its tables, barriers and list,
+/// not the frames, which are there and cleared. The space keeps it.
+fn map_pages(space: &UserSpace) -> Result<u64, CommandError> {
+    let data = MappingFlags::READ | MappingFlags::WRITE;
+    let request = MapRequest::pages(MAPPED, 64 << 20, data);
+    let frames = space.frames_for(black_box(&request), &mut |_| true)?;
+    let start_ns = clock::now_ns();
+    let mapped = marked!(space.map_extents(frames, black_box(&request)));
+    let took_ns = clock::now_ns().saturating_sub(start_ns);
+    mapped?;
+    Ok(took_ns)
 }
 
 /// Whether a frame was to be had.

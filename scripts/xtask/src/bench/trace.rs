@@ -24,12 +24,13 @@ const CORES: usize = 4;
 const MEASURE: &[u8] = b"numbers 200\r";
 const END: &[u8] = b"halt\r";
 /// The steps that the kernel executes between marks, in this order.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     "exception",
     "call",
     "pair",
     "switch",
     "touch",
+    "map",
     "split",
     "merge",
 ];
@@ -338,8 +339,8 @@ mod tests {
         text
     }
 
-    /// The trace of a boot, an exception, two interrupts, and seven marked steps of 1, 2, 3, 4, 5,
-    /// 6 and 7 instructions, executed by cores 0 to 3 in turn: of the second step, a call, all of
+    /// The trace of a boot, an exception, two interrupts, and eight marked steps of 1, 2, 3, 4, 5,
+    /// 6, 7 and 8 instructions, executed by cores 0 to 3 in turn: of the second step, a call, all of
     /// them count, of the others those of core 0.
     fn run() -> Vec<(usize, u64)> {
         let mut steps = vec![
@@ -361,7 +362,7 @@ mod tests {
             (1, 0x900),
         ]);
         steps.extend([(0, 0x500), STEP, STEP, (0, 0x600), (0, 0x600)]);
-        for length in 1..=7 {
+        for length in 1..=8 {
             steps.extend([(0, 0x400), STEP, (0, 0x400), STEP]);
             steps.extend((0..length).map(|number| (number % 4, 0x44)));
             steps.push((0, 0x400));
@@ -380,7 +381,7 @@ mod tests {
             exception: 3,
             timer: 3,
             mailbox: 2,
-            steps: [1, 2, 1, 1, 2, 2, 2],
+            steps: [1, 2, 1, 1, 2, 2, 2, 2],
         };
         assert_eq!(counts, expected);
         assert_eq!(keys, b"numbers 200\rhalt\r");
