@@ -7,12 +7,22 @@
 //! 2. The tables change in one batch, under the space's lock. They may refuse: then step 1 is taken
 //!    back.
 //! 3. The list follows, and what was unmapped is given back: its invalidations are done.
+//!
+//! # Decisions
+//! * Frames in a row are mapped by `map_region`: 64 MiB take 4.1 instructions a page, list and new
+//!   tables included (`make bench`). Single frames that lie anywhere, as free memory in pieces has
+//!   them, are mapped by `map_frames`, 64 a call: 127 instructions a page, where a call for each
+//!   takes 485, with interrupts masked.
+//! * What was unmapped is read from the list and not from the tables, as `unmap_region_with` would
+//!   do: the list has the frames in rows, says whose they are, and has those of pages without a
+//!   right. And it gives them back without the space's lock, which masks interrupts: 64 MiB are
+//!   16,384 calls of the allocator.
 #![forbid(unsafe_code)]
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::addr::{PAGE_SIZE, VirtAddr};
+use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::mm::extents::Extent;
 use crate::mm::fresh_frames::{FreshFrames, make_executable};
 use crate::mm::given_frames::{self, share};
@@ -117,25 +127,35 @@ impl UserSpace {
         Ok(())
     }
 
-    /// Maps all of `leaves` in one batch, or nothing.
+    /// Maps all of `leaves` in one batch, or nothing: pages in a row whose frames are not in one row
+    /// together.
     fn map_each(&self, leaves: impl Iterator<Item = Leaves> + Clone) -> PagingResult {
         let mut map = self.locked();
         map.table.batch(|mut batch| {
-            for (index, each) in leaves.clone().enumerate() {
-                let Leaves {
-                    va,
-                    run,
-                    flags,
-                    options,
-                } = each;
-                let Err(error) = batch.map_region(va, run.pa, run.bytes, flags, options) else {
-                    continue;
-                };
-                for done in leaves.take(index) {
-                    // As they were mapped: no block is split, so no memory is needed.
-                    batch.unmap_region(done.va, done.run.bytes)?;
+            let mut rest = leaves.clone().peekable();
+            let mut done = 0;
+            while let Some(first) = rest.next() {
+                let mut scattered = Scattered::new(&first);
+                while let Some(next) = rest.peek()
+                    && scattered.add(next)
+                {
+                    rest.next();
                 }
-                return Err(error);
+                let mapped = match scattered.frames() {
+                    [] | [_] => {
+                        let Extent { pa, bytes, .. } = first.run;
+                        batch.map_region(first.va, pa, bytes, first.flags, first.options)
+                    }
+                    frames => batch.map_frames(first.va, frames, PageSize::Size4K, first.flags),
+                };
+                if let Err(error) = mapped {
+                    for done in leaves.take(done) {
+                        // As they were mapped: no block is split, so no memory is needed.
+                        batch.unmap_region(done.va, done.run.bytes)?;
+                    }
+                    return Err(error);
+                }
+                done += scattered.count.max(1);
             }
             let _ = batch.finish();
             Ok(())
@@ -380,5 +400,51 @@ impl Leaves {
             flags: run.flags,
             options,
         }
+    }
+}
+
+/// Pages that follow each other, and whose frames lie anywhere.
+struct Scattered {
+    first: Leaves,
+    frames: [PhysAddr; SCATTERED],
+    /// How many: 0 if `first` is more than a page.
+    count: usize,
+}
+
+/// Pages that are mapped by one call, at most.
+const SCATTERED: usize = 64;
+
+impl Scattered {
+    fn new(first: &Leaves) -> Self {
+        let mut scattered = Self {
+            first: *first,
+            frames: [PhysAddr::new(0); SCATTERED],
+            count: 0,
+        };
+        scattered.add(first);
+        scattered
+    }
+
+    /// Adds `next`, if it is the page behind those that there are. Returns whether it is.
+    fn add(&mut self, next: &Leaves) -> bool {
+        let Self { first, count, .. } = *self;
+        let is_page = |leaves: &Leaves| {
+            leaves.run.bytes == PAGE_SIZE && leaves.options == RegionOptions::empty()
+        };
+        let is_next = next.va.as_usize() == first.va.as_usize() + count * PAGE_SIZE;
+        if !is_page(&first) || !is_page(next) || !is_next || next.flags != first.flags {
+            return false;
+        }
+        let slot = self.frames.get_mut(count);
+        let has_room = slot.is_some();
+        if let Some(slot) = slot {
+            *slot = next.run.pa;
+            self.count += 1;
+        }
+        has_room
+    }
+
+    fn frames(&self) -> &[PhysAddr] {
+        self.frames.get(..self.count).unwrap_or_default()
     }
 }

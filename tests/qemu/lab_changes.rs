@@ -666,3 +666,56 @@ fn a_change_without_frames_for_its_tables_is_none() {
     says(&mut machine, "as unmap 0x801000 4K", &["1 pages unmapped"]);
     halt(machine);
 }
+
+/// Free memory in single frames: no two of them are neighbours.
+#[test]
+fn scattered_frames_are_mapped_together_or_not_at_all() {
+    let (mut machine, before) = at_prompt();
+    use_all_frames(&mut machine);
+    for index in 0..70 {
+        let line = format!("as unmap {:#x} 4K", 0x4000_0000_u64 + index * 0x2000);
+        says(&mut machine, &line, &["1 pages unmapped"]);
+    }
+    assert_eq!(free_frames(&mut machine), 70);
+    let shown = machine.command("as show");
+    // 66 pages in a table that is there, then one is missing.
+    says(&mut machine, "as map 0x403be000 280K rw", &["no memory"]);
+    assert_eq!(free_frames(&mut machine), 70);
+    assert_eq!(machine.command("as show"), shown);
+    run(&mut machine, &["as map 0x403ba000 280K rw"]);
+    assert_eq!(free_frames(&mut machine), 0);
+    let cost = says(
+        &mut machine,
+        "as cost",
+        &["as map", "0 taken", "1 dsb ishst"],
+    );
+    assert_eq!(
+        stores(&cost),
+        70 + 2,
+        "leaves, and what counts them: once a call"
+    );
+    for (va, value) in [
+        ("0x403ba000", 1),
+        ("0x403f9000", 2),
+        ("0x403fa000", 3),
+        ("0x403fffff", 4),
+    ] {
+        says(
+            &mut machine,
+            &format!("touch w {va} {value} user"),
+            &["done"],
+        );
+        says(
+            &mut machine,
+            &format!("touch r {va} user core 2"),
+            &[&format!(": {value:#04x}")],
+        );
+    }
+    says(
+        &mut machine,
+        "as unmap 0x403ba000 280K",
+        &["70 pages unmapped"],
+    );
+    assert_eq!(free_frames(&mut machine), 70);
+    nothing_is_lost(machine, &["lab", "full"], before);
+}
