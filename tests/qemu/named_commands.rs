@@ -27,8 +27,8 @@ const OTHERS: [&str; 3] = [
 const NO_COMMAND: &str = "no such command";
 /// What it says to a word that is none of those that may stand there.
 const NO_WORD: &str = "is not one of";
-/// What it says to a line that is not as the usage has it.
-const USAGE: &str = "\nusage: ";
+/// What it says to a line that is not as the usage has it, of the command or of its verb.
+const USAGES: [&str; 2] = ["\nusage: ", " was expected"];
 
 /// The pieces in backticks of the running text of a page, each on one line.
 fn quoted(page: &str) -> Vec<String> {
@@ -116,7 +116,7 @@ impl Shell {
                 .any(|word| word.starts_with(|c: char| c.is_ascii_digit()));
         let refuses = said.contains(NO_COMMAND)
             || said.contains(NO_WORD)
-            || is_complete && said.contains(USAGE);
+            || is_complete && USAGES.iter().any(|usage| said.contains(usage));
         refuses.then_some(said)
     }
 }
@@ -153,9 +153,9 @@ fn a_command_that_the_kernel_does_not_take_is_found() {
                 Typed: `as map 0x400000 4K rw`, `fault\nguard-page`, `touch r 0x400000 user`.\n\n\
                 ```text\n`as mop`\n```\n\
                 Wrong: `as mop`, `as mop NAME`, `map boots`, `fault gaurd-page`, `help lab`,\n\
-                `as map 0x400000 4K wr`, `touch 0x400000`, `translate 0x400000 user`.\n";
+                `as map 0x400000 4K wr`, `as map 0x400000`, `touch 0x400000`, `translate 0x400000 user`.\n";
     let pieces = quoted(page);
-    assert_eq!(pieces.len(), 17, "{pieces:?}");
+    assert_eq!(pieces.len(), 18, "{pieces:?}");
     let mut shell = Shell::start();
     let refused: Vec<&String> = pieces
         .iter()
