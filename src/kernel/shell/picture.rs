@@ -154,6 +154,18 @@ impl Picture<'_> {
         Ok(())
     }
 
+    /// Stands for `bytes` that are not mapped, to the largest unit: `over 255 TiB`, of which the
+    /// exact size has 12 digits.
+    fn cut(&mut self, bytes: u64) -> fmt::Result {
+        let unit = 1 << (bytes.ilog2() / 10 * 10);
+        let over = if bytes.is_multiple_of(unit) {
+            ""
+        } else {
+            "over "
+        };
+        writeln!(self.out, "  ... {over}{}", Size(bytes / unit * unit))
+    }
+
     /// Draws what is left.
     fn flush(&mut self) -> fmt::Result {
         let Some(part) = self.part.take() else {
@@ -161,7 +173,7 @@ impl Picture<'_> {
         };
         let unmapped = part.first - self.end;
         if unmapped >= CUT {
-            writeln!(self.out, "  ... {}", Size(unmapped as u64))?;
+            self.cut(unmapped as u64)?;
         }
         // The last part of the high half ends with the addresses.
         self.end = part.first.wrapping_add(part.bytes);
