@@ -27,9 +27,8 @@ mod serial;
 mod system_timer;
 #[cfg(test)]
 mod tests;
+mod wiring;
 
-use self::aux::Aux;
-use self::gpio::{Gpio, Route};
 use self::gpu_interrupts::{GpuInterrupts, Inputs};
 use self::local::Local;
 use self::mailbox::Mailbox;
@@ -38,11 +37,10 @@ pub use self::options::{
     Console, Ending, GpuMemory, Kind, Lines, Nanoseconds, Notice, Options, TimerLines,
 };
 pub use self::peripheral::{BoardError, Peripheral};
-use self::pl011::{Pl011, Sent};
 use self::power::Power;
 use self::random::Random;
-use self::serial::Terminal;
 use self::system_timer::SystemTimer;
+use self::wiring::Wiring;
 
 /// The GPU's peripherals, and the local block with the room that its manual gives it.
 const PERIPHERALS: std::ops::Range<u64> = 0x3f00_0000..0x4000_0000;
@@ -53,25 +51,16 @@ const GPU_AUX: u32 = 29;
 const GPU_UART: u32 = 57;
 const BASIC_MAILBOX: u32 = 1;
 
-/// A byte that the terminal did not understand.
-const GARBAGE: u8 = 0xff;
-
 /// The devices of one board.
 #[derive(Clone, Debug)]
 pub struct Board {
-    kind: Kind,
-    console: Console,
-    aux: Aux,
-    gpio: Gpio,
     gpu_interrupts: GpuInterrupts,
     local: Local,
     mailbox: Mailbox,
-    pl011: Pl011,
     power: Power,
     random: Random,
     system_timer: SystemTimer,
-    terminal: Terminal,
-    output: Vec<u8>,
+    wiring: Wiring,
     notices: Notices,
 }
 
@@ -82,19 +71,13 @@ impl Board {
         let kind = options.kind;
         let mailbox = Mailbox::new(options);
         Self {
-            kind,
-            console: options.console,
-            aux: Aux::new(kind),
-            gpio: Gpio::new(kind),
             gpu_interrupts: GpuInterrupts::new(kind),
             local: Local::new(kind, options.prescaler),
-            pl011: Pl011::new(kind, mailbox.uart_clock_hz()),
+            wiring: Wiring::new(options, mailbox.uart_clock_hz()),
             mailbox,
             power: Power::new(kind),
             random: Random::new(kind),
             system_timer: SystemTimer::new(kind),
-            terminal: Terminal::default(),
-            output: Vec::new(),
             notices: Notices::default(),
         }
     }
@@ -133,9 +116,9 @@ impl Board {
             Peripheral::Mailbox => self.mailbox.read(offset, notices),
             Peripheral::Power => self.power.read(offset, now),
             Peripheral::Random => self.random.read(offset),
-            Peripheral::Gpio => self.gpio.read(offset),
-            Peripheral::Pl011 => self.pl011.read(offset, notices),
-            Peripheral::Aux => self.aux.read(offset, notices),
+            Peripheral::Gpio => self.wiring.gpio.read(offset),
+            Peripheral::Pl011 => self.wiring.pl011.read(offset, notices),
+            Peripheral::Aux => self.wiring.aux.read(offset, notices),
             Peripheral::Local => self.local.read(offset, now, self.gpu_lines()),
             Peripheral::Unmodelled(_) => {
                 return Err(BoardError::Peripheral {
@@ -145,7 +128,7 @@ impl Board {
             }
         };
         let value = read.map_err(|refused| refused.at(peripheral, address))?;
-        self.fill_qemus_queue();
+        self.wiring.fill_qemus_queue();
         Ok(value.into())
     }
 
@@ -171,9 +154,9 @@ impl Board {
             Peripheral::Mailbox => self.mailbox.write(offset, value, now, memory, notices),
             Peripheral::Power => self.power.write(offset, value, now, notices),
             Peripheral::Random => self.random.write(offset, value),
-            Peripheral::Gpio => self.gpio.write(offset, value, now, notices),
-            Peripheral::Pl011 => self.pl011.write(offset, value, now, notices),
-            Peripheral::Aux => self.aux.write(offset, value, now, notices),
+            Peripheral::Gpio => self.wiring.gpio.write(offset, value, now, notices),
+            Peripheral::Pl011 => self.wiring.pl011.write(offset, value, now, notices),
+            Peripheral::Aux => self.wiring.aux.write(offset, value, now, notices),
             Peripheral::Local => self.local.write(offset, value, now),
             Peripheral::Unmodelled(_) => {
                 return Err(BoardError::Peripheral {
@@ -213,12 +196,9 @@ impl Board {
     /// always run, do not count.
     #[must_use]
     pub fn next_event(&self, now: Nanoseconds) -> Option<Nanoseconds> {
-        let arrival = self.terminal.next().filter(|_| self.kind == Kind::Board);
         let events = [
-            arrival,
             self.mailbox.next_event(),
-            self.pl011.next_event(),
-            self.aux.next_event(),
+            self.wiring.next_event(),
             self.system_timer.next_event(),
             self.local.next_event(),
             self.power.end(),
@@ -243,15 +223,13 @@ impl Board {
     /// The bytes that have left on the console's pins since the last call: those that a terminal of
     /// 115200 8N1 hears, 0xff in place of each that it does not understand.
     pub fn take_output(&mut self) -> Vec<u8> {
-        self.collect_output();
-        std::mem::take(&mut self.output)
+        self.wiring.take_output(&mut self.notices)
     }
 
     /// The terminal sends `bytes`, one after another, from `now` on and behind what it is sending.
     /// QEMU's bytes wait until the UART has room.
     pub fn type_bytes(&mut self, bytes: &[u8], now: Nanoseconds) {
-        self.terminal.send(bytes, now);
-        self.fill_qemus_queue();
+        self.wiring.type_bytes(bytes, now);
     }
 
     /// How the watchdog has ended the run by `now`, if it has.
@@ -266,82 +244,16 @@ impl Board {
     }
 
     fn advance_devices(&mut self, now: Nanoseconds) {
-        self.pl011.clock_hz = self.mailbox.uart_clock_hz();
-        if self.kind == Kind::Board {
-            self.deliver(now);
-        }
-        self.pl011.advance(now);
-        self.aux.advance(now);
+        self.wiring.pl011.clock_hz = self.mailbox.uart_clock_hz();
+        self.wiring.advance(now, &mut self.notices);
         self.system_timer.advance(now);
         self.local.advance(now);
-        self.collect_output();
-    }
-
-    /// Bytes that have arrived by `now` go to the UART that GPIO15 belongs to.
-    fn deliver(&mut self, now: Nanoseconds) {
-        while let Some((byte, at)) = self.terminal.arrived(now) {
-            self.pl011.advance(at);
-            self.aux.advance(at);
-            match self.gpio.receiver() {
-                Route::Pl011 => self.pl011.receive(byte, at, &mut self.notices),
-                Route::MiniUart => self.aux.receive(byte),
-                Route::None => {}
-            }
-        }
-    }
-
-    /// QEMU's line delivers as long as there is room.
-    fn fill_qemus_queue(&mut self) {
-        while self.kind == Kind::Qemu && self.has_room() {
-            let Some(byte) = self.terminal.take() else {
-                return;
-            };
-            match self.console {
-                Console::Pl011 => self.pl011.receive_from_qemu(byte),
-                Console::MiniUart => self.aux.receive(byte),
-            }
-        }
-    }
-
-    fn has_room(&self) -> bool {
-        match self.console {
-            Console::Pl011 => self.pl011.has_room(),
-            Console::MiniUart => self.aux.has_room(),
-        }
-    }
-
-    fn collect_output(&mut self) {
-        let heard = match (self.kind, self.console) {
-            (Kind::Board, _) => self.gpio.sender(),
-            (Kind::Qemu, Console::Pl011) => Route::Pl011,
-            (Kind::Qemu, Console::MiniUart) => Route::MiniUart,
-        };
-        for sent in std::mem::take(&mut self.pl011.sent) {
-            if heard == Route::Pl011 {
-                self.hear(sent);
-            } else if self.kind == Kind::Board {
-                self.notices.add(Notice::NotHeard { byte: sent.byte });
-            }
-        }
-        for sent in std::mem::take(&mut self.aux.sent) {
-            if heard == Route::MiniUart {
-                self.hear(sent);
-            }
-        }
-    }
-
-    fn hear(&mut self, sent: Sent) {
-        if sent.clear {
-            self.output.push(sent.byte);
-            return;
-        }
-        self.output.push(GARBAGE);
-        self.notices.add(Notice::Garbled { byte: sent.byte });
     }
 
     fn inputs(&self) -> Inputs {
-        let gpu = self.system_timer.interrupts() | u32::from(self.aux.interrupts()) << GPU_AUX;
-        let uart = u64::from(self.pl011.interrupts()) << GPU_UART;
+        let gpu =
+            self.system_timer.interrupts() | u32::from(self.wiring.aux.interrupts()) << GPU_AUX;
+        let uart = u64::from(self.wiring.pl011.interrupts()) << GPU_UART;
         Inputs {
             gpu: u64::from(gpu) | uart,
             basic: u32::from(self.mailbox.interrupts()) << BASIC_MAILBOX,

@@ -77,7 +77,7 @@ impl Framebuffer {
                 Answer::words(&[first])
             }
             0x0004_8006 => {
-                self.order = first;
+                self.order = u32::from(first != 0);
                 Answer::words(&[first])
             }
             0x0004_8007 => {
@@ -85,7 +85,9 @@ impl Framebuffer {
                 Answer::words(&[first])
             }
             0x0004_8009 => {
-                self.offset = [first, second];
+                let room =
+                    |axis: usize| self.virtual_size[axis].saturating_sub(self.physical[axis]);
+                self.offset = [first.min(room(0)), second.min(room(1))];
                 Answer::words(&self.offset)
             }
             // Palette: taken.

@@ -8,66 +8,20 @@
 //! come in as soon as there is room; its UARTFR keeps what it said when the queues are emptied.
 
 mod queue;
+mod registers;
 #[cfg(test)]
 mod tests;
 
 use self::queue::{DEPTH, ReceiveQueue};
+use self::registers::{
+    CR, CR_NOT_MODELLED, CR_RECEIVES, CR_SENDS, CR_UARTEN, DMACR, DR, DR_FE, DR_OE, FBRD, FR,
+    FR_BUSY, FR_RXFE, FR_RXFF, FR_TXFE, FR_TXFF, IBRD, ICR, ID_FIRST, IFLS, ILPR, IMSC, INT_FE,
+    INT_OE, INT_RT, INT_RX, INT_TX, LCR_8N1, LCR_FEN, LCR_FORMAT, LCR_H, LEVELS, MIS, RIS, RSR_ECR,
+    TEST_FIRST, TEST_LAST, TIMEOUT_BITS,
+};
 use super::options::{Kind, Nanoseconds, Notice, Notices};
 use super::peripheral::Refused;
 use super::serial::{FRAME_BITS, TERMINAL_FRAME, Transmitter, speeds_agree};
-
-const DR: u32 = 0x00;
-const RSR_ECR: u32 = 0x04;
-const FR: u32 = 0x18;
-const ILPR: u32 = 0x20;
-const IBRD: u32 = 0x24;
-const FBRD: u32 = 0x28;
-const LCR_H: u32 = 0x2c;
-const CR: u32 = 0x30;
-const IFLS: u32 = 0x34;
-const IMSC: u32 = 0x38;
-const RIS: u32 = 0x3c;
-const MIS: u32 = 0x40;
-const ICR: u32 = 0x44;
-const DMACR: u32 = 0x48;
-const TEST_FIRST: u32 = 0x80;
-const TEST_LAST: u32 = 0x8c;
-const ID_FIRST: u32 = 0xfe0;
-
-/// UARTFR (3.3.3).
-const FR_BUSY: u32 = 1 << 3;
-const FR_RXFE: u32 = 1 << 4;
-const FR_TXFF: u32 = 1 << 5;
-const FR_RXFF: u32 = 1 << 6;
-const FR_TXFE: u32 = 1 << 7;
-
-/// UARTLCR_H (3.3.7): all of it but the queues' enable, and its value for 8N1.
-const LCR_FEN: u32 = 1 << 4;
-const LCR_FORMAT: u32 = 0xef;
-const LCR_8N1: u32 = 0x60;
-
-/// UARTCR (3.3.8).
-const CR_UARTEN: u32 = 1 << 0;
-const CR_SENDS: u32 = CR_UARTEN | 1 << 8;
-const CR_RECEIVES: u32 = CR_UARTEN | 1 << 9;
-/// IrDA, loopback, and a transmitter that waits for CTS.
-const CR_NOT_MODELLED: u32 = 0b110 | 1 << 7 | 1 << 15;
-
-/// Interrupts (3.3.11).
-const INT_RX: u32 = 1 << 4;
-const INT_TX: u32 = 1 << 5;
-const INT_RT: u32 = 1 << 6;
-const INT_FE: u32 = 1 << 7;
-const INT_OE: u32 = 1 << 10;
-
-/// Errors of a byte in UARTDR (3.3.1).
-const DR_FE: u16 = 1 << 8;
-const DR_OE: u16 = 1 << 11;
-
-/// Bit times of silence after which the receive timeout comes (2.8.3).
-const TIMEOUT_BITS: u64 = 32;
-/// Bytes by the values of UARTIFLS's fields (3.3.9): an eighth to seven eighths of 16.
-const LEVELS: [usize; 8] = [2, 4, 8, 12, 14, 14, 14, 14];
 
 /// A byte that has left.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,6 +1,7 @@
 //! The PL011 against values worked out by hand from DDI 0183.
 
-use super::{CR, DR, FBRD, FR, IBRD, ICR, IFLS, IMSC, LCR_H, MIS, Pl011, RIS, Sent};
+use super::registers::{CR, DR, FBRD, FR, IBRD, ICR, IFLS, IMSC, LCR_H, MIS, RIS};
+use super::{Pl011, Sent};
 use crate::board::options::{Kind, Nanoseconds, Notice, Notices};
 use crate::board::peripheral::Refused;
 
