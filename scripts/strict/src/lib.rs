@@ -1,4 +1,36 @@
 //! A Raspberry Pi 3 that executes a kernel's image on the host.
+//!
+//! | module | contents; each uses the modules above it |
+//! |---|---|
+//! | `chance` | numbers that come from a seed |
+//! | `board` | the devices of the BCM2837 |
+//! | `memory` | RAM in two copies, and decoded code |
+//! | `bus` | what the cores share |
+//! | `translate` | translation of addresses |
+//! | `cpu` | a core: registers, exceptions, accesses |
+//! | `execute` | the execution of instructions |
+//! | `image` `entry` | the image, and the states in which loaders leave the machine |
+//! | `machine` | four cores in turns |
+//! | `symbols` | names of addresses |
+//! | `cli` | the command line |
 #![forbid(unsafe_code)]
 
 pub mod board;
+mod bus;
+mod chance;
+pub mod cli;
+mod cpu;
+mod entry;
+mod execute;
+mod image;
+mod machine;
+mod memory;
+mod stop;
+mod symbols;
+mod translate;
+
+pub use entry::Entry;
+pub use image::{Image, ImageError, LOAD_ADDRESS};
+pub use machine::{Limits, Machine, Options, Outcome, Strictness};
+pub use stop::Stop;
+pub use symbols::{SymbolError, Symbols};

@@ -27,6 +27,7 @@ mod program;
 mod ptmap;
 mod qemu;
 mod sdcard;
+mod strict;
 mod stub;
 
 use std::ffi::OsString;
@@ -55,6 +56,7 @@ usage: cargo xtask VERB [OPTION...]
   grade  [--qemu PROGRAM] [--elf FILE]     every exercise of labs/ with its solution, with a wrong one, with none
   check  [--root FOLDER] [--elf FILE] [--allow-835769]
                                            the rules of sources and image that no compiler enforces
+  strict [IMAGE] [OPTION...]               run a kernel on the model of a board; `strict --help` lists its options
   bench  [--qemu PROGRAM]                  what booting costs, in instructions
   book                                     README, docs/ and their like as HTML pages, target/book/html; every link
                                            in them leads somewhere
@@ -115,6 +117,7 @@ fn dispatch(mut args: Parser) -> Result<ExitCode, Failure> {
         Some("ptmap") => ptmap::run(args),
         Some("qemu") => qemu::run(args),
         Some("sdcard") => sdcard::run(args),
+        Some("strict") => strict::run(args),
         _ => Err(UnknownVerb { verb }.into()),
     }
 }

@@ -1,0 +1,345 @@
+//! Loads and stores by virtual address.
+//!
+//! The short way: the page is ordinary RAM, permitted, and ready in a micro-TLB; the access is
+//! aligned. Everything else takes the long way: translation, permissions, alignment, devices.
+
+use super::registers::Reg;
+use super::{Core, Interruption};
+use crate::board::Board;
+use crate::bus::Bus;
+use crate::memory::{LINE, View};
+use crate::stop::Stop;
+use crate::translate::{Fault, Leaf, MemoryType, Purpose, Regime, Tables, WalkError, sctlr, walk};
+
+/// A plain access of the level that runs, one of EL0 by LDTR or STTR, or one with more demands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Manner {
+    /// A plain load or store.
+    Plain,
+    /// LDTR, STTR: with the permissions of EL0, at EL1.
+    Unprivileged,
+    /// An exclusive or ordered access: always aligned.
+    Aligned,
+}
+
+/// Walks read RAM as TCR says.
+struct WalkMemory<'a> {
+    bus: &'a mut Bus,
+    caches_on: bool,
+}
+
+impl Tables for WalkMemory<'_> {
+    fn descriptor(&mut self, address: u64, cacheable: bool) -> Option<u64> {
+        let view = match cacheable && self.caches_on {
+            true => View::Cached,
+            false => View::Memory,
+        };
+        let memory = &mut self.bus.memory;
+        memory.holds(address).then(|| memory.read(address, 8, view))
+    }
+}
+
+impl Core {
+    fn control(&self) -> u64 {
+        let [control, ..] = Regime::of(self.state.level).controls();
+        self.system.effective(control)
+    }
+
+    /// Translates without a check of permissions.
+    pub(crate) fn walk(
+        &mut self,
+        bus: &mut Bus,
+        regime: Regime,
+        address: u64,
+        purpose: Purpose,
+    ) -> Result<Leaf, WalkError> {
+        let [control, ..] = regime.controls();
+        let caches_on = self.system.effective(control) & sctlr::C != 0;
+        let mut tables = WalkMemory { bus, caches_on };
+        walk(&self.system, regime, address, purpose, &mut tables)
+    }
+
+    /// Translates for an access of this level, or of EL0, and checks its permission.
+    pub(super) fn translate(
+        &mut self,
+        bus: &mut Bus,
+        address: u64,
+        purpose: Purpose,
+        user: bool,
+    ) -> Result<Leaf, Interruption> {
+        let regime = Regime::of(self.state.level);
+        let leaf = match self.walk(bus, regime, address, purpose) {
+            Ok(leaf) => leaf,
+            Err(WalkError::Granule(tcr)) => {
+                return Err(Stop::Granule {
+                    core: self.number,
+                    at: self.at,
+                    tcr,
+                }
+                .into());
+            }
+            Err(WalkError::Fault(fault)) => return Err(self.fault(address, fault, purpose)),
+        };
+        let wxn = self.control() & sctlr::WXN != 0;
+        if !leaf.permits(purpose, user, wxn) {
+            return Err(self.fault(address, Fault::Permission(leaf.level), purpose));
+        }
+        Ok(leaf)
+    }
+
+    fn fault(&self, address: u64, fault: Fault, purpose: Purpose) -> Interruption {
+        match purpose {
+            Purpose::Fetch => self.instruction_abort(address, fault).into(),
+            Purpose::Load | Purpose::Store => self.data_abort(address, fault, purpose, 0).into(),
+        }
+    }
+
+    /// A load of 1, 2, 4 or 8 bytes.
+    #[inline]
+    pub(crate) fn load(
+        &mut self,
+        bus: &mut Bus,
+        address: u64,
+        size: usize,
+        manner: Manner,
+    ) -> Result<u64, Interruption> {
+        if address & (size as u64 - 1) == 0
+            && manner != Manner::Unprivileged
+            && let Some(slot) = self.loads.find(address)
+        {
+            return Ok(bus.memory.load(slot, address as usize & 0xfff, size));
+        }
+        self.load_slowly(bus, address, size, manner)
+    }
+
+    /// A store of the low 1, 2, 4 or 8 bytes of `value`.
+    #[inline]
+    pub(crate) fn store(
+        &mut self,
+        bus: &mut Bus,
+        address: u64,
+        size: usize,
+        value: u64,
+        manner: Manner,
+    ) -> Result<(), Interruption> {
+        if address & (size as u64 - 1) == 0
+            && manner != Manner::Unprivileged
+            && let Some(slot) = self.stores.find(address)
+        {
+            let offset = address as usize & 0xfff;
+            bus.memory.store(slot, offset, size, value);
+            let granule = granule(slot, address);
+            bus.monitors.stored(self.number, granule, &mut bus.events);
+            return Ok(());
+        }
+        self.store_slowly(bus, address, size, value, manner)
+    }
+
+    fn load_slowly(
+        &mut self,
+        bus: &mut Bus,
+        address: u64,
+        size: usize,
+        manner: Manner,
+    ) -> Result<u64, Interruption> {
+        let purpose = Purpose::Load;
+        let leaf = self.place(bus, address, size, purpose, manner)?;
+        if crosses_line(address, size) {
+            return self.load_bytes(bus, address, size, manner);
+        }
+        let physical = leaf.page | address & 0xfff;
+        if bus.memory.holds(physical) {
+            let view = self.view(&leaf);
+            if view == View::Cached && manner != Manner::Unprivileged {
+                let slot = bus.memory.slot(physical);
+                self.loads.insert(address, slot);
+            }
+            return Ok(bus.memory.read(physical, size, view));
+        }
+        if !Board::covers(physical) {
+            return Err(self.fault(address, Fault::External, purpose));
+        }
+        self.tell_timers(bus);
+        let now = bus.now();
+        bus.board
+            .read(physical, size as u32, now, &mut bus.memory)
+            .map_err(|source| self.device(source))
+    }
+
+    fn store_slowly(
+        &mut self,
+        bus: &mut Bus,
+        address: u64,
+        size: usize,
+        value: u64,
+        manner: Manner,
+    ) -> Result<(), Interruption> {
+        let purpose = Purpose::Store;
+        let leaf = self.place(bus, address, size, purpose, manner)?;
+        if crosses_line(address, size) {
+            return self.store_bytes(bus, address, size, value, manner);
+        }
+        let physical = leaf.page | address & 0xfff;
+        if bus.memory.holds(physical) {
+            let view = self.view(&leaf);
+            let slot = bus.memory.slot(physical);
+            let plain = view == View::Cached && !bus.memory.is_watched(slot);
+            if plain && manner != Manner::Unprivileged {
+                self.stores.insert(address, slot);
+            }
+            let granule = granule(slot, physical);
+            bus.memory.write(physical, size, value, view);
+            bus.monitors.stored(self.number, granule, &mut bus.events);
+            return Ok(());
+        }
+        if !Board::covers(physical) {
+            return Err(self.fault(address, Fault::External, purpose));
+        }
+        let now = bus.now();
+        bus.board
+            .write(physical, size as u32, value, now, &mut bus.memory)
+            .map_err(|source| self.device(source))
+    }
+
+    fn device(&self, source: crate::board::BoardError) -> Interruption {
+        Stop::Device {
+            core: self.number,
+            at: self.at,
+            source,
+        }
+        .into()
+    }
+
+    /// An access over the end of a line, byte by byte. Both ends have been found permitted when the
+    /// first byte is stored.
+    fn load_bytes(
+        &mut self,
+        bus: &mut Bus,
+        address: u64,
+        size: usize,
+        manner: Manner,
+    ) -> Result<u64, Interruption> {
+        let mut value = 0;
+        for index in 0..size {
+            let byte = self.load(bus, address.wrapping_add(index as u64), 1, manner)?;
+            value |= byte << (8 * index);
+        }
+        Ok(value)
+    }
+
+    fn store_bytes(
+        &mut self,
+        bus: &mut Bus,
+        address: u64,
+        size: usize,
+        value: u64,
+        manner: Manner,
+    ) -> Result<(), Interruption> {
+        let last = address.wrapping_add(size as u64 - 1);
+        self.place(bus, last, 1, Purpose::Store, manner)?;
+        for index in 0..size {
+            let byte = value >> (8 * index) & 0xff;
+            self.store(bus, address.wrapping_add(index as u64), 1, byte, manner)?;
+        }
+        Ok(())
+    }
+
+    /// The leaf of an access, after its alignment and its permission were checked.
+    pub(crate) fn place(
+        &mut self,
+        bus: &mut Bus,
+        address: u64,
+        size: usize,
+        purpose: Purpose,
+        manner: Manner,
+    ) -> Result<Leaf, Interruption> {
+        let unaligned = address & (size as u64 - 1) != 0;
+        let checked = manner == Manner::Aligned || self.control() & sctlr::A != 0;
+        if unaligned && checked {
+            return Err(self.fault(address, Fault::Alignment, purpose));
+        }
+        let user =
+            self.state.level == 0 || (manner == Manner::Unprivileged && self.state.level == 1);
+        let leaf = self.translate(bus, address, purpose, user)?;
+        if unaligned && leaf.memory.is_device() && bus.demands_alignment {
+            return Err(self.fault(address, Fault::Alignment, purpose));
+        }
+        Ok(leaf)
+    }
+
+    /// The copy of RAM that a data access of the current level uses.
+    pub(crate) fn view(&self, leaf: &Leaf) -> View {
+        let cached = self.control() & sctlr::C != 0;
+        match cached && leaf.memory == MemoryType::WriteBack {
+            true => View::Cached,
+            false => View::Memory,
+        }
+    }
+
+    /// Loads and stores through a stack pointer that is no multiple of 16 fault if SCTLR.SA (at EL0
+    /// SA0) is set.
+    pub(crate) fn check_stack(&self) -> Result<(), Interruption> {
+        let check = match self.state.level {
+            0 => sctlr::SA0,
+            _ => sctlr::SA,
+        };
+        if self.get_or_sp(::a64::Register::ZERO) & 0xf != 0 && self.control() & check != 0 {
+            return Err(self.sp_alignment().into());
+        }
+        Ok(())
+    }
+
+    /// AT: the address in PAR_EL1, or the fault.
+    pub(crate) fn translate_for_par(
+        &mut self,
+        bus: &mut Bus,
+        address: u64,
+        purpose: Purpose,
+        user: bool,
+    ) -> Result<(), Interruption> {
+        let par = match self.walk(bus, Regime::El1, address, purpose) {
+            Err(WalkError::Granule(tcr)) => {
+                return Err(Stop::Granule {
+                    core: self.number,
+                    at: self.at,
+                    tcr,
+                }
+                .into());
+            }
+            Err(WalkError::Fault(fault)) => par_of_fault(fault),
+            Ok(leaf) => {
+                let wxn = self.system.effective(Reg::SCTLR_EL1) & sctlr::WXN != 0;
+                match leaf.permits(purpose, user, wxn) {
+                    true => par_of_leaf(&leaf),
+                    false => par_of_fault(Fault::Permission(leaf.level)),
+                }
+            }
+        };
+        self.system.set(Reg::PAR_EL1, par);
+        Ok(())
+    }
+}
+
+/// PAR_EL1.F and FST; bit 11 is RES1.
+fn par_of_fault(fault: Fault) -> u64 {
+    1 << 11 | u64::from(fault.status()) << 1 | 1
+}
+
+/// PAR_EL1 of a translation: the page, the attributes in MAIR's form, and the shareability.
+fn par_of_leaf(leaf: &Leaf) -> u64 {
+    const NON_SECURE: u64 = 1 << 9;
+    leaf.page
+        | 1 << 11
+        | NON_SECURE
+        | u64::from(leaf.attribute) << 56
+        | u64::from(leaf.shareability) << 7
+}
+
+/// The number of the exclusive monitors' granule at an address in a page.
+pub(crate) fn granule(slot: u32, address: u64) -> u64 {
+    u64::from(slot) << 6 | address >> 6 & 0x3f
+}
+
+fn crosses_line(address: u64, size: usize) -> bool {
+    address as usize % LINE + size > LINE
+}

@@ -1,0 +1,97 @@
+//! Instruction fetches.
+
+use ::a64::Instruction;
+
+use super::registers::Reg;
+use super::{Core, Interruption};
+use crate::bus::{Broadcast, Bus};
+use crate::memory::View;
+use crate::translate::{Fault, MemoryType, Purpose, Regime, sctlr};
+
+/// The page of code that the last instruction came from.
+#[derive(Clone, Copy)]
+pub(super) struct Fetch {
+    /// Its virtual address, or an address that no page has.
+    page: u64,
+    /// Its physical address.
+    physical: u64,
+    /// Its decoded words.
+    code: u32,
+    /// The copy of RAM that is fetched from.
+    view: View,
+}
+
+impl Fetch {
+    /// No page.
+    pub(super) fn none() -> Self {
+        Self {
+            page: u64::MAX,
+            physical: 0,
+            code: 0,
+            view: View::Cached,
+        }
+    }
+}
+
+impl Core {
+    /// The instruction at `at`.
+    #[inline]
+    pub(super) fn fetch(&mut self, bus: &mut Bus) -> Result<Instruction, Interruption> {
+        // Bits 1:0 of the address are compared too: an address between words has no page.
+        if self.at & !0xffc != self.fetch.page {
+            self.fetch_page(bus)?;
+        }
+        let index = (self.at >> 2) as usize;
+        match bus.memory.instruction(self.fetch.code, index) {
+            Some(instruction) => Ok(instruction),
+            None => {
+                let address = self.fetch.physical | self.at & 0xffc;
+                Ok(bus.memory.decode(self.fetch.code, address, self.fetch.view))
+            }
+        }
+    }
+
+    fn fetch_page(&mut self, bus: &mut Bus) -> Result<(), Interruption> {
+        let address = self.at;
+        if address & 3 != 0 {
+            return Err(self.pc_alignment().into());
+        }
+        if self.state.illegal {
+            return Err(self.illegal_state().into());
+        }
+        let leaf = self.translate(bus, address, Purpose::Fetch, self.state.level == 0)?;
+        if !bus.memory.holds(leaf.page) {
+            return Err(self.instruction_abort(address, Fault::External).into());
+        }
+        let [control, ..] = Regime::of(self.state.level).controls();
+        let cached = self.system.effective(control) & sctlr::I != 0;
+        let view = match cached && leaf.memory == MemoryType::WriteBack {
+            true => View::Cached,
+            false => View::Memory,
+        };
+        let watched = bus.memory.is_code(leaf.page);
+        let code = bus.memory.code(leaf.page, view);
+        if !watched {
+            // No core may store to the page in the short way any more.
+            self.stores.clear();
+            bus.broadcast(self.number, Broadcast::Forget);
+        }
+        self.fetch = Fetch {
+            page: address & !0xfff,
+            physical: leaf.page,
+            code,
+            view,
+        };
+        Ok(())
+    }
+
+    /// The address of the vector table of an exception level, with bits 10:0 ignored.
+    pub(super) fn vectors(&self, level: u8) -> u64 {
+        let register = match level {
+            3 => Reg::VBAR_EL3,
+            2 => Reg::VBAR_EL2,
+            _ => Reg::VBAR_EL1,
+        };
+        self.system.effective(register) & !0x7ff
+    }
+}

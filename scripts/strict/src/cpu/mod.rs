@@ -1,0 +1,255 @@
+//! One Cortex-A53: its registers, its exceptions, its accesses, and the loop that executes.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `registers` | the table of system registers, and their values |
+//! | `exception` | taking an exception, returning from one, interrupts |
+//! | `fetch` | instruction fetches |
+//! | `access` | loads and stores by virtual address |
+//! | `timers` | the generic timer |
+
+pub(crate) mod access;
+pub(crate) mod exception;
+pub(crate) mod fetch;
+pub(crate) mod registers;
+pub(crate) mod timers;
+
+use ::a64::Register;
+
+use crate::bus::{Broadcast, Bus};
+use crate::stop::Stop;
+use crate::translate::MicroTlb;
+use exception::Exception;
+use fetch::Fetch;
+use registers::Registers;
+
+/// PSTATE (DDI 0487 D1.3), the fields of AArch64 in Armv8.0.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Pstate {
+    /// N, Z, C, V in bits 3 to 0.
+    pub(crate) nzcv: u8,
+    /// D, A, I, F in bits 3 to 0.
+    pub(crate) daif: u8,
+    /// The exception level, 0 to 3.
+    pub(crate) level: u8,
+    /// SPSel: SP_ELx is the stack pointer, not SP_EL0.
+    pub(crate) own_stack: bool,
+    /// IL: the next instruction takes an Illegal Execution state exception.
+    pub(crate) illegal: bool,
+}
+
+/// The reason for which a core executes nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Waiting {
+    /// It executes.
+    No,
+    /// WFE: until an event or an interrupt.
+    Event,
+    /// WFI: until an interrupt.
+    Interrupt,
+}
+
+/// The end of an instruction that is not followed by the next one.
+#[derive(Debug)]
+pub(crate) enum Interruption {
+    /// An exception is taken.
+    Exception(Exception),
+    /// The machine cannot go on.
+    Stop(Box<Stop>),
+}
+
+impl From<Exception> for Interruption {
+    fn from(exception: Exception) -> Self {
+        Self::Exception(exception)
+    }
+}
+
+impl From<Stop> for Interruption {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(Box::new(stop))
+    }
+}
+
+impl Interruption {
+    /// The same interruption with further bits in the syndrome of an exception.
+    pub(crate) fn with_syndrome(self, bits: u64) -> Self {
+        match self {
+            Self::Exception(exception) => Self::Exception(Exception {
+                syndrome: exception.syndrome | bits,
+                ..exception
+            }),
+            Self::Stop(_) => self,
+        }
+    }
+}
+
+/// The result of one instruction.
+pub(crate) type Executed = Result<(), Interruption>;
+
+/// One core.
+pub(crate) struct Core {
+    /// The core's number, 0 to 3 (MPIDR_EL1.Aff0).
+    pub(crate) number: usize,
+    /// X0 to X30, and the zero register as number 31.
+    pub(crate) x: [u64; 32],
+    /// SP_EL0 to SP_EL3.
+    pub(crate) stacks: [u64; 4],
+    /// The address of the next instruction.
+    pub(crate) pc: u64,
+    /// The address of the instruction that is executed.
+    pub(crate) at: u64,
+    /// The process state.
+    pub(crate) state: Pstate,
+    /// The system registers.
+    pub(crate) system: Registers,
+    /// Whether the core waits.
+    pub(crate) waiting: Waiting,
+    /// The number of instructions that were executed.
+    pub(crate) executed: u64,
+    fetch: Fetch,
+    loads: MicroTlb,
+    stores: MicroTlb,
+    /// The interrupt lines as they were at the beginning of the slice.
+    lines: crate::board::Lines,
+}
+
+impl Core {
+    /// A core that begins at `pc` with these registers, all others 0.
+    pub(crate) fn new(number: usize, system: Registers, state: Pstate, pc: u64) -> Self {
+        Self {
+            number,
+            x: [0; 32],
+            stacks: [0; 4],
+            pc,
+            at: pc,
+            state,
+            system,
+            waiting: Waiting::No,
+            executed: 0,
+            fetch: Fetch::none(),
+            loads: MicroTlb::new(),
+            stores: MicroTlb::new(),
+            lines: crate::board::Lines::default(),
+        }
+    }
+
+    /// The value of a general register; number 31 is zero.
+    #[inline]
+    pub(crate) fn get(&self, register: Register) -> u64 {
+        self.x[register.index() & 31]
+    }
+
+    /// Sets a general register; number 31 stays zero.
+    #[inline]
+    pub(crate) fn set(&mut self, register: Register, value: u64) {
+        self.x[register.index() & 31] = value;
+        self.x[31] = 0;
+    }
+
+    fn stack(&self) -> usize {
+        match self.state.own_stack {
+            true => usize::from(self.state.level & 3),
+            false => 0,
+        }
+    }
+
+    /// The value of a general register; number 31 is the stack pointer.
+    #[inline]
+    pub(crate) fn get_or_sp(&self, register: Register) -> u64 {
+        match register.index() {
+            31 => self.stacks[self.stack()],
+            index => self.x[index & 31],
+        }
+    }
+
+    /// Sets a general register; number 31 is the stack pointer.
+    #[inline]
+    pub(crate) fn set_or_sp(&mut self, register: Register, value: u64) {
+        match register.index() {
+            31 => {
+                let stack = self.stack();
+                self.stacks[stack] = value;
+            }
+            index => self.x[index & 31] = value,
+        }
+    }
+
+    /// Forgets what was kept ready for the next access and fetch.
+    pub(crate) fn forget_translations(&mut self) {
+        self.loads.clear();
+        self.stores.clear();
+        self.fetch = Fetch::none();
+    }
+
+    /// A context synchronisation event: ISB, taking an exception, returning from one.
+    pub(crate) fn synchronize_context(&mut self) {
+        if self.system.synchronize() {
+            self.forget_translations();
+        }
+    }
+
+    /// Executes up to `budget` instructions, fewer if the core begins to wait.
+    pub(crate) fn run(&mut self, bus: &mut Bus, budget: u32) -> Result<(), Stop> {
+        self.receive(bus);
+        self.lines = self.interrupt_lines(bus);
+        if self.waiting != Waiting::No && !self.wakes(bus) {
+            return Ok(());
+        }
+        self.take_interrupt();
+        for _ in 0..budget {
+            match self.step(bus) {
+                Ok(()) => {}
+                Err(Interruption::Exception(exception)) => self.take_or_stop(exception)?,
+                Err(Interruption::Stop(stop)) => return Err(*stop),
+            }
+            if self.waiting != Waiting::No {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an exception; stops if its vector is the address that could not be executed, so that
+    /// the core would take it for ever.
+    fn take_or_stop(&mut self, exception: Exception) -> Result<(), Stop> {
+        self.take(exception);
+        if self.pc == self.at {
+            return Err(Stop::Vector {
+                core: self.number,
+                at: self.at,
+                syndrome: exception.syndrome,
+            });
+        }
+        Ok(())
+    }
+
+    /// Executes one instruction.
+    #[inline]
+    fn step(&mut self, bus: &mut Bus) -> Executed {
+        self.executed += 1;
+        bus.time += bus.step;
+        self.at = self.pc;
+        let instruction = self.fetch(bus)?;
+        self.pc = self.at.wrapping_add(4);
+        self.execute(bus, instruction)
+    }
+
+    /// Whether a waiting core goes on: by an event, or by an interrupt, masked or not (DDI 0487
+    /// D1.6).
+    fn wakes(&mut self, bus: &mut Bus) -> bool {
+        let interrupt = self.lines.irq || self.lines.fiq;
+        let event = self.waiting == Waiting::Event && std::mem::take(&mut bus.events[self.number]);
+        let wakes = interrupt || event;
+        if wakes {
+            self.waiting = Waiting::No;
+        }
+        wakes
+    }
+
+    /// Takes note of the other cores' broadcasts since the last slice.
+    fn receive(&mut self, bus: &mut Bus) {
+        if std::mem::take(&mut bus.unheard[self.number]).is_some_and(|Broadcast::Forget| true) {
+            self.forget_translations();
+        }
+    }
+}

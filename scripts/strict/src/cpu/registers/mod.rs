@@ -1,0 +1,160 @@
+//! The values of the system registers, as written and as in effect.
+//!
+//! A write of a register that steers translation, traps or exceptions is certain to act only after
+//! the next context synchronisation event (DDI 0487 D1.1.7 and K1): until then the core may use the
+//! old value or the new one. A machine without liberties uses the new one at once.
+
+mod table;
+
+use ::a64::system::SystemRegister;
+
+use crate::chance::Chance;
+pub(crate) use table::{REGISTERS, ROWS, Reg, Row};
+
+/// The value of a register after a reset.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reset {
+    /// This value, or for a register with fields of its own the value of its fixed bits.
+    Fixed(u64),
+    /// Any value: architecturally UNKNOWN.
+    Unknown,
+}
+
+/// The use of a register.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Use {
+    /// Identification: a write is UNDEFINED.
+    ReadOnly,
+    /// A value without delayed effects.
+    Plain,
+    /// Steers later instructions: the effect of a write needs a context synchronisation event.
+    Context,
+}
+
+/// The time at which a write of a [`Use::Context`] register takes effect.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Synchronization {
+    /// At once, as in an emulator.
+    AtOnce,
+    /// At once or with the next context synchronisation event, by chance.
+    ByChance,
+}
+
+/// The number of encodings of MRS and MSR (op0 10 and 11).
+const ENCODINGS: usize = 1 << 15;
+
+/// No register has this encoding.
+const NONE: u8 = u8::MAX;
+
+/// The place in [`ROWS`] for each encoding.
+static PLACES: [u8; ENCODINGS] = places();
+
+const fn places() -> [u8; ENCODINGS] {
+    let mut places = [NONE; ENCODINGS];
+    let mut row = 0;
+    while row < ROWS.len() {
+        let [op0, op1, crn, crm, op2] = ROWS[row].fields;
+        places[index([op0, op1, crn, crm, op2])] = row as u8;
+        row += 1;
+    }
+    places
+}
+
+const fn index([op0, op1, crn, crm, op2]: [u16; 5]) -> usize {
+    ((op0 & 1) << 14 | op1 << 11 | crn << 7 | crm << 3 | op2) as usize
+}
+
+impl Reg {
+    /// The register with an encoding, if it is modelled.
+    pub(crate) fn with(encoding: SystemRegister) -> Option<Self> {
+        let place = PLACES[index(encoding.fields())];
+        REGISTERS.get(usize::from(place)).copied()
+    }
+
+    /// The register's row.
+    pub(crate) fn row(self) -> &'static Row {
+        &ROWS[self as usize]
+    }
+
+    /// The lowest exception level that may use the register, by op1 (DDI 0487 C5.1.3).
+    pub(crate) fn level(self) -> u8 {
+        match self.row().fields[1] {
+            3 => 0,
+            4 => 2,
+            6 => 3,
+            _ => 1,
+        }
+    }
+}
+
+/// The system registers of one core.
+pub(crate) struct Registers {
+    written: [u64; ROWS.len()],
+    effective: [u64; ROWS.len()],
+    /// Whether a write waits for a context synchronisation event.
+    pending: bool,
+    synchronization: Synchronization,
+    chance: Chance,
+}
+
+impl Registers {
+    /// The registers after a reset. What is UNKNOWN is noise, or 0 for an emulator.
+    pub(crate) fn new(core: u64, synchronization: Synchronization, noise: Option<u64>) -> Self {
+        let mut chance = Chance::new(noise.unwrap_or(0), 0x100 + core);
+        let mut written = [0; ROWS.len()];
+        for (value, row) in written.iter_mut().zip(ROWS) {
+            *value = match (row.reset, noise) {
+                (Reset::Fixed(value), _) => value,
+                (Reset::Unknown, Some(_)) => chance.next(),
+                (Reset::Unknown, None) => 0,
+            };
+        }
+        written[Reg::MPIDR_EL1 as usize] |= core;
+        Self {
+            written,
+            effective: written,
+            pending: false,
+            synchronization,
+            chance,
+        }
+    }
+
+    /// The value that steers the core.
+    #[inline]
+    pub(crate) fn effective(&self, register: Reg) -> u64 {
+        self.effective[register as usize]
+    }
+
+    /// The value that was written last, which MRS reads.
+    #[inline]
+    pub(crate) fn written(&self, register: Reg) -> u64 {
+        self.written[register as usize]
+    }
+
+    /// Sets a register as hardware does, with effect at once.
+    pub(crate) fn set(&mut self, register: Reg, value: u64) {
+        self.written[register as usize] = value;
+        self.effective[register as usize] = value;
+    }
+
+    /// Executes MSR.
+    pub(crate) fn write(&mut self, register: Reg, value: u64) {
+        self.written[register as usize] = value;
+        let late = register.row().kind == Use::Context
+            && self.synchronization == Synchronization::ByChance
+            && self.chance.happens(128);
+        if late {
+            self.pending = true;
+        } else {
+            self.effective[register as usize] = value;
+        }
+    }
+
+    /// A context synchronisation event: whether a write took effect by it.
+    pub(crate) fn synchronize(&mut self) -> bool {
+        if self.pending {
+            self.effective = self.written;
+        }
+        std::mem::take(&mut self.pending)
+    }
+}

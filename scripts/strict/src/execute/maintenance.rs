@@ -1,0 +1,87 @@
+//! TLBI, IC, DC and AT: DDI 0487 C5.3 to C5.5.
+
+use ::a64::Register;
+use ::a64::system::Operation;
+
+use crate::bus::Bus;
+use crate::cpu::access::Manner;
+use crate::cpu::registers::Reg;
+use crate::cpu::{Core, Executed};
+use crate::memory::LineOperation;
+use crate::translate::{Purpose, sctlr};
+
+/// CM of a data abort: the access was cache maintenance.
+const CACHE_MAINTENANCE: u64 = 1 << 8;
+
+impl Core {
+    /// Executes SYS.
+    pub(super) fn maintain(
+        &mut self,
+        bus: &mut Bus,
+        operation: Operation,
+        rt: Register,
+    ) -> Executed {
+        let [op1, crn, crm, op2] = operation.fields();
+        let needed = match op1 {
+            3 => 0,
+            4 => 2,
+            6 => 3,
+            _ => 1,
+        };
+        if needed > self.state.level {
+            return Err(self.undefined().into());
+        }
+        let value = self.get(rt);
+        match (op1, crn, crm, op2) {
+            (_, 8, ..) if operation.name().is_some() => {
+                self.forget_everywhere(bus);
+                Ok(())
+            }
+            (0, 7, 1 | 5, 0) | (3, 7, 5, 1) => {
+                self.check_user(sctlr::UCI)?;
+                bus.memory.invalidate_code();
+                Ok(())
+            }
+            (0, 7, 6, 1) => self.line(bus, value, LineOperation::Invalidate),
+            (3, 7, 10 | 11, 1) => self.line(bus, value, LineOperation::Clean),
+            (3, 7, 14, 1) => self.line(bus, value, LineOperation::CleanInvalidate),
+            (3, 7, 4, 1) => {
+                self.check_user(sctlr::DZE)?;
+                self.zero_line(bus, value)
+            }
+            // By set and way: every line, in an emulator nothing.
+            (0, 7, 6 | 10 | 14, 2) => Ok(()),
+            (0, 7, 8, 0) => self.translate_for_par(bus, value, Purpose::Load, false),
+            (0, 7, 8, 1) => self.translate_for_par(bus, value, Purpose::Store, false),
+            (0, 7, 8, 2) => self.translate_for_par(bus, value, Purpose::Load, true),
+            (0, 7, 8, 3) => self.translate_for_par(bus, value, Purpose::Store, true),
+            _ if operation.name().is_none() => Err(self.undefined().into()),
+            _ => Err(self.register_not_modelled(format!("the system instruction {operation}"))),
+        }
+    }
+
+    /// EL0 needs a bit of SCTLR_EL1 for maintenance.
+    fn check_user(&self, bit: u64) -> Executed {
+        if self.state.level == 0 && self.system.effective(Reg::SCTLR_EL1) & bit == 0 {
+            return Err(self.undefined().into());
+        }
+        Ok(())
+    }
+
+    /// Cache maintenance by address; a translation fault is taken with CM set.
+    fn line(&mut self, bus: &mut Bus, address: u64, operation: LineOperation) -> Executed {
+        self.check_user(sctlr::UCI)?;
+        let purpose = match operation {
+            LineOperation::Invalidate => Purpose::Store,
+            LineOperation::Clean | LineOperation::CleanInvalidate => Purpose::Load,
+        };
+        let leaf = self
+            .place(bus, address, 1, purpose, Manner::Plain)
+            .map_err(|interruption| interruption.with_syndrome(CACHE_MAINTENANCE | 1 << 6))?;
+        let physical = leaf.page | address & 0xfff;
+        if bus.memory.holds(physical) {
+            bus.memory.maintain(physical, operation);
+        }
+        Ok(())
+    }
+}

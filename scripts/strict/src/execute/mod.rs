@@ -1,0 +1,83 @@
+//! The execution of decoded instructions, a file for each group of encodings.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `alu` | arithmetic: pure functions of operands |
+//! | `data` | data processing |
+//! | `flow` | branches, exceptions that instructions ask for |
+//! | `memory` | loads and stores |
+//! | `system` | barriers, hints, PSTATE, MRS and MSR |
+//! | `registers` | system registers that are more than a value |
+//! | `maintenance` | TLBI, IC, DC, AT |
+
+mod alu;
+mod data;
+mod flow;
+mod maintenance;
+mod memory;
+mod registers;
+mod system;
+
+use ::a64::Instruction;
+
+use crate::bus::Bus;
+use crate::cpu::exception::class;
+use crate::cpu::registers::Reg;
+use crate::cpu::{Core, Executed, Interruption};
+use crate::stop::Stop;
+
+impl Core {
+    /// Executes a decoded instruction; `pc` is already behind it.
+    #[inline]
+    pub(crate) fn execute(&mut self, bus: &mut Bus, instruction: Instruction) -> Executed {
+        match instruction {
+            Instruction::Data(data) => {
+                self.process(data);
+                Ok(())
+            }
+            Instruction::Access(access) => self.access(bus, access),
+            Instruction::Branch(branch) => self.branch(bus, branch),
+            Instruction::System(system) => self.system_instruction(bus, system),
+            Instruction::Exception(exception) => self.generate(exception),
+            Instruction::Undefined(_) | Instruction::Unallocated(_) | Instruction::Later(_) => {
+                Err(self.undefined().into())
+            }
+            Instruction::Vector(_) => self.vector(instruction),
+        }
+    }
+
+    /// SIMD and floating point: trapped if CPACR_EL1.FPEN says so (DDI 0487 D24.2.33), which is all
+    /// that is modelled.
+    fn vector(&mut self, instruction: Instruction) -> Executed {
+        let enabled = self.system.effective(Reg::CPACR_EL1) >> 20 & 3;
+        let traps = match self.state.level {
+            0 => enabled != 3,
+            1 => enabled & 1 == 0,
+            _ => false,
+        };
+        if traps {
+            // CV = 1, COND = 1110.
+            return Err(self.exception(class::FLOATING_POINT, 0x1e0_0000).into());
+        }
+        Err(self.not_modelled(instruction))
+    }
+
+    pub(crate) fn not_modelled(&self, instruction: Instruction) -> Interruption {
+        Stop::Instruction {
+            core: self.number,
+            at: self.at,
+            text: instruction.to_string(),
+        }
+        .into()
+    }
+
+    /// A system register, or a use of it, that is not modelled.
+    pub(crate) fn register_not_modelled(&self, register: String) -> Interruption {
+        Stop::Register {
+            core: self.number,
+            at: self.at,
+            register,
+        }
+        .into()
+    }
+}

@@ -1,0 +1,184 @@
+//! MRS and MSR: access rights, and registers that are more than a stored value.
+
+use ::a64::system::SystemRegister;
+
+use crate::bus::{Broadcast, Bus};
+use crate::cpu::exception::class;
+use crate::cpu::registers::{Reg, Use};
+use crate::cpu::timers::Timer;
+use crate::cpu::{Core, Executed, Interruption};
+use crate::translate::sctlr;
+
+impl Core {
+    /// MRS.
+    pub(super) fn read_register(
+        &mut self,
+        bus: &mut Bus,
+        encoding: SystemRegister,
+    ) -> Result<u64, Interruption> {
+        let register = self.permitted(encoding, Direction::Read)?;
+        let level = self.state.level;
+        Ok(match register {
+            Reg::CURRENTEL => u64::from(level) << 2,
+            Reg::NZCV => u64::from(self.state.nzcv) << 28,
+            Reg::DAIF => u64::from(self.state.daif) << 6,
+            Reg::SPSEL => u64::from(self.state.own_stack),
+            Reg::SP_EL0 => self.stacks[0],
+            Reg::SP_EL1 => self.stacks[1],
+            Reg::SP_EL2 => self.stacks[2],
+            // EL1 reads what EL2 shows it (DDI 0487 D24.2.106).
+            Reg::MIDR_EL1 if level == 1 => self.system.written(Reg::VPIDR_EL2),
+            Reg::MPIDR_EL1 if level == 1 => self.system.written(Reg::VMPIDR_EL2),
+            Reg::CNTPCT_EL0 => bus.counter(),
+            Reg::CNTVCT_EL0 => self.virtual_counter(bus),
+            Reg::CNTP_CTL_EL0 => self.timer_control(Timer::Physical, bus),
+            Reg::CNTV_CTL_EL0 => self.timer_control(Timer::Virtual, bus),
+            Reg::CNTHP_CTL_EL2 => self.timer_control(Timer::Hypervisor, bus),
+            Reg::CNTPS_CTL_EL1 => self.timer_control(Timer::Secure, bus),
+            Reg::CNTP_TVAL_EL0 => self.timer_value(Timer::Physical, bus),
+            Reg::CNTV_TVAL_EL0 => self.timer_value(Timer::Virtual, bus),
+            Reg::CNTHP_TVAL_EL2 => self.timer_value(Timer::Hypervisor, bus),
+            Reg::CNTPS_TVAL_EL1 => self.timer_value(Timer::Secure, bus),
+            Reg::ISR_EL1 => self.pending_interrupts(bus),
+            _ => self.system.written(register),
+        })
+    }
+
+    /// MSR (register).
+    pub(super) fn write_register(
+        &mut self,
+        bus: &mut Bus,
+        encoding: SystemRegister,
+        value: u64,
+    ) -> Executed {
+        let register = self.permitted(encoding, Direction::Write)?;
+        match register {
+            Reg::NZCV => self.state.nzcv = (value >> 28 & 0xf) as u8,
+            Reg::DAIF => {
+                self.state.daif = (value >> 6 & 0xf) as u8;
+                self.take_interrupt();
+            }
+            Reg::SPSEL => self.state.own_stack = value & 1 != 0,
+            Reg::SP_EL0 => self.stacks[0] = value,
+            Reg::SP_EL1 => self.stacks[1] = value,
+            Reg::SP_EL2 => self.stacks[2] = value,
+            Reg::CNTP_TVAL_EL0 => self.set_timer_value(Timer::Physical, value, bus),
+            Reg::CNTV_TVAL_EL0 => self.set_timer_value(Timer::Virtual, value, bus),
+            Reg::CNTHP_TVAL_EL2 => self.set_timer_value(Timer::Hypervisor, value, bus),
+            Reg::CNTPS_TVAL_EL1 => self.set_timer_value(Timer::Secure, value, bus),
+            Reg::HCR_EL2 => self.write_hypervisor_configuration(value)?,
+            _ => self.system.write(register, value & writable(register)),
+        }
+        if register.row().kind == Use::Context {
+            self.forget_translations();
+            bus.memory.speculation |= is_control(register) && value & sctlr::C != 0;
+        }
+        Ok(())
+    }
+
+    /// Traps and stage 2 are not modelled: a kernel that switches them on is told so.
+    fn write_hypervisor_configuration(&mut self, value: u64) -> Executed {
+        /// VM, SWIO, AMO, IMO, FMO, HCD, RW.
+        const MODELLED: u64 = 1 << 1 | 0b111 << 3 | 1 << 29 | 1 << 31;
+        if value & !MODELLED != 0 {
+            return Err(
+                self.register_not_modelled(format!("{} = {value:#x}", Reg::HCR_EL2.row().name))
+            );
+        }
+        self.system.write(Reg::HCR_EL2, value);
+        Ok(())
+    }
+
+    /// ISR_EL1: A, I and F in bits 8 to 6.
+    fn pending_interrupts(&mut self, bus: &mut Bus) -> u64 {
+        let lines = self.interrupt_lines(bus);
+        u64::from(lines.irq) << 7 | u64::from(lines.fiq) << 6
+    }
+
+    /// The register, if it is modelled and this level may use it.
+    fn permitted(
+        &self,
+        encoding: SystemRegister,
+        direction: Direction,
+    ) -> Result<Reg, Interruption> {
+        let Some(register) = Reg::with(encoding) else {
+            // A level never learns what a higher one has: an encoding of that level is UNDEFINED.
+            let [_, op1, ..] = encoding.fields();
+            let needed = match op1 {
+                3 => 0,
+                4 => 2,
+                6 => 3,
+                _ => 1,
+            };
+            if needed > self.state.level {
+                return Err(self.undefined().into());
+            }
+            return Err(self.register_not_modelled(format!("the system register {encoding}")));
+        };
+        let row = register.row();
+        let level = self.state.level;
+        let read_only = row.kind == Use::ReadOnly || (register == Reg::TPIDRRO_EL0 && level == 0);
+        if level < register.level() || (direction == Direction::Write && read_only) {
+            return Err(self.undefined().into());
+        }
+        if level == 0 && !self.open_to_user(register) {
+            return Err(self.trapped(encoding, direction).into());
+        }
+        Ok(register)
+    }
+
+    /// Whether EL1 lets EL0 use a register that has an EL0 name.
+    fn open_to_user(&self, register: Reg) -> bool {
+        let bit = |control: Reg, number: u32| self.system.effective(control) >> number & 1 != 0;
+        match register {
+            Reg::CTR_EL0 => self.system.effective(Reg::SCTLR_EL1) & sctlr::UCT != 0,
+            Reg::DAIF => self.system.effective(Reg::SCTLR_EL1) & sctlr::UMA != 0,
+            Reg::CNTPCT_EL0 => bit(Reg::CNTKCTL_EL1, 0),
+            Reg::CNTVCT_EL0 => bit(Reg::CNTKCTL_EL1, 1),
+            Reg::CNTFRQ_EL0 => bit(Reg::CNTKCTL_EL1, 0) || bit(Reg::CNTKCTL_EL1, 1),
+            Reg::CNTV_TVAL_EL0 | Reg::CNTV_CTL_EL0 | Reg::CNTV_CVAL_EL0 => bit(Reg::CNTKCTL_EL1, 8),
+            Reg::CNTP_TVAL_EL0 | Reg::CNTP_CTL_EL0 | Reg::CNTP_CVAL_EL0 => bit(Reg::CNTKCTL_EL1, 9),
+            Reg::NZCV | Reg::TPIDR_EL0 | Reg::TPIDRRO_EL0 | Reg::DCZID_EL0 => true,
+            _ => bit(Reg::PMUSERENR_EL0, 0),
+        }
+    }
+
+    /// An MSR or MRS of EL0 that EL1 traps: the encoding in the syndrome (D24.2.40, ISS of EC 0x18).
+    fn trapped(
+        &self,
+        encoding: SystemRegister,
+        direction: Direction,
+    ) -> crate::cpu::exception::Exception {
+        let [op0, op1, crn, crm, op2] = encoding.fields().map(u64::from);
+        let read = u64::from(direction == Direction::Read);
+        let iss = op0 << 20 | op2 << 17 | op1 << 14 | crn << 10 | crm << 1 | read;
+        self.exception(class::SYSTEM, iss)
+    }
+
+    /// Tells every other core to forget what it keeps ready.
+    pub(super) fn forget_everywhere(&mut self, bus: &mut Bus) {
+        self.forget_translations();
+        bus.broadcast(self.number, Broadcast::Forget);
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Direction {
+    Read,
+    Write,
+}
+
+fn is_control(register: Reg) -> bool {
+    matches!(register, Reg::SCTLR_EL1 | Reg::SCTLR_EL2 | Reg::SCTLR_EL3)
+}
+
+/// The bits of a register that a write changes; RES0 bits read as zero.
+fn writable(register: Reg) -> u64 {
+    match register {
+        Reg::VBAR_EL1 | Reg::VBAR_EL2 | Reg::VBAR_EL3 => !0x7ff,
+        Reg::CNTFRQ_EL0 | Reg::ESR_EL1 | Reg::ESR_EL2 | Reg::ESR_EL3 => 0xffff_ffff,
+        Reg::CONTEXTIDR_EL1 => 0xffff_ffff,
+        Reg::CNTP_CTL_EL0 | Reg::CNTV_CTL_EL0 | Reg::CNTHP_CTL_EL2 | Reg::CNTPS_CTL_EL1 => 3,
+        _ => u64::MAX,
+    }
+}

@@ -1,0 +1,91 @@
+//! Hints, barriers, PSTATE and moves of system registers: DDI 0487 C4.1.65.
+
+use ::a64::system::{Pstate, System};
+
+use crate::bus::Bus;
+use crate::cpu::exception::class;
+use crate::cpu::registers::Reg;
+use crate::cpu::{Core, Executed, Waiting};
+use crate::translate::sctlr;
+
+/// Hints by CRm:op2 (C6.2.114).
+const WFE: u8 = 2;
+const WFI: u8 = 3;
+const SEV: u8 = 4;
+const SEVL: u8 = 5;
+
+impl Core {
+    /// Executes a system instruction.
+    pub(super) fn system_instruction(&mut self, bus: &mut Bus, system: System) -> Executed {
+        match system {
+            System::Hint(number) => self.hint(bus, number),
+            System::ClearExclusive(_) => {
+                bus.monitors.clear(self.number);
+                Ok(())
+            }
+            System::DataSynchronization(_) | System::DataMemory(_) => Ok(()),
+            System::InstructionSynchronization(_) => {
+                self.synchronize_context();
+                Ok(())
+            }
+            System::WritePstate { field, immediate } => self.write_pstate(field, immediate),
+            System::Maintain { operation, rt } => self.maintain(bus, operation, rt),
+            System::MaintainAndRead { .. } => Err(self.undefined().into()),
+            System::Write { register, rt } => {
+                let value = self.get(rt);
+                self.write_register(bus, register, value)
+            }
+            System::Read { register, rt } => {
+                let value = self.read_register(bus, register)?;
+                self.set(rt, value);
+                Ok(())
+            }
+        }
+    }
+
+    fn hint(&mut self, bus: &mut Bus, number: u8) -> Executed {
+        match number {
+            WFE => {
+                self.check_wait(1, sctlr::NTWE)?;
+                if !std::mem::take(&mut bus.events[self.number]) {
+                    self.waiting = Waiting::Event;
+                }
+            }
+            WFI => {
+                self.check_wait(0, sctlr::NTWI)?;
+                self.waiting = Waiting::Interrupt;
+            }
+            SEV => bus.send_event(),
+            SEVL => bus.events[self.number] = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// WFE and WFI at EL0 trap to EL1 unless SCTLR_EL1 lets them.
+    fn check_wait(&self, kind: u64, bit: u64) -> Executed {
+        if self.state.level == 0 && self.system.effective(Reg::SCTLR_EL1) & bit == 0 {
+            // CV = 1, COND = 1110, TI: 0 for WFI, 1 for WFE.
+            return Err(self.exception(class::WAIT, 0x1e0_0000 | kind).into());
+        }
+        Ok(())
+    }
+
+    fn write_pstate(&mut self, field: Pstate, immediate: u8) -> Executed {
+        let user = self.state.level == 0;
+        let masks_allowed = self.system.effective(Reg::SCTLR_EL1) & sctlr::UMA != 0;
+        match field {
+            Pstate::StackPointer if user => return Err(self.undefined().into()),
+            Pstate::StackPointer => self.state.own_stack = immediate & 1 != 0,
+            Pstate::Mask | Pstate::Unmask if user && !masks_allowed => {
+                return Err(self.undefined().into());
+            }
+            Pstate::Mask => self.state.daif |= immediate,
+            Pstate::Unmask => {
+                self.state.daif &= !immediate;
+                self.take_interrupt();
+            }
+        }
+        Ok(())
+    }
+}

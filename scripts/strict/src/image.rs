@@ -1,0 +1,106 @@
+//! The kernel's image: its bytes and the address that they are loaded at.
+
+use object::{Object, ObjectSegment};
+use thiserror::Error;
+
+/// The default load address of a raw 64-bit image on a Raspberry Pi 3: 0x8_0000.
+pub const LOAD_ADDRESS: u64 = 0x8_0000;
+
+/// The largest image: what lies between the load address and the peripherals.
+const MOST: u64 = 0x3f00_0000 - LOAD_ADDRESS;
+
+/// The magic number of an arm64 Image header, at byte 56.
+const MAGIC: &[u8] = b"ARM\x64";
+
+/// An image that cannot be loaded.
+#[derive(Debug, Error)]
+pub enum ImageError {
+    /// The file has no bytes.
+    #[error("the image is empty")]
+    Empty,
+    /// The image does not fit below the peripherals.
+    #[error("the image has {0} bytes, and RAM from its load address up has {MOST}")]
+    TooLarge(u64),
+    /// The file begins like an ELF file and is none.
+    #[error("the ELF file cannot be read: {0}")]
+    Elf(#[from] object::Error),
+    /// The ELF file is of another architecture.
+    #[error("the ELF file is no AArch64 program")]
+    Architecture,
+    /// A segment of the ELF file does not lie in RAM.
+    #[error("a segment at {0:#x} is not in RAM")]
+    Segment(u64),
+    /// The entry point is not in what is loaded.
+    #[error("the entry point {0:#x} is not in the image")]
+    Entry(u64),
+}
+
+/// A loaded image.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Physical addresses and bytes.
+    pub(crate) parts: Vec<(u64, Vec<u8>)>,
+    /// The address of the first instruction.
+    pub(crate) entry: u64,
+}
+
+impl Image {
+    /// Reads a file: an ELF file (its segments by physical address), or a raw image, whose header, if
+    /// it has one, may name an offset.
+    ///
+    /// # Errors
+    /// If the file is no image that fits.
+    pub fn read(bytes: &[u8]) -> Result<Self, ImageError> {
+        match bytes {
+            [] => Err(ImageError::Empty),
+            [0x7f, b'E', b'L', b'F', ..] => Self::elf(bytes),
+            _ => Self::raw(bytes),
+        }
+    }
+
+    fn raw(bytes: &[u8]) -> Result<Self, ImageError> {
+        if bytes.len() as u64 > MOST {
+            return Err(ImageError::TooLarge(bytes.len() as u64));
+        }
+        Ok(Self {
+            parts: vec![(LOAD_ADDRESS, bytes.to_vec())],
+            entry: LOAD_ADDRESS,
+        })
+    }
+
+    fn elf(bytes: &[u8]) -> Result<Self, ImageError> {
+        let file = object::read::elf::ElfFile64::<object::Endianness>::parse(bytes)?;
+        if file.architecture() != object::Architecture::Aarch64 {
+            return Err(ImageError::Architecture);
+        }
+        let mut parts = Vec::new();
+        for segment in file.segments() {
+            let address = segment.elf_program_header().p_paddr.get(file.endian());
+            let data = segment.data()?;
+            let end = address.checked_add(segment.size());
+            if end.is_none_or(|end| end > LOAD_ADDRESS + MOST) {
+                return Err(ImageError::Segment(address));
+            }
+            if !data.is_empty() {
+                parts.push((address, data.to_vec()));
+            }
+        }
+        // A kernel in the high half may name a virtual entry: its segment tells the physical one.
+        let entry = file
+            .segments()
+            .find(|segment| file.entry().wrapping_sub(segment.address()) < segment.size())
+            .map(|segment| {
+                let physical = segment.elf_program_header().p_paddr.get(file.endian());
+                physical + (file.entry() - segment.address())
+            })
+            .ok_or(ImageError::Entry(file.entry()))?;
+        Ok(Self { parts, entry })
+    }
+
+    /// Whether the image has an arm64 Image header.
+    #[must_use]
+    pub fn has_header(&self) -> bool {
+        let first = self.parts.first();
+        first.is_some_and(|(_, bytes)| bytes.get(56..60) == Some(MAGIC))
+    }
+}

@@ -1,0 +1,266 @@
+//! The machine: four cores in turns on one bus.
+//!
+//! One thread executes all cores, a slice of instructions each, in an order and with lengths that
+//! the seed gives. A round gives every core one slice; virtual time advances by the longest one.
+
+use crate::board::{Board, Ending};
+use crate::bus::{Bus, CORES, PARTS};
+use crate::chance::Chance;
+use crate::cpu::registers::{Registers, Synchronization};
+use crate::cpu::{Core, Waiting};
+use crate::entry::{self, Entry};
+use crate::image::Image;
+use crate::memory::{Caches, Memory, View};
+use crate::stop::Stop;
+
+/// Whether the machine takes liberties.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Strictness {
+    /// None: coherent memory, writes of registers that act at once, zeros where anything may be.
+    Off,
+    /// Each that the architecture, the core or the board allows.
+    On,
+}
+
+/// The properties of a run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The way in.
+    pub entry: Entry,
+    /// Whether the machine takes liberties.
+    pub strictness: Strictness,
+    /// The seed of all chance.
+    pub seed: u64,
+    /// The virtual time of one instruction, in nanoseconds.
+    pub ns_per_instruction: u64,
+    /// The board.
+    pub board: crate::board::Options,
+}
+
+impl Options {
+    /// QEMU's machine.
+    pub const QEMU: Self = Self {
+        entry: Entry::Qemu,
+        strictness: Strictness::Off,
+        seed: 0,
+        ns_per_instruction: 20,
+        board: crate::board::Options::QEMU,
+    };
+}
+
+/// The ends of a run that a caller sets.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The run ends when the console has printed this, behind what it had printed before.
+    pub until: Option<Vec<u8>>,
+    /// Virtual nanoseconds without a byte of output, after which the run ends.
+    pub quiet: u64,
+    /// The most instructions of all cores.
+    pub instructions: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            until: None,
+            quiet: 5_000_000_000,
+            instructions: 2_000_000_000,
+        }
+    }
+}
+
+/// The end of a run.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The console printed the awaited text.
+    Matched,
+    /// The image reset or halted the board.
+    Ended(Ending),
+    /// Nothing was printed for long.
+    Quiet,
+    /// Every core waits, and nothing can wake one.
+    Asleep,
+    /// The limit of instructions was reached.
+    Exhausted,
+    /// The machine cannot go on.
+    Stopped(Stop),
+}
+
+/// The machine.
+pub struct Machine {
+    cores: Vec<Core>,
+    bus: Bus,
+    chance: Chance,
+    ns_per_instruction: u64,
+    console: Vec<u8>,
+    /// The length of `console` up to which `until` was looked for.
+    seen: usize,
+    /// The virtual time of the last byte of output.
+    printed_at: u64,
+}
+
+/// The upper end of RAM that is no device.
+const PERIPHERALS: u64 = 0x3f00_0000;
+
+impl Machine {
+    /// A machine with an image in RAM, each core before its first instruction.
+    #[must_use]
+    pub fn new(image: &Image, options: &Options) -> Self {
+        let counter_hz = 62_500_000;
+        let ram = (u64::from(options.board.ram_mib) << 20).min(PERIPHERALS);
+        let (caches, synchronization, noise) = match options.strictness {
+            Strictness::Off => (Caches::Transparent, Synchronization::AtOnce, None),
+            Strictness::On => (
+                Caches::Acting,
+                Synchronization::ByChance,
+                Some(options.seed),
+            ),
+        };
+        let mut memory = Memory::new(ram, caches, noise);
+        entry::prepare_memory(&mut memory, options.board.arm_memory());
+        for (address, bytes) in &image.parts {
+            for (address, byte) in (*address..).zip(bytes) {
+                memory.write(address, 1, u64::from(*byte), View::Cached);
+            }
+        }
+        let cores = (0..CORES).map(|number| {
+            let mut registers = Registers::new(number as u64, synchronization, noise);
+            entry::prepare_registers(&mut registers, counter_hz);
+            let (pc, x0) = entry::start(number, image.entry);
+            let mut core = Core::new(number, registers, entry::masked(2), pc);
+            core.x[0] = x0;
+            core
+        });
+        Self {
+            cores: cores.collect(),
+            bus: Bus {
+                memory,
+                board: Board::new(&options.board),
+                time: 0,
+                step: 0,
+                demands_alignment: options.strictness == Strictness::On,
+                events: [false; CORES],
+                monitors: crate::bus::Monitors::default(),
+                unheard: [None; CORES],
+            },
+            chance: Chance::new(options.seed, 0),
+            ns_per_instruction: options.ns_per_instruction,
+            console: Vec::new(),
+            seen: 0,
+            printed_at: 0,
+        }
+    }
+
+    /// Everything that the console has printed.
+    #[must_use]
+    pub fn console(&self) -> &[u8] {
+        &self.console
+    }
+
+    /// Types bytes at the console.
+    pub fn type_bytes(&mut self, bytes: &[u8]) {
+        let now = self.bus.now();
+        self.bus.board.type_bytes(bytes, now);
+    }
+
+    /// The number of instructions that all cores have executed.
+    #[must_use]
+    pub fn executed(&self) -> u64 {
+        self.cores.iter().map(|core| core.executed).sum()
+    }
+
+    /// The address of each core's next instruction.
+    #[must_use]
+    pub fn places(&self) -> Vec<u64> {
+        self.cores.iter().map(|core| core.pc).collect()
+    }
+
+    /// Runs to a limit or to the image's own end.
+    pub fn run(&mut self, limits: &Limits) -> Outcome {
+        let last = self.executed().saturating_add(limits.instructions);
+        self.printed_at = self.bus.now();
+        loop {
+            if let Err(stop) = self.round() {
+                self.collect_output();
+                return Outcome::Stopped(stop);
+            }
+            self.collect_output();
+            if let Some(end) = self.end(limits, last) {
+                return end;
+            }
+            if !self.skip_waiting() {
+                return Outcome::Asleep;
+            }
+        }
+    }
+
+    /// A slice of every core. Time is shared: with four cores that run an instruction advances it by
+    /// a quarter of its own time.
+    fn round(&mut self) -> Result<(), Stop> {
+        let running = self.cores.iter().filter(|core| core.waiting == Waiting::No);
+        let running = running.count().max(1) as u64;
+        self.bus.step = self.ns_per_instruction * PARTS / running;
+        let now = self.bus.now();
+        self.bus.board.advance(now, &mut self.bus.memory);
+        let first = self.chance.below(CORES as u64) as usize;
+        for turn in 0..CORES {
+            let length = 1 + self.chance.below(250) as u32;
+            self.cores[(first + turn) % CORES].run(&mut self.bus, length)?;
+        }
+        Ok(())
+    }
+
+    fn collect_output(&mut self) {
+        let output = self.bus.board.take_output();
+        if !output.is_empty() {
+            self.printed_at = self.bus.now();
+            self.console.extend(output);
+        }
+    }
+
+    fn end(&mut self, limits: &Limits, last: u64) -> Option<Outcome> {
+        if let Some(until) = &limits.until {
+            let from = self.seen.saturating_sub(until.len().saturating_sub(1));
+            let new = &self.console[from..];
+            if let Some(place) = new.windows(until.len()).position(|bytes| bytes == *until) {
+                self.seen = from + place + until.len();
+                return Some(Outcome::Matched);
+            }
+            self.seen = self.console.len();
+        }
+        if let Some(ending) = self.bus.board.watchdog_ended(self.bus.now()) {
+            return Some(Outcome::Ended(ending));
+        }
+        if self.bus.now().saturating_sub(self.printed_at) > limits.quiet {
+            return Some(Outcome::Quiet);
+        }
+        (self.executed() >= last).then_some(Outcome::Exhausted)
+    }
+
+    /// Moves time to the next event if every core waits; false if none will come.
+    fn skip_waiting(&mut self) -> bool {
+        let waits = |core: &Core| {
+            core.waiting != Waiting::No
+                && !(core.waiting == Waiting::Event && self.bus.events[core.number])
+        };
+        if !self.cores.iter().all(waits) {
+            return true;
+        }
+        let timers = self
+            .cores
+            .iter()
+            .filter_map(|core| core.next_timer(&self.bus));
+        let board = self.bus.board.next_event(self.bus.now());
+        match timers.chain(board).min() {
+            Some(at) => {
+                self.bus.time = self.bus.time.max(at * PARTS);
+                true
+            }
+            // A line may already be up that the slice has not looked at.
+            None => self
+                .cores
+                .iter_mut()
+                .any(|core| core.has_interrupt(&mut self.bus)),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! RAM in two copies: what the caches hold, and what memory holds.
+//!
+//! All caches of the cluster are coherent with each other, so one copy ([`View::Cached`]) stands for
+//! all of them, and one ([`View::Memory`]) for the point of coherency, which cores without caches,
+//! the GPU and non-cacheable table walks see. The copies of a line differ after a write through one
+//! of them until cache maintenance, or an eviction by chance, makes them equal:
+//!
+//! 1. core 1, caches off, writes a flag: memory has it, and a cache may still hold the line as it
+//!    was (state [`Line::Stale`]);
+//! 2. core 0, caches on, reads the old value, for ever;
+//! 3. core 0 executes DC IVAC and a DSB: the line is gone, the next read comes from memory.
+//!
+//! # Decisions
+//! - Levels, sets and ways are not modelled: no rule depends on them.
+//! - A seed decides what hardware may do or not: whether a dirty line was evicted before an uncached
+//!   access, whether a clean one stayed, whether DC IVAC wrote a dirty line back first.
+
+mod code;
+mod page;
+
+use crate::board::GpuMemory;
+use crate::chance::Chance;
+use page::{Line, Page};
+
+use code::Code;
+pub(crate) use page::{FRAME, LINE};
+
+/// The copy that an access reads and writes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum View {
+    /// Cacheable accesses of a core whose caches are on.
+    Cached = 0,
+    /// All others.
+    Memory = 1,
+}
+
+/// Whether the caches act, or memory is coherent at once as in an emulator.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Caches {
+    /// Both copies are one.
+    Transparent,
+    /// Two copies, kept equal by maintenance alone.
+    Acting,
+}
+
+/// A cache maintenance operation on one line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum LineOperation {
+    /// DC IVAC: the line is dropped; if it was dirty, with its data or after writing them back.
+    Invalidate,
+    /// DC CVAC and DC CVAU: a dirty line is written back and stays.
+    Clean,
+    /// DC CIVAC: a dirty line is written back, and the line is dropped.
+    CleanInvalidate,
+}
+
+/// RAM from address 0 up.
+pub(crate) struct Memory {
+    size: u64,
+    noise: Option<u64>,
+    caches: Caches,
+    chance: Chance,
+    /// For each frame the number of its page plus one; 0 before the frame was touched.
+    slots: Vec<u32>,
+    pages: Vec<Box<Page>>,
+    code: Vec<Box<Code>>,
+    /// Frames whose decoded words are older than their bytes.
+    outdated: Vec<u32>,
+    /// Whether any core's caches are on, so that a line may be fetched at any time.
+    pub(crate) speculation: bool,
+}
+
+impl Memory {
+    /// RAM of `size` bytes: of zeros, or of the noise of a seed.
+    pub(crate) fn new(size: u64, caches: Caches, noise: Option<u64>) -> Self {
+        Self {
+            size,
+            noise,
+            caches,
+            chance: Chance::new(noise.unwrap_or(0), 1),
+            slots: vec![0; (size / FRAME as u64) as usize],
+            pages: Vec::new(),
+            code: Vec::new(),
+            outdated: Vec::new(),
+            speculation: false,
+        }
+    }
+
+    /// Whether `address` is in RAM.
+    pub(crate) fn holds(&self, address: u64) -> bool {
+        address < self.size
+    }
+
+    /// The number of the page at an address in RAM, made at its first use.
+    pub(crate) fn slot(&mut self, address: u64) -> u32 {
+        let frame = (address / FRAME as u64) as usize;
+        match self.slots[frame] {
+            0 => {
+                let noise = self.noise.map(|seed| Chance::new(seed, 2 + frame as u64));
+                self.pages.push(Page::new(noise));
+                let slot = self.pages.len() as u32;
+                self.slots[frame] = slot;
+                slot - 1
+            }
+            slot => slot - 1,
+        }
+    }
+
+    /// Whether a store to the page needs [`Memory::write`], instead of [`Memory::store`].
+    pub(crate) fn is_watched(&self, slot: u32) -> bool {
+        self.pages[slot as usize].watched
+    }
+
+    /// A cacheable load that does not cross the page's end.
+    #[inline]
+    pub(crate) fn load(&self, slot: u32, offset: usize, size: usize) -> u64 {
+        page::load(&self.pages[slot as usize].cached, offset, size)
+    }
+
+    /// A cacheable store to a page that is not watched; it does not cross a line's end.
+    #[inline]
+    pub(crate) fn store(&mut self, slot: u32, offset: usize, size: usize, value: u64) {
+        let page = &mut *self.pages[slot as usize];
+        page.lines[offset / LINE] = Line::Dirty;
+        page::store(&mut page.cached, offset, size, value);
+    }
+
+    /// A load within one line of RAM.
+    pub(crate) fn read(&mut self, address: u64, size: usize, view: View) -> u64 {
+        let slot = self.slot(address) as usize;
+        let offset = address as usize % FRAME;
+        if view == View::Cached || self.caches == Caches::Transparent {
+            return page::load(&self.pages[slot].cached, offset, size);
+        }
+        if self.pages[slot].lines[offset / LINE] == Line::Dirty && self.chance.happens(64) {
+            self.evict(slot, offset / LINE);
+        }
+        page::load(&self.pages[slot].memory, offset, size)
+    }
+
+    /// A store within one line of RAM.
+    pub(crate) fn write(&mut self, address: u64, size: usize, value: u64, view: View) {
+        let slot = self.slot(address) as usize;
+        let offset = address as usize % FRAME;
+        if view == View::Cached || self.caches == Caches::Transparent {
+            self.store(slot as u32, offset, size, value);
+        } else {
+            self.write_uncached(slot, offset, size, value);
+        }
+        if self.pages[slot].watched {
+            self.code_was_written(address, size, view);
+        }
+    }
+
+    fn write_uncached(&mut self, slot: usize, offset: usize, size: usize, value: u64) {
+        let line = offset / LINE;
+        if self.pages[slot].lines[line] == Line::Dirty && self.chance.happens(64) {
+            self.evict(slot, line);
+        }
+        let kept = match self.pages[slot].lines[line] {
+            Line::Dirty => true,
+            Line::Absent => self.speculation && self.chance.happens(128),
+            Line::Clean | Line::Stale => self.chance.happens(224),
+        };
+        let page = &mut *self.pages[slot];
+        let differs = page::load(&page.memory, offset, size) != value & ones(size);
+        page::store(&mut page.memory, offset, size, value);
+        match page.lines[line] {
+            Line::Dirty => {}
+            _ if kept && differs => page.lines[line] = Line::Stale,
+            _ if kept => {}
+            _ => {
+                page.refill(line);
+                page.lines[line] = Line::Absent;
+            }
+        }
+    }
+
+    fn evict(&mut self, slot: usize, line: usize) {
+        let page = &mut *self.pages[slot];
+        page.write_back(line);
+        page.lines[line] = Line::Clean;
+    }
+
+    /// Executes cache maintenance on the line of an address in RAM.
+    pub(crate) fn maintain(&mut self, address: u64, operation: LineOperation) {
+        if self.caches == Caches::Transparent {
+            return;
+        }
+        let slot = self.slot(address) as usize;
+        let line = address as usize % FRAME / LINE;
+        let dirty = self.pages[slot].lines[line] == Line::Dirty;
+        let loses = operation == LineOperation::Invalidate && self.chance.happens(128);
+        if dirty && !loses {
+            self.evict(slot, line);
+        }
+        let page = &mut *self.pages[slot];
+        if operation != LineOperation::Clean {
+            page.refill(line);
+            page.lines[line] = Line::Absent;
+        }
+    }
+}
+
+/// Ones at the low `size` bytes.
+fn ones(size: usize) -> u64 {
+    u64::MAX >> (64 - 8 * size)
+}
+
+impl GpuMemory for Memory {
+    fn read(&mut self, address: u32) -> u32 {
+        match self.holds(u64::from(address)) {
+            true => Self::read(self, u64::from(address) & !3, 4, View::Memory) as u32,
+            false => 0,
+        }
+    }
+
+    fn write(&mut self, address: u32, value: u32) {
+        if self.holds(u64::from(address)) {
+            let address = u64::from(address) & !3;
+            Self::write(self, address, 4, u64::from(value), View::Memory);
+        }
+    }
+}

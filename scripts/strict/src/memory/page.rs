@@ -1,0 +1,94 @@
+//! One frame of RAM: its two copies, the state of each line, its decoded words.
+
+/// The size of a frame in bytes.
+pub(crate) const FRAME: usize = 4096;
+
+/// The size of a cache line in bytes: CTR_EL0.DminLine of the Cortex-A53 (DDI 0500 4.3.11).
+pub(crate) const LINE: usize = 64;
+
+/// The relation of a line's two copies. All coherent caches count as one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Line {
+    /// Both copies are equal; a cache may hold the line or not.
+    Clean,
+    /// A cache holds a newer value than memory, and may write it back at any time.
+    Dirty,
+    /// A cache may hold an older value than memory.
+    Stale,
+    /// No cache holds the line.
+    Absent,
+}
+
+/// A frame of RAM.
+pub(crate) struct Page {
+    /// The values that cacheable accesses of all cores see.
+    pub(crate) cached: [u8; FRAME],
+    /// The values at the point of coherency: what uncached accesses and the GPU see.
+    pub(crate) memory: [u8; FRAME],
+    /// The state of each line.
+    pub(crate) lines: [Line; FRAME / LINE],
+    /// The decoded words of each copy, by number.
+    pub(crate) code: [Option<u32>; 2],
+    /// Whether a store needs more than the new bytes.
+    pub(crate) watched: bool,
+}
+
+impl Page {
+    /// A frame of zeros, or of noise.
+    pub(crate) fn new(noise: Option<crate::chance::Chance>) -> Box<Self> {
+        let mut page = Box::new(Self {
+            cached: [0; FRAME],
+            memory: [0; FRAME],
+            lines: [Line::Clean; FRAME / LINE],
+            code: [None; 2],
+            watched: false,
+        });
+        if let Some(mut chance) = noise {
+            for bytes in page.memory.chunks_exact_mut(8) {
+                bytes.copy_from_slice(&chance.next().to_le_bytes());
+            }
+            page.cached = page.memory;
+        }
+        page
+    }
+
+    /// Copies a line from the caches to memory.
+    pub(crate) fn write_back(&mut self, line: usize) {
+        let bytes = line * LINE..(line + 1) * LINE;
+        self.memory[bytes.clone()].copy_from_slice(&self.cached[bytes]);
+    }
+
+    /// Copies a line from memory to the caches' copy.
+    pub(crate) fn refill(&mut self, line: usize) {
+        let bytes = line * LINE..(line + 1) * LINE;
+        self.cached[bytes.clone()].copy_from_slice(&self.memory[bytes]);
+    }
+}
+
+/// Up to eight bytes at `offset`, little endian; the access ends within `bytes`.
+#[inline]
+pub(crate) fn load(bytes: &[u8; FRAME], offset: usize, size: usize) -> u64 {
+    fn array<const N: usize>(bytes: &[u8; FRAME], offset: usize) -> [u8; N] {
+        let mut array = [0; N];
+        array.copy_from_slice(&bytes[offset..offset + N]);
+        array
+    }
+    match size {
+        1 => u64::from(bytes[offset]),
+        2 => u64::from(u16::from_le_bytes(array(bytes, offset))),
+        4 => u64::from(u32::from_le_bytes(array(bytes, offset))),
+        _ => u64::from_le_bytes(array(bytes, offset)),
+    }
+}
+
+/// Stores the low `size` bytes (1, 2, 4 or 8) of `value` at `offset`.
+#[inline]
+pub(crate) fn store(bytes: &mut [u8; FRAME], offset: usize, size: usize, value: u64) {
+    let value = value.to_le_bytes();
+    match size {
+        1 => bytes[offset] = value[0],
+        2 => bytes[offset..offset + 2].copy_from_slice(&value[..2]),
+        4 => bytes[offset..offset + 4].copy_from_slice(&value[..4]),
+        _ => bytes[offset..offset + 8].copy_from_slice(&value),
+    }
+}

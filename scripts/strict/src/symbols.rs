@@ -1,0 +1,114 @@
+//! Names of addresses: functions from the ELF file's symbols, lines from its DWARF.
+
+use std::collections::BTreeMap;
+
+use addr2line::Context;
+use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian, SectionId};
+use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
+use thiserror::Error;
+
+/// A file whose symbols cannot be read.
+#[derive(Debug, Error)]
+pub enum SymbolError {
+    /// It is no ELF file.
+    #[error("the file has no symbols: {0}")]
+    Elf(#[from] object::Error),
+}
+
+/// The names of an image's addresses.
+pub struct Symbols {
+    /// First address, size and name of each function.
+    functions: BTreeMap<u64, (u64, String)>,
+    elf: Vec<u8>,
+    /// The distance from a function's virtual to its physical address, for code that runs with the
+    /// MMU off.
+    segments: Vec<(u64, u64, u64)>,
+}
+
+impl Symbols {
+    /// Reads an ELF file.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn read(elf: Vec<u8>) -> Result<Self, SymbolError> {
+        let file = object::read::elf::ElfFile64::<object::Endianness>::parse(&*elf)?;
+        let segments = file.elf_program_headers().iter().map(|header| {
+            let endian = file.endian();
+            let virtual_address = header.p_vaddr.get(endian);
+            let size = header.p_memsz.get(endian);
+            (header.p_paddr.get(endian), virtual_address, size)
+        });
+        let segments = segments.collect();
+        let named = file.symbols().filter(|symbol| {
+            let is_code = matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Label);
+            is_code && symbol.is_definition()
+        });
+        let mut functions = BTreeMap::new();
+        for symbol in named {
+            let name = symbol.name().unwrap_or_default();
+            // `$x` and `$d` tell code from data and name nothing.
+            if name.is_empty() || name.starts_with('$') {
+                continue;
+            }
+            let entry = functions.entry(symbol.address());
+            let known: &mut (u64, String) = entry.or_default();
+            if symbol.size() >= known.0 {
+                *known = (
+                    symbol.size(),
+                    format!("{:#}", rustc_demangle::demangle(name)),
+                );
+            }
+        }
+        Ok(Self {
+            functions,
+            segments,
+            elf,
+        })
+    }
+
+    /// The virtual address that the image was linked for, of a physical or a virtual one.
+    fn linked(&self, address: u64) -> u64 {
+        let in_segment = self
+            .segments
+            .iter()
+            .find(|(physical, _, size)| address.wrapping_sub(*physical) < *size);
+        match in_segment {
+            Some((physical, linked, _)) => linked + (address - physical),
+            None => address,
+        }
+    }
+
+    /// The function that an address lies in, and the distance from its first instruction.
+    #[must_use]
+    pub fn function(&self, address: u64) -> Option<(&str, u64)> {
+        let address = self.linked(address);
+        let (first, (size, name)) = self.functions.range(..=address).next_back()?;
+        let distance = address - first;
+        (distance < (*size).max(4096)).then_some((name, distance))
+    }
+
+    /// The source file and line of an address.
+    #[must_use]
+    pub fn line(&self, address: u64) -> Option<(String, u32)> {
+        let file = object::read::elf::ElfFile64::<object::Endianness>::parse(&*self.elf).ok()?;
+        let section = |id: SectionId| {
+            let data = file
+                .section_by_name(id.name())
+                .and_then(|section| section.data().ok());
+            Ok::<_, ()>(EndianSlice::new(data.unwrap_or(&[]), LittleEndian))
+        };
+        let context = Context::from_dwarf(Dwarf::load(section).ok()?).ok()?;
+        let location = context.find_location(self.linked(address)).ok()??;
+        Some((location.file?.to_owned(), location.line?))
+    }
+
+    /// An address with its function: `0x80a14 (boot_core + 0x14)`.
+    #[must_use]
+    pub fn place(&self, address: u64) -> String {
+        match self.function(address) {
+            Some((name, 0)) => format!("{address:#x} ({name})"),
+            Some((name, distance)) => format!("{address:#x} ({name} + {distance:#x})"),
+            None => format!("{address:#x}"),
+        }
+    }
+}
