@@ -1,7 +1,10 @@
 //! The parts that the cores share: RAM, devices, monitors, events, time.
 
 use crate::board::{Board, Nanoseconds};
-use crate::memory::Memory;
+use crate::chance::Chance;
+use crate::liberty::Liberties;
+use crate::memory::{Memory, Note};
+use crate::watch::{Event, Watch};
 
 /// The number of cores of the BCM2837.
 pub(crate) const CORES: usize = 4;
@@ -26,8 +29,14 @@ pub(crate) struct Bus {
     pub(crate) time: u64,
     /// The virtual time of one instruction in parts, shared by the cores that run.
     pub(crate) step: u64,
-    /// Whether an unaligned access to Device memory faults, as on every core but an emulator's.
-    pub(crate) demands_alignment: bool,
+    /// The liberties that are taken.
+    pub(crate) liberties: Liberties,
+    /// Decides about liberties that belong to no part.
+    pub(crate) chance: Chance,
+    /// The rules.
+    pub(crate) watch: Watch,
+    /// The core and the address of the last write to the mailbox.
+    pub(crate) mailbox_writer: (usize, u64),
     /// Each core's event register (DDI 0487 D1.6.1).
     pub(crate) events: [bool; CORES],
     /// Each core's exclusive monitor: the granule that it has marked.
@@ -45,6 +54,20 @@ impl Bus {
     /// The system counter, CNTPCT_EL0.
     pub(crate) fn counter(&self) -> u64 {
         self.board.counter(self.now())
+    }
+
+    /// Hands notes of memory and devices to the rules, as made by the instruction at `at`.
+    pub(crate) fn judge_notes(&mut self, core: usize, at: u64) {
+        for note in self.memory.take_notes() {
+            let event = match note {
+                Note::DirtyOverFresh(address) => Event::DirtyOverFresh(address),
+                Note::UncleanRead(address) => Event::UncleanRequest(address),
+            };
+            self.watch.event(core, at, event);
+        }
+        for notice in self.board.take_notices() {
+            self.watch.notice(core, at, notice);
+        }
     }
 
     /// SEV: an event for every core.

@@ -3,8 +3,10 @@
 //! | module | contents; each uses the modules above it |
 //! |---|---|
 //! | `chance` | numbers that come from a seed |
+//! | `liberty` | what the machine may do otherwise than an emulator |
 //! | `board` | the devices of the BCM2837 |
 //! | `memory` | RAM in two copies, and decoded code |
+//! | `watch` | the rules, and what broke them |
 //! | `bus` | what the cores share |
 //! | `translate` | translation of addresses |
 //! | `cpu` | a core: registers, exceptions, accesses |
@@ -23,14 +25,18 @@ mod cpu;
 mod entry;
 mod execute;
 mod image;
+mod liberty;
 mod machine;
 mod memory;
 mod stop;
 mod symbols;
 mod translate;
+mod watch;
 
 pub use entry::Entry;
 pub use image::{Image, ImageError, LOAD_ADDRESS};
-pub use machine::{Limits, Machine, Options, Outcome, Strictness};
+pub use liberty::{Liberties, Liberty};
+pub use machine::{Limits, Machine, Options, Outcome};
 pub use stop::Stop;
 pub use symbols::{SymbolError, Symbols};
+pub use watch::{Finding, Rule, Scope, Text};

@@ -10,25 +10,18 @@ use crate::cpu::registers::{Registers, Synchronization};
 use crate::cpu::{Core, Waiting};
 use crate::entry::{self, Entry};
 use crate::image::Image;
-use crate::memory::{Caches, Memory, View};
+use crate::liberty::{Liberties, Liberty};
+use crate::memory::{Caches, Memory};
 use crate::stop::Stop;
-
-/// Whether the machine takes liberties.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Strictness {
-    /// None: coherent memory, writes of registers that act at once, zeros where anything may be.
-    Off,
-    /// Each that the architecture, the core or the board allows.
-    On,
-}
+use crate::watch::{Finding, Watch};
 
 /// The properties of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The way in.
     pub entry: Entry,
-    /// Whether the machine takes liberties.
-    pub strictness: Strictness,
+    /// The liberties that are taken.
+    pub liberties: Liberties,
     /// The seed of all chance.
     pub seed: u64,
     /// The virtual time of one instruction, in nanoseconds.
@@ -38,14 +31,30 @@ pub struct Options {
 }
 
 impl Options {
-    /// QEMU's machine.
-    pub const QEMU: Self = Self {
-        entry: Entry::Qemu,
-        strictness: Strictness::Off,
-        seed: 0,
-        ns_per_instruction: 20,
-        board: crate::board::Options::QEMU,
-    };
+    /// A board that is entered in this way and takes every liberty; QEMU takes none.
+    #[must_use]
+    pub fn new(entry: Entry) -> Self {
+        use crate::board::Options as Board;
+        let (liberties, board) = match entry {
+            Entry::Qemu => (Liberties::NONE, Board::QEMU),
+            // Nobody has set the counter's prescaler (QA7 4.3).
+            Entry::El3 => (
+                Liberties::ALL,
+                Board {
+                    prescaler: 0,
+                    ..Board::BOARD
+                },
+            ),
+            Entry::Firmware | Entry::El1 | Entry::UBoot => (Liberties::ALL, Board::BOARD),
+        };
+        Self {
+            entry,
+            liberties,
+            seed: 0,
+            ns_per_instruction: 20,
+            board,
+        }
+    }
 }
 
 /// The ends of a run that a caller sets.
@@ -106,44 +115,57 @@ impl Machine {
     /// A machine with an image in RAM, each core before its first instruction.
     #[must_use]
     pub fn new(image: &Image, options: &Options) -> Self {
-        let counter_hz = 62_500_000;
-        let ram = (u64::from(options.board.ram_mib) << 20).min(PERIPHERALS);
-        let (caches, synchronization, noise) = match options.strictness {
-            Strictness::Off => (Caches::Transparent, Synchronization::AtOnce, None),
-            Strictness::On => (
-                Caches::Acting,
-                Synchronization::ByChance,
-                Some(options.seed),
-            ),
+        let Options {
+            entry,
+            liberties,
+            seed,
+            ..
+        } = *options;
+        let noise = |liberty| liberties.has(liberty).then_some(seed);
+        let caches = match liberties.has(Liberty::Caches) {
+            true => Caches::Acting,
+            false => Caches::Transparent,
         };
-        let mut memory = Memory::new(ram, caches, noise);
-        entry::prepare_memory(&mut memory, options.board.arm_memory());
+        let synchronization = match liberties.has(Liberty::Context) {
+            true => Synchronization::ByChance,
+            false => Synchronization::AtOnce,
+        };
+        let ram = (u64::from(options.board.ram_mib) << 20).min(PERIPHERALS);
+        let mut memory = Memory::new(ram, caches, noise(Liberty::Noise));
+        entry::prepare_memory(entry, &mut memory, options.board.arm_memory());
         for (address, bytes) in &image.parts {
-            for (address, byte) in (*address..).zip(bytes) {
-                memory.write(address, 1, u64::from(*byte), View::Cached);
-            }
+            memory.place(*address, bytes, entry::image_placed(entry));
         }
+        let mut watch = Watch::new(entry != Entry::Qemu);
         let cores = (0..CORES).map(|number| {
-            let mut registers = Registers::new(number as u64, synchronization, noise);
-            entry::prepare_registers(&mut registers, counter_hz);
-            let (pc, x0) = entry::start(number, image.entry);
-            let mut core = Core::new(number, registers, entry::masked(2), pc);
-            core.x[0] = x0;
+            let unknown = noise(Liberty::Unknown);
+            let mut registers = Registers::new(number as u64, synchronization, unknown);
+            let start = entry::start(entry, number, image.entry, &mut registers);
+            watch.entered(number, start.boot);
+            let mut core = Core::new(number, registers, start.state, start.pc);
+            if let Some(seed) = unknown {
+                core.fill_with_noise(seed);
+            }
+            core.x[0] = start.x0;
             core
         });
+        let cores = cores.collect();
         Self {
-            cores: cores.collect(),
+            cores,
             bus: Bus {
                 memory,
                 board: Board::new(&options.board),
                 time: 0,
                 step: 0,
-                demands_alignment: options.strictness == Strictness::On,
+                liberties,
+                chance: Chance::new(seed, 3),
+                watch,
+                mailbox_writer: (0, 0),
                 events: [false; CORES],
                 monitors: crate::bus::Monitors::default(),
                 unheard: [None; CORES],
             },
-            chance: Chance::new(options.seed, 0),
+            chance: Chance::new(seed, 0),
             ns_per_instruction: options.ns_per_instruction,
             console: Vec::new(),
             seen: 0,
@@ -167,6 +189,12 @@ impl Machine {
     #[must_use]
     pub fn executed(&self) -> u64 {
         self.cores.iter().map(|core| core.executed).sum()
+    }
+
+    /// The rules that were broken so far.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        self.bus.watch.findings()
     }
 
     /// The address of each core's next instruction.
@@ -202,6 +230,8 @@ impl Machine {
         self.bus.step = self.ns_per_instruction * PARTS / running;
         let now = self.bus.now();
         self.bus.board.advance(now, &mut self.bus.memory);
+        let (writer, at) = self.bus.mailbox_writer;
+        self.bus.judge_notes(writer, at);
         let first = self.chance.below(CORES as u64) as usize;
         for turn in 0..CORES {
             let length = 1 + self.chance.below(250) as u32;

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::entry::Entry;
 use crate::image::{Image, ImageError};
+use crate::liberty::Liberty;
 use crate::machine::{Limits, Machine, Options, Outcome};
 use crate::stop::Stop;
 use crate::symbols::{SymbolError, Symbols};
@@ -23,7 +24,10 @@ usage: cargo xtask strict [IMAGE] [OPTION...]
 
 Runs a kernel's image (ELF or raw) on a model of the Raspberry Pi 3, and prints its console.
 
-  --entry E        the way in: qemu (EL2 as QEMU's raspi3b leaves it)
+  --entry E        the way in: firmware (armstub8, EL2), el3 (all cores at power-on), el1,
+                   u-boot (caches on), qemu (for comparison: no liberty is taken)
+  --off LIST       liberties that are not taken: noise, unknown, caches, context, wake, counter,
+                   exclusive, device
   --seed N         the seed of all chance (0)
   --input FILE     lines that are typed when the console is quiet; `?TEXT` waits for TEXT
   --until TEXT     end when the console has printed TEXT, behind the input
@@ -50,8 +54,14 @@ pub enum CliError {
     #[error("{0}")]
     Argument(#[from] lexopt::Error),
     /// An entry that there is not.
-    #[error("no entry is named {0:?}: there is qemu")]
+    #[error("no entry is named {0:?}: there are {names}", names = names(Entry::ALL.map(Entry::name)))]
     Entry(String),
+    /// A liberty that there is not.
+    #[error(
+        "no liberty is named {0:?}: there are {names}",
+        names = names(Liberty::ALL.map(Liberty::name))
+    )]
+    Liberty(String),
     /// No image was named.
     #[error("no image: cargo xtask strict IMAGE")]
     NoImage,
@@ -84,6 +94,10 @@ pub enum CliError {
     Print(#[from] io::Error),
 }
 
+fn names<const N: usize>(names: [&str; N]) -> String {
+    names.join(", ")
+}
+
 /// The arguments of a run.
 #[derive(Debug)]
 struct Arguments {
@@ -96,13 +110,14 @@ struct Arguments {
 }
 
 fn arguments(mut parser: Parser, default: Option<&Path>) -> Result<Option<Arguments>, CliError> {
+    let mut off = Vec::new();
     let mut arguments = Arguments {
         image: PathBuf::new(),
         symbols: None,
         input: None,
         until: None,
         instructions: Limits::default().instructions,
-        options: Options::QEMU,
+        options: Options::new(Entry::Firmware),
     };
     let mut image = default.map(Path::to_path_buf);
     let mut named = false;
@@ -110,9 +125,23 @@ fn arguments(mut parser: Parser, default: Option<&Path>) -> Result<Option<Argume
         match argument {
             Arg::Long("help") | Arg::Short('h') => return Ok(None),
             Arg::Long("entry") => {
-                arguments.options.entry = entry(&parser.value()?.string()?)?;
+                let Options {
+                    seed,
+                    ns_per_instruction,
+                    ..
+                } = arguments.options;
+                arguments.options = Options {
+                    seed,
+                    ns_per_instruction,
+                    ..Options::new(entry(&parser.value()?.string()?)?)
+                };
             }
             Arg::Long("seed") => arguments.options.seed = parser.value()?.parse()?,
+            Arg::Long("off") => {
+                for name in parser.value()?.string()?.split(',') {
+                    off.push(liberty(name)?);
+                }
+            }
             Arg::Long("input") => arguments.input = Some(parser.value()?.into()),
             Arg::Long("until") => arguments.until = Some(parser.value()?.string()?),
             Arg::Long("symbols") => arguments.symbols = Some(parser.value()?.into()),
@@ -127,15 +156,20 @@ fn arguments(mut parser: Parser, default: Option<&Path>) -> Result<Option<Argume
             other => return Err(other.unexpected().into()),
         }
     }
+    for liberty in off {
+        let liberties = &mut arguments.options.liberties;
+        *liberties = liberties.without(liberty);
+    }
     arguments.image = image.ok_or(CliError::NoImage)?;
     Ok(Some(arguments))
 }
 
 fn entry(name: &str) -> Result<Entry, CliError> {
-    match name {
-        "qemu" => Ok(Entry::Qemu),
-        _ => Err(CliError::Entry(name.to_owned())),
-    }
+    Entry::named(name).ok_or_else(|| CliError::Entry(name.to_owned()))
+}
+
+fn liberty(name: &str) -> Result<Liberty, CliError> {
+    Liberty::named(name).ok_or_else(|| CliError::Liberty(name.to_owned()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CliError> {
@@ -297,10 +331,14 @@ impl<W: Write> Run<W> {
 
 /// Prints the end of a run.
 fn report(end: &End, machine: &Machine, symbols: Option<&Symbols>) -> ExitCode {
+    let found = findings(machine, symbols);
     let (outcome, code) = match end {
         End::Done => {
-            println!("strict: {} instructions", machine.executed());
-            return ExitCode::SUCCESS;
+            println!(
+                "strict: {} instructions, {found} findings",
+                machine.executed()
+            );
+            return ExitCode::from(if found == 0 { 0 } else { FAILED });
         }
         End::Missing { text, outcome } => {
             println!("strict: the console did not print {text:?}");
@@ -321,6 +359,34 @@ fn report(end: &End, machine: &Machine, symbols: Option<&Symbols>) -> ExitCode {
         println!("  core {core} at {place}");
     }
     ExitCode::from(code)
+}
+
+/// Prints the broken rules, each once a function, and counts them.
+fn findings(machine: &Machine, symbols: Option<&Symbols>) -> usize {
+    let mut seen = Vec::new();
+    for finding in machine.findings() {
+        let function = symbols.and_then(|symbols| symbols.function(finding.at));
+        let function =
+            function.map_or_else(|| format!("{:#x}", finding.at), |(name, _)| name.to_owned());
+        let key = (finding.rule, function);
+        if seen.contains(&key) {
+            continue;
+        }
+        let text = finding.rule.text();
+        let place = symbols.map_or_else(
+            || format!("{:#x}", finding.at),
+            |symbols| symbols.place(finding.at),
+        );
+        println!("finding: {}: {}", text.name, text.rule);
+        println!("  core {} at {place}", finding.core);
+        if let Some((file, line)) = symbols.and_then(|symbols| symbols.line(finding.at)) {
+            println!("  {file}:{line}");
+        }
+        println!("  here: {}", finding.detail);
+        println!("  the board may do otherwise: {}", text.otherwise);
+        seen.push(key);
+    }
+    seen.len()
 }
 
 fn stopped(stop: &Stop, symbols: Option<&Symbols>) -> String {

@@ -5,11 +5,14 @@
 
 use super::registers::Reg;
 use super::{Core, Interruption};
-use crate::board::Board;
+use crate::board::{Board, Peripheral};
 use crate::bus::Bus;
+use crate::liberty::Liberty;
 use crate::memory::{LINE, View};
 use crate::stop::Stop;
 use crate::translate::{Fault, Leaf, MemoryType, Purpose, Regime, Tables, WalkError, sctlr, walk};
+
+use crate::watch::{self, Event};
 
 /// A plain access of the level that runs, one of EL0 by LDTR or STTR, or one with more demands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -160,6 +163,10 @@ impl Core {
             return Err(self.fault(address, Fault::External, purpose));
         }
         self.tell_timers(bus);
+        if let Some(peripheral) = watch::peripheral(physical) {
+            let event = Event::DeviceRead(peripheral);
+            bus.watch.event(self.number, self.at, event);
+        }
         let now = bus.now();
         bus.board
             .read(physical, size as u32, now, &mut bus.memory)
@@ -195,10 +202,19 @@ impl Core {
         if !Board::covers(physical) {
             return Err(self.fault(address, Fault::External, purpose));
         }
+        if let Some(peripheral) = watch::peripheral(physical) {
+            let event = Event::DeviceWrite(peripheral);
+            bus.watch.event(self.number, self.at, event);
+            if peripheral == Peripheral::Mailbox {
+                bus.mailbox_writer = (self.number, self.at);
+            }
+        }
         let now = bus.now();
-        bus.board
-            .write(physical, size as u32, value, now, &mut bus.memory)
-            .map_err(|source| self.device(source))
+        let written = bus
+            .board
+            .write(physical, size as u32, value, now, &mut bus.memory);
+        bus.judge_notes(self.number, self.at);
+        written.map_err(|source| self.device(source))
     }
 
     fn device(&self, source: crate::board::BoardError) -> Interruption {
@@ -258,13 +274,37 @@ impl Core {
         if unaligned && checked {
             return Err(self.fault(address, Fault::Alignment, purpose));
         }
+        self.tell_pending(bus, address);
         let user =
             self.state.level == 0 || (manner == Manner::Unprivileged && self.state.level == 1);
         let leaf = self.translate(bus, address, purpose, user)?;
-        if unaligned && leaf.memory.is_device() && bus.demands_alignment {
+        if unaligned && leaf.memory.is_device() && bus.liberties.has(Liberty::Device) {
+            self.tell_device_abort(bus);
             return Err(self.fault(address, Fault::Alignment, purpose));
         }
         Ok(leaf)
+    }
+
+    /// A data access of a half whose registers are not synchronised, while the MMU is on.
+    fn tell_pending(&self, bus: &mut Bus, address: u64) {
+        let pending = self.system.unsynchronized();
+        let depends = match address >> 55 & 1 {
+            0 => pending.low,
+            _ => pending.high,
+        };
+        let on = self.state.level <= 1 && self.control() & sctlr::M != 0;
+        if depends && on {
+            bus.watch
+                .event(self.number, self.at, Event::DependsOnPending);
+        }
+    }
+
+    /// An abort by the type of the memory is a broken rule while the MMU is off; with it on the type
+    /// is the kernel's own choice, and the abort is told to the kernel alone.
+    pub(crate) fn tell_device_abort(&self, bus: &mut Bus) {
+        if self.control() & sctlr::M == 0 {
+            bus.watch.event(self.number, self.at, Event::DeviceAbort);
+        }
     }
 
     /// The copy of RAM that a data access of the current level uses.

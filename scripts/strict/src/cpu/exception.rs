@@ -5,6 +5,7 @@ use super::{Core, Executed, Pstate};
 use crate::board::Lines;
 use crate::bus::Bus;
 use crate::translate::{Fault, Purpose};
+use crate::watch::Event;
 
 /// An exception that is taken instead of, or after, an instruction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -249,6 +250,12 @@ impl Core {
             false => (new_level, mode & 1 != 0),
         };
         self.synchronize_context();
+        self.synchronized_at = bus.time;
+        if level < self.state.level {
+            let from = self.state.level;
+            let event = Event::LevelLeft { from, to: level };
+            bus.watch.event(self.number, self.at, event);
+        }
         bus.monitors.clear(self.number);
         bus.events[self.number] = true;
         self.change_level(Pstate {

@@ -17,8 +17,11 @@ pub(crate) mod timers;
 use ::a64::Register;
 
 use crate::bus::{Broadcast, Bus};
+use crate::chance::Chance;
+use crate::memory::LineOperation;
 use crate::stop::Stop;
 use crate::translate::MicroTlb;
+use crate::watch::Event;
 use exception::Exception;
 use fetch::Fetch;
 use registers::Registers;
@@ -106,6 +109,10 @@ pub(crate) struct Core {
     pub(crate) waiting: Waiting,
     /// The number of instructions that were executed.
     pub(crate) executed: u64,
+    /// The virtual time of the last ISB, exception or return, in parts of a nanosecond.
+    pub(crate) synchronized_at: u64,
+    /// Cache maintenance that was issued and that no DSB has completed.
+    pub(crate) maintenance: Vec<(u64, LineOperation)>,
     fetch: Fetch,
     loads: MicroTlb,
     stores: MicroTlb,
@@ -126,10 +133,20 @@ impl Core {
             system,
             waiting: Waiting::No,
             executed: 0,
+            synchronized_at: 0,
+            maintenance: Vec::new(),
             fetch: Fetch::none(),
             loads: MicroTlb::new(),
             stores: MicroTlb::new(),
             lines: crate::board::Lines::default(),
+        }
+    }
+
+    /// Fills the general registers and stack pointers with noise, as after power-on.
+    pub(crate) fn fill_with_noise(&mut self, seed: u64) {
+        let mut chance = Chance::new(seed, 0x200 + self.number as u64);
+        for value in self.x[..31].iter_mut().chain(&mut self.stacks) {
+            *value = chance.next();
         }
     }
 
@@ -199,7 +216,7 @@ impl Core {
         for _ in 0..budget {
             match self.step(bus) {
                 Ok(()) => {}
-                Err(Interruption::Exception(exception)) => self.take_or_stop(exception)?,
+                Err(Interruption::Exception(exception)) => self.take_or_stop(bus, exception)?,
                 Err(Interruption::Stop(stop)) => return Err(*stop),
             }
             if self.waiting != Waiting::No {
@@ -211,8 +228,9 @@ impl Core {
 
     /// Takes an exception; stops if its vector is the address that could not be executed, so that
     /// the core would take it for ever.
-    fn take_or_stop(&mut self, exception: Exception) -> Result<(), Stop> {
+    fn take_or_stop(&mut self, bus: &mut Bus, exception: Exception) -> Result<(), Stop> {
         self.take(exception);
+        self.tell_exception(bus);
         if self.pc == self.at {
             return Err(Stop::Vector {
                 core: self.number,
@@ -221,6 +239,14 @@ impl Core {
             });
         }
         Ok(())
+    }
+
+    /// Tells the rules that an exception was taken to the current level.
+    fn tell_exception(&mut self, bus: &mut Bus) {
+        let level = self.state.level;
+        self.synchronized_at = bus.time;
+        bus.watch
+            .event(self.number, self.at, Event::Exception { level });
     }
 
     /// Executes one instruction.

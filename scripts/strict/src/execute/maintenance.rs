@@ -7,8 +7,10 @@ use crate::bus::Bus;
 use crate::cpu::access::Manner;
 use crate::cpu::registers::Reg;
 use crate::cpu::{Core, Executed};
+use crate::liberty::Liberty;
 use crate::memory::LineOperation;
 use crate::translate::{Purpose, sctlr};
+use crate::watch::Event;
 
 /// CM of a data abort: the access was cache maintenance.
 const CACHE_MAINTENANCE: u64 = 1 << 8;
@@ -34,11 +36,19 @@ impl Core {
         let value = self.get(rt);
         match (op1, crn, crm, op2) {
             (_, 8, ..) if operation.name().is_some() => {
+                // VMALLE1, ALLE1, ALLE2, ALLE3 and their broadcast forms.
+                let whole = matches!(op2, 0 | 4) || (op1 == 4 && op2 == 6);
+                self.tell(bus, Event::TlbMaintenance { whole });
+                let pending = self.system.unsynchronized();
+                if pending.low || pending.high {
+                    self.tell(bus, Event::DependsOnPending);
+                }
                 self.forget_everywhere(bus);
                 Ok(())
             }
             (0, 7, 1 | 5, 0) | (3, 7, 5, 1) => {
                 self.check_user(sctlr::UCI)?;
+                self.tell(bus, Event::InstructionCache);
                 bus.memory.invalidate_code();
                 Ok(())
             }
@@ -49,8 +59,10 @@ impl Core {
                 self.check_user(sctlr::DZE)?;
                 self.zero_line(bus, value)
             }
-            // By set and way: every line, in an emulator nothing.
-            (0, 7, 6 | 10 | 14, 2) => Ok(()),
+            (0, 7, 6 | 10 | 14, 2) => {
+                self.tell(bus, Event::SetWay);
+                Ok(())
+            }
             (0, 7, 8, 0) => self.translate_for_par(bus, value, Purpose::Load, false),
             (0, 7, 8, 1) => self.translate_for_par(bus, value, Purpose::Store, false),
             (0, 7, 8, 2) => self.translate_for_par(bus, value, Purpose::Load, true),
@@ -78,10 +90,32 @@ impl Core {
         let leaf = self
             .place(bus, address, 1, purpose, Manner::Plain)
             .map_err(|interruption| interruption.with_syndrome(CACHE_MAINTENANCE | 1 << 6))?;
+        let clean_only = operation == LineOperation::Clean && !self.has_work_around();
+        self.tell(bus, Event::CacheMaintenance { clean_only });
         let physical = leaf.page | address & 0xfff;
         if bus.memory.holds(physical) {
-            bus.memory.maintain(physical, operation);
+            match bus.liberties.has(Liberty::Caches) && bus.chance.happens(192) {
+                true => self.maintenance.push((physical, operation)),
+                false => bus.memory.maintain(physical, operation),
+            }
+            bus.judge_notes(self.number, self.at);
         }
         Ok(())
+    }
+
+    /// DC CVAC cleans and invalidates: CPUACTLR_EL1.ENDCCASCI.
+    fn has_work_around(&self) -> bool {
+        self.system.written(Reg::CPUACTLR_EL1) >> 44 & 1 != 0
+    }
+
+    /// A DSB for loads and stores: maintenance that was issued before it is complete.
+    pub(super) fn complete_maintenance(&mut self, bus: &mut Bus, option: u8) {
+        if option & 0b11 != 0b11 {
+            return;
+        }
+        for (physical, operation) in std::mem::take(&mut self.maintenance) {
+            bus.memory.maintain(physical, operation);
+        }
+        bus.judge_notes(self.number, self.at);
     }
 }

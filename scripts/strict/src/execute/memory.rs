@@ -6,9 +6,15 @@ use ::a64::{Register, Width};
 use super::alu;
 use crate::bus::Bus;
 use crate::cpu::access::{Manner, granule};
+use crate::cpu::registers::Reg;
 use crate::cpu::{Core, Executed, Interruption};
-use crate::memory::LINE;
-use crate::translate::Purpose;
+use crate::liberty::Liberty;
+use crate::memory::{LINE, View};
+use crate::translate::{Fault, Leaf, Purpose};
+use crate::watch::Event;
+
+/// CPUECTLR_EL1.SMPEN: the core is coherent with the others.
+const SMPEN: u64 = 1 << 6;
 
 impl Core {
     /// Executes a load, a store or a prefetch.
@@ -168,6 +174,7 @@ impl Core {
             self.place(bus, address | 1, 2, purpose, Manner::Aligned)?;
         }
         let leaf = self.place(bus, address, size, purpose, Manner::Aligned)?;
+        self.check_exclusive(bus, address, &leaf, purpose)?;
         let physical = leaf.page | address & 0xfff;
         let granule = match bus.memory.holds(physical) {
             true => {
@@ -190,7 +197,8 @@ impl Core {
             }
             return Ok(());
         }
-        let holds = bus.monitors.take(self.number, granule);
+        let fails = bus.liberties.has(Liberty::Exclusive) && bus.chance.happens(16);
+        let holds = bus.monitors.take(self.number, granule) && !fails;
         if holds {
             let values = [self.get(rt), rt2.map_or(0, |rt2| self.get(rt2))];
             self.store(bus, address, size, values[0], Manner::Aligned)?;
@@ -202,12 +210,32 @@ impl Core {
         Ok(())
     }
 
+    /// Exclusives of memory that is not cached abort (DDI 0487 B2.9.2).
+    fn check_exclusive(
+        &self,
+        bus: &mut Bus,
+        address: u64,
+        leaf: &Leaf,
+        purpose: Purpose,
+    ) -> Executed {
+        let cached = self.view(leaf) == View::Cached;
+        let coherent = self.system.written(Reg::CPUECTLR_EL1) & SMPEN != 0;
+        let event = Event::Exclusive { cached, coherent };
+        bus.watch.event(self.number, self.at, event);
+        if !cached && bus.liberties.has(Liberty::Device) {
+            let fault = Fault::UnsupportedExclusive;
+            return Err(self.data_abort(address, fault, purpose, 0).into());
+        }
+        Ok(())
+    }
+
     /// DC ZVA: zeros in the 64 bytes around an address.
     pub(super) fn zero_line(&mut self, bus: &mut Bus, address: u64) -> Executed {
         let first = address & !(LINE as u64 - 1);
         let leaf = self.place(bus, address, 1, Purpose::Store, Manner::Plain)?;
-        if leaf.memory.is_device() && bus.demands_alignment {
-            let fault = crate::translate::Fault::Alignment;
+        if leaf.memory.is_device() && bus.liberties.has(Liberty::Device) {
+            self.tell_device_abort(bus);
+            let fault = Fault::Alignment;
             return Err(self.data_abort(address, fault, Purpose::Store, 0).into());
         }
         for offset in (0..LINE as u64).step_by(8) {

@@ -2,12 +2,17 @@
 
 use ::a64::system::SystemRegister;
 
-use crate::bus::{Broadcast, Bus};
+use crate::bus::{Broadcast, Bus, PARTS};
 use crate::cpu::exception::class;
 use crate::cpu::registers::{Reg, Use};
 use crate::cpu::timers::Timer;
 use crate::cpu::{Core, Executed, Interruption};
+use crate::liberty::Liberty;
 use crate::translate::sctlr;
+use crate::watch::Event;
+
+/// The counter is read at most 2 us too early.
+const EARLIEST: u64 = 2_000 * PARTS;
 
 impl Core {
     /// MRS.
@@ -29,8 +34,10 @@ impl Core {
             // EL1 reads what EL2 shows it (DDI 0487 D24.2.106).
             Reg::MIDR_EL1 if level == 1 => self.system.written(Reg::VPIDR_EL2),
             Reg::MPIDR_EL1 if level == 1 => self.system.written(Reg::VMPIDR_EL2),
-            Reg::CNTPCT_EL0 => bus.counter(),
-            Reg::CNTVCT_EL0 => self.virtual_counter(bus),
+            Reg::CNTPCT_EL0 => self.counter_read(bus),
+            Reg::CNTVCT_EL0 => self
+                .counter_read(bus)
+                .wrapping_sub(self.system.effective(Reg::CNTVOFF_EL2)),
             Reg::CNTP_CTL_EL0 => self.timer_control(Timer::Physical, bus),
             Reg::CNTV_CTL_EL0 => self.timer_control(Timer::Virtual, bus),
             Reg::CNTHP_CTL_EL2 => self.timer_control(Timer::Hypervisor, bus),
@@ -52,6 +59,7 @@ impl Core {
         value: u64,
     ) -> Executed {
         let register = self.permitted(encoding, Direction::Write)?;
+        self.tell(bus, Event::Write(register, value));
         match register {
             Reg::NZCV => self.state.nzcv = (value >> 28 & 0xf) as u8,
             Reg::DAIF => {
@@ -74,6 +82,17 @@ impl Core {
             bus.memory.speculation |= is_control(register) && value & sctlr::C != 0;
         }
         Ok(())
+    }
+
+    /// The counter, which may be read as early as the last context synchronisation event (DDI 0487
+    /// D11.1.2).
+    fn counter_read(&self, bus: &mut Bus) -> u64 {
+        let mut time = bus.time;
+        if bus.liberties.has(Liberty::Counter) && bus.chance.happens(64) {
+            let window = time - self.synchronized_at;
+            time -= bus.chance.below(window.min(EARLIEST) + 1);
+        }
+        bus.board.counter(time / PARTS)
     }
 
     /// Traps and stage 2 are not modelled: a kernel that switches them on is told so.

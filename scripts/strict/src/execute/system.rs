@@ -6,7 +6,9 @@ use crate::bus::Bus;
 use crate::cpu::exception::class;
 use crate::cpu::registers::Reg;
 use crate::cpu::{Core, Executed, Waiting};
+use crate::liberty::Liberty;
 use crate::translate::sctlr;
+use crate::watch::{Barrier, Event};
 
 /// Hints by CRm:op2 (C6.2.114).
 const WFE: u8 = 2;
@@ -23,9 +25,19 @@ impl Core {
                 bus.monitors.clear(self.number);
                 Ok(())
             }
-            System::DataSynchronization(_) | System::DataMemory(_) => Ok(()),
+            System::DataSynchronization(option) => {
+                self.tell(bus, Event::Barrier(Barrier::Synchronization(option)));
+                self.complete_maintenance(bus, option);
+                Ok(())
+            }
+            System::DataMemory(option) => {
+                self.tell(bus, Event::Barrier(Barrier::Memory(option)));
+                Ok(())
+            }
             System::InstructionSynchronization(_) => {
+                self.tell(bus, Event::Barrier(Barrier::Instruction));
                 self.synchronize_context();
+                self.synchronized_at = bus.time;
                 Ok(())
             }
             System::WritePstate { field, immediate } => self.write_pstate(field, immediate),
@@ -43,11 +55,17 @@ impl Core {
         }
     }
 
+    /// Tells the rules what the current instruction does.
+    pub(super) fn tell(&self, bus: &mut Bus, event: Event) {
+        bus.watch.event(self.number, self.at, event);
+    }
+
     fn hint(&mut self, bus: &mut Bus, number: u8) -> Executed {
         match number {
             WFE => {
                 self.check_wait(1, sctlr::NTWE)?;
-                if !std::mem::take(&mut bus.events[self.number]) {
+                let early = bus.liberties.has(Liberty::Wake) && bus.chance.happens(32);
+                if !std::mem::take(&mut bus.events[self.number]) && !early {
                     self.waiting = Waiting::Event;
                 }
             }

@@ -54,6 +54,24 @@ pub(crate) enum LineOperation {
     CleanInvalidate,
 }
 
+/// An access that a rule judges.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Note {
+    /// Maintenance of the line at an address that is dirty, while memory has newer bytes.
+    DirtyOverFresh(u64),
+    /// The GPU read a word whose newest value is in a cache.
+    UncleanRead(u64),
+}
+
+/// The copies in which a loader leaves bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Placed {
+    /// In memory, and perhaps in clean lines.
+    Clean,
+    /// In dirty lines alone: memory below is as it was.
+    Dirty,
+}
+
 /// RAM from address 0 up.
 pub(crate) struct Memory {
     size: u64,
@@ -66,6 +84,8 @@ pub(crate) struct Memory {
     code: Vec<Box<Code>>,
     /// Frames whose decoded words are older than their bytes.
     outdated: Vec<u32>,
+    /// Accesses that rules judge.
+    notes: Vec<Note>,
     /// Whether any core's caches are on, so that a line may be fetched at any time.
     pub(crate) speculation: bool,
 }
@@ -82,6 +102,7 @@ impl Memory {
             pages: Vec::new(),
             code: Vec::new(),
             outdated: Vec::new(),
+            notes: Vec::new(),
             speculation: false,
         }
     }
@@ -121,7 +142,8 @@ impl Memory {
     #[inline]
     pub(crate) fn store(&mut self, slot: u32, offset: usize, size: usize, value: u64) {
         let page = &mut *self.pages[slot as usize];
-        page.lines[offset / LINE] = Line::Dirty;
+        let line = &mut page.lines[offset / LINE];
+        *line = line.stored();
         page::store(&mut page.cached, offset, size, value);
     }
 
@@ -132,7 +154,7 @@ impl Memory {
         if view == View::Cached || self.caches == Caches::Transparent {
             return page::load(&self.pages[slot].cached, offset, size);
         }
-        if self.pages[slot].lines[offset / LINE] == Line::Dirty && self.chance.happens(64) {
+        if self.pages[slot].lines[offset / LINE].is_dirty() && self.chance.happens(64) {
             self.evict(slot, offset / LINE);
         }
         page::load(&self.pages[slot].memory, offset, size)
@@ -154,11 +176,11 @@ impl Memory {
 
     fn write_uncached(&mut self, slot: usize, offset: usize, size: usize, value: u64) {
         let line = offset / LINE;
-        if self.pages[slot].lines[line] == Line::Dirty && self.chance.happens(64) {
+        if self.pages[slot].lines[line].is_dirty() && self.chance.happens(64) {
             self.evict(slot, line);
         }
         let kept = match self.pages[slot].lines[line] {
-            Line::Dirty => true,
+            Line::Dirty | Line::Torn => true,
             Line::Absent => self.speculation && self.chance.happens(128),
             Line::Clean | Line::Stale => self.chance.happens(224),
         };
@@ -166,7 +188,7 @@ impl Memory {
         let differs = page::load(&page.memory, offset, size) != value & ones(size);
         page::store(&mut page.memory, offset, size, value);
         match page.lines[line] {
-            Line::Dirty => {}
+            Line::Dirty | Line::Torn => page.lines[line] = Line::Torn,
             _ if kept && differs => page.lines[line] = Line::Stale,
             _ if kept => {}
             _ => {
@@ -174,6 +196,25 @@ impl Memory {
                 page.lines[line] = Line::Absent;
             }
         }
+    }
+
+    /// Puts bytes into RAM as a loader has left them.
+    pub(crate) fn place(&mut self, address: u64, bytes: &[u8], placed: Placed) {
+        for (address, byte) in (address..).zip(bytes) {
+            let slot = self.slot(address) as usize;
+            let page = &mut *self.pages[slot];
+            let offset = address as usize % FRAME;
+            page.cached[offset] = *byte;
+            match placed {
+                Placed::Clean => page.memory[offset] = *byte,
+                Placed::Dirty => page.lines[offset / LINE] = Line::Dirty,
+            }
+        }
+    }
+
+    /// The accesses since the last call that rules judge.
+    pub(crate) fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
     }
 
     fn evict(&mut self, slot: usize, line: usize) {
@@ -189,7 +230,12 @@ impl Memory {
         }
         let slot = self.slot(address) as usize;
         let line = address as usize % FRAME / LINE;
-        let dirty = self.pages[slot].lines[line] == Line::Dirty;
+        let state = self.pages[slot].lines[line];
+        if state == Line::Torn {
+            let first = address & !(LINE as u64 - 1);
+            self.notes.push(Note::DirtyOverFresh(first));
+        }
+        let dirty = state.is_dirty();
         let loses = operation == LineOperation::Invalidate && self.chance.happens(128);
         if dirty && !loses {
             self.evict(slot, line);
@@ -209,10 +255,16 @@ fn ones(size: usize) -> u64 {
 
 impl GpuMemory for Memory {
     fn read(&mut self, address: u32) -> u32 {
-        match self.holds(u64::from(address)) {
-            true => Self::read(self, u64::from(address) & !3, 4, View::Memory) as u32,
-            false => 0,
+        let address = u64::from(address) & !3;
+        if !self.holds(address) {
+            return 0;
         }
+        let slot = self.slot(address) as usize;
+        let line = self.pages[slot].lines[address as usize % FRAME / LINE];
+        if self.caches == Caches::Acting && line.is_dirty() {
+            self.notes.push(Note::UncleanRead(address));
+        }
+        Self::read(self, address, 4, View::Memory) as u32
     }
 
     fn write(&mut self, address: u32, value: u32) {

@@ -15,6 +15,9 @@ pub(crate) enum Line {
     Dirty,
     /// A cache may hold an older value than memory.
     Stale,
+    /// A cache holds a value of its own that it may write back at any time, over newer bytes in
+    /// memory.
+    Torn,
     /// No cache holds the line.
     Absent,
 }
@@ -31,6 +34,22 @@ pub(crate) struct Page {
     pub(crate) code: [Option<u32>; 2],
     /// Whether a store needs more than the new bytes.
     pub(crate) watched: bool,
+}
+
+impl Line {
+    /// Whether an eviction writes the line to memory.
+    pub(crate) fn is_dirty(self) -> bool {
+        matches!(self, Self::Dirty | Self::Torn)
+    }
+
+    /// The state after a store through the caches.
+    #[inline]
+    pub(crate) fn stored(self) -> Self {
+        match self {
+            Self::Stale | Self::Torn => Self::Torn,
+            Self::Clean | Self::Dirty | Self::Absent => Self::Dirty,
+        }
+    }
 }
 
 impl Page {

@@ -149,6 +149,8 @@ pub(crate) enum Fault {
     ExternalWalk(u8),
     /// The address is not aligned.
     Alignment,
+    /// An exclusive access to memory that is not cached.
+    UnsupportedExclusive,
 }
 
 impl Fault {
@@ -162,6 +164,7 @@ impl Fault {
             Self::External => 0b01_0000,
             Self::ExternalWalk(level) => 0b01_0100 | u32::from(level),
             Self::Alignment => 0b10_0001,
+            Self::UnsupportedExclusive => 0b11_0101,
         }
     }
 }

@@ -87,12 +87,24 @@ impl Reg {
     }
 }
 
+/// The halves of the EL1&0 regime whose root, TCR or MAIR was written without a context
+/// synchronisation event behind it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Unsynchronized {
+    /// The half of TTBR0_EL1.
+    pub(crate) low: bool,
+    /// The half of TTBR1_EL1.
+    pub(crate) high: bool,
+}
+
 /// The system registers of one core.
 pub(crate) struct Registers {
     written: [u64; ROWS.len()],
     effective: [u64; ROWS.len()],
     /// Whether a write waits for a context synchronisation event.
     pending: bool,
+    /// Which translation registers were written since the last such event.
+    unsynchronized: Unsynchronized,
     synchronization: Synchronization,
     chance: Chance,
 }
@@ -114,6 +126,7 @@ impl Registers {
             written,
             effective: written,
             pending: false,
+            unsynchronized: Unsynchronized::default(),
             synchronization,
             chance,
         }
@@ -140,6 +153,17 @@ impl Registers {
     /// Executes MSR.
     pub(crate) fn write(&mut self, register: Reg, value: u64) {
         self.written[register as usize] = value;
+        match register {
+            Reg::TTBR0_EL1 => self.unsynchronized.low = true,
+            Reg::TTBR1_EL1 => self.unsynchronized.high = true,
+            Reg::TCR_EL1 | Reg::MAIR_EL1 => {
+                self.unsynchronized = Unsynchronized {
+                    low: true,
+                    high: true,
+                };
+            }
+            _ => {}
+        }
         let late = register.row().kind == Use::Context
             && self.synchronization == Synchronization::ByChance
             && self.chance.happens(128);
@@ -150,8 +174,14 @@ impl Registers {
         }
     }
 
+    /// The halves of the EL1&0 regime that depend on a write which is not synchronised.
+    pub(crate) fn unsynchronized(&self) -> Unsynchronized {
+        self.unsynchronized
+    }
+
     /// A context synchronisation event: whether a write took effect by it.
     pub(crate) fn synchronize(&mut self) -> bool {
+        self.unsynchronized = Unsynchronized::default();
         if self.pending {
             self.effective = self.written;
         }

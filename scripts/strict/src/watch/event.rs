@@ -1,0 +1,69 @@
+//! What the cores tell the watch.
+
+use crate::board::Peripheral;
+use crate::cpu::registers::Reg;
+
+/// A memory barrier.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Barrier {
+    /// DMB; the number is CRm.
+    Memory(u8),
+    /// DSB; the number is CRm.
+    Synchronization(u8),
+    /// ISB.
+    Instruction,
+}
+
+/// Something that a core did.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Event {
+    /// A load of a peripheral's register.
+    DeviceRead(Peripheral),
+    /// A store to a peripheral's register.
+    DeviceWrite(Peripheral),
+    /// A barrier.
+    Barrier(Barrier),
+    /// A load- or store-exclusive; whether the memory is Normal and cached.
+    Exclusive {
+        /// The memory is Normal cacheable, and the data cache is on.
+        cached: bool,
+        /// CPUECTLR_EL1.SMPEN.
+        coherent: bool,
+    },
+    /// An access that aborts because all data is Device while the MMU is off.
+    DeviceAbort,
+    /// Cache maintenance by address; DC CVAC without the erratum's work-around is `clean_only`.
+    CacheMaintenance {
+        /// The operation is DC CVAC, and CPUACTLR_EL1.ENDCCASCI is 0.
+        clean_only: bool,
+    },
+    /// Maintenance met a line that is dirty in a cache while memory was written past it.
+    DirtyOverFresh(u64),
+    /// Cache maintenance by set and way.
+    SetWay,
+    /// IC IALLU, IC IALLUIS or IC IVAU.
+    InstructionCache,
+    /// TLBI; whether it covers the whole EL1&0 regime.
+    TlbMaintenance {
+        /// VMALLE1, ALLE1 or their broadcast forms.
+        whole: bool,
+    },
+    /// MSR.
+    Write(Reg, u64),
+    /// An access or a TLBI depends on a translation register whose write is not synchronised.
+    DependsOnPending,
+    /// ERET to a lower level.
+    LevelLeft {
+        /// The level that is left.
+        from: u8,
+        /// The level that is entered.
+        to: u8,
+    },
+    /// An exception is taken to a level.
+    Exception {
+        /// The level.
+        level: u8,
+    },
+    /// The VideoCore reads a request that is not in memory yet.
+    UncleanRequest(u64),
+}

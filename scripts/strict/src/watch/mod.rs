@@ -1,0 +1,124 @@
+//! The watch: sees what the cores do, and says which rule was broken. It never changes a run.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `event` | what the cores tell |
+//! | `rule` | the rules' texts |
+//! | `boot` | rules about levels, registers, and the MMU's switching on |
+//! | `devices` | rules about peripherals |
+
+mod boot;
+mod devices;
+mod event;
+mod rule;
+
+pub(crate) use event::{Barrier, Event};
+pub use rule::{Rule, Scope, Text};
+
+use crate::board::{Board, Notice};
+pub(crate) use boot::Boot;
+use devices::Devices;
+
+/// A broken rule.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: Rule,
+    /// The core that broke it.
+    pub core: usize,
+    /// The virtual address of the instruction.
+    pub at: u64,
+    /// The values of this case.
+    pub detail: String,
+}
+
+/// More findings of a run are not kept: one place that repeats is one finding.
+const MOST: usize = 1000;
+
+/// The state of all rules.
+pub(crate) struct Watch {
+    on: bool,
+    findings: Vec<Finding>,
+    boot: [Boot; crate::bus::CORES],
+    devices: [Devices; crate::bus::CORES],
+}
+
+impl Watch {
+    /// A watch over a machine's first instructions; `on` is false for an emulator.
+    pub(crate) fn new(on: bool) -> Self {
+        Self {
+            on,
+            findings: Vec::new(),
+            boot: std::array::from_fn(|_| Boot::default()),
+            devices: std::array::from_fn(|_| Devices::default()),
+        }
+    }
+
+    /// The broken rules, in the order in which they were met.
+    pub(crate) fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The registers that a way in has set on a core count as written.
+    pub(crate) fn entered(&mut self, core: usize, boot: Boot) {
+        self.boot[core] = boot;
+    }
+
+    /// Whether any other core than `core` has had its caches on.
+    fn others_cache(&self, core: usize) -> bool {
+        let others = self.boot.iter().enumerate();
+        others
+            .filter(|(number, _)| *number != core)
+            .any(|(_, boot)| boot.has_cached())
+    }
+
+    /// An event of a core, by the instruction at `at`.
+    pub(crate) fn event(&mut self, core: usize, at: u64, event: Event) {
+        if !self.on {
+            return;
+        }
+        let mut broken = Vec::new();
+        if matches!(event, Event::SetWay) && self.others_cache(core) {
+            broken.push((Rule::SetWay, "another core's caches are on".to_owned()));
+        }
+        self.devices[core].see(event, &mut broken);
+        self.boot[core].see(event, &mut broken);
+        for (rule, detail) in broken {
+            self.add(rule, core, at, detail);
+        }
+    }
+
+    /// A notice of the devices about an access of a core.
+    pub(crate) fn notice(&mut self, core: usize, at: u64, notice: Notice) {
+        if self.on
+            && let Notice::MailboxAlias { word } = notice
+        {
+            self.add(
+                Rule::MailboxAlias,
+                core,
+                at,
+                format!("the word {word:#010x}"),
+            );
+        }
+    }
+
+    fn add(&mut self, rule: Rule, core: usize, at: u64, detail: String) {
+        let known = self
+            .findings
+            .iter()
+            .any(|finding| (finding.rule, finding.at, &finding.detail) == (rule, at, &detail));
+        if !known && self.findings.len() < MOST {
+            self.findings.push(Finding {
+                rule,
+                core,
+                at,
+                detail,
+            });
+        }
+    }
+}
+
+/// The peripheral of an address, for an event.
+pub(crate) fn peripheral(address: u64) -> Option<crate::board::Peripheral> {
+    Board::device_at(address)
+}

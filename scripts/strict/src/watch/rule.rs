@@ -1,0 +1,257 @@
+//! The rules, each with its source and its shortest wrong and right program.
+
+use std::fmt;
+
+/// Where a rule comes from: all processors of the architecture, this core, or this board.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// Arm's architecture.
+    Architecture,
+    /// The Cortex-A53, r0p4.
+    Core,
+    /// The BCM2837 and its firmware.
+    Board,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Architecture => "architecture",
+            Self::Core => "Cortex-A53",
+            Self::Board => "BCM2837",
+        })
+    }
+}
+
+/// The text of a rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    /// The name that reports and `--explain` use.
+    pub name: &'static str,
+    /// What must hold.
+    pub rule: &'static str,
+    /// What the board may do otherwise.
+    pub otherwise: &'static str,
+    /// The manual and its section.
+    pub source: &'static str,
+    /// For whom it holds.
+    pub scope: Scope,
+    /// The shortest program that breaks it.
+    pub wrong: &'static str,
+    /// The same program, right.
+    pub right: &'static str,
+}
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $rule:ident $text:expr;)*) => {
+        /// A rule that the trace alone decides.
+        #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+        pub enum Rule { $($(#[$doc])* $rule,)* }
+
+        impl Rule {
+            /// Every rule.
+            pub const ALL: &[Self] = &[$(Self::$rule,)*];
+
+            /// The rule's text.
+            #[must_use]
+            pub const fn text(self) -> &'static Text {
+                match self { $(Self::$rule => &$text,)* }
+            }
+        }
+    };
+}
+
+rules! {
+    /// An exclusive access before memory is cacheable.
+    ExclusiveUncached Text {
+        name: "exclusive-uncached",
+        rule: "LDXR and STXR need Normal cacheable memory: the MMU and the data cache are on.",
+        otherwise: "the access aborts, or the store-exclusive never succeeds",
+        source: "DDI 0487 B2.9.2, DDI 0500 A.7",
+        scope: Scope::Core,
+        wrong: "ldxr w0, [x1]            // SCTLR_EL1.M = 0",
+        right: "msr sctlr_el1, x2        // M = C = 1\nisb\nldxr w0, [x1]",
+    };
+    /// An exclusive access while the core is not coherent.
+    ExclusiveBeforeSmpen Text {
+        name: "exclusive-before-smpen",
+        rule: "CPUECTLR_EL1.SMPEN is 1 before the first exclusive access.",
+        otherwise: "the core's exclusives do not exclude other cores",
+        source: "DDI 0500 4.3.67",
+        scope: Scope::Core,
+        wrong: "ldxr w0, [x1]            // SMPEN = 0",
+        right: "msr s3_1_c15_c2_1, x2    // SMPEN = 1\nisb\nldxr w0, [x1]",
+    };
+    /// SMPEN set after maintenance.
+    SmpenLate Text {
+        name: "smpen-late",
+        rule: "CPUECTLR_EL1.SMPEN is set before any cache or TLB maintenance, and before the caches \
+               are on.",
+        otherwise: "maintenance stays in the core, or takes lines of a core that is not coherent",
+        source: "DDI 0500 4.3.67",
+        scope: Scope::Core,
+        wrong: "tlbi vmalle1\nmsr s3_1_c15_c2_1, x2",
+        right: "msr s3_1_c15_c2_1, x2\nisb\ntlbi vmalle1",
+    };
+    /// An access that needs Normal memory while the MMU is off.
+    UnalignedMmuOff Text {
+        name: "unaligned-mmu-off",
+        rule: "With the MMU off all data is Device-nGnRnE: accesses are aligned, and there is no DC \
+               ZVA.",
+        otherwise: "an alignment fault, whatever SCTLR.A says",
+        source: "DDI 0487 B2.8.2, D5.2.9, C6.2 (DC ZVA)",
+        scope: Scope::Architecture,
+        wrong: "ldr x0, [x1, #4]         // x1 a multiple of 8",
+        right: "ldp w0, w2, [x1, #4]",
+    };
+    /// Maintenance by set and way beside other caches.
+    SetWay Text {
+        name: "set-way",
+        rule: "Cache maintenance by set and way only while no other core's cache may hold a line.",
+        otherwise: "lines move between caches behind the loop's back",
+        source: "DDI 0487 D4.4.8 (performing cache maintenance by set/way)",
+        scope: Scope::Architecture,
+        wrong: "dc isw, x0               // another core's caches are on",
+        right: "dc ivac, x0",
+    };
+    /// Cleaning by address without invalidation.
+    CleanOnly Text {
+        name: "clean-only",
+        rule: "DC CVAC is not used on a Cortex-A53 up to r0p4 unless CPUACTLR_EL1.ENDCCASCI is 1.",
+        otherwise: "the line may be lost (erratum 855873)",
+        source: "Cortex-A53 SDEN, 855873",
+        scope: Scope::Core,
+        wrong: "dc cvac, x0",
+        right: "dc civac, x0",
+    };
+    /// Invalidation that may write old data over new.
+    InvalidateDirty Text {
+        name: "invalidate-dirty",
+        rule: "No cache holds a line dirty that is written past the caches.",
+        otherwise: "DC IVAC or an eviction writes the old line over the new data",
+        source: "DDI 0487 D4.4.7 (DC IVAC may clean), B2.8.3 (mismatched attributes)",
+        scope: Scope::Architecture,
+        wrong: "str x0, [x1]             // caches off, the line is dirty in the cache\ndc ivac, x1",
+        right: "dc civac, x1             // before the caches are off\ndsb sy\nstr x0, [x1]\ndc ivac, x1",
+    };
+    /// Two peripherals without a barrier between them.
+    PeripheralOrder Text {
+        name: "peripheral-order",
+        rule: "A read of one peripheral and an access to another have a DMB between them, in the \
+               entry of an interrupt's handler too.",
+        otherwise: "the answers change places: the second read gets the first one's data",
+        source: "BCM2835 ARM Peripherals 1.3",
+        scope: Scope::Board,
+        wrong: "ldr w0, [uart]\nldr w1, [timer]",
+        right: "ldr w0, [uart]\ndmb sy\nldr w1, [timer]",
+    };
+    /// A mailbox request that the GPU cannot see.
+    MailboxRequest Text {
+        name: "mailbox-request",
+        rule: "A mailbox's buffer is cleaned to memory, with a DSB, before its address is sent.",
+        otherwise: "the VideoCore reads the old bytes",
+        source: "BCM2835 ARM Peripherals 1.2.3, DDI 0487 D4.4.7",
+        scope: Scope::Board,
+        wrong: "str w0, [buffer]\nstr w1, [mailbox]",
+        right: "str w0, [buffer]\ndc civac, buffer\ndsb sy\nstr w1, [mailbox]",
+    };
+    /// A mailbox request by an address that the GPU's caches serve.
+    MailboxAlias Text {
+        name: "mailbox-alias",
+        rule: "A mailbox's buffer is named by its bus address in the uncached alias 0xc000_0000.",
+        otherwise: "the VideoCore reads its own L2 cache",
+        source: "BCM2835 ARM Peripherals 1.2.3",
+        scope: Scope::Board,
+        wrong: "str w1, [mailbox]        // w1 = 0x0008_1008",
+        right: "orr w1, w1, #0xc0000000\nstr w1, [mailbox]",
+    };
+    /// A level that is entered with registers of unknown value.
+    LevelLeft Text {
+        name: "level-left",
+        rule: "A level is left only after every register that steers the lower one was written.",
+        otherwise: "a trap, a wrong counter, a register width by the bits that power-on left",
+        source: "DDI 0487 D1.9.1 (PE state on reset)",
+        scope: Scope::Architecture,
+        wrong: "eret                     // to EL1, CNTVOFF_EL2 never written",
+        right: "msr cntvoff_el2, xzr\neret",
+    };
+    /// An exception without a vector table.
+    NoVectors Text {
+        name: "no-vectors",
+        rule: "VBAR_ELx is written, to a multiple of 2048, before an exception can be taken to ELx.",
+        otherwise: "the core executes whatever lies there",
+        source: "DDI 0487 D24.2.164",
+        scope: Scope::Architecture,
+        wrong: "svc #0                   // VBAR_EL1 never written",
+        right: "msr vbar_el1, x0\nisb\nsvc #0",
+    };
+    /// The MMU is switched on over an unknown TLB.
+    StaleTlb Text {
+        name: "stale-tlb",
+        rule: "The MMU is switched on after TLBI of the whole regime, DSB and ISB.",
+        otherwise: "translations that power-on or a loader left are used",
+        source: "DDI 0487 D5.10 (TLB maintenance), D1.9.1",
+        scope: Scope::Architecture,
+        wrong: "msr sctlr_el1, x0        // M = 1",
+        right: "tlbi vmalle1\ndsb nsh\nisb\nmsr sctlr_el1, x0",
+    };
+    /// Instruction caching is switched on over an unknown cache.
+    StaleInstructions Text {
+        name: "stale-instructions",
+        rule: "Code that was written or loaded past the instruction cache is executed through it only \
+               after IC IALLU, DSB and ISB.",
+        otherwise: "the words that the cache held before are executed",
+        source: "DDI 0487 D4.4.5, B2.2.5",
+        scope: Scope::Architecture,
+        wrong: "msr sctlr_el1, x0        // I = 1",
+        right: "ic iallu\ndsb nsh\nisb\nmsr sctlr_el1, x0",
+    };
+    /// A translation that depends on a register whose write is not synchronised.
+    Unsynchronized Text {
+        name: "unsynchronized",
+        rule: "An ISB stands between the write of a translation register and the first TLBI or access \
+               that depends on it.",
+        otherwise: "the old value is used, or half of the new state",
+        source: "DDI 0487 K1.2.4, D13.1.2",
+        scope: Scope::Architecture,
+        wrong: "msr ttbr0_el1, x0\ntlbi vmalle1",
+        right: "msr ttbr0_el1, x0\nisb\ntlbi vmalle1",
+    };
+    /// Every core sleeps.
+    Asleep Text {
+        name: "asleep",
+        rule: "Something can wake a core.",
+        otherwise: "nothing happens any more",
+        source: "DDI 0487 D1.6",
+        scope: Scope::Architecture,
+        wrong: "wfe                      // nobody executes SEV",
+        right: "sev\nwfe",
+    };
+}
+
+impl Rule {
+    /// The rule with a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|rule| rule.text().name == name)
+    }
+}
+
+/// The text as `--explain` prints it.
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.name, self.rule)?;
+        writeln!(f, "  otherwise: {}", self.otherwise)?;
+        writeln!(f, "  source:    {} ({})", self.source, self.scope)?;
+        for (title, program) in [("wrong", self.wrong), ("right", self.right)] {
+            writeln!(f, "  {title}:")?;
+            for line in program.lines() {
+                writeln!(f, "    {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
