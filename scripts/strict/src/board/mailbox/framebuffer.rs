@@ -66,10 +66,12 @@ impl Framebuffer {
             0x0004_4005..=0x0004_4007 => Answer::words(&[first]),
             0x0004_8003 => {
                 self.physical = display(first, second);
+                self.stay_within();
                 Answer::words(&self.physical)
             }
             0x0004_8004 => {
                 self.virtual_size = display(first, second);
+                self.stay_within();
                 Answer::words(&self.virtual_size)
             }
             0x0004_8005 => {
@@ -77,7 +79,7 @@ impl Framebuffer {
                 Answer::words(&[first])
             }
             0x0004_8006 => {
-                self.order = u32::from(first != 0);
+                self.order = first;
                 Answer::words(&[first])
             }
             0x0004_8007 => {
@@ -85,15 +87,24 @@ impl Framebuffer {
                 Answer::words(&[first])
             }
             0x0004_8009 => {
-                let room =
-                    |axis: usize| self.virtual_size[axis].saturating_sub(self.physical[axis]);
-                self.offset = [first.min(room(0)), second.min(room(1))];
+                self.offset = [first, second];
+                self.stay_within();
                 Answer::words(&self.offset)
             }
             // Palette: taken.
             0x0004_800b => Answer::words(&[0]),
             _ => return None,
         })
+    }
+
+    /// Keeps the view within the virtual size, if that is larger on both axes.
+    fn stay_within(&mut self) {
+        if (0..2).all(|axis| self.virtual_size[axis] > self.physical[axis]) {
+            for axis in 0..2 {
+                let most = self.virtual_size[axis] - self.physical[axis];
+                self.offset[axis] = self.offset[axis].min(most);
+            }
+        }
     }
 
     fn pitch(&self) -> u32 {
