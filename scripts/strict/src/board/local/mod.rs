@@ -6,8 +6,12 @@
 //! the routing of performance counters are kept, and never interrupt.
 
 mod counter;
+#[cfg(test)]
+mod tests;
+mod timer;
 
 use self::counter::Counter;
+use self::timer::LocalTimer;
 use super::options::{Kind, Lines, Nanoseconds, TimerLines};
 use super::peripheral::Refused;
 
@@ -40,13 +44,6 @@ const SOURCE_MAILBOXES: u32 = 4;
 const SOURCE_GPU: u32 = 1 << 8;
 const SOURCE_LOCAL_TIMER: u32 = 1 << 11;
 
-/// The local timer (4.11).
-const TIMER_FLAG: u32 = 1 << 31;
-const TIMER_RELOAD: u32 = 1 << 30;
-const TIMER_INTERRUPTS: u32 = 1 << 29;
-const TIMER_ENABLE: u32 = 1 << 28;
-const TIMER_VALUE: u32 = TIMER_ENABLE - 1;
-
 #[derive(Clone, Debug)]
 pub(super) struct Local {
     kind: Kind,
@@ -57,9 +54,7 @@ pub(super) struct Local {
     pmu_routing: u32,
     local_routing: u32,
     axi_irq: u32,
-    local_timer: u32,
-    /// When the local timer reaches 0.
-    local_timer_due: Option<Nanoseconds>,
+    local_timer: LocalTimer,
     timer_control: [u32; 4],
     mailbox_control: [u32; 4],
     mailboxes: [[u32; 4]; 4],
@@ -83,8 +78,7 @@ impl Local {
             pmu_routing: 0,
             local_routing: 0,
             axi_irq: 0,
-            local_timer: 0,
-            local_timer_due: None,
+            local_timer: LocalTimer::new(kind),
             timer_control: [0; 4],
             mailbox_control: [0; 4],
             mailboxes: [[0; 4]; 4],
@@ -115,21 +109,14 @@ impl Local {
         }
     }
 
-    /// When the local timer raises its flag, if that is low.
+    /// When something changes by itself.
     pub(super) fn next_event(&self) -> Option<Nanoseconds> {
-        self.local_timer_due
-            .filter(|_| self.local_timer & TIMER_FLAG == 0)
+        self.local_timer.next_event()
     }
 
     /// Lets time pass until `now`.
     pub(super) fn advance(&mut self, now: Nanoseconds) {
-        let Some(due) = self.local_timer_due.filter(|due| *due <= now) else {
-            return;
-        };
-        self.local_timer |= TIMER_FLAG;
-        let period = self.local_timer_period();
-        let periods = (now - due) / period + 1;
-        self.local_timer_due = due.checked_add(periods.saturating_mul(period));
+        self.local_timer.advance(now);
     }
 
     pub(super) fn read(
@@ -153,7 +140,7 @@ impl Local {
             CORE_TIMER_HIGH => self.counter_high,
             LOCAL_ROUTING => self.local_routing,
             AXI_IRQ => board(self.axi_irq),
-            LOCAL_TIMER => self.local_timer,
+            LOCAL_TIMER => self.local_timer.control(),
             // Write-only, or a count of what is never outstanding.
             PMU_ROUTING_CLEAR | AXI_COUNTERS | LOCAL_TIMER_FLAGS => 0,
             TIMER_CONTROL..MAILBOX_CONTROL => self.timer_control[core],
@@ -195,8 +182,8 @@ impl Local {
                 return Err(Refused::NotModelled("AXI interrupt"));
             }
             AXI_IRQ => self.axi_irq = value,
-            LOCAL_TIMER => self.write_local_timer(value, now)?,
-            LOCAL_TIMER_FLAGS => self.write_local_timer_flags(value, now),
+            LOCAL_TIMER => self.local_timer.set(value, now)?,
+            LOCAL_TIMER_FLAGS => self.local_timer.write_flags(value, now),
             TIMER_CONTROL..MAILBOX_CONTROL => self.timer_control[core] = value & 0xff,
             MAILBOX_CONTROL..IRQ_SOURCE => self.mailbox_control[core] = value & 0xff,
             // Read-only.
@@ -212,40 +199,6 @@ impl Local {
             _ => return Err(Refused::NoRegister),
         }
         Ok(())
-    }
-
-    fn write_local_timer(&mut self, value: u32, now: Nanoseconds) -> Result<(), Refused> {
-        if value & TIMER_ENABLE != 0 && value & TIMER_VALUE == 0 {
-            return Err(Refused::NotModelled("local timer that reloads 0"));
-        }
-        self.local_timer = match self.kind {
-            Kind::Qemu => value,
-            // The flag is read-only here.
-            Kind::Board => value & !(TIMER_FLAG | TIMER_RELOAD) | self.local_timer & TIMER_FLAG,
-        };
-        self.local_timer_due = None;
-        self.reload_local_timer(now);
-        Ok(())
-    }
-
-    fn write_local_timer_flags(&mut self, value: u32, now: Nanoseconds) {
-        if value & TIMER_FLAG != 0 {
-            self.local_timer &= !TIMER_FLAG;
-        }
-        if value & TIMER_RELOAD != 0 {
-            self.reload_local_timer(now);
-        }
-    }
-
-    fn reload_local_timer(&mut self, now: Nanoseconds) {
-        if self.local_timer & TIMER_ENABLE != 0 {
-            self.local_timer_due = now.checked_add(self.local_timer_period());
-        }
-    }
-
-    /// Both edges of the crystal's clock are counted: 38.4 MHz, 625/24 ns each.
-    fn local_timer_period(&self) -> Nanoseconds {
-        u64::from((self.local_timer & TIMER_VALUE).max(1)) * 625 / 24
     }
 
     fn sources(&self, core: usize, gpu: Lines) -> Sources {
@@ -274,8 +227,7 @@ impl Local {
         if gpu.fiq && at(self.gpu_routing >> 2) {
             sources.fiq |= SOURCE_GPU;
         }
-        let raised = TIMER_FLAG | TIMER_INTERRUPTS;
-        if self.local_timer & raised == raised && at(self.local_routing & 3) {
+        if self.local_timer.interrupts() && at(self.local_routing & 3) {
             match self.local_routing & 4 {
                 0 => sources.irq |= SOURCE_LOCAL_TIMER,
                 _ => sources.fiq |= SOURCE_LOCAL_TIMER,
@@ -298,6 +250,3 @@ fn place(offset: u32) -> (usize, usize) {
     let index = offset as usize / 4;
     (index / 4 % 4, index % 4)
 }
-
-#[cfg(test)]
-mod tests;
