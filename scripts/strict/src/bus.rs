@@ -4,6 +4,7 @@ use crate::board::{Board, Nanoseconds};
 use crate::chance::Chance;
 use crate::liberty::Liberties;
 use crate::memory::{Memory, Note};
+use crate::translate::History;
 use crate::watch::{Event, Watch};
 
 /// The number of cores of the BCM2837.
@@ -33,6 +34,8 @@ pub(crate) struct Bus {
     pub(crate) liberties: Liberties,
     /// Decides about liberties that belong to no part.
     pub(crate) chance: Chance,
+    /// Translations that cores may still use.
+    pub(crate) history: History,
     /// The rules.
     pub(crate) watch: Watch,
     /// The core and the address of the last write to the mailbox.

@@ -92,8 +92,14 @@ const SPIN_TABLE: u64 = 0xd8;
 
 const _: () = {
     let size = 4 * SPIN_LOOP.len() as u64;
-    assert!(FIRMWARE_LOOP + size <= SPIN_TABLE, "the loop ends below its table");
-    assert!(QEMU_LOOP >= SPIN_TABLE + 8 * CORES as u64, "the table ends below QEMU's loop");
+    assert!(
+        FIRMWARE_LOOP + size <= SPIN_TABLE,
+        "the loop ends below its table"
+    );
+    assert!(
+        QEMU_LOOP >= SPIN_TABLE + 8 * CORES as u64,
+        "the table ends below QEMU's loop"
+    );
 };
 
 /// CPUECTLR_EL1.SMPEN.

@@ -21,13 +21,16 @@ pub enum Liberty {
     Counter,
     /// A store-exclusive fails without a reason.
     Exclusive,
+    /// Former translations are used until an invalidation that covers them is complete, and walkers
+    /// see stores to tables late.
+    Translations,
     /// Unaligned accesses, exclusives and DC ZVA abort where memory is Device.
     Device,
 }
 
 impl Liberty {
     /// Every liberty, by its name.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Noise,
         Self::Unknown,
         Self::Caches,
@@ -35,6 +38,7 @@ impl Liberty {
         Self::Wake,
         Self::Counter,
         Self::Exclusive,
+        Self::Translations,
         Self::Device,
     ];
 
@@ -49,6 +53,7 @@ impl Liberty {
             Self::Wake => "wake",
             Self::Counter => "counter",
             Self::Exclusive => "exclusive",
+            Self::Translations => "translations",
             Self::Device => "device",
         }
     }

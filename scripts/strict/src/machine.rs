@@ -13,6 +13,7 @@ use crate::image::Image;
 use crate::liberty::{Liberties, Liberty};
 use crate::memory::{Caches, Memory};
 use crate::stop::Stop;
+use crate::translate::History;
 use crate::watch::{Finding, Watch};
 
 /// The properties of a run.
@@ -159,6 +160,7 @@ impl Machine {
                 step: 0,
                 liberties,
                 chance: Chance::new(seed, 3),
+                history: History::new(seed),
                 watch,
                 mailbox_writer: (0, 0),
                 events: [false; CORES],

@@ -27,7 +27,7 @@ Runs a kernel's image (ELF or raw) on a model of the Raspberry Pi 3, and prints 
   --entry E        the way in: firmware (armstub8, EL2), el3 (all cores at power-on), el1,
                    u-boot (caches on), qemu (for comparison: no liberty is taken)
   --off LIST       liberties that are not taken: noise, unknown, caches, context, wake, counter,
-                   exclusive, device
+                   exclusive, translations, device
   --seed N         the seed of all chance (0)
   --input FILE     lines that are typed when the console is quiet; `?TEXT` waits for TEXT
   --until TEXT     end when the console has printed TEXT, behind the input

@@ -10,7 +10,10 @@ use crate::bus::Bus;
 use crate::liberty::Liberty;
 use crate::memory::{LINE, View};
 use crate::stop::Stop;
-use crate::translate::{Fault, Leaf, MemoryType, Purpose, Regime, Tables, WalkError, sctlr, walk};
+use crate::translate::{
+    Candidate, Fault, Leaf, MemoryType, Purpose, Regime, Root, Tables, WalkError, asid, resume,
+    root_level, sctlr, walk, walk_from,
+};
 
 use crate::watch::{self, Event};
 
@@ -25,9 +28,10 @@ pub(crate) enum Manner {
     Aligned,
 }
 
-/// Walks read RAM as TCR says.
+/// Walks read RAM as TCR says; a store to a table may not be seen yet.
 struct WalkMemory<'a> {
     bus: &'a mut Bus,
+    core: usize,
     caches_on: bool,
 }
 
@@ -38,7 +42,11 @@ impl Tables for WalkMemory<'_> {
             false => View::Memory,
         };
         let memory = &mut self.bus.memory;
-        memory.holds(address).then(|| memory.read(address, 8, view))
+        if !memory.holds(address) {
+            return None;
+        }
+        let now = memory.read(address, 8, view);
+        Some(self.bus.history.seen(self.core, address, now))
     }
 }
 
@@ -58,8 +66,105 @@ impl Core {
     ) -> Result<Leaf, WalkError> {
         let [control, ..] = regime.controls();
         let caches_on = self.system.effective(control) & sctlr::C != 0;
-        let mut tables = WalkMemory { bus, caches_on };
-        walk(&self.system, regime, address, purpose, &mut tables)
+        let core = self.number;
+        let mut tables = WalkMemory {
+            bus,
+            core,
+            caches_on,
+        };
+        let fresh = walk(&self.system, regime, address, purpose, &mut tables);
+        let on = self.system.effective(control) & sctlr::M != 0;
+        if regime != Regime::El1 || !on || tables.bus.history.is_plain() {
+            return fresh;
+        }
+        self.former_translation(&mut tables, address, fresh)
+    }
+
+    /// Today's translation, or one that the core may still use.
+    fn former_translation(
+        &self,
+        tables: &mut WalkMemory<'_>,
+        address: u64,
+        fresh: Result<Leaf, WalkError>,
+    ) -> Result<Leaf, WalkError> {
+        let register = |register| self.system.effective(register);
+        let asid = asid(
+            register(Reg::TCR_EL1),
+            register(Reg::TTBR0_EL1),
+            register(Reg::TTBR1_EL1),
+        );
+        let mut usable = Vec::new();
+        for candidate in tables.bus.history.candidates(self.number, address, asid) {
+            let leaf = match candidate {
+                Candidate::Descriptor {
+                    level, descriptor, ..
+                } => resume(&self.system, address, level, descriptor, tables),
+                Candidate::Root(root) => walk_from(&self.system, address, root.address, tables)
+                    .and_then(|leaf| match leaf.tagged && root.asid != asid {
+                        true => Err(Fault::Translation(0).into()),
+                        false => Ok(leaf),
+                    }),
+            };
+            let Ok(leaf) = leaf else { continue };
+            if Ok(leaf) == fresh {
+                continue;
+            }
+            let clash = matches!(fresh, Ok(fresh) if fresh.page != leaf.page);
+            if clash && matches!(candidate, Candidate::Root(_)) {
+                let event = Event::TwoTranslations(address);
+                tables.bus.watch.event(self.number, self.at, event);
+            }
+            usable.push(leaf);
+        }
+        match tables.bus.history.choose(usable.len()) {
+            Some(number) => Ok(usable[number]),
+            None => fresh,
+        }
+    }
+
+    /// Tells the history which roots the core walks from, as the registers were written.
+    pub(crate) fn tell_roots(&mut self, bus: &mut Bus) {
+        if !bus.liberties.has(Liberty::Translations) {
+            return;
+        }
+        let register = |register| self.system.written(register);
+        let tcr = register(Reg::TCR_EL1);
+        let tables = [Reg::TTBR0_EL1, Reg::TTBR1_EL1].map(register);
+        let asid = asid(tcr, tables[0], tables[1]);
+        let on = register(Reg::SCTLR_EL1) & sctlr::M != 0;
+        let root = |high: bool, disabled: u32| {
+            let address = tables[usize::from(high)] & 0x0000_ffff_ffff_fffe;
+            let used = on && tcr >> disabled & 1 == 0;
+            used.then_some(Root {
+                address,
+                asid,
+                high,
+            })
+        };
+        let roots = [root(false, 7), root(true, 23)];
+        let level = root_level(&self.system, true);
+        bus.history
+            .use_roots(self.number, roots, level, &mut bus.memory);
+        self.heed_watched(bus);
+    }
+
+    /// A store to RAM whose frame is watched: if it is a table, the history and the rules hear of it.
+    fn store_watched(&mut self, bus: &mut Bus, physical: u64, size: usize, value: u64, view: View) {
+        let place = physical & !7;
+        let before = bus.memory.read(place, 8, view);
+        bus.memory.write(physical, size, value, view);
+        let now = bus.memory.read(place, 8, view);
+        let by = (self.number, self.at);
+        let events = bus
+            .history
+            .stored(by, place, (before, now), &mut bus.memory);
+        for event in events {
+            bus.watch.event(self.number, self.at, event);
+        }
+        self.heed_watched(bus);
+        if !bus.history.is_plain() {
+            self.forget_everywhere(bus);
+        }
     }
 
     /// Translates for an access of this level, or of EL0, and checks its permission.
@@ -195,7 +300,12 @@ impl Core {
                 self.stores.insert(address, slot);
             }
             let granule = granule(slot, physical);
-            bus.memory.write(physical, size, value, view);
+            let watched = bus.memory.is_watched(slot);
+            if watched && bus.liberties.has(Liberty::Translations) {
+                self.store_watched(bus, physical, size, value, view);
+            } else {
+                bus.memory.write(physical, size, value, view);
+            }
             bus.monitors.stored(self.number, granule, &mut bus.events);
             return Ok(());
         }

@@ -4,7 +4,7 @@ use ::a64::Instruction;
 
 use super::registers::Reg;
 use super::{Core, Interruption};
-use crate::bus::{Broadcast, Bus};
+use crate::bus::Bus;
 use crate::memory::View;
 use crate::translate::{Fault, MemoryType, Purpose, Regime, sctlr};
 
@@ -69,13 +69,8 @@ impl Core {
             true => View::Cached,
             false => View::Memory,
         };
-        let watched = bus.memory.is_code(leaf.page);
         let code = bus.memory.code(leaf.page, view);
-        if !watched {
-            // No core may store to the page in the short way any more.
-            self.stores.clear();
-            bus.broadcast(self.number, Broadcast::Forget);
-        }
+        self.heed_watched(bus);
         self.fetch = Fetch {
             page: address & !0xfff,
             physical: leaf.page,

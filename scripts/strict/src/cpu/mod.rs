@@ -198,6 +198,20 @@ impl Core {
         self.fetch = Fetch::none();
     }
 
+    /// If a frame has come to be watched: no core may store to it in the short way any more.
+    pub(crate) fn heed_watched(&mut self, bus: &mut Bus) {
+        if bus.memory.take_newly_watched() {
+            self.stores.clear();
+            bus.broadcast(self.number, Broadcast::Forget);
+        }
+    }
+
+    /// Tells every other core to forget what it keeps ready, and forgets it.
+    pub(crate) fn forget_everywhere(&mut self, bus: &mut Bus) {
+        self.forget_translations();
+        bus.broadcast(self.number, Broadcast::Forget);
+    }
+
     /// A context synchronisation event: ISB, taking an exception, returning from one.
     pub(crate) fn synchronize_context(&mut self) {
         if self.system.synchronize() {

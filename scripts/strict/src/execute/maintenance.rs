@@ -43,6 +43,11 @@ impl Core {
                 if pending.low || pending.high {
                     self.tell(bus, Event::DependsOnPending);
                 }
+                if bus.liberties.has(Liberty::Translations) {
+                    for event in bus.history.invalidate(self.number, operation, value) {
+                        self.tell(bus, event);
+                    }
+                }
                 self.forget_everywhere(bus);
                 Ok(())
             }
@@ -110,6 +115,9 @@ impl Core {
 
     /// A DSB for loads and stores: maintenance that was issued before it is complete.
     pub(super) fn complete_maintenance(&mut self, bus: &mut Bus, option: u8) {
+        if bus.history.synchronize(self.number, option) {
+            self.forget_everywhere(bus);
+        }
         if option & 0b11 != 0b11 {
             return;
         }

@@ -2,7 +2,7 @@
 
 use ::a64::system::SystemRegister;
 
-use crate::bus::{Broadcast, Bus, PARTS};
+use crate::bus::{Bus, PARTS};
 use crate::cpu::exception::class;
 use crate::cpu::registers::{Reg, Use};
 use crate::cpu::timers::Timer;
@@ -80,6 +80,7 @@ impl Core {
         if register.row().kind == Use::Context {
             self.forget_translations();
             bus.memory.speculation |= is_control(register) && value & sctlr::C != 0;
+            self.tell_roots(bus);
         }
         Ok(())
     }
@@ -172,12 +173,6 @@ impl Core {
         let read = u64::from(direction == Direction::Read);
         let iss = op0 << 20 | op2 << 17 | op1 << 14 | crn << 10 | crm << 1 | read;
         self.exception(class::SYSTEM, iss)
-    }
-
-    /// Tells every other core to forget what it keeps ready.
-    pub(super) fn forget_everywhere(&mut self, bus: &mut Bus) {
-        self.forget_translations();
-        bus.broadcast(self.number, Broadcast::Forget);
     }
 }
 

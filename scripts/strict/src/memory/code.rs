@@ -20,8 +20,8 @@ impl Memory {
             Caches::Acting => view,
         };
         let slot = self.slot(address) as usize;
+        self.watch(address);
         let page = &mut *self.pages[slot];
-        page.watched = true;
         if let Some(code) = page.code[view as usize] {
             return code;
         }
@@ -31,12 +31,6 @@ impl Memory {
             words: [None; WORDS],
         }));
         number
-    }
-
-    /// Whether the frame of an address in RAM has decoded words, so that every store to it is seen.
-    pub(crate) fn is_code(&mut self, address: u64) -> bool {
-        let slot = self.slot(address) as usize;
-        self.pages[slot].watched
     }
 
     /// The instruction at word `index` of a decoded frame; none if it was not decoded yet.

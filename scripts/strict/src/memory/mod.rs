@@ -86,6 +86,7 @@ pub(crate) struct Memory {
     outdated: Vec<u32>,
     /// Accesses that rules judge.
     notes: Vec<Note>,
+    newly_watched: bool,
     /// Whether any core's caches are on, so that a line may be fetched at any time.
     pub(crate) speculation: bool,
 }
@@ -103,6 +104,7 @@ impl Memory {
             code: Vec::new(),
             outdated: Vec::new(),
             notes: Vec::new(),
+            newly_watched: false,
             speculation: false,
         }
     }
@@ -210,6 +212,24 @@ impl Memory {
                 Placed::Dirty => page.lines[offset / LINE] = Line::Dirty,
             }
         }
+    }
+
+    /// Every store to a frame of RAM is seen from here on.
+    pub(crate) fn watch(&mut self, address: u64) {
+        let slot = self.slot(address) as usize;
+        self.newly_watched |= !std::mem::replace(&mut self.pages[slot].watched, true);
+    }
+
+    /// Whether a frame has been watched since the last call: cores must forget that they may store
+    /// to it without being seen.
+    pub(crate) fn take_newly_watched(&mut self) -> bool {
+        std::mem::take(&mut self.newly_watched)
+    }
+
+    /// The descriptor at an address in RAM, as a cacheable walk reads it.
+    pub(crate) fn descriptor(&mut self, address: u64) -> u64 {
+        let slot = self.slot(address) as usize;
+        page::load(&self.pages[slot].cached, address as usize % FRAME & !7, 8)
     }
 
     /// The accesses since the last call that rules judge.

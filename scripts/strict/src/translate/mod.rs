@@ -4,15 +4,18 @@
 //! |---|---|
 //! | `attributes` | [`MemoryType`], from a descriptor and MAIR |
 //! | `walk` | the walk of a tree, from a root to a [`Leaf`] |
+//! | `history` | translations that cores may still use |
 //! | `micro` | the translations of ordinary RAM, ready for the next access |
 
 mod attributes;
+mod history;
 mod micro;
 mod walk;
 
 pub(crate) use attributes::MemoryType;
+pub(crate) use history::{Candidate, History, Root};
 pub(crate) use micro::MicroTlb;
-pub(crate) use walk::{Tables, WalkError, walk};
+pub(crate) use walk::{Tables, WalkError, resume, root_level, walk, walk_from};
 
 use crate::cpu::registers::Reg;
 
@@ -192,4 +195,18 @@ pub(crate) fn flat(address: u64, purpose: Purpose) -> Result<Leaf, Fault> {
         executable: true,
         user_executable: true,
     })
+}
+
+/// The ASID that tags non-global translations: TCR_EL1.A1 names the root register that holds it, and
+/// TCR_EL1.AS its size.
+pub(crate) fn asid(tcr: u64, ttbr0: u64, ttbr1: u64) -> u16 {
+    let root = match tcr >> 22 & 1 {
+        0 => ttbr0,
+        _ => ttbr1,
+    };
+    let asid = (root >> 48) as u16;
+    match tcr >> 36 & 1 {
+        0 => asid & 0xff,
+        _ => asid,
+    }
 }

@@ -59,20 +59,63 @@ pub(crate) fn walk(
         true => (address << 8).cast_signed() >> 8,
         false => address.cast_signed(),
     };
-    let bits = 64 - half.size;
-    let upper = extended >> bits;
+    if half.disabled || !(16..=39).contains(&half.size) {
+        return Err(Fault::Translation(0).into());
+    }
+    let upper = extended >> (64 - half.size);
     let inside = upper == 0 || (regime == Regime::El1 && upper == -1);
-    if !inside || half.disabled || !(16..=39).contains(&half.size) {
+    if !inside {
         return Err(Fault::Translation(0).into());
     }
     if !half.pages_of_4_kib {
         return Err(WalkError::Granule(tcr));
     }
-    let physical_bits = physical_bits(match regime {
-        Regime::El1 => tcr >> 32 & 7,
-        Regime::El2 | Regime::El3 => tcr >> 16 & 7,
-    });
-    descend(&half, regime, address, bits, physical_bits, mair, tables)
+    let mut walk = Walk::new(&half, regime, tcr, mair, address);
+    walk.descend(half.root, half.first_level(), tables)
+}
+
+/// Translates an address from a descriptor that a core has kept: one of `level`, whatever the table
+/// holds today.
+pub(crate) fn resume(
+    registers: &Registers,
+    address: u64,
+    level: u8,
+    descriptor: u64,
+    tables: &mut impl Tables,
+) -> Result<Leaf, WalkError> {
+    let regime = Regime::El1;
+    let [_, tcr, mair] = regime
+        .controls()
+        .map(|register| registers.effective(register));
+    let half = half(registers, regime, tcr, address);
+    let mut walk = Walk::new(&half, regime, tcr, mair, address);
+    match walk.follow(u32::from(level), descriptor)? {
+        Step::Leaf(leaf) => Ok(leaf),
+        Step::Table(table) => walk.descend(table, u32::from(level) + 1, tables),
+    }
+}
+
+/// Translates an address from a root that a core has used before.
+pub(crate) fn walk_from(
+    registers: &Registers,
+    address: u64,
+    root: u64,
+    tables: &mut impl Tables,
+) -> Result<Leaf, WalkError> {
+    let regime = Regime::El1;
+    let [_, tcr, mair] = regime
+        .controls()
+        .map(|register| registers.effective(register));
+    let half = half(registers, regime, tcr, address);
+    let mut walk = Walk::new(&half, regime, tcr, mair, address);
+    walk.descend(root, half.first_level(), tables)
+}
+
+/// The level of a tree's root in one half of the EL1&0 regime, 0 to 2.
+pub(crate) fn root_level(registers: &Registers, high: bool) -> u8 {
+    let address = if high { u64::MAX } else { 0 };
+    let tcr = registers.effective(Reg::TCR_EL1);
+    half(registers, Regime::El1, tcr, address).first_level() as u8
 }
 
 /// The output size that TCR.IPS (PS) asks for, at most the Cortex-A53's 40 bits.
@@ -126,62 +169,119 @@ struct Taken {
     execution: bool,
 }
 
-const VALID: u64 = 1;
-const TABLE_OR_PAGE: u64 = 1 << 1;
-const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
+pub(crate) const VALID: u64 = 1;
+pub(crate) const TABLE_OR_PAGE: u64 = 1 << 1;
+pub(crate) const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
 
-fn descend(
-    half: &Half,
-    regime: Regime,
+impl Half {
+    /// The level of the root: 0 for 48 bits of address, 1 for 39.
+    fn first_level(&self) -> u32 {
+        let bits = (64 - self.size.clamp(16, 39)) - 12;
+        4 - bits.div_ceil(9)
+    }
+}
+
+/// The fixed terms of one walk, and what the tables on the way have taken.
+struct Walk {
     address: u64,
-    bits: u32,
+    regime: Regime,
+    cacheable: bool,
     physical_bits: u32,
     mair: u64,
-    tables: &mut impl Tables,
-) -> Result<Leaf, WalkError> {
-    let mut level = 4 - (bits - 12).div_ceil(9);
-    let mut table = half.root;
-    let mut taken = Taken::default();
-    let mut index_bits = bits - 12 - 9 * (3 - level);
-    loop {
-        let step = level as u8;
-        if table >> physical_bits != 0 {
-            let above = step.saturating_sub(1);
-            return Err(Fault::AddressSize(above).into());
+    /// The mask of the first table's index: it may have fewer than 512 entries.
+    first_index: u64,
+    first_level: u32,
+    taken: Taken,
+}
+
+/// One descriptor followed.
+enum Step {
+    /// It ends the walk.
+    Leaf(Leaf),
+    /// It leads to a table of the next level, at this address.
+    Table(u64),
+}
+
+impl Walk {
+    fn new(half: &Half, regime: Regime, tcr: u64, mair: u64, address: u64) -> Self {
+        let first_level = half.first_level();
+        let bits = 64 - half.size.clamp(16, 39);
+        let size = match regime {
+            Regime::El1 => tcr >> 32 & 7,
+            Regime::El2 | Regime::El3 => tcr >> 16 & 7,
+        };
+        Self {
+            address,
+            regime,
+            cacheable: half.cacheable,
+            physical_bits: physical_bits(size),
+            mair,
+            first_index: (1 << (bits - 12 - 9 * (3 - first_level))) - 1,
+            first_level,
+            taken: Taken::default(),
         }
-        let shift = 39 - 9 * level;
-        let index = address >> shift & ((1 << index_bits) - 1);
-        let place = table + index * 8;
-        let descriptor = tables
-            .descriptor(place, half.cacheable)
-            .ok_or(Fault::ExternalWalk(step))?;
+    }
+
+    /// Walks from a table of `level` to the leaf.
+    fn descend(
+        &mut self,
+        table: u64,
+        level: u32,
+        tables: &mut impl Tables,
+    ) -> Result<Leaf, WalkError> {
+        let (mut table, mut level) = (table, level);
+        loop {
+            if table >> self.physical_bits != 0 {
+                return Err(Fault::AddressSize(level.saturating_sub(1) as u8).into());
+            }
+            let mask = match level == self.first_level {
+                true => self.first_index,
+                false => 0x1ff,
+            };
+            let index = self.address >> shift(level) & mask;
+            let descriptor = tables
+                .descriptor(table + index * 8, self.cacheable)
+                .ok_or(Fault::ExternalWalk(level as u8))?;
+            match self.follow(level, descriptor)? {
+                Step::Leaf(leaf) => return Ok(leaf),
+                Step::Table(next) => (table, level) = (next, level + 1),
+            }
+        }
+    }
+
+    /// Follows one descriptor of `level`.
+    fn follow(&mut self, level: u32, descriptor: u64) -> Result<Step, WalkError> {
+        let step = level as u8;
         let table_or_page = descriptor & TABLE_OR_PAGE != 0;
         if descriptor & VALID == 0 || (level == 3 && !table_or_page) {
             return Err(Fault::Translation(step).into());
         }
         if level < 3 && table_or_page {
-            taken.write |= descriptor >> 62 & 1 != 0;
-            taken.user |= descriptor >> 61 & 1 != 0;
-            taken.user_execution |= descriptor >> 60 & 1 != 0;
-            taken.execution |= descriptor >> 59 & 1 != 0;
-            table = descriptor & ADDRESS;
-            level += 1;
-            index_bits = 9;
-            continue;
+            self.taken.write |= descriptor >> 62 & 1 != 0;
+            self.taken.user |= descriptor >> 61 & 1 != 0;
+            self.taken.user_execution |= descriptor >> 60 & 1 != 0;
+            self.taken.execution |= descriptor >> 59 & 1 != 0;
+            return Ok(Step::Table(descriptor & ADDRESS));
         }
         if level == 0 {
             return Err(Fault::Translation(0).into());
         }
-        let inside = address & ((1 << shift) - 1) & !0xfff;
-        let page = descriptor & ADDRESS & !((1 << shift) - 1) | inside;
-        if page >> physical_bits != 0 {
+        let below = (1 << shift(level)) - 1;
+        let page = descriptor & ADDRESS & !below | self.address & below & !0xfff;
+        if page >> self.physical_bits != 0 {
             return Err(Fault::AddressSize(step).into());
         }
         if descriptor >> 10 & 1 == 0 {
             return Err(Fault::AccessFlag(step).into());
         }
-        return Ok(leaf(descriptor, page, step, regime, &taken, mair));
+        let leaf = leaf(descriptor, page, step, self.regime, &self.taken, self.mair);
+        Ok(Step::Leaf(leaf))
     }
+}
+
+/// The number of address bits below an entry of a table: 39 at level 0, 12 at level 3.
+pub(crate) fn shift(level: u32) -> u32 {
+    39 - 9 * level
 }
 
 fn leaf(descriptor: u64, page: u64, level: u8, regime: Regime, taken: &Taken, mair: u64) -> Leaf {

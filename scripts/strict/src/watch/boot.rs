@@ -152,7 +152,7 @@ impl Boot {
             Event::Write(register, value) => self.write(register, value, broken),
             Event::LevelLeft { from, to } => self.leave(from, to, broken),
             Event::Exception { level } => self.exception(level, broken),
-            Event::DeviceRead(_) | Event::DeviceWrite(_) | Event::UncleanRequest(_) => {}
+            _ => {}
         }
     }
 

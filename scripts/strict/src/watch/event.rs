@@ -52,6 +52,26 @@ pub(crate) enum Event {
     Write(Reg, u64),
     /// An access or a TLBI depends on a translation register whose write is not synchronised.
     DependsOnPending,
+    /// A valid descriptor was made while a core may use another one for the address.
+    MadeOverOld {
+        /// The first address that it translates.
+        address: u64,
+        /// The store that replaced the other one.
+        store_at: u64,
+    },
+    /// A store into a frame that a kept pointer leads to.
+    ReusedTable {
+        /// The frame.
+        frame: u64,
+        /// The store that unlinked the table.
+        store_at: u64,
+    },
+    /// A TLBI covers the address, and the store to its descriptor has no DSB behind it.
+    TlbiBeforeDsb(u64),
+    /// A TLBI of one core covers the address, and others may have translated it.
+    TlbiLocal(u64),
+    /// A former root and today's translate the address to different places.
+    TwoTranslations(u64),
     /// ERET to a lower level.
     LevelLeft {
         /// The level that is left.

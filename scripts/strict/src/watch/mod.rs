@@ -6,11 +6,13 @@
 //! | `rule` | the rules' texts |
 //! | `boot` | rules about levels, registers, and the MMU's switching on |
 //! | `devices` | rules about peripherals |
+//! | `tables` | rules about live tables |
 
 mod boot;
 mod devices;
 mod event;
 mod rule;
+mod tables;
 
 pub(crate) use event::{Barrier, Event};
 pub use rule::{Rule, Scope, Text};
@@ -83,6 +85,7 @@ impl Watch {
         }
         self.devices[core].see(event, &mut broken);
         self.boot[core].see(event, &mut broken);
+        tables::see(event, &mut broken);
         for (rule, detail) in broken {
             self.add(rule, core, at, detail);
         }

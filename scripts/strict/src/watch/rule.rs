@@ -217,6 +217,60 @@ rules! {
         wrong: "msr ttbr0_el1, x0\ntlbi vmalle1",
         right: "msr ttbr0_el1, x0\nisb\ntlbi vmalle1",
     };
+    /// A new descriptor beside the old one.
+    MakeBeforeBreak Text {
+        name: "make-before-break",
+        rule: "Another size, output address, memory type or nG for a live address: first an invalid \
+               descriptor, DSB, TLBI of every core that may have the old one, DSB, then the new one.",
+        otherwise: "both translations stand in a TLB: a conflict abort, or half of each",
+        source: "DDI 0487 D5.10.1 (break-before-make)",
+        scope: Scope::Architecture,
+        wrong: "str x1, [x0]             // a block was here, now a table",
+        right: "str xzr, [x0]\ndsb ishst\ntlbi vaae1is, x2\ndsb ish\nstr x1, [x0]",
+    };
+    /// A table's frame used again too early.
+    ReusedTable Text {
+        name: "reused-table",
+        rule: "The frame of an unlinked table is written only after a TLBI that covers its addresses \
+               is complete on every core.",
+        otherwise: "a walker takes the new contents for descriptors",
+        source: "DDI 0487 D5.10.2 (translation table walk caches)",
+        scope: Scope::Architecture,
+        wrong: "str xzr, [x0]            // unlinked\nstr x1, [x2]             // x2 is in its frame",
+        right: "str xzr, [x0]\ndsb ishst\ntlbi vaae1is, x3\ndsb ish\nstr x1, [x2]",
+    };
+    /// TLBI before the store is visible.
+    TlbiBeforeDsb Text {
+        name: "tlbi-before-dsb",
+        rule: "A DSB stands between the store to a descriptor and the TLBI for its addresses.",
+        otherwise: "a walker reads the old descriptor after the TLBI",
+        source: "DDI 0487 D5.10.2, K13.5.3",
+        scope: Scope::Architecture,
+        wrong: "str xzr, [x0]\ntlbi vaae1is, x1\ndsb ish",
+        right: "str xzr, [x0]\ndsb ishst\ntlbi vaae1is, x1\ndsb ish",
+    };
+    /// TLBI of one core for a tree of several.
+    TlbiLocal Text {
+        name: "tlbi-local",
+        rule: "Translations that other cores may have are invalidated by the broadcast forms (IS).",
+        otherwise: "the other cores keep the old translation",
+        source: "DDI 0487 C5.5, D5.10.2",
+        scope: Scope::Architecture,
+        wrong: "tlbi vaae1, x0           // other cores walk this tree",
+        right: "tlbi vaae1is, x0",
+    };
+    /// Two trees with one tag.
+    TwoTranslations Text {
+        name: "two-translations",
+        rule: "A root is replaced by one that translates otherwise only with another ASID, or after a \
+               TLBI of the old translations.",
+        otherwise: "either translation is used",
+        source: "DDI 0487 D5.9, D5.10",
+        scope: Scope::Architecture,
+        wrong: "msr ttbr0_el1, x0        // the same ASID, other pages\nisb",
+        right: "msr ttbr0_el1, x1        // an empty table\nisb\ntlbi aside1is, x2\ndsb ish\nisb\nmsr \
+                ttbr0_el1, x0\nisb",
+    };
     /// Every core sleeps.
     Asleep Text {
         name: "asleep",

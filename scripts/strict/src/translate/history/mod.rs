@@ -1,0 +1,502 @@
+//! Translations that a core may still use though the tables say otherwise.
+//!
+//! A TLB keeps what it has translated until an invalidation that covers it is complete. The life of
+//! a changed entry:
+//!
+//! 1. Core 0 stores 0 over the descriptor of 0xffff_8000_4000_1000. From here on every core that
+//!    walks the tree may translate by the old descriptor, as long as it likes ([`Old`]); the
+//!    walkers may not even see the store yet ([`History::seen`]).
+//! 2. DSB ISHST: every walker sees the 0.
+//! 3. TLBI VAALE1IS: covers the old translation in every core. Until it is complete they may use it.
+//! 4. DSB ISH: complete. The old translation is gone.
+//! 5. A new descriptor may be stored. Stored before 4 it would stand beside the old one.
+//!
+//! # Decisions
+//! - What is remembered is the descriptor, a leaf or a pointer to a table: a kept pointer leads into
+//!   the table's frame whatever lies there today.
+//! - Any core that uses the tree may have translated any address of it, by speculation.
+//! - Descriptors are compared by what they mean: software bits do not count.
+
+mod scope;
+mod tables;
+
+use a64::system::Operation;
+
+use super::walk::{ADDRESS, TABLE_OR_PAGE, VALID, shift};
+use crate::chance::Chance;
+use crate::memory::Memory;
+use crate::watch::Event;
+use scope::Scope;
+use tables::{Place, Tables};
+
+/// A set of cores, a bit for each.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct CoreSet(u8);
+
+/// A root that a core walks from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Root {
+    /// The physical address of the first table.
+    pub(crate) address: u64,
+    /// The ASID that tags non-global translations.
+    pub(crate) asid: u16,
+    /// The root is TTBR1's.
+    pub(crate) high: bool,
+}
+
+/// A former translation of a range of addresses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Old {
+    cores: CoreSet,
+    first: u64,
+    last: u64,
+    asid: Option<u16>,
+    level: u8,
+    descriptor: u64,
+    /// The physical address of the descriptor.
+    place: u64,
+    /// The core and the address of the store that replaced it.
+    storer: usize,
+    store_at: u64,
+    /// The number of the change; an invalidation covers the changes before it.
+    number: u64,
+}
+
+impl Old {
+    fn is_leaf(&self) -> bool {
+        self.level == 3 || self.descriptor & TABLE_OR_PAGE == 0
+    }
+}
+
+/// A former root of some cores.
+#[derive(Clone, Copy, Debug)]
+struct FormerRoot {
+    cores: CoreSet,
+    root: Root,
+    number: u64,
+}
+
+/// A store to a table that no DSB has followed.
+#[derive(Clone, Copy, Debug)]
+struct Unseen {
+    place: u64,
+    before: u64,
+    storer: usize,
+    /// The cores whose walkers may see the old descriptor.
+    cores: CoreSet,
+}
+
+/// An invalidation that no DSB has completed.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    issuer: usize,
+    scope: Scope,
+    number: u64,
+}
+
+/// What a core may use in place of today's translation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Candidate {
+    /// A descriptor of a level.
+    Descriptor {
+        /// The level, 0 to 3.
+        level: u8,
+        /// The descriptor.
+        descriptor: u64,
+        /// The address of the store that replaced it.
+        store_at: u64,
+    },
+    /// A root; what is found from it counts only if it is global, or tagged with the core's ASID.
+    Root(Root),
+}
+
+/// The history of one machine.
+pub(crate) struct History {
+    current: [[Option<Root>; 2]; crate::bus::CORES],
+    former: Vec<FormerRoot>,
+    old: Vec<Old>,
+    unseen: Vec<Unseen>,
+    pending: Vec<Pending>,
+    tables: Tables,
+    number: u64,
+    level: u8,
+    chance: Chance,
+}
+
+/// More old translations than this are forgotten, the oldest first: a kernel that never invalidates.
+const MOST: usize = 2048;
+
+impl History {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            current: [[None; 2]; crate::bus::CORES],
+            former: Vec::new(),
+            old: Vec::new(),
+            unseen: Vec::new(),
+            pending: Vec::new(),
+            tables: Tables::default(),
+            number: 0,
+            level: 0,
+            chance: Chance::new(seed, 4),
+        }
+    }
+
+    /// Whether today's tables are all that a walk may use.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.old.is_empty() && self.former.is_empty() && self.unseen.is_empty()
+    }
+
+    /// A core walks from these roots now (TTBR0's and TTBR1's); `level` is that of a root.
+    pub(crate) fn use_roots(
+        &mut self,
+        core: usize,
+        roots: [Option<Root>; 2],
+        level: u8,
+        memory: &mut Memory,
+    ) {
+        if self.current[core] == roots {
+            return;
+        }
+        let before = std::mem::replace(&mut self.current[core], roots);
+        self.level = level;
+        self.number += 1;
+        for root in roots.into_iter().flatten() {
+            self.tables.add_root(root, level, memory);
+        }
+        for (before, now) in before.into_iter().zip(roots) {
+            if let Some(root) = before
+                && Some(root) != now
+            {
+                self.retire(core, root);
+            }
+        }
+    }
+
+    fn retire(&mut self, core: usize, root: Root) {
+        let cores = CoreSet::only(core);
+        let number = self.number;
+        match self.former.iter_mut().find(|former| former.root == root) {
+            Some(former) => {
+                former.cores = former.cores.with(cores);
+                former.number = number;
+            }
+            None => self.former.push(FormerRoot {
+                cores,
+                root,
+                number,
+            }),
+        }
+    }
+
+    /// The cores that use a root, or may still use it.
+    fn users(&self, root: Root) -> CoreSet {
+        let mut cores = CoreSet::default();
+        for (core, roots) in self.current.iter().enumerate() {
+            if roots.contains(&Some(root)) {
+                cores = cores.with(CoreSet::only(core));
+            }
+        }
+        let former = self.former.iter().filter(|former| former.root == root);
+        former.fold(cores, |cores, former| cores.with(former.cores))
+    }
+
+    /// A core has stored over eight bytes of a watched frame, which were `before` and are `now`.
+    /// Gives what rules judge.
+    pub(crate) fn stored(
+        &mut self,
+        (core, at): (usize, u64),
+        place: u64,
+        (before, now): (u64, u64),
+        memory: &mut Memory,
+    ) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.judge_reuse(place, &mut events);
+        let current = self.current.iter().flatten().flatten().copied();
+        let former = self.former.iter().map(|former| former.root);
+        let roots: Vec<Root> = current.chain(former).collect();
+        self.tables.refresh(&roots, self.level, memory);
+        let places = self.tables.places(place).to_vec();
+        if places.is_empty() || before == now {
+            return events;
+        }
+        self.number += 1;
+        for table in places {
+            let cores = self.users(table.root);
+            let span = 1_u64 << shift(u32::from(table.level));
+            let first = table.first | (place & 0xfff) / 8 * span;
+            let last = first + (span - 1);
+            let leaf = table.level == 3 || before & TABLE_OR_PAGE == 0;
+            let changed = Old {
+                cores,
+                first,
+                last,
+                asid: (leaf && before >> 11 & 1 != 0).then_some(table.root.asid),
+                level: table.level,
+                descriptor: before,
+                place,
+                storer: core,
+                store_at: at,
+                number: self.number,
+            };
+            self.judge_make(&changed, now, &mut events);
+            if is_kept(table.level, before) && differs(table.level, before, now) {
+                self.remember(changed);
+            }
+            if is_table(table.level, before) {
+                self.tables.outdate();
+            }
+            if is_table(table.level, now) {
+                let below = Place {
+                    level: table.level + 1,
+                    first,
+                    ..table
+                };
+                self.tables.add(now & ADDRESS, below, memory);
+            }
+        }
+        if self.unseen.len() >= MOST {
+            self.unseen.remove(0);
+        }
+        self.unseen.push(Unseen {
+            place,
+            before,
+            storer: core,
+            cores: CoreSet::ALL,
+        });
+        events
+    }
+
+    fn remember(&mut self, old: Old) {
+        if old.cores.is_empty() {
+            return;
+        }
+        if self.old.len() >= MOST {
+            self.old.remove(0);
+        }
+        self.old.push(old);
+    }
+
+    /// A valid descriptor is made while a core may still use another one for the same address.
+    fn judge_make(&self, changed: &Old, now: u64, events: &mut Vec<Event>) {
+        if now & VALID == 0 {
+            return;
+        }
+        let direct = is_kept(changed.level, changed.descriptor)
+            && conflicts(
+                (changed.level, changed.descriptor, changed.first),
+                (changed.level, now, changed.first),
+            );
+        let covered = |old: &&Old| {
+            let overlaps = old.first <= changed.last && changed.first <= old.last;
+            overlaps
+                && same_half(old.first, changed.first)
+                && conflicts(
+                    (old.level, old.descriptor, old.first),
+                    (changed.level, now, changed.first),
+                )
+        };
+        let kept = self.old.iter().find(covered);
+        if direct {
+            events.push(Event::MadeOverOld {
+                address: changed.first,
+                store_at: changed.store_at,
+            });
+        } else if let Some(old) = kept {
+            events.push(Event::MadeOverOld {
+                address: changed.first,
+                store_at: old.store_at,
+            });
+        }
+    }
+
+    /// A store into a frame to which a kept pointer leads.
+    fn judge_reuse(&self, place: u64, events: &mut Vec<Event>) {
+        let frame = place & !0xfff;
+        let kept = self
+            .old
+            .iter()
+            .find(|old| !old.is_leaf() && old.descriptor & ADDRESS == frame);
+        if let Some(old) = kept {
+            events.push(Event::ReusedTable {
+                frame,
+                store_at: old.store_at,
+            });
+        }
+    }
+
+    /// The descriptor that a core's walker sees at `place`, where memory has `now`.
+    pub(crate) fn seen(&mut self, core: usize, place: u64, now: u64) -> u64 {
+        let unseen = self
+            .unseen
+            .iter()
+            .find(|unseen| unseen.place == place && unseen.cores.has(core));
+        match unseen {
+            Some(unseen) if self.chance.happens(192) => unseen.before,
+            _ => now,
+        }
+    }
+
+    /// What a core may use for an address beside today's translation.
+    pub(crate) fn candidates(&self, core: usize, address: u64, asid: u16) -> Vec<Candidate> {
+        let old = self.old.iter().filter(|old| {
+            let tagged = old.asid.is_none_or(|tag| tag == asid);
+            old.cores.has(core) && (old.first..=old.last).contains(&address) && tagged
+        });
+        let old = old.map(|old| Candidate::Descriptor {
+            level: old.level,
+            descriptor: old.descriptor,
+            store_at: old.store_at,
+        });
+        let high = address >> 55 & 1 != 0;
+        let former = self
+            .former
+            .iter()
+            .filter(|former| former.cores.has(core) && former.root.high == high)
+            .map(|former| Candidate::Root(former.root));
+        old.chain(former).collect()
+    }
+
+    /// The number of one of `count` candidates that is used, or none for today's translation.
+    pub(crate) fn choose(&mut self, count: usize) -> Option<usize> {
+        match count {
+            0 => None,
+            _ if self.chance.happens(64) => None,
+            _ => Some(self.chance.below(count as u64) as usize),
+        }
+    }
+
+    /// A core executes a TLBI. Gives what rules judge.
+    pub(crate) fn invalidate(
+        &mut self,
+        core: usize,
+        operation: Operation,
+        operand: u64,
+    ) -> Vec<Event> {
+        let Some(scope) = Scope::of(core, operation, operand) else {
+            return Vec::new();
+        };
+        let mut events = Vec::new();
+        for old in self
+            .old
+            .iter()
+            .filter(|old| old.storer == core && scope.covers(old))
+        {
+            let unseen = |unseen: &&Unseen| unseen.storer == core && unseen.place == old.place;
+            if self.unseen.iter().any(|store| unseen(&store)) {
+                events.push(Event::TlbiBeforeDsb(old.first));
+            }
+            if scope.is_local() && !old.cores.without(scope.cores).is_empty() {
+                events.push(Event::TlbiLocal(old.first));
+            }
+        }
+        self.number += 1;
+        self.pending.push(Pending {
+            issuer: core,
+            scope,
+            number: self.number,
+        });
+        events
+    }
+
+    /// A core executes a DSB; true if a translation may be gone by it.
+    pub(crate) fn synchronize(&mut self, core: usize, option: u8) -> bool {
+        let inner = option >> 2 != 0b01;
+        let reached = if inner {
+            CoreSet::ALL
+        } else {
+            CoreSet::only(core)
+        };
+        if option & 0b10 != 0 {
+            for unseen in self
+                .unseen
+                .iter_mut()
+                .filter(|unseen| unseen.storer == core)
+            {
+                unseen.cores = unseen.cores.without(reached);
+            }
+            self.unseen.retain(|unseen| !unseen.cores.is_empty());
+        }
+        if option & 0b11 != 0b11 {
+            return false;
+        }
+        let (done, left): (Vec<_>, Vec<_>) = self
+            .pending
+            .iter()
+            .partition(|pending| pending.issuer == core && (inner || pending.scope.is_local()));
+        self.pending = left;
+        for pending in &done {
+            self.complete(pending);
+        }
+        !done.is_empty()
+    }
+
+    fn complete(&mut self, pending: &Pending) {
+        let Pending { scope, number, .. } = pending;
+        let unseen = &self.unseen;
+        for old in &mut self.old {
+            let refetched = unseen.iter().any(|unseen| unseen.place == old.place);
+            if old.number < *number && scope.covers(old) && !refetched {
+                old.cores = old.cores.without(scope.cores);
+            }
+        }
+        self.old.retain(|old| !old.cores.is_empty());
+        for former in &mut self.former {
+            if former.number < *number && scope.covers_root(former.root.asid) {
+                former.cores = former.cores.without(scope.cores);
+            }
+        }
+        let before = self.former.len();
+        self.former.retain(|former| !former.cores.is_empty());
+        if self.former.len() != before {
+            self.tables.outdate();
+        }
+    }
+}
+
+fn same_half(one: u64, other: u64) -> bool {
+    (one ^ other) >> 55 & 1 == 0
+}
+
+fn is_table(level: u8, descriptor: u64) -> bool {
+    level < 3 && descriptor & (VALID | TABLE_OR_PAGE) == VALID | TABLE_OR_PAGE
+}
+
+/// Whether a TLB may hold the descriptor: it is valid, and a leaf's access flag is set.
+fn is_kept(level: u8, descriptor: u64) -> bool {
+    let valid = descriptor & VALID != 0 && (level < 3 || descriptor & TABLE_OR_PAGE != 0);
+    valid && (is_table(level, descriptor) || descriptor >> 10 & 1 != 0)
+}
+
+/// The bits of a leaf that hardware reads: not 58:55, nor 63:59, nor DBM and the contiguous hint.
+const LEAF: u64 = 0x0060_ffff_ffff_ffff;
+/// The bits of a table's descriptor that hardware reads.
+const TABLE: u64 = 0xf800_ffff_ffff_f003;
+
+/// Whether two descriptors of one place mean different translations.
+fn differs(level: u8, one: u64, other: u64) -> bool {
+    let mask = match is_table(level, one) {
+        true => TABLE,
+        false => LEAF,
+    };
+    one & mask != other & mask
+}
+
+/// Whether two valid descriptors for one address may not stand side by side in a TLB: another size,
+/// another output address, another memory type, global and not (DDI 0487 D5.10.1).
+fn conflicts(one: (u8, u64, u64), other: (u8, u64, u64)) -> bool {
+    /// AttrIndx, SH and nG.
+    const ATTRIBUTES: u64 = 0b111 << 2 | 0b11 << 8 | 1 << 11;
+    let tables = [one, other].map(|(level, descriptor, _)| is_table(level, descriptor));
+    match tables {
+        [true, true] => one.0 == other.0 && (one.1 ^ other.1) & ADDRESS != 0,
+        // A pointer that is kept leads to leaves, not to a translation of its own.
+        [true, false] | [false, true] => one.0 == other.0,
+        [false, false] => {
+            let output = |(level, descriptor, first): (u8, u64, u64)| {
+                let below = (1_u64 << shift(u32::from(level))) - 1;
+                (descriptor & ADDRESS & !below).wrapping_sub(first & !below)
+            };
+            one.0 != other.0 || output(one) != output(other) || (one.1 ^ other.1) & ATTRIBUTES != 0
+        }
+    }
+}
