@@ -128,7 +128,7 @@ impl Board {
             }
         };
         let value = read.map_err(|refused| refused.at(peripheral, address))?;
-        self.wiring.fill_qemus_queue();
+        self.wiring.fill_qemus_queue(&mut self.notices);
         Ok(value.into())
     }
 
@@ -220,8 +220,8 @@ impl Board {
         self.local.time_of_counter(count)
     }
 
-    /// The bytes that have left on the console's pins since the last call: those that a terminal of
-    /// 115200 8N1 hears, 0xff in place of each that it does not understand.
+    /// The bytes that have left on the console's pins since the last call: those that a terminal
+    /// of [`Options::baud`] 8N1 hears, 0xff in place of each that it does not understand.
     pub fn take_output(&mut self) -> Vec<u8> {
         self.wiring.take_output(&mut self.notices)
     }
@@ -229,7 +229,7 @@ impl Board {
     /// The terminal sends `bytes`, one after another, from `now` on and behind what it is sending.
     /// QEMU's bytes wait until the UART has room.
     pub fn type_bytes(&mut self, bytes: &[u8], now: Nanoseconds) {
-        self.wiring.type_bytes(bytes, now);
+        self.wiring.type_bytes(bytes, now, &mut self.notices);
     }
 
     /// How the watchdog has ended the run by `now`, if it has.

@@ -42,6 +42,8 @@ pub struct Options {
     pub gpu_memory_mib: u32,
     /// QEMU's serial port that the user sits at.
     pub console: Console,
+    /// The terminal's speed in bits a second, 8N1. QEMU's has none.
+    pub baud: u32,
     /// Time from a mailbox request to its answer in memory, on [`Kind::Board`].
     pub mailbox_latency: Nanoseconds,
     /// The core timers' prescaler at power-on (QA7 4.3): 0x8000_0000 as armstub8 leaves it. With 0,
@@ -56,6 +58,7 @@ impl Options {
         ram_mib: 1024,
         gpu_memory_mib: 64,
         console: Console::Pl011,
+        baud: 115_200,
         mailbox_latency: 0,
         prescaler: 0x8000_0000,
     };
@@ -142,11 +145,13 @@ pub enum Notice {
         /// The byte.
         byte: u8,
     },
-    /// A byte left or arrived at another speed or in another format than the terminal's 115200 8N1:
-    /// it is garbled.
+    /// A byte left or arrived while the UART's speed or format was not the terminal's: it is
+    /// garbled.
     Garbled {
         /// The byte before.
         byte: u8,
+        /// The UART's bits a second; 0 if its divisor is none.
+        baud: u32,
     },
     /// A pull resistor's control or clock stood for less than 150 cycles (GPPUDCLK, steps 2 and 4).
     PullTooShort {

@@ -4,18 +4,32 @@ use std::collections::VecDeque;
 
 use super::options::Nanoseconds;
 
-/// The terminal's speed in bits a second.
-const TERMINAL_BAUD: u64 = 115_200;
 /// Start bit, eight data bits, stop bit.
 pub(super) const FRAME_BITS: u64 = 10;
-/// The time that the terminal takes for a byte: 86.8 us.
-pub(super) const TERMINAL_FRAME: Nanoseconds = FRAME_BITS * 1_000_000_000 / TERMINAL_BAUD;
 
-/// Whether a terminal understands frames that take `frame`, and is understood. The last of ten bits
-/// is sampled in its middle, 5 % of a frame from either end; 3 % leave some for edges and the
-/// terminal's own clock.
-pub(super) fn speeds_agree(frame: Nanoseconds) -> bool {
-    frame.abs_diff(TERMINAL_FRAME) * 100 <= TERMINAL_FRAME * 3
+/// The time that a byte takes at `baud` bits a second: 86.8 us at 115200.
+pub(super) fn frame_of(baud: u32) -> Nanoseconds {
+    FRAME_BITS * 1_000_000_000 / u64::from(baud.max(1))
+}
+
+/// The bits a second of frames that take `frame`.
+pub(super) fn baud_of(frame: Nanoseconds) -> u32 {
+    u32::try_from(FRAME_BITS * 1_000_000_000 / frame.max(1)).unwrap_or(u32::MAX)
+}
+
+/// Whether a terminal whose frames take `terminal` understands those that take `frame`, and is
+/// understood. The last of ten bits is sampled in its middle, 5 % of a frame from either end; 3 %
+/// leave some for edges and the clocks.
+pub(super) fn speeds_agree(frame: Nanoseconds, terminal: Nanoseconds) -> bool {
+    frame.abs_diff(terminal).saturating_mul(100) <= terminal * 3
+}
+
+/// A byte that has left.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Sent {
+    pub(super) byte: u8,
+    /// The UART's bits a second, if the terminal does not understand the byte.
+    pub(super) garbled: Option<u32>,
 }
 
 /// A queue in front of a shift register.
@@ -56,18 +70,28 @@ impl Transmitter {
 }
 
 /// The terminal's side of the line: bytes that are on their way to the receive pin.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Terminal {
+    /// The time that a byte takes.
+    frame: Nanoseconds,
     bytes: VecDeque<u8>,
     /// When the first of them has arrived.
     arrives: Nanoseconds,
 }
 
 impl Terminal {
+    pub(super) fn new(baud: u32) -> Self {
+        Self {
+            frame: frame_of(baud),
+            bytes: VecDeque::new(),
+            arrives: 0,
+        }
+    }
+
     /// Sends `bytes`, one after another, behind those that are under way.
     pub(super) fn send(&mut self, bytes: &[u8], now: Nanoseconds) {
         if self.bytes.is_empty() {
-            self.arrives = now.saturating_add(TERMINAL_FRAME);
+            self.arrives = now.saturating_add(self.frame);
         }
         self.bytes.extend(bytes);
     }
@@ -80,7 +104,7 @@ impl Terminal {
     /// The next byte that has arrived by `now`, and when.
     pub(super) fn arrived(&mut self, now: Nanoseconds) -> Option<(u8, Nanoseconds)> {
         let at = self.next().filter(|at| *at <= now)?;
-        self.arrives = at.saturating_add(TERMINAL_FRAME);
+        self.arrives = at.saturating_add(self.frame);
         Some((self.bytes.pop_front()?, at))
     }
 
@@ -92,13 +116,12 @@ impl Terminal {
 
 #[cfg(test)]
 mod tests {
-    use super::{TERMINAL_FRAME, Terminal, Transmitter, speeds_agree};
+    use super::{Terminal, Transmitter, baud_of, frame_of, speeds_agree};
 
     #[test]
     fn bytes_arrive_one_frame_after_another() {
-        let mut line = Terminal::default();
+        let mut line = Terminal::new(115_200);
         line.send(b"ab", 1_000);
-        assert_eq!(TERMINAL_FRAME, 86_805);
         assert_eq!(line.next(), Some(87_805));
         assert_eq!(line.arrived(87_804), None);
         line.send(b"c", 50_000);
@@ -123,8 +146,8 @@ mod tests {
     #[test]
     fn speeds_agree_within_three_percent() {
         // 48 MHz / (16 * 26 3/64); the same divisor at 50 MHz; a clock of 3 MHz.
-        assert!(speeds_agree(86_822));
-        assert!(!speeds_agree(83_350));
-        assert!(!speeds_agree(1_389_166));
+        let agree = |frame| speeds_agree(frame, frame_of(115_200));
+        assert_eq!([86_822, 83_350, 1_389_166].map(agree), [true, false, false]);
+        assert_eq!((frame_of(115_200), baud_of(1_389_166)), (86_805, 7_198));
     }
 }

@@ -3,8 +3,8 @@
 use super::aux::Aux;
 use super::gpio::{Gpio, Route};
 use super::options::{Console, Kind, Nanoseconds, Notice, Notices, Options};
-use super::pl011::{Pl011, Sent};
-use super::serial::Terminal;
+use super::pl011::Pl011;
+use super::serial::{Sent, Terminal};
 
 /// A byte that the terminal did not understand.
 const GARBAGE: u8 = 0xff;
@@ -27,9 +27,9 @@ impl Wiring {
             kind,
             console: options.console,
             gpio: Gpio::new(kind),
-            pl011: Pl011::new(kind, uart_clock_hz),
-            aux: Aux::new(kind),
-            terminal: Terminal::default(),
+            pl011: Pl011::new(kind, options.baud, uart_clock_hz),
+            aux: Aux::new(kind, options.baud),
+            terminal: Terminal::new(options.baud),
             output: Vec::new(),
         }
     }
@@ -51,7 +51,7 @@ impl Wiring {
             self.aux.advance(at);
             match self.gpio.receiver() {
                 Route::Pl011 => self.pl011.receive(byte, at, notices),
-                Route::MiniUart => self.aux.receive(byte),
+                Route::MiniUart => self.aux.receive(byte, notices),
                 Route::None => {}
             }
         }
@@ -60,9 +60,9 @@ impl Wiring {
         self.collect_output(notices);
     }
 
-    pub(super) fn type_bytes(&mut self, bytes: &[u8], now: Nanoseconds) {
+    pub(super) fn type_bytes(&mut self, bytes: &[u8], now: Nanoseconds, notices: &mut Notices) {
         self.terminal.send(bytes, now);
-        self.fill_qemus_queue();
+        self.fill_qemus_queue(notices);
     }
 
     pub(super) fn take_output(&mut self, notices: &mut Notices) -> Vec<u8> {
@@ -71,14 +71,14 @@ impl Wiring {
     }
 
     /// QEMU's line delivers as long as there is room.
-    pub(super) fn fill_qemus_queue(&mut self) {
+    pub(super) fn fill_qemus_queue(&mut self, notices: &mut Notices) {
         while self.kind == Kind::Qemu && self.has_room() {
             let Some(byte) = self.terminal.take() else {
                 return;
             };
             match self.console {
                 Console::Pl011 => self.pl011.receive_from_qemu(byte),
-                Console::MiniUart => self.aux.receive(byte),
+                Console::MiniUart => self.aux.receive(byte, notices),
             }
         }
     }
@@ -112,11 +112,11 @@ impl Wiring {
     }
 
     fn hear(&mut self, sent: Sent, notices: &mut Notices) {
-        if sent.clear {
-            self.output.push(sent.byte);
-            return;
-        }
+        let Some(baud) = sent.garbled else {
+            return self.output.push(sent.byte);
+        };
         self.output.push(GARBAGE);
-        notices.add(Notice::Garbled { byte: sent.byte });
+        let byte = sent.byte;
+        notices.add(Notice::Garbled { byte, baud });
     }
 }

@@ -12,8 +12,7 @@ use std::collections::VecDeque;
 
 use super::options::{Kind, Nanoseconds, Notice, Notices};
 use super::peripheral::Refused;
-use super::pl011::Sent;
-use super::serial::{FRAME_BITS, Transmitter, speeds_agree};
+use super::serial::{FRAME_BITS, Sent, Transmitter, baud_of, frame_of, speeds_agree};
 
 const IRQ: u32 = 0x00;
 const ENABLES: u32 = 0x04;
@@ -50,6 +49,8 @@ const CNTL_SENDS: u32 = 1 << 1;
 #[derive(Clone, Debug)]
 pub(super) struct Aux {
     kind: Kind,
+    /// The time that the terminal takes for a byte.
+    terminal_frame: Nanoseconds,
     /// What has left since the last look.
     pub(super) sent: Vec<Sent>,
     receive: VecDeque<u8>,
@@ -65,9 +66,10 @@ pub(super) struct Aux {
 }
 
 impl Aux {
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(super) fn new(kind: Kind, terminal_baud: u32) -> Self {
         Self {
             kind,
+            terminal_frame: frame_of(terminal_baud),
             sent: Vec::new(),
             receive: VecDeque::new(),
             transmit: Transmitter::default(),
@@ -97,8 +99,8 @@ impl Aux {
     /// Lets time pass until `now`.
     pub(super) fn advance(&mut self, now: Nanoseconds) {
         while let Some((byte, at)) = self.transmit.finish(now) {
-            let clear = self.is_understood();
-            self.sent.push(Sent { byte, clear });
+            let garbled = self.misunderstood();
+            self.sent.push(Sent { byte, garbled });
             self.start_sending(at);
         }
     }
@@ -109,7 +111,7 @@ impl Aux {
     }
 
     /// A byte has come in on the pin.
-    pub(super) fn receive(&mut self, byte: u8) {
+    pub(super) fn receive(&mut self, byte: u8, notices: &mut Notices) {
         if !self.enabled || self.kind == Kind::Board && self.cntl & CNTL_RECEIVES == 0 {
             return;
         }
@@ -117,8 +119,12 @@ impl Aux {
             self.overrun = true;
             return;
         }
-        let is_clear = self.kind == Kind::Qemu || self.is_understood();
-        self.receive.push_back(if is_clear { byte } else { !byte });
+        let garbled = self.misunderstood().filter(|_| self.kind == Kind::Board);
+        if let Some(baud) = garbled {
+            notices.add(Notice::Garbled { byte, baud });
+        }
+        self.receive
+            .push_back(if garbled.is_some() { !byte } else { byte });
     }
 
     pub(super) fn read(&mut self, offset: u32, notices: &mut Notices) -> Result<u32, Refused> {
@@ -195,7 +201,10 @@ impl Aux {
 
     fn send(&mut self, byte: u8, now: Nanoseconds, notices: &mut Notices) {
         if self.kind == Kind::Qemu {
-            self.sent.push(Sent { byte, clear: true });
+            self.sent.push(Sent {
+                byte,
+                garbled: None,
+            });
         } else if self.transmit.queue.len() >= DEPTH {
             notices.add(Notice::TransmitFull { byte });
         } else {
@@ -215,8 +224,11 @@ impl Aux {
         FRAME_BITS * 8 * (u64::from(self.baud) + 1) * 1_000_000_000 / CORE_CLOCK_HZ
     }
 
-    fn is_understood(&self) -> bool {
-        self.lcr & LCR_EIGHT_BITS == LCR_EIGHT_BITS && speeds_agree(self.frame())
+    /// This UART's bits a second, unless the terminal understands it.
+    fn misunderstood(&self) -> Option<u32> {
+        let frame = self.frame();
+        let agree = speeds_agree(frame, self.terminal_frame);
+        (self.lcr & LCR_EIGHT_BITS != LCR_EIGHT_BITS || !agree).then(|| baud_of(frame))
     }
 
     /// AUX_MU_IIR_REG: bit 0 is 0 while an interrupt is pending, bits 2:1 say which: the receiver's

@@ -21,19 +21,13 @@ use self::registers::{
 };
 use super::options::{Kind, Nanoseconds, Notice, Notices};
 use super::peripheral::Refused;
-use super::serial::{FRAME_BITS, TERMINAL_FRAME, Transmitter, speeds_agree};
-
-/// A byte that has left.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Sent {
-    pub(super) byte: u8,
-    /// Whether a terminal of 115200 8N1 understands it.
-    pub(super) clear: bool,
-}
+use super::serial::{FRAME_BITS, Sent, Transmitter, baud_of, frame_of, speeds_agree};
 
 #[derive(Clone, Debug)]
 pub(super) struct Pl011 {
     kind: Kind,
+    /// The time that the terminal takes for a byte.
+    terminal_frame: Nanoseconds,
     /// UARTCLK, which the firmware sets.
     pub(super) clock_hz: u32,
     /// What has left since the last look.
@@ -64,9 +58,10 @@ pub(super) struct Pl011 {
 
 impl Pl011 {
     /// The UART after reset (table 3-1).
-    pub(super) fn new(kind: Kind, clock_hz: u32) -> Self {
+    pub(super) fn new(kind: Kind, terminal_baud: u32, clock_hz: u32) -> Self {
         Self {
             kind,
+            terminal_frame: frame_of(terminal_baud),
             clock_hz,
             sent: Vec::new(),
             receive: ReceiveQueue::default(),
@@ -105,8 +100,8 @@ impl Pl011 {
     /// Lets time pass until `now`.
     pub(super) fn advance(&mut self, now: Nanoseconds) {
         while let Some((byte, at)) = self.transmit.finish(now) {
-            let clear = self.is_understood();
-            self.sent.push(Sent { byte, clear });
+            let garbled = self.misunderstood();
+            self.sent.push(Sent { byte, garbled });
             self.start_sending(at);
         }
         if self.timeout_at.is_some_and(|at| at <= now) {
@@ -135,14 +130,14 @@ impl Pl011 {
     /// A byte whose stop bit ends at `at` has come in on the pin.
     pub(super) fn receive(&mut self, byte: u8, at: Nanoseconds, notices: &mut Notices) {
         let is_on = self.cr & CR_RECEIVES == CR_RECEIVES;
-        let began = at.saturating_sub(TERMINAL_FRAME);
+        let began = at.saturating_sub(self.terminal_frame);
         // A receiver that is switched off ends the byte that it has begun (3.3.8).
         if is_on != (began >= self.receiver_since) {
             return;
         }
         let mut word = u16::from(byte);
-        if !self.is_understood() {
-            notices.add(Notice::Garbled { byte });
+        if let Some(baud) = self.misunderstood() {
+            notices.add(Notice::Garbled { byte, baud });
             word = word ^ 0xff | DR_FE;
             self.ris |= INT_FE;
         }
@@ -158,7 +153,7 @@ impl Pl011 {
         if self.receive.len() == self.receive_level() {
             self.ris |= INT_RX;
         }
-        let frame = self.frame().unwrap_or(TERMINAL_FRAME);
+        let frame = self.frame().unwrap_or(self.terminal_frame);
         self.timeout_at = Some(at.saturating_add(frame * TIMEOUT_BITS / FRAME_BITS));
     }
 
@@ -182,7 +177,10 @@ impl Pl011 {
 
     fn write_dr(&mut self, byte: u8, now: Nanoseconds, notices: &mut Notices) {
         if self.kind == Kind::Qemu {
-            self.sent.push(Sent { byte, clear: true });
+            self.sent.push(Sent {
+                byte,
+                garbled: None,
+            });
             self.ris |= INT_TX;
             return;
         }
@@ -246,9 +244,11 @@ impl Pl011 {
         Some(bits_by_clock / u64::from(self.clock_hz))
     }
 
-    /// Whether a terminal of 115200 8N1 understands this UART.
-    fn is_understood(&self) -> bool {
-        self.lcr_h & LCR_FORMAT == LCR_8N1 && self.frame().is_some_and(speeds_agree)
+    /// This UART's bits a second, unless the terminal understands it: that is set to 8N1.
+    fn misunderstood(&self) -> Option<u32> {
+        let frame = self.frame().unwrap_or(Nanoseconds::MAX);
+        let agree = speeds_agree(frame, self.terminal_frame);
+        (self.lcr_h & LCR_FORMAT != LCR_8N1 || !agree).then(|| baud_of(frame))
     }
 
     fn flags(&self) -> u32 {

@@ -17,7 +17,7 @@ struct Bench {
 impl Bench {
     fn new(kind: Kind) -> Self {
         Self {
-            uart: Pl011::new(kind, 48_000_000),
+            uart: Pl011::new(kind, 115_200, 48_000_000),
             notices: Notices::default(),
             now: 0,
         }
@@ -114,12 +114,18 @@ fn another_clock_garbles_both_ways() {
     bench.uart.advance(bench.now);
     let sent = Sent {
         byte: 0x41,
-        clear: false,
+        garbled: Some(7_198),
     };
     assert_eq!(bench.uart.sent, [sent]);
     bench.receive(0x42);
     assert_eq!(bench.read(DR), 0x1bd, "inverted, with a framing error");
-    assert_eq!(bench.notices.take(), [Notice::Garbled { byte: 0x42 }]);
+    assert_eq!(
+        bench.notices.take(),
+        [Notice::Garbled {
+            byte: 0x42,
+            baud: 7_198
+        }]
+    );
 }
 
 #[test]
@@ -215,7 +221,7 @@ fn switching_the_queues_empties_both() {
 
 #[test]
 fn loopback_and_registers_that_are_none_are_refused_by_name() {
-    let mut uart = Pl011::new(Kind::Board, 48_000_000);
+    let mut uart = Pl011::new(Kind::Board, 115_200, 48_000_000);
     let mut notices = Notices::default();
     assert_eq!(
         uart.write(CR, 0x380, 0, &mut notices),

@@ -134,7 +134,13 @@ fn a_clock_that_the_firmware_was_asked_to_set_changes_the_speed() {
     bench.write(0x3f20_1000, 0x41);
     bench.run(1_389_166);
     assert_eq!(bench.board.take_output(), [0xff]);
-    assert_eq!(bench.board.take_notices(), [Notice::Garbled { byte: 0x41 }]);
+    assert_eq!(
+        bench.board.take_notices(),
+        [Notice::Garbled {
+            byte: 0x41,
+            baud: 7_198
+        }]
+    );
 }
 
 #[test]
