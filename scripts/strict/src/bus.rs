@@ -2,7 +2,7 @@
 
 use crate::board::{Board, Nanoseconds};
 use crate::chance::Chance;
-use crate::liberty::Liberties;
+use crate::liberty::{Liberties, Liberty, Log, Taken};
 use crate::memory::{Memory, Note};
 use crate::translate::History;
 use crate::watch::{Event, Watch};
@@ -32,6 +32,8 @@ pub(crate) struct Bus {
     pub(crate) step: u64,
     /// The liberties that are taken.
     pub(crate) liberties: Liberties,
+    /// The last liberties that changed a value.
+    pub(crate) log: Log,
     /// Decides about liberties that belong to no part.
     pub(crate) chance: Chance,
     /// Translations that cores may still use.
@@ -65,12 +67,27 @@ impl Bus {
             let event = match note {
                 Note::DirtyOverFresh(address) => Event::DirtyOverFresh(address),
                 Note::UncleanRead(address) => Event::UncleanRequest(address),
+                Note::OldBytes(address) => {
+                    self.took(Liberty::Caches, (core, at), address);
+                    continue;
+                }
             };
             self.watch.event(core, at, event);
         }
         for notice in self.board.take_notices() {
             self.watch.notice(core, at, notice);
         }
+    }
+
+    /// Notes a liberty of the instruction at `at` that changed a value.
+    pub(crate) fn took(&mut self, liberty: Liberty, (core, at): (usize, u64), address: u64) {
+        self.log.add(Taken {
+            liberty,
+            core,
+            at,
+            address,
+            because: None,
+        });
     }
 
     /// SEV: an event for every core.

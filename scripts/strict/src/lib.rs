@@ -35,7 +35,7 @@ mod watch;
 
 pub use entry::Entry;
 pub use image::{Image, ImageError, LOAD_ADDRESS};
-pub use liberty::{Liberties, Liberty};
+pub use liberty::{Liberties, Liberty, Taken};
 pub use machine::{Limits, Machine, Options, Outcome};
 pub use stop::Stop;
 pub use symbols::{SymbolError, Symbols};

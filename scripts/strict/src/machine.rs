@@ -10,7 +10,7 @@ use crate::cpu::registers::{Registers, Synchronization};
 use crate::cpu::{Core, Waiting};
 use crate::entry::{self, Entry};
 use crate::image::Image;
-use crate::liberty::{Liberties, Liberty};
+use crate::liberty::{Liberties, Liberty, Log, Taken};
 use crate::memory::{Caches, Memory};
 use crate::stop::Stop;
 use crate::translate::History;
@@ -159,6 +159,7 @@ impl Machine {
                 time: 0,
                 step: 0,
                 liberties,
+                log: Log::default(),
                 chance: Chance::new(seed, 3),
                 history: History::new(seed),
                 watch,
@@ -193,10 +194,28 @@ impl Machine {
         self.cores.iter().map(|core| core.executed).sum()
     }
 
+    /// Prints each instruction from here on before it is executed.
+    pub fn trace(&mut self) {
+        for core in &mut self.cores {
+            core.traced = true;
+        }
+    }
+
     /// The rules that were broken so far.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         self.bus.watch.findings()
+    }
+
+    /// The last liberties that changed a value, the oldest first.
+    pub fn taken(&self) -> impl Iterator<Item = &Taken> {
+        self.bus.log.last()
+    }
+
+    /// The number of liberties that changed a value.
+    #[must_use]
+    pub fn taken_count(&self) -> u64 {
+        self.bus.log.count()
     }
 
     /// The address of each core's next instruction.

@@ -7,7 +7,7 @@ use super::registers::Reg;
 use super::{Core, Interruption};
 use crate::board::{Board, Peripheral};
 use crate::bus::Bus;
-use crate::liberty::Liberty;
+use crate::liberty::{Liberty, Taken};
 use crate::memory::{LINE, View};
 use crate::stop::Stop;
 use crate::translate::{
@@ -114,12 +114,24 @@ impl Core {
                 let event = Event::TwoTranslations(address);
                 tables.bus.watch.event(self.number, self.at, event);
             }
-            usable.push(leaf);
+            let because = match candidate {
+                Candidate::Descriptor { store_at, .. } => Some(store_at),
+                Candidate::Root(_) => None,
+            };
+            usable.push((leaf, because));
         }
-        match tables.bus.history.choose(usable.len()) {
-            Some(number) => Ok(usable[number]),
-            None => fresh,
-        }
+        let Some(number) = tables.bus.history.choose(usable.len()) else {
+            return fresh;
+        };
+        let (leaf, because) = usable[number];
+        tables.bus.log.add(Taken {
+            liberty: Liberty::Translations,
+            core: self.number,
+            at: self.at,
+            address,
+            because,
+        });
+        Ok(leaf)
     }
 
     /// Tells the history which roots the core walks from, as the registers were written.
@@ -262,7 +274,11 @@ impl Core {
                 let slot = bus.memory.slot(physical);
                 self.loads.insert(address, slot);
             }
-            return Ok(bus.memory.read(physical, size, view));
+            let value = bus.memory.read(physical, size, view);
+            if view == View::Memory {
+                bus.judge_notes(self.number, self.at);
+            }
+            return Ok(value);
         }
         if !Board::covers(physical) {
             return Err(self.fault(address, Fault::External, purpose));
@@ -305,6 +321,9 @@ impl Core {
                 self.store_watched(bus, physical, size, value, view);
             } else {
                 bus.memory.write(physical, size, value, view);
+            }
+            if view == View::Memory {
+                bus.judge_notes(self.number, self.at);
             }
             bus.monitors.stored(self.number, granule, &mut bus.events);
             return Ok(());

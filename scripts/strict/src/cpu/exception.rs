@@ -194,13 +194,19 @@ impl Core {
         lines.irq || lines.fiq
     }
 
-    /// Takes an interrupt that was pending at the beginning of the slice, unless it is masked.
-    pub(crate) fn take_interrupt(&mut self) {
+    /// Takes an interrupt that was pending at the beginning of the slice and still is, unless it is
+    /// masked.
+    pub(crate) fn take_interrupt(&mut self, bus: &mut Bus) {
+        if self.lines == Lines::default() {
+            return;
+        }
+        // The handler of another core, or this one's own, may have answered since.
+        self.lines = self.interrupt_lines(bus);
         let Lines { irq, fiq } = self.lines;
         if fiq && self.takes(2, 4, 0b0001) {
-            self.interrupt(Kind::Fiq, self.target(2, 3));
+            self.interrupt(bus, Kind::Fiq, self.target(2, 3));
         } else if irq && self.takes(1, 4, 0b0010) {
-            self.interrupt(Kind::Irq, self.target(1, 4));
+            self.interrupt(bus, Kind::Irq, self.target(1, 4));
         }
     }
 
@@ -222,7 +228,7 @@ impl Core {
         target > self.state.level || (target == self.state.level && self.state.daif & mask == 0)
     }
 
-    fn interrupt(&mut self, kind: Kind, target: u8) {
+    fn interrupt(&mut self, bus: &mut Bus, kind: Kind, target: u8) {
         let exception = Exception {
             syndrome: 0,
             address: None,
@@ -230,6 +236,7 @@ impl Core {
             target,
         };
         self.enter(exception, kind);
+        self.tell_exception(bus);
     }
 
     /// ERET: the process state from SPSR_ELx, the address from ELR_ELx.
@@ -266,7 +273,7 @@ impl Core {
             illegal: illegal || saved >> 20 & 1 != 0,
         });
         self.pc = to;
-        self.take_interrupt();
+        self.take_interrupt(bus);
         Ok(())
     }
 }

@@ -107,6 +107,8 @@ pub(crate) struct Core {
     pub(crate) system: Registers,
     /// Whether the core waits.
     pub(crate) waiting: Waiting,
+    /// Whether each instruction is printed before it is executed.
+    pub(crate) traced: bool,
     /// The number of instructions that were executed.
     pub(crate) executed: u64,
     /// The virtual time of the last ISB, exception or return, in parts of a nanosecond.
@@ -132,6 +134,7 @@ impl Core {
             state,
             system,
             waiting: Waiting::No,
+            traced: false,
             executed: 0,
             synchronized_at: 0,
             maintenance: Vec::new(),
@@ -226,7 +229,7 @@ impl Core {
         if self.waiting != Waiting::No && !self.wakes(bus) {
             return Ok(());
         }
-        self.take_interrupt();
+        self.take_interrupt(bus);
         for _ in 0..budget {
             match self.step(bus) {
                 Ok(()) => {}
@@ -256,7 +259,7 @@ impl Core {
     }
 
     /// Tells the rules that an exception was taken to the current level.
-    fn tell_exception(&mut self, bus: &mut Bus) {
+    pub(super) fn tell_exception(&mut self, bus: &mut Bus) {
         let level = self.state.level;
         self.synchronized_at = bus.time;
         bus.watch
@@ -271,6 +274,13 @@ impl Core {
         self.at = self.pc;
         let instruction = self.fetch(bus)?;
         self.pc = self.at.wrapping_add(4);
+        if self.traced {
+            let level = self.state.level;
+            println!(
+                "core {} EL{level} {:#x}: {instruction}",
+                self.number, self.at
+            );
+        }
         self.execute(bus, instruction)
     }
 

@@ -198,7 +198,11 @@ impl Core {
             return Ok(());
         }
         let fails = bus.liberties.has(Liberty::Exclusive) && bus.chance.happens(16);
-        let holds = bus.monitors.take(self.number, granule) && !fails;
+        let marked = bus.monitors.take(self.number, granule);
+        if marked && fails {
+            bus.took(Liberty::Exclusive, (self.number, self.at), address);
+        }
+        let holds = marked && !fails;
         if holds {
             let values = [self.get(rt), rt2.map_or(0, |rt2| self.get(rt2))];
             self.store(bus, address, size, values[0], Manner::Aligned)?;

@@ -64,7 +64,7 @@ impl Core {
             Reg::NZCV => self.state.nzcv = (value >> 28 & 0xf) as u8,
             Reg::DAIF => {
                 self.state.daif = (value >> 6 & 0xf) as u8;
-                self.take_interrupt();
+                self.take_interrupt(bus);
             }
             Reg::SPSEL => self.state.own_stack = value & 1 != 0,
             Reg::SP_EL0 => self.stacks[0] = value,
@@ -75,7 +75,11 @@ impl Core {
             Reg::CNTHP_TVAL_EL2 => self.set_timer_value(Timer::Hypervisor, value, bus),
             Reg::CNTPS_TVAL_EL1 => self.set_timer_value(Timer::Secure, value, bus),
             Reg::HCR_EL2 => self.write_hypervisor_configuration(value)?,
-            _ => self.system.write(register, value & writable(register)),
+            _ => {
+                if self.system.write(register, value & writable(register)) {
+                    bus.took(Liberty::Context, (self.number, self.at), value);
+                }
+            }
         }
         if register.row().kind == Use::Context {
             self.forget_translations();
@@ -92,6 +96,7 @@ impl Core {
         if bus.liberties.has(Liberty::Counter) && bus.chance.happens(64) {
             let window = time - self.synchronized_at;
             time -= bus.chance.below(window.min(EARLIEST) + 1);
+            bus.took(Liberty::Counter, (self.number, self.at), 0);
         }
         bus.board.counter(time / PARTS)
     }

@@ -40,7 +40,7 @@ impl Core {
                 self.synchronized_at = bus.time;
                 Ok(())
             }
-            System::WritePstate { field, immediate } => self.write_pstate(field, immediate),
+            System::WritePstate { field, immediate } => self.write_pstate(bus, field, immediate),
             System::Maintain { operation, rt } => self.maintain(bus, operation, rt),
             System::MaintainAndRead { .. } => Err(self.undefined().into()),
             System::Write { register, rt } => {
@@ -65,8 +65,10 @@ impl Core {
             WFE => {
                 self.check_wait(1, sctlr::NTWE)?;
                 let early = bus.liberties.has(Liberty::Wake) && bus.chance.happens(32);
-                if !std::mem::take(&mut bus.events[self.number]) && !early {
-                    self.waiting = Waiting::Event;
+                match std::mem::take(&mut bus.events[self.number]) {
+                    true => {}
+                    false if early => bus.took(Liberty::Wake, (self.number, self.at), 0),
+                    false => self.waiting = Waiting::Event,
                 }
             }
             WFI => {
@@ -89,7 +91,7 @@ impl Core {
         Ok(())
     }
 
-    fn write_pstate(&mut self, field: Pstate, immediate: u8) -> Executed {
+    fn write_pstate(&mut self, bus: &mut Bus, field: Pstate, immediate: u8) -> Executed {
         let user = self.state.level == 0;
         let masks_allowed = self.system.effective(Reg::SCTLR_EL1) & sctlr::UMA != 0;
         match field {
@@ -101,7 +103,7 @@ impl Core {
             Pstate::Mask => self.state.daif |= immediate,
             Pstate::Unmask => {
                 self.state.daif &= !immediate;
-                self.take_interrupt();
+                self.take_interrupt(bus);
             }
         }
         Ok(())

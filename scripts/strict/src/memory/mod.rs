@@ -61,6 +61,8 @@ pub(crate) enum Note {
     DirtyOverFresh(u64),
     /// The GPU read a word whose newest value is in a cache.
     UncleanRead(u64),
+    /// An uncached access met bytes that differ from a cache's: one of both has old ones.
+    OldBytes(u64),
 }
 
 /// The copies in which a loader leaves bytes.
@@ -159,7 +161,12 @@ impl Memory {
         if self.pages[slot].lines[offset / LINE].is_dirty() && self.chance.happens(64) {
             self.evict(slot, offset / LINE);
         }
-        page::load(&self.pages[slot].memory, offset, size)
+        let page = &self.pages[slot];
+        let value = page::load(&page.memory, offset, size);
+        if value != page::load(&page.cached, offset, size) {
+            self.notes.push(Note::OldBytes(address));
+        }
+        value
     }
 
     /// A store within one line of RAM.
@@ -169,14 +176,16 @@ impl Memory {
         if view == View::Cached || self.caches == Caches::Transparent {
             self.store(slot as u32, offset, size, value);
         } else {
-            self.write_uncached(slot, offset, size, value);
+            self.write_uncached(address, size, value);
         }
         if self.pages[slot].watched {
             self.code_was_written(address, size, view);
         }
     }
 
-    fn write_uncached(&mut self, slot: usize, offset: usize, size: usize, value: u64) {
+    fn write_uncached(&mut self, address: u64, size: usize, value: u64) {
+        let slot = self.slot(address) as usize;
+        let offset = address as usize % FRAME;
         let line = offset / LINE;
         if self.pages[slot].lines[line].is_dirty() && self.chance.happens(64) {
             self.evict(slot, line);
@@ -191,7 +200,10 @@ impl Memory {
         page::store(&mut page.memory, offset, size, value);
         match page.lines[line] {
             Line::Dirty | Line::Torn => page.lines[line] = Line::Torn,
-            _ if kept && differs => page.lines[line] = Line::Stale,
+            _ if kept && differs => {
+                page.lines[line] = Line::Stale;
+                self.notes.push(Note::OldBytes(address));
+            }
             _ if kept => {}
             _ => {
                 page.refill(line);
@@ -229,10 +241,11 @@ impl Memory {
     /// The descriptor at an address in RAM, as a cacheable walk reads it.
     pub(crate) fn descriptor(&mut self, address: u64) -> u64 {
         let slot = self.slot(address) as usize;
-        page::load(&self.pages[slot].cached, address as usize % FRAME & !7, 8)
+        page::load(&self.pages[slot].cached, (address & !7) as usize % FRAME, 8)
     }
 
     /// The accesses since the last call that rules judge.
+    #[inline]
     pub(crate) fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
     }

@@ -87,3 +87,15 @@ pub(crate) enum Event {
     /// The VideoCore reads a request that is not in memory yet.
     UncleanRequest(u64),
 }
+
+impl Event {
+    /// The instruction that the event depends on, if it is another one.
+    pub(super) fn because(self) -> Option<u64> {
+        match self {
+            Self::MadeOverOld { store_at, .. } | Self::ReusedTable { store_at, .. } => {
+                Some(store_at)
+            }
+            _ => None,
+        }
+    }
+}

@@ -32,6 +32,9 @@ pub struct Finding {
     pub at: u64,
     /// The values of this case.
     pub detail: String,
+    /// The virtual address of another instruction that it depends on: the store that was not
+    /// followed.
+    pub because: Option<u64>,
 }
 
 /// More findings of a run are not kept: one place that repeats is one finding.
@@ -86,8 +89,15 @@ impl Watch {
         self.devices[core].see(event, &mut broken);
         self.boot[core].see(event, &mut broken);
         tables::see(event, &mut broken);
+        let because = event.because();
         for (rule, detail) in broken {
-            self.add(rule, core, at, detail);
+            self.add(Finding {
+                rule,
+                core,
+                at,
+                detail,
+                because,
+            });
         }
     }
 
@@ -96,27 +106,19 @@ impl Watch {
         if self.on
             && let Notice::MailboxAlias { word } = notice
         {
-            self.add(
-                Rule::MailboxAlias,
+            self.add(Finding {
+                rule: Rule::MailboxAlias,
                 core,
                 at,
-                format!("the word {word:#010x}"),
-            );
+                detail: format!("the word {word:#010x}"),
+                because: None,
+            });
         }
     }
 
-    fn add(&mut self, rule: Rule, core: usize, at: u64, detail: String) {
-        let known = self
-            .findings
-            .iter()
-            .any(|finding| (finding.rule, finding.at, &finding.detail) == (rule, at, &detail));
-        if !known && self.findings.len() < MOST {
-            self.findings.push(Finding {
-                rule,
-                core,
-                at,
-                detail,
-            });
+    fn add(&mut self, finding: Finding) {
+        if !self.findings.contains(&finding) && self.findings.len() < MOST {
+            self.findings.push(finding);
         }
     }
 }

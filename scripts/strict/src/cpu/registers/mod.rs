@@ -150,8 +150,8 @@ impl Registers {
         self.effective[register as usize] = value;
     }
 
-    /// Executes MSR.
-    pub(crate) fn write(&mut self, register: Reg, value: u64) {
+    /// Executes MSR; true if the old value stays in effect.
+    pub(crate) fn write(&mut self, register: Reg, value: u64) -> bool {
         self.written[register as usize] = value;
         match register {
             Reg::TTBR0_EL1 => self.unsynchronized.low = true,
@@ -172,6 +172,7 @@ impl Registers {
         } else {
             self.effective[register as usize] = value;
         }
+        late && self.effective[register as usize] != value
     }
 
     /// The halves of the EL1&0 regime that depend on a write which is not synchronised.

@@ -210,7 +210,7 @@ impl History {
         memory: &mut Memory,
     ) -> Vec<Event> {
         let mut events = Vec::new();
-        self.judge_reuse(place, &mut events);
+        self.judge_reuse(place, now, &mut events);
         let current = self.current.iter().flatten().flatten().copied();
         let former = self.former.iter().map(|former| former.root);
         let roots: Vec<Root> = current.chain(former).collect();
@@ -223,7 +223,8 @@ impl History {
         for table in places {
             let cores = self.users(table.root);
             let span = 1_u64 << shift(u32::from(table.level));
-            let first = table.first | (place & 0xfff) / 8 * span;
+            let index = (place & 0xfff) / 8;
+            let first = table.first | (index * span);
             let last = first + (span - 1);
             let leaf = table.level == 3 || before & TABLE_OR_PAGE == 0;
             let changed = Old {
@@ -309,8 +310,12 @@ impl History {
         }
     }
 
-    /// A store into a frame to which a kept pointer leads.
-    fn judge_reuse(&self, place: u64, events: &mut Vec<Event>) {
+    /// A store into a frame to which a kept pointer leads. An invalid descriptor is none: a library
+    /// may chain the frames that it has unlinked by words whose bit 0 is 0.
+    fn judge_reuse(&self, place: u64, now: u64, events: &mut Vec<Event>) {
+        if now & VALID == 0 {
+            return;
+        }
         let frame = place & !0xfff;
         let kept = self
             .old

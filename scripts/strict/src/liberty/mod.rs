@@ -2,7 +2,12 @@
 //!
 //! A liberty is never an error of the kernel. It is an error to rely on its not being taken.
 
+mod log;
+
 use std::fmt;
+
+pub(crate) use log::Log;
+pub use log::Taken;
 
 /// One kind of liberty.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
