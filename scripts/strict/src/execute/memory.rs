@@ -136,6 +136,7 @@ impl Core {
         if transfer.is_store() {
             // Both halves are permitted before the first is stored, as far as a page's end matters.
             if address >> 12 != second >> 12 {
+                self.place(bus, address, size, Purpose::Store, Manner::Plain)?;
                 self.place(bus, second, size, Purpose::Store, Manner::Plain)?;
             }
             let values = [self.get(rt), self.get(rt2)];
@@ -168,12 +169,7 @@ impl Core {
             true => Purpose::Store,
             false => Purpose::Load,
         };
-        let alignment = address & (whole as u64 - 1);
-        if alignment != 0 {
-            // The fault of one access of the pair's whole size.
-            self.place(bus, address | 1, 2, purpose, Manner::Aligned)?;
-        }
-        let leaf = self.place(bus, address, size, purpose, Manner::Aligned)?;
+        let leaf = self.place(bus, address, whole, purpose, Manner::Aligned)?;
         self.check_exclusive(bus, address, &leaf, purpose)?;
         let physical = leaf.page | address & 0xfff;
         let granule = match bus.memory.holds(physical) {
