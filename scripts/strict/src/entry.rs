@@ -161,6 +161,7 @@ fn qemu(registers: &Registers) -> Vec<(Reg, u64)> {
         (Reg::VMPIDR_EL2, registers.written(Reg::MPIDR_EL1)),
         (Reg::CNTFRQ_EL0, QEMU_HZ),
         (Reg::ID_AA64ISAR0_EL1, 0x1_1120),
+        (Reg::ID_ISAR5_EL1, 0x1_1121),
     ]
 }
 

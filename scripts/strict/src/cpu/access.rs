@@ -462,11 +462,12 @@ impl Core {
     pub(crate) fn translate_for_par(
         &mut self,
         bus: &mut Bus,
+        regime: Regime,
         address: u64,
         purpose: Purpose,
         user: bool,
     ) -> Result<(), Interruption> {
-        let par = match self.walk(bus, Regime::El1, address, purpose) {
+        let par = match self.walk(bus, regime, address, purpose) {
             Err(WalkError::Granule(tcr)) => {
                 return Err(Stop::Granule {
                     core: self.number,
@@ -477,7 +478,8 @@ impl Core {
             }
             Err(WalkError::Fault(fault)) => par_of_fault(fault),
             Ok(leaf) => {
-                let wxn = self.system.effective(Reg::SCTLR_EL1) & sctlr::WXN != 0;
+                let [control, ..] = regime.controls();
+                let wxn = self.system.effective(control) & sctlr::WXN != 0;
                 match leaf.permits(purpose, user, wxn) {
                     true => par_of_leaf(&leaf),
                     false => par_of_fault(Fault::Permission(leaf.level)),

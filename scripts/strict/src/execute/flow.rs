@@ -76,8 +76,13 @@ impl Core {
                 }
             }
             Exception::SecureMonitor(number) => {
-                // SCR_EL3.SMD disables it.
-                if level == 0 || register(Reg::SCR_EL3) >> 7 & 1 != 0 {
+                // HCR_EL2.TSC traps it from EL1; SCR_EL3.SMD disables it.
+                if level == 1 && register(Reg::HCR_EL2) >> 19 & 1 != 0 {
+                    crate::cpu::exception::Exception {
+                        target: 2,
+                        ..self.exception(class::SECURE_MONITOR, u64::from(number))
+                    }
+                } else if level == 0 || register(Reg::SCR_EL3) >> 7 & 1 != 0 {
                     self.undefined()
                 } else {
                     self.call(class::SECURE_MONITOR, number, 3)

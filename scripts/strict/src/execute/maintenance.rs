@@ -3,13 +3,14 @@
 use ::a64::Register;
 use ::a64::system::Operation;
 
+use super::registers::Direction;
 use crate::bus::Bus;
 use crate::cpu::access::Manner;
 use crate::cpu::registers::Reg;
 use crate::cpu::{Core, Executed};
 use crate::liberty::Liberty;
 use crate::memory::LineOperation;
-use crate::translate::{Purpose, sctlr};
+use crate::translate::{Purpose, Regime, sctlr};
 use crate::watch::Event;
 
 /// CM of a data abort: the access was cache maintenance.
@@ -34,6 +35,7 @@ impl Core {
             return Err(self.undefined().into());
         }
         let value = self.get(rt);
+        let fields = [1, op1, crn, crm, op2];
         match (op1, crn, crm, op2) {
             (_, 8, ..) if operation.name().is_some() => {
                 // VMALLE1, ALLE1, ALLE2, ALLE3 and their broadcast forms.
@@ -52,42 +54,56 @@ impl Core {
                 Ok(())
             }
             (0, 7, 1 | 5, 0) | (3, 7, 5, 1) => {
-                self.check_user(sctlr::UCI)?;
+                self.check_user(sctlr::UCI, fields, rt)?;
                 self.tell(bus, Event::InstructionCache);
                 bus.memory.invalidate_code();
                 Ok(())
             }
             (0, 7, 6, 1) => self.line(bus, value, LineOperation::Invalidate),
-            (3, 7, 10 | 11, 1) => self.line(bus, value, LineOperation::Clean),
-            (3, 7, 14, 1) => self.line(bus, value, LineOperation::CleanInvalidate),
+            (3, 7, 10 | 11 | 14, 1) => {
+                self.check_user(sctlr::UCI, fields, rt)?;
+                let operation = match crm {
+                    14 => LineOperation::CleanInvalidate,
+                    _ => LineOperation::Clean,
+                };
+                self.line(bus, value, operation)
+            }
             (3, 7, 4, 1) => {
-                self.check_user(sctlr::DZE)?;
+                self.check_user(sctlr::DZE, fields, rt)?;
                 self.zero_line(bus, value)
             }
             (0, 7, 6 | 10 | 14, 2) => {
                 self.tell(bus, Event::SetWay);
                 Ok(())
             }
-            (0, 7, 8, 0) => self.translate_for_par(bus, value, Purpose::Load, false),
-            (0, 7, 8, 1) => self.translate_for_par(bus, value, Purpose::Store, false),
-            (0, 7, 8, 2) => self.translate_for_par(bus, value, Purpose::Load, true),
-            (0, 7, 8, 3) => self.translate_for_par(bus, value, Purpose::Store, true),
+            (_, 7, 8, _) if operation.name().is_some() => {
+                // Without stage 2, AT S12E* is AT S1E*.
+                let regime = match (op1, op2) {
+                    (4, 0 | 1) => Regime::El2,
+                    (6, _) => Regime::El3,
+                    _ => Regime::El1,
+                };
+                let purpose = match op2 & 1 {
+                    0 => Purpose::Load,
+                    _ => Purpose::Store,
+                };
+                self.translate_for_par(bus, regime, value, purpose, op2 & 2 != 0)
+            }
             _ if operation.name().is_none() => Err(self.undefined().into()),
             _ => Err(self.register_not_modelled(format!("the system instruction {operation}"))),
         }
     }
 
-    /// EL0 needs a bit of SCTLR_EL1 for maintenance.
-    fn check_user(&self, bit: u64) -> Executed {
+    /// EL0 needs a bit of SCTLR_EL1 for maintenance; without it EL1 traps the instruction.
+    fn check_user(&self, bit: u64, fields: [u16; 5], rt: Register) -> Executed {
         if self.state.level == 0 && self.system.effective(Reg::SCTLR_EL1) & bit == 0 {
-            return Err(self.undefined().into());
+            return Err(self.trapped(fields, rt, Direction::Write).into());
         }
         Ok(())
     }
 
     /// Cache maintenance by address; a translation fault is taken with CM set.
     fn line(&mut self, bus: &mut Bus, address: u64, operation: LineOperation) -> Executed {
-        self.check_user(sctlr::UCI)?;
         let purpose = match operation {
             LineOperation::Invalidate => Purpose::Store,
             LineOperation::Clean | LineOperation::CleanInvalidate => Purpose::Load,

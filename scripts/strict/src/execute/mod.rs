@@ -21,7 +21,7 @@ mod system;
 use ::a64::Instruction;
 
 use crate::bus::Bus;
-use crate::cpu::exception::class;
+use crate::cpu::exception::{Exception, class};
 use crate::cpu::registers::Reg;
 use crate::cpu::{Core, Executed, Interruption};
 use crate::stop::Stop;
@@ -46,20 +46,30 @@ impl Core {
         }
     }
 
-    /// SIMD and floating point: trapped if CPACR_EL1.FPEN says so (DDI 0487 D24.2.33), which is all
-    /// that is modelled.
+    /// SIMD and floating point: their trap is all that is modelled.
     fn vector(&mut self, instruction: Instruction) -> Executed {
-        let enabled = self.system.effective(Reg::CPACR_EL1) >> 20 & 3;
-        let traps = match self.state.level {
-            0 => enabled != 3,
-            1 => enabled & 1 == 0,
-            _ => false,
-        };
-        if traps {
-            // CV = 1, COND = 1110.
-            return Err(self.exception(class::FLOATING_POINT, 0x1e0_0000).into());
-        }
+        self.check_floating_point()?;
         Err(self.not_modelled(instruction))
+    }
+
+    /// The traps of SIMD and floating point, and of FPCR and FPSR: CPACR_EL1.FPEN at EL0 and EL1,
+    /// then CPTR_EL2.TFP, then CPTR_EL3.TFP (DDI 0487 D1.15).
+    pub(super) fn check_floating_point(&self) -> Executed {
+        let level = self.state.level;
+        let trapped = |register| self.system.effective(register) >> 10 & 1 != 0;
+        let target = match (level, self.system.effective(Reg::CPACR_EL1) >> 20 & 3) {
+            (0, 0..=2) | (1, 0 | 2) => 1,
+            _ if level <= 2 && trapped(Reg::CPTR_EL2) => 2,
+            _ if trapped(Reg::CPTR_EL3) => 3,
+            _ => return Ok(()),
+        };
+        // CV = 1, COND = 1110.
+        let exception = self.exception(class::FLOATING_POINT, 0x1e0_0000);
+        Err(Exception {
+            target,
+            ..exception
+        }
+        .into())
     }
 
     pub(crate) fn not_modelled(&self, instruction: Instruction) -> Interruption {

@@ -1,9 +1,10 @@
 //! MRS and MSR: access rights, and registers that are more than a stored value.
 
+use ::a64::Register;
 use ::a64::system::SystemRegister;
 
 use crate::bus::{Bus, PARTS};
-use crate::cpu::exception::class;
+use crate::cpu::exception::{Exception, class};
 use crate::cpu::registers::{Reg, Use};
 use crate::cpu::timers::Timer;
 use crate::cpu::{Core, Executed, Interruption};
@@ -20,9 +21,13 @@ impl Core {
         &mut self,
         bus: &mut Bus,
         encoding: SystemRegister,
+        rt: Register,
     ) -> Result<u64, Interruption> {
-        let register = self.permitted(encoding, Direction::Read)?;
         let level = self.state.level;
+        if level != 0 && is_reserved_identification(encoding) {
+            return Ok(0);
+        }
+        let register = self.permitted(encoding, rt, Direction::Read)?;
         Ok(match register {
             Reg::CURRENTEL => u64::from(level) << 2,
             Reg::NZCV => u64::from(self.state.nzcv) << 28,
@@ -34,6 +39,12 @@ impl Core {
             // EL1 reads what EL2 shows it (DDI 0487 D24.2.106).
             Reg::MIDR_EL1 if level == 1 => self.system.written(Reg::VPIDR_EL2),
             Reg::MPIDR_EL1 if level == 1 => self.system.written(Reg::VMPIDR_EL2),
+            // DZP: this level may not execute DC ZVA.
+            Reg::DCZID_EL0 => {
+                let prohibited =
+                    level == 0 && self.system.effective(Reg::SCTLR_EL1) & sctlr::DZE == 0;
+                self.system.written(register) | u64::from(prohibited) << 4
+            }
             Reg::CNTPCT_EL0 => self.counter_read(bus),
             Reg::CNTVCT_EL0 => self
                 .counter_read(bus)
@@ -56,9 +67,10 @@ impl Core {
         &mut self,
         bus: &mut Bus,
         encoding: SystemRegister,
-        value: u64,
+        rt: Register,
     ) -> Executed {
-        let register = self.permitted(encoding, Direction::Write)?;
+        let register = self.permitted(encoding, rt, Direction::Write)?;
+        let value = self.get(rt);
         self.tell(bus, Event::Write(register, value));
         match register {
             Reg::NZCV => self.state.nzcv = (value >> 28 & 0xf) as u8,
@@ -103,8 +115,8 @@ impl Core {
 
     /// Traps and stage 2 are not modelled: a kernel that switches them on is told so.
     fn write_hypervisor_configuration(&mut self, value: u64) -> Executed {
-        /// VM, SWIO, AMO, IMO, FMO, HCD, RW.
-        const MODELLED: u64 = 1 << 1 | 0b111 << 3 | 1 << 29 | 1 << 31;
+        /// SWIO, FMO, IMO, AMO, TSC, HCD, RW.
+        const MODELLED: u64 = 1 << 1 | 0b111 << 3 | 1 << 19 | 1 << 29 | 1 << 31;
         if value & !MODELLED != 0 {
             return Err(
                 self.register_not_modelled(format!("{} = {value:#x}", Reg::HCR_EL2.row().name))
@@ -124,6 +136,7 @@ impl Core {
     fn permitted(
         &self,
         encoding: SystemRegister,
+        rt: Register,
         direction: Direction,
     ) -> Result<Reg, Interruption> {
         let Some(register) = Reg::with(encoding) else {
@@ -143,11 +156,17 @@ impl Core {
         let row = register.row();
         let level = self.state.level;
         let read_only = row.kind == Use::ReadOnly || (register == Reg::TPIDRRO_EL0 && level == 0);
-        if level < register.level() || (direction == Direction::Write && read_only) {
+        // SP_EL0 is the stack pointer itself while PSTATE.SP is 0 (DDI 0487 C5.2.19).
+        let in_use = register == Reg::SP_EL0 && !self.state.own_stack;
+        if level < register.level() || in_use || (direction == Direction::Write && read_only) {
             return Err(self.undefined().into());
         }
+        if matches!(register, Reg::FPCR | Reg::FPSR) {
+            self.check_floating_point()?;
+            return Ok(register);
+        }
         if level == 0 && !self.open_to_user(register) {
-            return Err(self.trapped(encoding, direction).into());
+            return Err(self.trapped(encoding.fields(), rt, direction).into());
         }
         Ok(register)
     }
@@ -168,23 +187,35 @@ impl Core {
         }
     }
 
-    /// An MSR or MRS of EL0 that EL1 traps: the encoding in the syndrome (D24.2.40, ISS of EC 0x18).
-    fn trapped(
+    /// A system instruction of EL0 that EL1 traps: its encoding in the syndrome (D24.2.40, ISS of EC
+    /// 0x18).
+    pub(super) fn trapped(
         &self,
-        encoding: SystemRegister,
+        fields: [u16; 5],
+        rt: Register,
         direction: Direction,
-    ) -> crate::cpu::exception::Exception {
-        let [op0, op1, crn, crm, op2] = encoding.fields().map(u64::from);
+    ) -> Exception {
+        let [op0, op1, crn, crm, op2] = fields.map(u64::from);
         let read = u64::from(direction == Direction::Read);
-        let iss = op0 << 20 | op2 << 17 | op1 << 14 | crn << 10 | crm << 1 | read;
+        let rt = u64::from(rt.0);
+        let iss = op0 << 20 | op2 << 17 | op1 << 14 | crn << 10 | rt << 5 | crm << 1 | read;
         self.exception(class::SYSTEM, iss)
     }
 }
 
+/// The direction of a system instruction: L, bit 21.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Direction {
+pub(super) enum Direction {
+    /// MRS.
     Read,
+    /// MSR, SYS.
     Write,
+}
+
+/// Whether an encoding is one of those for identification to which no register is assigned: they
+/// read as zero (DDI 0487 D17.3.1).
+fn is_reserved_identification(encoding: SystemRegister) -> bool {
+    matches!(encoding.fields(), [3, 0, 0, 1..=7, _]) && Reg::with(encoding).is_none()
 }
 
 fn is_control(register: Reg) -> bool {
@@ -194,6 +225,8 @@ fn is_control(register: Reg) -> bool {
 /// The bits of a register that a write changes; RES0 bits read as zero.
 fn writable(register: Reg) -> u64 {
     match register {
+        // Not implemented by the Cortex-A53 (DDI 0500 4.3).
+        Reg::AFSR0_EL1 | Reg::AFSR1_EL1 | Reg::AMAIR_EL1 => 0,
         Reg::VBAR_EL1 | Reg::VBAR_EL2 | Reg::VBAR_EL3 => !0x7ff,
         Reg::CNTFRQ_EL0 | Reg::ESR_EL1 | Reg::ESR_EL2 | Reg::ESR_EL3 => 0xffff_ffff,
         Reg::CONTEXTIDR_EL1 => 0xffff_ffff,

@@ -1,7 +1,9 @@
 //! Hints, barriers, PSTATE and moves of system registers: DDI 0487 C4.1.65.
 
+use ::a64::Register;
 use ::a64::system::{Pstate, System};
 
+use super::registers::Direction;
 use crate::bus::Bus;
 use crate::cpu::exception::class;
 use crate::cpu::registers::Reg;
@@ -43,12 +45,9 @@ impl Core {
             System::WritePstate { field, immediate } => self.write_pstate(bus, field, immediate),
             System::Maintain { operation, rt } => self.maintain(bus, operation, rt),
             System::MaintainAndRead { .. } => Err(self.undefined().into()),
-            System::Write { register, rt } => {
-                let value = self.get(rt);
-                self.write_register(bus, register, value)
-            }
+            System::Write { register, rt } => self.write_register(bus, register, rt),
             System::Read { register, rt } => {
-                let value = self.read_register(bus, register)?;
+                let value = self.read_register(bus, register, rt)?;
                 self.set(rt, value);
                 Ok(())
             }
@@ -98,7 +97,11 @@ impl Core {
             Pstate::StackPointer if user => return Err(self.undefined().into()),
             Pstate::StackPointer => self.state.own_stack = immediate & 1 != 0,
             Pstate::Mask | Pstate::Unmask if user && !masks_allowed => {
-                return Err(self.undefined().into());
+                let op2 = if field == Pstate::Mask { 0b110 } else { 0b111 };
+                let fields = [0, 3, 4, u16::from(immediate), op2];
+                return Err(self
+                    .trapped(fields, Register::ZERO, Direction::Write)
+                    .into());
             }
             Pstate::Mask => self.state.daif |= immediate,
             Pstate::Unmask => {
