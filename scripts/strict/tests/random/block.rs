@@ -10,6 +10,7 @@ use super::encode;
 use super::handler::END_OF_BLOCK;
 use super::layout::Level;
 use super::numbers::Random;
+use super::settings::Settings;
 
 /// The number of instructions that a block executes at the least.
 pub(crate) const LEAST: usize = 40;
@@ -22,17 +23,20 @@ pub(crate) struct Writer {
     pub(crate) code: Code,
     /// The exception level at which blocks begin.
     pub(crate) level: Level,
+    /// Whether EL1 lets EL0 mask interrupts, among others.
+    pub(crate) el0_may: bool,
     /// The number of words that branches lead over.
     skipped: usize,
 }
 
 impl Writer {
     /// No blocks yet; the first will be at `address`.
-    pub(crate) fn new(random: Random, address: u64, level: Level) -> Self {
+    pub(crate) fn new(random: Random, address: u64, settings: Settings) -> Self {
         Self {
             random,
             code: Code::at(address),
-            level,
+            level: settings.level,
+            el0_may: settings.el0_may,
             skipped: 0,
         }
     }

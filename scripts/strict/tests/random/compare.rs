@@ -36,6 +36,8 @@ pub(crate) struct Difference {
     words: Vec<u32>,
     /// Name, value on the reference, value on the machine that is tested.
     values: Vec<(String, String, String)>,
+    /// The last line of the machine that is tested: the reason if it did not go on.
+    last_line: String,
 }
 
 /// The lines of both machines.
@@ -56,11 +58,15 @@ impl Pair<'_> {
     pub(crate) fn difference(&self, recipe: Recipe) -> Option<Difference> {
         let lines = self.lines(&Image::new(recipe));
         let line = lines.first_difference()?;
+        let last_line = lines.last();
         let detail = line as u32 * CHECKPOINT;
         let detailed = self.lines(&Image::new(Recipe { detail, ..recipe }));
         let line = detailed.first_difference().unwrap_or(line) - line;
         let block = (detail + line as u32).min(recipe.blocks - 1);
-        Some(self.within(recipe, block))
+        Some(Difference {
+            last_line,
+            ..self.within(recipe, block)
+        })
     }
 
     fn lines(&self, image: &Image) -> Lines {
@@ -99,14 +105,14 @@ impl Pair<'_> {
             address: image.address(block) + equal as u64 * 4,
             words: image.block(block)[..=equal].to_vec(),
             values,
+            last_line: String::new(),
         }
     }
 
     fn probe(&self, recipe: Recipe, block: u32, word: usize) -> Probe {
         let cut = Some(Cut { block, word });
         let image = Image::new(Recipe { cut, ..recipe });
-        let lines = self.lines(&image);
-        let [reference, tested] = lines.saved();
+        let [reference, tested] = self.lines(&image).saved();
         // ELR of the SVC that ends the run is behind it.
         let elr = format!("{:016x}", image.address(block) + word as u64 * 4 + 4);
         if !reference
@@ -115,17 +121,14 @@ impl Pair<'_> {
         {
             return Probe::Passed;
         }
-        let missing = (String::new(), "nothing".to_owned());
-        let others = tested.into_iter().chain(std::iter::repeat(missing));
-        let pairs = reference.into_iter().zip(others);
-        let values: Vec<_> = pairs
-            .filter(|((_, left), (_, right))| left != right)
-            .map(|((name, left), (_, right))| (name, left, right))
-            .collect();
-        if values.is_empty() {
+        if reference == tested {
             return Probe::Equal;
         }
-        Probe::Differs(values)
+        let pairs = reference.into_iter().zip(tested);
+        let values = pairs
+            .filter(|((_, left), (_, right))| left != right)
+            .map(|((name, left), (_, right))| (name, left, right));
+        Probe::Differs(values.collect())
     }
 }
 
@@ -140,15 +143,21 @@ impl Lines {
         (0..reference.len()).find(|line| reference.get(*line) != tested.get(*line))
     }
 
-    /// The saved values at the end of a run, with their names.
+    /// The last line of the machine that is tested.
+    fn last(&self) -> String {
+        let Self([_, tested]) = self;
+        tested.last().cloned().unwrap_or_default()
+    }
+
+    /// The saved values at the end of a run, with their names; none of a run that did not end.
     fn saved(self) -> [Vec<(String, String)>; 2] {
         self.0.map(|mut lines| {
-            let count = state::LINES + 1;
-            let lines = lines.split_off(lines.len().saturating_sub(count));
+            if lines.pop().is_none_or(|line| line != LAST_LINE) {
+                return Vec::new();
+            }
+            let lines = lines.split_off(lines.len().saturating_sub(state::LINES));
             let named = lines.into_iter().enumerate();
-            let mut named: Vec<_> = named.map(|(at, line)| (state::name(at), line)).collect();
-            named.truncate(state::LINES);
-            named
+            named.map(|(at, line)| (state::name(at), line)).collect()
         })
     }
 }
@@ -179,6 +188,6 @@ impl Display for Difference {
         for (name, reference, tested) in &self.values {
             writeln!(f, "  {name}: {reference} on the reference, here {tested}")?;
         }
-        Ok(())
+        writeln!(f, "  its last line: {}", self.last_line)
     }
 }

@@ -3,7 +3,7 @@
 use super::block::Writer;
 use super::encode;
 use super::handler::END_OF_BLOCK;
-use super::layout::{ABSENT, Level, WINDOW};
+use super::layout::{ABSENT, BLOCKS, Level, NOT_ACCESSED, WINDOW};
 
 /// BR, BLR and RET, without their register.
 const TO_REGISTER: [u32; 3] = [0xd61f_0000, 0xd63f_0000, 0xd65f_0000];
@@ -94,11 +94,17 @@ impl Writer {
     }
 
     /// BLR to an address that cannot be fetched: unaligned, without permission, unmapped. The
-    /// handler goes on at the link register.
+    /// handler goes on at the link register. The unaligned ones could be fetched otherwise: QEMU
+    /// looks for other faults first, against DDI 0487 D1.3 (prioritization of exceptions).
     fn refused_branch(&mut self) {
-        let address = self
-            .random
-            .pick(&[WINDOW + 2, ABSENT + 1, WINDOW, ABSENT, 0x3000_0000]);
+        let address = self.random.pick(&[
+            BLOCKS + 1,
+            BLOCKS + 2,
+            WINDOW,
+            ABSENT,
+            NOT_ACCESSED,
+            0x3000_0000,
+        ]);
         let rn = self.general();
         self.code.constant(rn, address);
         self.code.emit(BLR | rn << 5);

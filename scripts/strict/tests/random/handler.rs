@@ -62,6 +62,9 @@ fn events(code: &mut Code, level: Level) -> Held {
     code.emit(encode::ldr(29, LINK, SYNDROME));
     code.emit(encode::sub_register(29, 29, 28));
     let end_of_block = code.hold();
+    if level == Level::El2 {
+        forget_access(code);
+    }
     code.emit(encode::ldr(29, LINK, EVENTS));
     fold(code);
     for register in ["elr", "spsr"] {
@@ -85,6 +88,20 @@ fn events(code: &mut Code, level: Level) -> Held {
     code.emit(encode::str(29, LINK, EVENTS));
     go_on(code, level);
     end_of_block
+}
+
+/// Clears ISV and what it makes valid, bits 24:14 of ESR_EL2, after a data abort (class 0x24 or
+/// 0x25). QEMU sets them for aborts of EL2 itself; by DDI 0487 D24.2.40 they are 0 there.
+fn forget_access(code: &mut Code) {
+    code.emit(encode::lsr(29, 28, 27));
+    code.emit(encode::cmp(29, 0x12));
+    code.over(
+        |to| encode::b_if(NE, to),
+        |code| {
+            code.emit(encode::and_run(28, 28, 25, 53));
+            code.emit(encode::msr("esr_el2", 28));
+        },
+    );
 }
 
 /// Back behind the instruction that took the exception.

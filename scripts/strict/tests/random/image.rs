@@ -56,7 +56,7 @@ impl Image {
         let descriptions: Vec<[u32; 2]> = (0..recipe.blocks)
             .map(|_| description(&mut random, settings.level))
             .collect();
-        let mut writer = Writer::new(random, BLOCKS, settings.level);
+        let mut writer = Writer::new(random, BLOCKS, settings);
         let mut addresses: Vec<u64> = (0..recipe.blocks).map(|_| writer.block()).collect();
         addresses.push(writer.code.here());
         let mut words = writer.code.words().to_vec();

@@ -9,6 +9,8 @@ pub(crate) struct Settings {
     pub(crate) level: Level,
     /// SCTLR of that level.
     pub(crate) sctlr: u64,
+    /// Whether EL1 lets EL0 do what [`EL0_MAY`] says.
+    pub(crate) el0_may: bool,
     /// Bits that are added to TCR of that level.
     pub(crate) tcr: u64,
 }
@@ -39,15 +41,18 @@ impl Settings {
             0
         };
         let tagged = number % 8 >= 4;
+        let el0_may = number % 4 != 1;
         match level {
             Level::El1 => Self {
                 level,
-                sctlr: SCTLR_EL1 | aligned | if number % 4 == 1 { 0 } else { EL0_MAY },
+                sctlr: SCTLR_EL1 | aligned | if el0_may { EL0_MAY } else { 0 },
+                el0_may,
                 tcr: if tagged { TOP_BYTE_IGNORED[0] } else { 0 },
             },
             Level::El2 => Self {
                 level,
                 sctlr: SCTLR_EL2 | aligned,
+                el0_may,
                 tcr: if tagged { TOP_BYTE_IGNORED[1] } else { 0 },
             },
         }
