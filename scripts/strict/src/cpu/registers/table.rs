@@ -90,13 +90,13 @@ registers! {
     SP_EL0 [3, 0, 4, 1, 0], Unknown, Plain;
     SPSEL [3, 0, 4, 2, 0], Fixed(0), Plain;
     CURRENTEL [3, 0, 4, 2, 2], Fixed(0), ReadOnly;
-    AFSR0_EL1 [3, 0, 5, 1, 0], Unknown, Plain;
-    AFSR1_EL1 [3, 0, 5, 1, 1], Unknown, Plain;
+    AFSR0_EL1 [3, 0, 5, 1, 0], Fixed(0), Plain;
+    AFSR1_EL1 [3, 0, 5, 1, 1], Fixed(0), Plain;
     ESR_EL1 [3, 0, 5, 2, 0], Unknown, Plain;
     FAR_EL1 [3, 0, 6, 0, 0], Unknown, Plain;
     PAR_EL1 [3, 0, 7, 4, 0], Unknown, Plain;
     MAIR_EL1 [3, 0, 10, 2, 0], Unknown, Context;
-    AMAIR_EL1 [3, 0, 10, 3, 0], Unknown, Plain;
+    AMAIR_EL1 [3, 0, 10, 3, 0], Fixed(0), Plain;
     VBAR_EL1 [3, 0, 12, 0, 0], Unknown, Context;
     RVBAR_EL1 [3, 0, 12, 0, 1], Fixed(0), ReadOnly;
     ISR_EL1 [3, 0, 12, 1, 0], Fixed(0), ReadOnly;
