@@ -60,7 +60,10 @@ impl Pair<'_> {
         let line = lines.first_difference()?;
         let last_line = lines.last();
         let detail = line as u32 * CHECKPOINT;
-        let detailed = self.lines(&Image::new(Recipe { detail, ..recipe }));
+        let detailed = self.lines(&Image::new(Recipe {
+            detail: Some(detail),
+            ..recipe
+        }));
         let line = detailed.first_difference().unwrap_or(line) - line;
         let block = (detail + line as u32).min(recipe.blocks - 1);
         Some(Difference {

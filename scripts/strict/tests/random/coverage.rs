@@ -74,12 +74,7 @@ fn kind(word: u32) -> String {
 fn images_have_every_kind_of_instruction() {
     let mut count = BTreeMap::new();
     for seed in 0..8 {
-        let recipe = Recipe {
-            seed,
-            blocks: 500,
-            detail: u32::MAX,
-            cut: None,
-        };
+        let recipe = Recipe::new(seed, 500);
         let image = Image::new(recipe);
         for block in 0..recipe.blocks {
             for word in image.block(block) {

@@ -15,6 +15,8 @@ pub(crate) const ERET: u32 = 0xd69f_03e0;
 pub(crate) const ISB: u32 = 0xd503_3fdf;
 /// DSB SY.
 pub(crate) const DSB: u32 = 0xd503_3f9f;
+/// DMB SY.
+pub(crate) const DMB: u32 = 0xd503_3fbf;
 /// SEV.
 pub(crate) const SEV: u32 = 0xd503_209f;
 /// SEVL.

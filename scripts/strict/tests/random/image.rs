@@ -11,7 +11,7 @@ use super::layout::{
 };
 use super::numbers::Random;
 use super::settings::Settings;
-use super::state::State;
+use super::state::{CHECKPOINT, State};
 
 /// What an image is made from: equal values give equal bytes.
 #[derive(Clone, Copy, Debug)]
@@ -20,10 +20,22 @@ pub(crate) struct Recipe {
     pub(crate) seed: u32,
     /// The number of blocks.
     pub(crate) blocks: u32,
-    /// The first block behind which there is a line of output in any case; none: `u32::MAX`.
-    pub(crate) detail: u32,
+    /// The first of [`CHECKPOINT`] blocks with a line of output behind each, which end the run.
+    pub(crate) detail: Option<u32>,
     /// The end of the run within a block, if not behind the last one.
     pub(crate) cut: Option<Cut>,
+}
+
+impl Recipe {
+    /// An image that runs to its end.
+    pub(crate) fn new(seed: u32, blocks: u32) -> Self {
+        Self {
+            seed,
+            blocks,
+            detail: None,
+            cut: None,
+        }
+    }
 }
 
 /// An end within a block.
@@ -64,10 +76,11 @@ impl Image {
             let first = (addresses[cut.block as usize] - BLOCKS) / 4;
             words[first as usize + cut.word] = encode::svc(END_OF_BLOCK);
         }
+        let last = recipe.detail.map(|first| first + CHECKPOINT);
         let state = State {
-            blocks: u64::from(recipe.blocks),
-            detail: u64::from(recipe.detail),
-            dump: recipe.cut.map_or(u64::MAX, |cut| u64::from(cut.block)),
+            blocks: last.unwrap_or(u32::MAX).min(recipe.blocks).into(),
+            detail: recipe.detail.map_or(u64::MAX, u64::from),
+            dump: recipe.cut.map_or(u64::MAX, |cut| cut.block.into()),
         };
         let mut image = Self {
             bytes: Vec::new(),

@@ -1,7 +1,7 @@
 //! Lines on the serial line, and the end of a run.
 
 use super::code::Code;
-use super::encode::{self, LO};
+use super::encode::{self, DMB, LO};
 use super::layout::{PL011, POWER};
 
 /// What is printed when all blocks have run.
@@ -64,6 +64,7 @@ pub(crate) fn end(code: &mut Code, output: Output) {
     let top = code.here();
     code.emit(encode::ldr_w(13, 14, 0x18));
     code.to(top, |to| encode::tbnz(13, BUSY, to));
+    code.emit(DMB);
     code.constant(14, POWER);
     for (offset, value) in [
         (0x20, 0x5a00_0555),

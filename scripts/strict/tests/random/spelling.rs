@@ -3,10 +3,10 @@
 use a64::decode;
 
 use super::encode::{
-    DSB, EQ, ERET, ISB, SEV, SEVL, WFE, WFI, add, add_pages, add_shifted, adr, and_run, b, b_if,
-    bl, cbnz, cbz, cmp, cmp_register, eor, eor_lsr, eor_ror, ldp, ldp_post, ldr, ldr_w, lsr, madd,
-    mov, movk, movz, mrs, msr, ret, ror, signed_low, stp, str, str_w, sub, sub_register, svc, sys,
-    tbnz, tbz,
+    DMB, DSB, EQ, ERET, ISB, SEV, SEVL, WFE, WFI, add, add_pages, add_shifted, adr, and_run, b,
+    b_if, bl, cbnz, cbz, cmp, cmp_register, eor, eor_lsr, eor_ror, ldp, ldp_post, ldr, ldr_w, lsr,
+    madd, mov, movk, movz, mrs, msr, ret, ror, signed_low, stp, str, str_w, sub, sub_register, svc,
+    sys, tbnz, tbz,
 };
 
 #[test]
@@ -54,6 +54,7 @@ fn words_are_what_their_names_say() {
         (ERET, "eret"),
         (ISB, "isb sy"),
         (DSB, "dsb sy"),
+        (DMB, "dmb sy"),
         (SEV, "hint #4"),
         (SEVL, "hint #5"),
         (WFE, "hint #2"),

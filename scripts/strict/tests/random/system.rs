@@ -84,10 +84,13 @@ impl Writer {
         let rt = self.any();
         match self.random.below(16) {
             0 => {
-                // The identification registers, of which the undefined ones read as zero.
-                let (crm, op2) = (1 + self.random.below(7), self.random.below(8));
-                self.code
-                    .emit(encode::mrs_of(rt, [3, 0, 0, crm as u16, op2 as u16]));
+                // The identification registers, of which the undefined ones read as zero. The
+                // two with what the board has not, and QEMU has (AES, SHA), are left out.
+                let fields = [1 + self.random.below(7), self.random.below(8)];
+                if fields != [2, 5] && fields != [6, 0] {
+                    let [crm, op2] = fields.map(|field| field as u16);
+                    self.code.emit(encode::mrs_of(rt, [3, 0, 0, crm, op2]));
+                }
             }
             1..=3 => self.pstate(),
             4..=8 => {
@@ -150,7 +153,8 @@ impl Writer {
         }
     }
 
-    /// DC and IC of an address in the window; DC ZVA writes it.
+    /// DC and IC of an address in the window. DC ZVA writes it; DC IVAC may lose what is only in the
+    /// cache, so the line is cleaned before.
     fn cache(&mut self) {
         let name = self.random.pick(&[
             "dc zva",
@@ -163,12 +167,18 @@ impl Writer {
             "ic iallu",
             "ic ialluis",
         ]);
-        let rt = match name {
-            "ic iallu" | "ic ialluis" => encode::ZERO,
-            // SP would be the base otherwise, and the operand XZR.
-            _ => self.base(0, &[encode::ZERO]),
-        };
-        self.code.emit(encode::sys(name, rt));
+        // SP would be the base otherwise, and the operand XZR.
+        let rt = self.base(0, &[encode::ZERO]);
+        match name {
+            "ic iallu" | "ic ialluis" => self.code.emit(encode::sys(name, encode::ZERO)),
+            "dc ivac" => self.code.extend([
+                encode::sys("dc cvac", rt),
+                encode::DSB,
+                encode::sys(name, rt),
+                encode::DSB,
+            ]),
+            _ => self.code.emit(encode::sys(name, rt)),
+        }
     }
 
     /// TLBI of this level, which changes nothing that can be seen.
