@@ -171,12 +171,14 @@ pub enum Scaled {
 
 impl Transfer {
     /// The size of the transfer in bytes: 1, 2, 4 or 8.
+    #[inline]
     #[must_use]
     pub const fn bytes(self) -> u32 {
         1 << self.size
     }
 
     /// Whether the transfer is a store.
+    #[inline]
     #[must_use]
     pub const fn is_store(self) -> bool {
         matches!(self.kind, Kind::Store)

@@ -10,6 +10,7 @@ impl Register {
     pub const ZERO: Self = Self(31);
 
     /// The number as an index of an array of 32.
+    #[inline]
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -27,6 +28,7 @@ pub enum Width {
 
 impl Width {
     /// The number of bits, 32 or 64.
+    #[inline]
     #[must_use]
     pub const fn bits(self) -> u32 {
         match self {
@@ -36,6 +38,7 @@ impl Width {
     }
 
     /// The ones of every bit of the register: 0xffff_ffff or 0xffff_ffff_ffff_ffff.
+    #[inline]
     #[must_use]
     pub const fn mask(self) -> u64 {
         match self {

@@ -1,14 +1,11 @@
 //! The parts that the cores share: RAM, devices, monitors, events, time.
 
-use crate::board::{Board, Nanoseconds};
+use crate::board::{Board, CORES, Nanoseconds};
 use crate::chance::Chance;
 use crate::liberty::{Liberties, Liberty, Log, Taken};
 use crate::memory::{Memory, Note};
 use crate::translate::History;
 use crate::watch::{Event, Watch};
-
-/// The number of cores of the BCM2837.
-pub(crate) const CORES: usize = 4;
 
 /// Parts of a nanosecond, so that one to four cores share an instruction's time without a rest.
 pub(crate) const PARTS: u64 = 12;

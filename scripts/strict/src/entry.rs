@@ -2,10 +2,10 @@
 //!
 //! What a loader does not set is UNKNOWN: noise, where the liberty is taken.
 
-use crate::bus::CORES;
+use crate::board::CORES;
 use crate::cpu::Pstate;
-use crate::cpu::registers::{Reg, Registers};
 use crate::memory::{Memory, Placed};
+use crate::registers::{Reg, Registers};
 use crate::watch::Boot;
 
 /// The way in which the kernel is entered.

@@ -3,18 +3,21 @@
 //! | module | contents; each uses the modules above it |
 //! |---|---|
 //! | `chance` | numbers that come from a seed |
+//! | [`board`] | the devices of the BCM2837 |
 //! | `liberty` | what the machine may do otherwise than an emulator |
-//! | `board` | the devices of the BCM2837 |
+//! | `stop` | the ends of a run that the image did not ask for |
+//! | `registers` | the system registers, as written and as in effect |
 //! | `memory` | RAM in two copies, and decoded code |
 //! | `watch` | the rules, and what broke them |
+//! | `translate` | translation of addresses, and former translations |
 //! | `bus` | what the cores share |
-//! | `translate` | translation of addresses |
-//! | `cpu` | a core: registers, exceptions, accesses |
+//! | `cpu` | a core: exceptions, fetches, accesses, timers |
 //! | `execute` | the execution of instructions |
-//! | `image` `entry` | the image, and the states in which loaders leave the machine |
+//! | `image` | the bytes of a kernel |
+//! | `entry` | the states in which loaders leave the machine |
 //! | `machine` | four cores in turns |
 //! | `symbols` | names of addresses |
-//! | `cli` | the command line |
+//! | [`cli`] | the command line |
 #![forbid(unsafe_code)]
 
 pub mod board;
@@ -28,6 +31,7 @@ mod image;
 mod liberty;
 mod machine;
 mod memory;
+mod registers;
 mod stop;
 mod symbols;
 mod translate;

@@ -3,15 +3,16 @@
 //! One thread executes all cores, a slice of instructions each, in an order and with lengths that
 //! the seed gives. A round gives every core one slice; virtual time advances by the longest one.
 
+use crate::board::CORES;
 use crate::board::{Board, Ending};
-use crate::bus::{Bus, CORES, PARTS};
+use crate::bus::{Bus, PARTS};
 use crate::chance::Chance;
-use crate::cpu::registers::{Registers, Synchronization};
 use crate::cpu::{Core, Waiting};
 use crate::entry::{self, Entry};
 use crate::image::Image;
 use crate::liberty::{Liberties, Liberty, Log, Taken};
 use crate::memory::{Caches, Memory};
+use crate::registers::{Registers, Synchronization};
 use crate::stop::Stop;
 use crate::translate::History;
 use crate::watch::{Finding, Watch};

@@ -42,6 +42,9 @@ use self::random::Random;
 use self::system_timer::SystemTimer;
 use self::wiring::Wiring;
 
+/// The number of cores of the BCM2837.
+pub const CORES: usize = 4;
+
 /// The GPU's peripherals, and the local block with the room that its manual gives it.
 const PERIPHERALS: std::ops::Range<u64> = 0x3f00_0000..0x4000_0000;
 const LOCAL: std::ops::Range<u64> = 0x4000_0000..0x4004_0000;

@@ -3,16 +3,17 @@
 //! The short way: the page is ordinary RAM, permitted, and ready in a micro-TLB; the access is
 //! aligned. Everything else takes the long way: translation, permissions, alignment, devices.
 
-use super::registers::Reg;
-use super::{Core, Interruption};
+use super::core::{Core, Interruption};
 use crate::board::{Board, Peripheral};
 use crate::bus::Bus;
 use crate::liberty::{Liberty, Taken};
 use crate::memory::{LINE, View};
+use crate::registers::Reg;
+use crate::registers::sctlr;
 use crate::stop::Stop;
 use crate::translate::{
     Candidate, Fault, Leaf, MemoryType, Purpose, Regime, Root, Tables, WalkError, asid, resume,
-    root_level, sctlr, walk, walk_from,
+    root_level, walk, walk_from,
 };
 
 use crate::watch::{self, Event};

@@ -2,36 +2,13 @@
 
 use ::a64::Instruction;
 
-use super::registers::Reg;
-use super::{Core, Interruption};
+use super::code_page::Fetch;
+use super::core::{Core, Interruption};
 use crate::bus::Bus;
 use crate::memory::View;
-use crate::translate::{Fault, MemoryType, Purpose, Regime, sctlr};
-
-/// The page of code that the last instruction came from.
-#[derive(Clone, Copy)]
-pub(super) struct Fetch {
-    /// Its virtual address, or an address that no page has.
-    page: u64,
-    /// Its physical address.
-    physical: u64,
-    /// Its decoded words.
-    code: u32,
-    /// The copy of RAM that is fetched from.
-    view: View,
-}
-
-impl Fetch {
-    /// No page.
-    pub(super) fn none() -> Self {
-        Self {
-            page: u64::MAX,
-            physical: 0,
-            code: 0,
-            view: View::Cached,
-        }
-    }
-}
+use crate::registers::Reg;
+use crate::registers::sctlr;
+use crate::translate::{Fault, MemoryType, Purpose, Regime};
 
 impl Core {
     /// The instruction at `at`.

@@ -1,9 +1,9 @@
 //! The generic timer of one core: DDI 0487 D11.
 
-use super::Core;
-use super::registers::Reg;
+use super::core::Core;
 use crate::board::TimerLines;
 use crate::bus::Bus;
+use crate::registers::Reg;
 
 /// A timer of the core.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,9 +5,9 @@ use ::a64::flow::{Bit, Branch, Exception};
 
 use super::alu;
 use crate::bus::Bus;
-use crate::cpu::exception::class;
-use crate::cpu::registers::Reg;
+use crate::cpu::syndrome::class;
 use crate::cpu::{Core, Executed};
+use crate::registers::Reg;
 
 impl Core {
     /// Executes a branch.
@@ -78,7 +78,7 @@ impl Core {
             Exception::SecureMonitor(number) => {
                 // HCR_EL2.TSC traps it from EL1; SCR_EL3.SMD disables it.
                 if level == 1 && register(Reg::HCR_EL2) >> 19 & 1 != 0 {
-                    crate::cpu::exception::Exception {
+                    crate::cpu::syndrome::Exception {
                         target: 2,
                         ..self.exception(class::SECURE_MONITOR, u64::from(number))
                     }

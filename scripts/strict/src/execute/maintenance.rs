@@ -6,11 +6,12 @@ use ::a64::system::Operation;
 use super::registers::Direction;
 use crate::bus::Bus;
 use crate::cpu::access::Manner;
-use crate::cpu::registers::Reg;
 use crate::cpu::{Core, Executed};
 use crate::liberty::Liberty;
 use crate::memory::LineOperation;
-use crate::translate::{Purpose, Regime, sctlr};
+use crate::registers::Reg;
+use crate::registers::sctlr;
+use crate::translate::{Purpose, Regime};
 use crate::watch::Event;
 
 /// CM of a data abort: the access was cache maintenance.

@@ -6,10 +6,10 @@ use ::a64::{Register, Width};
 use super::alu;
 use crate::bus::Bus;
 use crate::cpu::access::{Manner, granule};
-use crate::cpu::registers::Reg;
 use crate::cpu::{Core, Executed, Interruption};
 use crate::liberty::Liberty;
 use crate::memory::{LINE, View};
+use crate::registers::Reg;
 use crate::translate::{Fault, Leaf, Purpose};
 use crate::watch::Event;
 

@@ -21,9 +21,9 @@ mod system;
 use ::a64::Instruction;
 
 use crate::bus::Bus;
-use crate::cpu::exception::{Exception, class};
-use crate::cpu::registers::Reg;
+use crate::cpu::syndrome::{Exception, class};
 use crate::cpu::{Core, Executed, Interruption};
+use crate::registers::Reg;
 use crate::stop::Stop;
 
 impl Core {

@@ -4,12 +4,12 @@ use ::a64::Register;
 use ::a64::system::SystemRegister;
 
 use crate::bus::{Bus, PARTS};
-use crate::cpu::exception::{Exception, class};
-use crate::cpu::registers::{Reg, Use};
+use crate::cpu::syndrome::{Exception, class};
 use crate::cpu::timers::Timer;
 use crate::cpu::{Core, Executed, Interruption};
 use crate::liberty::Liberty;
-use crate::translate::sctlr;
+use crate::registers::sctlr;
+use crate::registers::{Reg, Use};
 use crate::watch::Event;
 
 /// The counter is read at most 2 us too early.

@@ -5,11 +5,11 @@ use ::a64::system::{Pstate, System};
 
 use super::registers::Direction;
 use crate::bus::Bus;
-use crate::cpu::exception::class;
-use crate::cpu::registers::Reg;
+use crate::cpu::syndrome::class;
 use crate::cpu::{Core, Executed, Waiting};
 use crate::liberty::Liberty;
-use crate::translate::sctlr;
+use crate::registers::Reg;
+use crate::registers::sctlr;
 use crate::watch::{Barrier, Event};
 
 /// Hints by CRm:op2 (C6.2.114).

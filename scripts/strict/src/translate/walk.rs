@@ -1,7 +1,8 @@
 //! The walk of a tree of tables with the 4 KiB granule: DDI 0487 D5.3 and D8.3.
 
-use super::{Fault, Leaf, MemoryType, Regime, flat, sctlr};
-use crate::cpu::registers::{Reg, Registers};
+use super::{Fault, Leaf, MemoryType, Regime, flat};
+use crate::registers::sctlr;
+use crate::registers::{Reg, Registers};
 use crate::translate::Purpose;
 
 /// The table memory of a walk.

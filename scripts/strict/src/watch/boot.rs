@@ -2,8 +2,8 @@
 
 use super::event::{Barrier, Event};
 use super::rule::Rule;
-use crate::cpu::registers::{ROWS, Reg};
-use crate::translate::sctlr;
+use crate::registers::sctlr;
+use crate::registers::{ROWS, Reg};
 
 /// SMPEN of CPUECTLR_EL1.
 const SMPEN: u64 = 1 << 6;

@@ -1,7 +1,7 @@
 //! What the cores tell the watch.
 
 use crate::board::Peripheral;
-use crate::cpu::registers::Reg;
+use crate::registers::Reg;
 
 /// A memory barrier.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -44,8 +44,8 @@ const MOST: usize = 1000;
 pub(crate) struct Watch {
     on: bool,
     findings: Vec<Finding>,
-    boot: [Boot; crate::bus::CORES],
-    devices: [Devices; crate::bus::CORES],
+    boot: [Boot; crate::board::CORES],
+    devices: [Devices; crate::board::CORES],
 }
 
 impl Watch {

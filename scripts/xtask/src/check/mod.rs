@@ -151,6 +151,7 @@ mod tests {
             "scripts/xtask/src",
             "scripts/a64/src",
             "scripts/ptmap/src",
+            "scripts/strict/src",
         ] {
             let folder = root.path().join(folder);
             fs::create_dir_all(&folder).expect("its own folder");

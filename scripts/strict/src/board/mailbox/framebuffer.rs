@@ -2,7 +2,7 @@
 //!
 //! Raspberry Pi firmware wiki, "Mailbox property interface", tags 0x0004_xxxx.
 
-use super::tags::Answer;
+use super::answer::Answer;
 use crate::board::options::Kind;
 
 /// Where the buffer begins behind the VideoCore's first byte.

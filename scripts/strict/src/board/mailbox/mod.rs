@@ -7,6 +7,7 @@
 //!
 //! [`Options::mailbox_latency`]: super::Options::mailbox_latency
 
+mod answer;
 mod framebuffer;
 mod tags;
 

@@ -4,26 +4,9 @@
 //! with 512 MiB) with `enable_uart=1` and `init_uart_clock=48000000`; QEMU's are its own, and it
 //! answers what it does not know with no bytes.
 
+use super::answer::Answer;
 use super::framebuffer::Framebuffer;
 use crate::board::options::{Kind, Options};
-
-/// A tag's answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Answer {
-    /// The words that are written to the value.
-    pub(super) words: Vec<u32>,
-    /// The length that is answered, in bytes.
-    pub(super) bytes: u32,
-}
-
-impl Answer {
-    pub(super) fn words(words: &[u32]) -> Self {
-        Self {
-            words: words.to_vec(),
-            bytes: words.len() as u32 * 4,
-        }
-    }
-}
 
 const MHZ: u32 = 1_000_000;
 const UART: usize = 2;

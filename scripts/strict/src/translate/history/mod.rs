@@ -17,6 +17,7 @@
 //! - Any core that uses the tree may have translated any address of it, by speculation.
 //! - Descriptors are compared by what they mean: software bits do not count.
 
+mod old;
 mod scope;
 mod tables;
 
@@ -26,47 +27,10 @@ use super::walk::{ADDRESS, TABLE_OR_PAGE, VALID, shift};
 use crate::chance::Chance;
 use crate::memory::Memory;
 use crate::watch::Event;
+pub(crate) use old::Root;
+use old::{CoreSet, Old};
 use scope::Scope;
 use tables::{Place, Tables};
-
-/// A set of cores, a bit for each.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct CoreSet(u8);
-
-/// A root that a core walks from.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Root {
-    /// The physical address of the first table.
-    pub(crate) address: u64,
-    /// The ASID that tags non-global translations.
-    pub(crate) asid: u16,
-    /// The root is TTBR1's.
-    pub(crate) high: bool,
-}
-
-/// A former translation of a range of addresses.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Old {
-    cores: CoreSet,
-    first: u64,
-    last: u64,
-    asid: Option<u16>,
-    level: u8,
-    descriptor: u64,
-    /// The physical address of the descriptor.
-    place: u64,
-    /// The core and the address of the store that replaced it.
-    storer: usize,
-    store_at: u64,
-    /// The number of the change; an invalidation covers the changes before it.
-    number: u64,
-}
-
-impl Old {
-    fn is_leaf(&self) -> bool {
-        self.level == 3 || self.descriptor & TABLE_OR_PAGE == 0
-    }
-}
 
 /// A former root of some cores.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +76,7 @@ pub(crate) enum Candidate {
 
 /// The history of one machine.
 pub(crate) struct History {
-    current: [[Option<Root>; 2]; crate::bus::CORES],
+    current: [[Option<Root>; 2]; crate::board::CORES],
     former: Vec<FormerRoot>,
     old: Vec<Old>,
     unseen: Vec<Unseen>,
@@ -129,7 +93,7 @@ const MOST: usize = 2048;
 impl History {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            current: [[None; 2]; crate::bus::CORES],
+            current: [[None; 2]; crate::board::CORES],
             former: Vec::new(),
             old: Vec::new(),
             unseen: Vec::new(),

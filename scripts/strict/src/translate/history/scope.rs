@@ -2,8 +2,7 @@
 
 use a64::system::Operation;
 
-use super::{CoreSet, Old};
-use crate::bus::CORES;
+use super::old::{CoreSet, Old};
 
 /// The addresses and tags that one TLBI covers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,30 +93,5 @@ impl Scope {
             Reach::Asid(own) => own == asid,
             Reach::Page { .. } => false,
         }
-    }
-}
-
-/// A set of cores.
-impl CoreSet {
-    pub(super) const ALL: Self = Self((1 << CORES) - 1);
-
-    pub(super) fn only(core: usize) -> Self {
-        Self(1 << core)
-    }
-
-    pub(super) fn has(self, core: usize) -> bool {
-        self.0 >> core & 1 != 0
-    }
-
-    pub(super) fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-
-    pub(super) fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    pub(super) fn is_empty(self) -> bool {
-        self.0 == 0
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Root;
+use super::old::Root;
 use crate::memory::{FRAME, Memory};
 use crate::translate::walk::{ADDRESS, TABLE_OR_PAGE, VALID, shift};
 

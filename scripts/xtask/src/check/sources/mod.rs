@@ -106,6 +106,7 @@ mod tests {
             ("scripts/xtask/src/main.rs", ""),
             ("scripts/a64/src/lib.rs", ""),
             ("scripts/ptmap/src/lib.rs", ""),
+            ("scripts/strict/src/lib.rs", ""),
         ];
         for (path, text) in pages.iter().chain(files) {
             let path = root.path().join(path);

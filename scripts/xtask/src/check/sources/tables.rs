@@ -97,8 +97,8 @@ const PAGING: Edges = Edges::Line(&[
 /// The host's tools.
 const XTASK: Edges = Edges::Line(&[
     "failure", "program", "checkout", "noise", "flat", "names", "image", "qemu", "console", "stub",
-    "debug", "ptmap", "lab", "book", "bench", "mmu", "peers", "planted", "card", "firmware",
-    "sdcard", "flash", "check",
+    "debug", "ptmap", "strict", "lab", "book", "bench", "mmu", "peers", "planted", "card",
+    "firmware", "sdcard", "flash", "check",
 ]);
 
 /// The decoder.
@@ -112,6 +112,26 @@ const A64: Edges = Edges::Line(&[
     "instruction",
     "decode",
     "display",
+]);
+
+/// The model of the board.
+const STRICT: Edges = Edges::Line(&[
+    "chance",
+    "board",
+    "liberty",
+    "stop",
+    "registers",
+    "memory",
+    "watch",
+    "translate",
+    "bus",
+    "cpu",
+    "execute",
+    "image",
+    "entry",
+    "machine",
+    "symbols",
+    "cli",
 ]);
 
 /// The map of the live page tables.
@@ -138,7 +158,7 @@ const PTMAP: Edges = Edges::Line(&[
 ]);
 
 /// The crates. One without houses is checked for circles of files alone.
-pub(super) const CRATES: [Crate; 5] = [
+pub(super) const CRATES: [Crate; 6] = [
     Crate {
         folder: "src",
         name: "stilt",
@@ -193,6 +213,16 @@ pub(super) const CRATES: [Crate; 5] = [
         houses: &[House {
             module: &[],
             edges: PTMAP,
+            front_page: Some(("lib.rs", Shown::FirstColumn)),
+        }],
+    },
+    Crate {
+        folder: "scripts/strict/src",
+        name: "strict",
+        environment: Environment::Host,
+        houses: &[House {
+            module: &[],
+            edges: STRICT,
             front_page: Some(("lib.rs", Shown::FirstColumn)),
         }],
     },

@@ -9,26 +9,36 @@ mod table;
 use ::a64::system::SystemRegister;
 
 use crate::chance::Chance;
-pub(crate) use table::{REGISTERS, ROWS, Reg, Row};
+pub(crate) use table::{REGISTERS, ROWS, Reg, Reset, Row, Use};
 
-/// The value of a register after a reset.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Reset {
-    /// This value, or for a register with fields of its own the value of its fixed bits.
-    Fixed(u64),
-    /// Any value: architecturally UNKNOWN.
-    Unknown,
-}
-
-/// The use of a register.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Use {
-    /// Identification: a write is UNDEFINED.
-    ReadOnly,
-    /// A value without delayed effects.
-    Plain,
-    /// Steers later instructions: the effect of a write needs a context synchronisation event.
-    Context,
+/// The bits of SCTLR_ELx that accesses depend on (DDI 0487 D24.2.118).
+pub(crate) mod sctlr {
+    /// M: the MMU is on.
+    pub(crate) const M: u64 = 1 << 0;
+    /// A: unaligned accesses fault.
+    pub(crate) const A: u64 = 1 << 1;
+    /// C: data accesses may be cached.
+    pub(crate) const C: u64 = 1 << 2;
+    /// SA: the stack pointer is checked for a multiple of 16 at ELx.
+    pub(crate) const SA: u64 = 1 << 3;
+    /// SA0: the stack pointer is checked at EL0.
+    pub(crate) const SA0: u64 = 1 << 4;
+    /// UMA: EL0 may write DAIF.
+    pub(crate) const UMA: u64 = 1 << 9;
+    /// I: instruction fetches may be cached.
+    pub(crate) const I: u64 = 1 << 12;
+    /// DZE: EL0 may execute DC ZVA.
+    pub(crate) const DZE: u64 = 1 << 14;
+    /// UCT: EL0 may read CTR_EL0.
+    pub(crate) const UCT: u64 = 1 << 15;
+    /// nTWI: WFI at EL0 does not trap.
+    pub(crate) const NTWI: u64 = 1 << 16;
+    /// nTWE: WFE at EL0 does not trap.
+    pub(crate) const NTWE: u64 = 1 << 18;
+    /// WXN: what may be written may not be executed.
+    pub(crate) const WXN: u64 = 1 << 19;
+    /// UCI: EL0 may execute cache maintenance by address.
+    pub(crate) const UCI: u64 = 1 << 26;
 }
 
 /// The time at which a write of a [`Use::Context`] register takes effect.

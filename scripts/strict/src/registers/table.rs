@@ -1,7 +1,27 @@
 //! The system registers of a Cortex-A53: DDI 0487 D24, and DDI 0500 4.3 for those of the core.
 
-use super::Reset::{self, Fixed, Unknown};
-use super::Use::{self, Context, Plain, ReadOnly};
+use Reset::{Fixed, Unknown};
+use Use::{Context, Plain, ReadOnly};
+
+/// The value of a register after a reset.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reset {
+    /// This value, or for a register with fields of its own the value of its fixed bits.
+    Fixed(u64),
+    /// Any value: architecturally UNKNOWN.
+    Unknown,
+}
+
+/// The use of a register.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Use {
+    /// Identification: a write is UNDEFINED.
+    ReadOnly,
+    /// A value without delayed effects.
+    Plain,
+    /// Steers later instructions: the effect of a write needs a context synchronisation event.
+    Context,
+}
 
 /// A row of the table of system registers.
 #[derive(Clone, Copy)]

@@ -1,0 +1,75 @@
+//! Decoded instructions, by frame and copy: the instruction caches of all cores.
+
+use ::a64::{Instruction, decode};
+
+use super::code::{Code, WORDS};
+use super::page::FRAME;
+use super::ram::{Caches, Memory, View};
+
+impl Memory {
+    /// The number of the decoded frame at an address in RAM, for [`Memory::instruction`].
+    pub(crate) fn code(&mut self, address: u64, view: View) -> u32 {
+        let view = match self.caches {
+            Caches::Transparent => View::Cached,
+            Caches::Acting => view,
+        };
+        let slot = self.slot(address) as usize;
+        self.watch(address);
+        let page = &mut *self.pages[slot];
+        if let Some(code) = page.code[view as usize] {
+            return code;
+        }
+        let number = self.code.len() as u32;
+        page.code[view as usize] = Some(number);
+        self.code.push(Box::new(Code {
+            words: [None; WORDS],
+        }));
+        number
+    }
+
+    /// The instruction at word `index` of a decoded frame; none if it was not decoded yet.
+    #[inline]
+    pub(crate) fn instruction(&self, code: u32, index: usize) -> Option<Instruction> {
+        self.code[code as usize].words[index % WORDS]
+    }
+
+    /// Decodes the instruction at an address in RAM as the frame's copy `view` has it.
+    pub(crate) fn decode(&mut self, code: u32, address: u64, view: View) -> Instruction {
+        let word = self.read(address, 4, view) as u32;
+        let instruction = decode(word);
+        self.code[code as usize].words[address as usize % FRAME / 4] = Some(instruction);
+        instruction
+    }
+
+    /// A store reached a frame with decoded words: uncached fetches see it at once, cached ones
+    /// after the instruction cache has been invalidated.
+    pub(super) fn code_was_written(&mut self, address: u64, size: usize, view: View) {
+        let slot = self.slot(address) as usize;
+        let (view, at_once) = match self.caches {
+            Caches::Transparent => (View::Cached, true),
+            Caches::Acting => (view, view == View::Memory),
+        };
+        let page = &self.pages[slot];
+        if let Some(code) = page.code[view as usize]
+            && at_once
+        {
+            let first = address as usize % FRAME;
+            let words = first / 4..(first + size).div_ceil(4);
+            self.code[code as usize].words[words].fill(None);
+        }
+        let frame = (address / FRAME as u64) as u32;
+        if page.code[View::Cached as usize].is_some() && !self.outdated.contains(&frame) {
+            self.outdated.push(frame);
+        }
+    }
+
+    /// The instruction caches are invalidated: words that were written since are fetched anew.
+    pub(crate) fn invalidate_code(&mut self) {
+        for frame in std::mem::take(&mut self.outdated) {
+            let slot = self.slot(u64::from(frame) * FRAME as u64) as usize;
+            for code in self.pages[slot].code.into_iter().flatten() {
+                self.code[code as usize].words = [None; WORDS];
+            }
+        }
+    }
+}
