@@ -11,7 +11,7 @@ const CLASSES: [(u32, u32); 26] = [
     (0x1f80_0000, 0x1100_0000), // add, immediate
     (0x1f80_0000, 0x1200_0000), // logical, immediate
     (0x1f80_0000, 0x1280_0000), // move wide
-    (0x1f80_0000, 0x1300_0000), // bitfield, 32 bits
+    (0x9fe0_8000, 0x1300_0000), // bitfield, 32 bits
     (0x9fc0_0000, 0x9340_0000), // bitfield, 64 bits
     (0xffe0_8000, 0x1380_0000), // extract, 32 bits
     (0xffe0_0000, 0x93c0_0000), // extract, 64 bits
@@ -24,7 +24,7 @@ const CLASSES: [(u32, u32); 26] = [
     (0x3fe0_0410, 0x3a40_0000), // conditional compare
     (0x3fe0_0410, 0x3a40_0000),
     (0x3fe0_0800, 0x1a80_0000), // conditional select
-    (0x7fff_f800, 0x5ac0_0000), // one source: bits and bytes reversed
+    (0x7fff_f000, 0x5ac0_0000), // one source: bits and bytes reversed
     (0x7fff_f800, 0x5ac0_1000), // one source: bits counted
     (0x7fe0_f800, 0x1ac0_0800), // two sources: division
     (0x7fe0_f000, 0x1ac0_2000), // two sources: shifts

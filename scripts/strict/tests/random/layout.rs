@@ -107,24 +107,22 @@ const PAGE_BITS: u64 = 1 << 10 | 3 << 8 | 3;
 /// AF of [`PAGE_BITS`].
 const ACCESSED: u64 = 1 << 10;
 
-/// The lower and upper attributes of a leaf. AP[2:1] is in bits 7:6, PXN and UXN (XN) are bits 53
-/// and 54; EL2 has no PXN, and AP[1] is RES1.
+/// The lower and upper attributes of a leaf. AP[2:1] is in bits 7:6, PXN and UXN are bits 53 and 54;
+/// EL2 has one XN, bit 54, and AP[1] is RES1. What EL0 may write EL1 does not execute, without PXN.
 fn attributes(level: Level, rights: Rights) -> u64 {
     let (access, pxn, uxn) = match rights {
         Rights::Data | Rights::Device => (0b00, 1, 1),
         Rights::Code => (0b10, 0, 1),
-        Rights::UserData => (0b01, 1, 1),
+        Rights::UserData => (0b01, 0, 1),
         Rights::UserConstants => (0b11, 1, 1),
         Rights::UserCode => (0b11, 0, 0),
     };
-    let index = match rights {
-        Rights::Device => 1,
-        _ => 0,
-    };
+    let xn = u64::from(!matches!(rights, Rights::Code | Rights::UserCode));
+    let index = u64::from(matches!(rights, Rights::Device));
     let common = PAGE_BITS | index << 2 | access << 6;
     match level {
         Level::El1 => common | pxn << 53 | uxn << 54,
-        Level::El2 => common | 1 << 6 | pxn << 54,
+        Level::El2 => common | 1 << 6 | xn << 54,
     }
 }
 
