@@ -70,15 +70,16 @@ impl Writer {
         self.code.emit(word | offset | class << 10 | rn << 5 | rt);
     }
 
-    /// LDR, STR and their like with an index register: 12 bits of any register, with their sign
-    /// unless only 32 bits are used without it.
+    /// LDR, STR and their like with an index register: 12 bits of any register with their sign, or
+    /// without it and under an upper half that UXTW and SXTW (2 and 6) must not look at.
     fn indexed(&mut self) {
         let (word, rt, rm) = (SINGLE | 1 << 21 | self.transfer(), self.any(), self.any());
         let option = self.random.pick(&[2, 3, 6, 7]);
         if rm != R31 {
-            let from = self.any();
+            let (from, unsigned) = (self.any(), self.random.once_in(2));
             self.code.emit(match option {
-                2 => encode::and_run(rm, from, 0, 12),
+                2 => encode::and_run(rm, from, 32, 32 + 12),
+                6 if unsigned => encode::and_run(rm, from, 32, 32 + 12),
                 _ => encode::signed_low(rm, from, 12),
             });
         }
