@@ -1,7 +1,7 @@
 # Stilt's verbs. Only a list of what calls what: the work is done by scripts/*.sh, which need nothing but a shell,
 # and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, DEBUG, FIRMWARE, DEV.
 
-.PHONY: help image qemu debug console ptmap lab grade test test-mmu test-ptmap check doc book bench bench-host fuzz mutants planted soak soak-lab sdcard flash doctor setup clean
+.PHONY: help image qemu debug console ptmap lab grade strict test test-mmu test-ptmap check doc book bench bench-host fuzz mutants planted soak soak-lab sdcard flash doctor setup clean
 .DEFAULT_GOAL := help
 # One verb at a time, whatever -j says: they share the image and the terminal.
 .NOTPARALLEL:
@@ -17,6 +17,7 @@ help:
 	@echo 'make ptmap    the live page tables as one HTML page, target/ptmap.html (ATTACH=host:port for a QEMU that runs)'
 	@echo 'make lab      send FILE=labs/NAME.lab to a fresh QEMU: do your commands do what the exercise asks? Alone: the first one'
 	@echo 'make grade    every exercise with its reference solution, and with a wrong one'
+	@echo 'make strict   the kernel on a model of the board that forgives nothing: each way in, 16 seeds (ARGS=... in their place)'
 	@echo 'make test     the tests: host, QEMU, tools (test-mmu, test-ptmap: the rest)'
 	@echo 'make test-mmu page tables of every architecture, each on the MMU of its emulator'
 	@echo 'make test-ptmap  the page of make ptmap in a browser: search, keyboard, narrow and wide, light and dark'
@@ -65,11 +66,17 @@ grade:
 	@scripts/setup.sh grade
 	@$(CARGO) xtask grade
 
+strict:
+	@scripts/setup.sh strict
+	$(CARGO) xtask image
+	$(CARGO) xtask strict $(or $(ARGS),--entry all --seeds 16 --until 'stilt> ')
+
 test:
 	@scripts/setup.sh test
 	$(CARGO) xtask image
 	KERNEL_TARGET_DIR=target/kernel-debug $(KCARGO) build --package stilt --bin kernel8
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --exclude strict
+	$(CARGO) test --package strict --features qemu-tests
 	$(CARGO) test --package stilt --features qemu-tests --test '*'
 
 test-mmu:

@@ -9,7 +9,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 
 verb=${1:-all}
 if ! wanted=$(needs "$verb"); then
-    echo "usage: scripts/setup.sh [image|qemu|debug|console|ptmap|lab|grade|test|test-mmu|test-ptmap|check|doc|book|bench|bench-host|fuzz|mutants|planted|sdcard|flash|all]" >&2
+    echo "usage: scripts/setup.sh [image|qemu|debug|console|ptmap|lab|grade|strict|test|test-mmu|test-ptmap|check|doc|book|bench|bench-host|fuzz|mutants|planted|sdcard|flash|all]" >&2
     exit 2
 fi
 

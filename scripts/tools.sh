@@ -23,7 +23,7 @@ mmu_targets='aarch64-unknown-none riscv64imac-unknown-none-elf x86_64-unknown-no
 needs() (
     build='host cc certs kernel linker'
     case $1 in
-    image | sdcard | flash | doc) echo "$build" ;;
+    image | sdcard | flash | doc | strict) echo "$build" ;;
     qemu | bench | ptmap | lab | grade) echo "$build qemu" ;;
     console | planted) echo 'host cc certs' ;;
     bench-host) echo 'host cc certs valgrind' ;;

@@ -136,11 +136,14 @@ fn unlisted(book: &Path, pages: &[PathBuf]) -> Result<Vec<Violation>, DocumentEr
     Ok(unlisted.map(violation).collect())
 }
 
-/// All that reads the names that `make` hands on: the Makefile, the scripts, and this crate.
+/// All that reads the names that `make` hands on: the Makefile, the scripts, this crate, and the
+/// command line of `strict`.
 fn tools(root: &Path) -> Result<String, DocumentError> {
     let mut sources = vec![root.join("Makefile")];
     sources.extend(files(&root.join("scripts"), "sh")?);
-    sources.extend(files(&root.join("scripts/xtask/src"), "rs")?);
+    for folder in ["scripts/xtask/src", "scripts/strict/src/cli"] {
+        sources.extend(files(&root.join(folder), "rs")?);
+    }
     sources.iter().map(|path| read(path)).collect()
 }
 
