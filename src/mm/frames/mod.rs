@@ -28,8 +28,9 @@
 //! |---|---|---|
 //! | a single frame through the cache | constant | constant |
 //! | any other block | one step for each order | one step for each order |
+//! | [blocks in a row](FrameAllocator::allocate_row) | a look at each multiple of their size | as each |
 //!
-//! Step 5 alone costs more: at most 16 frames are merged.
+//! Step 5, which a row begins with as well, costs more: at most 16 frames are merged.
 //!
 //! # Decisions
 //! Lists and states are in metadata that the caller gives, a word of 64 bits for each frame, and
