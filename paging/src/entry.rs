@@ -119,6 +119,10 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
     /// none; then the operations of a table that set them do not compile.
     const SOFTWARE: u64 = 0;
 
+    /// Whether a page's entry can be a swap entry. By default it cannot; then the operations of a
+    /// table that make one do not compile.
+    const SWAP: bool = false;
+
     /// A leaf of `size` that maps the frame at `pa`, a multiple of `size`. Without any of
     /// [`MappingFlags::RIGHTS`] it is inaccessible, otherwise present.
     ///
@@ -251,9 +255,30 @@ pub unsafe trait GenericPTE: Copy + Eq + fmt::Debug + Send + Sync + Sized + 'sta
     /// differ still do when both are broken: two leaves, and a leaf and a table.
     fn broken(self) -> Self;
 
-    /// Whether [`GenericPTE::broken`] made the entry, or a leaf like it: software that reads the
-    /// tree at that moment finds nothing mapped, and no inaccessible leaf.
+    /// Whether [`GenericPTE::broken`] made the entry, or a leaf like it, or [`GenericPTE::new_swap`]:
+    /// software that reads the tree at that moment finds nothing mapped, and no inaccessible leaf.
     fn is_broken(self) -> bool;
+
+    /// A swap entry: what stands in a table of the last level where nothing is mapped, and holds 32
+    /// bits for the kernel, say the slot of a page that was written out. Not present, not unused, and
+    /// broken ([`GenericPTE::is_broken`]), whatever the value. Linux: `swp_entry_t`.
+    fn new_swap(value: u32) -> Self {
+        let _ = value;
+        Self::from_bits(0)
+    }
+
+    /// The value of a swap entry; `None` for everything else, also for what
+    /// [`GenericPTE::broken`] makes.
+    fn swap(self) -> Option<u32> {
+        None
+    }
+
+    /// Of any entry in a table of the last level: whether it is a leaf, present, inaccessible or
+    /// broken, and so names a frame. A format that can tell by one bit says so.
+    #[inline]
+    fn is_page(self) -> bool {
+        !self.is_unused() && self.swap().is_none()
+    }
 
     /// A table's entry with another count of used entries, at most 512. The hardware ignores those
     /// bits, so a change of them alone needs no barrier and no invalidation.

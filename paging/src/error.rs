@@ -35,8 +35,8 @@ pub enum PagingError {
         /// The address, as it was asked for.
         va: VirtAddr,
     },
-    /// A leaf, present or inaccessible, covers an address that was to be mapped. It has to be
-    /// unmapped first, or changed by `update`.
+    /// A leaf, present or inaccessible, covers an address that was to be mapped, or a swap entry is
+    /// there. It has to be unmapped first, or changed by `update` or `swap_in`.
     AlreadyMapped {
         /// The first such address of the range.
         va: VirtAddr,

@@ -28,7 +28,8 @@
 //!
 //! # Decisions
 //! An entry has three states: *unused* (all zero), *present*, and *inaccessible*: no right is left,
-//! but it keeps its frame, size and flags, so that taking all rights away can be undone.
+//! but it keeps its frame, size and flags, so that taking all rights away can be undone. A page's
+//! entry can be a *swap entry* besides: nothing is mapped, and it holds 32 bits of the kernel's.
 
 #![no_std]
 #![warn(

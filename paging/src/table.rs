@@ -226,6 +226,14 @@ where
         self.view().query(va)
     }
 
+    /// The value of the swap entry for the page that holds `va`: as [`TableView::swap_entry`].
+    ///
+    /// # Errors
+    /// As [`TableView::swap_entry`].
+    pub fn swap_entry(&self, va: VirtAddr) -> PagingResult<u32> {
+        self.view().swap_entry(va)
+    }
+
     /// Visits every used entry, tables before and after what is below them: as [`TableView::walk`].
     pub fn walk<B>(
         &self,
@@ -404,6 +412,81 @@ where
             TlbFlush::new(&mut self.tree.pending, FlushWork::AllPending),
         ))
     }
+
+    /// Makes the 4 KiB page that holds `va`, where nothing is mapped, a *swap entry* with 32 bits of
+    /// the kernel's, or gives one that is there another value. No hardware follows it, and nothing is
+    /// mapped there for [`PageTable64::query`]; [`PageTable64::swap_entry`] gives the value. It keeps
+    /// its table in use, is no leaf for any change, refuses what would be mapped over it, and is
+    /// cleared by [`PageTable64::unmap_region`], which counts it as a page. Linux: `swp_entry_t`, `make_pte_marker`.
+    ///
+    /// For a format without [`GenericPTE::SWAP`] none of the operations on swap entries compiles.
+    ///
+    /// # Errors
+    /// [`PagingError::AlreadyMapped`](crate::PagingError::AlreadyMapped) for a leaf,
+    /// [`PagingError::NoMemory`](crate::PagingError::NoMemory) for a table on the way,
+    /// [`PagingError::InvalidVirtAddr`](crate::PagingError::InvalidVirtAddr),
+    /// [`PagingError::Shared`](crate::PagingError::Shared).
+    pub fn set_swap_entry(
+        &mut self,
+        va: VirtAddr,
+        value: u32,
+    ) -> PagingResult<TlbFlush<'_, M, PTE, H, S>> {
+        self.tree.set_swap(va, value)
+    }
+
+    /// Takes the 4 KiB page that holds `va` away from its frame, which the receipt gives up when no
+    /// core can reach it any more, and leaves a swap entry with `value`. Of a block that is one page,
+    /// which is split off; a contiguous group loses its hint.
+    ///
+    /// ```
+    /// # use stilt_paging::addr::{PhysAddr, VirtAddr};
+    /// # use stilt_paging::format::riscv::Sv48PageTable;
+    /// # use stilt_paging::{Maintenance, MappingFlags, PagingHandler, PagingResult};
+    /// # fn write_out(_: PhysAddr) -> u32 { 7 }
+    /// # fn read_into(_: u32, _: PhysAddr) {}
+    /// # fn slot() -> u32 { 7 }
+    /// # fn f<T: Maintenance, H: PagingHandler>(
+    /// #     table: &mut Sv48PageTable<T, H>,
+    /// #     page: VirtAddr,
+    /// #     frame: PhysAddr,
+    /// #     data: MappingFlags,
+    /// # ) -> PagingResult {
+    /// let slot = slot();
+    /// let old = table.swap_out(page, slot)?.flush();
+    /// write_out(old); // no core stores to it any more
+    ///
+    /// // The fault of the next access.
+    /// read_into(table.swap_entry(page)?, frame);
+    /// table.swap_in(page, frame, data)?.flush();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`PageTable64::unmap`], and [`PagingError::NoMemory`](crate::PagingError::NoMemory) for a
+    /// split.
+    pub fn swap_out(
+        &mut self,
+        va: VirtAddr,
+        value: u32,
+    ) -> PagingResult<Unmapped<'_, M, PTE, H, S>> {
+        self.tree.swap_out(va, value)
+    }
+
+    /// Maps the 4 KiB page that holds `va`, a swap entry, to the frame at `pa`, aligned down. What
+    /// the frame holds is ordered by the caller: [`PageTable64::order_contents`].
+    ///
+    /// # Errors
+    /// [`PagingError::NotMapped`](crate::PagingError::NotMapped) if there is no swap entry,
+    /// otherwise as [`PageTable64::map`].
+    pub fn swap_in(
+        &mut self,
+        va: VirtAddr,
+        pa: PhysAddr,
+        flags: MappingFlags,
+    ) -> PagingResult<TlbFlush<'_, M, PTE, H, S>> {
+        self.tree.swap_in(va, pa, flags)
+    }
 }
 
 /// Changing ranges, and much at once.
@@ -495,7 +578,8 @@ where
     /// Unmaps whatever is mapped in `size` bytes from `va` on, as [`PageTable64::unmap_region`],
     /// issues the invalidations, waits for them, and then shows `function` each leaf that was
     /// unmapped, in the order of addresses: its frame is free. Of a block that lies across an end,
-    /// that is the part in the region, in smaller leaves. Returns how many 4 KiB pages there were.
+    /// that is the part in the region, in smaller leaves. Returns how many 4 KiB pages there were, swap
+    /// entries included, for which the function is not called.
     ///
     /// There is no receipt: when this returns, all is done. If the function panics, the region is
     /// unmapped all the same, and the frames that it was not shown are lost to the caller.

@@ -31,7 +31,7 @@ use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use crate::change::request::{Change, Request};
 use crate::change::tree::Tree;
 use crate::metadata::while_broken;
-use crate::node::descent::{Node, is_table};
+use crate::node::descent::{Node, is_nothing, is_table};
 use crate::node::geometry::{Span, entries, level_bytes, level_of_size, size_of_level};
 use crate::node::memory::{EntryRef, Table};
 use crate::node::sharing::Sharing;
@@ -209,5 +209,5 @@ fn merged_entry<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     if is_table::<M, PTE>(entry, level) {
         return merged::<M, PTE, H>(Table::at(entry.paddr()), level + 1);
     }
-    (!entry.is_unused()).then(|| entry.without_contiguous())
+    (!is_nothing(entry)).then(|| entry.without_contiguous())
 }

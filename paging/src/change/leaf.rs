@@ -27,9 +27,9 @@
 use core::ops::Range;
 
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::change::request::{Change, Request};
+use crate::change::request::{Change, LeafChange, Request};
 use crate::change::tree::Tree;
-use crate::change::walk::{first_mapped, link};
+use crate::change::walk::{Walked, first_mapped, link};
 use crate::entry::assert_software_bits;
 use crate::flush::receipt::Removed;
 use crate::flush::work::FlushWork;
@@ -47,6 +47,16 @@ use crate::{
 struct SizedLeaf<PTE> {
     entry: PTE,
     size: PageSize,
+}
+
+/// Other software bits, of one leaf.
+#[derive(Clone, Copy)]
+struct Mark(SoftwareBits);
+
+impl<PTE: GenericPTE> LeafChange<PTE> for Mark {
+    fn apply(self, leaf: PTE, _: PageSize) -> PTE {
+        leaf.without_contiguous().with_software(self.0)
+    }
 }
 
 /// Where a walk has ended in an unused entry. Two words as well.
@@ -128,6 +138,30 @@ where
         // them again.
         let pa = PhysAddr::new(pa.as_usize() & ((1 << M::PA_MAX_BITS) - 1));
         PTE::new_page(pa, flags, size).ok()
+    }
+
+    /// Stores `entry`, which is not present, for the page at `va`, where the walk has ended in an
+    /// unused entry at `place`. Returns the work of its receipt.
+    pub(in crate::change) fn put_invalid_page(
+        &mut self,
+        va: VirtAddr,
+        place: &Walked<M, PTE, H>,
+        entry: PTE,
+    ) -> PagingResult<FlushWork> {
+        if place.level + 1 == M::LEVELS {
+            place.entry_ref.store(entry);
+            self.count_one_more(place, va);
+            return Ok(FlushWork::AllPending);
+        }
+        let above = place.parent.as_ref();
+        let gap = Gap {
+            table: place.table,
+            above: above.map_or(place.table, |parent| parent.table),
+        };
+        let size = PageSize::Size4K;
+        let leaf = SizedLeaf { entry, size };
+        let work = self.map_below(va, leaf, gap, place.level);
+        work.ok_or(PagingError::NoMemory)
     }
 
     /// Maps `leaf` at `va` where a table is missing, or an invalidation is pending. The walk ended
@@ -291,8 +325,13 @@ where
             return Ok(size);
         }
         if entry.is_contiguous() {
-            let va = va.align_down(leaf_bytes::<M>(size));
-            self.change_leaf(va, size, Change::Mark(software))?;
+            // The group's other leaves lose the hint.
+            let bytes = leaf_bytes::<M>(size);
+            let start = offset_of::<M>(va.align_down(bytes));
+            let end = start + bytes;
+            let span = Span { start, end };
+            let change = Mark(software);
+            self.change_one(Request { span, change })?;
         } else {
             place.entry_ref.store(entry);
         }

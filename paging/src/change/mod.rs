@@ -2,8 +2,8 @@
 //! share.
 //!
 //! A change of one leaf is in `leaf` (and `replace`); of a range in `region`, which may split what
-//! it covers in part; `compact` folds, `group` makes contiguous groups, and `aging` takes accessed
-//! flags. All walk with `walk`,
+//! it covers in part; `compact` folds, `group` makes contiguous groups, `aging` takes accessed
+//! flags, and `swap` leaves 32 bits where a page was. All walk with `walk`,
 //! and leave with the pending flush of the [`Tree`](tree::Tree) what must be invalidated before the
 //! change may be relied on.
 
@@ -17,5 +17,6 @@ pub(crate) mod region;
 pub(crate) mod replace;
 pub(crate) mod request;
 pub(crate) mod share;
+pub(crate) mod swap;
 pub(crate) mod tree;
 pub(crate) mod walk;

@@ -7,7 +7,7 @@
 
 use crate::addr::PhysAddr;
 use crate::node::geometry::Span;
-use crate::{GenericPTE, MappingFlags, PageSize, SoftwareBits};
+use crate::{GenericPTE, MappingFlags, PageSize};
 
 /// The change of the leaves in a region.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,6 @@ pub(crate) enum Change {
         pa: Option<PhysAddr>,
         flags: Option<MappingFlags>,
     },
-    /// Other software bits; of one leaf alone.
-    Mark(SoftwareBits),
 }
 
 /// A change of every leaf in a span.
@@ -52,7 +50,6 @@ impl<PTE: GenericPTE> LeafChange<PTE> for Change {
             Self::Unmap => return PTE::from_bits(0),
             Self::Protect(flags) => (None, Some(flags)),
             Self::Update { pa, flags } => (pa, flags),
-            Self::Mark(software) => return leaf.with_software(software),
         };
         let flags = flags.map_or(Ok(()), |flags| leaf.set_flags(flags, size));
         let frame = pa.map_or(Ok(()), |pa| leaf.set_paddr(pa, size));

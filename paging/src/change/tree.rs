@@ -80,6 +80,11 @@ where
         self.sharing().view(&self.view)
     }
 
+    /// There may be swap entries from here on.
+    pub(crate) const fn note_swap(&mut self) {
+        self.view.may_swap = true;
+    }
+
     /// The top-level tables that this tree shares with others.
     #[inline(always)]
     pub(crate) const fn sharing(&self) -> &S {

@@ -23,7 +23,7 @@
 
 use crate::addr::VirtAddr;
 use crate::change::tree::Tree;
-use crate::node::descent::{Node, is_table, leads_on};
+use crate::node::descent::{Node, is_nothing, is_table, leads_on};
 use crate::node::geometry::{
     Span, check_address, entries, level_bytes, level_shift, offset_index, offset_of, size_of_level,
     table_index,
@@ -189,7 +189,7 @@ where
         self.check_own(va)?;
         let place = self.walk_to(va, M::LEVELS - 1);
         match size_of_level::<M>(place.level) {
-            Some(size) if !place.entry.is_unused() => Ok((place, size)),
+            Some(size) if !is_nothing(place.entry) => Ok((place, size)),
             _ => Err(PagingError::NotMapped { va }),
         }
     }

@@ -31,8 +31,8 @@ use core::marker::PhantomData;
 use super::aarch64_bits::{
     ACCESS_FLAG, AP_EL0, AP_READ_ONLY, ATTR_INDEX, ATTR_INDEX_SHIFT, CONTIGUOUS, COUNT,
     COUNT_SHIFT, DECIDES_RIGHTS, INACCESSIBLE, INNER_SHAREABLE, NON_GLOBAL, NOT_BLOCK,
-    OUTPUT_ADDRESS, PXN, SOFTWARE, UXN, VALID, block_bit, decode, encode, granted, lookup,
-    memory_type,
+    OUTPUT_ADDRESS, PXN, SOFTWARE, SWAP, SWAP_SHIFT, UXN, VALID, block_bit, decode, encode,
+    granted, lookup, memory_type,
 };
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::{
@@ -177,6 +177,8 @@ unsafe impl GenericPTE for A64PTE {
     /// inaccessible leaf.
     const SOFTWARE: u64 = SOFTWARE;
 
+    const SWAP: bool = true;
+
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
         let attributes = lookup(flags, size)?;
@@ -294,6 +296,21 @@ unsafe impl GenericPTE for A64PTE {
     #[inline(always)]
     fn broken(self) -> Self {
         Self(self.0 & !VALID)
+    }
+
+    fn new_swap(value: u32) -> Self {
+        Self(SWAP | u64::from(value) << SWAP_SHIFT)
+    }
+
+    #[inline]
+    fn swap(self) -> Option<u32> {
+        (self.0 & (VALID | SWAP) == SWAP).then_some((self.0 >> SWAP_SHIFT) as u32)
+    }
+
+    /// Bit 1 is set in every page, whatever became of it, and clear in a swap entry.
+    #[inline(always)]
+    fn is_page(self) -> bool {
+        self.0 & NOT_BLOCK != 0
     }
 
     /// Neither valid nor inaccessible, and not the zero of an unused entry.

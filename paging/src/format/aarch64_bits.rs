@@ -72,6 +72,9 @@ pub(super) const PXN: u64 = 1 << 53;
 pub(super) const UXN: u64 = 1 << 54;
 /// Software: an inaccessible leaf.
 pub(super) const INACCESSIBLE: u64 = 1 << 55;
+/// In an invalid descriptor, where it is software's: a swap entry, with 32 bits from bit 12 on.
+pub(super) const SWAP: u64 = 1 << 59;
+pub(super) const SWAP_SHIFT: u32 = 12;
 /// Software: the user's.
 pub(super) const SOFTWARE: u64 = 0b11 << 56;
 /// One TLB entry may hold the whole group of 16 (D8.7.1).

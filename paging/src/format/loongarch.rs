@@ -77,6 +77,10 @@ const BROKEN: u64 = 1 << 58;
 const INACCESSIBLE_ACCESSED: u64 = 1 << 59;
 /// Software: a table's entry.
 const TABLE: u64 = 1 << 60;
+/// Software, in what is not present: a swap entry, with 32 bits from bit 12 on. No table's entry
+/// that is broken keeps this bit.
+const SWAP: u64 = TABLE;
+const SWAP_SHIFT: u32 = 12;
 const NO_READ: u64 = 1 << 61;
 const NO_EXECUTE: u64 = 1 << 62;
 const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
@@ -112,6 +116,8 @@ unsafe impl GenericPTE for LA64PTE {
 
     /// Of the bits 60:48, which the formats do not define.
     const SOFTWARE: u64 = SOFTWARE;
+
+    const SWAP: bool = true;
 
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
@@ -228,6 +234,15 @@ unsafe impl GenericPTE for LA64PTE {
             INACCESSIBLE_ACCESSED
         };
         Self(self.0 & !(PRESENT | VALID) | INVALID | BROKEN | accessed)
+    }
+
+    fn new_swap(value: u32) -> Self {
+        Self(INVALID | BROKEN | SWAP | u64::from(value) << SWAP_SHIFT)
+    }
+
+    #[inline]
+    fn swap(self) -> Option<u32> {
+        (self.0 & (INVALID | SWAP) == INVALID | SWAP).then_some((self.0 >> SWAP_SHIFT) as u32)
     }
 
     #[inline]

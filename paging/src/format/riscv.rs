@@ -41,6 +41,9 @@ const SOFTWARE: u64 = 0b11 << 8;
 const INVALID: u64 = 1 << 54;
 /// In an entry without V: not valid for a moment.
 const BROKEN: u64 = 1 << 55;
+/// In an entry without V: a swap entry, with 32 bits from bit 10 on.
+const SWAP: u64 = 1 << 56;
+const SWAP_SHIFT: u32 = 10;
 /// The rights: a valid leaf has at least one, a table's entry none.
 const LEAF: u64 = READ | WRITE | EXECUTE;
 /// The frame's number, bits 53:10.
@@ -112,6 +115,8 @@ unsafe impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
 
     /// RSW, the bits 9:8.
     const SOFTWARE: u64 = SOFTWARE;
+
+    const SWAP: bool = true;
 
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
@@ -214,6 +219,15 @@ unsafe impl<E: MemoryTypes> GenericPTE for Rv64Entry<E> {
     #[inline]
     fn broken(self) -> Self {
         Self::new(self.0 & !VALID | INVALID | BROKEN)
+    }
+
+    fn new_swap(value: u32) -> Self {
+        Self::new(INVALID | BROKEN | SWAP | u64::from(value) << SWAP_SHIFT)
+    }
+
+    #[inline]
+    fn swap(self) -> Option<u32> {
+        (self.0 & (VALID | SWAP) == SWAP).then_some((self.0 >> SWAP_SHIFT) as u32)
     }
 
     #[inline]

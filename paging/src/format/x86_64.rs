@@ -50,6 +50,11 @@ const GLOBAL: u64 = 1 << 8;
 const INVALID: u64 = 1 << 9;
 /// Software: not present for a moment.
 const BROKEN: u64 = 1 << 10;
+/// In what is not present, where it is software's: a swap entry. Its 32 bits are inverted, bits
+/// 51:20, so that small values are frames that no machine has: speculation on a CPU with the L1
+/// terminal fault looks there.
+const SWAP: u64 = 1 << 11;
+const SWAP_SHIFT: u32 = 20;
 /// Software: the user's.
 const SOFTWARE: u64 = 0b11 << 52;
 const EXECUTE_DISABLE: u64 = 1 << 63;
@@ -73,6 +78,8 @@ unsafe impl GenericPTE for X64PTE {
 
     /// Of the bits 58:52, which are ignored in a leaf.
     const SOFTWARE: u64 = SOFTWARE;
+
+    const SWAP: bool = true;
 
     #[inline]
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
@@ -173,6 +180,15 @@ unsafe impl GenericPTE for X64PTE {
     #[inline]
     fn broken(self) -> Self {
         Self(self.0 & !PRESENT | INVALID | BROKEN)
+    }
+
+    fn new_swap(value: u32) -> Self {
+        Self(INVALID | BROKEN | SWAP | u64::from(!value) << SWAP_SHIFT)
+    }
+
+    #[inline]
+    fn swap(self) -> Option<u32> {
+        (self.0 & (PRESENT | SWAP) == SWAP).then_some(!((self.0 >> SWAP_SHIFT) as u32))
     }
 
     #[inline]

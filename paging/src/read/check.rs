@@ -33,6 +33,8 @@ pub struct Summary {
     pub present: usize,
     /// Inaccessible leaves: mapped without any right.
     pub inaccessible: usize,
+    /// Swap entries.
+    pub swapped: usize,
     /// Present leaves with the contiguous hint: a multiple of the format's
     /// [`GenericPTE::CONTIGUOUS`].
     pub contiguous: usize,
@@ -227,6 +229,10 @@ fn check_leaf<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
 ) -> ControlFlow<Unsound> {
     let entry = node.table.load(index);
     let (va, level) = (node.va(index), node.level);
+    if level + 1 == M::LEVELS && entry.swap().is_some() {
+        summary.swapped += 1;
+        return ControlFlow::Continue(());
+    }
     // `None` where no leaf can stand at this level, or its frame is out of reach.
     let remade = node.leaf_size().and_then(|size| {
         check_frame::<M>(entry.paddr(), leaf_bytes::<M>(size)).ok()?;

@@ -9,6 +9,7 @@
 //! | where does 0x40_3123 lead? | [`TableView::query`] | one entry a level |
 //! | which leaf, and of what size, is there, inaccessible ones too? | [`TableView::leaf`] | one entry a level |
 //! | by which entries? | [`TableView::trace`] | one entry a level |
+//! | which value has the swap entry there? | [`TableView::swap_entry`] | one entry a level |
 //! | what is mapped in a range, in runs? | [`TableView::iter`] | each leaf, once |
 //! | every leaf of the tree | [`TableView::leaves`] | each leaf; of a full table no entry is looked at twice |
 //! | every entry, tables too | [`TableView::walk`] | each used entry |
@@ -73,6 +74,8 @@ pub struct TableView<M, PTE, H> {
     /// Whether others may change the tree while it is read: what was read before then says nothing
     /// about what is there now.
     pub(crate) others_write: bool,
+    /// Whether there may be swap entries, which are counted as used and are no leaves.
+    pub(crate) may_swap: bool,
 }
 
 impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> {
@@ -92,6 +95,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
             root,
             table: Table::at(root),
             others_write,
+            may_swap: false,
         }
     }
 
@@ -158,6 +162,27 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
         Err(PagingError::NotMapped { va })
     }
 
+    /// The value of the swap entry for the page that holds `va`.
+    ///
+    /// # Errors
+    /// [`PagingError::InvalidVirtAddr`]; [`PagingError::NotMapped`] if there is none: a leaf, or
+    /// nothing.
+    pub fn swap_entry(&self, va: VirtAddr) -> PagingResult<u32> {
+        check_address::<M>(va)?;
+        let mut table = self.root();
+        for level in 0..M::LEVELS {
+            let entry = table.load(table_index::<M>(va, level));
+            if is_table::<M, PTE>(entry, level) {
+                table = Table::at(entry.paddr());
+                continue;
+            }
+            let last = level + 1 == M::LEVELS;
+            let value = entry.swap().filter(|_| last);
+            return value.ok_or(PagingError::NotMapped { va });
+        }
+        Err(PagingError::NotMapped { va })
+    }
+
     /// Shows `step` each entry on the walk of `va`, from the root to a leaf or an unused entry. For
     /// a tree whose tables may be out of reach there is [`Trace`].
     ///
@@ -190,7 +215,7 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> TableView<M, PTE, H> 
     /// [`TableView::iter`], which merges runs and can go both ways.
     #[inline]
     pub fn leaves<B>(&self, mut visit: impl FnMut(Leaf<PTE>) -> ControlFlow<B>) -> ControlFlow<B> {
-        let trusts_counts = !self.others_write;
+        let trusts_counts = !self.others_write && !self.may_swap;
         leaves_of(Node::root(self.root()), None, trusts_counts, &mut visit)
     }
 

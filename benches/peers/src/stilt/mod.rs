@@ -267,6 +267,23 @@ impl<V: Variant> Ours for Stilt<V> {
         used
     }
 
+    #[inline(always)]
+    fn swap_out(&mut self, va: usize, value: u32) -> usize {
+        let unmapped = self.0.swap_out(VirtAddr::new(va), value);
+        unmapped.expect("a mapped page").flush().as_usize()
+    }
+
+    #[inline(always)]
+    fn swap_in(&mut self, va: usize, pa: usize, flags: MappingFlags) -> u32 {
+        let va = VirtAddr::new(va);
+        let value = self.0.swap_entry(va).expect("a swap entry");
+        self.0
+            .swap_in(va, PhysAddr::new(pa), flags)
+            .expect("a swap entry")
+            .flush();
+        value
+    }
+
     fn marked(&self) -> usize {
         let mut count = 0;
         let _ = self.0.view().leaves::<()>(|leaf| {

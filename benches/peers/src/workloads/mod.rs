@@ -1,4 +1,4 @@
-//! W1 to W16: what is done, counted and checked.
+//! W1 to W17: what is done, counted and checked.
 //!
 //! | | what | per |
 //! |---|---|---|
@@ -18,6 +18,7 @@
 //! | W14 | `map_frames` of 1 GiB, 512 frames a call, in no order | page |
 //! | W15 | `update_region_with` of W1: one software bit, and nothing else, changes | page |
 //! | W16 | `test_and_clear_accessed` of W1: each leaf is shown, and cleared | page |
+//! | W17 | `swap_out`, `swap_entry` and `swap_in` of one page of W1 | pair |
 //!
 //! Random addresses are made before they are counted; the loop loads them.
 //!
@@ -69,7 +70,7 @@ pub trait Bench {
 pub struct Row {
     /// [`Subject::NAME`].
     pub subject: &'static str,
-    /// `W1` to `W16`, or `zero` for what zeroing a table costs.
+    /// `W1` to `W17`, or `zero` for what zeroing a table costs.
     pub workload: &'static str,
     /// How many pages, queries, tables... the work was.
     pub units: usize,

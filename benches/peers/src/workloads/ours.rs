@@ -1,4 +1,4 @@
-//! What this project alone has: W12 to W16.
+//! What this project alone has: W12 to W17.
 //!
 //! The others have no operation for it; by hand it would be one call a page.
 #![forbid(unsafe_code)]
@@ -12,6 +12,8 @@ use super::{
 use crate::{Leaves, Subject};
 use stilt_paging::addr::PhysAddr;
 
+/// How often a page is swapped out and in.
+const SWAPS: usize = 10_000;
 /// Pages of 2 MiB.
 const BLOCK_PAGES: usize = BLOCK / FRAME;
 
@@ -30,6 +32,10 @@ pub trait Ours: Subject {
     /// Clears the accessed flag of whatever is mapped in `bytes` from `va` on. How many leaves had
     /// it.
     fn age(&mut self, va: usize, bytes: usize) -> usize;
+    /// Leaves a swap entry with `value` in the place of the page at `va`. The frame.
+    fn swap_out(&mut self, va: usize, value: u32) -> usize;
+    /// The value of the swap entry at `va`, which becomes a page on the frame at `pa`.
+    fn swap_in(&mut self, va: usize, pa: usize, flags: Self::Flags) -> u32;
 }
 
 /// All of them.
@@ -39,6 +45,7 @@ pub(super) fn run<S: Ours>(bench: &mut impl Bench) {
     map_frames::<S>(bench);
     mark::<S>(bench);
     age::<S>(bench);
+    swap::<S>(bench);
 }
 
 /// Of 1 GiB, each second 2 MiB may be written.
@@ -132,4 +139,31 @@ fn age<S: Ours>(bench: &mut impl Bench) {
 #[inline(never)]
 fn age_once<S: Ours>(table: &mut S, va: usize, bytes: usize) -> usize {
     table.age(va, bytes)
+}
+
+/// One page of W1, out and in again, its value asked for between.
+fn swap<S: Ours>(bench: &mut impl Bench) {
+    let mut table = mapped::<S>(GIB);
+    let mut sum = 0;
+    count::<S>(bench, "W17", SWAPS, || {
+        let (table, va, flags) = black_box((&mut table, BASE + BLOCK, S::READ_WRITE));
+        for turn in 0..SWAPS {
+            let pa = swap_out_once(table, va, turn as u32);
+            sum += swap_in_once(table, va, pa, flags) as usize;
+        }
+        sum = black_box(sum);
+    });
+    assert_eq!(sum, SWAPS * (SWAPS - 1) / 2);
+    expect_run(&table, PAGES);
+    finish(table);
+}
+
+#[inline(never)]
+fn swap_out_once<S: Ours>(table: &mut S, va: usize, value: u32) -> usize {
+    table.swap_out(va, value)
+}
+
+#[inline(never)]
+fn swap_in_once<S: Ours>(table: &mut S, va: usize, pa: usize, flags: S::Flags) -> u32 {
+    table.swap_in(va, pa, flags)
 }

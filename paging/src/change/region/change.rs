@@ -147,7 +147,27 @@ where
         match change {
             Change::Unmap => self.unmap_span(&covering, inner),
             Change::Protect(flags) => self.protect_span(&covering, inner, &Leaves::new(flags)?),
-            Change::Update { .. } | Change::Mark(_) => self.update_span(inner, change),
+            Change::Update { .. } => self.update_span(inner, change),
+        }
+        Ok(())
+    }
+
+    /// Does what is asked for in a span that is one leaf, or a page of one.
+    #[cold]
+    pub(in crate::change) fn change_one<C: LeafChange<PTE>>(
+        &mut self,
+        request: Request<C>,
+    ) -> PagingResult {
+        let Request { span, change } = request;
+        if !self.pins.is_empty() {
+            self.check_pins(request)?;
+        }
+        let mut inner = span;
+        if self.covering(span).may_need_split(span) {
+            inner = self.split_boundaries(request)?;
+        }
+        if !inner.is_empty() {
+            self.update_span(inner, change);
         }
         Ok(())
     }
@@ -178,7 +198,7 @@ where
     }
 
     /// Changes the one leaf that is `span`.
-    fn update_span(&mut self, span: Span, change: Change) {
+    fn update_span<C: LeafChange<PTE>>(&mut self, span: Span, change: C) {
         let va = M::vaddr_at(span.start);
         let place = self.walk_to(va, M::LEVELS - 1);
         if let Some(size) = size_of_level::<M>(place.level) {
@@ -227,7 +247,9 @@ where
             if node.is_table(entry) {
                 let part = part.clip(node.entry_span(index));
                 self.rewrite(&node.child(index, entry), part, leaves, step)?;
-            } else if let Some(size) = node.leaf_size() {
+            } else if let Some(size) = node.leaf_size()
+                && entry.swap().is_none()
+            {
                 let run = RunStart {
                     node: *node,
                     indices: index..rest.end,

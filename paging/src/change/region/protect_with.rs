@@ -261,7 +261,9 @@ fn ask_below<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
         if node.is_table(entry) {
             let part = part.clip(node.entry_span(index));
             ask_below(&node.child(index, entry), part, answers, function)?;
-        } else if let Some(size) = node.leaf_size() {
+        } else if let Some(size) = node.leaf_size()
+            && entry.swap().is_none()
+        {
             let known = answers.ask::<PTE>(entry.attributes(), function);
             known.map_or(
                 ControlFlow::Break(node.offset(index).max(part.start)),

@@ -27,6 +27,8 @@
 //! * The caller's function is handed over with the request, and called between flush and sweep. A
 //!   receipt that hands frames out could be leaked, and the broken entries would stay. Before the
 //!   flush there is no value of which a frame could be asked.
+//! * Swap entries are no leaves: what is retired keeps them as they are, nothing is shown for them,
+//!   and the sweep clears them.
 //! * The function may panic: the sweep is in a `Drop`, and the frames that it was not shown are
 //!   lost, as are those of a receipt that nobody asks. It sees the tree at no moment.
 #![forbid(unsafe_code)]
@@ -264,7 +266,7 @@ fn hand_out<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler>(
     if node.level + 1 == M::LEVELS {
         for index in rest {
             let (va, entry) = (node.va(index), node.table.load(index));
-            if !entry.is_unused() {
+            if entry.is_page() {
                 let (pa, size) = (entry.paddr(), PageSize::Size4K);
                 function(UnmappedFrame { va, pa, size });
             }

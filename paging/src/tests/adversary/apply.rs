@@ -55,7 +55,10 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
 ) -> PagingResult<Outcome> {
     // What a leaked receipt of a mapping would publish, the caller does.
     let receipt = match operation {
-        Operation::Map(..) | Operation::MapRegion(..) | Operation::MapFrames(..)
+        Operation::Map(..)
+        | Operation::MapRegion(..)
+        | Operation::MapFrames(..)
+        | Operation::SwapIn(..)
             if receipt == Receipt::HandOver =>
         {
             Receipt::Flush
@@ -87,8 +90,11 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::Map(at, frame, size, flags) => {
             finish!(table.map(va(at), pa(frame), size, flags)?);
         }
-        Operation::Unmap(at) => {
-            let unmapped = table.unmap(va(at))?;
+        Operation::Unmap(at) | Operation::SwapOut(at, _) => {
+            let unmapped = match operation {
+                Operation::SwapOut(_, value) => table.swap_out(va(at), value)?,
+                _ => table.unmap(va(at))?,
+            };
             let bytes = unmapped.size().bytes();
             match receipt {
                 Receipt::Flush => outcome.released.push((unmapped.flush().as_usize(), bytes)),
@@ -100,6 +106,10 @@ pub(super) fn one<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
                     table.batch(|batch| drop(batch));
                 }
             }
+        }
+        Operation::SetSwap(at, value) => finish!(table.set_swap_entry(va(at), value)?),
+        Operation::SwapIn(at, frame, flags) => {
+            finish!(table.swap_in(va(at), pa(frame), flags)?);
         }
         Operation::Update(at, frame, flags) => {
             finish!(table.update(va(at), frame.map(pa), flags)?.1);
@@ -190,7 +200,12 @@ fn in_batch<F: Format, S: Sharing<F::M, F::PTE, memory::Frames>>(
         Operation::TestAndClearAccessed(at, bytes) => batch
             .test_and_clear_accessed(va(at), bytes, |_| {})
             .map(drop),
-        Operation::Unmap(_) | Operation::UnmapRegionWith(..) | Operation::Compact(..) => {
+        Operation::Unmap(_)
+        | Operation::UnmapRegionWith(..)
+        | Operation::Compact(..)
+        | Operation::SetSwap(..)
+        | Operation::SwapOut(..)
+        | Operation::SwapIn(..) => {
             panic!("not as any other in a batch")
         }
     }

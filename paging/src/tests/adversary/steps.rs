@@ -228,7 +228,7 @@ impl Steps {
             _ => self.address(),
         };
         self.last = at;
-        match self.random.below(28) {
+        match self.random.below(31) {
             0..4 => {
                 let (page, block, big) = (PageSize::Size4K, PageSize::Size2M, PageSize::Size1G);
                 let size = self.random.pick(&[page, page, page, block, big]);
@@ -254,6 +254,9 @@ impl Steps {
                 Operation::UpdateRegionWith(at, self.many_bytes(), rule)
             }
             25 => Operation::TestAndClearAccessed(at, self.many_bytes()),
+            27 => Operation::SwapOut(at, 7),
+            28 => Operation::SwapIn(at, self.frame(at), self.flags()),
+            29 => Operation::SetSwap(at, 8),
             26 => Operation::SetSoftware(at, SoftwareBits::SOFTW1),
             _ => Operation::Compact(at & !(G1 - 1), G1),
         }

@@ -23,6 +23,9 @@ fn bits(frame: usize, flags: MappingFlags, size: PageSize) -> u64 {
 }
 
 #[test]
+fn swap_entries_are_told_from_everything() {}
+
+#[test]
 fn software_bits_stay_and_mean_nothing() {}
 
 #[test]

@@ -407,6 +407,37 @@ pub(super) fn software_bits_are_ignored_and_kept<F: Format>(place: u32) {
     });
 }
 
+/// No walker follows it, no leaf looks like it, broken or not, and it gives its value back. `zero`
+/// is that with the value 0, worked out by hand.
+pub(super) fn a_swap_entry_is_told_from_everything<F: Format>(zero: u64) {
+    assert_eq!(F::Entry::new_swap(0).bits(), zero);
+    for value in [0, 1, 7, 0x8000_0000, 0xaaaa_5555, u32::MAX] {
+        let entry = F::Entry::new_swap(value);
+        assert_eq!(F::Entry::from_bits(entry.bits()).swap(), Some(value));
+        assert!(!entry.is_present() && !entry.is_unused() && entry.is_broken());
+        assert!(!entry.is_page() && !entry.is_contiguous());
+        assert_eq!(F::decode(entry.bits(), PageSize::Size4K), Decoded::Invalid);
+    }
+    for_each_leaf::<F>(|leaf, _, _, size| {
+        for software in (0..4).map(SoftwareBits::from_bits_truncate) {
+            let leaf = leaf.with_software(software);
+            let broken = if leaf.is_present() {
+                leaf.broken()
+            } else {
+                leaf
+            };
+            for entry in [leaf, broken, leaf.with_contiguous()] {
+                assert_eq!(entry.swap(), None, "{entry:?}");
+                assert!(size != PageSize::Size4K || entry.is_page());
+            }
+        }
+    });
+    for frame in frames::<F>(PageSize::Size4K) {
+        let table = table::<F>(frame).with_count(512);
+        assert_eq!((table.swap(), table.broken().swap()), (None, None));
+    }
+}
+
 pub(super) fn an_unused_entry_is_nothing<F: Format>() {
     let mut entry = page::<F>(0, R | A, PageSize::Size4K);
     entry.clear();

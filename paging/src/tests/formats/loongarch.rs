@@ -157,6 +157,11 @@ fn frames_stand_in_the_address_bits_only() {
 }
 
 #[test]
+fn swap_entries_are_told_from_everything() {
+    cases::a_swap_entry_is_told_from_everything::<LA64>(1 << 60 | 1 << 58 | 1 << 10);
+}
+
+#[test]
 fn software_bits_stay_and_mean_nothing() {
     cases::software_bits_are_ignored_and_kept::<LA64>(56);
 }

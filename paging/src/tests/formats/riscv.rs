@@ -172,6 +172,12 @@ fn frames_stand_in_the_address_bits_only() {
 }
 
 #[test]
+fn swap_entries_are_told_from_everything() {
+    cases::a_swap_entry_is_told_from_everything::<Base>(0b111 << 54);
+    cases::a_swap_entry_is_told_from_everything::<Pbmt>(0b111 << 54);
+}
+
+#[test]
 fn software_bits_stay_and_mean_nothing() {
     cases::software_bits_are_ignored_and_kept::<Base>(8);
     cases::software_bits_are_ignored_and_kept::<Pbmt>(8);

@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use std::vec::Vec;
 
 use super::operation::{Operation, Rule, scattered};
-use super::{Model, Run, SIZES};
+use super::{Model, Run, SIZES, SWAPPED};
 use crate::tests::formats::{Format, Halves, View};
 use crate::tests::{A, D, G, K4, N, R, U, W, X, pa, va};
 use crate::{
@@ -39,6 +39,7 @@ impl Change {
     fn of(self, old: Attributes) -> Option<Attributes> {
         match self {
             Self::Unmap => None,
+            _ if old.flags == SWAPPED => Some(old),
             Self::Protect(flags) => Some(Attributes { flags, ..old }),
             Self::With(rule) => Some(rule.of(old)),
             Self::Replace(new) => Some(new.attributes()),
@@ -151,6 +152,38 @@ impl<F: Format> Judge<F> {
                     self.judge_pins(page, page + old.pages, Change::Replace(new), view)?;
                 }
                 Ok((Done::Updated(old.pages * K4), 0))
+            }
+            Operation::SetSwap(at, value) => {
+                verdict(Self::address_fault(at).into_iter().collect(), ())?;
+                let page = Self::page(at);
+                if self
+                    .model
+                    .leaf_at(page)
+                    .is_some_and(|(_, run)| !run.is_swapped())
+                {
+                    let va = va(at & !(K4 - 1));
+                    return Err(Vec::from([PagingError::AlreadyMapped { va }]));
+                }
+                let cost = self.model.cost_of_map(page, Run::swapped(value));
+                Ok((Done::Mapped, cost))
+            }
+            Operation::SwapOut(at, _) => {
+                let (first, leaf) = self.judge_leaf(at)?;
+                let page = Self::page(at);
+                self.judge_pins(page, page + 1, Change::Unmap, view)?;
+                let frame = (leaf.frame + (page - first)) * K4;
+                let cost = self.model.cost_of_change(page, page + 1, &|_| None);
+                Ok((Done::Unmapped(frame, leaf.flags, K4), cost))
+            }
+            Operation::SwapIn(at, frame, flags) => {
+                verdict(Self::address_fault(at).into_iter().collect(), ())?;
+                let run = self.model.leaf_at(Self::page(at));
+                if !run.is_some_and(|(_, run)| run.is_swapped()) {
+                    return Err(Vec::from([PagingError::NotMapped { va: va(at) }]));
+                }
+                let mut faults = F::faults(flags);
+                faults.extend(Self::frame_fault(frame & !(K4 - 1), K4));
+                verdict(faults, (Done::Mapped, 0))
             }
             Operation::SetSoftware(at, software) => {
                 let (page, old) = self.judge_leaf(at)?;
@@ -266,6 +299,7 @@ impl<F: Format> Judge<F> {
         let not_mapped = PagingError::NotMapped { va: va(at) };
         self.model
             .leaf_at(page)
+            .filter(|(_, leaf)| !leaf.is_swapped())
             .ok_or_else(|| Vec::from([not_mapped]))
     }
 
@@ -307,6 +341,7 @@ impl<F: Format> Judge<F> {
         let end = page + bytes / K4;
         if matches!(change, Change::With(_)) {
             let new = self.model.runs_in(page, end);
+            let new = new.filter(|(_, run)| !run.is_swapped());
             let new = new.filter_map(|(_, run)| change.of(run.attributes()));
             verdict(new.flat_map(|new| F::faults(new.flags)).collect(), ())?;
         }
@@ -314,6 +349,7 @@ impl<F: Format> Judge<F> {
         let pages = self
             .model
             .runs_in(page, end)
+            .filter(|(_, run)| matches!(change, Change::Unmap) || !run.is_swapped())
             .map(|(_, run)| run.pages)
             .sum();
         Ok((
@@ -325,7 +361,8 @@ impl<F: Format> Judge<F> {
     /// `start..end`, with the leaves and groups across its ends as a whole.
     fn whole_leaves(&self, start: usize, end: usize, view: &View<F>) -> (usize, usize) {
         let whole = |page: usize| {
-            let Some((first, leaf)) = self.model.leaf_at(page) else {
+            let leaf = self.model.leaf_at(page);
+            let Some((first, leaf)) = leaf.filter(|(_, leaf)| !leaf.is_swapped()) else {
                 return page..page + 1;
             };
             let entry = view.leaf(va(F::address(first))).expect("a leaf").entry;
@@ -438,6 +475,23 @@ impl<F: Format> Judge<F> {
                 let new = Self::judge_update(old, frame, flags).ok()?;
                 model.replace(page, new);
             }
+            Operation::SetSwap(at, value) | Operation::SwapOut(at, value) => {
+                let page = Self::page(at);
+                model.change(page, page + 1, &|_| None);
+                model.map(page, Run::swapped(value));
+            }
+            Operation::SwapIn(at, frame, flags) => {
+                let (page, frame) = (Self::page(at), frame / K4);
+                let swapped = Run::swapped(0);
+                model.replace(
+                    page,
+                    Run {
+                        frame,
+                        flags,
+                        ..swapped
+                    },
+                );
+            }
             Operation::SetSoftware(at, software) => {
                 let (page, old) = model.leaf_at(Self::page(at))?;
                 model.replace(page, Run { software, ..old });
@@ -478,13 +532,13 @@ impl<F: Format> Judge<F> {
             }
             Operation::ProtectRegion(at, bytes, flags) => {
                 let page = Self::page(at);
-                model.change(page, page + bytes / K4, &|old| {
-                    Some(Attributes { flags, ..old })
-                });
+                let change = Change::Protect(flags);
+                model.change(page, page + bytes / K4, &|old| change.of(old));
             }
             Operation::UpdateRegionWith(at, bytes, rule) => {
                 let page = Self::page(at);
-                model.change(page, page + bytes / K4, &|old| Some(rule.of(old)));
+                let change = Change::With(rule);
+                model.change(page, page + bytes / K4, &|old| change.of(old));
             }
             Operation::TestAndClearAccessed(..) => {
                 let (start, end) = self.whole.get();

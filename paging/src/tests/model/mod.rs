@@ -31,7 +31,26 @@ pub(super) struct Run {
     pub(super) software: SoftwareBits,
 }
 
+/// The flags of a page that has a swap entry: those of no leaf. Its frame is the value.
+pub(super) const SWAPPED: MappingFlags = MappingFlags::from_bits_retain(1 << 15);
+
 impl Run {
+    /// The page of a swap entry with `value`.
+    pub(super) const fn swapped(value: u32) -> Self {
+        Self {
+            pages: 1,
+            leaf: 1,
+            frame: value as usize,
+            flags: SWAPPED,
+            software: SoftwareBits::empty(),
+        }
+    }
+
+    /// Whether it has swap entries in the place of leaves.
+    pub(super) fn is_swapped(self) -> bool {
+        self.flags == SWAPPED
+    }
+
     /// What its leaves say besides their frames and their size.
     pub(super) fn attributes(self) -> Attributes {
         Attributes {
@@ -316,7 +335,11 @@ impl Model {
                 let first = page.next_multiple_of(large);
                 let last = (page + run.pages) / large * large;
                 let frame = run.frame.wrapping_sub(page);
-                if run.leaf == small && first < last && frame.is_multiple_of(large) {
+                if run.leaf == small
+                    && !run.is_swapped()
+                    && first < last
+                    && frame.is_multiple_of(large)
+                {
                     let part = self.take(first, last);
                     self.put(
                         first,

@@ -113,6 +113,9 @@ pub(in crate::tests) enum Operation {
     Unmap(usize),
     Update(usize, Option<usize>, Option<MappingFlags>),
     SetSoftware(usize, SoftwareBits),
+    SetSwap(usize, u32),
+    SwapOut(usize, u32),
+    SwapIn(usize, usize, MappingFlags),
     MapRegion(usize, usize, usize, MappingFlags, RegionOptions),
     /// So many leaves of a size, to the frames before the one given, backwards.
     MapFrames(usize, usize, usize, PageSize, MappingFlags),
@@ -127,7 +130,14 @@ pub(in crate::tests) enum Operation {
 impl Operation {
     /// Whether a batch has it, too.
     pub(in crate::tests) const fn can_be_batched(self) -> bool {
-        !matches!(self, Self::Compact(..) | Self::UnmapRegionWith(..))
+        !matches!(
+            self,
+            Self::Compact(..)
+                | Self::UnmapRegionWith(..)
+                | Self::SetSwap(..)
+                | Self::SwapOut(..)
+                | Self::SwapIn(..)
+        )
     }
 
     /// The first address that it touches, and a bound of how many bytes.
@@ -135,9 +145,12 @@ impl Operation {
         match self {
             Self::Map(at, _, size, _) => (at & !(size.bytes() - 1), size.bytes()),
             Self::MapFrames(at, _, count, size, _) => (at, count * size.bytes()),
-            Self::Unmap(at) | Self::Update(at, ..) | Self::SetSoftware(at, _) => {
-                (at & !(M2 - 1), M2)
-            }
+            Self::Unmap(at)
+            | Self::Update(at, ..)
+            | Self::SetSoftware(at, _)
+            | Self::SetSwap(at, _)
+            | Self::SwapOut(at, _)
+            | Self::SwapIn(at, ..) => (at & !(M2 - 1), M2),
             Self::MapRegion(at, _, bytes, ..)
             | Self::UnmapRegion(at, bytes)
             | Self::UnmapRegionWith(at, bytes)
@@ -263,13 +276,23 @@ impl<F: Format> Operations<F> {
     /// An operation that maps nothing new: a range of it can be as long as it likes.
     fn change(&mut self, at: usize) -> Operation {
         let bytes = self.bytes(true);
-        match self.random.below(9) {
+        match self.random.below(11) {
             0..3 => Operation::UnmapRegion(at, bytes),
             3 => Operation::UnmapRegionWith(at, bytes),
             4..6 => Operation::ProtectRegion(at, bytes, self.flags()),
             6 => Operation::UpdateRegionWith(at, bytes, self.random.pick(&Rule::ALL)),
             7 => Operation::TestAndClearAccessed(at, bytes),
             _ => Operation::Compact(at & !(G1 - 1), 2 * G1),
+        }
+    }
+
+    /// An operation on swap entries.
+    fn swap(&mut self, at: usize) -> Operation {
+        let value = self.random.below(1 << 20) as u32;
+        match self.random.below(3) {
+            0 => Operation::SetSwap(at, value),
+            1 => Operation::SwapOut(at, value),
+            _ => Operation::SwapIn(at, self.frame(at), self.flags()),
         }
     }
 
@@ -280,7 +303,8 @@ impl<F: Format> Operations<F> {
             self.address()
         };
         self.last = at;
-        match self.random.below(21) {
+        match self.random.below(22) {
+            21 => self.swap(at),
             20 => {
                 let software = self.random.below(4) as u8;
                 Operation::SetSoftware(at, SoftwareBits::from_bits_truncate(software))

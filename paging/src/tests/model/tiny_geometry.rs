@@ -54,6 +54,7 @@ unsafe impl<P: GenericPTE, const BITS: usize, const GROUP: usize> GenericPTE
     const COUNTS: bool = P::COUNTS;
     const CONTIGUOUS: usize = GROUP;
     const SOFTWARE: u64 = P::SOFTWARE;
+    const SWAP: bool = P::SWAP;
 
     fn new_page(pa: PhysAddr, flags: MappingFlags, size: PageSize) -> PagingResult<Self> {
         P::new_page(spread::<BITS>(pa), flags, size).map(Self)
@@ -117,6 +118,18 @@ unsafe impl<P: GenericPTE, const BITS: usize, const GROUP: usize> GenericPTE
 
     fn is_broken(self) -> bool {
         self.0.is_broken()
+    }
+
+    fn new_swap(value: u32) -> Self {
+        Self(P::new_swap(value))
+    }
+
+    fn swap(self) -> Option<u32> {
+        self.0.swap()
+    }
+
+    fn is_page(self) -> bool {
+        self.0.is_page()
     }
 
     fn with_count(self, count: usize) -> Self {

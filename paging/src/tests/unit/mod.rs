@@ -20,5 +20,6 @@ mod regressions;
 mod sequences;
 pub(super) mod share;
 mod software;
+mod swap;
 mod trace;
 mod unmap_with;

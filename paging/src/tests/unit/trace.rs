@@ -58,6 +58,9 @@ fn a_trace_ends_at_the_leaf_of_the_model_or_at_nothing<F: Format>() {
         }
         let last = seen.last().unwrap();
         match pair.judge.model.leaf_at(page) {
+            Some((_, leaf)) if leaf.is_swapped() => {
+                assert_eq!(last.entry.swap(), Some(leaf.frame as u32));
+            }
             Some((first, leaf)) => {
                 let below = (leaf.leaf.ilog2() / 9) as usize;
                 assert_eq!(last.level, F::LEVELS - 1 - below);

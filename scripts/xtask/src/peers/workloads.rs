@@ -26,7 +26,7 @@ pub(super) enum Maintenance {
     Any,
 }
 
-pub(super) const WORKLOADS: [Workload; 16] = [
+pub(super) const WORKLOADS: [Workload; 17] = [
     Workload {
         name: "W1",
         what: "map_region 1 GiB, 4 KiB pages",
@@ -138,6 +138,13 @@ pub(super) const WORKLOADS: [Workload; 16] = [
         unit: "page",
         ask: 24.0,
         maintenance: Maintenance::OneOfEverything,
+    },
+    Workload {
+        name: "W17",
+        what: "swap a page out, and in again",
+        unit: "pair",
+        ask: 250.0,
+        maintenance: Maintenance::Any,
     },
 ];
 

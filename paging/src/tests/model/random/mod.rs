@@ -104,7 +104,7 @@ fn random_operations_do_what_the_model_does<F: Format>() {
 fn running_out_of_frames_at_any_allocation_changes_nothing<F: Format>() {
     let mut operations = Operations::<F>::new(0x5eed_0003);
     let mut pair = Pair::<F>::new();
-    for count in 0..10_000 {
+    for count in 0..12_500 {
         let operation = operations.next();
         let before = snapshot();
         for budget in 0.. {

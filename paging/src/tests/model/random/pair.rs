@@ -174,7 +174,8 @@ impl<F: Format> Pair<F> {
             .table
             .view()
             .iter(va(F::address(start))..=va(F::address(end) + (K4 - 1)));
-        let mut expected = self.judge.model.runs_in(start, end + 1);
+        let expected = self.judge.model.runs_in(start, end + 1);
+        let mut expected = expected.filter(|(_, run)| !run.is_swapped());
         for run in found {
             let (page, model) = expected.next().expect("a leaf that the model has not");
             let said = (run.flags, run.software);
@@ -199,6 +200,10 @@ impl<F: Format> Pair<F> {
     fn check_page(&self, page: usize) {
         let at = va(F::address(page) + 0x123);
         let leaf = self.judge.model.leaf_at(page);
+        let swapped = leaf.filter(|(_, leaf)| leaf.is_swapped());
+        let value = swapped.map(|(_, leaf)| leaf.frame as u32);
+        assert_eq!(self.table.swap_entry(at).ok(), value);
+        let leaf = leaf.filter(|(_, leaf)| !leaf.is_swapped());
         let granted = leaf.filter(|(_, leaf)| leaf.flags.intersects(R | W | X));
         let found = self.table.query(at);
         let expected = granted.map(|(first, leaf)| {
@@ -220,7 +225,8 @@ impl<F: Format> Pair<F> {
     /// Whether table and model agree on every page, and the tree is sound.
     pub(super) fn check_all(&mut self) {
         let mut rest: Option<(usize, Run)> = None;
-        let mut runs = self.judge.model.runs();
+        let runs = self.judge.model.runs();
+        let mut runs = runs.filter(|(_, run)| !run.is_swapped());
         let _ = self.table.view().leaves::<()>(|leaf| {
             let (page, run) = rest.take().or_else(|| runs.next()).expect("another leaf");
             Self::check_same(&leaf, page, run);
@@ -240,6 +246,9 @@ impl<F: Format> Pair<F> {
         assert_eq!((rest, runs.next()), (None, None));
         let summary = self.table.view().check(0..0).unwrap();
         assert_eq!(summary.tables, self.judge.model.count_tables());
+        let swapped = self.judge.model.runs().filter(|(_, run)| run.is_swapped());
+        let swapped: usize = swapped.map(|(_, run)| run.pages).sum();
+        assert_eq!(summary.swapped, swapped);
         self.tally.contiguous = self.tally.contiguous.max(summary.contiguous);
     }
 

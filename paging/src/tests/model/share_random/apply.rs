@@ -33,6 +33,19 @@ fn execute<F: Format, S: Sharing<F::M, F::PTE, Frames>>(
             flush.flush();
             return Ok(Done::Updated(size.bytes()));
         }
+        Operation::SetSwap(at, value) => {
+            table.set_swap_entry(va(at), value)?.flush();
+            return Ok(Done::Mapped);
+        }
+        Operation::SwapOut(at, value) => {
+            let unmapped = table.swap_out(va(at), value)?;
+            let (flags, bytes) = (unmapped.flags(), unmapped.size().bytes());
+            return Ok(Done::Unmapped(unmapped.flush().as_usize(), flags, bytes));
+        }
+        Operation::SwapIn(at, frame, flags) => {
+            table.swap_in(va(at), pa(frame), flags)?.flush();
+            return Ok(Done::Mapped);
+        }
         Operation::SetSoftware(at, software) => {
             let (size, flush) = table.set_software(va(at), software)?;
             flush.flush();

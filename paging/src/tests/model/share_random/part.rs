@@ -7,7 +7,7 @@ use std::vec::Vec;
 use crate::tests::formats::{Format, View};
 use crate::tests::model::judge::{Done, Faults, Judge};
 use crate::tests::model::operation::Operation;
-use crate::tests::model::{Run, SIZES};
+use crate::tests::model::{Run, SIZES, SWAPPED};
 use crate::tests::{K4, va};
 use crate::{PagingError, RegionOptions, SoftwareBits};
 
@@ -63,9 +63,12 @@ impl Part {
 /// The pages that a valid operation concerns.
 pub(super) fn pages<F: Format>(operation: Operation) -> Option<Range<usize>> {
     let (at, bytes) = match operation {
-        Operation::Unmap(at) | Operation::Update(at, ..) | Operation::SetSoftware(at, _) => {
-            (at & !(K4 - 1), K4)
-        }
+        Operation::Unmap(at)
+        | Operation::Update(at, ..)
+        | Operation::SetSoftware(at, _)
+        | Operation::SetSwap(at, _)
+        | Operation::SwapOut(at, _)
+        | Operation::SwapIn(at, ..) => (at & !(K4 - 1), K4),
         operation => operation.touched(),
     };
     let start = F::page(at)?;
@@ -78,6 +81,7 @@ pub(super) fn pages<F: Format>(operation: Operation) -> Option<Range<usize>> {
 fn mapped<F: Format>(part: &Part, operation: Operation) -> Option<(usize, Run)> {
     let pages = pages::<F>(operation)?;
     let (frame, flags, leaf) = match operation {
+        Operation::SetSwap(..) => (0, SWAPPED, 1),
         Operation::Map(_, frame, size, flags) => (frame & !(size.bytes() - 1), flags, pages.len()),
         Operation::MapFrames(_, _, _, size, flags) if !pages.is_empty() => {
             (0, flags, size.bytes() / K4)
@@ -129,7 +133,7 @@ pub(super) fn apply<F: Format>(
 ) -> Option<Done> {
     // Frames that lie anywhere are not one run.
     if let Some((page, run)) = mapped::<F>(part, operation)
-        && !matches!(operation, Operation::MapFrames(..))
+        && !matches!(operation, Operation::MapFrames(..) | Operation::SetSwap(..))
     {
         judge.model.map(page, run);
         return None;

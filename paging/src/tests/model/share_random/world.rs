@@ -153,7 +153,10 @@ impl<'top, F: Format> World<'top, F> {
                 let at = match operation {
                     Operation::Unmap(at)
                     | Operation::Update(at, ..)
-                    | Operation::SetSoftware(at, _) => at,
+                    | Operation::SetSoftware(at, _)
+                    | Operation::SetSwap(at, _)
+                    | Operation::SwapOut(at, _)
+                    | Operation::SwapIn(at, ..) => at,
                     _ => F::address(shared.start),
                 };
                 attempt::<F>(reader, va(at), operation, tally);
@@ -210,7 +213,8 @@ impl<'top, F: Format> World<'top, F> {
             }
             let (first, last) = (F::address(part.start), F::address(part.end - 1));
             let mut found = view.iter(va(first)..=va(last + (K4 - 1)));
-            for (page, model) in judge.model.runs_in(part.start, part.end) {
+            let runs = judge.model.runs_in(part.start, part.end);
+            for (page, model) in runs.filter(|(_, run)| !run.is_swapped()) {
                 let run = found.next().expect("what was mapped");
                 let got = (run.va, run.pa, run.bytes, run.flags, run.size.bytes());
                 let (at, frame) = (va(F::address(page)), pa(model.frame * K4));
@@ -230,6 +234,7 @@ impl<'top, F: Format> World<'top, F> {
         };
         let at = va(F::address(page) + 0x123);
         let leaf = judge.model.leaf_at(page);
+        let leaf = leaf.filter(|(_, leaf)| !leaf.is_swapped());
         let granted = leaf.filter(|(_, leaf)| leaf.flags.intersects(R | W | X));
         let expected = granted.map(|(first, leaf)| {
             let frame = (leaf.frame + (page - first)) * K4 + 0x123;
