@@ -153,37 +153,8 @@ impl<F: Format> Judge<F> {
                 }
                 Ok((Done::Updated(old.pages * K4), 0))
             }
-            Operation::SetSwap(at, value) => {
-                verdict(Self::address_fault(at).into_iter().collect(), ())?;
-                let page = Self::page(at);
-                if self
-                    .model
-                    .leaf_at(page)
-                    .is_some_and(|(_, run)| !run.is_swapped())
-                {
-                    let va = va(at & !(K4 - 1));
-                    return Err(Vec::from([PagingError::AlreadyMapped { va }]));
-                }
-                let cost = self.model.cost_of_map(page, Run::swapped(value));
-                Ok((Done::Mapped, cost))
-            }
-            Operation::SwapOut(at, _) => {
-                let (first, leaf) = self.judge_leaf(at)?;
-                let page = Self::page(at);
-                self.judge_pins(page, page + 1, Change::Unmap, view)?;
-                let frame = (leaf.frame + (page - first)) * K4;
-                let cost = self.model.cost_of_change(page, page + 1, &|_| None);
-                Ok((Done::Unmapped(frame, leaf.flags, K4), cost))
-            }
-            Operation::SwapIn(at, frame, flags) => {
-                verdict(Self::address_fault(at).into_iter().collect(), ())?;
-                let run = self.model.leaf_at(Self::page(at));
-                if !run.is_some_and(|(_, run)| run.is_swapped()) {
-                    return Err(Vec::from([PagingError::NotMapped { va: va(at) }]));
-                }
-                let mut faults = F::faults(flags);
-                faults.extend(Self::frame_fault(frame & !(K4 - 1), K4));
-                verdict(faults, (Done::Mapped, 0))
+            Operation::SetSwap(..) | Operation::SwapOut(..) | Operation::SwapIn(..) => {
+                self.judge_swap(operation, view)
             }
             Operation::SetSoftware(at, software) => {
                 let (page, old) = self.judge_leaf(at)?;
@@ -263,6 +234,45 @@ impl<F: Format> Judge<F> {
                 software: SoftwareBits::empty(),
             },
         ))
+    }
+
+    /// An operation on swap entries.
+    fn judge_swap(&self, operation: Operation, view: &View<F>) -> Result<(Done, usize), Faults> {
+        match operation {
+            Operation::SetSwap(at, value) => {
+                verdict(Self::address_fault(at).into_iter().collect(), ())?;
+                let page = Self::page(at);
+                if self
+                    .model
+                    .leaf_at(page)
+                    .is_some_and(|(_, run)| !run.is_swapped())
+                {
+                    let va = va(at & !(K4 - 1));
+                    return Err(Vec::from([PagingError::AlreadyMapped { va }]));
+                }
+                let cost = self.model.cost_of_map(page, Run::swapped(value));
+                Ok((Done::Mapped, cost))
+            }
+            Operation::SwapOut(at, _) => {
+                let (first, leaf) = self.judge_leaf(at)?;
+                let page = Self::page(at);
+                self.judge_pins(page, page + 1, Change::Unmap, view)?;
+                let frame = (leaf.frame + (page - first)) * K4;
+                let cost = self.model.cost_of_change(page, page + 1, &|_| None);
+                Ok((Done::Unmapped(frame, leaf.flags, K4), cost))
+            }
+            Operation::SwapIn(at, frame, flags) => {
+                verdict(Self::address_fault(at).into_iter().collect(), ())?;
+                let run = self.model.leaf_at(Self::page(at));
+                if !run.is_some_and(|(_, run)| run.is_swapped()) {
+                    return Err(Vec::from([PagingError::NotMapped { va: va(at) }]));
+                }
+                let mut faults = F::faults(flags);
+                faults.extend(Self::frame_fault(frame & !(K4 - 1), K4));
+                verdict(faults, (Done::Mapped, 0))
+            }
+            other => panic!("{other:x?} is none"),
+        }
     }
 
     /// `count` leaves of `size` from `at` on, to the frames below `frame`.
@@ -481,16 +491,7 @@ impl<F: Format> Judge<F> {
                 model.map(page, Run::swapped(value));
             }
             Operation::SwapIn(at, frame, flags) => {
-                let (page, frame) = (Self::page(at), frame / K4);
-                let swapped = Run::swapped(0);
-                model.replace(
-                    page,
-                    Run {
-                        frame,
-                        flags,
-                        ..swapped
-                    },
-                );
+                model.replace(Self::page(at), Run::page(frame / K4, flags));
             }
             Operation::SetSoftware(at, software) => {
                 let (page, old) = model.leaf_at(Self::page(at))?;

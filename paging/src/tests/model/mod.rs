@@ -35,15 +35,20 @@ pub(super) struct Run {
 pub(super) const SWAPPED: MappingFlags = MappingFlags::from_bits_retain(1 << 15);
 
 impl Run {
-    /// The page of a swap entry with `value`.
-    pub(super) const fn swapped(value: u32) -> Self {
+    /// A page on `frame`.
+    pub(super) const fn page(frame: usize, flags: MappingFlags) -> Self {
         Self {
             pages: 1,
             leaf: 1,
-            frame: value as usize,
-            flags: SWAPPED,
+            frame,
+            flags,
             software: SoftwareBits::empty(),
         }
+    }
+
+    /// The page of a swap entry with `value`.
+    pub(super) const fn swapped(value: u32) -> Self {
+        Self::page(value as usize, SWAPPED)
     }
 
     /// Whether it has swap entries in the place of leaves.

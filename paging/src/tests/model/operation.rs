@@ -326,6 +326,12 @@ impl<F: Format> Operations<F> {
                 let frame = self.frame(at);
                 Operation::MapFrames(at, frame, count, size, self.flags())
             }
+            // Pages of a whole block, ready to be folded.
+            11 if self.random.one_in(3) => {
+                let (at, frame) = (at & !(M2 - 1), (at % G1) & !(M2 - 1));
+                let options = RegionOptions::CONTIGUOUS;
+                Operation::MapRegion(at, frame, M2, self.flags(), options)
+            }
             11..14 => {
                 let frame = self.frame(at);
                 let options = RegionOptions::from_bits_truncate(self.random.below(4) as u8);
