@@ -33,6 +33,17 @@ pub struct Options {
 }
 
 impl Options {
+    /// A run with a seed. Stores drain late with every second one, as all take longer then.
+    #[must_use]
+    pub fn seeded(entry: Entry, seed: u64) -> Self {
+        let mut options = Self::new(entry);
+        options.seed = seed;
+        if seed.is_multiple_of(2) {
+            options.liberties = options.liberties.without(Liberty::Stores);
+        }
+        options
+    }
+
     /// A board that is entered in this way and takes every liberty; QEMU takes none.
     #[must_use]
     pub fn new(entry: Entry) -> Self {
@@ -208,7 +219,7 @@ impl Machine {
         self.bus.watch.findings()
     }
 
-    /// The last liberties that changed a value, the oldest first.
+    /// The last liberties that changed a value, by kind, the oldest of each first.
     pub fn taken(&self) -> impl Iterator<Item = &Taken> {
         self.bus.log.last()
     }

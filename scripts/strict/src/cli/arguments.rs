@@ -28,11 +28,12 @@ which rules it breaks.
   --seeds N        N runs, with the seeds 0 to N - 1; the consoles are not printed
   --input FILE     lines that are typed when the console is quiet; `?TEXT` waits for TEXT
   --until TEXT     end when the console has printed TEXT, behind the input
+  --store-buffers  stores drain late with every seed, not with the odd ones alone
   --board B        1g or 512m: the RAM of the board (1g)
   --gpu-mem N      the VideoCore's share in MiB, as gpu_mem of config.txt: 64 or 76 (64)
   --baud N         the terminal's speed (115200)
   --off LIST       liberties that are not taken: noise, unknown, caches, context, wake, counter,
-                   exclusive, translations, device
+                   exclusive, translations, stores, device
   --symbols FILE   the ELF file with the image's symbols (the image, or its name with `.elf`)
   --instructions N give up after N instructions (2,000,000,000)
   --ns-per-instruction N
@@ -134,12 +135,22 @@ pub(super) struct Arguments {
     pub(super) several: bool,
 }
 
+/// The seeds with which stores drain late.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stores {
+    /// The odd ones.
+    EverySecond,
+    /// All.
+    Always,
+}
+
 /// What the options say about the machine, before the ways in and the seeds are multiplied out.
 struct Wanted {
     entries: Vec<Entry>,
     seed: u64,
     seeds: Option<u64>,
     off: Vec<Liberty>,
+    stores: Stores,
     ns_per_instruction: Option<u64>,
     ram_mib: Option<u32>,
     gpu_memory_mib: Option<u32>,
@@ -152,6 +163,7 @@ pub(super) fn task(mut parser: Parser, default: Option<&Path>) -> Result<Task, C
         seed: 0,
         seeds: None,
         off: Vec::new(),
+        stores: Stores::EverySecond,
         ns_per_instruction: None,
         ram_mib: None,
         gpu_memory_mib: None,
@@ -238,6 +250,7 @@ impl Wanted {
                         .push(liberty.ok_or_else(|| unknown("liberty", name, names))?);
                 }
             }
+            "store-buffers" => self.stores = Stores::Always,
             "board" => {
                 let name = parser.value()?.string()?;
                 self.ram_mib = Some(match name.as_str() {
@@ -300,9 +313,13 @@ impl Wanted {
         let entries: Vec<Options> = self.entries.iter().map(of_entry).collect();
         seeds
             .flat_map(|seed| {
-                entries.iter().map(move |options| Options {
-                    seed,
-                    ..options.clone()
+                entries.iter().map(move |options| {
+                    let mut options = options.clone();
+                    options.seed = seed;
+                    if seed.is_multiple_of(2) && self.stores == Stores::EverySecond {
+                        options.liberties = options.liberties.without(Liberty::Stores);
+                    }
+                    options
                 })
             })
             .collect()

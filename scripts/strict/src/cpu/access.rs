@@ -162,17 +162,24 @@ impl Core {
     }
 
     /// A store to RAM whose frame is watched: if it is a table, the history and the rules hear of it.
-    fn store_watched(&mut self, bus: &mut Bus, physical: u64, size: usize, value: u64, view: View) {
+    pub(super) fn store_watched(
+        &mut self,
+        bus: &mut Bus,
+        at: u64,
+        (physical, size): (u64, usize),
+        value: u64,
+        view: View,
+    ) {
         let place = physical & !7;
         let before = bus.memory.read(place, 8, view);
         bus.memory.write(physical, size, value, view);
         let now = bus.memory.read(place, 8, view);
-        let by = (self.number, self.at);
+        let by = (self.number, at);
         let events = bus
             .history
             .stored(by, place, (before, now), &mut bus.memory);
         for event in events {
-            bus.watch.event(self.number, self.at, event);
+            bus.watch.event(self.number, at, event);
         }
         self.heed_watched(bus);
         if !bus.history.is_plain() {
@@ -228,7 +235,12 @@ impl Core {
             && manner != Manner::Unprivileged
             && let Some(slot) = self.loads.find(address)
         {
-            return Ok(bus.memory.load(slot, address as usize & 0xfff, size));
+            let value = bus.memory.load(slot, address as usize & 0xfff, size);
+            if self.buffer.is_empty() {
+                return Ok(value);
+            }
+            let physical = bus.memory.address(slot) | address & 0xfff;
+            return Ok(self.buffer.over(physical, size, value));
         }
         self.load_slowly(bus, address, size, manner)
     }
@@ -247,6 +259,11 @@ impl Core {
             && manner != Manner::Unprivileged
             && let Some(slot) = self.stores.find(address)
         {
+            if bus.liberties.has(Liberty::Stores) {
+                let physical = bus.memory.address(slot) | address & 0xfff;
+                self.store_to_ram(bus, (physical, size), value, View::Cached);
+                return Ok(());
+            }
             let offset = address as usize & 0xfff;
             bus.memory.store(slot, offset, size, value);
             let granule = granule(slot, address);
@@ -279,7 +296,7 @@ impl Core {
             if view == View::Memory {
                 bus.judge_notes(self.number, self.at);
             }
-            return Ok(value);
+            return Ok(self.buffer.over(physical, size, value));
         }
         if !Board::covers(physical) {
             return Err(self.fault(address, Fault::External, purpose));
@@ -316,17 +333,7 @@ impl Core {
             if plain && manner != Manner::Unprivileged {
                 self.stores.insert(address, slot);
             }
-            let granule = granule(slot, physical);
-            let watched = bus.memory.is_watched(slot);
-            if watched && bus.liberties.has(Liberty::Translations) {
-                self.store_watched(bus, physical, size, value, view);
-            } else {
-                bus.memory.write(physical, size, value, view);
-            }
-            if view == View::Memory {
-                bus.judge_notes(self.number, self.at);
-            }
-            bus.monitors.stored(self.number, granule, &mut bus.events);
+            self.store_to_ram(bus, (physical, size), value, view);
             return Ok(());
         }
         if !Board::covers(physical) {

@@ -7,6 +7,7 @@ use super::syndrome::Exception;
 use crate::bus::{Broadcast, Bus};
 use crate::chance::Chance;
 use crate::memory::LineOperation;
+use crate::order::StoreBuffer;
 use crate::registers::Registers;
 use crate::stop::Stop;
 use crate::translate::MicroTlb;
@@ -99,6 +100,8 @@ pub(crate) struct Core {
     pub(crate) executed: u64,
     /// The virtual time of the last ISB, exception or return, in parts of a nanosecond.
     pub(crate) synchronized_at: u64,
+    /// Stores that others do not see yet.
+    pub(crate) buffer: StoreBuffer,
     /// Cache maintenance that was issued and that no DSB has completed.
     pub(crate) maintenance: Vec<(u64, LineOperation)>,
     pub(super) fetch: Fetch,
@@ -123,6 +126,7 @@ impl Core {
             traced: false,
             executed: 0,
             synchronized_at: 0,
+            buffer: StoreBuffer::default(),
             maintenance: Vec::new(),
             fetch: Fetch::none(),
             loads: MicroTlb::new(),
@@ -213,6 +217,7 @@ impl Core {
         self.receive(bus);
         self.lines = self.interrupt_lines(bus);
         if self.waiting != Waiting::No && !self.wakes(bus) {
+            self.drain_one(bus);
             return Ok(());
         }
         self.take_interrupt(bus);
@@ -255,6 +260,9 @@ impl Core {
     /// Executes one instruction.
     #[inline]
     fn step(&mut self, bus: &mut Bus) -> Executed {
+        if !self.buffer.is_empty() && bus.chance.happens(48) {
+            self.drain_one(bus);
+        }
         self.executed += 1;
         bus.time += bus.step;
         self.at = self.pc;

@@ -8,9 +8,11 @@
 //! | `exception` | taking an exception, returning from one, interrupts |
 //! | `fetch` | instruction fetches |
 //! | `access` | loads and stores by virtual address |
+//! | `buffered` | stores that drain |
 //! | `timers` | the generic timer |
 
 pub(crate) mod access;
+mod buffered;
 mod code_page;
 mod core;
 mod exception;

@@ -115,6 +115,7 @@ impl Core {
         let clean_only = operation == LineOperation::Clean && !self.has_work_around();
         self.tell(bus, Event::CacheMaintenance { clean_only });
         let physical = leaf.page | address & 0xfff;
+        self.drain_line(bus, physical);
         if bus.memory.holds(physical) {
             match bus.liberties.has(Liberty::Caches) && bus.chance.happens(192) {
                 true => self.maintenance.push((physical, operation)),

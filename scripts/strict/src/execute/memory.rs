@@ -1,6 +1,6 @@
 //! Loads and stores: DDI 0487 C4.1 "Loads and Stores".
 
-use ::a64::memory::{Access, Address, Kind, Offset, PairMode, Transfer};
+use ::a64::memory::{Access, Address, Kind, Offset, Order, PairMode, Transfer};
 use ::a64::{Register, Width};
 
 use super::alu;
@@ -44,6 +44,8 @@ impl Core {
             }
             Access::Ordered { transfer, rt, rn } => {
                 let address = self.base(rn)?;
+                // Release: older stores first. Acquire: after an earlier release.
+                self.drain_all(bus);
                 self.transfer(bus, transfer, rt, address, Manner::Aligned)
             }
             Access::Exclusive {
@@ -52,8 +54,13 @@ impl Core {
                 rt,
                 rt2,
                 rn,
-                ..
-            } => self.exclusive(bus, transfer, rs, (rt, rt2), rn),
+                order,
+            } => {
+                if order == Order::Ordered {
+                    self.drain_all(bus);
+                }
+                self.exclusive(bus, transfer, rs, (rt, rt2), rn)
+            }
             Access::Prefetch { .. } | Access::PrefetchLiteral { .. } => Ok(()),
         }
     }
@@ -172,6 +179,7 @@ impl Core {
         let leaf = self.place(bus, address, whole, purpose, Manner::Aligned)?;
         self.check_exclusive(bus, address, &leaf, purpose)?;
         let physical = leaf.page | address & 0xfff;
+        self.drain_line(bus, physical);
         let granule = match bus.memory.holds(physical) {
             true => {
                 let slot = bus.memory.slot(physical);
@@ -205,6 +213,7 @@ impl Core {
             if rt2.is_some() {
                 self.store(bus, second, size, values[1], Manner::Aligned)?;
             }
+            self.drain_line(bus, physical);
         }
         self.set(rs, u64::from(!holds));
         Ok(())

@@ -29,11 +29,17 @@ impl Core {
             }
             System::DataSynchronization(option) => {
                 self.tell(bus, Event::Barrier(Barrier::Synchronization(option)));
+                if option & 0b10 != 0 {
+                    self.drain_all(bus);
+                }
                 self.complete_maintenance(bus, option);
                 Ok(())
             }
             System::DataMemory(option) => {
                 self.tell(bus, Event::Barrier(Barrier::Memory(option)));
+                if option & 0b10 != 0 {
+                    self.buffer.barrier();
+                }
                 Ok(())
             }
             System::InstructionSynchronization(_) => {

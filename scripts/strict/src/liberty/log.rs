@@ -19,13 +19,13 @@ pub struct Taken {
     pub because: Option<u64>,
 }
 
-/// The number of liberties that are kept.
-const KEPT: usize = 16;
+/// The number that is kept of each liberty.
+const KEPT: usize = 4;
 
-/// The last liberties.
+/// The last liberties of each kind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
-    last: VecDeque<Taken>,
+    last: [VecDeque<Taken>; Liberty::ALL.len()],
     count: u64,
 }
 
@@ -33,19 +33,19 @@ impl Log {
     /// Adds a liberty; one that repeats at its place is kept once.
     pub(crate) fn add(&mut self, taken: Taken) {
         self.count += 1;
-        let same = |known: &Taken| (known.liberty, known.at) == (taken.liberty, taken.at);
-        if self.last.back().is_some_and(same) {
+        let last = &mut self.last[taken.liberty as usize];
+        if last.iter().any(|known| known.at == taken.at) {
             return;
         }
-        if self.last.len() == KEPT {
-            self.last.pop_front();
+        if last.len() == KEPT {
+            last.pop_front();
         }
-        self.last.push_back(taken);
+        last.push_back(taken);
     }
 
-    /// The last liberties, the oldest first.
+    /// The last liberties by kind, the oldest of each first.
     pub(crate) fn last(&self) -> impl Iterator<Item = &Taken> {
-        self.last.iter()
+        self.last.iter().flatten()
     }
 
     /// The number of liberties that changed a value.

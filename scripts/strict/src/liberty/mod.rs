@@ -29,13 +29,15 @@ pub enum Liberty {
     /// Former translations are used until an invalidation that covers them is complete, and walkers
     /// see stores to tables late.
     Translations,
+    /// Stores drain late and out of order, as far as barriers let them.
+    Stores,
     /// Unaligned accesses, exclusives and DC ZVA abort where memory is Device.
     Device,
 }
 
 impl Liberty {
     /// Every liberty, by its name.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Noise,
         Self::Unknown,
         Self::Caches,
@@ -44,6 +46,7 @@ impl Liberty {
         Self::Counter,
         Self::Exclusive,
         Self::Translations,
+        Self::Stores,
         Self::Device,
     ];
 
@@ -59,6 +62,7 @@ impl Liberty {
             Self::Counter => "counter",
             Self::Exclusive => "exclusive",
             Self::Translations => "translations",
+            Self::Stores => "stores",
             Self::Device => "device",
         }
     }

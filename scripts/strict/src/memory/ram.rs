@@ -62,6 +62,8 @@ pub(crate) struct Memory {
     chance: Chance,
     /// For each frame the number of its page plus one; 0 before the frame was touched.
     slots: Vec<u32>,
+    /// For each page the number of its frame.
+    frames: Vec<u32>,
     pub(super) pages: Vec<Box<Page>>,
     pub(super) code: Vec<Box<Code>>,
     /// Frames whose decoded words are older than their bytes.
@@ -82,6 +84,7 @@ impl Memory {
             caches,
             chance: Chance::new(noise.unwrap_or(0), 1),
             slots: vec![0; (size / FRAME as u64) as usize],
+            frames: Vec::new(),
             pages: Vec::new(),
             code: Vec::new(),
             outdated: Vec::new(),
@@ -103,12 +106,18 @@ impl Memory {
             0 => {
                 let noise = self.noise.map(|seed| Chance::new(seed, 2 + frame as u64));
                 self.pages.push(Page::new(noise));
+                self.frames.push(frame as u32);
                 let slot = self.pages.len() as u32;
                 self.slots[frame] = slot;
                 slot - 1
             }
             slot => slot - 1,
         }
+    }
+
+    /// The physical address of a page.
+    pub(crate) fn address(&self, slot: u32) -> u64 {
+        u64::from(self.frames[slot as usize]) * FRAME as u64
     }
 
     /// Whether a store to the page needs [`Memory::write`], instead of [`Memory::store`].

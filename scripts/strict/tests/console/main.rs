@@ -88,11 +88,7 @@ fn the_console_is_qemus_but_for_times() {
 
 /// Boots by one way in with one seed; the findings as text.
 fn boot(image: &Image, entry: Entry, seed: u64) -> String {
-    let options = Options {
-        seed,
-        ..Options::new(entry)
-    };
-    let mut machine = Machine::new(image, &options);
+    let mut machine = Machine::new(image, &Options::seeded(entry, seed));
     let limits = Limits {
         instructions: 60_000_000,
         ..until(PROMPT)
@@ -139,11 +135,7 @@ fn no_way_in_breaks_a_rule_with_any_of_16_seeds() {
 fn a_seed_is_one_run() {
     let image = image();
     let console = || {
-        let options = Options {
-            seed: 7,
-            ..Options::new(Entry::UBoot)
-        };
-        let mut machine = Machine::new(&image, &options);
+        let mut machine = Machine::new(&image, &Options::seeded(Entry::UBoot, 7));
         machine.run(&until(PROMPT));
         (machine.executed(), machine.console().to_vec())
     };

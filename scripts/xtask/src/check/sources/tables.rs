@@ -122,6 +122,7 @@ const STRICT: Edges = Edges::Line(&[
     "stop",
     "registers",
     "memory",
+    "order",
     "watch",
     "translate",
     "bus",

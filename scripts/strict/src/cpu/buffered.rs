@@ -1,0 +1,87 @@
+//! Stores that wait, and drain.
+
+use super::access::granule;
+use super::core::Core;
+use crate::bus::Bus;
+use crate::liberty::{Liberty, Taken};
+use crate::memory::View;
+use crate::order::{Overtakes, Waiting};
+
+impl Core {
+    /// Stores to RAM, within one line: at once, or when it drains.
+    pub(super) fn store_to_ram(
+        &mut self,
+        bus: &mut Bus,
+        (address, size): (u64, usize),
+        value: u64,
+        view: View,
+    ) {
+        if !bus.liberties.has(Liberty::Stores) {
+            let at = self.at;
+            return self.perform(bus, at, (address, size), value, view);
+        }
+        if self.buffer.is_full() {
+            self.drain_one(bus);
+        }
+        self.buffer.add((address, size), value, view, self.at);
+    }
+
+    /// A store of the instruction at `at` reaches memory.
+    fn perform(
+        &mut self,
+        bus: &mut Bus,
+        at: u64,
+        (address, size): (u64, usize),
+        value: u64,
+        view: View,
+    ) {
+        let slot = bus.memory.slot(address);
+        let watched = bus.memory.is_watched(slot);
+        if watched && bus.liberties.has(Liberty::Translations) {
+            self.store_watched(bus, at, (address, size), value, view);
+        } else {
+            bus.memory.write(address, size, value, view);
+        }
+        if view == View::Memory {
+            bus.judge_notes(self.number, at);
+        }
+        let granule = granule(slot, address);
+        bus.monitors.stored(self.number, granule, &mut bus.events);
+    }
+
+    fn drained(&mut self, bus: &mut Bus, store: &Waiting) {
+        let place = (store.address, store.size);
+        self.perform(bus, store.at, place, store.value, store.view);
+    }
+
+    /// One store drains, if any waits.
+    pub(super) fn drain_one(&mut self, bus: &mut Bus) {
+        let Some((store, overtakes)) = self.buffer.drain(&mut bus.chance) else {
+            return;
+        };
+        if overtakes == Overtakes::Yes {
+            bus.log.add(Taken {
+                liberty: Liberty::Stores,
+                core: self.number,
+                at: store.at,
+                address: store.address,
+                because: None,
+            });
+        }
+        self.drained(bus, &store);
+    }
+
+    /// Every store drains: a DSB, or a store-release that comes next.
+    pub(crate) fn drain_all(&mut self, bus: &mut Bus) {
+        while let Some(store) = self.buffer.drain_oldest() {
+            self.drained(bus, &store);
+        }
+    }
+
+    /// The stores to the line of an address drain, in their order.
+    pub(crate) fn drain_line(&mut self, bus: &mut Bus, address: u64) {
+        while let Some(store) = self.buffer.drain_line(address) {
+            self.drained(bus, &store);
+        }
+    }
+}
