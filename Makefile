@@ -69,7 +69,7 @@ grade:
 strict:
 	@scripts/setup.sh strict
 	$(CARGO) xtask image
-	$(CARGO) xtask strict $(or $(ARGS),--entry all --seeds 16 --until 'stilt> ')
+	$(CARGO) xtask strict $(or $(ARGS),--entry all --seeds 16 --lint --until 'stilt> ')
 
 test:
 	@scripts/setup.sh test

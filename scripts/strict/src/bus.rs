@@ -64,6 +64,8 @@ impl Bus {
             let event = match note {
                 Note::DirtyOverFresh(address) => Event::DirtyOverFresh(address),
                 Note::UncleanRead(address) => Event::UncleanRequest(address),
+                Note::CleanOverFresh(address) => Event::CleanOverFresh(address),
+                Note::Fetched { line, unclean } => Event::FetchedUnclean { line, unclean },
                 Note::OldBytes(address) => {
                     self.took(Liberty::Caches, (core, at), address);
                     continue;

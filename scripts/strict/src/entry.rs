@@ -142,11 +142,16 @@ pub(crate) fn start(entry: Entry, core: usize, image: u64, registers: &mut Regis
         (Entry::Qemu, _) => (QEMU_LOOP, 0),
         (_, _) => (FIRMWARE_LOOP, 0),
     };
+    let boot = Boot::entered(&written, registers.written(Reg::CPUECTLR_EL1));
     Start {
         pc,
         state: masked(entry.level(core)),
         x0,
-        boot: Boot::entered(&written, registers.written(Reg::CPUECTLR_EL1)),
+        boot: match (entry, core) {
+            (Entry::UBoot, 0) => boot.first().with_caches(),
+            (_, 0) => boot.first(),
+            _ => boot,
+        },
     }
 }
 

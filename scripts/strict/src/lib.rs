@@ -45,4 +45,4 @@ pub use liberty::{Liberties, Liberty, Taken};
 pub use machine::{Limits, Machine, Options, Outcome};
 pub use stop::Stop;
 pub use symbols::{SymbolError, Symbols};
-pub use watch::{Finding, Rule, Scope, Text};
+pub use watch::{Finding, Lint, Rule, Scope, Text};

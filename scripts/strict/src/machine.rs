@@ -15,7 +15,7 @@ use crate::memory::{Caches, Memory};
 use crate::registers::{Registers, Synchronization};
 use crate::stop::Stop;
 use crate::translate::History;
-use crate::watch::{Finding, Watch};
+use crate::watch::{Event, Finding, Lint, Watch};
 
 /// The properties of a run.
 #[derive(Clone, Debug)]
@@ -24,8 +24,12 @@ pub struct Options {
     pub entry: Entry,
     /// The liberties that are taken.
     pub liberties: Liberties,
+    /// Whether matters of policy are judged too.
+    pub lint: Lint,
     /// The seed of all chance.
     pub seed: u64,
+    /// The seed of RAM's and registers' noise.
+    pub noise_seed: u64,
     /// The virtual time of one instruction, in nanoseconds.
     pub ns_per_instruction: u64,
     /// The board.
@@ -38,6 +42,7 @@ impl Options {
     pub fn seeded(entry: Entry, seed: u64) -> Self {
         let mut options = Self::new(entry);
         options.seed = seed;
+        options.noise_seed = seed;
         if seed.is_multiple_of(2) {
             options.liberties = options.liberties.without(Liberty::Stores);
         }
@@ -63,7 +68,9 @@ impl Options {
         Self {
             entry,
             liberties,
+            lint: Lint::No,
             seed: 0,
+            noise_seed: 0,
             ns_per_instruction: 20,
             board,
         }
@@ -132,9 +139,10 @@ impl Machine {
             entry,
             liberties,
             seed,
+            noise_seed,
             ..
         } = *options;
-        let noise = |liberty| liberties.has(liberty).then_some(seed);
+        let noise = |liberty| liberties.has(liberty).then_some(noise_seed);
         let caches = match liberties.has(Liberty::Caches) {
             true => Caches::Acting,
             false => Caches::Transparent,
@@ -144,15 +152,15 @@ impl Machine {
             false => Synchronization::AtOnce,
         };
         let ram = (u64::from(options.board.ram_mib) << 20).min(PERIPHERALS);
-        let mut memory = Memory::new(ram, caches, noise(Liberty::Noise));
+        let mut memory = Memory::new(ram, caches, noise(Liberty::Noise), seed);
         entry::prepare_memory(entry, &mut memory, options.board.arm_memory());
         for (address, bytes) in &image.parts {
             memory.place(*address, bytes, entry::image_placed(entry));
         }
-        let mut watch = Watch::new(entry != Entry::Qemu);
+        let mut watch = Watch::new(entry != Entry::Qemu, options.lint);
         let cores = (0..CORES).map(|number| {
             let unknown = noise(Liberty::Unknown);
-            let mut registers = Registers::new(number as u64, synchronization, unknown);
+            let mut registers = Registers::new(number as u64, synchronization, unknown, seed);
             let start = entry::start(entry, number, image.entry, &mut registers);
             watch.entered(number, start.boot);
             let mut core = Core::new(number, registers, start.state, start.pc);
@@ -263,6 +271,11 @@ impl Machine {
         self.bus.step = self.ns_per_instruction * PARTS / running;
         let now = self.bus.now();
         self.bus.board.advance(now, &mut self.bus.memory);
+        for (core, event) in self.bus.history.overdue(now) {
+            if let Event::Overdue { because, .. } = event {
+                self.bus.watch.event(core, because, event);
+            }
+        }
         let (writer, at) = self.bus.mailbox_writer;
         self.bus.judge_notes(writer, at);
         let first = self.chance.below(CORES as u64) as usize;

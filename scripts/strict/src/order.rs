@@ -67,6 +67,15 @@ impl StoreBuffer {
         });
     }
 
+    /// Whether a store into the frame at an address waits that no barrier keeps from draining after
+    /// the next store.
+    pub(crate) fn may_follow(&self, frame: u64) -> bool {
+        let unordered = |store: &Waiting| store.group == self.group;
+        self.waiting
+            .iter()
+            .any(|store| unordered(store) && store.address & !0xfff == frame)
+    }
+
     /// A barrier for stores: later ones drain after all that wait now.
     pub(crate) fn barrier(&mut self) {
         self.group = self.group.wrapping_add(1);

@@ -12,7 +12,7 @@ use crate::image::ImageError;
 use crate::liberty::Liberty;
 use crate::machine::{Limits, Options};
 use crate::symbols::SymbolError;
-use crate::watch::Rule;
+use crate::watch::{Lint, Rule};
 
 /// The help of the verb.
 pub const USAGE: &str = "\
@@ -28,6 +28,7 @@ which rules it breaks.
   --seeds N        N runs, with the seeds 0 to N - 1; the consoles are not printed
   --input FILE     lines that are typed when the console is quiet; `?TEXT` waits for TEXT
   --until TEXT     end when the console has printed TEXT, behind the input
+  --lint           judge matters of policy too: registers that armstub8 sets, ISB before the counter
   --store-buffers  stores drain late with every seed, not with the odd ones alone
   --board B        1g or 512m: the RAM of the board (1g)
   --gpu-mem N      the VideoCore's share in MiB, as gpu_mem of config.txt: 64 or 76 (64)
@@ -151,6 +152,7 @@ struct Wanted {
     seeds: Option<u64>,
     off: Vec<Liberty>,
     stores: Stores,
+    lint: Lint,
     ns_per_instruction: Option<u64>,
     ram_mib: Option<u32>,
     gpu_memory_mib: Option<u32>,
@@ -164,6 +166,7 @@ pub(super) fn task(mut parser: Parser, default: Option<&Path>) -> Result<Task, C
         seeds: None,
         off: Vec::new(),
         stores: Stores::EverySecond,
+        lint: Lint::No,
         ns_per_instruction: None,
         ram_mib: None,
         gpu_memory_mib: None,
@@ -250,6 +253,7 @@ impl Wanted {
                         .push(liberty.ok_or_else(|| unknown("liberty", name, names))?);
                 }
             }
+            "lint" => self.lint = Lint::Yes,
             "store-buffers" => self.stores = Stores::Always,
             "board" => {
                 let name = parser.value()?.string()?;
@@ -316,6 +320,8 @@ impl Wanted {
                 entries.iter().map(move |options| {
                     let mut options = options.clone();
                     options.seed = seed;
+                    options.noise_seed = seed;
+                    options.lint = self.lint;
                     if seed.is_multiple_of(2) && self.stores == Stores::EverySecond {
                         options.liberties = options.liberties.without(Liberty::Stores);
                     }

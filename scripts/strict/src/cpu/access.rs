@@ -144,7 +144,8 @@ impl Core {
         let tcr = register(Reg::TCR_EL1);
         let tables = [Reg::TTBR0_EL1, Reg::TTBR1_EL1].map(register);
         let asid = asid(tcr, tables[0], tables[1]);
-        let on = register(Reg::SCTLR_EL1) & sctlr::M != 0;
+        // A higher level may prepare the registers; they are used from its return on.
+        let on = register(Reg::SCTLR_EL1) & sctlr::M != 0 && self.state.level <= 1;
         let root = |high: bool, disabled: u32| {
             let address = tables[usize::from(high)] & 0x0000_ffff_ffff_fffe;
             let used = on && tcr >> disabled & 1 == 0;
@@ -156,8 +157,13 @@ impl Core {
         };
         let roots = [root(false, 7), root(true, 23)];
         let level = root_level(&self.system, true);
-        bus.history
-            .use_roots(self.number, roots, level, &mut bus.memory);
+        let moment = (self.at, bus.now());
+        let events = bus
+            .history
+            .use_roots(self.number, roots, level, moment, &mut bus.memory);
+        for event in events {
+            bus.watch.event(self.number, self.at, event);
+        }
         self.heed_watched(bus);
     }
 
@@ -174,7 +180,7 @@ impl Core {
         let before = bus.memory.read(place, 8, view);
         bus.memory.write(physical, size, value, view);
         let now = bus.memory.read(place, 8, view);
-        let by = (self.number, at);
+        let by = (self.number, at, bus.now());
         let events = bus
             .history
             .stored(by, place, (before, now), &mut bus.memory);

@@ -6,6 +6,7 @@ use crate::bus::Bus;
 use crate::liberty::{Liberty, Taken};
 use crate::memory::View;
 use crate::order::{Overtakes, Waiting};
+use crate::watch::Event;
 
 impl Core {
     /// Stores to RAM, within one line: at once, or when it drains.
@@ -20,10 +21,27 @@ impl Core {
             let at = self.at;
             return self.perform(bus, at, (address, size), value, view);
         }
+        self.judge_link(bus, (address, size), value);
         if self.buffer.is_full() {
             self.drain_one(bus);
         }
         self.buffer.add((address, size), value, view, self.at);
+    }
+
+    /// A store of a descriptor that leads to a frame, while stores into that frame may drain later.
+    fn judge_link(&mut self, bus: &mut Bus, (address, size): (u64, usize), value: u64) {
+        const TABLE: u64 = 0b11;
+        let slot = bus.memory.slot(address);
+        if size != 8 || value & TABLE != TABLE || !bus.memory.is_watched(slot) {
+            return;
+        }
+        let frame = value & 0x0000_ffff_ffff_f000;
+        let linked =
+            self.buffer.may_follow(frame) && bus.history.is_table(address, &mut bus.memory);
+        if linked {
+            let event = Event::LinkedEarly(frame);
+            bus.watch.event(self.number, self.at, event);
+        }
     }
 
     /// A store of the instruction at `at` reaches memory.

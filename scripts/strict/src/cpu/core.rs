@@ -100,6 +100,8 @@ pub(crate) struct Core {
     pub(crate) executed: u64,
     /// The virtual time of the last ISB, exception or return, in parts of a nanosecond.
     pub(crate) synchronized_at: u64,
+    /// The number of instructions executed at that time.
+    pub(crate) synchronized_count: u64,
     /// Stores that others do not see yet.
     pub(crate) buffer: StoreBuffer,
     /// Cache maintenance that was issued and that no DSB has completed.
@@ -126,6 +128,7 @@ impl Core {
             traced: false,
             executed: 0,
             synchronized_at: 0,
+            synchronized_count: 0,
             buffer: StoreBuffer::default(),
             maintenance: Vec::new(),
             fetch: Fetch::none(),
@@ -249,10 +252,17 @@ impl Core {
         Ok(())
     }
 
+    /// A context synchronisation event is behind the current instruction.
+    pub(crate) fn note_synchronization(&mut self, bus: &mut Bus) {
+        self.synchronized_at = bus.time;
+        self.synchronized_count = self.executed;
+        bus.history.synchronize_context(self.number);
+    }
+
     /// Tells the rules that an exception was taken to the current level.
     pub(super) fn tell_exception(&mut self, bus: &mut Bus) {
         let level = self.state.level;
-        self.synchronized_at = bus.time;
+        self.note_synchronization(bus);
         bus.watch
             .event(self.number, self.at, Event::Exception { level });
     }

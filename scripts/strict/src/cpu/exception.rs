@@ -228,7 +228,7 @@ impl Core {
             false => (new_level, mode & 1 != 0),
         };
         self.synchronize_context();
-        self.synchronized_at = bus.time;
+        self.note_synchronization(bus);
         if level < self.state.level {
             let from = self.state.level;
             let event = Event::LevelLeft { from, to: level };
@@ -244,6 +244,9 @@ impl Core {
             illegal: illegal || saved >> 20 & 1 != 0,
         });
         self.pc = to;
+        if self.state.level <= 1 {
+            self.tell_roots(bus);
+        }
         self.take_interrupt(bus);
         Ok(())
     }

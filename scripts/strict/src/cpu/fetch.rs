@@ -23,7 +23,10 @@ impl Core {
             Some(instruction) => Ok(instruction),
             None => {
                 let address = self.fetch.physical | self.at & 0xffc;
-                Ok(bus.memory.decode(self.fetch.code, address, self.fetch.view))
+                let Fetch { code, view, .. } = self.fetch;
+                let instruction = bus.memory.decode(code, address, view);
+                bus.judge_notes(self.number, self.at);
+                Ok(instruction)
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::bus::Bus;
 use crate::cpu::access::Manner;
 use crate::cpu::{Core, Executed};
 use crate::liberty::Liberty;
-use crate::memory::LineOperation;
+use crate::memory::{Caching, LineOperation};
 use crate::registers::Reg;
 use crate::registers::sctlr;
 use crate::translate::{Purpose, Regime};
@@ -39,8 +39,7 @@ impl Core {
         let fields = [1, op1, crn, crm, op2];
         match (op1, crn, crm, op2) {
             (_, 8, ..) if operation.name().is_some() => {
-                // VMALLE1, ALLE1, ALLE2, ALLE3 and their broadcast forms.
-                let whole = matches!(op2, 0 | 4) || (op1 == 4 && op2 == 6);
+                let whole = matches!((op1, op2), (0, 0) | (4, 4 | 6));
                 self.tell(bus, Event::TlbMaintenance { whole });
                 let pending = self.system.unsynchronized();
                 if pending.low || pending.high {
@@ -56,7 +55,7 @@ impl Core {
             }
             (0, 7, 1 | 5, 0) | (3, 7, 5, 1) => {
                 self.check_user(sctlr::UCI, fields, rt)?;
-                self.tell(bus, Event::InstructionCache);
+                self.tell(bus, Event::InstructionCache { whole: op1 == 0 });
                 bus.memory.invalidate_code();
                 Ok(())
             }
@@ -119,11 +118,20 @@ impl Core {
         if bus.memory.holds(physical) {
             match bus.liberties.has(Liberty::Caches) && bus.chance.happens(192) {
                 true => self.maintenance.push((physical, operation)),
-                false => bus.memory.maintain(physical, operation),
+                false => bus.memory.maintain(physical, operation, self.caching()),
             }
             bus.judge_notes(self.number, self.at);
         }
         Ok(())
+    }
+
+    /// Whether the core's data cache is on.
+    fn caching(&self) -> Caching {
+        let [control, ..] = Regime::of(self.state.level).controls();
+        match self.system.effective(control) & sctlr::C {
+            0 => Caching::Off,
+            _ => Caching::On,
+        }
     }
 
     /// DC CVAC cleans and invalidates: CPUACTLR_EL1.ENDCCASCI.
@@ -140,7 +148,7 @@ impl Core {
             return;
         }
         for (physical, operation) in std::mem::take(&mut self.maintenance) {
-            bus.memory.maintain(physical, operation);
+            bus.memory.maintain(physical, operation, self.caching());
         }
         bus.judge_notes(self.number, self.at);
     }

@@ -12,6 +12,9 @@ use crate::registers::sctlr;
 use crate::registers::{Reg, Use};
 use crate::watch::Event;
 
+/// An ISB so few instructions before the counter's read counts as one in front of it.
+const NEAR: u64 = 16;
+
 /// The counter is read at most 2 us too early.
 const EARLIEST: u64 = 2_000 * PARTS;
 
@@ -105,6 +108,9 @@ impl Core {
     /// D11.1.2).
     fn counter_read(&self, bus: &mut Bus) -> u64 {
         let mut time = bus.time;
+        if self.executed - self.synchronized_count > NEAR {
+            self.tell(bus, Event::CounterEarly);
+        }
         if bus.liberties.has(Liberty::Counter) && bus.chance.happens(64) {
             let window = time - self.synchronized_at;
             time -= bus.chance.below(window.min(EARLIEST) + 1);

@@ -45,7 +45,7 @@ impl Core {
             System::InstructionSynchronization(_) => {
                 self.tell(bus, Event::Barrier(Barrier::Instruction));
                 self.synchronize_context();
-                self.synchronized_at = bus.time;
+                self.note_synchronization(bus);
                 Ok(())
             }
             System::WritePstate { field, immediate } => self.write_pstate(bus, field, immediate),

@@ -3,8 +3,8 @@
 use ::a64::{Instruction, decode};
 
 use super::code::{Code, WORDS};
-use super::page::FRAME;
-use super::ram::{Caches, Memory, View};
+use super::page::{FRAME, LINE};
+use super::ram::{Caches, Memory, Note, View};
 
 impl Memory {
     /// The number of the decoded frame at an address in RAM, for [`Memory::instruction`].
@@ -35,10 +35,27 @@ impl Memory {
 
     /// Decodes the instruction at an address in RAM as the frame's copy `view` has it.
     pub(crate) fn decode(&mut self, code: u32, address: u64, view: View) -> Instruction {
+        if view == View::Cached && self.caches == Caches::Acting {
+            self.check_line(address);
+        }
         let word = self.read(address, 4, view) as u32;
         let instruction = decode(word);
         self.code[code as usize].words[address as usize % FRAME / 4] = Some(instruction);
         instruction
+    }
+
+    /// Notes that the line of an instruction was stored to, and not cleaned, or not followed by an
+    /// invalidation of the instruction caches.
+    fn check_line(&mut self, address: u64) {
+        let slot = self.slot(address) as usize;
+        let page = &self.pages[slot];
+        let bit = 1 << (address as usize % FRAME / LINE);
+        let unclean = page.unclean & bit != 0;
+        let stale = page.stale_code & bit != 0 && page.invalidation == self.invalidation;
+        if unclean || stale {
+            let line = address & !(LINE as u64 - 1);
+            self.notes.push(Note::Fetched { line, unclean });
+        }
     }
 
     /// A store reached a frame with decoded words: uncached fetches see it at once, cached ones
@@ -65,6 +82,7 @@ impl Memory {
 
     /// The instruction caches are invalidated: words that were written since are fetched anew.
     pub(crate) fn invalidate_code(&mut self) {
+        self.invalidation = self.invalidation.wrapping_add(1);
         for frame in std::mem::take(&mut self.outdated) {
             let slot = self.slot(u64::from(frame) * FRAME as u64) as usize;
             for code in self.pages[slot].code.into_iter().flatten() {

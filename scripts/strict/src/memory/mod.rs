@@ -21,4 +21,4 @@ mod page;
 mod ram;
 
 pub(crate) use page::{FRAME, LINE};
-pub(crate) use ram::{Caches, LineOperation, Memory, Note, Placed, View};
+pub(crate) use ram::{Caches, Caching, LineOperation, Memory, Note, Placed, View};

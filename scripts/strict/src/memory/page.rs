@@ -32,6 +32,14 @@ pub(crate) struct Page {
     pub(crate) lines: [Line; FRAME / LINE],
     /// The decoded words of each copy, by number.
     pub(crate) code: [Option<u32>; 2],
+    /// Lines that were stored to past the caches and not maintained since.
+    pub(crate) fresh: u64,
+    /// Lines that were stored to since they were cleaned.
+    pub(crate) unclean: u64,
+    /// Lines that were stored to since the instruction caches were invalidated for the
+    /// `invalidation`th time.
+    pub(crate) stale_code: u64,
+    pub(crate) invalidation: u32,
     /// Whether a store needs more than the new bytes.
     pub(crate) watched: bool,
 }
@@ -60,6 +68,10 @@ impl Page {
             memory: [0; FRAME],
             lines: [Line::Clean; FRAME / LINE],
             code: [None; 2],
+            fresh: 0,
+            unclean: 0,
+            stale_code: 0,
+            invalidation: 0,
             watched: false,
         });
         if let Some(mut chance) = noise {
@@ -69,6 +81,16 @@ impl Page {
             page.cached = page.memory;
         }
         page
+    }
+
+    /// A store to a line, which an instruction cache may hold as it was.
+    #[inline]
+    pub(crate) fn stored(&mut self, line: usize, invalidation: u32) {
+        if self.invalidation != invalidation {
+            self.invalidation = invalidation;
+            self.stale_code = 0;
+        }
+        self.stale_code |= 1 << line;
     }
 
     /// Copies a line from the caches to memory.

@@ -39,10 +39,26 @@ pub(crate) enum LineOperation {
 pub(crate) enum Note {
     /// Maintenance of the line at an address that is dirty, while memory has newer bytes.
     DirtyOverFresh(u64),
+    /// A core with its caches off cleans a line that was written past the caches.
+    CleanOverFresh(u64),
+    /// An instruction of a line that was stored to is fetched.
+    Fetched {
+        /// The address of the line.
+        line: u64,
+        /// The store was not cleaned; else no invalidation of the instruction caches followed it.
+        unclean: bool,
+    },
     /// The GPU read a word whose newest value is in a cache.
     UncleanRead(u64),
     /// An uncached access met bytes that differ from a cache's: one of both has old ones.
     OldBytes(u64),
+}
+
+/// Whether the data cache of the core that maintains a line is on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Caching {
+    On,
+    Off,
 }
 
 /// The copies in which a loader leaves bytes.
@@ -60,6 +76,9 @@ pub(crate) struct Memory {
     noise: Option<u64>,
     pub(super) caches: Caches,
     chance: Chance,
+    seed: u64,
+    /// The number of invalidations of the instruction caches.
+    pub(super) invalidation: u32,
     /// For each frame the number of its page plus one; 0 before the frame was touched.
     slots: Vec<u32>,
     /// For each page the number of its frame.
@@ -69,7 +88,7 @@ pub(crate) struct Memory {
     /// Frames whose decoded words are older than their bytes.
     pub(super) outdated: Vec<u32>,
     /// Accesses that rules judge.
-    notes: Vec<Note>,
+    pub(super) notes: Vec<Note>,
     newly_watched: bool,
     /// Whether any core's caches are on, so that a line may be fetched at any time.
     pub(crate) speculation: bool,
@@ -77,12 +96,14 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// RAM of `size` bytes: of zeros, or of the noise of a seed.
-    pub(crate) fn new(size: u64, caches: Caches, noise: Option<u64>) -> Self {
+    pub(crate) fn new(size: u64, caches: Caches, noise: Option<u64>, seed: u64) -> Self {
         Self {
             size,
             noise,
             caches,
-            chance: Chance::new(noise.unwrap_or(0), 1),
+            chance: Chance::new(seed, 1),
+            seed,
+            invalidation: 0,
             slots: vec![0; (size / FRAME as u64) as usize],
             frames: Vec::new(),
             pages: Vec::new(),
@@ -137,6 +158,8 @@ impl Memory {
         let page = &mut *self.pages[slot as usize];
         let line = &mut page.lines[offset / LINE];
         *line = line.stored();
+        page.unclean |= 1 << (offset / LINE);
+        page.stored(offset / LINE, self.invalidation);
         page::store(&mut page.cached, offset, size, value);
     }
 
@@ -147,7 +170,7 @@ impl Memory {
         if view == View::Cached || self.caches == Caches::Transparent {
             return page::load(&self.pages[slot].cached, offset, size);
         }
-        if self.pages[slot].lines[offset / LINE].is_dirty() && self.chance.happens(64) {
+        if self.pages[slot].lines[offset / LINE].is_dirty() && self.may_evict(address) {
             self.evict(slot, offset / LINE);
         }
         let page = &self.pages[slot];
@@ -176,7 +199,7 @@ impl Memory {
         let slot = self.slot(address) as usize;
         let offset = address as usize % FRAME;
         let line = offset / LINE;
-        if self.pages[slot].lines[line].is_dirty() && self.chance.happens(64) {
+        if self.pages[slot].lines[line].is_dirty() && self.may_evict(address) {
             self.evict(slot, line);
         }
         let kept = match self.pages[slot].lines[line] {
@@ -187,6 +210,8 @@ impl Memory {
         let page = &mut *self.pages[slot];
         let differs = page::load(&page.memory, offset, size) != value & ones(size);
         page::store(&mut page.memory, offset, size, value);
+        page.fresh |= 1 << line;
+        page.stored(line, self.invalidation);
         match page.lines[line] {
             Line::Dirty | Line::Torn => page.lines[line] = Line::Torn,
             _ if kept && differs => {
@@ -239,6 +264,14 @@ impl Memory {
         std::mem::take(&mut self.notes)
     }
 
+    /// Whether a dirty line leaves the caches now. Three lines of four never do by themselves: which
+    /// ones, the seed decides.
+    fn may_evict(&mut self, address: u64) -> bool {
+        let line = address / LINE as u64;
+        let restless = Chance::new(self.seed, line).below(4) == 0;
+        restless && self.chance.happens(64)
+    }
+
     fn evict(&mut self, slot: usize, line: usize) {
         let page = &mut *self.pages[slot];
         page.write_back(line);
@@ -246,7 +279,7 @@ impl Memory {
     }
 
     /// Executes cache maintenance on the line of an address in RAM.
-    pub(crate) fn maintain(&mut self, address: u64, operation: LineOperation) {
+    pub(crate) fn maintain(&mut self, address: u64, operation: LineOperation, by: Caching) {
         if self.caches == Caches::Transparent {
             return;
         }
@@ -257,6 +290,15 @@ impl Memory {
             let first = address & !(LINE as u64 - 1);
             self.notes.push(Note::DirtyOverFresh(first));
         }
+        let bit = 1 << line;
+        let page = &mut *self.pages[slot];
+        let cleans = operation != LineOperation::Invalidate;
+        if cleans && by == Caching::Off && page.fresh & bit != 0 {
+            let first = address & !(LINE as u64 - 1);
+            self.notes.push(Note::CleanOverFresh(first));
+        }
+        page.fresh &= !bit;
+        page.unclean &= !bit;
         let dirty = state.is_dirty();
         let loses = operation == LineOperation::Invalidate && self.chance.happens(128);
         if dirty && !loses {

@@ -121,7 +121,12 @@ pub(crate) struct Registers {
 
 impl Registers {
     /// The registers after a reset. What is UNKNOWN is noise, or 0 for an emulator.
-    pub(crate) fn new(core: u64, synchronization: Synchronization, noise: Option<u64>) -> Self {
+    pub(crate) fn new(
+        core: u64,
+        synchronization: Synchronization,
+        noise: Option<u64>,
+        seed: u64,
+    ) -> Self {
         let mut chance = Chance::new(noise.unwrap_or(0), 0x100 + core);
         let mut written = [0; ROWS.len()];
         for (value, row) in written.iter_mut().zip(ROWS) {
@@ -138,7 +143,7 @@ impl Registers {
             pending: false,
             unsynchronized: Unsynchronized::default(),
             synchronization,
-            chance,
+            chance: Chance::new(seed, 0x300 + core),
         }
     }
 

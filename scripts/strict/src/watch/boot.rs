@@ -17,6 +17,15 @@ const BELOW_EL3: [Reg; 5] = [
     Reg::HCR_EL2,
 ];
 
+/// Registers that armstub8 sets at EL3, beside those that steer lower levels.
+const POLICY_OF_EL3: [Reg; 5] = [
+    Reg::ACTLR_EL3,
+    Reg::ACTLR_EL2,
+    Reg::SCTLR_EL3,
+    Reg::VBAR_EL3,
+    Reg::VBAR_EL2,
+];
+
 /// Registers of EL2 that steer EL1 and EL0.
 const BELOW_EL2: [Reg; 10] = [
     Reg::HCR_EL2,
@@ -70,8 +79,13 @@ impl Progress {
 pub(crate) struct Boot {
     written: [bool; ROWS.len()],
     coherent: bool,
+    /// SMPEN was set, and no ISB has been executed behind it.
+    coherence_is_late: bool,
     maintained: bool,
     cached: bool,
+    is_first: bool,
+    /// The loader has left the MMU and the caches on.
+    entered_with_caches: bool,
     mmu_on: bool,
     tlb: Progress,
     instructions: Progress,
@@ -94,12 +108,27 @@ impl Boot {
         Self {
             written,
             coherent: extended_control & SMPEN != 0,
+            coherence_is_late: false,
             maintained: false,
             cached: false,
+            is_first: false,
+            entered_with_caches: false,
             mmu_on: false,
             tlb: Progress::No,
             instructions: Progress::No,
         }
+    }
+
+    /// The core is core 0.
+    pub(crate) fn first(mut self) -> Self {
+        self.is_first = true;
+        self
+    }
+
+    /// The loader has left the MMU and the caches on.
+    pub(crate) fn with_caches(mut self) -> Self {
+        self.entered_with_caches = true;
+        self
     }
 
     /// Whether the core has had its caches on.
@@ -108,33 +137,40 @@ impl Boot {
     }
 
     pub(super) fn see(&mut self, event: Event, broken: &mut Vec<(Rule, String)>) {
-        let mut breaks = |rule, detail: &str| broken.push((rule, detail.to_owned()));
         match event {
             Event::Exclusive { cached, coherent } => {
                 if !cached {
-                    breaks(Rule::ExclusiveUncached, "the memory is not cached");
+                    broken.push((
+                        Rule::ExclusiveUncached,
+                        "the memory is not cached".to_owned(),
+                    ));
                 } else if !coherent {
-                    breaks(Rule::ExclusiveBeforeSmpen, "CPUECTLR_EL1.SMPEN is 0");
+                    broken.push((
+                        Rule::ExclusiveBeforeSmpen,
+                        "CPUECTLR_EL1.SMPEN is 0".to_owned(),
+                    ));
                 }
             }
-            Event::DeviceAbort => breaks(Rule::UnalignedMmuOff, "the MMU is off"),
+            Event::DeviceAbort => broken.push((Rule::UnalignedMmuOff, "the MMU is off".to_owned())),
             Event::CacheMaintenance { clean_only } => {
-                self.maintained = true;
+                self.maintain(broken);
                 if clean_only {
-                    breaks(Rule::CleanOnly, "CPUACTLR_EL1.ENDCCASCI is 0");
+                    broken.push((Rule::CleanOnly, "CPUACTLR_EL1.ENDCCASCI is 0".to_owned()));
                 }
             }
-            Event::SetWay => self.maintained = true,
+            Event::SetWay => self.maintain(broken),
             Event::DirtyOverFresh(address) => {
                 let detail = format!("the line at {address:#x}");
-                breaks(Rule::InvalidateDirty, &detail);
+                broken.push((Rule::InvalidateDirty, detail));
             }
-            Event::InstructionCache => {
-                self.maintained = true;
-                self.instructions = self.instructions.max(Progress::Issued);
+            Event::InstructionCache { whole } => {
+                self.maintain(broken);
+                if whole {
+                    self.instructions = self.instructions.max(Progress::Issued);
+                }
             }
             Event::TlbMaintenance { whole } => {
-                self.maintained = true;
+                self.maintain(broken);
                 if whole {
                     self.tlb = self.tlb.max(Progress::Issued);
                 }
@@ -142,15 +178,19 @@ impl Boot {
             Event::Barrier(barrier) => {
                 self.tlb.barrier(barrier);
                 self.instructions.barrier(barrier);
+                self.coherence_is_late &= barrier != Barrier::Instruction;
             }
             Event::DependsOnPending => {
-                breaks(
-                    Rule::Unsynchronized,
-                    "no ISB since the register was written",
-                );
+                let detail = "no ISB since the register was written".to_owned();
+                broken.push((Rule::Unsynchronized, detail));
             }
             Event::Write(register, value) => self.write(register, value, broken),
-            Event::LevelLeft { from, to } => self.leave(from, to, broken),
+            Event::LevelLeft { from, to } => {
+                self.leave(from, to, broken);
+                if from == 3 {
+                    self.policy(broken);
+                }
+            }
             Event::Exception { level } => self.exception(level, broken),
             _ => {}
         }
@@ -161,18 +201,45 @@ impl Boot {
         match register {
             Reg::CPUECTLR_EL1 if value & SMPEN != 0 && !self.coherent => {
                 self.coherent = true;
+                self.coherence_is_late = true;
                 if self.maintained {
                     let detail = "maintenance was executed before".to_owned();
                     broken.push((Rule::SmpenLate, detail));
                 }
             }
-            Reg::SCTLR_EL1 => self.control(value, broken),
+            Reg::SCTLR_EL1 => {
+                self.leave_caches(value, broken);
+                self.control(value, broken);
+            }
+            Reg::SCTLR_EL2 | Reg::SCTLR_EL3 => self.leave_caches(value, broken),
             Reg::VBAR_EL1 | Reg::VBAR_EL2 | Reg::VBAR_EL3 if value & 0x7ff != 0 => {
                 let name = register.row().name;
                 let detail = format!("{name} = {value:#x} is no multiple of 2048");
                 broken.push((Rule::NoVectors, detail));
             }
             _ => {}
+        }
+    }
+
+    /// Cache or TLB maintenance of any kind.
+    fn maintain(&mut self, broken: &mut Vec<(Rule, String)>) {
+        self.maintained = true;
+        if self.coherence_is_late {
+            let detail = "no ISB since CPUECTLR_EL1.SMPEN was set".to_owned();
+            broken.push((Rule::SmpenLate, detail));
+        }
+    }
+
+    /// A write of SCTLR_ELx that switches off the MMU and the caches that a loader has left on: the
+    /// instruction cache may hold what lay at the image's addresses before it was loaded.
+    fn leave_caches(&mut self, value: u64, broken: &mut Vec<(Rule, String)>) {
+        let off = value & (sctlr::M | sctlr::C) == 0;
+        if off
+            && std::mem::take(&mut self.entered_with_caches)
+            && self.instructions < Progress::Complete
+        {
+            let detail = "the caches that the loader left on are switched off".to_owned();
+            broken.push((Rule::StaleInstructions, detail));
         }
     }
 
@@ -209,6 +276,18 @@ impl Boot {
                     let detail = format!("to EL{to}, {name} was never written");
                     broken.push((Rule::LevelLeft, detail));
                 }
+            }
+        }
+    }
+
+    /// EL3 is left: what the firmware's stub would have set was not.
+    fn policy(&self, broken: &mut Vec<(Rule, String)>) {
+        // One register for all cores (DDI 0500 4.3.65): core 0 writes it.
+        let shared = self.is_first.then_some(Reg::L2CTLR_EL1);
+        for register in POLICY_OF_EL3.into_iter().chain(shared) {
+            if !self.written[register as usize] {
+                let name = register.row().name;
+                broken.push((Rule::Policy, format!("{name} was never written")));
             }
         }
     }

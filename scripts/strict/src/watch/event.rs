@@ -39,13 +39,39 @@ pub(crate) enum Event {
     },
     /// Maintenance met a line that is dirty in a cache while memory was written past it.
     DirtyOverFresh(u64),
+    /// A line that the core wrote with its caches off is cleaned by it, still with its caches off:
+    /// all that can be written back is older than what it wrote.
+    CleanOverFresh(u64),
+    /// An instruction is fetched from a line that was stored to.
+    FetchedUnclean {
+        /// The physical address of the line.
+        line: u64,
+        /// The store was not cleaned to the point of unification.
+        unclean: bool,
+    },
+    /// A table is linked while stores into it may still drain behind the link.
+    LinkedEarly(u64),
+    /// A replaced root, or a changed entry, has stayed usable for long.
+    Overdue {
+        /// The address that it translates.
+        address: u64,
+        /// The instruction that replaced it.
+        because: u64,
+        /// It is a root.
+        root: bool,
+    },
+    /// A read of the counter far behind the last context synchronisation event.
+    CounterEarly,
     /// Cache maintenance by set and way.
     SetWay,
     /// IC IALLU, IC IALLUIS or IC IVAU.
-    InstructionCache,
-    /// TLBI; whether it covers the whole EL1&0 regime.
+    InstructionCache {
+        /// The whole cache, not one line.
+        whole: bool,
+    },
+    /// TLBI.
     TlbMaintenance {
-        /// VMALLE1, ALLE1 or their broadcast forms.
+        /// It covers the whole EL1&0 regime: VMALLE1, ALLE1, VMALLS12E1 or their broadcast forms.
         whole: bool,
     },
     /// MSR.
@@ -95,6 +121,7 @@ impl Event {
             Self::MadeOverOld { store_at, .. } | Self::ReusedTable { store_at, .. } => {
                 Some(store_at)
             }
+            Self::Overdue { because, .. } => Some(because),
             _ => None,
         }
     }

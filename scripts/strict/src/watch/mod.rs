@@ -15,7 +15,7 @@ mod rule;
 mod tables;
 
 pub(crate) use event::{Barrier, Event};
-pub use rule::{Rule, Scope, Text};
+pub use rule::{Lint, Rule, Scope, Text};
 
 use crate::board::{Board, Notice};
 pub(crate) use boot::Boot;
@@ -43,6 +43,7 @@ const MOST: usize = 1000;
 /// The state of all rules.
 pub(crate) struct Watch {
     on: bool,
+    lint: Lint,
     findings: Vec<Finding>,
     boot: [Boot; crate::board::CORES],
     devices: [Devices; crate::board::CORES],
@@ -50,9 +51,10 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// A watch over a machine's first instructions; `on` is false for an emulator.
-    pub(crate) fn new(on: bool) -> Self {
+    pub(crate) fn new(on: bool, lint: Lint) -> Self {
         Self {
             on,
+            lint,
             findings: Vec::new(),
             boot: std::array::from_fn(|_| Boot::default()),
             devices: std::array::from_fn(|_| Devices::default()),
@@ -117,7 +119,8 @@ impl Watch {
     }
 
     fn add(&mut self, finding: Finding) {
-        if !self.findings.contains(&finding) && self.findings.len() < MOST {
+        let judged = finding.rule.text().lint == Lint::No || self.lint == Lint::Yes;
+        if judged && !self.findings.contains(&finding) && self.findings.len() < MOST {
             self.findings.push(finding);
         }
     }

@@ -23,6 +23,15 @@ impl fmt::Display for Scope {
     }
 }
 
+/// Whether a rule is a matter of policy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lint {
+    /// It is always judged.
+    No,
+    /// A kernel may break it for a reason: it is judged with `--lint`.
+    Yes,
+}
+
 /// The text of a rule.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {
@@ -36,6 +45,8 @@ pub struct Text {
     pub source: &'static str,
     /// For whom it holds.
     pub scope: Scope,
+    /// Whether it is judged only on demand.
+    pub lint: Lint,
     /// The shortest program that breaks it.
     pub wrong: &'static str,
     /// The same program, right.
@@ -69,6 +80,7 @@ rules! {
         otherwise: "the access aborts, or the store-exclusive never succeeds",
         source: "DDI 0487 B2.9.2, DDI 0500 A.7",
         scope: Scope::Core,
+        lint: Lint::No,
         wrong: "ldxr w0, [x1]            // SCTLR_EL1.M = 0",
         right: "msr sctlr_el1, x2        // M = C = 1\nisb\nldxr w0, [x1]",
     };
@@ -79,6 +91,7 @@ rules! {
         otherwise: "the core's exclusives do not exclude other cores",
         source: "DDI 0500 4.3.67",
         scope: Scope::Core,
+        lint: Lint::No,
         wrong: "ldxr w0, [x1]            // SMPEN = 0",
         right: "msr s3_1_c15_c2_1, x2    // SMPEN = 1\nisb\nldxr w0, [x1]",
     };
@@ -90,6 +103,7 @@ rules! {
         otherwise: "maintenance stays in the core, or takes lines of a core that is not coherent",
         source: "DDI 0500 4.3.67",
         scope: Scope::Core,
+        lint: Lint::No,
         wrong: "tlbi vmalle1\nmsr s3_1_c15_c2_1, x2",
         right: "msr s3_1_c15_c2_1, x2\nisb\ntlbi vmalle1",
     };
@@ -101,6 +115,7 @@ rules! {
         otherwise: "an alignment fault, whatever SCTLR.A says",
         source: "DDI 0487 B2.8.2, D5.2.9, C6.2 (DC ZVA)",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "ldr x0, [x1, #4]         // x1 a multiple of 8",
         right: "ldp w0, w2, [x1, #4]",
     };
@@ -111,6 +126,7 @@ rules! {
         otherwise: "lines move between caches behind the loop's back",
         source: "DDI 0487 D4.4.8 (performing cache maintenance by set/way)",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "dc isw, x0               // another core's caches are on",
         right: "dc ivac, x0",
     };
@@ -121,6 +137,7 @@ rules! {
         otherwise: "the line may be lost (erratum 855873)",
         source: "Cortex-A53 SDEN, 855873",
         scope: Scope::Core,
+        lint: Lint::No,
         wrong: "dc cvac, x0",
         right: "dc civac, x0",
     };
@@ -131,6 +148,7 @@ rules! {
         otherwise: "DC IVAC or an eviction writes the old line over the new data",
         source: "DDI 0487 D4.4.7 (DC IVAC may clean), B2.8.3 (mismatched attributes)",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "str x0, [x1]             // caches off, the line is dirty in the cache\ndc ivac, x1",
         right: "dc civac, x1             // before the caches are off\ndsb sy\nstr x0, [x1]\ndc ivac, x1",
     };
@@ -142,6 +160,7 @@ rules! {
         otherwise: "the answers change places: the second read gets the first one's data",
         source: "BCM2835 ARM Peripherals 1.3",
         scope: Scope::Board,
+        lint: Lint::No,
         wrong: "ldr w0, [uart]\nldr w1, [timer]",
         right: "ldr w0, [uart]\ndmb sy\nldr w1, [timer]",
     };
@@ -152,6 +171,7 @@ rules! {
         otherwise: "the VideoCore reads the old bytes",
         source: "BCM2835 ARM Peripherals 1.2.3, DDI 0487 D4.4.7",
         scope: Scope::Board,
+        lint: Lint::No,
         wrong: "str w0, [buffer]\nstr w1, [mailbox]",
         right: "str w0, [buffer]\ndc civac, buffer\ndsb sy\nstr w1, [mailbox]",
     };
@@ -162,6 +182,7 @@ rules! {
         otherwise: "the VideoCore reads its own L2 cache",
         source: "BCM2835 ARM Peripherals 1.2.3",
         scope: Scope::Board,
+        lint: Lint::No,
         wrong: "str w1, [mailbox]        // w1 = 0x0008_1008",
         right: "orr w1, w1, #0xc0000000\nstr w1, [mailbox]",
     };
@@ -172,6 +193,7 @@ rules! {
         otherwise: "a trap, a wrong counter, a register width by the bits that power-on left",
         source: "DDI 0487 D1.9.1 (PE state on reset)",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "eret                     // to EL1, CNTVOFF_EL2 never written",
         right: "msr cntvoff_el2, xzr\neret",
     };
@@ -182,6 +204,7 @@ rules! {
         otherwise: "the core executes whatever lies there",
         source: "DDI 0487 D24.2.164",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "svc #0                   // VBAR_EL1 never written",
         right: "msr vbar_el1, x0\nisb\nsvc #0",
     };
@@ -192,6 +215,7 @@ rules! {
         otherwise: "translations that power-on or a loader left are used",
         source: "DDI 0487 D5.10 (TLB maintenance), D1.9.1",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "msr sctlr_el1, x0        // M = 1",
         right: "tlbi vmalle1\ndsb nsh\nisb\nmsr sctlr_el1, x0",
     };
@@ -203,6 +227,7 @@ rules! {
         otherwise: "the words that the cache held before are executed",
         source: "DDI 0487 D4.4.5, B2.2.5",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "msr sctlr_el1, x0        // I = 1",
         right: "ic iallu\ndsb nsh\nisb\nmsr sctlr_el1, x0",
     };
@@ -214,6 +239,7 @@ rules! {
         otherwise: "the old value is used, or half of the new state",
         source: "DDI 0487 K1.2.4, D13.1.2",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "msr ttbr0_el1, x0\ntlbi vmalle1",
         right: "msr ttbr0_el1, x0\nisb\ntlbi vmalle1",
     };
@@ -225,6 +251,7 @@ rules! {
         otherwise: "both translations stand in a TLB: a conflict abort, or half of each",
         source: "DDI 0487 D5.10.1 (break-before-make)",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "str x1, [x0]             // a block was here, now a table",
         right: "str xzr, [x0]\ndsb ishst\ntlbi vaae1is, x2\ndsb ish\nstr x1, [x0]",
     };
@@ -236,6 +263,7 @@ rules! {
         otherwise: "a walker takes the new contents for descriptors",
         source: "DDI 0487 D5.10.2 (translation table walk caches)",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "str xzr, [x0]            // unlinked\nstr x1, [x2]             // x2 is in its frame",
         right: "str xzr, [x0]\ndsb ishst\ntlbi vaae1is, x3\ndsb ish\nstr x1, [x2]",
     };
@@ -246,6 +274,7 @@ rules! {
         otherwise: "a walker reads the old descriptor after the TLBI",
         source: "DDI 0487 D5.10.2, K13.5.3",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "str xzr, [x0]\ntlbi vaae1is, x1\ndsb ish",
         right: "str xzr, [x0]\ndsb ishst\ntlbi vaae1is, x1\ndsb ish",
     };
@@ -256,6 +285,7 @@ rules! {
         otherwise: "the other cores keep the old translation",
         source: "DDI 0487 C5.5, D5.10.2",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "tlbi vaae1, x0           // other cores walk this tree",
         right: "tlbi vaae1is, x0",
     };
@@ -267,9 +297,80 @@ rules! {
         otherwise: "either translation is used",
         source: "DDI 0487 D5.9, D5.10",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "msr ttbr0_el1, x0        // the same ASID, other pages\nisb",
         right: "msr ttbr0_el1, x1        // an empty table\nisb\ntlbi aside1is, x2\ndsb ish\nisb\nmsr \
                 ttbr0_el1, x0\nisb",
+    };
+    /// A replaced root that stays usable.
+    RootKept Text {
+        name: "root-kept",
+        rule: "A root that is replaced by one with its ASID, or whose tree has global leaves, is \
+               followed by a TLBI of its translations, complete on the core that used it.",
+        otherwise: "the old tree's addresses stay accessible for ever, whatever EPD says",
+        source: "DDI 0487 D5.9, D5.10.2",
+        scope: Scope::Architecture,
+        lint: Lint::No,
+        wrong: "msr ttbr0_el1, x0        // an empty table\nisb",
+        right: "msr ttbr0_el1, x0\nisb\ntlbi vmalle1\ndsb nsh\nisb",
+    };
+    /// A table that is linked before its contents are ordered.
+    LinkedEarly Text {
+        name: "linked-early",
+        rule: "A barrier for stores stands between the stores into a new table and the store that links \
+               it.",
+        otherwise: "a walker follows the link to what lay in the frame before",
+        source: "DDI 0487 B2.3 (memory ordering), D5.10.1",
+        scope: Scope::Architecture,
+        lint: Lint::No,
+        wrong: "str x1, [table]\nstr x2, [parent]         // x2 points to table",
+        right: "str x1, [table]\ndmb ishst\nstr x2, [parent]",
+    };
+    /// A changed entry that stays usable.
+    KeptTranslation Text {
+        name: "kept-translation",
+        rule: "A translation that was taken away or restricted is invalidated within 20 ms.",
+        otherwise: "the address stays accessible as it was",
+        source: "DDI 0487 D5.10.2; a kernel may put the TLBI off on purpose",
+        scope: Scope::Architecture,
+        lint: Lint::Yes,
+        wrong: "str xzr, [x0]            // a page was here",
+        right: "str xzr, [x0]\ndsb ishst\ntlbi vaae1is, x1\ndsb ish",
+    };
+    /// A counter that may be read too early.
+    CounterEarly Text {
+        name: "counter-early",
+        rule: "An ISB stands before a read of the counter.",
+        otherwise: "the counter is read before earlier instructions are executed",
+        source: "DDI 0487 D11.1.2",
+        scope: Scope::Architecture,
+        lint: Lint::Yes,
+        wrong: "mrs x0, cntpct_el0",
+        right: "isb\nmrs x0, cntpct_el0",
+    };
+    /// Registers that armstub8 sets, left as a reset leaves them.
+    Policy Text {
+        name: "policy",
+        rule: "A kernel that starts at EL3 sets what the firmware's armstub8 sets: ACTLR_EL3, ACTLR_EL2, \
+               L2CTLR_EL1, SCTLR_EL3, and vectors for EL3 and EL2.",
+        otherwise: "the L2 cache runs with other latencies, EL1 cannot reach the core's own registers, \
+                    a stray HVC runs what lies there",
+        source: "the firmware's armstub8.S, DDI 0500 4.3.65",
+        scope: Scope::Board,
+        lint: Lint::Yes,
+        wrong: "eret                     // from EL3, L2CTLR_EL1 never written",
+        right: "msr s3_1_c11_c0_2, x0\neret",
+    };
+    /// A register that keeps bits of unknown value.
+    UnknownKept Text {
+        name: "unknown-kept",
+        rule: "A register of unknown value is written whole, not read, changed and written.",
+        otherwise: "the bits that power-on left take effect",
+        source: "DDI 0487 D1.9.1",
+        scope: Scope::Architecture,
+        lint: Lint::No,
+        wrong: "mrs x0, hcr_el2\norr x0, x0, #1 << 31\nmsr hcr_el2, x0",
+        right: "mov x0, #1 << 31\nmsr hcr_el2, x0",
     };
     /// Every core sleeps.
     Asleep Text {
@@ -278,6 +379,7 @@ rules! {
         otherwise: "nothing happens any more",
         source: "DDI 0487 D1.6",
         scope: Scope::Architecture,
+        lint: Lint::No,
         wrong: "wfe                      // nobody executes SEV",
         right: "sev\nwfe",
     };

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use strict::{Entry, Image, Limits, Machine, Options, Outcome};
+use strict::{Entry, Image, Limits, Lint, Machine, Options, Outcome};
 
 /// The prompt of the kernel's shell.
 const PROMPT: &str = "stilt> ";
@@ -88,7 +88,11 @@ fn the_console_is_qemus_but_for_times() {
 
 /// Boots by one way in with one seed; the findings as text.
 fn boot(image: &Image, entry: Entry, seed: u64) -> String {
-    let mut machine = Machine::new(image, &Options::seeded(entry, seed));
+    let options = Options {
+        lint: Lint::Yes,
+        ..Options::seeded(entry, seed)
+    };
+    let mut machine = Machine::new(image, &options);
     let limits = Limits {
         instructions: 60_000_000,
         ..until(PROMPT)

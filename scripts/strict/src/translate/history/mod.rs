@@ -20,10 +20,12 @@
 mod old;
 mod scope;
 mod tables;
+mod trees;
 
 use a64::system::Operation;
 
 use super::walk::{ADDRESS, TABLE_OR_PAGE, VALID, shift};
+use crate::board::Nanoseconds;
 use crate::chance::Chance;
 use crate::memory::Memory;
 use crate::watch::Event;
@@ -38,6 +40,11 @@ struct FormerRoot {
     cores: CoreSet,
     root: Root,
     number: u64,
+    /// The address of the instruction that replaced it, and its virtual time.
+    at: u64,
+    since: Nanoseconds,
+    /// Its translations apply without its ASID, or the new root has the same one.
+    must_go: bool,
 }
 
 /// A store to a table that no DSB has followed.
@@ -87,6 +94,9 @@ pub(crate) struct History {
     chance: Chance,
 }
 
+/// What was replaced is expected to be gone after 20 ms of virtual time.
+const PATIENCE: Nanoseconds = 20_000_000;
+
 /// More old translations than this are forgotten, the oldest first: a kernel that never invalidates.
 const MOST: usize = 2048;
 
@@ -116,10 +126,12 @@ impl History {
         core: usize,
         roots: [Option<Root>; 2],
         level: u8,
+        (at, now): (u64, Nanoseconds),
         memory: &mut Memory,
-    ) {
+    ) -> Vec<Event> {
+        let mut events = Vec::new();
         if self.current[core] == roots {
-            return;
+            return events;
         }
         let before = std::mem::replace(&mut self.current[core], roots);
         self.level = level;
@@ -127,29 +139,91 @@ impl History {
         for root in roots.into_iter().flatten() {
             self.tables.add_root(root, level, memory);
         }
-        for (before, now) in before.into_iter().zip(roots) {
+        for (before, new) in before.into_iter().zip(roots) {
             if let Some(root) = before
-                && Some(root) != now
+                && Some(root) != new
             {
-                self.retire(core, root);
+                let same_tag = new.is_none_or(|new| new.asid == root.asid);
+                let must_go = same_tag || trees::has_global(memory, root.address, level);
+                self.retire(core, root, (at, now), must_go);
             }
         }
+        for new in roots.into_iter().flatten() {
+            let clashes = |former: &&FormerRoot| {
+                let other = former.root;
+                former.cores.has(core)
+                    && (other.high, other.asid) == (new.high, new.asid)
+                    && trees::clash(memory, [other.address, new.address], level)
+            };
+            if self.former.iter().find(clashes).is_some() {
+                events.push(Event::TwoTranslations(new.address));
+            }
+        }
+        events
     }
 
-    fn retire(&mut self, core: usize, root: Root) {
+    fn retire(&mut self, core: usize, root: Root, (at, since): (u64, Nanoseconds), must_go: bool) {
         let cores = CoreSet::only(core);
         let number = self.number;
         match self.former.iter_mut().find(|former| former.root == root) {
             Some(former) => {
                 former.cores = former.cores.with(cores);
                 former.number = number;
+                former.must_go |= must_go;
             }
             None => self.former.push(FormerRoot {
                 cores,
                 root,
                 number,
+                at,
+                since,
+                must_go,
             }),
         }
+    }
+
+    /// What has stayed usable for long though it was replaced: each is told once.
+    pub(crate) fn overdue(&mut self, now: Nanoseconds) -> Vec<(usize, Event)> {
+        let mut overdue = Vec::new();
+        if self.is_plain() {
+            return overdue;
+        }
+        for former in &mut self.former {
+            if former.must_go && now - former.since > PATIENCE {
+                former.must_go = false;
+                let event = Event::Overdue {
+                    address: former.root.address,
+                    because: former.at,
+                    root: true,
+                };
+                overdue.push((former.cores.first(), event));
+            }
+        }
+        for old in &mut self.old {
+            if old.takes_away && !old.cores.is_empty() && now - old.since > PATIENCE {
+                old.takes_away = false;
+                let event = Event::Overdue {
+                    address: old.first,
+                    because: old.store_at,
+                    root: false,
+                };
+                overdue.push((old.storer, event));
+            }
+        }
+        overdue
+    }
+
+    /// A context synchronisation event of a core: what it has invalidated itself is gone for it, too.
+    pub(crate) fn synchronize_context(&mut self, core: usize) {
+        if self.old.is_empty() {
+            return;
+        }
+        let own = CoreSet::only(core);
+        for old in &mut self.old {
+            old.lingering = old.lingering.without(own);
+        }
+        self.old
+            .retain(|old| !(old.cores.is_empty() && old.lingering.is_empty()));
     }
 
     /// The cores that use a root, or may still use it.
@@ -168,7 +242,7 @@ impl History {
     /// Gives what rules judge.
     pub(crate) fn stored(
         &mut self,
-        (core, at): (usize, u64),
+        (core, at, time): (usize, u64, Nanoseconds),
         place: u64,
         (before, now): (u64, u64),
         memory: &mut Memory,
@@ -193,6 +267,9 @@ impl History {
             let leaf = table.level == 3 || before & TABLE_OR_PAGE == 0;
             let changed = Old {
                 cores,
+                lingering: CoreSet::default(),
+                since: time,
+                takes_away: takes_away(table.level, before, now),
                 first,
                 last,
                 asid: (leaf && before >> 11 & 1 != 0).then_some(table.root.asid),
@@ -231,6 +308,16 @@ impl History {
         events
     }
 
+    /// Whether a walker reads descriptors at an address, and not at level 3.
+    pub(crate) fn is_table(&mut self, place: u64, memory: &mut Memory) -> bool {
+        let current = self.current.iter().flatten().flatten().copied();
+        let former = self.former.iter().map(|former| former.root);
+        let roots: Vec<Root> = current.chain(former).collect();
+        self.tables.refresh(&roots, self.level, memory);
+        let places = self.tables.places(place);
+        places.iter().any(|place| place.level < 3)
+    }
+
     fn remember(&mut self, old: Old) {
         if old.cores.is_empty() {
             return;
@@ -254,6 +341,7 @@ impl History {
         let covered = |old: &&Old| {
             let overlaps = old.first <= changed.last && changed.first <= old.last;
             overlaps
+                && !old.cores.is_empty()
                 && same_half(old.first, changed.first)
                 && conflicts(
                     (old.level, old.descriptor, old.first),
@@ -281,10 +369,10 @@ impl History {
             return;
         }
         let frame = place & !0xfff;
-        let kept = self
-            .old
-            .iter()
-            .find(|old| !old.is_leaf() && old.descriptor & ADDRESS == frame);
+        let kept = self.old.iter().find(|old| {
+            let leads = !old.is_leaf() && old.descriptor & ADDRESS == frame;
+            leads && !old.cores.is_empty()
+        });
         if let Some(old) = kept {
             events.push(Event::ReusedTable {
                 frame,
@@ -309,7 +397,8 @@ impl History {
     pub(crate) fn candidates(&self, core: usize, address: u64, asid: u16) -> Vec<Candidate> {
         let old = self.old.iter().filter(|old| {
             let tagged = old.asid.is_none_or(|tag| tag == asid);
-            old.cores.has(core) && (old.first..=old.last).contains(&address) && tagged
+            let usable = old.cores.has(core) || old.lingering.has(core);
+            usable && (old.first..=old.last).contains(&address) && tagged
         });
         let old = old.map(|old| Candidate::Descriptor {
             level: old.level,
@@ -400,15 +489,24 @@ impl History {
     }
 
     fn complete(&mut self, pending: &Pending) {
-        let Pending { scope, number, .. } = pending;
+        let Pending {
+            scope,
+            number,
+            issuer,
+        } = pending;
         let unseen = &self.unseen;
         for old in &mut self.old {
             let refetched = unseen.iter().any(|unseen| unseen.place == old.place);
             if old.number < *number && scope.covers(old) && !refetched {
+                let own = CoreSet::only(*issuer);
+                if old.cores.has(*issuer) {
+                    old.lingering = old.lingering.with(own);
+                }
                 old.cores = old.cores.without(scope.cores);
             }
         }
-        self.old.retain(|old| !old.cores.is_empty());
+        self.old
+            .retain(|old| !(old.cores.is_empty() && old.lingering.is_empty()));
         for former in &mut self.former {
             if former.number < *number && scope.covers_root(former.root.asid) {
                 former.cores = former.cores.without(scope.cores);
@@ -468,4 +566,18 @@ fn conflicts(one: (u8, u64, u64), other: (u8, u64, u64)) -> bool {
             one.0 != other.0 || output(one) != output(other) || (one.1 ^ other.1) & ATTRIBUTES != 0
         }
     }
+}
+
+/// Whether a change takes a translation or a right away; a widening of rights needs no invalidation.
+fn takes_away(level: u8, before: u64, now: u64) -> bool {
+    /// AP[2] is read-only, PXN and UXN forbid execution: taken by a 1.
+    const TAKEN_BY_ONE: u64 = 1 << 7 | 1 << 53 | 1 << 54;
+    /// AP[1] lets EL0 in: taken by a 0.
+    const TAKEN_BY_ZERO: u64 = 1 << 6;
+    let rights = TAKEN_BY_ONE | TAKEN_BY_ZERO;
+    if is_table(level, before) || now & VALID == 0 {
+        return true;
+    }
+    let same = (before ^ now) & LEAF & !rights == 0;
+    !same || !before & now & TAKEN_BY_ONE != 0 || before & !now & TAKEN_BY_ZERO != 0
 }

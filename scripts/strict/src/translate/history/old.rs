@@ -1,6 +1,6 @@
 //! What is remembered: former translations, roots, and the cores that may use them.
 
-use crate::board::CORES;
+use crate::board::{CORES, Nanoseconds};
 use crate::translate::walk::TABLE_OR_PAGE;
 
 /// A set of cores, a bit for each.
@@ -26,6 +26,11 @@ impl CoreSet {
         Self(self.0 | other.0)
     }
 
+    /// The lowest core of the set, or 0.
+    pub(super) fn first(self) -> usize {
+        (self.0.trailing_zeros() as usize) % 8
+    }
+
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -46,6 +51,8 @@ pub(crate) struct Root {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Old {
     pub(super) cores: CoreSet,
+    /// The core that completed an invalidation, until its next context synchronisation event.
+    pub(super) lingering: CoreSet,
     pub(super) first: u64,
     pub(super) last: u64,
     pub(super) asid: Option<u16>,
@@ -58,6 +65,10 @@ pub(super) struct Old {
     pub(super) store_at: u64,
     /// The number of the change; an invalidation covers the changes before it.
     pub(super) number: u64,
+    /// The virtual time of the change in nanoseconds.
+    pub(super) since: Nanoseconds,
+    /// The change takes something away: it is no mere widening of rights.
+    pub(super) takes_away: bool,
 }
 
 impl Old {
