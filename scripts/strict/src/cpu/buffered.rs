@@ -35,6 +35,12 @@ impl Core {
         if size != 8 || value & TABLE != TABLE || !bus.memory.is_watched(slot) {
             return;
         }
+        /// The bits by which a walker follows a descriptor to a table.
+        const LINK: u64 = 0x0000_ffff_ffff_f003;
+        let before = bus.memory.descriptor(address);
+        if before & LINK == value & LINK {
+            return;
+        }
         let frame = value & 0x0000_ffff_ffff_f000;
         let linked =
             self.buffer.may_follow(frame) && bus.history.is_table(address, &mut bus.memory);

@@ -327,8 +327,8 @@ rules! {
         right: "str x1, [table]\ndmb ishst\nstr x2, [parent]",
     };
     /// A changed entry that stays usable.
-    KeptTranslation Text {
-        name: "kept-translation",
+    LateInvalidation Text {
+        name: "late-invalidation",
         rule: "A translation that was taken away or restricted is invalidated within 20 ms.",
         otherwise: "the address stays accessible as it was",
         source: "DDI 0487 D5.10.2; a kernel may put the TLBI off on purpose",

@@ -15,7 +15,7 @@ pub(super) fn see(event: Event, broken: &mut Vec<(Rule, String)>) {
             root: true,
             ..
         } => (Rule::RootKept, format!("for {address:#x}")),
-        Event::Overdue { address, .. } => (Rule::KeptTranslation, format!("for {address:#x}")),
+        Event::Overdue { address, .. } => (Rule::LateInvalidation, format!("for {address:#x}")),
         Event::CleanOverFresh(address) => (
             Rule::InvalidateDirty,
             format!("the line at {address:#x} is cleaned by the core that wrote it uncached"),
