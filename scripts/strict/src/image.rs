@@ -97,6 +97,30 @@ impl Image {
         Ok(Self { parts, entry })
     }
 
+    /// The instruction word at a physical address; none outside of the image.
+    pub(crate) fn word(&self, address: u64) -> Option<u32> {
+        self.parts.iter().find_map(|(first, bytes)| {
+            let offset = usize::try_from(address.checked_sub(*first)?).ok()?;
+            let word = bytes.get(offset..offset.checked_add(4)?)?;
+            Some(u32::from_le_bytes(word.try_into().ok()?))
+        })
+    }
+
+    /// The image with other words at these physical addresses; words outside of it are left out.
+    #[must_use]
+    pub(crate) fn with_words(&self, words: &[(u64, u32)]) -> Self {
+        let mut image = self.clone();
+        for (address, word) in words {
+            for (first, bytes) in &mut image.parts {
+                let offset = address.wrapping_sub(*first) as usize;
+                if let Some(place) = bytes.get_mut(offset..offset.saturating_add(4)) {
+                    place.copy_from_slice(&word.to_le_bytes());
+                }
+            }
+        }
+        image
+    }
+
     /// Whether the image has an arm64 Image header.
     #[must_use]
     pub fn has_header(&self) -> bool {

@@ -19,6 +19,7 @@
 //! | `machine` | four cores in turns |
 //! | `symbols` | names of addresses |
 //! | [`cli`] | the command line |
+//! | [`planted`] | faults in the shipped image: is each found? |
 #![forbid(unsafe_code)]
 
 pub mod board;
@@ -33,6 +34,7 @@ mod liberty;
 mod machine;
 mod memory;
 mod order;
+pub mod planted;
 mod registers;
 mod stop;
 mod symbols;

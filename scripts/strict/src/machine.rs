@@ -238,6 +238,16 @@ impl Machine {
         self.bus.log.count()
     }
 
+    /// Notes from here on which of these words of RAM, by physical address, a core executes.
+    pub(crate) fn mark(&mut self, words: &[u64]) {
+        self.bus.memory.mark(words);
+    }
+
+    /// The marked words that a core has executed, each once.
+    pub(crate) fn reached(&self) -> &[u64] {
+        self.bus.memory.reached()
+    }
+
     /// The address of each core's next instruction.
     #[must_use]
     pub fn places(&self) -> Vec<u64> {

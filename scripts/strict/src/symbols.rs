@@ -78,6 +78,30 @@ impl Symbols {
         }
     }
 
+    /// The physical addresses of each function's first instruction and end, and its name, in the
+    /// order of addresses. A label without a size counts as a function: it ends at the next one.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = (u64, u64, &str)> {
+        let firsts = self.functions.keys().copied();
+        let nexts = firsts.skip(1).chain([u64::MAX]);
+        let pairs = self.functions.iter().zip(nexts);
+        pairs.filter_map(|((first, (size, name)), next)| {
+            let end = match size {
+                0 => next,
+                size => next.min(first + size),
+            };
+            let (physical, linked, length) = self
+                .segments
+                .iter()
+                .find(|(_, linked, length)| first.wrapping_sub(*linked) < *length)?;
+            let end = end.min(linked + length);
+            Some((
+                physical + (first - linked),
+                physical + (end - linked),
+                name.as_str(),
+            ))
+        })
+    }
+
     /// The function that an address lies in, and the distance from its first instruction.
     #[must_use]
     pub fn function(&self, address: u64) -> Option<(&str, u64)> {

@@ -57,6 +57,7 @@ usage: cargo xtask VERB [OPTION...]
   check  [--root FOLDER] [--elf FILE] [--allow-835769]
                                            the rules of sources and image that no compiler enforces
   strict [IMAGE] [OPTION...]               run a kernel on the model of a board; `strict --help` lists its options
+  strict-planted [IMAGE] [OPTION...]       plant faults into the kernel: does the model find each?
   bench  [--qemu PROGRAM]                  what booting costs, in instructions
   book                                     README, docs/ and their like as HTML pages, target/book/html; every link
                                            in them leads somewhere
@@ -118,6 +119,7 @@ fn dispatch(mut args: Parser) -> Result<ExitCode, Failure> {
         Some("qemu") => qemu::run(args),
         Some("sdcard") => sdcard::run(args),
         Some("strict") => strict::run(args),
+        Some("strict-planted") => strict::run_planted(args),
         _ => Err(UnknownVerb { verb }.into()),
     }
 }

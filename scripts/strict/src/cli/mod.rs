@@ -58,6 +58,26 @@ fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     })
 }
 
+/// Reads an image.
+pub(crate) fn image(path: &Path) -> Result<Image, CliError> {
+    image_of(path, &read(path)?)
+}
+
+fn image_of(path: &Path, bytes: &[u8]) -> Result<Image, CliError> {
+    Image::read(bytes).map_err(|source| CliError::Image {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+/// Reads the symbols of an ELF file.
+pub(crate) fn symbols_of(path: &Path) -> Result<Symbols, CliError> {
+    Symbols::read(read(path)?).map_err(|source| CliError::Symbols {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
 /// What all runs share.
 struct Subject<'a> {
     arguments: &'a Arguments,
@@ -68,10 +88,7 @@ struct Subject<'a> {
 
 fn runs(arguments: &Arguments) -> Result<ExitCode, CliError> {
     let bytes = read(&arguments.image)?;
-    let image = Image::read(&bytes).map_err(|source| CliError::Image {
-        path: arguments.image.clone(),
-        source,
-    })?;
+    let image = image_of(&arguments.image, &bytes)?;
     let script = match &arguments.input {
         Some(path) => Script::parse(&read(path)?),
         None => Script::default(),

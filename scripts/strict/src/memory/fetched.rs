@@ -38,6 +38,7 @@ impl Memory {
         if view == View::Cached && self.caches == Caches::Acting {
             self.check_line(address);
         }
+        self.marks.decoded(address);
         let word = self.read(address, 4, view) as u32;
         let instruction = decode(word);
         self.code[code as usize].words[address as usize % FRAME / 4] = Some(instruction);
@@ -56,6 +57,16 @@ impl Memory {
             let line = address & !(LINE as u64 - 1);
             self.notes.push(Note::Fetched { line, unclean });
         }
+    }
+
+    /// Notes from here on which of these words a core executes.
+    pub(crate) fn mark(&mut self, words: &[u64]) {
+        self.marks.left.extend_from_slice(words);
+    }
+
+    /// The marked words that were executed, each once.
+    pub(crate) fn reached(&self) -> &[u64] {
+        &self.marks.reached
     }
 
     /// A store reached a frame with decoded words: uncached fetches see it at once, cached ones

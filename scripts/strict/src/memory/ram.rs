@@ -1,6 +1,6 @@
 //! The two copies, and what changes them.
 
-use super::code::Code;
+use super::code::{Code, Marks};
 use super::page::{self, FRAME, LINE, Line, Page};
 use crate::board::GpuMemory;
 use crate::chance::Chance;
@@ -85,6 +85,7 @@ pub(crate) struct Memory {
     frames: Vec<u32>,
     pub(super) pages: Vec<Box<Page>>,
     pub(super) code: Vec<Box<Code>>,
+    pub(super) marks: Marks,
     /// Frames whose decoded words are older than their bytes.
     pub(super) outdated: Vec<u32>,
     /// Accesses that rules judge.
@@ -108,6 +109,7 @@ impl Memory {
             frames: Vec::new(),
             pages: Vec::new(),
             code: Vec::new(),
+            marks: Marks::default(),
             outdated: Vec::new(),
             notes: Vec::new(),
             newly_watched: false,

@@ -1,0 +1,37 @@
+//! Barriers between devices, and before readings of the counter.
+
+use super::super::code::Cut;
+use super::super::plant::Plant;
+use super::{EL2, fault};
+
+pub(super) const PLANTS: &[Plant] = &[
+    fault!("dmb between devices dropped, all sites", "*": "[dmb sy]" => "nop"),
+    fault!("dmb between devices -> dmb st, all sites", "*": "[dmb sy]" => "dmb st"),
+    fault!("dmb at an exception's entry dropped", "save_frame": "[dmb sy]" => "nop"),
+    fault!("dmb of the serial port's use dropped",
+        "stilt::kernel::console::uart::serial": "[dmb sy]" => "nop"),
+    fault!("dmb of the serial port's interrupts' start dropped",
+        "stilt::kernel::console::uart::start_interrupts": "[dmb sy]" => "nop"),
+    fault!("dmb of the serial port's interrupts' check dropped",
+        "stilt::kernel::console::uart::interrupts_come": "[dmb sy]" => "nop"),
+    fault!("dmb of the frequency's check dropped",
+        "stilt::kernel::time::rate_check::read": "[dmb sy]" => "nop"),
+    fault!("dmb of an interrupt's answer dropped",
+        "kernel_exception": "[dmb sy]" => "nop")
+    .typed(&["help"]),
+    fault!("dmb of the machine's discovery dropped",
+        "stilt::kernel::machine::discover": "[dmb sy]" => "nop"),
+    fault!("dmb around the interrupt controllers dropped",
+        "stilt::kernel::irq::dispatch::*": "[dmb sy]" => "nop"),
+    fault!("dmb of the UART's interrupt dropped",
+        "stilt::kernel::console::uart::interrupt": "[dmb sy]" => "nop")
+    .typed(&["help"]),
+    fault!("isb before a counter's reading dropped, all sites",
+        "*": "[isb sy]; mrs *, cntvct_el0" => "nop")
+    .typed(&["shootdown 3", "cpus call 1"]),
+    fault!("isb before the first reading of the counter dropped",
+        "entry": "[isb sy]; mrs *, cntvct_el0" => "nop")
+    .by(EL2),
+    fault!("UART: line control not written behind the divisors",
+        "*": "str *, #40]; ..; [str *, #44]]" => "nop"),
+];

@@ -1,0 +1,75 @@
+//! Words for observers without caches: the parking loops, the spin table, what secondary cores read
+//! before their MMU is on, and the events that wake them.
+
+use super::super::code::Cut;
+use super::super::plant::Plant;
+use super::{CACHED, CORES, EL2, EL3, fault};
+use crate::entry::Entry;
+
+/// The ways in with the firmware's loop.
+const SPINNING: &[Entry] = &[Entry::Firmware, Entry::UBoot];
+
+pub(super) const PLANTS: &[Plant] = &[
+    fault!("RELEASED word not cleaned",
+        "stilt::kernel::cores::secondary_boot::release": "1: [dc civac, *]" => "nop")
+    .by(EL3),
+    fault!("RELEASED word: dc civac -> dc ivac",
+        "stilt::kernel::cores::secondary_boot::release": "1: [dc civac, *]" => "dc ivac")
+    .by(EL3),
+    fault!("RELEASED word: dc civac -> dc cvau",
+        "stilt::kernel::cores::secondary_boot::release": "1: [dc civac, *]" => "dc cvau")
+    .by(EL3),
+    fault!("spin table not cleaned",
+        "stilt::kernel::cores::secondary_boot::release": "2: [dc civac, *]" => "nop")
+    .by(SPINNING),
+    fault!("spin table: dc civac -> dc cvac (855873)",
+        "stilt::kernel::cores::secondary_boot::release": "2: [dc civac, *]" => "dc cvac")
+    .by(SPINNING),
+    fault!("release: every dsb before sev dropped",
+        "stilt::kernel::cores::secondary_boot::release": "[dsb sy]; [dsb sy]; hint #4" => "nop")
+    .by(CORES),
+    fault!("release: one of two dsb before sev dropped",
+        "stilt::kernel::cores::secondary_boot::release": "[dsb sy]; hint #4" => "nop")
+    .by(EL2)
+    .harmless("the other one completes the store and its cleaning (DDI 0487 B2.3.9)"),
+    fault!("release: dmb before sev",
+        "stilt::kernel::cores::secondary_boot::release": "[dsb sy]; [dsb sy]; hint #4" => "dmb sy")
+    .by(CORES),
+    fault!("release: sev dropped",
+        "stilt::kernel::cores::secondary_boot::release": "[hint #4]" => "nop")
+    .by(CORES),
+    fault!("release: sevl instead of sev",
+        "stilt::kernel::cores::secondary_boot::release": "[hint #4]" => "=0xd50320bf")
+    .by(CORES),
+    fault!("let_online: word not cleaned",
+        "stilt::kernel::cores::smp::let_online_those_alive": "[dc civac, *]" => "nop")
+    .by(CORES),
+    fault!("let_online: every dsb before sev dropped",
+        "stilt::kernel::cores::smp::let_online_those_alive": "[dsb sy]; *; [dsb sy]; hint #4"
+            => "nop")
+    .by(CORES),
+    fault!("let_online: sev dropped",
+        "stilt::kernel::cores::smp::let_online_those_alive": "[hint #4]" => "nop")
+    .by(CORES),
+    fault!("SECONDARY_DATA not cleaned",
+        "stilt::kernel::cores::smp::start": "[dc civac, *]" => "nop",
+        "stilt::kernel::cores::smp::let_online_those_alive": "[dc civac, *]" => "nop")
+    .by(CORES),
+    fault!("SECONDARY_DATA: every second line cleaned",
+        "stilt::kernel::cores::smp::start": "dc civac, *; [add *, *, *]" => "^0x400",
+        "stilt::kernel::cores::smp::let_online_those_alive": "[dc civac, *]; add *" => "nop")
+    .by(CORES),
+    fault!("CPU_BOOT_STATUS not invalidated before core 0 reads",
+        "stilt::kernel::cores::secondary_boot::is_alive": "[dc civac, *]" => "nop")
+    .by(CORES),
+    fault!("CPU_BOOT_STATUS: read before the dsb",
+        "stilt::kernel::cores::secondary_boot::is_alive": "[dsb sy]" => "nop")
+    .harmless("DC and a load of one address are in order on one core (DDI 0487 D7.5.9)")
+    .by(CORES),
+    fault!("CPU_BOOT_STATUS: dc civac -> dc cvau",
+        "stilt::kernel::cores::secondary_boot::is_alive": "[dc civac, *]" => "dc cvau")
+    .by(CORES),
+    fault!("console's flag for the early report not cleaned",
+        "stilt::kernel::machine::discover": "[dc civac, *]" => "dc cvac")
+    .by(CACHED),
+];
