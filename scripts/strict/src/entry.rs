@@ -135,21 +135,19 @@ pub(crate) fn start(entry: Entry, core: usize, image: u64, registers: &mut Regis
     for (register, value) in &values {
         registers.set(*register, *value);
     }
-    let written: Vec<Reg> = values.iter().map(|(register, _)| *register).collect();
     let (pc, x0) = match (entry, core) {
         (Entry::Qemu, 0) => (image, ATAGS),
         (_, 0) | (Entry::El3, _) => (image, 0),
         (Entry::Qemu, _) => (QEMU_LOOP, 0),
         (_, _) => (FIRMWARE_LOOP, 0),
     };
-    let boot = Boot::entered(&written, registers.written(Reg::CPUECTLR_EL1));
+    let boot = Boot::entered(&values);
     Start {
         pc,
         state: masked(entry.level(core)),
         x0,
-        boot: match (entry, core) {
-            (Entry::UBoot, 0) => boot.first().with_caches(),
-            (_, 0) => boot.first(),
+        boot: match core {
+            0 => boot.first(),
             _ => boot,
         },
     }

@@ -39,7 +39,13 @@ impl Core {
         let fields = [1, op1, crn, crm, op2];
         match (op1, crn, crm, op2) {
             (_, 8, ..) if operation.name().is_some() => {
-                let whole = matches!((op1, op2), (0, 0) | (4, 4 | 6));
+                let whole = match (op1, op2) {
+                    // VMALLE1, ALLE1, VMALLS12E1.
+                    (0, 0) | (4, 4 | 6) => Some(1),
+                    (4, 0) => Some(2),
+                    (6, 0) => Some(3),
+                    _ => None,
+                };
                 self.tell(bus, Event::TlbMaintenance { whole });
                 let pending = self.system.unsynchronized();
                 if pending.low || pending.high {
@@ -112,7 +118,8 @@ impl Core {
             .place(bus, address, 1, purpose, Manner::Plain)
             .map_err(|interruption| interruption.with_syndrome(CACHE_MAINTENANCE | 1 << 6))?;
         let clean_only = operation == LineOperation::Clean && !self.has_work_around();
-        self.tell(bus, Event::CacheMaintenance { clean_only });
+        let cleans = operation != LineOperation::Invalidate;
+        self.tell(bus, Event::CacheMaintenance { cleans, clean_only });
         let physical = leaf.page | address & 0xfff;
         self.drain_line(bus, physical);
         if bus.memory.holds(physical) {

@@ -80,7 +80,10 @@ impl Core {
                 self.check_wait(0, sctlr::NTWI)?;
                 self.waiting = Waiting::Interrupt;
             }
-            SEV => bus.send_event(),
+            SEV => {
+                self.tell(bus, Event::Sev);
+                bus.send_event();
+            }
             SEVL => bus.events[self.number] = true,
             _ => {}
         }

@@ -81,53 +81,63 @@ pub(crate) struct Boot {
     coherent: bool,
     /// SMPEN was set, and no ISB has been executed behind it.
     coherence_is_late: bool,
+    is_first: bool,
     maintained: bool,
     cached: bool,
-    is_first: bool,
-    /// The loader has left the MMU and the caches on.
-    entered_with_caches: bool,
-    mmu_on: bool,
-    tlb: Progress,
+    /// SCTLR_ELx as written last, by level; 0 if nobody wrote it.
+    controls: [u64; 4],
+    /// Invalidations of the TLB, by the regime's level.
+    tlb: [Progress; 4],
+    /// The tables of a level were switched off, and its translations are kept.
+    kept: [bool; 4],
     instructions: Progress,
+    /// Lines are being cleaned: no DSB yet.
+    cleaning: bool,
+    /// Lines are being cleaned or invalidated: no DSB yet.
+    maintaining: bool,
 }
+
+/// SCTLR_ELx of each level.
+const CONTROLS: [Reg; 3] = [Reg::SCTLR_EL1, Reg::SCTLR_EL2, Reg::SCTLR_EL3];
 
 impl Default for Boot {
     /// A core behind its reset.
     fn default() -> Self {
-        Self::entered(&[], 0)
+        Self::entered(&[])
     }
 }
 
 impl Boot {
-    /// A core whose loader has written registers, and has left CPUECTLR_EL1 with a value.
-    pub(crate) fn entered(registers: &[Reg], extended_control: u64) -> Self {
+    /// A core whose loader has written registers.
+    pub(crate) fn entered(registers: &[(Reg, u64)]) -> Self {
         let mut written = [false; ROWS.len()];
-        for register in registers {
+        for (register, _) in registers {
             written[*register as usize] = true;
         }
+        let value = |wanted| {
+            let found = registers.iter().rfind(|(register, _)| *register == wanted);
+            found.map_or(0, |(_, value)| *value)
+        };
+        let [control_1, control_2, control_3] = CONTROLS.map(value);
         Self {
             written,
-            coherent: extended_control & SMPEN != 0,
+            coherent: value(Reg::CPUECTLR_EL1) & SMPEN != 0,
             coherence_is_late: false,
+            is_first: false,
             maintained: false,
             cached: false,
-            is_first: false,
-            entered_with_caches: false,
-            mmu_on: false,
-            tlb: Progress::No,
+            controls: [0, control_1, control_2, control_3],
+            tlb: [Progress::No; 4],
+            kept: [false; 4],
             instructions: Progress::No,
+            cleaning: false,
+            maintaining: false,
         }
     }
 
     /// The core is core 0.
     pub(crate) fn first(mut self) -> Self {
         self.is_first = true;
-        self
-    }
-
-    /// The loader has left the MMU and the caches on.
-    pub(crate) fn with_caches(mut self) -> Self {
-        self.entered_with_caches = true;
         self
     }
 
@@ -152,8 +162,10 @@ impl Boot {
                 }
             }
             Event::DeviceAbort => broken.push((Rule::UnalignedMmuOff, "the MMU is off".to_owned())),
-            Event::CacheMaintenance { clean_only } => {
+            Event::CacheMaintenance { cleans, clean_only } => {
                 self.maintain(broken);
+                self.maintaining = true;
+                self.cleaning |= cleans;
                 if clean_only {
                     broken.push((Rule::CleanOnly, "CPUACTLR_EL1.ENDCCASCI is 0".to_owned()));
                 }
@@ -165,24 +177,32 @@ impl Boot {
             }
             Event::InstructionCache { whole } => {
                 self.maintain(broken);
+                if self.cleaning {
+                    broken.push((
+                        Rule::StaleInstructions,
+                        "no DSB behind DC, before it".to_owned(),
+                    ));
+                }
                 if whole {
                     self.instructions = self.instructions.max(Progress::Issued);
                 }
             }
             Event::TlbMaintenance { whole } => {
                 self.maintain(broken);
-                if whole {
-                    self.tlb = self.tlb.max(Progress::Issued);
+                if let Some(level) = whole {
+                    let progress = &mut self.tlb[usize::from(level & 3)];
+                    *progress = (*progress).max(Progress::Issued);
                 }
             }
-            Event::Barrier(barrier) => {
-                self.tlb.barrier(barrier);
-                self.instructions.barrier(barrier);
-                self.coherence_is_late &= barrier != Barrier::Instruction;
+            Event::Sev if self.maintaining => {
+                broken.push((Rule::EventEarly, "no DSB behind the last DC".to_owned()));
             }
+            Event::Barrier(barrier) => self.barrier(barrier),
             Event::DependsOnPending => {
-                let detail = "no ISB since the register was written".to_owned();
-                broken.push((Rule::Unsynchronized, detail));
+                broken.push((
+                    Rule::Unsynchronized,
+                    "no ISB since the register was written".to_owned(),
+                ));
             }
             Event::Write(register, value) => self.write(register, value, broken),
             Event::LevelLeft { from, to } => {
@@ -207,11 +227,9 @@ impl Boot {
                     broken.push((Rule::SmpenLate, detail));
                 }
             }
-            Reg::SCTLR_EL1 => {
-                self.leave_caches(value, broken);
-                self.control(value, broken);
-            }
-            Reg::SCTLR_EL2 | Reg::SCTLR_EL3 => self.leave_caches(value, broken),
+            Reg::SCTLR_EL1 => self.control(1, value, broken),
+            Reg::SCTLR_EL2 => self.control(2, value, broken),
+            Reg::SCTLR_EL3 => self.control(3, value, broken),
             Reg::VBAR_EL1 | Reg::VBAR_EL2 | Reg::VBAR_EL3 if value & 0x7ff != 0 => {
                 let name = register.row().name;
                 let detail = format!("{name} = {value:#x} is no multiple of 2048");
@@ -230,33 +248,55 @@ impl Boot {
         }
     }
 
-    /// A write of SCTLR_ELx that switches off the MMU and the caches that a loader has left on: the
-    /// instruction cache may hold what lay at the image's addresses before it was loaded.
-    fn leave_caches(&mut self, value: u64, broken: &mut Vec<(Rule, String)>) {
-        let off = value & (sctlr::M | sctlr::C) == 0;
-        if off
-            && std::mem::take(&mut self.entered_with_caches)
-            && self.instructions < Progress::Complete
-        {
-            let detail = "the caches that the loader left on are switched off".to_owned();
-            broken.push((Rule::StaleInstructions, detail));
+    /// EL3 is left: what the firmware's stub would have set was not.
+    fn policy(&self, broken: &mut Vec<(Rule, String)>) {
+        // One register for all cores (DDI 0500 4.3.65): core 0 writes it.
+        let shared = self.is_first.then_some(Reg::L2CTLR_EL1);
+        for register in POLICY_OF_EL3.into_iter().chain(shared) {
+            if !self.written[register as usize] {
+                let name = register.row().name;
+                broken.push((Rule::Policy, format!("{name} was never written")));
+            }
         }
     }
 
-    /// A write of SCTLR_EL1.
-    fn control(&mut self, value: u64, broken: &mut Vec<(Rule, String)>) {
+    fn barrier(&mut self, barrier: Barrier) {
+        for progress in &mut self.tlb {
+            progress.barrier(barrier);
+        }
+        self.instructions.barrier(barrier);
+        self.coherence_is_late &= barrier != Barrier::Instruction;
+        if let Barrier::Synchronization(option) = barrier
+            && option & 0b11 == 0b11
+        {
+            self.cleaning = false;
+            self.maintaining = false;
+        }
+    }
+
+    /// A write of SCTLR_ELx.
+    fn control(&mut self, level: usize, value: u64, broken: &mut Vec<(Rule, String)>) {
         let mut breaks = |rule, detail: &str| broken.push((rule, detail.to_owned()));
-        let on = value & sctlr::M != 0;
-        if on && !self.mmu_on {
-            if self.tlb != Progress::Synchronized {
-                breaks(Rule::StaleTlb, self.tlb.missing("TLBI"));
+        let before = std::mem::replace(&mut self.controls[level], value);
+        let [on, off] = [value & !before, before & !value];
+        let tlb = self.tlb[level];
+        if on & sctlr::M != 0 && level == 1 {
+            if tlb != Progress::Synchronized {
+                breaks(Rule::StaleTlb, tlb.missing("TLBI"));
             }
             if value & sctlr::I != 0 && self.instructions != Progress::Synchronized {
                 breaks(Rule::StaleInstructions, self.instructions.missing("IC"));
             }
         }
-        self.mmu_on = on;
-        if value & sctlr::C != 0 {
+        if off & sctlr::M != 0 {
+            self.kept[level] = true;
+            self.tlb[level] = Progress::No;
+        }
+        // A cache that goes off may keep words, and give them out (DDI 0487 B2.2.5).
+        if off & sctlr::I != 0 && self.instructions < Progress::Complete {
+            breaks(Rule::StaleInstructions, self.instructions.missing("IC"));
+        }
+        if value & sctlr::C != 0 && level == 1 {
             self.cached = true;
             if !self.coherent {
                 breaks(Rule::SmpenLate, "the data cache is on and SMPEN is 0");
@@ -264,7 +304,14 @@ impl Boot {
         }
     }
 
-    fn leave(&self, from: u8, to: u8, broken: &mut Vec<(Rule, String)>) {
+    fn leave(&mut self, from: u8, to: u8, broken: &mut Vec<(Rule, String)>) {
+        for level in to + 1..=from {
+            let level = usize::from(level & 3);
+            if std::mem::take(&mut self.kept[level]) && self.tlb[level] < Progress::Complete {
+                let detail = format!("to EL{to}, no TLBI ALLE{level} since its MMU is off");
+                broken.push((Rule::KeptTranslations, detail));
+            }
+        }
         let lists: [(u8, &[Reg]); 3] = [(3, &BELOW_EL3), (2, &BELOW_EL2), (1, &BELOW_EL1)];
         for (level, registers) in lists {
             if from < level || to >= level {
@@ -276,18 +323,6 @@ impl Boot {
                     let detail = format!("to EL{to}, {name} was never written");
                     broken.push((Rule::LevelLeft, detail));
                 }
-            }
-        }
-    }
-
-    /// EL3 is left: what the firmware's stub would have set was not.
-    fn policy(&self, broken: &mut Vec<(Rule, String)>) {
-        // One register for all cores (DDI 0500 4.3.65): core 0 writes it.
-        let shared = self.is_first.then_some(Reg::L2CTLR_EL1);
-        for register in POLICY_OF_EL3.into_iter().chain(shared) {
-            if !self.written[register as usize] {
-                let name = register.row().name;
-                broken.push((Rule::Policy, format!("{name} was never written")));
             }
         }
     }

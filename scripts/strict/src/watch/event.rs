@@ -34,6 +34,8 @@ pub(crate) enum Event {
     DeviceAbort,
     /// Cache maintenance by address; DC CVAC without the erratum's work-around is `clean_only`.
     CacheMaintenance {
+        /// The operation writes a dirty line back.
+        cleans: bool,
         /// The operation is DC CVAC, and CPUACTLR_EL1.ENDCCASCI is 0.
         clean_only: bool,
     },
@@ -66,14 +68,17 @@ pub(crate) enum Event {
     SetWay,
     /// IC IALLU, IC IALLUIS or IC IVAU.
     InstructionCache {
-        /// The whole cache, not one line.
+        /// All lines: no IC IVAU.
         whole: bool,
     },
     /// TLBI.
     TlbMaintenance {
-        /// It covers the whole EL1&0 regime: VMALLE1, ALLE1, VMALLS12E1 or their broadcast forms.
-        whole: bool,
+        /// The exception level of the regime, if all of it is covered: 1 for VMALLE1 and ALLE1, 2
+        /// for ALLE2, 3 for ALLE3, and for their broadcast forms.
+        whole: Option<u8>,
     },
+    /// SEV.
+    Sev,
     /// MSR.
     Write(Reg, u64),
     /// An access or a TLBI depends on a translation register whose write is not synchronised.

@@ -231,6 +231,29 @@ rules! {
         wrong: "msr sctlr_el1, x0        // I = 1",
         right: "ic iallu\ndsb nsh\nisb\nmsr sctlr_el1, x0",
     };
+    /// A loader's tables, switched off and kept.
+    KeptTranslations Text {
+        name: "kept-translations",
+        rule: "A kernel that switches off a loader's MMU invalidates that regime's TLB before it leaves \
+               the level.",
+        otherwise: "who switches the MMU of that level on again uses the loader's translations",
+        source: "DDI 0487 D5.10 (TLB maintenance)",
+        scope: Scope::Architecture,
+        lint: Lint::No,
+        wrong: "msr sctlr_el2, x0        // M = 0\nisb\neret",
+        right: "msr sctlr_el2, x0\nisb\ntlbi alle2\ndsb nsh\nisb\neret",
+    };
+    /// An event that is sent before what it announces can be seen.
+    EventEarly Text {
+        name: "event-early",
+        rule: "A DSB stands between cache maintenance and the SEV that announces its data.",
+        otherwise: "the other core wakes, reads the old value, and sleeps for ever",
+        source: "DDI 0487 D1.6.1 (WFE), D4.4.8 (completion of cache maintenance)",
+        scope: Scope::Architecture,
+        lint: Lint::No,
+        wrong: "str x0, [x1]\ndc civac, x1\nsev",
+        right: "str x0, [x1]\ndc civac, x1\ndsb sy\nsev",
+    };
     /// A translation that depends on a register whose write is not synchronised.
     Unsynchronized Text {
         name: "unsynchronized",
