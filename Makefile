@@ -1,7 +1,7 @@
 # Stilt's verbs. Only a list of what calls what: the work is done by scripts/*.sh, which need nothing but a shell,
 # and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, DEBUG, FIRMWARE, DEV.
 
-.PHONY: help image qemu debug console ptmap lab grade strict test test-mmu test-ptmap check doc book bench bench-host fuzz mutants planted soak soak-lab sdcard flash doctor setup clean
+.PHONY: help image qemu debug console ptmap lab grade strict strict-planted test test-mmu test-ptmap check doc book bench bench-host fuzz mutants planted soak soak-lab sdcard flash doctor setup clean
 .DEFAULT_GOAL := help
 # One verb at a time, whatever -j says: they share the image and the terminal.
 .NOTPARALLEL:
@@ -18,6 +18,7 @@ help:
 	@echo 'make lab      send FILE=labs/NAME.lab to a fresh QEMU: do your commands do what the exercise asks? Alone: the first one'
 	@echo 'make grade    every exercise with its reference solution, and with a wrong one'
 	@echo 'make strict   the kernel on a model of the board that forgives nothing: each way in, 16 seeds (ARGS=... in their place)'
+	@echo 'make strict-planted  known faults, put into the image one by one: does the model find each?'
 	@echo 'make test     the tests: host, QEMU, tools (test-mmu, test-ptmap: the rest)'
 	@echo 'make test-mmu page tables of every architecture, each on the MMU of its emulator'
 	@echo 'make test-ptmap  the page of make ptmap in a browser: search, keyboard, narrow and wide, light and dark'
@@ -70,6 +71,11 @@ strict:
 	@scripts/setup.sh strict
 	$(CARGO) xtask image
 	$(CARGO) xtask strict $(or $(ARGS),--entry all --seeds 16 --lint --until 'stilt> ')
+
+strict-planted:
+	@scripts/setup.sh strict
+	$(CARGO) xtask image
+	$(CARGO) xtask strict-planted $(ARGS)
 
 test:
 	@scripts/setup.sh test

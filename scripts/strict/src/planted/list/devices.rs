@@ -2,7 +2,7 @@
 
 use super::super::code::Cut;
 use super::super::plant::Plant;
-use super::{EL2, fault};
+use super::ways::{EL2, fault};
 
 pub(super) const PLANTS: &[Plant] = &[
     fault!("dmb between devices dropped, all sites", "*": "[dmb sy]" => "nop"),

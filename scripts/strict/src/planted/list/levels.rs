@@ -2,7 +2,7 @@
 
 use super::super::code::Cut;
 use super::super::plant::Plant;
-use super::{EL1, EL2, EL3, THROUGH_EL2, fault};
+use super::ways::{CACHED, EL1, EL2, EL3, THROUGH_EL2, fault};
 
 /// A load from EL0.
 const USER: &[&str] = &[
@@ -74,10 +74,10 @@ pub(super) const PLANTS: &[Plant] = &[
     fault!("EL2: MDCR_EL2 read, not written whole",
         "leave_to_el1": "[ubfm *]; msr mdcr_el2, *" => "mrs mdcr_el2")
     .by(EL2),
-    fault!("EL2: tlbi alle2 dropped", "leave_to_el1": "[tlbi alle2]" => "nop").by(super::CACHED),
+    fault!("EL2: tlbi alle2 dropped", "leave_to_el1": "[tlbi alle2]" => "nop").by(CACHED),
     fault!("EL2: isb after SCTLR_EL2 dropped",
         "leave_to_el1": "msr sctlr_el2, *; [isb sy]; tlbi *" => "nop")
-    .by(super::CACHED)
+    .by(CACHED)
     .harmless("the ISB behind TLBI and DSB comes before any use (DDI 0487 D13.1.2)"),
     fault!("EL1: MDSCR_EL1 not written", "leave_to_el1": "[msr mdscr_el1, *]" => "nop").typed(USER),
     fault!("EL1: CPACR_EL1 not written", "leave_to_el1": "[msr cpacr_el1, *]" => "nop").typed(USER),

@@ -2,7 +2,7 @@
 
 use super::super::code::Cut;
 use super::super::plant::Plant;
-use super::{CACHED, fault};
+use super::ways::{CACHED, fault};
 
 pub(super) const PLANTS: &[Plant] = &[
     fault!("caches-on entry: dc civac -> dc cvac (855873)",

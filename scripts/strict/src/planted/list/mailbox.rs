@@ -2,7 +2,7 @@
 
 use super::super::code::Cut;
 use super::super::plant::Plant;
-use super::fault;
+use super::ways::fault;
 
 pub(super) const PLANTS: &[Plant] = &[
     fault!("mailbox: request not cleaned",

@@ -2,7 +2,7 @@
 
 use super::super::code::Cut;
 use super::super::plant::Plant;
-use super::{CORES, fault};
+use super::ways::{CORES, fault};
 
 pub(super) const PLANTS: &[Plant] = &[
     fault!("core 0: isb after SCTLR dropped",

@@ -3,7 +3,7 @@
 
 use super::super::code::Cut;
 use super::super::plant::Plant;
-use super::{CACHED, CORES, EL2, EL3, fault};
+use super::ways::{CACHED, CORES, EL2, EL3, fault};
 use crate::entry::Entry;
 
 /// The ways in with the firmware's loop.

@@ -2,7 +2,7 @@
 
 use super::super::code::Cut;
 use super::super::plant::Plant;
-use super::{CORES, EL2, fault};
+use super::ways::{CORES, EL2, fault};
 
 /// Changes of the kernel's tables while all cores use them, of a space, and everything at once.
 const CHANGES: &[&str] = &[

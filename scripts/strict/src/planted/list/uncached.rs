@@ -2,7 +2,7 @@
 
 use super::super::code::Cut;
 use super::super::plant::Plant;
-use super::fault;
+use super::ways::{CORES, fault};
 
 pub(super) const PLANTS: &[Plant] = &[
     fault!("fresh tables: dc ivac -> dc civac",
@@ -44,7 +44,7 @@ pub(super) const PLANTS: &[Plant] = &[
         "boot_core": "[orr x30, xzr, xzr]" => "=0xd50b7420"),
     fault!("ldxr on a secondary core before its MMU",
         "secondary_start": "[dsb sy]; movz x20, *" => "=0xc85f7ea3")
-    .by(super::CORES),
+    .by(CORES),
     fault!("fresh tables: the last 64 KiB forgotten",
         "init_kernel_pt": "mrs *, ctr_el0; ..; adr *; ..; [adr *]; ..; dc ivac, *" => "adr -65536"),
 ];

@@ -1,6 +1,6 @@
 //! Questions about whole trees of tables.
 
-use super::{conflicts, is_kept, is_table};
+use super::descriptor::{conflicts, is_kept, is_table};
 use crate::memory::{FRAME, Memory};
 use crate::translate::walk::{ADDRESS, shift};
 

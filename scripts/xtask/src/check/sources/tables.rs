@@ -133,6 +133,7 @@ const STRICT: Edges = Edges::Line(&[
     "machine",
     "symbols",
     "cli",
+    "planted",
 ]);
 
 /// The map of the live page tables.
