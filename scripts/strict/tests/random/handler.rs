@@ -2,9 +2,9 @@
 //!
 //! A block ends with the SVC [`END_OF_BLOCK`], because that leads to the vectors from every
 //! exception level; `between` goes on from there. Any other exception is folded into one of the
-//! saved values, "events": vector, ELR, SPSR, ESR, FAR. The block goes on behind the instruction;
-//! where that does not tell the way (the branch to an address that cannot be fetched) by the link
-//! register.
+//! saved values, "events": vector, ELR, SPSR, ESR, FAR, and PSTATE as the handler finds it. The
+//! block goes on behind the instruction; where that does not tell the way (the branch to an address
+//! that cannot be fetched) by the link register.
 
 use super::between;
 use super::code::{Code, Held};
@@ -67,8 +67,9 @@ fn events(code: &mut Code, level: Level) -> Held {
     }
     code.emit(encode::ldr(29, LINK, EVENTS));
     fold(code);
-    for register in ["elr", "spsr"] {
-        code.emit(encode::mrs(28, &level.of(register)));
+    let [elr, spsr] = ["elr", "spsr"].map(|register| level.of(register));
+    for register in [&elr, &spsr, "daif", "spsel", "currentel"] {
+        code.emit(encode::mrs(28, register));
         fold(code);
     }
     code.emit(encode::ldr(28, LINK, VECTOR));

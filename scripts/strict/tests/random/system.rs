@@ -121,8 +121,7 @@ impl Writer {
     fn pstate(&mut self) {
         let fields = if self.el0_may { 3 } else { 1 };
         let word = match self.random.below(fields) {
-            // Of SPSel the lowest bit counts; the others are RES0.
-            0 => 0xd500_40bf | self.random.below(2) << 8,
+            0 => 0xd500_40bf | self.random.below(16) << 8,
             1 => 0xd503_40df | self.random.below(16) << 8,
             _ => 0xd503_40ff | self.random.below(16) << 8,
         };
