@@ -81,13 +81,22 @@ impl Code {
         self.words.resize(((address - self.base) / 4) as usize, 0);
     }
 
-    /// `value` into X`rd`, in one to four words.
+    /// `value` into X`rd`, in one to four words: MOVZ or MOVN, by which bits are more often those of
+    /// a whole halfword, and MOVK.
     pub(crate) fn constant(&mut self, rd: u32, value: u64) {
         let parts = [0, 1, 2, 3].map(|position| (value >> (16 * position)) as u16);
-        let first = parts.iter().position(|part| *part != 0).unwrap_or(0);
-        self.emit(encode::movz(rd, parts[first], first as u32));
+        let count = |bits| parts.iter().filter(|part| **part == bits).count();
+        let inverted = count(u16::MAX) > count(0);
+        let usual = if inverted { u16::MAX } else { 0 };
+        let first = parts.iter().position(|part| *part != usual).unwrap_or(0);
+        let word = if inverted {
+            encode::movn(rd, !parts[first], first as u32)
+        } else {
+            encode::movz(rd, parts[first], first as u32)
+        };
+        self.emit(word);
         for (position, part) in parts.into_iter().enumerate().skip(first + 1) {
-            if part != 0 {
+            if part != usual {
                 self.emit(encode::movk(rd, part, position as u32));
             }
         }

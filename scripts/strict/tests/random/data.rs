@@ -3,6 +3,7 @@
 use a64::{Instruction, decode};
 
 use super::block::Writer;
+use super::encode;
 
 /// The classes: a mask of the bits that tell the class, and their value. Those that are listed
 /// twice have most of their words unallocated, or more operations than others.
@@ -35,9 +36,25 @@ const CLASSES: [(u32, u32); 26] = [
     (0xff60_8000, 0x9b40_0000), // three sources, upper half
 ];
 
+/// The ends of the ranges of numbers of 32 and of 64 bits: -2^63 / -1, for one, is found by chance
+/// too seldom.
+const EXTREMES: [u64; 8] = [
+    0,
+    1,
+    0x7fff_ffff,
+    0x8000_0000,
+    0xffff_ffff,
+    0x7fff_ffff_ffff_ffff,
+    0x8000_0000_0000_0000,
+    u64::MAX,
+];
+
 impl Writer {
-    /// A data-processing instruction.
+    /// A data-processing instruction; now and then with extreme values in its registers.
     pub(crate) fn data(&mut self) {
+        if self.random.once_in(8) {
+            return self.extreme();
+        }
         let word = self.data_word();
         self.code.emit(word);
     }
@@ -47,6 +64,23 @@ impl Writer {
         loop {
             let word = self.data_word();
             if word & 31 != register {
+                return self.code.emit(word);
+            }
+        }
+    }
+
+    /// An instruction of "Data Processing -- Register" on two of [`EXTREMES`].
+    fn extreme(&mut self) {
+        let rn = self.general();
+        let rm = self.other_than(&[rn, encode::ZERO]);
+        for register in [rn, rm] {
+            let value = self.random.pick(&EXTREMES);
+            self.code.constant(register, value);
+        }
+        loop {
+            let word = self.data_word() & !(31 << 16 | 31 << 5) | rm << 16 | rn << 5;
+            let is_register = word >> 25 & 7 == 0b101;
+            if is_register && matches!(decode(word), Instruction::Data(_)) {
                 return self.code.emit(word);
             }
         }

@@ -49,6 +49,11 @@ pub(crate) fn movz(rd: u32, bits: u16, position: u32) -> u32 {
     0xd280_0000 | position << 21 | u32::from(bits) << 5 | rd
 }
 
+/// MOVN, with the bits that are inverted at `position` (0 to 3) times 16.
+pub(crate) fn movn(rd: u32, bits: u16, position: u32) -> u32 {
+    0x9280_0000 | position << 21 | u32::from(bits) << 5 | rd
+}
+
 /// MOVK, with the bits at `position` (0 to 3) times 16.
 pub(crate) fn movk(rd: u32, bits: u16, position: u32) -> u32 {
     0xf280_0000 | position << 21 | u32::from(bits) << 5 | rd

@@ -5,14 +5,15 @@ use a64::decode;
 use super::encode::{
     DMB, DSB, EQ, ERET, ISB, SEV, SEVL, WFE, WFI, add, add_pages, add_shifted, adr, and_run, b,
     b_if, bl, cbnz, cbz, cmp, cmp_register, eor, eor_lsr, eor_ror, ldp, ldp_post, ldr, ldr_w, lsr,
-    madd, mov, movk, movz, mrs, msr, ret, ror, signed_low, stp, str, str_w, sub, sub_register, svc,
-    sys, tbnz, tbz,
+    madd, mov, movk, movn, movz, mrs, msr, ret, ror, signed_low, stp, str, str_w, sub,
+    sub_register, svc, sys, tbnz, tbz,
 };
 
 #[test]
 fn words_are_what_their_names_say() {
     for (word, text) in [
         (movz(1, 0xffff, 3), "movz x1, #65535, lsl #48"),
+        (movn(1, 1, 2), "movn x1, #1, lsl #32"),
         (movk(2, 1, 0), "movk x2, #1"),
         (mov(3, 4), "orr x3, xzr, x4"),
         (adr(5, -3), "adr x5, .-3"),
