@@ -7,10 +7,10 @@
 
 use super::code::Code;
 use super::encode;
-use super::handler::END_OF_BLOCK;
 use super::layout::Level;
 use super::numbers::Random;
 use super::settings::Settings;
+use super::state::END_OF_BLOCK;
 
 /// The number of instructions that a block executes at the least.
 pub(crate) const LEAST: usize = 40;

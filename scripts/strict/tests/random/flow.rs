@@ -2,8 +2,8 @@
 
 use super::block::Writer;
 use super::encode;
-use super::handler::END_OF_BLOCK;
 use super::layout::{ABSENT, BLOCKS, Level, NOT_ACCESSED, WINDOW};
+use super::state::END_OF_BLOCK;
 
 /// BR, BLR and RET, without their register.
 const TO_REGISTER: [u32; 3] = [0xd61f_0000, 0xd63f_0000, 0xd65f_0000];

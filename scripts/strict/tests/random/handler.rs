@@ -1,6 +1,6 @@
 //! The vectors, and what an exception within a block does.
 //!
-//! A block ends with the SVC [`END_OF_BLOCK`], because that leads to the vectors from every
+//! A block ends with the SVC `END_OF_BLOCK`, because that leads to the vectors from every
 //! exception level; `between` goes on from there. Any other exception is folded into one of the
 //! saved values, "events": vector, ELR, SPSR, ESR, FAR, and PSTATE as the handler finds it. The
 //! block goes on behind the instruction; where that does not tell the way (the branch to an address
@@ -13,10 +13,6 @@ use super::layout::{Level, SAVED, UPPER_VECTORS, VECTORS};
 use super::output;
 use super::state::{EVENTS, SYNDROME, VECTOR};
 
-/// The number of the SVC that ends a block.
-pub(crate) const END_OF_BLOCK: u16 = 0xffff;
-/// ESR of that SVC: class 0x15, IL, the number.
-pub(crate) const END_SYNDROME: u64 = 0x5600_0000 | END_OF_BLOCK as u64;
 /// The size of a vector in bytes.
 const SLOT: u64 = 0x80;
 /// The offset of X28 among the saved registers.

@@ -4,14 +4,14 @@ use super::block::Writer;
 use super::code::Code;
 use super::encode;
 use super::entry;
-use super::handler::{self, END_OF_BLOCK};
+use super::handler;
 use super::layout::{
     BLOCKS, DESCRIPTORS, END, ENTRY, Level, MOST_BLOCKS, POOL, POOL_VALUES, RUN, SAVED, TABLES,
     WINDOW, WINDOW_SIZE, tables,
 };
 use super::numbers::Random;
 use super::settings::Settings;
-use super::state::{CHECKPOINT, State};
+use super::state::{CHECKPOINT, END_OF_BLOCK, State};
 
 /// What an image is made from: equal values give equal bytes.
 #[derive(Clone, Copy, Debug)]

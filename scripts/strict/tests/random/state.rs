@@ -1,7 +1,9 @@
 //! The page at [`SAVED`](super::layout::SAVED): what a block left, and the state of the run.
 
-use super::handler::END_SYNDROME;
-
+/// The number of the SVC that ends a block.
+pub(crate) const END_OF_BLOCK: u16 = 0xffff;
+/// ESR of that SVC: class 0x15, IL, the number.
+const END_SYNDROME: u64 = 0x5600_0000 | END_OF_BLOCK as u64;
 /// The number of blocks between two lines of output, a power of two.
 pub(crate) const CHECKPOINT: u32 = 256;
 
