@@ -1,7 +1,7 @@
 # Stilt's verbs. Only a list of what calls what: the work is done by scripts/*.sh, which need nothing but a shell,
 # and by scripts/xtask, which needs a cargo. `make VERB NAME=value` hands NAME to both: QEMU, GDB, DEBUG, FIRMWARE, DEV.
 
-.PHONY: help image qemu debug console ptmap lab grade strict strict-planted test test-mmu test-ptmap check doc book bench bench-host fuzz mutants planted soak soak-lab sdcard flash doctor setup clean
+.PHONY: help image qemu debug console ptmap lab grade strict strict-planted test test-mmu test-ptmap check doc book bench bench-host fuzz mutants planted soak soak-lab soak-strict sdcard flash doctor setup clean
 .DEFAULT_GOAL := help
 # One verb at a time, whatever -j says: they share the image and the terminal.
 .NOTPARALLEL:
@@ -32,6 +32,7 @@ help:
 	@echo 'make planted  known mistakes, put into the page tables one by one: do the tests find each? (an hour; ARGS="--only NAME")'
 	@echo 'make soak     all cores use everything at once, for SECONDS of the guest (600)'
 	@echo 'make soak-lab LINES random and mutated lines of the lab at the prompt (100000)'
+	@echo 'make soak-strict WORDS random instructions: does the model of the board do what QEMU does? (10000000)'
 	@echo 'make image    kernel8.img and kernel8.elf'
 	@echo 'make sdcard   sdcard.img, from which a board boots (FIRMWARE=folder with the files of its firmware)'
 	@echo 'make flash    write sdcard.img to a card: DEV=/dev/sdX'
@@ -146,6 +147,10 @@ soak-lab:
 	@scripts/setup.sh test
 	$(CARGO) xtask image
 	STILT_LAB_LINES=$(or $(LINES),100000) $(CARGO) test --package stilt --features qemu-tests --test qemu -- lab_lines
+
+soak-strict:
+	@scripts/setup.sh test
+	STRICT_RANDOM=$(or $(WORDS),10000000) $(CARGO) test --package strict --features qemu-tests --test random
 
 sdcard:
 	@scripts/setup.sh sdcard

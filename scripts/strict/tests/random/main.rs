@@ -7,7 +7,8 @@
 //! blocks the memory, too, and prints the hash. A [`Pair`] of machines is compared by what they
 //! print, and a difference is traced to its instruction.
 //!
-//! `STRICT_RANDOM` is the number of instructions; what stands there otherwise is for `make test`.
+//! `STRICT_RANDOM` is the number of instructions: 500,000 in `make test`, ten million in
+//! `make soak-strict`.
 //!
 //! | module | contents; each uses the modules above it |
 //! |---|---|
