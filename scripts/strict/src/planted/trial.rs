@@ -14,7 +14,7 @@ use crate::image::Image;
 use crate::liberty::{Liberties, Liberty};
 use crate::machine::{Limits, Machine, Options, Outcome};
 use crate::symbols::Symbols;
-use crate::watch::Rule;
+use crate::watch::{Lint, Rule};
 
 use super::console::comparable;
 
@@ -140,8 +140,8 @@ impl<'a> Bench<'a> {
     }
 
     fn play(&self, image: &Image, way: Way, liberal: bool, input: &[&str], words: &[u64]) -> Trial {
-        let mut options = Options::new(way.entry());
-        options.seed = way.seed;
+        let mut options = Options::seeded(way.entry(), way.seed);
+        options.lint = Lint::Yes;
         options.liberties = match (liberal, self.off) {
             (false, _) => Liberties::NONE,
             (true, Some(off)) => options.liberties.without(off),

@@ -115,7 +115,7 @@ mod tests {
             ("tlbi vale1is", "tlbi vale1is, x10"),
             ("msr hcr_el2", "msr hcr_el2, x10"),
             ("mrs sctlr_el1", "mrs x10, sctlr_el1"),
-            ("movz 8 16", "movz x10, #0x8, lsl #16"),
+            ("movz 8 16", "movz x10, #8, lsl #16"),
             ("sub 4 12", "sub x10, x10, #4, lsl #12"),
             ("mov", "add w10, w17, #0"),
             ("^0x1", "dc ivac, x11"),

@@ -13,6 +13,7 @@ mod uncached;
 mod ways;
 
 use super::plant::Plant;
+
 /// Every fault.
 pub(super) fn all() -> impl Iterator<Item = Plant> {
     [

@@ -1,4 +1,4 @@
-//! The form of a fault, and the ways in that can show one.
+//! How a fault is written in the list, and the ways in that show one.
 
 use crate::entry::Entry;
 
