@@ -66,6 +66,7 @@ impl Bus {
                 Note::UncleanRead(address) => Event::UncleanRequest(address),
                 Note::CleanOverFresh(address) => Event::CleanOverFresh(address),
                 Note::Fetched { line, unclean } => Event::FetchedUnclean { line, unclean },
+                Note::MixedUse(address) => Event::MixedUse(address),
                 Note::OldBytes(address) => {
                     self.took(Liberty::Caches, (core, at), address);
                     continue;

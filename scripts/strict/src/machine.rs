@@ -153,6 +153,7 @@ impl Machine {
         };
         let ram = (u64::from(options.board.ram_mib) << 20).min(PERIPHERALS);
         let mut memory = Memory::new(ram, caches, noise(Liberty::Noise), seed);
+        memory.leave(entry::image_placed(entry));
         entry::prepare_memory(entry, &mut memory, options.board.arm_memory());
         for (address, bytes) in &image.parts {
             memory.place(*address, bytes, entry::image_placed(entry));

@@ -7,7 +7,7 @@ use super::core::{Core, Interruption};
 use crate::board::{Board, Peripheral};
 use crate::bus::Bus;
 use crate::liberty::{Liberty, Taken};
-use crate::memory::{LINE, View};
+use crate::memory::{Caching, LINE, View};
 use crate::registers::Reg;
 use crate::registers::sctlr;
 use crate::stop::Stop;
@@ -45,6 +45,9 @@ impl Tables for WalkMemory<'_> {
         let memory = &mut self.bus.memory;
         if !memory.holds(address) {
             return None;
+        }
+        if view == View::Cached {
+            memory.is_used_cached(address, self.core);
         }
         let now = memory.read(address, 8, view);
         Some(self.bus.history.seen(self.core, address, now))
@@ -294,14 +297,16 @@ impl Core {
         let physical = leaf.page | address & 0xfff;
         if bus.memory.holds(physical) {
             let view = self.view(&leaf);
-            if view == View::Cached && manner != Manner::Unprivileged {
+            self.complete_line(bus, physical);
+            if view == View::Cached {
                 let slot = bus.memory.slot(physical);
-                self.loads.insert(address, slot);
+                if manner != Manner::Unprivileged && self.is_plain(bus, slot) {
+                    self.loads.insert(address, slot);
+                }
+                bus.memory.is_used_cached(physical, self.number);
             }
             let value = bus.memory.read(physical, size, view);
-            if view == View::Memory {
-                bus.judge_notes(self.number, self.at);
-            }
+            bus.judge_notes(self.number, self.at);
             return Ok(self.buffer.over(physical, size, value));
         }
         if !Board::covers(physical) {
@@ -335,7 +340,9 @@ impl Core {
         if bus.memory.holds(physical) {
             let view = self.view(&leaf);
             let slot = bus.memory.slot(physical);
-            let plain = view == View::Cached && !bus.memory.is_watched(slot);
+            self.complete_line(bus, physical);
+            let plain =
+                view == View::Cached && !bus.memory.is_watched(slot) && self.is_plain(bus, slot);
             if plain && manner != Manner::Unprivileged {
                 self.stores.insert(address, slot);
             }
@@ -358,6 +365,37 @@ impl Core {
             .write(physical, size as u32, value, now, &mut bus.memory);
         bus.judge_notes(self.number, self.at);
         written.map_err(|source| self.device(source))
+    }
+
+    /// Whether accesses to a cached page need not be looked at: no maintenance of the core's is under
+    /// way, and nobody has written to the page past the caches.
+    fn is_plain(&self, bus: &Bus, slot: u32) -> bool {
+        self.maintenance.is_empty() && !bus.memory.is_written_uncached(slot)
+    }
+
+    /// Maintenance of the line of an address comes before an access to it that stands behind (DDI
+    /// 0487 D7.5.9).
+    fn complete_line(&mut self, bus: &mut Bus, physical: u64) {
+        if self.maintenance.is_empty() {
+            return;
+        }
+        let line = physical / LINE as u64;
+        let issued = std::mem::take(&mut self.maintenance);
+        for (address, operation) in issued {
+            match address / LINE as u64 == line {
+                true => bus.memory.maintain(address, operation, self.caching()),
+                false => self.maintenance.push((address, operation)),
+            }
+        }
+    }
+
+    /// Whether the core's data cache is on.
+    pub(crate) fn caching(&self) -> Caching {
+        let [control, ..] = Regime::of(self.state.level).controls();
+        match self.system.effective(control) & sctlr::C {
+            0 => Caching::Off,
+            _ => Caching::On,
+        }
     }
 
     fn device(&self, source: crate::board::BoardError) -> Interruption {

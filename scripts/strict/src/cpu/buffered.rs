@@ -66,9 +66,11 @@ impl Core {
         } else {
             bus.memory.write(address, size, value, view);
         }
-        if view == View::Memory {
-            bus.judge_notes(self.number, at);
+        match view {
+            View::Memory => bus.memory.was_written_uncached(address, self.number),
+            View::Cached => bus.memory.is_used_cached(address, self.number),
         }
+        bus.judge_notes(self.number, at);
         let granule = granule(slot, address);
         bus.monitors.stored(self.number, granule, &mut bus.events);
     }

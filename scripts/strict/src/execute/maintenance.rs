@@ -8,7 +8,7 @@ use crate::bus::Bus;
 use crate::cpu::access::Manner;
 use crate::cpu::{Core, Executed};
 use crate::liberty::Liberty;
-use crate::memory::{Caching, LineOperation};
+use crate::memory::LineOperation;
 use crate::registers::Reg;
 use crate::registers::sctlr;
 use crate::translate::{Purpose, Regime};
@@ -124,21 +124,15 @@ impl Core {
         self.drain_line(bus, physical);
         if bus.memory.holds(physical) {
             match bus.liberties.has(Liberty::Caches) && bus.chance.happens(192) {
-                true => self.maintenance.push((physical, operation)),
+                true => {
+                    self.forget_translations();
+                    self.maintenance.push((physical, operation));
+                }
                 false => bus.memory.maintain(physical, operation, self.caching()),
             }
             bus.judge_notes(self.number, self.at);
         }
         Ok(())
-    }
-
-    /// Whether the core's data cache is on.
-    fn caching(&self) -> Caching {
-        let [control, ..] = Regime::of(self.state.level).controls();
-        match self.system.effective(control) & sctlr::C {
-            0 => Caching::Off,
-            _ => Caching::On,
-        }
     }
 
     /// DC CVAC cleans and invalidates: CPUACTLR_EL1.ENDCCASCI.

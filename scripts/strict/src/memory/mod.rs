@@ -17,8 +17,10 @@
 
 mod code;
 mod fetched;
+mod mixed;
 mod page;
 mod ram;
+mod writers;
 
 pub(crate) use page::{FRAME, LINE};
 pub(crate) use ram::{Caches, Caching, LineOperation, Memory, Note, Placed, View};

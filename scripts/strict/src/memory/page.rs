@@ -1,10 +1,14 @@
 //! One frame of RAM: its two copies, the state of each line, its decoded words.
 
+use super::writers::{LINES, Writers};
+
 /// The size of a frame in bytes.
 pub(crate) const FRAME: usize = 4096;
 
 /// The size of a cache line in bytes: CTR_EL0.DminLine of the Cortex-A53 (DDI 0500 4.3.11).
 pub(crate) const LINE: usize = 64;
+
+const _: () = assert!(FRAME / LINE == LINES, "a bit for each line");
 
 /// The relation of a line's two copies. All coherent caches count as one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,6 +44,8 @@ pub(crate) struct Page {
     /// `invalidation`th time.
     pub(crate) stale_code: u64,
     pub(crate) invalidation: u32,
+    /// The cores that stored past the caches.
+    pub(super) writers: Writers,
     /// Whether a store needs more than the new bytes.
     pub(crate) watched: bool,
 }
@@ -72,6 +78,7 @@ impl Page {
             unclean: 0,
             stale_code: 0,
             invalidation: 0,
+            writers: Writers::none(),
             watched: false,
         });
         if let Some(mut chance) = noise {
@@ -91,6 +98,19 @@ impl Page {
             self.stale_code = 0;
         }
         self.stale_code |= 1 << line;
+    }
+
+    /// A quarter of the lines become dirty, with noise that memory lacks.
+    pub(crate) fn leave_dirty_lines(&mut self, chance: &mut crate::chance::Chance) {
+        for line in 0..FRAME / LINE {
+            if chance.happens(64) {
+                let bytes = &mut self.cached[line * LINE..(line + 1) * LINE];
+                for bytes in bytes.chunks_exact_mut(8) {
+                    bytes.copy_from_slice(&chance.next().to_le_bytes());
+                }
+                self.lines[line] = Line::Dirty;
+            }
+        }
     }
 
     /// Copies a line from the caches to memory.

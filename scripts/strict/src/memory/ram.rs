@@ -50,6 +50,8 @@ pub(crate) enum Note {
     },
     /// The GPU read a word whose newest value is in a cache.
     UncleanRead(u64),
+    /// A core used a line by the caches that it had written past them, and not invalidated.
+    MixedUse(u64),
     /// An uncached access met bytes that differ from a cache's: one of both has old ones.
     OldBytes(u64),
 }
@@ -90,6 +92,7 @@ pub(crate) struct Memory {
     pub(super) outdated: Vec<u32>,
     /// Accesses that rules judge.
     pub(super) notes: Vec<Note>,
+    left: Placed,
     newly_watched: bool,
     /// Whether any core's caches are on, so that a line may be fetched at any time.
     pub(crate) speculation: bool,
@@ -112,9 +115,15 @@ impl Memory {
             marks: Marks::default(),
             outdated: Vec::new(),
             notes: Vec::new(),
+            left: Placed::Clean,
             newly_watched: false,
             speculation: false,
         }
+    }
+
+    /// Everything that a loader does not place is left like this: perhaps in dirty lines.
+    pub(crate) fn leave(&mut self, left: Placed) {
+        self.left = left;
     }
 
     /// Whether `address` is in RAM.
@@ -128,7 +137,15 @@ impl Memory {
         match self.slots[frame] {
             0 => {
                 let noise = self.noise.map(|seed| Chance::new(seed, 2 + frame as u64));
-                self.pages.push(Page::new(noise));
+                let mut page = Page::new(noise);
+                if self.left == Placed::Dirty
+                    && self.caches == Caches::Acting
+                    && let Some(seed) = self.noise
+                {
+                    let stream = (1 << 32) + frame as u64;
+                    page.leave_dirty_lines(&mut Chance::new(seed, stream));
+                }
+                self.pages.push(page);
                 self.frames.push(frame as u32);
                 let slot = self.pages.len() as u32;
                 self.slots[frame] = slot;
@@ -234,6 +251,10 @@ impl Memory {
             let slot = self.slot(address) as usize;
             let page = &mut *self.pages[slot];
             let offset = address as usize % FRAME;
+            if placed == Placed::Clean && page.lines[offset / LINE].is_dirty() {
+                page.refill(offset / LINE);
+                page.lines[offset / LINE] = Line::Clean;
+            }
             page.cached[offset] = *byte;
             match placed {
                 Placed::Clean => page.memory[offset] = *byte,
@@ -282,6 +303,12 @@ impl Memory {
 
     /// Executes cache maintenance on the line of an address in RAM.
     pub(crate) fn maintain(&mut self, address: u64, operation: LineOperation, by: Caching) {
+        if operation != LineOperation::Clean {
+            let slot = self.slot(address) as usize;
+            self.pages[slot]
+                .writers
+                .forget(address as usize % FRAME / LINE);
+        }
         if self.caches == Caches::Transparent {
             return;
         }

@@ -175,6 +175,10 @@ impl Boot {
                 let detail = format!("the line at {address:#x}");
                 broken.push((Rule::InvalidateDirty, detail));
             }
+            Event::MixedUse(address) => {
+                let detail = format!("the line of {address:#x}, which the core wrote uncached");
+                broken.push((Rule::MixedUse, detail));
+            }
             Event::InstructionCache { whole } => {
                 self.maintain(broken);
                 if self.cleaning {

@@ -64,6 +64,8 @@ pub(crate) enum Event {
     },
     /// A read of the counter far behind the last context synchronisation event.
     CounterEarly,
+    /// A core uses a line by the caches that it wrote past them, and did not invalidate.
+    MixedUse(u64),
     /// Cache maintenance by set and way.
     SetWay,
     /// IC IALLU, IC IALLUIS or IC IVAU.

@@ -152,6 +152,19 @@ rules! {
         wrong: "str x0, [x1]             // caches off, the line is dirty in the cache\ndc ivac, x1",
         right: "dc civac, x1             // before the caches are off\ndsb sy\nstr x0, [x1]\ndc ivac, x1",
     };
+    /// Memory that is used past the caches and by them.
+    MixedUse Text {
+        name: "mixed-use",
+        rule: "What a core wrote with its caches off is invalidated (DC IVAC, DSB) before the core \
+               uses it with its caches on.",
+        otherwise: "a cache held the line since before: the core gets old bytes, or writes them back",
+        source: "DDI 0487 B2.8.3 (mismatched attributes), D4.4.7",
+        scope: Scope::Architecture,
+        lint: Lint::No,
+        wrong: "str x0, [x1]             // caches off\nmsr sctlr_el1, x2        // caches on\nisb\n\
+                ldr x0, [x1]",
+        right: "str x0, [x1]\ndc ivac, x1\ndsb sy\nmsr sctlr_el1, x2\nisb\nldr x0, [x1]",
+    };
     /// Two peripherals without a barrier between them.
     PeripheralOrder Text {
         name: "peripheral-order",
