@@ -161,9 +161,9 @@ impl Core {
         let roots = [root(false, 7), root(true, 23)];
         let level = root_level(&self.system, true);
         let moment = (self.at, bus.now());
-        let events = bus
-            .history
-            .use_roots(self.number, roots, level, moment, &mut bus.memory);
+        let events =
+            bus.history
+                .use_roots(self.number, (roots, asid), level, moment, &mut bus.memory);
         for event in events {
             bus.watch.event(self.number, self.at, event);
         }

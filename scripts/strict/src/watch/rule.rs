@@ -365,7 +365,7 @@ rules! {
     /// A changed entry that stays usable.
     LateInvalidation Text {
         name: "late-invalidation",
-        rule: "A translation that was taken away or restricted is invalidated within 100 us.",
+        rule: "A translation that was taken away or restricted is invalidated within 20 ms.",
         otherwise: "the address stays accessible as it was",
         source: "DDI 0487 D5.10.2; a kernel may put the TLBI off on purpose",
         scope: Scope::Architecture,

@@ -35,6 +35,7 @@ pub(crate) use old::Root;
 use old::{CoreSet, Old};
 use scope::Scope;
 use tables::{Place, Tables};
+use trees::Reach;
 
 /// A former root of some cores.
 #[derive(Clone, Copy, Debug)]
@@ -96,8 +97,10 @@ pub(crate) struct History {
     chance: Chance,
 }
 
-/// What was replaced is expected to be gone after 100 us of virtual time, 5,000 instructions of 20 ns.
-const PATIENCE: Nanoseconds = 100_000;
+/// A root that was replaced is expected to be gone after 100 us of virtual time, 5,000 instructions
+/// of 20 ns, and an entry after 20 ms: a kernel may tear a whole tree down before its TLBI.
+const PATIENCE_WITH_ROOTS: Nanoseconds = 100_000;
+const PATIENCE_WITH_ENTRIES: Nanoseconds = 20_000_000;
 
 /// More old translations than this are forgotten, the oldest first: a kernel that never invalidates.
 const MOST: usize = 2048;
@@ -126,7 +129,7 @@ impl History {
     pub(crate) fn use_roots(
         &mut self,
         core: usize,
-        roots: [Option<Root>; 2],
+        (roots, asid): ([Option<Root>; 2], u16),
         level: u8,
         (at, now): (u64, Nanoseconds),
         memory: &mut Memory,
@@ -142,11 +145,16 @@ impl History {
             self.tables.add_root(root, level, memory);
         }
         for (before, new) in before.into_iter().zip(roots) {
+            // Another ASID alone: the tree is walked on.
+            let stays = |root: Root| new.is_some_and(|new| new.address == root.address);
             if let Some(root) = before
-                && Some(root) != new
+                && !stays(root)
             {
-                let same_tag = new.is_none_or(|new| new.asid == root.asid);
-                let must_go = same_tag || trees::has_global(memory, root.address, level);
+                let reach = match root.asid == asid {
+                    true => Reach::Tagged,
+                    false => Reach::Global,
+                };
+                let must_go = trees::has_leaf(memory, root.address, level, reach);
                 self.retire(core, root, (at, now), must_go);
             }
         }
@@ -164,24 +172,19 @@ impl History {
         events
     }
 
+    /// A core walks from a root no more.
     fn retire(&mut self, core: usize, root: Root, (at, since): (u64, Nanoseconds), must_go: bool) {
         let cores = CoreSet::only(core);
-        let number = self.number;
-        match self.former.iter_mut().find(|former| former.root == root) {
-            Some(former) => {
-                former.cores = former.cores.with(cores);
-                former.number = number;
-                former.must_go |= must_go;
-            }
-            None => self.former.push(FormerRoot {
-                cores,
-                root,
-                number,
-                at,
-                since,
-                must_go,
-            }),
-        }
+        self.former
+            .retain(|former| (former.root, former.cores) != (root, cores));
+        self.former.push(FormerRoot {
+            cores,
+            root,
+            number: self.number,
+            at,
+            since,
+            must_go,
+        });
     }
 
     /// What has stayed usable for long though it was replaced: each is told once.
@@ -191,7 +194,7 @@ impl History {
             return overdue;
         }
         for former in &mut self.former {
-            if former.must_go && now - former.since > PATIENCE {
+            if former.must_go && now - former.since > PATIENCE_WITH_ROOTS {
                 former.must_go = false;
                 let event = Event::Overdue {
                     address: former.root.address,
@@ -202,7 +205,7 @@ impl History {
             }
         }
         for old in &mut self.old {
-            if old.takes_away && !old.cores.is_empty() && now - old.since > PATIENCE {
+            if old.takes_away && !old.cores.is_empty() && now - old.since > PATIENCE_WITH_ENTRIES {
                 old.takes_away = false;
                 let event = Event::Overdue {
                     address: old.first,

@@ -15,13 +15,25 @@ fn entry(memory: &mut Memory, table: u64, index: u64) -> u64 {
     }
 }
 
-/// Whether a tree has a leaf that applies under every ASID.
-pub(super) fn has_global(memory: &mut Memory, table: u64, level: u8) -> bool {
+/// The leaves that are looked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reach {
+    /// Those that apply under every ASID.
+    Global,
+    /// All.
+    Tagged,
+}
+
+/// Whether a tree has a leaf that a TLB may hold.
+pub(super) fn has_leaf(memory: &mut Memory, table: u64, level: u8, reach: Reach) -> bool {
     (0..ENTRIES).any(|index| {
         let descriptor = entry(memory, table, index);
         match is_table(level, descriptor) {
-            true => has_global(memory, descriptor & ADDRESS, level + 1),
-            false => is_kept(level, descriptor) && descriptor >> 11 & 1 == 0,
+            true => has_leaf(memory, descriptor & ADDRESS, level + 1, reach),
+            false => {
+                let global = descriptor >> 11 & 1 == 0;
+                is_kept(level, descriptor) && (global || reach == Reach::Tagged)
+            }
         }
     })
 }
