@@ -17,6 +17,7 @@
 //! | `image` | the bytes of a kernel |
 //! | `entry` | the states in which loaders leave the machine |
 //! | `machine` | four cores in turns |
+//! | `unknown` | two machines with other noise |
 //! | `symbols` | names of addresses |
 //! | [`cli`] | the command line |
 //! | [`planted`] | faults in the shipped image: is each found? |
@@ -39,6 +40,7 @@ mod registers;
 mod stop;
 mod symbols;
 mod translate;
+mod unknown;
 mod watch;
 
 pub use entry::Entry;
@@ -47,4 +49,5 @@ pub use liberty::{Liberties, Liberty, Taken};
 pub use machine::{Limits, Machine, Options, Outcome};
 pub use stop::Stop;
 pub use symbols::{SymbolError, Symbols};
+pub use unknown::unknown_kept;
 pub use watch::{Finding, Lint, Rule, Scope, Text};

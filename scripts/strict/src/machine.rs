@@ -15,7 +15,7 @@ use crate::memory::{Caches, Memory};
 use crate::registers::{Registers, Synchronization};
 use crate::stop::Stop;
 use crate::translate::History;
-use crate::watch::{Event, Finding, Lint, Watch};
+use crate::watch::{Event, Finding, Lint, SteeringWrite, Watch};
 
 /// The properties of a run.
 #[derive(Clone, Debug)]
@@ -226,6 +226,11 @@ impl Machine {
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         self.bus.watch.findings()
+    }
+
+    /// The first writes of registers that steer a level.
+    pub(crate) fn steering(&self) -> &[SteeringWrite] {
+        self.bus.watch.steering()
     }
 
     /// The last liberties that changed a value, by kind, the oldest of each first.

@@ -23,6 +23,7 @@ use crate::image::Image;
 use crate::liberty::{Liberties, Liberty};
 use crate::machine::{Machine, Options, Outcome};
 use crate::symbols::Symbols;
+use crate::unknown::unknown_kept;
 use arguments::{Arguments, Task, Trace};
 pub use arguments::{CliError, USAGE};
 use play::{End, Progress, Run};
@@ -130,6 +131,8 @@ fn one(subject: &Subject<'_>, options: &Options, findings: &mut Findings) -> io:
         println!();
     }
     print!("{}", findings.add(machine.findings(), symbols));
+    let kept = unknown_kept(&subject.image, options);
+    print!("{}", findings.add(&kept, symbols));
     print!("{}", report::end(&end, &machine, symbols));
     match end {
         End::Done => Ok(if findings.count() == 0 { 0 } else { FAILED }),

@@ -14,6 +14,7 @@ use crate::image::Image;
 use crate::liberty::{Liberties, Liberty};
 use crate::machine::{Limits, Machine, Options, Outcome};
 use crate::symbols::Symbols;
+use crate::unknown::unknown_kept;
 use crate::watch::{Lint, Rule};
 
 use super::console::comparable;
@@ -158,7 +159,8 @@ impl<'a> Bench<'a> {
             machine.type_bytes(b"\r");
             end = step(&mut machine);
         }
-        let findings = machine.findings().iter().map(|finding| {
+        let kept = unknown_kept(image, &options);
+        let findings = machine.findings().iter().chain(&kept).map(|finding| {
             let function = self.symbols.function(finding.at);
             let name =
                 function.map_or_else(|| format!("{:#x}", finding.at), |(name, _)| name.into());

@@ -48,6 +48,14 @@ const BELOW_EL1: [Reg; 4] = [
     Reg::PMUSERENR_EL0,
 ];
 
+/// Whether a register steers a level, so that its value is to be known.
+pub(super) fn steers(register: Reg) -> bool {
+    let controls = [Reg::SCTLR_EL1, Reg::SCTLR_EL2, Reg::SCTLR_EL3];
+    [&BELOW_EL3[..], &BELOW_EL2, &BELOW_EL1, &controls]
+        .iter()
+        .any(|registers| registers.contains(&register))
+}
+
 /// Progress of an invalidation that must be complete before its effect is relied on.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 enum Progress {

@@ -18,6 +18,7 @@ pub(crate) use event::{Barrier, Event};
 pub use rule::{Lint, Rule, Scope, Text};
 
 use crate::board::{Board, Notice};
+use crate::registers::Reg;
 pub(crate) use boot::Boot;
 use devices::Devices;
 
@@ -37,6 +38,22 @@ pub struct Finding {
     pub because: Option<u64>,
 }
 
+/// A write of a register that steers a level.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct SteeringWrite {
+    /// The core.
+    pub(crate) core: usize,
+    /// The virtual address of the instruction.
+    pub(crate) at: u64,
+    /// The register.
+    pub(crate) register: Reg,
+    /// The value.
+    pub(crate) value: u64,
+}
+
+/// So many of these writes are kept: a boot has some 20 on each core.
+const MOST_WRITES: usize = 128;
+
 /// More findings of a run are not kept: one place that repeats is one finding.
 const MOST: usize = 1000;
 
@@ -45,6 +62,7 @@ pub(crate) struct Watch {
     on: bool,
     lint: Lint,
     findings: Vec<Finding>,
+    steering: Vec<SteeringWrite>,
     boot: [Boot; crate::board::CORES],
     devices: [Devices; crate::board::CORES],
 }
@@ -56,6 +74,7 @@ impl Watch {
             on,
             lint,
             findings: Vec::new(),
+            steering: Vec::new(),
             boot: std::array::from_fn(|_| Boot::default()),
             devices: std::array::from_fn(|_| Devices::default()),
         }
@@ -64,6 +83,11 @@ impl Watch {
     /// The broken rules, in the order in which they were met.
     pub(crate) fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// The first writes of registers that steer a level.
+    pub(crate) fn steering(&self) -> &[SteeringWrite] {
+        &self.steering
     }
 
     /// The registers that a way in has set on a core count as written.
@@ -83,6 +107,17 @@ impl Watch {
     pub(crate) fn event(&mut self, core: usize, at: u64, event: Event) {
         if !self.on {
             return;
+        }
+        if let Event::Write(register, value) = event
+            && boot::steers(register)
+            && self.steering.len() < MOST_WRITES
+        {
+            self.steering.push(SteeringWrite {
+                core,
+                at,
+                register,
+                value,
+            });
         }
         let mut broken = Vec::new();
         if matches!(event, Event::SetWay) && self.others_cache(core) {

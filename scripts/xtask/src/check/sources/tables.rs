@@ -131,6 +131,7 @@ const STRICT: Edges = Edges::Line(&[
     "image",
     "entry",
     "machine",
+    "unknown",
     "symbols",
     "cli",
     "planted",
