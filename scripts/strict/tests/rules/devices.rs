@@ -1,0 +1,84 @@
+//! Programs for the rules about devices, the counter, and the firmware's own registers.
+
+use strict::{Entry, Rule};
+
+use super::Programs;
+use super::parts::CACHED;
+
+const UART: &[&str] = &["mov x2, #0x3f20_1018", "ldr w0, [x2]"];
+const TIMER: &[&str] = &["mov x3, #0x3f00_3004", "ldr w0, [x3]"];
+/// X4: a request of three words, its size, 0 for a request, no tag.
+const REQUEST: &[&str] = &[
+    "mov x4, #0x20_0000",
+    "mov x0, #12",
+    "str x0, [x4]",
+    "str xzr, [x4, #8]",
+];
+const CLEAN: &[&str] = &["dc civac, x4", "dsb sy"];
+const SEND: &[&str] = &["mov x3, #0x3f00_b8a0", "str w0, [x3]"];
+const ALIASED: &[&str] = &["mov x0, #0xc020_0008"];
+const PLAIN: &[&str] = &["mov x0, #0x20_0008"];
+/// EL3's registers for EL2, all but SCTLR_EL3; then EL2 at the image's offset 0x600.
+const LEAVE_EL3: &[&str] = &[
+    "mov x0, #0x8_0800",
+    "msr vbar_el3, x0",
+    "msr vbar_el2, x0",
+    "mov x0, #0x5b1",
+    "msr scr_el3, x0",
+    "msr cptr_el3, xzr",
+    "msr mdcr_el3, xzr",
+    "mov x0, #0x73",
+    "msr actlr_el3, x0",
+    "msr actlr_el2, x0",
+    "mov x0, #0x22",
+    "msr s3_1_c11_c0_2, x0",
+    "mov x0, #0x30c5_0830",
+    "msr sctlr_el2, x0",
+    "msr hcr_el2, xzr",
+    "mov x1, #0x3c9",
+    "msr spsr_el3, x1",
+    "mov x1, #0x8_0600",
+    "msr elr_el3, x1",
+];
+const SCTLR_EL3: &[&str] = &["msr sctlr_el3, x0"];
+const LEAVE: &[&str] = &["isb", "eret", ".org 0x600"];
+
+pub(crate) const PROGRAMS: &[Programs] = &[
+    Programs::new(
+        Rule::PeripheralOrder,
+        Entry::El1,
+        &[&[UART, TIMER]],
+        &[&[UART, &["dmb sy"], TIMER]],
+    ),
+    Programs::new(
+        Rule::MailboxRequest,
+        Entry::El1,
+        &[CACHED, &[REQUEST, ALIASED, SEND]],
+        &[CACHED, &[REQUEST, CLEAN, ALIASED, SEND]],
+    ),
+    Programs::new(
+        Rule::MailboxAlias,
+        Entry::El1,
+        &[&[REQUEST, &["dsb sy"], PLAIN, SEND]],
+        &[&[REQUEST, &["dsb sy"], ALIASED, SEND]],
+    ),
+    Programs::new(
+        Rule::CounterEarly,
+        Entry::El1,
+        &[&[
+            REQUEST,
+            REQUEST,
+            REQUEST,
+            REQUEST,
+            REQUEST,
+            &["mrs x0, cntpct_el0"],
+        ]],
+        &[&[REQUEST, REQUEST, REQUEST, &["isb", "mrs x0, cntpct_el0"]]],
+    ),
+    Programs::new(
+        Rule::Policy,
+        Entry::El3,
+        &[&[LEAVE_EL3, LEAVE]],
+        &[&[LEAVE_EL3, SCTLR_EL3, LEAVE]],
+    ),
+];

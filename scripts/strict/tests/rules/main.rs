@@ -1,0 +1,155 @@
+//! Each rule with its wrong and its right program: the wrong one breaks that rule alone, with at
+//! least one seed, the right one none with any.
+
+mod assembler;
+mod boot;
+mod devices;
+mod parts;
+mod tables;
+
+use assembler::{STAY, assemble};
+use strict::{Entry, Image, Limits, Lint, Machine, Options, Outcome, Rule, unknown_kept};
+
+/// A rule with its programs, in parts.
+pub(crate) struct Programs {
+    rule: Rule,
+    entry: Entry,
+    wrong: &'static [&'static [&'static [&'static str]]],
+    right: &'static [&'static [&'static [&'static str]]],
+    instructions: u64,
+}
+
+impl Programs {
+    pub(crate) const fn new(
+        rule: Rule,
+        entry: Entry,
+        wrong: &'static [&'static [&'static [&'static str]]],
+        right: &'static [&'static [&'static [&'static str]]],
+    ) -> Self {
+        Self {
+            rule,
+            entry,
+            wrong,
+            right,
+            instructions: 30_000,
+        }
+    }
+
+    /// For a rule that is broken after 20 ms of virtual time.
+    pub(crate) const fn long(self) -> Self {
+        Self {
+            instructions: 1_500_000,
+            ..self
+        }
+    }
+}
+
+/// Seeds of each program; stores drain late with the odd ones.
+const SEEDS: u64 = 8;
+/// The image: words, and vectors at 0x800 in which an exception stays.
+const VECTORS: usize = 0x800;
+const LENGTH: usize = 0x1000;
+
+fn image(parts: &[&[&[&str]]]) -> Image {
+    let lines: Vec<&str> = parts
+        .iter()
+        .copied()
+        .flatten()
+        .copied()
+        .flatten()
+        .copied()
+        .collect();
+    let mut words = assemble(&lines);
+    assert!(
+        4 * words.len() <= VECTORS,
+        "the program reaches the vectors"
+    );
+    words.resize(LENGTH / 4, STAY);
+    let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+    Image::read(&bytes).expect("an image")
+}
+
+/// The rules that a program breaks, and how its run ends.
+fn broken(program: &Image, entry: Entry, seed: u64, instructions: u64) -> (Vec<Rule>, Outcome) {
+    let mut options = Options::seeded(entry, seed);
+    options.lint = Lint::Yes;
+    let mut machine = Machine::new(program, &options);
+    let limits = Limits {
+        instructions,
+        quiet: u64::MAX,
+        until: None,
+    };
+    let outcome = machine.run(&limits);
+    let kept = unknown_kept(program, &options);
+    let mut rules: Vec<Rule> = machine
+        .findings()
+        .iter()
+        .chain(&kept)
+        .map(|finding| finding.rule)
+        .collect();
+    rules.sort_unstable();
+    rules.dedup();
+    (rules, outcome)
+}
+
+fn programs() -> impl Iterator<Item = &'static Programs> {
+    [boot::PROGRAMS, devices::PROGRAMS, tables::PROGRAMS]
+        .into_iter()
+        .flatten()
+}
+
+#[test]
+fn a_wrong_program_breaks_its_rule_alone_and_a_right_one_none() {
+    let mut failed = Vec::new();
+    for programs in programs() {
+        let name = programs.rule.text().name;
+        let (wrong, right) = (image(programs.wrong), image(programs.right));
+        let mut found = false;
+        for seed in 0..SEEDS {
+            let runs = |image| broken(image, programs.entry, seed, programs.instructions);
+            let (rules, outcome) = runs(&wrong);
+            found |= rules.contains(&programs.rule);
+            if rules.iter().any(|rule| *rule != programs.rule) {
+                failed.push(format!("{name}: wrong, seed {seed}: {rules:?} {outcome:?}"));
+            }
+            let (rules, outcome) = runs(&right);
+            if !rules.is_empty() {
+                failed.push(format!("{name}: right, seed {seed}: {rules:?} {outcome:?}"));
+            }
+        }
+        if !found {
+            failed.push(format!("{name}: the wrong program breaks nothing"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn every_rule_has_its_programs() {
+    let tested = |rule: Rule| programs().any(|programs| programs.rule == rule);
+    // The end of a run, tested below.
+    let missing: Vec<_> = Rule::ALL
+        .iter()
+        .filter(|rule| !tested(**rule) && **rule != Rule::Asleep)
+        .map(|rule| rule.text().name)
+        .collect();
+    assert!(missing.is_empty(), "no programs for {missing:?}");
+}
+
+#[test]
+fn cores_that_all_sleep_end_the_run() {
+    // With these seeds WFE does not end early by itself.
+    let ends = |lines: &[&str]| {
+        let program = image(&[&[lines]]);
+        let (_, outcome) = broken(&program, Entry::El1, 0, 2_000);
+        matches!(outcome, Outcome::Asleep)
+    };
+    assert!(
+        ends(&["wfe", "wfe", "wfe", ".word 0x17fffffd"]),
+        "nobody sends an event"
+    );
+    assert!(
+        !ends(&["sev", "wfe", ".word 0x17fffffe"]),
+        "an event ends WFE"
+    );
+}

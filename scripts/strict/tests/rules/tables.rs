@@ -1,0 +1,223 @@
+//! Programs for the rules about live tables.
+
+use strict::{Entry, Rule};
+
+use super::Programs;
+use super::parts::{
+    CACHED, COMPLETE, EL2, HSTR, IC, MMU_ON, REGISTERS, RELEASE, SYNCHRONIZE, TLBI, VECTORS,
+};
+
+/// X0: the operand of a TLBI of the second GiB.
+const OPERAND: &[&str] = &["mov x0, #0x4_0000"];
+const USE: &[&str] = &["mov x7, #0x4000_0000", "ldr w8, [x7]"];
+const UNMAP: &[&str] = &["str xzr, [x1, #8]"];
+const STORED: &[&str] = &["dsb ishst"];
+const INVALIDATE: &[&str] = &["tlbi vaae1is, x0"];
+const INVALIDATE_LOCALLY: &[&str] = &["tlbi vaae1, x0"];
+const INVALIDATED: &[&str] = &["dsb ish", "isb"];
+/// The second GiB is RAM now.
+const MAP: &[&str] = &["mov x2, #0xf01", "str x2, [x1, #8]", "dsb ishst", "isb"];
+/// X4: a table of level 2, empty.
+const EMPTY: &[&str] = &[
+    "mov x4, #0x20_0000",
+    "mov x2, #0x20_0000",
+    "mov x3, #512",
+    ".word 0xf800845f", // str xzr, [x2], #8
+    ".word 0xf1000463", // subs x3, x3, #1
+    ".word 0x54ffffc1", // b.ne .-8
+];
+const LINK: &[&str] = &["mov x2, #0x20_0003", "str x2, [x1, #8]", "dsb ishst", "isb"];
+const REUSE: &[&str] = &["mov x2, #0xf01", "str x2, [x4]"];
+/// X4: another root, whose second GiB is RAM.
+const OTHER: &[&str] = &[
+    "mov x2, #0xf01",
+    "str x2, [x4]",
+    "str x2, [x4, #8]",
+    "dsb ishst",
+    "isb",
+];
+/// X4: another root, without the second GiB.
+const SMALLER: &[&str] = &["mov x2, #0xf01", "str x2, [x4]", "dsb ishst", "isb"];
+const SWITCH: &[&str] = &["msr ttbr0_el1, x4", "isb"];
+const SWITCH_ASID: &[&str] = &["mov x4, #0x1_0000_0020_0000", "msr ttbr0_el1, x4", "isb"];
+/// Core 1, at EL2: to EL1, with core 0's table.
+const OTHER_CORE: &[&str] = &[".org 0x400", "mov x1, #0x10_0000"];
+const TO_EL1: &[&str] = &[
+    "mov x0, #0x3c5",
+    "msr spsr_el2, x0",
+    "mov x0, #0x8_0600",
+    "msr elr_el2, x0",
+    "isb",
+    "eret",
+    ".org 0x600",
+];
+/// Longer than core 1 needs.
+const WAIT: &[&str] = &[
+    "mov x3, #2000",
+    ".word 0xf1000463", // subs x3, x3, #1
+    ".word 0x54ffffe1", // b.ne .-4
+];
+
+/// Both cores on one table: what core 0 does, and what core 1 does at offset 0x400.
+const SHARED: &[&[&str]] = &[
+    OTHER_CORE,
+    EL2,
+    HSTR,
+    TO_EL1,
+    VECTORS,
+    REGISTERS,
+    SYNCHRONIZE,
+    TLBI,
+    IC,
+    COMPLETE,
+    MMU_ON,
+    USE,
+];
+
+pub(crate) const PROGRAMS: &[Programs] = &[
+    Programs::new(
+        Rule::MakeBeforeBreak,
+        Entry::El1,
+        &[CACHED, &[USE, MAP, OPERAND, INVALIDATE, INVALIDATED]],
+        &[
+            CACHED,
+            &[USE, UNMAP, STORED, OPERAND, INVALIDATE, INVALIDATED, MAP],
+        ],
+    ),
+    Programs::new(
+        Rule::ReusedTable,
+        Entry::El1,
+        &[
+            CACHED,
+            &[
+                UNMAP,
+                STORED,
+                OPERAND,
+                INVALIDATE,
+                INVALIDATED,
+                EMPTY,
+                STORED,
+                LINK,
+                UNMAP,
+                REUSE,
+                STORED,
+                INVALIDATE,
+                INVALIDATED,
+            ],
+        ],
+        &[
+            CACHED,
+            &[
+                UNMAP,
+                STORED,
+                OPERAND,
+                INVALIDATE,
+                INVALIDATED,
+                EMPTY,
+                STORED,
+                LINK,
+                UNMAP,
+                STORED,
+                INVALIDATE,
+                INVALIDATED,
+                REUSE,
+            ],
+        ],
+    ),
+    Programs::new(
+        Rule::TlbiBeforeDsb,
+        Entry::El1,
+        &[
+            CACHED,
+            &[
+                USE,
+                OPERAND,
+                UNMAP,
+                INVALIDATE,
+                INVALIDATED,
+                INVALIDATE,
+                INVALIDATED,
+            ],
+        ],
+        &[
+            CACHED,
+            &[USE, OPERAND, UNMAP, STORED, INVALIDATE, INVALIDATED],
+        ],
+    ),
+    Programs::new(
+        Rule::TlbiLocal,
+        Entry::El1,
+        &[
+            CACHED,
+            &[
+                RELEASE,
+                WAIT,
+                UNMAP,
+                STORED,
+                OPERAND,
+                INVALIDATE_LOCALLY,
+                INVALIDATED,
+                INVALIDATE,
+                INVALIDATED,
+            ],
+            SHARED,
+        ],
+        &[
+            CACHED,
+            &[
+                RELEASE,
+                WAIT,
+                UNMAP,
+                STORED,
+                OPERAND,
+                INVALIDATE,
+                INVALIDATED,
+            ],
+            SHARED,
+        ],
+    ),
+    Programs::new(
+        Rule::TwoTranslations,
+        Entry::El1,
+        &[CACHED, &[USE, EMPTY, OTHER, SWITCH, USE, TLBI, COMPLETE]],
+        &[CACHED, &[USE, EMPTY, OTHER, SWITCH_ASID, USE]],
+    ),
+    Programs::new(
+        Rule::RootKept,
+        Entry::El1,
+        &[CACHED, &[EMPTY, SMALLER, SWITCH]],
+        &[CACHED, &[EMPTY, SMALLER, SWITCH, TLBI, COMPLETE]],
+    )
+    .long(),
+    Programs::new(
+        Rule::LinkedEarly,
+        Entry::El1,
+        &[
+            CACHED,
+            &[UNMAP, STORED, OPERAND, INVALIDATE, INVALIDATED, EMPTY, LINK],
+        ],
+        &[
+            CACHED,
+            &[
+                UNMAP,
+                STORED,
+                OPERAND,
+                INVALIDATE,
+                INVALIDATED,
+                EMPTY,
+                &["dmb ish"],
+                LINK,
+            ],
+        ],
+    ),
+    Programs::new(
+        Rule::LateInvalidation,
+        Entry::El1,
+        &[CACHED, &[USE, UNMAP, STORED]],
+        &[
+            CACHED,
+            &[USE, UNMAP, STORED, OPERAND, INVALIDATE, INVALIDATED],
+        ],
+    )
+    .long(),
+];
