@@ -8,8 +8,8 @@ use ::stilt_paging::addr::{PhysAddr, VirtAddr};
 use ::stilt_paging::format::aarch64::{A64MetaData, A64PTE, HighHalf};
 use ::stilt_paging::format::x86_64::{X64MetaData, X64PTE};
 use ::stilt_paging::{
-    Attributes, GenericPTE, Leaf, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData,
-    RegionOptions, SoftwareBits,
+    Attributes, GenericPTE, Leaf, MappingFlags, PageSize, PageTable64, PagingHandler,
+    PagingMetaData, RegionOptions, SoftwareBits,
 };
 
 use crate::workloads::Ours;
