@@ -246,8 +246,8 @@ fn pages(table: &mut BootTable, first: usize, end: usize, attributes: u64) {
 fn run(entries: &mut [u64], start: usize, size: usize, attributes: u64) {
     let mut descriptor = start as u64 | attributes;
     let size = size as u64;
-    let mut groups = entries.chunks_exact_mut(8);
-    for group in &mut groups {
+    let (groups, rest) = entries.as_chunks_mut::<8>();
+    for group in groups {
         group[0] = descriptor;
         group[1] = descriptor + size;
         group[2] = descriptor + 2 * size;
@@ -258,7 +258,7 @@ fn run(entries: &mut [u64], start: usize, size: usize, attributes: u64) {
         group[7] = descriptor + 7 * size;
         descriptor += 8 * size;
     }
-    for entry in groups.into_remainder() {
+    for entry in rest {
         *entry = descriptor;
         descriptor += size;
     }

@@ -26,8 +26,8 @@ fn readings_of_the_counter() -> Vec<(u64, u32)> {
     let mut found = Vec::new();
     for section in text {
         let code = section.data().expect("code is in the file");
-        for (index, word) in code.chunks_exact(4).enumerate() {
-            let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+        for (index, word) in code.as_chunks().0.iter().enumerate() {
+            let word = u32::from_le_bytes(*word);
             if word & !0x1f == MRS_CNTVCT {
                 found.push((section.address() + 4 * index as u64, word & 0x1f));
             }

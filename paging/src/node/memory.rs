@@ -212,11 +212,11 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
                 va = va.wrapping_add(PAGE_SIZE);
                 visit(this, entry)
             };
-            let mut chunks = run.chunks_exact(UNROLL);
-            for chunk in &mut chunks {
+            let (chunks, rest) = run.as_chunks::<UNROLL>();
+            for chunk in chunks {
                 chunk.iter().try_for_each(&mut show)?;
             }
-            chunks.remainder().iter().try_for_each(show)
+            rest.iter().try_for_each(show)
         })
     }
 
@@ -254,8 +254,9 @@ impl<M: PagingMetaData, PTE: GenericPTE, H: PagingHandler> Table<M, PTE, H> {
     /// leaves.
     pub(crate) fn are_present(self, first: usize, count: usize) -> bool {
         self.with_run(first, count, |run| {
-            let mut chunks = run.chunks_exact(UNROLL);
-            chunks.all(all_present::<PTE>) && all_present::<PTE>(chunks.remainder())
+            let (chunks, rest) = run.as_chunks::<UNROLL>();
+            let all = |chunk: &[AtomicU64; UNROLL]| all_present::<PTE>(chunk);
+            chunks.iter().all(all) && all_present::<PTE>(rest)
         })
     }
 

@@ -71,7 +71,7 @@ fn read_reservation_block(blob: &[u8], header: &Header, facts: &mut Facts) {
     let blocks = [header.structure, header.strings, blob.len()];
     let end = blocks.into_iter().filter(|end| *end > at).min();
     let block = end.and_then(|end| blob.get(at..end)).unwrap_or_default();
-    for entry in block.chunks_exact(ENTRY_BYTES) {
+    for entry in block.as_chunks::<ENTRY_BYTES>().0 {
         let (base, size) = entry.split_at(ENTRY_BYTES / 2);
         match (reader::big_endian(base), reader::big_endian(size)) {
             (0, 0) => return,

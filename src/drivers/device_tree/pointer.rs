@@ -220,8 +220,8 @@ mod tests {
 
     fn header(words: [u32; 10]) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
-        for (bytes, word) in bytes.chunks_exact_mut(4).zip(words) {
-            bytes.copy_from_slice(&word.to_be_bytes());
+        for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+            *bytes = word.to_be_bytes();
         }
         bytes
     }

@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(stream.read_ready(), Ok(true));
         assert_eq!(stream.read_ready(), Ok(true), "and nothing is taken");
         assert_eq!(stream.read(&mut buffer), Ok(1));
-        assert_eq!((buffer, stream.read_ready()), ([b'b'], Ok(false)));
+        assert_eq!((buffer, stream.read_ready()), (*b"b", Ok(false)));
     }
 
     #[test]

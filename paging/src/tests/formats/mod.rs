@@ -185,7 +185,7 @@ fn unsupported_rv64(flags: MappingFlags, typed: bool) -> Option<MappingFlags> {
     named(memory | both(flags, U, G) | write)
 }
 
-macro_rules! format {
+macro_rules! define_format {
     (
         $(#[$doc:meta])* $name:ident, $meta:ty, $entry:ty,
         $va_bits:literal $halves:ident, $pa_bits:literal, $levels:literal, $flags:expr, $unsupported:expr
@@ -212,21 +212,21 @@ macro_rules! format {
 
 type A64Machine = A64Maintenance<Recorder>;
 
-format! {
+define_format! {
     /// TTBR0's half, with the 48 bits of physical address that descriptors have room for.
     A64Low, A64MetaData<LowHalf, A64Machine>, A64PTE, 48 Low, 48, 4, TYPED, unsupported_a64
 }
-format! {
+define_format! {
     /// TTBR1's half on a Cortex-A53.
     A64High, A64MetaData<HighHalf, A64Machine, 40>, A64PTE, 48 High, 40, 4, TYPED, unsupported_a64
 }
-format! {
+define_format! {
     /// A64 on a machine that caches invalid entries, as those of other formats do: not of the
     /// suite, but for the oracle, which knows descriptors of A64 alone.
     A64Caching, CachesInvalid<A64MetaData<HighHalf, A64Machine, 40>>, A64PTE,
     48 High, 40, 4, TYPED, unsupported_a64
 }
-format! {
+define_format! {
     /// x86-64.
     X64, X64MetaData<PlainRecorder>, X64PTE, 48 Both, 52, 4, TYPED, |flags| {
         let refused = both(flags, U, G) | both(flags, D, N);
@@ -234,22 +234,22 @@ format! {
         (blind || !refused.is_empty()).then_some(refused)
     }
 }
-format! {
+define_format! {
     /// RISC-V with three levels.
     Sv39, Sv39MetaData<PlainRecorder>, Rv64PTE, 39 Both, 56, 3, COMMON,
     |flags| unsupported_rv64(flags, false)
 }
-format! {
+define_format! {
     /// RISC-V with four levels.
     Sv48, Sv48MetaData<PlainRecorder>, Rv64PTE, 48 Both, 56, 4, COMMON,
     |flags| unsupported_rv64(flags, false)
 }
-format! {
+define_format! {
     /// RISC-V with four levels and memory types.
     Sv48Pbmt, Sv48MetaData<PlainRecorder>, Rv64PbmtPTE, 48 Both, 56, 4, TYPED,
     |flags| unsupported_rv64(flags, true)
 }
-format! {
+define_format! {
     /// LoongArch64.
     LA64, LA64MetaData<PlainRecorder>, LA64PTE, 48 Both, 48, 4, TYPED,
     |flags| named(both(flags, U, G) | both(flags, D, N))

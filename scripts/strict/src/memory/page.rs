@@ -82,8 +82,8 @@ impl Page {
             watched: false,
         });
         if let Some(mut chance) = noise {
-            for bytes in page.memory.chunks_exact_mut(8) {
-                bytes.copy_from_slice(&chance.next().to_le_bytes());
+            for bytes in page.memory.as_chunks_mut().0 {
+                *bytes = chance.next().to_le_bytes();
             }
             page.cached = page.memory;
         }
@@ -105,8 +105,8 @@ impl Page {
         for line in 0..FRAME / LINE {
             if chance.happens(64) {
                 let bytes = &mut self.cached[line * LINE..(line + 1) * LINE];
-                for bytes in bytes.chunks_exact_mut(8) {
-                    bytes.copy_from_slice(&chance.next().to_le_bytes());
+                for bytes in bytes.as_chunks_mut().0 {
+                    *bytes = chance.next().to_le_bytes();
                 }
                 self.lines[line] = Line::Dirty;
             }

@@ -57,7 +57,7 @@ pub(crate) fn code(code: &mut Code) -> Output {
 /// Prints [`LAST_LINE`] and halts the board: the watchdog's partition for "halt" (0x555 in
 /// PM_RSTS), a short time in PM_WDOG, a full reset in PM_RSTC; each with the password 0x5a.
 pub(crate) fn end(code: &mut Code, output: Output) {
-    for byte in LAST_LINE.bytes().chain([b'\n']) {
+    for byte in LAST_LINE.bytes().chain(*b"\n") {
         code.constant(12, u64::from(byte));
         code.to(output.byte, encode::bl);
     }

@@ -232,9 +232,9 @@ impl Counter {
             return Err(BenchError::NoTrace);
         }
         let steps = self.counts.steps.iter_mut().zip(STEPS);
-        for ((step, name), marks) in steps.zip(self.marks.chunks_exact(3)) {
-            let marks = [0, 1, 2].map(|mark| executed_for(name, &marks[mark]));
-            *step = (marks[2] - marks[1]).saturating_sub(marks[1] - marks[0]);
+        for ((step, name), marks) in steps.zip(self.marks.as_chunks().0) {
+            let [before, empty, whole] = marks.each_ref().map(|mark| executed_for(name, mark));
+            *step = (whole - empty).saturating_sub(empty - before);
         }
         Ok(self.counts)
     }
