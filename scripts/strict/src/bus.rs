@@ -4,6 +4,7 @@ use crate::board::{Board, CORES, Nanoseconds};
 use crate::chance::Chance;
 use crate::liberty::{Liberties, Liberty, Log, Taken};
 use crate::memory::{Memory, Note};
+use crate::order::Overwritten;
 use crate::translate::History;
 use crate::watch::{Event, Watch};
 
@@ -39,6 +40,8 @@ pub(crate) struct Bus {
     pub(crate) watch: Watch,
     /// The core and the address of the last write to the mailbox.
     pub(crate) mailbox_writer: (usize, u64),
+    /// Values that loads may still see.
+    pub(crate) overwritten: Overwritten,
     /// Each core's event register (DDI 0487 D1.6.1).
     pub(crate) events: [bool; CORES],
     /// Each core's exclusive monitor: the granule that it has marked.

@@ -8,7 +8,7 @@
 //! | `stop` | the ends of a run that the image did not ask for |
 //! | `registers` | the system registers, as written and as in effect |
 //! | `memory` | RAM in two copies, and decoded code |
-//! | `order` | stores that others do not see yet |
+//! | `order` | stores that others do not see yet, loads that are performed early |
 //! | `watch` | the rules, and what broke them |
 //! | `translate` | translation of addresses, and former translations |
 //! | `bus` | what the cores share |

@@ -12,6 +12,7 @@ use crate::entry::{self, Entry};
 use crate::image::Image;
 use crate::liberty::{Liberties, Liberty, Log, Taken};
 use crate::memory::{Caches, Memory};
+use crate::order::Overwritten;
 use crate::registers::{Registers, Synchronization};
 use crate::stop::Stop;
 use crate::translate::History;
@@ -37,14 +38,15 @@ pub struct Options {
 }
 
 impl Options {
-    /// A run with a seed. Stores drain late with every second one, as all take longer then.
+    /// A run with a seed. Stores drain late and loads are early with every second one, as all take
+    /// longer then.
     #[must_use]
     pub fn seeded(entry: Entry, seed: u64) -> Self {
         let mut options = Self::new(entry);
         options.seed = seed;
         options.noise_seed = seed;
         if seed.is_multiple_of(2) {
-            options.liberties = options.liberties.without(Liberty::Stores);
+            options.liberties = options.liberties.in_order();
         }
         options
     }
@@ -185,6 +187,7 @@ impl Machine {
                 history: History::new(seed),
                 watch,
                 mailbox_writer: (0, 0),
+                overwritten: Overwritten::new(),
                 events: [false; CORES],
                 monitors: crate::bus::Monitors::default(),
                 unheard: [None; CORES],

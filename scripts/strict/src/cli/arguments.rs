@@ -29,12 +29,12 @@ which rules it breaks.
   --input FILE     lines that are typed when the console is quiet; `?TEXT` waits for TEXT
   --until TEXT     end when the console has printed TEXT, behind the input
   --lint           judge matters of policy too: registers that armstub8 sets, ISB before the counter
-  --store-buffers  stores drain late with every seed, not with the odd ones alone
+  --store-buffers  stores drain late, and loads are early, with every seed, not the odd ones alone
   --board B        1g or 512m: the RAM of the board (1g)
   --gpu-mem N      the VideoCore's share in MiB, as gpu_mem of config.txt: 64 or 76 (64)
   --baud N         the terminal's speed (115200)
   --off LIST       liberties that are not taken: noise, unknown, caches, context, wake, counter,
-                   exclusive, translations, stores, device
+                   exclusive, translations, stores, loads, device
   --symbols FILE   the ELF file with the image's symbols (the image, or its name with `.elf`)
   --instructions N give up after N instructions (2,000,000,000)
   --ns-per-instruction N
@@ -323,7 +323,7 @@ impl Wanted {
                     options.noise_seed = seed;
                     options.lint = self.lint;
                     if seed.is_multiple_of(2) && self.stores == Stores::EverySecond {
-                        options.liberties = options.liberties.without(Liberty::Stores);
+                        options.liberties = options.liberties.in_order();
                     }
                     options
                 })

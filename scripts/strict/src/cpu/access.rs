@@ -244,11 +244,14 @@ impl Core {
             && manner != Manner::Unprivileged
             && let Some(slot) = self.loads.find(address)
         {
-            let value = bus.memory.load(slot, address as usize & 0xfff, size);
-            if self.buffer.is_empty() {
+            let mut value = bus.memory.load(slot, address as usize & 0xfff, size);
+            if !bus.liberties.reorders() {
                 return Ok(value);
             }
             let physical = bus.memory.address(slot) | address & 0xfff;
+            if bus.liberties.has(Liberty::Loads) {
+                value = self.early(bus, (physical, size), value, manner);
+            }
             return Ok(self.buffer.over(physical, size, value));
         }
         self.load_slowly(bus, address, size, manner)
@@ -268,7 +271,7 @@ impl Core {
             && manner != Manner::Unprivileged
             && let Some(slot) = self.stores.find(address)
         {
-            if bus.liberties.has(Liberty::Stores) {
+            if bus.liberties.reorders() {
                 let physical = bus.memory.address(slot) | address & 0xfff;
                 self.store_to_ram(bus, (physical, size), value, View::Cached);
                 return Ok(());
@@ -305,8 +308,11 @@ impl Core {
                 }
                 bus.memory.is_used_cached(physical, self.number);
             }
-            let value = bus.memory.read(physical, size, view);
+            let mut value = bus.memory.read(physical, size, view);
             bus.judge_notes(self.number, self.at);
+            if view == View::Cached && bus.liberties.has(Liberty::Loads) {
+                value = self.early(bus, (physical, size), value, manner);
+            }
             return Ok(self.buffer.over(physical, size, value));
         }
         if !Board::covers(physical) {

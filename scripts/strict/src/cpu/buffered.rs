@@ -1,6 +1,6 @@
-//! Stores that wait, and drain.
+//! Stores that wait, and drain; loads that are performed early.
 
-use super::access::granule;
+use super::access::{Manner, granule};
 use super::core::Core;
 use crate::bus::Bus;
 use crate::liberty::{Liberty, Taken};
@@ -61,6 +61,9 @@ impl Core {
     ) {
         let slot = bus.memory.slot(address);
         let watched = bus.memory.is_watched(slot);
+        if view == View::Cached && bus.liberties.has(Liberty::Loads) {
+            self.note_overwritten(bus, at, (address, size));
+        }
         if watched && bus.liberties.has(Liberty::Translations) {
             self.store_watched(bus, at, (address, size), value, view);
         } else {
@@ -73,6 +76,50 @@ impl Core {
         bus.judge_notes(self.number, at);
         let granule = granule(slot, address);
         bus.monitors.stored(self.number, granule, &mut bus.events);
+    }
+
+    /// A cached store is about to be performed.
+    fn note_overwritten(&self, bus: &mut Bus, at: u64, (address, size): (u64, usize)) {
+        for word in words(address, size) {
+            let value = bus.memory.read(word, 8, View::Cached);
+            bus.overwritten.add(self.number, at, word, value);
+        }
+    }
+
+    /// The value of a load of RAM by the caches, `value` if it is performed now: by chance it was
+    /// performed early. Acquires and exclusives never are.
+    pub(super) fn early(
+        &mut self,
+        bus: &mut Bus,
+        (address, size): (u64, usize),
+        value: u64,
+        manner: Manner,
+    ) -> u64 {
+        if (address & 7) as usize + size > 8 {
+            for word in words(address, size) {
+                bus.overwritten.see(self.number, word);
+            }
+            return value;
+        }
+        let Some(former) = bus.overwritten.former(self.number, address) else {
+            return value;
+        };
+        let may = manner != Manner::Aligned && self.path.earliest(former.stores) <= former.stores;
+        if !may || !bus.chance.happens(128) {
+            bus.overwritten.see(self.number, address);
+            return value;
+        }
+        let bytes = former.value >> (8 * (address & 7)) & (u64::MAX >> (64 - 8 * size));
+        if bytes != value {
+            bus.log.add(Taken {
+                liberty: Liberty::Loads,
+                core: self.number,
+                at: self.at,
+                address,
+                because: Some(former.at),
+            });
+        }
+        bytes
     }
 
     fn drained(&mut self, bus: &mut Bus, store: &Waiting) {
@@ -110,4 +157,10 @@ impl Core {
             self.drained(bus, &store);
         }
     }
+}
+
+/// The addresses of the words of eight bytes that an access touches, two at most.
+fn words(address: u64, size: usize) -> impl Iterator<Item = u64> {
+    let last = (address + size as u64 - 1) & !7;
+    (address & !7..=last).step_by(8)
 }

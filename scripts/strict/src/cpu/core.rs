@@ -6,8 +6,9 @@ use super::code_page::Fetch;
 use super::syndrome::Exception;
 use crate::bus::{Broadcast, Bus};
 use crate::chance::Chance;
+use crate::liberty::Liberty;
 use crate::memory::LineOperation;
-use crate::order::StoreBuffer;
+use crate::order::{Path, StoreBuffer};
 use crate::registers::Registers;
 use crate::stop::Stop;
 use crate::translate::MicroTlb;
@@ -104,6 +105,8 @@ pub(crate) struct Core {
     pub(crate) synchronized_count: u64,
     /// Stores that others do not see yet.
     pub(crate) buffer: StoreBuffer,
+    /// The instructions that loads may be performed ahead of.
+    pub(super) path: Path,
     /// Cache maintenance that was issued and that no DSB has completed.
     pub(crate) maintenance: Vec<(u64, LineOperation)>,
     pub(super) fetch: Fetch,
@@ -130,6 +133,7 @@ impl Core {
             synchronized_at: 0,
             synchronized_count: 0,
             buffer: StoreBuffer::default(),
+            path: Path::new(),
             maintenance: Vec::new(),
             fetch: Fetch::none(),
             loads: MicroTlb::new(),
@@ -257,6 +261,7 @@ impl Core {
         self.synchronized_at = bus.time;
         self.synchronized_count = self.executed;
         bus.history.synchronize_context(self.number);
+        self.path.clear();
     }
 
     /// Tells the rules that an exception was taken to the current level.
@@ -278,6 +283,9 @@ impl Core {
         self.at = self.pc;
         let instruction = self.fetch(bus)?;
         self.pc = self.at.wrapping_add(4);
+        if bus.liberties.has(Liberty::Loads) {
+            self.path.add(instruction, bus.overwritten.stores());
+        }
         if self.traced {
             let level = self.state.level;
             println!(
@@ -304,6 +312,7 @@ impl Core {
     fn receive(&mut self, bus: &mut Bus) {
         if std::mem::take(&mut bus.unheard[self.number]).is_some_and(|Broadcast::Forget| true) {
             self.forget_translations();
+            self.path.clear();
         }
     }
 }

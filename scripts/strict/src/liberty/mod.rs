@@ -31,13 +31,15 @@ pub enum Liberty {
     Translations,
     /// Stores drain late and out of order, as far as barriers let them.
     Stores,
+    /// Loads are performed early, as far as barriers and addresses let them.
+    Loads,
     /// Unaligned accesses, exclusives and DC ZVA abort where memory is Device.
     Device,
 }
 
 impl Liberty {
     /// Every liberty, by its name.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Noise,
         Self::Unknown,
         Self::Caches,
@@ -47,6 +49,7 @@ impl Liberty {
         Self::Exclusive,
         Self::Translations,
         Self::Stores,
+        Self::Loads,
         Self::Device,
     ];
 
@@ -63,6 +66,7 @@ impl Liberty {
             Self::Exclusive => "exclusive",
             Self::Translations => "translations",
             Self::Stores => "stores",
+            Self::Loads => "loads",
             Self::Device => "device",
         }
     }
@@ -95,6 +99,18 @@ impl Liberties {
     #[must_use]
     pub const fn has(self, liberty: Liberty) -> bool {
         self.0 >> liberty as u16 & 1 != 0
+    }
+
+    /// Whether accesses of one core become visible in another order than they are executed.
+    #[must_use]
+    pub(crate) const fn reorders(self) -> bool {
+        self.has(Liberty::Stores) || self.has(Liberty::Loads)
+    }
+
+    /// The set with the accesses of each core in the order in which they are executed.
+    #[must_use]
+    pub const fn in_order(self) -> Self {
+        self.without(Liberty::Stores).without(Liberty::Loads)
     }
 
     /// The set without one liberty.

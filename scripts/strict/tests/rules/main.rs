@@ -4,6 +4,7 @@
 mod assembler;
 mod boot;
 mod devices;
+mod litmus;
 mod parts;
 mod tables;
 
