@@ -3,6 +3,7 @@
 //! The short way: the page is ordinary RAM, permitted, and ready in a micro-TLB; the access is
 //! aligned. Everything else takes the long way: translation, permissions, alignment, devices.
 
+use super::code_page::DevicePage;
 use super::core::{Core, Interruption};
 use crate::board::{Board, Peripheral};
 use crate::bus::Bus;
@@ -293,6 +294,9 @@ impl Core {
         manner: Manner,
     ) -> Result<u64, Interruption> {
         let purpose = Purpose::Load;
+        if let Some(physical) = self.last_device(address, size, purpose, manner) {
+            return self.load_device(bus, physical, size);
+        }
         let leaf = self.place(bus, address, size, purpose, manner)?;
         if crosses_line(address, size) {
             return self.load_bytes(bus, address, size, manner);
@@ -318,8 +322,20 @@ impl Core {
         if !Board::covers(physical) {
             return Err(self.fault(address, Fault::External, purpose));
         }
-        self.tell_timers(bus);
+        self.note_device(address, physical, purpose, manner);
+        self.load_device(bus, physical, size)
+    }
+
+    fn load_device(
+        &mut self,
+        bus: &mut Bus,
+        physical: u64,
+        size: usize,
+    ) -> Result<u64, Interruption> {
         if let Some(peripheral) = watch::peripheral(physical) {
+            if peripheral == Peripheral::Local {
+                self.tell_timers(bus);
+            }
             let event = Event::DeviceRead(peripheral);
             bus.watch.event(self.number, self.at, event);
         }
@@ -327,6 +343,28 @@ impl Core {
         bus.board
             .read(physical, size as u32, now, &mut bus.memory)
             .map_err(|source| self.device(source))
+    }
+
+    /// The physical address of an aligned access to the page of devices that the last one went to.
+    fn last_device(
+        &self,
+        address: u64,
+        size: usize,
+        purpose: Purpose,
+        manner: Manner,
+    ) -> Option<u64> {
+        let last = self.devices[usize::from(purpose == Purpose::Store)]?;
+        let plain = manner == Manner::Plain && address & (size as u64 - 1) == 0;
+        (plain && last.page == address & !0xfff).then_some(last.physical | address & 0xfff)
+    }
+
+    fn note_device(&mut self, address: u64, physical: u64, purpose: Purpose, manner: Manner) {
+        if manner == Manner::Plain {
+            self.devices[usize::from(purpose == Purpose::Store)] = Some(DevicePage {
+                page: address & !0xfff,
+                physical: physical & !0xfff,
+            });
+        }
     }
 
     fn store_slowly(
@@ -338,6 +376,9 @@ impl Core {
         manner: Manner,
     ) -> Result<(), Interruption> {
         let purpose = Purpose::Store;
+        if let Some(physical) = self.last_device(address, size, purpose, manner) {
+            return self.store_device(bus, physical, size, value);
+        }
         let leaf = self.place(bus, address, size, purpose, manner)?;
         if crosses_line(address, size) {
             return self.store_bytes(bus, address, size, value, manner);
@@ -358,6 +399,17 @@ impl Core {
         if !Board::covers(physical) {
             return Err(self.fault(address, Fault::External, purpose));
         }
+        self.note_device(address, physical, purpose, manner);
+        self.store_device(bus, physical, size, value)
+    }
+
+    fn store_device(
+        &mut self,
+        bus: &mut Bus,
+        physical: u64,
+        size: usize,
+        value: u64,
+    ) -> Result<(), Interruption> {
         if let Some(peripheral) = watch::peripheral(physical) {
             let event = Event::DeviceWrite(peripheral);
             bus.watch.event(self.number, self.at, event);

@@ -2,7 +2,7 @@
 
 use ::a64::Register;
 
-use super::code_page::Fetch;
+use super::code_page::{DevicePage, Fetch, FetchPages};
 use super::syndrome::Exception;
 use crate::bus::{Broadcast, Bus};
 use crate::chance::Chance;
@@ -110,8 +110,11 @@ pub(crate) struct Core {
     /// Cache maintenance that was issued and that no DSB has completed.
     pub(crate) maintenance: Vec<(u64, LineOperation)>,
     pub(super) fetch: Fetch,
+    pub(super) fetches: FetchPages,
     pub(super) loads: MicroTlb,
     pub(super) stores: MicroTlb,
+    /// The last pages of devices that were read and written.
+    pub(super) devices: [Option<DevicePage>; 2],
     /// The interrupt lines as they were at the beginning of the slice.
     pub(super) lines: crate::board::Lines,
 }
@@ -136,8 +139,10 @@ impl Core {
             path: Path::new(),
             maintenance: Vec::new(),
             fetch: Fetch::none(),
+            fetches: FetchPages::new(),
             loads: MicroTlb::new(),
             stores: MicroTlb::new(),
+            devices: [None; 2],
             lines: crate::board::Lines::default(),
         }
     }
@@ -195,7 +200,9 @@ impl Core {
     pub(crate) fn forget_translations(&mut self) {
         self.loads.clear();
         self.stores.clear();
+        self.devices = [None; 2];
         self.fetch = Fetch::none();
+        self.fetches = FetchPages::new();
     }
 
     /// If a frame has come to be watched: no core may store to it in the short way any more.

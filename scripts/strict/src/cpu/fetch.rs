@@ -39,6 +39,10 @@ impl Core {
         if self.state.illegal {
             return Err(self.illegal_state().into());
         }
+        if let Some(fetch) = self.fetches.find(address) {
+            self.fetch = fetch;
+            return Ok(());
+        }
         let leaf = self.translate(bus, address, Purpose::Fetch, self.state.level == 0)?;
         if !bus.memory.holds(leaf.page) {
             return Err(self.instruction_abort(address, Fault::External).into());
@@ -57,6 +61,7 @@ impl Core {
             code,
             view,
         };
+        self.fetches.insert(self.fetch);
         Ok(())
     }
 

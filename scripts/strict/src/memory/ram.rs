@@ -247,19 +247,26 @@ impl Memory {
 
     /// Puts bytes into RAM as a loader has left them.
     pub(crate) fn place(&mut self, address: u64, bytes: &[u8], placed: Placed) {
-        for (address, byte) in (address..).zip(bytes) {
+        let (mut address, mut bytes) = (address, bytes);
+        while !bytes.is_empty() {
+            let offset = address as usize % FRAME;
+            let line = offset / LINE;
+            let (now, later) = bytes.split_at(bytes.len().min(LINE - offset % LINE));
             let slot = self.slot(address) as usize;
             let page = &mut *self.pages[slot];
-            let offset = address as usize % FRAME;
-            if placed == Placed::Clean && page.lines[offset / LINE].is_dirty() {
-                page.refill(offset / LINE);
-                page.lines[offset / LINE] = Line::Clean;
+            if placed == Placed::Clean && page.lines[line].is_dirty() {
+                page.refill(line);
+                page.lines[line] = Line::Clean;
             }
-            page.cached[offset] = *byte;
+            page.cached[offset..offset + now.len()].copy_from_slice(now);
             match placed {
-                Placed::Clean => page.memory[offset] = *byte,
-                Placed::Dirty => page.lines[offset / LINE] = Line::Dirty,
+                Placed::Clean => {
+                    page.memory[offset..offset + now.len()].copy_from_slice(now);
+                }
+                Placed::Dirty => page.lines[line] = Line::Dirty,
             }
+            address += now.len() as u64;
+            bytes = later;
         }
     }
 

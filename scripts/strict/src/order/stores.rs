@@ -110,8 +110,9 @@ impl StoreBuffer {
             let older = &self.waiting[..*index];
             store.group == group && older.iter().all(|other| line(other) != line(store))
         };
-        let eligible: Vec<usize> = (0..self.waiting.len()).filter(may).collect();
-        let index = eligible[chance.below(eligible.len() as u64) as usize];
+        let eligible = || (0..self.waiting.len()).filter(may);
+        let chosen = chance.below(eligible().count() as u64) as usize;
+        let index = eligible().nth(chosen)?;
         let overtakes = match index {
             0 => Overtakes::No,
             _ => Overtakes::Yes,
