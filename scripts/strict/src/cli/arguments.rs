@@ -25,7 +25,7 @@ which rules it breaks.
   --entry E        the way in: firmware (armstub8, EL2), el3 (all cores at power-on), el1,
                    u-boot (caches on), qemu (for comparison: no liberty is taken), or all
   --seed N         the seed of all chance (0)
-  --seeds N        N runs, with the seeds 0 to N - 1; the consoles are not printed
+  --seeds N        N runs, with the seeds from that of --seed on; the consoles are not printed
   --input FILE     lines that are typed when the console is quiet; `?TEXT` waits for TEXT
   --until TEXT     end when the console has printed TEXT, behind the input
   --lint           judge matters of policy too: registers that armstub8 sets, ISB before the counter
@@ -232,6 +232,24 @@ fn unknown(
     }
 }
 
+/// The number that follows an option, if it is one of `values`.
+fn number(
+    parser: &mut Parser,
+    option: &'static str,
+    values: &'static str,
+    known: impl Fn(&u64) -> bool,
+) -> Result<u64, CliError> {
+    let given: u64 = parser.value()?.parse()?;
+    match known(&given) {
+        true => Ok(given),
+        false => Err(CliError::Value {
+            option,
+            values,
+            given,
+        }),
+    }
+}
+
 impl Wanted {
     fn option(&mut self, option: &str, parser: &mut Parser) -> Result<(), CliError> {
         match option {
@@ -244,7 +262,10 @@ impl Wanted {
                 };
             }
             "seed" => self.seed = parser.value()?.parse()?,
-            "seeds" => self.seeds = Some(parser.value()?.parse()?),
+            "seeds" => {
+                let known = |count: &u64| (1..=100_000).contains(count);
+                self.seeds = Some(number(parser, "--seeds", "1 to 100,000", known)?);
+            }
             "off" => {
                 for name in parser.value()?.string()?.split(',') {
                     let names = Liberty::ALL.map(Liberty::name);
@@ -264,26 +285,18 @@ impl Wanted {
                 });
             }
             "gpu-mem" => {
-                let given: u32 = parser.value()?.parse()?;
-                if given != 64 && given != 76 {
-                    return Err(CliError::Value {
-                        option: "--gpu-mem",
-                        values: "64, 76",
-                        given: given.into(),
-                    });
-                }
-                self.gpu_memory_mib = Some(given);
+                let known = |mib: &u64| [64, 76].contains(mib);
+                let given = number(parser, "--gpu-mem", "64, 76", known)?;
+                self.gpu_memory_mib = Some(given as u32);
             }
-            "baud" => self.baud = Some(parser.value()?.parse()?),
+            "baud" => {
+                let known = |baud: &u64| (300..=4_000_000).contains(baud);
+                let given = number(parser, "--baud", "300 to 4,000,000", known)?;
+                self.baud = Some(given as u32);
+            }
             "ns-per-instruction" => {
-                let given: u64 = parser.value()?.parse()?;
-                if !(1..=1_000_000).contains(&given) {
-                    return Err(CliError::Value {
-                        option: "--ns-per-instruction",
-                        values: "1 to 1,000,000",
-                        given,
-                    });
-                }
+                let known = |ns: &u64| (1..=1_000_000).contains(ns);
+                let given = number(parser, "--ns-per-instruction", "1 to 1,000,000", known)?;
                 self.ns_per_instruction = Some(given);
             }
             _ => return Err(Arg::Long(option).unexpected().into()),
@@ -293,10 +306,7 @@ impl Wanted {
 
     /// Every way in with every seed.
     fn runs(&self) -> Vec<Options> {
-        let seeds = match self.seeds {
-            Some(count) => 0..count,
-            None => self.seed..self.seed.saturating_add(1),
-        };
+        let seeds = (0..self.seeds.unwrap_or(1)).map(|index| self.seed.wrapping_add(index));
         let of_entry = |entry: &Entry| {
             let mut options = Options::new(*entry);
             for liberty in &self.off {
@@ -329,5 +339,48 @@ impl Wanted {
                 })
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CliError, Task, task};
+    use std::path::Path;
+
+    fn of(arguments: &[&str]) -> Result<Task, CliError> {
+        let parser = lexopt::Parser::from_args(arguments);
+        task(parser, Some(Path::new("kernel8.img")))
+    }
+
+    fn seeds(arguments: &[&str]) -> Vec<u64> {
+        match of(arguments) {
+            Ok(Task::Run(arguments)) => arguments.runs.iter().map(|run| run.seed).collect(),
+            other => panic!("no runs: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn there_is_always_a_run() {
+        assert_eq!(seeds(&[]), [0]);
+        assert_eq!(seeds(&["--seed", "18446744073709551615"]), [u64::MAX]);
+        assert_eq!(seeds(&["--seed", "7", "--seeds", "2"]), [7, 8]);
+        assert_eq!(seeds(&["--entry", "all"]), [0; 5]);
+    }
+
+    #[test]
+    fn a_number_that_is_not_modelled_is_told_with_those_that_are() {
+        for (option, value) in [
+            ("--seeds", "0"),
+            ("--seeds", "100001"),
+            ("--baud", "0"),
+            ("--gpu-mem", "65"),
+            ("--ns-per-instruction", "0"),
+        ] {
+            let error = of(&[option, value]).expect_err(option).to_string();
+            assert!(
+                error.starts_with(&format!("{option} is one of ")),
+                "{error}"
+            );
+        }
     }
 }
