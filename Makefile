@@ -27,7 +27,7 @@ help:
 	@echo 'make book     README and docs/ as a book, target/book/html/index.html; docs/ may also be read as it is'
 	@echo 'make bench    the benchmarks: booting, and page tables beside those of other libraries'
 	@echo 'make bench-host  page tables beside those of other libraries, on this machine'
-	@echo 'make fuzz     page-table operations from random bytes, for SECONDS (600)'
+	@echo 'make fuzz     page-table operations from random bytes, for SECONDS (600); TARGET=images: those of the model'
 	@echo 'make mutants  each line of the page tables changed in turn: do the tests notice? (hours; ARGS="--shard 0/8")'
 	@echo 'make planted  known mistakes, put into the page tables one by one: do the tests find each? (an hour; ARGS="--only NAME")'
 	@echo 'make soak     all cores use everything at once, for SECONDS of the guest (600)'
@@ -128,7 +128,7 @@ bench-host:
 
 fuzz:
 	@scripts/setup.sh fuzz
-	@scripts/long.sh fuzz $(SECONDS)
+	@scripts/long.sh fuzz $(or $(SECONDS),600) $(TARGET)
 
 mutants:
 	@scripts/setup.sh mutants

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The long runs, which `make test` has no time for: scripts/long.sh fuzz [SECONDS] | mutants [ARGUMENT...].
+# The long runs, which `make test` has no time for: scripts/long.sh fuzz [SECONDS [TARGET]] | mutants [ARGUMENT...].
 # Their tools are cargo-fuzz and cargo-mutants; they take minutes to build and nothing else needs them.
 set -eu
 
@@ -24,7 +24,7 @@ case ${1-} in
 fuzz)
     need cargo-fuzz
     # Sanitizers are options of rustc that a stable one takes only so.
-    RUSTC_BOOTSTRAP=1 exec cargo-fuzz fuzz run --fuzz-dir fuzz operations -- \
+    RUSTC_BOOTSTRAP=1 exec cargo-fuzz fuzz run --fuzz-dir fuzz "${3:-operations}" -- \
         "-max_total_time=${2:-600}" -timeout=10 -max_len=4096
     ;;
 mutants)
@@ -44,7 +44,7 @@ mutants)
     mutate --iterate "$@" -- --lib -- --skip exhaustive -Zunstable-options --fail-fast
     ;;
 *)
-    echo "usage: scripts/long.sh fuzz [SECONDS] | mutants [ARGUMENT...]" >&2
+    echo "usage: scripts/long.sh fuzz [SECONDS [TARGET]] | mutants [ARGUMENT...]" >&2
     exit 2
     ;;
 esac
