@@ -109,6 +109,8 @@ pub(crate) struct Core {
     pub(super) path: Path,
     /// Cache maintenance that was issued and that no DSB has completed.
     pub(crate) maintenance: Vec<(u64, LineOperation)>,
+    /// Sets and ways of the second level that were maintained.
+    pub(crate) swept: u32,
     pub(super) fetch: Fetch,
     pub(super) fetches: FetchPages,
     pub(super) loads: MicroTlb,
@@ -138,6 +140,7 @@ impl Core {
             buffer: StoreBuffer::default(),
             path: Path::new(),
             maintenance: Vec::new(),
+            swept: 0,
             fetch: Fetch::none(),
             fetches: FetchPages::new(),
             loads: MicroTlb::new(),

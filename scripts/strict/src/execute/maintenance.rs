@@ -80,6 +80,7 @@ impl Core {
             }
             (0, 7, 6 | 10 | 14, 2) => {
                 self.tell(bus, Event::SetWay);
+                self.sweep(bus, value, crm != 10);
                 Ok(())
             }
             (_, 7, 8, _) if operation.name().is_some() => {
@@ -133,6 +134,21 @@ impl Core {
             bus.judge_notes(self.number, self.at);
         }
         Ok(())
+    }
+
+    /// Maintenance of one set and way. No line's way is known, so nothing happens before as many of the
+    /// second level's were named as it has. The first level's lines go to the second at most.
+    fn sweep(&mut self, bus: &mut Bus, operand: u64, invalidates: bool) {
+        const LINES: u32 = 512 * 16;
+        if operand >> 1 & 7 != 1 {
+            return;
+        }
+        self.swept += 1;
+        if self.swept == LINES {
+            self.swept = 0;
+            bus.memory.empty_caches(invalidates);
+            bus.judge_notes(self.number, self.at);
+        }
     }
 
     /// DC CVAC cleans and invalidates: CPUACTLR_EL1.ENDCCASCI.

@@ -61,6 +61,7 @@ impl Core {
             Reg::CNTHP_TVAL_EL2 => self.timer_value(Timer::Hypervisor, bus),
             Reg::CNTPS_TVAL_EL1 => self.timer_value(Timer::Secure, bus),
             Reg::ISR_EL1 => self.pending_interrupts(bus),
+            Reg::CCSIDR_EL1 => cache_size(self.system.effective(Reg::CSSELR_EL1)),
             _ => self.system.written(register),
         })
     }
@@ -222,6 +223,16 @@ pub(super) enum Direction {
 /// read as zero (DDI 0487 D17.3.1).
 fn is_reserved_identification(encoding: SystemRegister) -> bool {
     matches!(encoding.fields(), [3, 0, 0, 1..=7, _]) && Reg::with(encoding).is_none()
+}
+
+/// CCSIDR_EL1 of the cache that CSSELR_EL1 selects (DDI 0500 4.3.22): 32 KiB of data in 4 ways, 32
+/// KiB of instructions in 2, and the BCM2837's 512 KiB in 16.
+fn cache_size(selected: u64) -> u64 {
+    match selected & 0xf {
+        0 => 0x700f_e01a,
+        1 => 0x201f_e00a,
+        _ => 0x703f_e07a,
+    }
 }
 
 fn is_control(register: Reg) -> bool {

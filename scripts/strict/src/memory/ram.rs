@@ -308,6 +308,33 @@ impl Memory {
         page.lines[line] = Line::Clean;
     }
 
+    /// Every line of the caches is cleaned, and invalidated perhaps.
+    pub(crate) fn empty_caches(&mut self, invalidates: bool) {
+        if self.caches == Caches::Transparent {
+            return;
+        }
+        for slot in 0..self.pages.len() {
+            for line in 0..FRAME / LINE {
+                let state = self.pages[slot].lines[line];
+                if state == Line::Torn {
+                    let first = self.address(slot as u32) + (line * LINE) as u64;
+                    self.notes.push(Note::DirtyOverFresh(first));
+                }
+                if state.is_dirty() {
+                    self.evict(slot, line);
+                }
+                let page = &mut *self.pages[slot];
+                page.unclean &= !(1 << line);
+                if invalidates {
+                    page.fresh &= !(1 << line);
+                    page.writers.forget(line);
+                    page.refill(line);
+                    page.lines[line] = Line::Absent;
+                }
+            }
+        }
+    }
+
     /// Executes cache maintenance on the line of an address in RAM.
     pub(crate) fn maintain(&mut self, address: u64, operation: LineOperation, by: Caching) {
         if operation != LineOperation::Clean {

@@ -3,7 +3,7 @@
 //! Core 1 writes, core 0 reads, both for ever with the caches on. A core that sees what it looks for
 //! reads a register that nobody has, which ends the run.
 
-use strict::{Entry, Liberties, Limits, Machine, Options, Outcome};
+use strict::{Entry, Image, Liberties, Limits, Machine, Options, Outcome};
 
 use super::image;
 use super::parts::{
@@ -11,7 +11,7 @@ use super::parts::{
 };
 
 /// Seeds of each program.
-const SEEDS: u64 = 16;
+pub(super) const SEEDS: u64 = 16;
 /// The instructions of a run.
 const MOST: u64 = 150_000;
 
@@ -23,7 +23,7 @@ const PLACES: &[&str] = &[
 ];
 const ZEROED: &[&str] = &["str xzr, [x7]", "str xzr, [x8]", "str xzr, [x9]", "dsb ish"];
 /// A register that is not modelled.
-const SEEN: &str = "mrs x0, s3_7_c15_c7_7";
+pub(super) const SEEN: &str = "mrs x0, s3_7_c15_c7_7";
 
 const OTHER_CORE: &[&str] = &[".org 0x400", "mov x1, #0x10_0000"];
 const TO_EL1: &[&str] = &[
@@ -58,21 +58,24 @@ fn is_seen(reader: &[&str], writer: &[&str], liberties: Liberties) -> bool {
         ],
     ];
     let program = image(&parts);
-    (0..SEEDS).any(|seed| {
-        let mut options = Options::seeded(Entry::El1, seed);
-        options.liberties = liberties;
-        let mut machine = Machine::new(&program, &options);
-        let limits = Limits {
-            instructions: MOST,
-            quiet: u64::MAX,
-            until: None,
-        };
-        match machine.run(&limits) {
-            Outcome::Stopped(_) => true,
-            Outcome::Exhausted => false,
-            other => panic!("the run ends: {other:?}"),
-        }
-    })
+    (0..SEEDS).any(|seed| reaches_the_end(&program, seed, liberties))
+}
+
+/// Whether a core comes to [`SEEN`].
+pub(super) fn reaches_the_end(program: &Image, seed: u64, liberties: Liberties) -> bool {
+    let mut options = Options::seeded(Entry::El1, seed);
+    options.liberties = liberties;
+    let mut machine = Machine::new(program, &options);
+    let limits = Limits {
+        instructions: MOST,
+        quiet: u64::MAX,
+        until: None,
+    };
+    match machine.run(&limits) {
+        Outcome::Stopped(_) => true,
+        Outcome::Exhausted => false,
+        other => panic!("the run ends: {other:?}"),
+    }
 }
 
 /// A loop: a branch back behind the lines, each of which is one word.

@@ -6,6 +6,7 @@ mod boot;
 mod devices;
 mod litmus;
 mod parts;
+mod sweep;
 mod tables;
 
 use assembler::{STAY, assemble};
