@@ -49,6 +49,7 @@ fn look<S: Side>(map: &Map<S>, what: &str) -> Result<u64, Wrong> {
         present,
         inaccessible,
         contiguous,
+        swapped,
     } = tree;
     let Checked {
         leaves,
@@ -58,6 +59,7 @@ fn look<S: Side>(map: &Map<S>, what: &str) -> Result<u64, Wrong> {
     } = checked;
     same("leaves were seen", present + inaccessible, leaves)?;
     same("pages are mapped", map.pages, pages)?;
+    same("pages are swapped out", 0, swapped)?;
     say(format_args!(
         "{}: {what}: {leaves} leaves ({inaccessible} inaccessible, {contiguous} contiguous) in {tables} \
          tables, {neighbours} unmapped neighbours, {translations} translations\n",
