@@ -12,6 +12,7 @@
 //! | [`flow`] | branches, returns, exceptions |
 //! | [`system`] `names` | barriers, hints, maintenance, system registers, and their names |
 //! | [`memory`] | loads and stores |
+//! | [`vector`] | loads, stores and moves of SIMD and floating-point registers |
 //! | `instruction` | [`Instruction`], and questions that are answered for every class |
 //! | `decode` | [`decode()`], from a word to its instruction |
 //! | `display` | instructions as text |
@@ -32,7 +33,7 @@
 //!   line of a table in the manual, and on every word of the image it is compared with another
 //!   disassembler's.
 //! - SIMD, floating point, SVE and SME are told as [`Instruction::Vector`] and not decoded: the
-//!   kernel has none. An instruction that came after Armv8.0 is [`Instruction::Later`] where the
+//!   kernel has none. What other kernels' compilers copy memory with, [`decode_vector()`] decodes. An instruction that came after Armv8.0 is [`Instruction::Later`] where the
 //!   first bits of its word tell its class, or [`Instruction::Unallocated`].
 //! - Instructions are printed in the manual's canonical form, without the preferred aliases (`orr
 //!   x0, xzr, x1` for `mov x0, x1`): the fields of the encoding, not their purpose.
@@ -47,7 +48,8 @@ pub mod memory;
 mod names;
 mod operand;
 pub mod system;
+pub mod vector;
 
-pub use decode::decode;
+pub use decode::{decode, decode_vector};
 pub use instruction::{Instruction, Later};
 pub use operand::{Condition, Register, Width};

@@ -4,9 +4,11 @@ mod data;
 mod flow;
 mod memory;
 mod system;
+mod vector;
 mod word;
 
 use crate::instruction::Instruction;
+pub use vector::decode_vector;
 use word::Word;
 
 /// Decodes an instruction word; bits that no instruction of Armv8.0 has give [`Instruction::Later`]

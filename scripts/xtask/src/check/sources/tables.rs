@@ -109,6 +109,7 @@ const A64: Edges = Edges::Line(&[
     "system",
     "names",
     "memory",
+    "vector",
     "instruction",
     "decode",
     "display",
