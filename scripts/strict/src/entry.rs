@@ -4,9 +4,10 @@
 
 use crate::board::CORES;
 use crate::cpu::Pstate;
+use crate::image::Image;
 use crate::memory::{Memory, Placed};
 use crate::registers::{Reg, Registers};
-use crate::watch::Boot;
+use crate::watch::{Boot, Lint};
 
 /// The way in which the kernel is entered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,6 +52,11 @@ impl Entry {
         Self::ALL.into_iter().find(|entry| entry.name() == name)
     }
 
+    /// Whether an image can be entered in this way: it does not lie over its loader.
+    pub(crate) fn can_enter(self, image: &Image) -> bool {
+        self == Self::El3 || self == Self::Qemu || !image.lies_below(ARMSTUB_END)
+    }
+
     /// The exception level at which a core begins.
     fn level(self, core: usize) -> u8 {
         match (self, core) {
@@ -71,6 +77,9 @@ pub(crate) struct Start {
 
 /// The address of the ATAGs that QEMU writes.
 const ATAGS: u64 = 0x100;
+/// The end of what the firmware's armstub8 has in RAM: a kernel from address 0 up (`kernel_old=1`) is
+/// entered without it, by all cores at EL3.
+const ARMSTUB_END: u64 = 0x1000;
 /// The address of the loop in which the cores 1 to 3 wait: QEMU's, and the firmware's in page 0.
 const QEMU_LOOP: u64 = 0x300;
 const FIRMWARE_LOOP: u64 = 0x80;
@@ -123,10 +132,23 @@ fn masked(level: u8) -> Pstate {
 }
 
 /// Prepares one core: sets the registers that the loader sets, and says where it begins.
-pub(crate) fn start(entry: Entry, core: usize, image: u64, registers: &mut Registers) -> Start {
+///
+/// What armstub8 leaves as the core's own reset has it is known too, unless the kernel is judged by
+/// the architecture alone, which leaves it UNKNOWN ([`Lint::Yes`]).
+pub(crate) fn start(
+    (entry, lint): (Entry, Lint),
+    core: usize,
+    image: u64,
+    registers: &mut Registers,
+) -> Start {
+    let reset = match lint {
+        Lint::No => core_reset(registers),
+        Lint::Yes => Vec::new(),
+    };
+    let firmware = || [&reset[..], &lower_reset(lint), &firmware()].concat();
     let values = match entry {
         Entry::Qemu => qemu(registers),
-        Entry::El3 => Vec::new(),
+        Entry::El3 => reset,
         Entry::Firmware => firmware(),
         Entry::El1 => [firmware(), loader_at_el1(registers)].concat(),
         Entry::UBoot if core == 0 => [firmware(), u_boot()].concat(),
@@ -141,7 +163,10 @@ pub(crate) fn start(entry: Entry, core: usize, image: u64, registers: &mut Regis
         (Entry::Qemu, _) => (QEMU_LOOP, 0),
         (_, _) => (FIRMWARE_LOOP, 0),
     };
-    let boot = Boot::entered(&values);
+    let mut boot = Boot::entered(&values);
+    if (entry, lint) == (Entry::Firmware, Lint::No) {
+        boot.never_translated_at_el1();
+    }
     Start {
         pc,
         state: masked(entry.level(core)),
@@ -166,6 +191,36 @@ fn qemu(registers: &Registers) -> Vec<(Reg, u64)> {
         (Reg::ID_AA64ISAR0_EL1, 0x1_1120),
         (Reg::ID_ISAR5_EL1, 0x1_1121),
     ]
+}
+
+/// The registers to which the Cortex-A53's reset gives a value (DDI 0500, tables of 4.2; 10.3.1 for
+/// the timers). VTTBR_EL2's VMID is compared, but never changes while stage 2 is off.
+fn core_reset(registers: &Registers) -> Vec<(Reg, u64)> {
+    vec![
+        (Reg::CPACR_EL1, 0),
+        (Reg::CNTKCTL_EL1, 0),
+        (Reg::MDSCR_EL1, 0),
+        (Reg::PMUSERENR_EL0, 0),
+        (Reg::SCTLR_EL2, 0x30c5_0838),
+        (Reg::CPTR_EL3, 0),
+        (Reg::MDCR_EL3, 0),
+        (Reg::CPTR_EL2, 0x33ff),
+        (Reg::HSTR_EL2, 0),
+        (Reg::MDCR_EL2, 6),
+        (Reg::CNTHCTL_EL2, 3),
+        (Reg::VTTBR_EL2, 0),
+        (Reg::VPIDR_EL2, registers.written(Reg::MIDR_EL1)),
+        (Reg::VMPIDR_EL2, registers.written(Reg::MPIDR_EL1)),
+    ]
+}
+
+/// The same of the registers that a kernel at EL3 is to write, as armstub8 does with EL2's: they
+/// steer every access of the next level.
+fn lower_reset(lint: Lint) -> Vec<(Reg, u64)> {
+    match lint {
+        Lint::No => vec![(Reg::SCTLR_EL1, 0x00c5_0838), (Reg::HCR_EL2, 0)],
+        Lint::Yes => Vec::new(),
+    }
 }
 
 /// The registers that armstub8 sets; EL3's own are known to it alone.
@@ -257,10 +312,12 @@ fn u_boot_tables(memory: &mut Memory) {
     memory.place(level_2, &blocks, Placed::Clean);
 }
 
-/// The copies in which the loader has left the image.
-pub(crate) fn image_placed(entry: Entry) -> Placed {
+/// The copies in which the loader has left the image. The Cortex-A53's reset empties its caches, and
+/// armstub8 runs with them off (DDI 0500 6.2.4); the architecture promises neither.
+pub(crate) fn image_placed((entry, lint): (Entry, Lint)) -> Placed {
     match entry {
         Entry::UBoot => Placed::Dirty,
+        Entry::Firmware if lint == Lint::No => Placed::Memory,
         Entry::Firmware | Entry::El3 | Entry::El1 | Entry::Qemu => Placed::Clean,
     }
 }

@@ -1,6 +1,6 @@
 //! The kernel's image: its bytes and the address that they are loaded at.
 
-use object::{Object, ObjectSegment};
+use object::{Object, ObjectSection, ObjectSegment, SectionKind};
 use thiserror::Error;
 
 /// The default load address of a raw 64-bit image on a Raspberry Pi 3: 0x8_0000.
@@ -8,6 +8,10 @@ pub const LOAD_ADDRESS: u64 = 0x8_0000;
 
 /// The largest image: what lies between the load address and the peripherals.
 const MOST: u64 = 0x3f00_0000 - LOAD_ADDRESS;
+
+/// The bits of an address in the upper half that are its physical address, if a linker script has
+/// given none: those below the local block, the end of what the board has.
+const LOW: u64 = 0x3fff_ffff;
 
 /// The magic number of an arm64 Image header, at byte 56.
 const MAGIC: &[u8] = b"ARM\x64";
@@ -69,13 +73,13 @@ impl Image {
     }
 
     fn elf(bytes: &[u8]) -> Result<Self, ImageError> {
-        let file = object::read::elf::ElfFile64::<object::Endianness>::parse(bytes)?;
+        let file = Elf::parse(bytes)?;
         if file.architecture() != object::Architecture::Aarch64 {
             return Err(ImageError::Architecture);
         }
         let mut parts = Vec::new();
         for segment in file.segments() {
-            let address = segment.elf_program_header().p_paddr.get(file.endian());
+            let address = physical(segment.elf_program_header().p_paddr.get(file.endian()));
             let data = segment.data()?;
             let end = address.checked_add(segment.size());
             if end.is_none_or(|end| end > LOAD_ADDRESS + MOST) {
@@ -86,15 +90,21 @@ impl Image {
             }
         }
         // A kernel in the high half may name a virtual entry: its segment tells the physical one.
+        let named = entry_of(&file);
         let entry = file
             .segments()
-            .find(|segment| file.entry().wrapping_sub(segment.address()) < segment.size())
+            .find(|segment| named.wrapping_sub(segment.address()) < segment.size())
             .map(|segment| {
-                let physical = segment.elf_program_header().p_paddr.get(file.endian());
-                physical + (file.entry() - segment.address())
+                let address = segment.elf_program_header().p_paddr.get(file.endian());
+                physical(address) + (named - segment.address())
             })
-            .ok_or(ImageError::Entry(file.entry()))?;
+            .ok_or(ImageError::Entry(named))?;
         Ok(Self { parts, entry })
+    }
+
+    /// Whether the image lies over the bytes below an address.
+    pub(crate) fn lies_below(&self, end: u64) -> bool {
+        self.parts.iter().any(|(first, _)| *first < end)
     }
 
     /// The instruction word at a physical address; none outside of the image.
@@ -127,4 +137,23 @@ impl Image {
         let first = self.parts.first();
         first.is_some_and(|(_, bytes)| bytes.get(56..60) == Some(MAGIC))
     }
+}
+type Elf<'data> = object::read::elf::ElfFile64<'data, object::Endianness>;
+
+/// The physical address of a segment. A script without `AT` repeats the virtual one, and what
+/// `objcopy` makes of the file is loaded low all the same.
+pub(crate) fn physical(address: u64) -> u64 {
+    match address >> 63 {
+        0 => address,
+        _ => address & LOW,
+    }
+}
+
+/// The address of the first instruction. A linker that is told none may name the section `.text`; the
+/// board begins with the first byte of the image all the same: with the code that lies lowest.
+fn entry_of(file: &Elf<'_>) -> u64 {
+    let sections = file.sections();
+    let code = sections.filter(|section| section.kind() == SectionKind::Text);
+    code.map(|section| section.address())
+        .fold(file.entry(), u64::min)
 }

@@ -155,16 +155,17 @@ impl Machine {
         };
         let ram = (u64::from(options.board.ram_mib) << 20).min(PERIPHERALS);
         let mut memory = Memory::new(ram, caches, noise(Liberty::Noise), seed);
-        memory.leave(entry::image_placed(entry));
+        let placed = entry::image_placed((entry, options.lint));
+        memory.leave(placed);
         entry::prepare_memory(entry, &mut memory, options.board.arm_memory());
         for (address, bytes) in &image.parts {
-            memory.place(*address, bytes, entry::image_placed(entry));
+            memory.place(*address, bytes, placed);
         }
         let mut watch = Watch::new(entry != Entry::Qemu, options.lint);
         let cores = (0..CORES).map(|number| {
             let unknown = noise(Liberty::Unknown);
             let mut registers = Registers::new(number as u64, synchronization, unknown, seed);
-            let start = entry::start(entry, number, image.entry, &mut registers);
+            let start = entry::start((entry, options.lint), number, image.entry, &mut registers);
             watch.entered(number, start.boot);
             let mut core = Core::new(number, registers, start.state, start.pc);
             if let Some(seed) = unknown {
@@ -210,6 +211,11 @@ impl Machine {
     pub fn type_bytes(&mut self, bytes: &[u8]) {
         let now = self.bus.now();
         self.bus.board.type_bytes(bytes, now);
+    }
+
+    /// Virtual time since power-on, in nanoseconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.bus.now()
     }
 
     /// The number of instructions that all cores have executed.
@@ -263,10 +269,29 @@ impl Machine {
         self.cores.iter().map(|core| core.pc).collect()
     }
 
-    /// Runs to a limit or to the image's own end.
+    /// Whether core 0 has ended on purpose: it goes round in branches and hints, without a look at
+    /// memory or a register, and no interrupt will call it away.
+    pub(crate) fn is_halted(&mut self, outcome: &Outcome) -> bool {
+        let [first, ..] = &mut *self.cores else {
+            return false;
+        };
+        let alone = match outcome {
+            Outcome::Asleep => true,
+            Outcome::Quiet => first.masks_interrupts(),
+            _ => false,
+        };
+        alone && first.is_parked(&mut self.bus)
+    }
+
+    /// Runs to a limit or to the image's own end. The console counts as quiet from here on.
     pub fn run(&mut self, limits: &Limits) -> Outcome {
-        let last = self.executed().saturating_add(limits.instructions);
         self.printed_at = self.bus.now();
+        self.go_on(limits)
+    }
+
+    /// Runs on as [`Self::run`] does, and takes the time for which the console has been quiet along.
+    pub fn go_on(&mut self, limits: &Limits) -> Outcome {
+        let last = self.executed().saturating_add(limits.instructions);
         loop {
             if let Err(stop) = self.round() {
                 self.collect_output();

@@ -37,8 +37,10 @@ pub enum Stop {
         /// What the board says.
         source: BoardError,
     },
-    /// A translation granule other than 4 KiB.
-    #[error("core {core} at {at:#x}: the granule of TCR {tcr:#x} is not modelled, only 4 KiB is")]
+    /// A translation granule that the Cortex-A53 does not have.
+    #[error(
+        "core {core} at {at:#x}: TCR {tcr:#x} asks for a granule that is not modelled, 16 KiB or none"
+    )]
     Granule {
         /// The core's number.
         core: usize,
@@ -60,6 +62,11 @@ pub enum Stop {
 }
 
 impl Stop {
+    /// Whether the machine lacks something; else the image itself has come to an end.
+    pub(crate) fn is_not_modelled(&self) -> bool {
+        !matches!(self, Self::Vector { .. })
+    }
+
     /// The address of the instruction that the machine stopped at.
     #[must_use]
     pub fn at(&self) -> u64 {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use addr2line::Context;
 use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian, SectionId};
-use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
+use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 use thiserror::Error;
+
+use crate::image::physical;
 
 /// A file whose symbols cannot be read.
 #[derive(Debug, Error)]
@@ -36,11 +38,19 @@ impl Symbols {
             let endian = file.endian();
             let virtual_address = header.p_vaddr.get(endian);
             let size = header.p_memsz.get(endian);
-            (header.p_paddr.get(endian), virtual_address, size)
+            (physical(header.p_paddr.get(endian)), virtual_address, size)
         });
         let segments = segments.collect();
         let named = file.symbols().filter(|symbol| {
-            let is_code = matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Label);
+            // Labels of assembly code have no type.
+            let is_code = match symbol.kind() {
+                SymbolKind::Text | SymbolKind::Label => true,
+                SymbolKind::Unknown => symbol
+                    .section_index()
+                    .and_then(|index| file.section_by_index(index).ok())
+                    .is_some_and(|section| section.kind() == SectionKind::Text),
+                _ => false,
+            };
             is_code && symbol.is_definition()
         });
         let mut functions = BTreeMap::new();

@@ -13,6 +13,7 @@
 //! - A byte takes its time on the line, a request to the VideoCore its latency; register accesses
 //!   take none.
 
+mod arm_timer;
 mod aux;
 mod gpio;
 mod gpu_interrupts;
@@ -29,6 +30,7 @@ mod system_timer;
 mod tests;
 mod wiring;
 
+use self::arm_timer::ArmTimer;
 use self::gpu_interrupts::{GpuInterrupts, Inputs};
 use self::local::Local;
 use self::mailbox::Mailbox;
@@ -52,11 +54,13 @@ const LOCAL: std::ops::Range<u64> = 0x4000_0000..0x4004_0000;
 /// Interrupts by their numbers (BCM2835 ARM Peripherals, page 113, and its device tree).
 const GPU_AUX: u32 = 29;
 const GPU_UART: u32 = 57;
+const BASIC_ARM_TIMER: u32 = 0;
 const BASIC_MAILBOX: u32 = 1;
 
 /// The devices of one board.
 #[derive(Clone, Debug)]
 pub struct Board {
+    arm_timer: ArmTimer,
     gpu_interrupts: GpuInterrupts,
     local: Local,
     mailbox: Mailbox,
@@ -74,6 +78,7 @@ impl Board {
         let kind = options.kind;
         let mailbox = Mailbox::new(options);
         Self {
+            arm_timer: ArmTimer::new(kind),
             gpu_interrupts: GpuInterrupts::new(kind),
             local: Local::new(kind, options.prescaler),
             wiring: Wiring::new(options, mailbox.uart_clock_hz()),
@@ -116,6 +121,7 @@ impl Board {
         let read = match peripheral {
             Peripheral::SystemTimer => self.system_timer.read(offset, now),
             Peripheral::GpuInterrupts => self.gpu_interrupts.read(offset, self.inputs()),
+            Peripheral::ArmTimer => self.arm_timer.read(offset, now),
             Peripheral::Mailbox => self.mailbox.read(offset, notices),
             Peripheral::Power => self.power.read(offset, now),
             Peripheral::Random => self.random.read(offset),
@@ -154,6 +160,7 @@ impl Board {
         let written = match peripheral {
             Peripheral::SystemTimer => self.system_timer.write(offset, value, now, notices),
             Peripheral::GpuInterrupts => self.gpu_interrupts.write(offset, value),
+            Peripheral::ArmTimer => self.arm_timer.write(offset, value, now),
             Peripheral::Mailbox => self.mailbox.write(offset, value, now, memory, notices),
             Peripheral::Power => self.power.write(offset, value, now, notices),
             Peripheral::Random => self.random.write(offset, value),
@@ -201,6 +208,7 @@ impl Board {
     pub fn next_event(&self, now: Nanoseconds) -> Option<Nanoseconds> {
         let events = [
             self.mailbox.next_event(),
+            self.arm_timer.next_event(),
             self.wiring.next_event(),
             self.system_timer.next_event(),
             self.local.next_event(),
@@ -249,6 +257,7 @@ impl Board {
     fn advance_devices(&mut self, now: Nanoseconds) {
         self.wiring.pl011.clock_hz = self.mailbox.uart_clock_hz();
         self.wiring.advance(now, &mut self.notices);
+        self.arm_timer.advance(now);
         self.system_timer.advance(now);
         self.local.advance(now);
     }
@@ -259,7 +268,8 @@ impl Board {
         let uart = u64::from(self.wiring.pl011.interrupts()) << GPU_UART;
         Inputs {
             gpu: u64::from(gpu) | uart,
-            basic: u32::from(self.mailbox.interrupts()) << BASIC_MAILBOX,
+            basic: u32::from(self.arm_timer.interrupt()) << BASIC_ARM_TIMER
+                | u32::from(self.mailbox.interrupts()) << BASIC_MAILBOX,
         }
     }
 

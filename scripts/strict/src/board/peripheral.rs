@@ -16,6 +16,8 @@ pub enum Peripheral {
     SystemTimer,
     /// The interrupt controller of the GPU's peripherals and of the ARM block (7.5).
     GpuInterrupts,
+    /// The ARM block's timer (chapter 14).
+    ArmTimer,
     /// Mailboxes 0 and 1, between the ARM and the VideoCore.
     Mailbox,
     /// Power management, with the watchdog.
@@ -40,7 +42,7 @@ const MAP: [(u64, u64, Peripheral); 35] = [
     (0x3f00_6000, 0x1000, Peripheral::Unmodelled("MPHI")),
     (0x3f00_7000, 0x1000, Peripheral::Unmodelled("DMA")),
     (0x3f00_b200, 0x28, Peripheral::GpuInterrupts),
-    (0x3f00_b400, 0x24, Peripheral::Unmodelled("ARM timer")),
+    (0x3f00_b400, 0x24, Peripheral::ArmTimer),
     (0x3f00_b840, 0x10, Peripheral::Unmodelled("doorbells")),
     (0x3f00_b880, 0x40, Peripheral::Mailbox),
     (0x3f10_0000, 0x200, Peripheral::Power),
@@ -89,6 +91,7 @@ impl fmt::Display for Peripheral {
         f.write_str(match self {
             Self::SystemTimer => "system timer",
             Self::GpuInterrupts => "interrupt controller",
+            Self::ArmTimer => "ARM timer",
             Self::Mailbox => "mailbox",
             Self::Power => "power management",
             Self::Random => "random number generator",

@@ -82,6 +82,11 @@ pub enum CliError {
         /// The reason.
         source: io::Error,
     },
+    /// The image lies over its loader.
+    #[error(
+        "the image begins below 0x1000, where the firmware's loop lies (`kernel_old=1`): --entry el3"
+    )]
+    OverLoader,
     /// The file is no image.
     #[error("{path}: {source}")]
     Image {

@@ -100,6 +100,10 @@ fn runs(arguments: &Arguments) -> Result<ExitCode, CliError> {
         script,
         symbols: symbols(arguments, &bytes)?,
     };
+    let mut ways = arguments.runs.iter().map(|options| options.entry);
+    if !ways.all(|entry| entry.can_enter(&subject.image)) {
+        return Err(CliError::OverLoader);
+    }
     let mut findings = Findings::default();
     let mut code = 0;
     for options in &arguments.runs {
@@ -135,10 +139,13 @@ fn one(subject: &Subject<'_>, options: &Options, findings: &mut Findings) -> io:
     print!("{}", findings.add(&kept, symbols));
     print!("{}", report::end(&end, &machine, symbols));
     match end {
-        End::Done => Ok(if findings.count() == 0 { 0 } else { FAILED }),
-        End::Early(Outcome::Stopped(_)) => Ok(NOT_RUNNABLE),
+        End::Halted if diverges(subject, options, &machine, &end)? => Ok(FAILED),
+        End::Done | End::Halted => Ok(if findings.count() == 0 { 0 } else { FAILED }),
+        End::Early(Outcome::Stopped(stop)) if stop.is_not_modelled() => Ok(NOT_RUNNABLE),
         End::Early(_) | End::Missing { .. } => {
-            diverges(subject, options, &machine)?;
+            if !diverges(subject, options, &machine, &end)? {
+                println!("strict: it fails without any liberty, too");
+            }
             Ok(FAILED)
         }
     }
@@ -159,19 +166,27 @@ fn play<W: Write>(
     Ok((run.machine, end))
 }
 
-/// Says whether a run that failed succeeds without liberties, and by which of them it fails.
-fn diverges(subject: &Subject<'_>, options: &Options, machine: &Machine) -> io::Result<()> {
+/// Whether a run that failed or halted goes on without liberties; says by which of them it does not.
+fn diverges(
+    subject: &Subject<'_>,
+    options: &Options,
+    machine: &Machine,
+    end: &End,
+) -> io::Result<bool> {
     let succeeds = |liberties: Liberties| -> io::Result<bool> {
         let options = Options {
             liberties,
             ..options.clone()
         };
-        let (_, end) = play(subject, &options, io::sink(), Progress::Silent)?;
-        Ok(end.is_done())
+        let (_, without) = play(subject, &options, io::sink(), Progress::Silent)?;
+        // A halt is a failure where the image goes on without liberties.
+        Ok(matches!(without, End::Done) || without.is_done() && !end.is_done())
     };
     if options.liberties == Liberties::NONE || !succeeds(Liberties::NONE)? {
-        println!("strict: it fails without any liberty, too");
-        return Ok(());
+        return Ok(false);
+    }
+    if matches!(end, End::Halted) {
+        println!("strict: the image has halted");
     }
     println!("finding: divergence: without liberties the run succeeds");
     for liberty in Liberty::ALL {
@@ -184,7 +199,7 @@ fn diverges(subject: &Subject<'_>, options: &Options, machine: &Machine) -> io::
         "{}",
         report::liberties(machine.taken(), subject.symbols.as_ref())
     );
-    Ok(())
+    Ok(true)
 }
 
 /// The symbols: of the named file, else of the image, else of the ELF file beside it.

@@ -12,6 +12,8 @@ pub(super) enum End {
     Done,
     /// The console did not print a text in time.
     Missing { text: String, outcome: Outcome },
+    /// All was typed and seen, and then the image halted.
+    Halted,
     /// The machine ended before the script did.
     Early(Outcome),
 }
@@ -19,7 +21,7 @@ pub(super) enum End {
 impl End {
     /// Whether the script was played to its end.
     pub(super) fn is_done(&self) -> bool {
-        matches!(self, Self::Done)
+        matches!(self, Self::Done | Self::Halted)
     }
 }
 
@@ -43,6 +45,8 @@ pub(super) enum Progress {
 const QUIET: u64 = 20_000_000;
 /// A text is waited for as long as the console was not quiet for 10 s of virtual time.
 const PATIENCE: u64 = 10_000_000_000;
+/// A kernel that goes on printing has shown enough after 3 s of virtual time behind the script.
+const ENOUGH: u64 = 3_000_000_000;
 /// The console is printed after so many instructions.
 const CHUNK: u64 = 5_000_000;
 /// Progress is told after so many instructions without output.
@@ -64,7 +68,7 @@ impl<W: Write> Run<W> {
         for action in &script.actions {
             match action {
                 Action::Type(line) => {
-                    let outcome = self.advance(None, QUIET)?;
+                    let outcome = self.advance(None, QUIET, u64::MAX)?;
                     if !matches!(outcome, Outcome::Quiet | Outcome::Asleep) {
                         return Ok(End::Early(outcome));
                     }
@@ -80,7 +84,11 @@ impl<W: Write> Run<W> {
         if let Some(text) = until {
             return Ok(self.wait(text)?.unwrap_or(End::Done));
         }
-        Ok(match self.advance(None, PATIENCE / 10)? {
+        let outcome = self.advance(None, PATIENCE / 10, ENOUGH)?;
+        if self.machine.is_halted(&outcome) {
+            return Ok(End::Halted);
+        }
+        Ok(match outcome {
             Outcome::Quiet | Outcome::Ended(_) => End::Done,
             Outcome::Asleep if self.a_key_wakes() => End::Done,
             outcome => End::Early(outcome),
@@ -101,7 +109,7 @@ impl<W: Write> Run<W> {
     }
 
     fn wait(&mut self, text: &str) -> io::Result<Option<End>> {
-        let outcome = self.advance(Some(text.as_bytes().to_vec()), PATIENCE)?;
+        let outcome = self.advance(Some(text.as_bytes().to_vec()), PATIENCE, u64::MAX)?;
         Ok(match outcome {
             Outcome::Matched => None,
             Outcome::Stopped(_) => Some(End::Early(outcome)),
@@ -112,9 +120,11 @@ impl<W: Write> Run<W> {
         })
     }
 
-    /// Runs on, and prints the console as it comes.
-    fn advance(&mut self, until: Option<Vec<u8>>, quiet: u64) -> io::Result<Outcome> {
+    /// Runs on, for no longer than `most` of virtual time, and prints the console as it comes.
+    fn advance(&mut self, until: Option<Vec<u8>>, quiet: u64, most: u64) -> io::Result<Outcome> {
+        let last = self.machine.now().saturating_add(most);
         let mut told = self.machine.executed();
+        let mut begun = false;
         loop {
             let executed = self.machine.executed();
             let left = self.instructions.saturating_sub(executed);
@@ -123,7 +133,10 @@ impl<W: Write> Run<W> {
                 quiet,
                 instructions: left.min(CHUNK),
             };
-            let outcome = self.machine.run(&limits);
+            let outcome = match std::mem::replace(&mut begun, true) {
+                false => self.machine.run(&limits),
+                true => self.machine.go_on(&limits),
+            };
             let console = self.machine.console();
             if console.len() > self.printed {
                 self.out.write_all(&console[self.printed..])?;
@@ -135,7 +148,8 @@ impl<W: Write> Run<W> {
                 told = executed;
             }
             match outcome {
-                Outcome::Exhausted if left > CHUNK => {}
+                Outcome::Exhausted if left > CHUNK && self.machine.now() < last => {}
+                Outcome::Exhausted if left > CHUNK => return Ok(Outcome::Quiet),
                 outcome => return Ok(outcome),
             }
         }

@@ -24,8 +24,8 @@ impl Findings {
         let mut text = String::new();
         for finding in findings {
             let function = symbols.and_then(|symbols| symbols.function(finding.at));
-            let function =
-                function.map_or_else(|| format!("{:#x}", finding.at), |(name, _)| name.to_owned());
+            // Without names a case is told once: the places of one function cannot be told apart.
+            let function = function.map_or_else(|| finding.detail.clone(), |(name, _)| name.into());
             let key = (finding.rule, function);
             if !self.seen.contains(&key) {
                 self.seen.push(key);
@@ -76,7 +76,7 @@ fn finding_text(finding: &Finding, symbols: Option<&Symbols>) -> String {
 pub(super) fn end(end: &End, machine: &Machine, symbols: Option<&Symbols>) -> String {
     let mut text = String::new();
     let outcome = match end {
-        End::Done => return text,
+        End::Done | End::Halted => return text,
         End::Missing {
             text: missing,
             outcome,

@@ -13,8 +13,8 @@ use crate::registers::Reg;
 use crate::registers::sctlr;
 use crate::stop::Stop;
 use crate::translate::{
-    Candidate, Fault, Leaf, MemoryType, Purpose, Regime, Root, Tables, WalkError, asid, resume,
-    root_level, walk, walk_from,
+    Candidate, Fault, Leaf, MemoryType, Purpose, Regime, Root, Tables, WalkError, asid,
+    has_small_pages, resume, root_level, walk, walk_from,
 };
 
 use crate::watch::{self, Event};
@@ -152,7 +152,8 @@ impl Core {
         let on = register(Reg::SCTLR_EL1) & sctlr::M != 0 && self.state.level <= 1;
         let root = |high: bool, disabled: u32| {
             let address = tables[usize::from(high)] & 0x0000_ffff_ffff_fffe;
-            let used = on && tcr >> disabled & 1 == 0;
+            // The history knows tables of one frame.
+            let used = on && tcr >> disabled & 1 == 0 && has_small_pages(tcr, high);
             used.then_some(Root {
                 address,
                 asid,

@@ -1,6 +1,8 @@
 //! The state of a core, and the loop that executes.
 
-use ::a64::Register;
+use ::a64::flow::Branch;
+use ::a64::system::System;
+use ::a64::{Instruction, Register};
 
 use super::code_page::{DevicePage, Fetch, FetchPages};
 use super::syndrome::Exception;
@@ -83,6 +85,8 @@ pub(crate) struct Core {
     pub(crate) number: usize,
     /// X0 to X30, and the zero register as number 31.
     pub(crate) x: [u64; 32],
+    /// V0 to V31.
+    pub(crate) vectors: [u128; 32],
     /// SP_EL0 to SP_EL3.
     pub(crate) stacks: [u64; 4],
     /// The address of the next instruction.
@@ -127,6 +131,7 @@ impl Core {
         Self {
             number,
             x: [0; 32],
+            vectors: [0; 32],
             stacks: [0; 4],
             pc,
             at: pc,
@@ -156,6 +161,40 @@ impl Core {
         for value in self.x[..31].iter_mut().chain(&mut self.stacks) {
             *value = chance.next();
         }
+        for value in &mut self.vectors {
+            *value = u128::from(chance.next()) << 64 | u128::from(chance.next());
+        }
+    }
+
+    /// Whether interrupts are masked at the core's level.
+    pub(crate) fn masks_interrupts(&self) -> bool {
+        const I: u8 = 0b0010;
+        self.state.daif & I != 0
+    }
+
+    /// Whether the core goes round in branches and hints, and looks at nothing.
+    pub(crate) fn is_parked(&mut self, bus: &mut Bus) -> bool {
+        /// Longer loops that do nothing are not looked for.
+        const MOST: usize = 8;
+        let kept = self.at;
+        let mut next = self.pc;
+        let mut parked = false;
+        for _ in 0..MOST {
+            self.at = next;
+            next = match self.fetch(bus) {
+                Ok(Instruction::Branch(Branch::Jump { offset })) => {
+                    next.wrapping_add_signed(offset)
+                }
+                Ok(Instruction::System(System::Hint(_))) => next.wrapping_add(4),
+                _ => break,
+            };
+            if next == self.pc {
+                parked = true;
+                break;
+            }
+        }
+        self.at = kept;
+        parked
     }
 
     /// The value of a general register; number 31 is zero.
@@ -255,7 +294,7 @@ impl Core {
     /// the core would take it for ever.
     fn take_or_stop(&mut self, bus: &mut Bus, exception: Exception) -> Result<(), Stop> {
         self.take(exception);
-        self.tell_exception(bus);
+        self.tell_exception(bus, Some(exception.syndrome));
         if self.pc == self.at {
             return Err(Stop::Vector {
                 core: self.number,
@@ -275,11 +314,11 @@ impl Core {
     }
 
     /// Tells the rules that an exception was taken to the current level.
-    pub(super) fn tell_exception(&mut self, bus: &mut Bus) {
+    pub(super) fn tell_exception(&mut self, bus: &mut Bus, syndrome: Option<u64>) {
         let level = self.state.level;
         self.note_synchronization(bus);
-        bus.watch
-            .event(self.number, self.at, Event::Exception { level });
+        let event = Event::Exception { level, syndrome };
+        bus.watch.event(self.number, self.at, event);
     }
 
     /// Executes one instruction.

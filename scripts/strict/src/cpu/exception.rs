@@ -207,7 +207,7 @@ impl Core {
             target,
         };
         self.enter(exception, kind);
-        self.tell_exception(bus);
+        self.tell_exception(bus, None);
     }
 
     /// ERET: the process state from SPSR_ELx, the address from ELR_ELx.

@@ -67,7 +67,7 @@ impl Core {
 
     /// The value of a base register, after the check of a stack pointer's alignment.
     #[inline]
-    fn base(&self, rn: Register) -> Result<u64, Interruption> {
+    pub(super) fn base(&self, rn: Register) -> Result<u64, Interruption> {
         if rn == Register::ZERO {
             self.check_stack()?;
         }
@@ -83,25 +83,34 @@ impl Core {
         Address { rn, offset }: Address,
     ) -> Executed {
         let base = self.base(rn)?;
-        let at = |bytes: i16| base.wrapping_add_signed(i64::from(bytes));
-        let (address, manner, written) = match offset {
-            Offset::Scaled(bytes) => (base.wrapping_add(u64::from(bytes)), Manner::Plain, None),
-            Offset::Unscaled(bytes) => (at(bytes), Manner::Plain, None),
-            Offset::Unprivileged(bytes) => (at(bytes), Manner::Unprivileged, None),
-            Offset::Post(bytes) => (base, Manner::Plain, Some(at(bytes))),
-            Offset::Pre(bytes) => (at(bytes), Manner::Plain, Some(at(bytes))),
-            Offset::Register {
-                rm, extend, shift, ..
-            } => {
-                let index = alu::extended(self.get(rm), extend, u32::from(shift));
-                (base.wrapping_add(index), Manner::Plain, None)
-            }
+        let manner = match offset {
+            Offset::Unprivileged(_) => Manner::Unprivileged,
+            _ => Manner::Plain,
         };
+        let (address, written) = self.offset_from(base, offset);
         self.transfer(bus, transfer, rt, address, manner)?;
         if let Some(written) = written {
             self.set_or_sp(rn, written);
         }
         Ok(())
+    }
+
+    /// The address of an access, and what is written back to its base.
+    #[inline]
+    pub(super) fn offset_from(&self, base: u64, offset: Offset) -> (u64, Option<u64>) {
+        let at = |bytes: i16| base.wrapping_add_signed(i64::from(bytes));
+        match offset {
+            Offset::Scaled(bytes) => (base.wrapping_add(u64::from(bytes)), None),
+            Offset::Unscaled(bytes) | Offset::Unprivileged(bytes) => (at(bytes), None),
+            Offset::Post(bytes) => (base, Some(at(bytes))),
+            Offset::Pre(bytes) => (at(bytes), Some(at(bytes))),
+            Offset::Register {
+                rm, extend, shift, ..
+            } => {
+                let index = alu::extended(self.get(rm), extend, u32::from(shift));
+                (base.wrapping_add(index), None)
+            }
+        }
     }
 
     /// One register and its memory.

@@ -9,6 +9,7 @@
 //! | `system` | barriers, hints, PSTATE, MRS and MSR |
 //! | `registers` | system registers that are more than a value |
 //! | `maintenance` | TLBI, IC, DC, AT |
+//! | `vector` | loads, stores and moves of SIMD and floating-point registers |
 
 mod alu;
 mod data;
@@ -17,6 +18,7 @@ mod maintenance;
 mod memory;
 mod registers;
 mod system;
+mod vector;
 
 use ::a64::Instruction;
 
@@ -42,14 +44,8 @@ impl Core {
             Instruction::Undefined(_) | Instruction::Unallocated(_) | Instruction::Later(_) => {
                 Err(self.undefined().into())
             }
-            Instruction::Vector(_) => self.vector(instruction),
+            Instruction::Vector(word) => self.vector(bus, word),
         }
-    }
-
-    /// SIMD and floating point: their trap is all that is modelled.
-    fn vector(&mut self, instruction: Instruction) -> Executed {
-        self.check_floating_point()?;
-        Err(self.not_modelled(instruction))
     }
 
     /// The traps of SIMD and floating point, and of FPCR and FPSR: CPACR_EL1.FPEN at EL0 and EL1,

@@ -99,7 +99,9 @@ impl Core {
         }
         if register.row().kind == Use::Context {
             self.forget_translations();
-            bus.memory.speculation |= is_control(register) && value & sctlr::C != 0;
+            // With the MMU off no data is cacheable (DDI 0487 D5.2.9).
+            let caches = sctlr::M | sctlr::C;
+            bus.memory.speculation |= is_control(register) && value & caches == caches;
             self.tell_roots(bus);
         }
         Ok(())

@@ -53,7 +53,7 @@ impl Memory {
         let bit = 1 << (address as usize % FRAME / LINE);
         let unclean = page.unclean & bit != 0;
         let stale = page.stale_code & bit != 0 && page.invalidation == self.invalidation;
-        if unclean || stale {
+        if (unclean || stale) && page.has_stored_word(address as usize) {
             let line = address & !(LINE as u64 - 1);
             self.notes.push(Note::Fetched { line, unclean });
         }

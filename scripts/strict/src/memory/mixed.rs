@@ -10,6 +10,9 @@ use super::ram::{Memory, Note};
 impl Memory {
     /// A core has written to RAM past the caches.
     pub(crate) fn was_written_uncached(&mut self, address: u64, core: usize) {
+        if self.caches_are_empty() {
+            return;
+        }
         let slot = self.slot(address) as usize;
         let line = address as usize % FRAME / LINE;
         self.pages[slot].writers.add(line, core);

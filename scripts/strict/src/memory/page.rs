@@ -44,6 +44,8 @@ pub(crate) struct Page {
     /// `invalidation`th time.
     pub(crate) stale_code: u64,
     pub(crate) invalidation: u32,
+    /// Words that were ever stored to, 64 in an element.
+    stored_words: [u64; FRAME / 256],
     /// The cores that stored past the caches.
     pub(super) writers: Writers,
     /// Whether a store needs more than the new bytes.
@@ -78,6 +80,7 @@ impl Page {
             unclean: 0,
             stale_code: 0,
             invalidation: 0,
+            stored_words: [0; FRAME / 256],
             writers: Writers::none(),
             watched: false,
         });
@@ -92,12 +95,19 @@ impl Page {
 
     /// A store to a line, which an instruction cache may hold as it was.
     #[inline]
-    pub(crate) fn stored(&mut self, line: usize, invalidation: u32) {
+    pub(crate) fn stored(&mut self, offset: usize, size: usize, invalidation: u32) {
+        let words = 1 + u64::from(size == 8) * 2;
+        self.stored_words[offset % FRAME / 256] |= words << (offset / 4 % 64);
         if self.invalidation != invalidation {
             self.invalidation = invalidation;
             self.stale_code = 0;
         }
-        self.stale_code |= 1 << line;
+        self.stale_code |= 1 << (offset / LINE);
+    }
+
+    /// Whether the word at an offset was ever stored to: a line may hold code and data.
+    pub(crate) fn has_stored_word(&self, offset: usize) -> bool {
+        self.stored_words[offset % FRAME / 256] >> (offset / 4 % 64) & 1 != 0
     }
 
     /// A quarter of the lines become dirty, with noise that memory lacks.

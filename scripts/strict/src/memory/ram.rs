@@ -66,6 +66,8 @@ pub(crate) enum Caching {
 /// The copies in which a loader leaves bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Placed {
+    /// In memory alone: the caches are empty since their reset.
+    Memory,
     /// In memory, and perhaps in clean lines.
     Clean,
     /// In dirty lines alone: memory below is as it was.
@@ -126,6 +128,11 @@ impl Memory {
         self.left = left;
     }
 
+    /// Whether no cache can hold a line: none did at first, and no core's caches have been on.
+    pub(super) fn caches_are_empty(&self) -> bool {
+        self.left == Placed::Memory && !self.speculation
+    }
+
     /// Whether `address` is in RAM.
     pub(crate) fn holds(&self, address: u64) -> bool {
         address < self.size
@@ -138,6 +145,9 @@ impl Memory {
             0 => {
                 let noise = self.noise.map(|seed| Chance::new(seed, 2 + frame as u64));
                 let mut page = Page::new(noise);
+                if self.left == Placed::Memory {
+                    page.lines.fill(Line::Absent);
+                }
                 if self.left == Placed::Dirty
                     && self.caches == Caches::Acting
                     && let Some(seed) = self.noise
@@ -178,7 +188,7 @@ impl Memory {
         let line = &mut page.lines[offset / LINE];
         *line = line.stored();
         page.unclean |= 1 << (offset / LINE);
-        page.stored(offset / LINE, self.invalidation);
+        page.stored(offset, size, self.invalidation);
         page::store(&mut page.cached, offset, size, value);
     }
 
@@ -230,7 +240,7 @@ impl Memory {
         let differs = page::load(&page.memory, offset, size) != value & ones(size);
         page::store(&mut page.memory, offset, size, value);
         page.fresh |= 1 << line;
-        page.stored(line, self.invalidation);
+        page.stored(offset, size, self.invalidation);
         match page.lines[line] {
             Line::Dirty | Line::Torn => page.lines[line] = Line::Torn,
             _ if kept && differs => {
@@ -260,7 +270,7 @@ impl Memory {
             }
             page.cached[offset..offset + now.len()].copy_from_slice(now);
             match placed {
-                Placed::Clean => {
+                Placed::Memory | Placed::Clean => {
                     page.memory[offset..offset + now.len()].copy_from_slice(now);
                 }
                 Placed::Dirty => page.lines[line] = Line::Dirty,

@@ -61,10 +61,11 @@ impl Effect {
     }
 }
 
-/// The registers from which the address of a load is made.
-pub(super) fn address(instruction: Instruction) -> Set {
+/// The registers from which the address of a load is made; none if they are not known, as those of
+/// SIMD loads.
+pub(super) fn address(instruction: Instruction) -> Option<Set> {
     let Instruction::Access(access) = instruction else {
-        return 0;
+        return None;
     };
     let index = match access {
         Access::Single { address, .. } => match address.offset {
@@ -73,7 +74,7 @@ pub(super) fn address(instruction: Instruction) -> Set {
         },
         _ => 0,
     };
-    access.base().map_or(0, or_stack) | index
+    Some(access.base().map_or(0, or_stack) | index)
 }
 
 fn plain(register: Register) -> Set {
@@ -264,8 +265,10 @@ mod tests {
     #[test]
     fn an_address_is_made_of_base_and_index() {
         // ldr x0, [x1, x2]; ldr x0, [sp, #8]; ldp x0, x1, [x2]
-        assert_eq!(address(::a64::decode(0xf862_6820)), 0b110);
-        assert_eq!(address(::a64::decode(0xf940_07e0)), STACK);
-        assert_eq!(address(::a64::decode(0xa940_0440)), 0b100);
+        assert_eq!(address(::a64::decode(0xf862_6820)), Some(0b110));
+        assert_eq!(address(::a64::decode(0xf940_07e0)), Some(STACK));
+        assert_eq!(address(::a64::decode(0xa940_0440)), Some(0b100));
+        // ldr q0, [x1]
+        assert_eq!(address(::a64::decode(0x3dc0_0020)), None);
     }
 }

@@ -69,7 +69,9 @@ impl Path {
         let Some(load) = steps.next() else {
             return u64::MAX;
         };
-        let mut needed = address(load.instruction);
+        let Some(mut needed) = address(load.instruction) else {
+            return u64::MAX;
+        };
         let mut earliest = load.stores;
         for step in steps {
             earliest = step.stores;

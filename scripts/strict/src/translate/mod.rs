@@ -15,7 +15,7 @@ mod walk;
 pub(crate) use attributes::MemoryType;
 pub(crate) use history::{Candidate, History, Root};
 pub(crate) use micro::MicroTlb;
-pub(crate) use walk::{Tables, WalkError, resume, root_level, walk, walk_from};
+pub(crate) use walk::{Tables, WalkError, has_small_pages, resume, root_level, walk, walk_from};
 
 use crate::registers::Reg;
 

@@ -1,4 +1,5 @@
-//! The walk of a tree of tables with the 4 KiB granule: DDI 0487 D5.3 and D8.3.
+//! The walk of a tree of tables with the granules of the Cortex-A53, 4 KiB and 64 KiB: DDI 0487 D5.3
+//! and D8.3.
 
 use super::{Fault, Leaf, MemoryType, Regime, flat};
 use crate::registers::sctlr;
@@ -20,10 +21,70 @@ struct Half {
     disabled: bool,
     /// IRGNx is not 00.
     cacheable: bool,
-    /// TGx names the 4 KiB granule.
-    pages_of_4_kib: bool,
+    /// TGx; none if the Cortex-A53 has no such granule.
+    granule: Option<Granule>,
     /// TBIx: bits 63:56 of an address are ignored.
     ignores_top_byte: bool,
+}
+
+/// The size of a page and of a table (DDI 0487 D5.2.3).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Granule {
+    /// 4 KiB: tables of 512 entries.
+    Small,
+    /// 64 KiB: tables of 8,192 entries.
+    Large,
+}
+
+impl Granule {
+    /// TG0 of TCR.
+    fn of_tg0(field: u64) -> Option<Self> {
+        match field & 3 {
+            0 => Some(Self::Small),
+            1 => Some(Self::Large),
+            _ => None,
+        }
+    }
+
+    /// TG1 of TCR.
+    fn of_tg1(field: u64) -> Option<Self> {
+        match field & 3 {
+            2 => Some(Self::Small),
+            3 => Some(Self::Large),
+            _ => None,
+        }
+    }
+
+    /// The number of bits of an address in a page.
+    fn page_bits(self) -> u32 {
+        match self {
+            Self::Small => 12,
+            Self::Large => 16,
+        }
+    }
+
+    /// The number of bits of an address that a whole table translates.
+    fn index_bits(self) -> u32 {
+        self.page_bits() - 3
+    }
+
+    /// The number of address bits below an entry of a table.
+    fn shift(self, level: u32) -> u32 {
+        self.page_bits() + self.index_bits() * (3 - level)
+    }
+
+    /// The level above which no entry is a block.
+    fn first_block(self) -> u32 {
+        match self {
+            Self::Small => 1,
+            Self::Large => 2,
+        }
+    }
+
+    /// The level of the root for so many bits of address.
+    fn first_level(self, bits: u32) -> u32 {
+        4 - (bits - self.page_bits()).div_ceil(self.index_bits())
+    }
 }
 
 /// The error of a walk.
@@ -68,7 +129,7 @@ pub(crate) fn walk(
     if !inside {
         return Err(Fault::Translation(0).into());
     }
-    if !half.pages_of_4_kib {
+    if half.granule.is_none() {
         return Err(WalkError::Granule(tcr));
     }
     let mut walk = Walk::new(&half, regime, tcr, mair, address);
@@ -119,6 +180,15 @@ pub(crate) fn root_level(registers: &Registers, high: bool) -> u8 {
     half(registers, Regime::El1, tcr, address).first_level() as u8
 }
 
+/// Whether a half of EL1's addresses has the granule of 4 KiB.
+pub(crate) fn has_small_pages(tcr: u64, high: bool) -> bool {
+    let granule = match high {
+        false => Granule::of_tg0(tcr >> 14),
+        true => Granule::of_tg1(tcr >> 30),
+    };
+    granule == Some(Granule::Small)
+}
+
 /// The output size that TCR.IPS (PS) asks for, at most the Cortex-A53's 40 bits.
 fn physical_bits(field: u64) -> u32 {
     match field {
@@ -136,7 +206,7 @@ fn half(registers: &Registers, regime: Regime, tcr: u64, address: u64) -> Half {
             size: tcr as u32 & 0x3f,
             disabled: tcr >> 7 & 1 != 0,
             cacheable: tcr >> 8 & 3 != 0,
-            pages_of_4_kib: tcr >> 14 & 3 == 0,
+            granule: Granule::of_tg0(tcr >> 14),
             ignores_top_byte: tcr >> 37 & 1 != 0,
         },
         Regime::El1 => Half {
@@ -144,7 +214,7 @@ fn half(registers: &Registers, regime: Regime, tcr: u64, address: u64) -> Half {
             size: (tcr >> 16) as u32 & 0x3f,
             disabled: tcr >> 23 & 1 != 0,
             cacheable: tcr >> 24 & 3 != 0,
-            pages_of_4_kib: tcr >> 30 & 3 == 2,
+            granule: Granule::of_tg1(tcr >> 30),
             ignores_top_byte: tcr >> 38 & 1 != 0,
         },
         Regime::El2 | Regime::El3 => Half {
@@ -155,7 +225,7 @@ fn half(registers: &Registers, regime: Regime, tcr: u64, address: u64) -> Half {
             size: tcr as u32 & 0x3f,
             disabled: false,
             cacheable: tcr >> 8 & 3 != 0,
-            pages_of_4_kib: tcr >> 14 & 3 == 0,
+            granule: Granule::of_tg0(tcr >> 14),
             ignores_top_byte: tcr >> 20 & 1 != 0,
         },
     }
@@ -177,14 +247,23 @@ pub(crate) const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
 impl Half {
     /// The level of the root: 0 for 48 bits of address, 1 for 39.
     fn first_level(&self) -> u32 {
-        let bits = (64 - self.size.clamp(16, 39)) - 12;
-        4 - bits.div_ceil(9)
+        self.granule().first_level(self.bits())
+    }
+
+    /// The number of address bits.
+    fn bits(&self) -> u32 {
+        64 - self.size.clamp(16, 39)
+    }
+
+    fn granule(&self) -> Granule {
+        self.granule.unwrap_or(Granule::Small)
     }
 }
 
 /// The fixed terms of one walk, and what the tables on the way have taken.
 struct Walk {
     address: u64,
+    granule: Granule,
     regime: Regime,
     cacheable: bool,
     physical_bits: u32,
@@ -205,19 +284,20 @@ enum Step {
 
 impl Walk {
     fn new(half: &Half, regime: Regime, tcr: u64, mair: u64, address: u64) -> Self {
+        let granule = half.granule();
         let first_level = half.first_level();
-        let bits = 64 - half.size.clamp(16, 39);
         let size = match regime {
             Regime::El1 => tcr >> 32 & 7,
             Regime::El2 | Regime::El3 => tcr >> 16 & 7,
         };
         Self {
             address,
+            granule,
             regime,
             cacheable: half.cacheable,
             physical_bits: physical_bits(size),
             mair,
-            first_index: (1 << (bits - 12 - 9 * (3 - first_level))) - 1,
+            first_index: (1 << (half.bits() - granule.shift(first_level))) - 1,
             first_level,
             taken: Taken::default(),
         }
@@ -237,9 +317,9 @@ impl Walk {
             }
             let mask = match level == self.first_level {
                 true => self.first_index,
-                false => 0x1ff,
+                false => (1 << self.granule.index_bits()) - 1,
             };
-            let index = self.address >> shift(level) & mask;
+            let index = self.address >> self.granule.shift(level) & mask;
             let descriptor = tables
                 .descriptor(table + index * 8, self.cacheable)
                 .ok_or(Fault::ExternalWalk(level as u8))?;
@@ -262,12 +342,13 @@ impl Walk {
             self.taken.user |= descriptor >> 61 & 1 != 0;
             self.taken.user_execution |= descriptor >> 60 & 1 != 0;
             self.taken.execution |= descriptor >> 59 & 1 != 0;
-            return Ok(Step::Table(descriptor & ADDRESS));
+            let below = (1 << self.granule.page_bits()) - 1;
+            return Ok(Step::Table(descriptor & ADDRESS & !below));
         }
-        if level == 0 {
-            return Err(Fault::Translation(0).into());
+        if level < self.granule.first_block() {
+            return Err(Fault::Translation(step).into());
         }
-        let below = (1 << shift(level)) - 1;
+        let below = (1 << self.granule.shift(level)) - 1;
         let page = descriptor & ADDRESS & !below | self.address & below & !0xfff;
         if page >> self.physical_bits != 0 {
             return Err(Fault::AddressSize(step).into());
@@ -280,7 +361,7 @@ impl Walk {
     }
 }
 
-/// The number of address bits below an entry of a table: 39 at level 0, 12 at level 3.
+/// The number of address bits below an entry of a table of 4 KiB: 39 at level 0, 12 at level 3.
 pub(crate) fn shift(level: u32) -> u32 {
     39 - 9 * level
 }

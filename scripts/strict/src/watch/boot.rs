@@ -99,6 +99,8 @@ pub(crate) struct Boot {
     /// The tables of a level were switched off, and its translations are kept.
     kept: [bool; 4],
     instructions: Progress,
+    /// An exception was taken to a level without vectors.
+    lost: bool,
     /// Lines are being cleaned: no DSB yet.
     cleaning: bool,
     /// Lines are being cleaned or invalidated: no DSB yet.
@@ -138,6 +140,7 @@ impl Boot {
             tlb: [Progress::No; 4],
             kept: [false; 4],
             instructions: Progress::No,
+            lost: false,
             cleaning: false,
             maintaining: false,
         }
@@ -147,6 +150,13 @@ impl Boot {
     pub(crate) fn first(mut self) -> Self {
         self.is_first = true;
         self
+    }
+
+    /// Nobody has used EL1's tables since power-on: this core's reset leaves its TLB and its caches
+    /// empty (DDI 0500 6.2.4 for the caches).
+    pub(crate) fn never_translated_at_el1(&mut self) {
+        self.tlb[1] = Progress::Synchronized;
+        self.instructions = Progress::Synchronized;
     }
 
     /// Whether the core has had its caches on.
@@ -223,7 +233,7 @@ impl Boot {
                     self.policy(broken);
                 }
             }
-            Event::Exception { level } => self.exception(level, broken),
+            Event::Exception { level, syndrome } => self.exception(level, syndrome, broken),
             _ => {}
         }
     }
@@ -316,6 +326,7 @@ impl Boot {
         }
     }
 
+    /// A level is left: one finding for the registers that nobody has written yet.
     fn leave(&mut self, from: u8, to: u8, broken: &mut Vec<(Rule, String)>) {
         for level in to + 1..=from {
             let level = usize::from(level & 3);
@@ -325,30 +336,54 @@ impl Boot {
             }
         }
         let lists: [(u8, &[Reg]); 3] = [(3, &BELOW_EL3), (2, &BELOW_EL2), (1, &BELOW_EL1)];
-        for (level, registers) in lists {
-            if from < level || to >= level {
-                continue;
-            }
-            for register in registers {
-                if !self.written[*register as usize] {
-                    let name = register.row().name;
-                    let detail = format!("to EL{to}, {name} was never written");
-                    broken.push((Rule::LevelLeft, detail));
-                }
-            }
+        let left = lists
+            .iter()
+            .filter(|(level, _)| (to + 1..=from).contains(level))
+            .flat_map(|(_, registers)| *registers);
+        let missing: Vec<&str> = left
+            .filter(|register| !std::mem::replace(&mut self.written[**register as usize], true))
+            .map(|register| register.row().name)
+            .collect();
+        if !missing.is_empty() {
+            let detail = format!("to EL{to}, never written: {}", missing.join(", "));
+            broken.push((Rule::LevelLeft, detail));
         }
     }
 
-    fn exception(&self, level: u8, broken: &mut Vec<(Rule, String)>) {
+    fn exception(&mut self, level: u8, syndrome: Option<u64>, broken: &mut Vec<(Rule, String)>) {
         let register = match level {
             3 => Reg::VBAR_EL3,
             2 => Reg::VBAR_EL2,
             _ => Reg::VBAR_EL1,
         };
         let name = register.row().name;
-        if !self.written[register as usize] {
-            broken.push((Rule::NoVectors, format!("{name} was never written")));
+        // What follows the first one is no program's doing.
+        if !self.written[register as usize] && !std::mem::replace(&mut self.lost, true) {
+            let taken = match syndrome {
+                Some(syndrome) => format!("{} (syndrome {syndrome:#x})", class_of(syndrome)),
+                None => "an interrupt".to_owned(),
+            };
+            broken.push((
+                Rule::NoVectors,
+                format!("{name} was never written, and {taken} is taken"),
+            ));
         }
+    }
+}
+
+/// The kind of an exception by ESR_ELx.EC (DDI 0487 D24.2.40).
+fn class_of(syndrome: u64) -> &'static str {
+    match syndrome >> 26 & 0x3f {
+        0x00 => "an undefined instruction",
+        0x07 => "a trap of floating point and SIMD",
+        0x0e => "an illegal execution state",
+        0x15..=0x17 => "a call (SVC, HVC, SMC)",
+        0x18 => "a trap of a system register",
+        0x20 | 0x21 => "an instruction abort",
+        0x22 => "a misaligned program counter",
+        0x24 | 0x25 => "a data abort",
+        0x26 => "a misaligned stack pointer",
+        _ => "an exception",
     }
 }
 

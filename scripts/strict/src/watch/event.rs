@@ -116,6 +116,8 @@ pub(crate) enum Event {
     Exception {
         /// The level.
         level: u8,
+        /// ESR_ELx; none for an interrupt.
+        syndrome: Option<u64>,
     },
     /// The VideoCore reads a request that is not in memory yet.
     UncleanRequest(u64),

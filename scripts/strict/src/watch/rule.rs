@@ -193,9 +193,9 @@ rules! {
         name: "mailbox-alias",
         rule: "A mailbox's buffer is named by its bus address in the uncached alias 0xc000_0000.",
         otherwise: "the VideoCore reads its own L2 cache",
-        source: "BCM2835 ARM Peripherals 1.2.3",
+        source: "BCM2835 ARM Peripherals 1.2.3; the firmware takes any alias that its L2 cache serves",
         scope: Scope::Board,
-        lint: Lint::No,
+        lint: Lint::Yes,
         wrong: "str w1, [mailbox]        // w1 = 0x0008_1008",
         right: "orr w1, w1, #0xc0000000\nstr w1, [mailbox]",
     };

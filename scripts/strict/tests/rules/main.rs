@@ -5,6 +5,7 @@ mod assembler;
 mod boot;
 mod devices;
 mod litmus;
+mod others;
 mod parts;
 mod sweep;
 mod tables;

@@ -1,0 +1,93 @@
+//! What other kernels do and their boards permit: judged by what the Cortex-A53's manual promises of
+//! its reset, the firmware's way in has no finding.
+
+use strict::{Entry, Lint, Machine, Options, Outcome};
+
+use super::parts::{IC, REGISTERS, SYNCHRONIZE, VECTORS};
+use super::{Limits, image};
+
+/// EL2 to EL1 by HCR_EL2 alone, to the image's offset 0x600.
+const TO_EL1: &[&str] = &[
+    "mov x0, #0x8000_0000",
+    "msr hcr_el2, x0",
+    "mov x0, #0x3c5",
+    "msr spsr_el2, x0",
+    "mov x0, #0x8_0600",
+    "msr elr_el2, x0",
+    "eret",
+    ".org 0x600",
+];
+/// A table of two blocks in noise, written with the caches off and never invalidated.
+const TABLE: &[&str] = &[
+    "mov x1, #0x10_0000",
+    "mov x0, #0xf01",
+    "str x0, [x1]",
+    "mov x0, #0x4000_0f05",
+    "str x0, [x1, #8]",
+    "dsb sy",
+];
+/// SCTLR_EL1 with M, C and I, by its value after the reset.
+const MMU_ON: &[&str] = &[
+    "mrs x0, sctlr_el1",
+    "mov x2, #0x1005",
+    ".word 0xaa020000", // orr x0, x0, x2
+    "msr sctlr_el1, x0",
+    "isb",
+];
+/// The same table for the granule of 64 KiB: a block of 512 MiB at level 2, 32 bits of address.
+const LARGE: &[&str] = &[
+    "mov x1, #0x10_0000",
+    "mov x0, #0xf01",
+    "str x0, [x1]",
+    "dsb sy",
+    "mov x0, #0x4ff",
+    "msr mair_el1, x0",
+    "mov x0, #0x80_7520",
+    "msr tcr_el1, x0",
+    "msr ttbr0_el1, x1",
+    "isb",
+];
+/// movi v0.4s, #0; str q0, [x4]; ldr q1, [x4]; at an address of the mapped RAM.
+const VECTORED: &[&str] = &[
+    "mov x0, #0x30_0000",
+    "msr cpacr_el1, x0",
+    "isb",
+    "mov x4, #0x20_0000",
+    ".word 0x4f000400",
+    ".word 0x3d800080",
+    ".word 0x3dc00081",
+];
+
+/// Whether the program runs to its end, an endless loop, without a finding with any of eight seeds.
+fn runs(parts: &[&[&[&str]]]) {
+    let program = image(parts);
+    for seed in 0..8 {
+        let mut options = Options::seeded(Entry::Firmware, seed);
+        options.lint = Lint::No;
+        let mut machine = Machine::new(&program, &options);
+        let outcome = machine.run(&Limits {
+            instructions: 30_000,
+            quiet: u64::MAX,
+            until: None,
+        });
+        assert!(matches!(outcome, Outcome::Exhausted), "{outcome:?}");
+        assert_eq!(machine.findings(), [], "seed {seed}");
+        let kept = strict::unknown_kept(&program, &options);
+        assert_eq!(kept, [], "seed {seed}");
+        // It stays behind its last instruction, and in no vector.
+        let [place, ..] = machine.places()[..] else {
+            panic!("four cores");
+        };
+        assert!((0x8_0600..0x8_0800).contains(&place), "{place:#x}");
+    }
+}
+
+#[test]
+fn a_kernel_may_rely_on_the_cores_reset() {
+    runs(&[&[TO_EL1, VECTORS, TABLE, REGISTERS, SYNCHRONIZE, MMU_ON]]);
+}
+
+#[test]
+fn the_granule_of_64_kib_and_vector_registers_are_modelled() {
+    runs(&[&[TO_EL1, VECTORS, LARGE, IC, SYNCHRONIZE, MMU_ON, VECTORED]]);
+}
