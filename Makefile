@@ -8,6 +8,8 @@
 
 CARGO := scripts/cargo.sh
 KCARGO := scripts/kcargo.sh
+# Of the model of the board.
+EVERY_WAY_IN := --entry all --seeds 16 --lint --until 'stilt> '
 
 help:
 	@echo 'make qemu     boot in QEMU with the console on this terminal (QEMU=/path for another one)'
@@ -71,7 +73,7 @@ grade:
 strict:
 	@scripts/setup.sh strict
 	$(CARGO) xtask image
-	$(CARGO) xtask strict $(or $(ARGS),--entry all --seeds 16 --lint --until 'stilt> ')
+	$(CARGO) xtask strict $(or $(ARGS),$(EVERY_WAY_IN))
 
 strict-planted:
 	@scripts/setup.sh strict
@@ -84,6 +86,7 @@ test:
 	KERNEL_TARGET_DIR=target/kernel-debug $(KCARGO) build --package stilt --bin kernel8
 	$(CARGO) test --workspace --exclude strict
 	$(CARGO) test --package strict --features qemu-tests
+	$(CARGO) xtask strict $(EVERY_WAY_IN)
 	$(CARGO) test --package stilt --features qemu-tests --test '*'
 
 test-mmu:

@@ -12,10 +12,15 @@ mod play;
 mod report;
 mod script;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
 use lexopt::Parser;
 
@@ -24,6 +29,7 @@ use crate::liberty::{Liberties, Liberty};
 use crate::machine::{Machine, Options, Outcome};
 use crate::symbols::Symbols;
 use crate::unknown::unknown_kept;
+use crate::watch::Finding;
 use arguments::{Arguments, Task, Trace};
 pub use arguments::{CliError, USAGE};
 use play::{End, Progress, Run};
@@ -104,18 +110,79 @@ fn runs(arguments: &Arguments) -> Result<ExitCode, CliError> {
     if !ways.all(|entry| entry.can_enter(&subject.image)) {
         return Err(CliError::OverLoader);
     }
-    let mut findings = Findings::default();
-    let mut code = 0;
-    for options in &arguments.runs {
-        code = code.max(one(&subject, options, &mut findings)?);
-    }
-    let runs = arguments.runs.len();
-    println!("strict: {runs} runs, {} findings", findings.count());
+    let code = all(&subject)?;
     Ok(ExitCode::from(code))
 }
 
-/// One run: prints its console unless there are several, its findings, and how it ended.
-fn one(subject: &Subject<'_>, options: &Options, findings: &mut Findings) -> io::Result<u8> {
+/// What is said about one run.
+struct Report {
+    /// What stands before the findings.
+    head: String,
+    findings: Vec<Finding>,
+    /// What stands behind them.
+    tail: String,
+    /// The exit code, if there are no findings.
+    code: u8,
+}
+
+/// Every run, as many at once as the machine has processors; what is said comes in the runs' order.
+fn all(subject: &Subject<'_>) -> io::Result<u8> {
+    let runs = &subject.arguments.runs;
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let next = &AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..threads.min(runs.len()) {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(options) = runs.get(number) else {
+                        return;
+                    };
+                    if sender.send((number, one(subject, options))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut findings = Findings::default();
+        let mut waiting = BTreeMap::new();
+        let (mut printed, mut code) = (0, 0);
+        for (number, report) in receiver {
+            waiting.insert(number, report);
+            while let Some(report) = waiting.remove(&printed) {
+                let report = report?;
+                print!("{}", report.head);
+                print!(
+                    "{}",
+                    findings.add(&report.findings, subject.symbols.as_ref())
+                );
+                print!("{}", report.tail);
+                code = code.max(report.code);
+                printed += 1;
+            }
+        }
+        let found = findings.count();
+        println!(
+            "strict: {printed} {}, {found} {}",
+            plural(printed, "run"),
+            plural(found, "finding")
+        );
+        Ok(if found == 0 { code } else { code.max(FAILED) })
+    })
+}
+
+fn plural(count: usize, word: &str) -> String {
+    match count {
+        1 => word.to_owned(),
+        _ => format!("{word}s"),
+    }
+}
+
+/// One run, whose console is printed unless there are several.
+fn one(subject: &Subject<'_>, options: &Options) -> io::Result<Report> {
     let symbols = subject.symbols.as_ref();
     let several = subject.arguments.several;
     let out: Box<dyn Write> = match several {
@@ -123,32 +190,41 @@ fn one(subject: &Subject<'_>, options: &Options, findings: &mut Findings) -> io:
         false => Box::new(io::stdout()),
     };
     let (machine, end) = play(subject, options, out, Progress::Told)?;
-    if several {
-        let (entry, seed) = (options.entry.name(), options.seed);
-        println!(
-            "strict: {entry}, seed {seed}: {} instructions, {} liberties changed a value, {}",
+    let head = match several {
+        true => format!(
+            "strict: {}, seed {}: {} instructions, {} liberties changed a value, {}\n",
+            options.entry.name(),
+            options.seed,
             machine.executed(),
             machine.taken_count(),
             if end.is_done() { "done" } else { "failed" },
-        );
-    } else {
-        println!();
-    }
-    print!("{}", findings.add(machine.findings(), symbols));
-    let kept = unknown_kept(&subject.image, options);
-    print!("{}", findings.add(&kept, symbols));
-    print!("{}", report::end(&end, &machine, symbols));
-    match end {
-        End::Halted if diverges(subject, options, &machine, &end)? => Ok(FAILED),
-        End::Done | End::Halted => Ok(if findings.count() == 0 { 0 } else { FAILED }),
-        End::Early(Outcome::Stopped(stop)) if stop.is_not_modelled() => Ok(NOT_RUNNABLE),
-        End::Early(_) | End::Missing { .. } => {
-            if !diverges(subject, options, &machine, &end)? {
-                println!("strict: it fails without any liberty, too");
+        ),
+        false => "\n".to_owned(),
+    };
+    let mut findings = machine.findings().to_vec();
+    findings.extend(unknown_kept(&subject.image, options));
+    let mut tail = report::end(&end, &machine, symbols);
+    let code = match end {
+        End::Done => 0,
+        End::Early(Outcome::Stopped(stop)) if stop.is_not_modelled() => NOT_RUNNABLE,
+        end => match divergence(subject, options, &machine, &end)? {
+            Some(text) => {
+                tail.push_str(&text);
+                FAILED
             }
-            Ok(FAILED)
-        }
-    }
+            None if matches!(end, End::Halted) => 0,
+            None => {
+                tail.push_str("strict: it fails without any liberty, too\n");
+                FAILED
+            }
+        },
+    };
+    Ok(Report {
+        head,
+        findings,
+        tail,
+        code,
+    })
 }
 
 fn play<W: Write>(
@@ -166,13 +242,14 @@ fn play<W: Write>(
     Ok((run.machine, end))
 }
 
-/// Whether a run that failed or halted goes on without liberties; says by which of them it does not.
-fn diverges(
+/// What is said about a run that failed or halted, if it goes on without liberties: by which of them
+/// it does not.
+fn divergence(
     subject: &Subject<'_>,
     options: &Options,
     machine: &Machine,
     end: &End,
-) -> io::Result<bool> {
+) -> io::Result<Option<String>> {
     let succeeds = |liberties: Liberties| -> io::Result<bool> {
         let options = Options {
             liberties,
@@ -183,23 +260,24 @@ fn diverges(
         Ok(matches!(without, End::Done) || without.is_done() && !end.is_done())
     };
     if options.liberties == Liberties::NONE || !succeeds(Liberties::NONE)? {
-        return Ok(false);
+        return Ok(None);
     }
+    let mut text = String::new();
     if matches!(end, End::Halted) {
-        println!("strict: the image has halted");
+        text.push_str("strict: the image has halted\n");
     }
-    println!("finding: divergence: without liberties the run succeeds");
+    text.push_str("finding: divergence: without liberties the run succeeds\n");
     for liberty in Liberty::ALL {
         let without = options.liberties.without(liberty);
         if without != options.liberties && succeeds(without)? {
-            println!("  it succeeds with `--off {liberty}`");
+            text.push_str(&format!("  it succeeds with `--off {liberty}`\n"));
         }
     }
-    print!(
-        "{}",
-        report::liberties(machine.taken(), subject.symbols.as_ref())
-    );
-    Ok(true)
+    text.push_str(&report::liberties(
+        machine.taken(),
+        subject.symbols.as_ref(),
+    ));
+    Ok(Some(text))
 }
 
 /// The symbols: of the named file, else of the image, else of the ELF file beside it.
