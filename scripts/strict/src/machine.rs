@@ -293,18 +293,36 @@ impl Machine {
     pub fn go_on(&mut self, limits: &Limits) -> Outcome {
         let last = self.executed().saturating_add(limits.instructions);
         loop {
-            if let Err(stop) = self.round() {
-                self.collect_output();
-                return Outcome::Stopped(stop);
-            }
-            self.collect_output();
-            if let Some(end) = self.end(limits, last) {
+            if let Some(end) = self.advance(limits, last) {
                 return end;
             }
-            if !self.skip_waiting() {
-                return Outcome::Asleep;
+        }
+    }
+
+    /// Runs to a limit or to the image's own end, or until a rule is broken: then gives none.
+    pub(crate) fn run_to_finding(&mut self, limits: &Limits) -> Option<Outcome> {
+        self.printed_at = self.bus.now();
+        let last = self.executed().saturating_add(limits.instructions);
+        while self.findings().is_empty() {
+            if let Some(end) = self.advance(limits, last) {
+                return Some(end);
             }
         }
+        None
+    }
+
+    /// A round, and the end if it is reached.
+    fn advance(&mut self, limits: &Limits, last: u64) -> Option<Outcome> {
+        if let Err(stop) = self.round() {
+            self.collect_output();
+            return Some(Outcome::Stopped(stop));
+        }
+        self.collect_output();
+        let end = self.end(limits, last);
+        if end.is_none() && !self.skip_waiting() {
+            return Some(Outcome::Asleep);
+        }
+        end
     }
 
     /// A slice of every core. Time is shared: with four cores that run an instruction advances it by

@@ -140,6 +140,9 @@ pub enum Notice {
         /// The register's offset from 0x3f20_1000.
         offset: u32,
     },
+    /// A byte was written to the PL011 while its divisors were not taken over by a write to the line
+    /// control behind them (DDI 0183 3.3.7).
+    NotTakenOver,
     /// A byte left the PL011 while GPIO14 was not connected to it: nobody hears it.
     NotHeard {
         /// The byte.

@@ -106,7 +106,7 @@ pub(crate) struct Core {
     /// The virtual time of the last ISB, exception or return, in parts of a nanosecond.
     pub(crate) synchronized_at: u64,
     /// The number of instructions executed at that time.
-    pub(crate) synchronized_count: u64,
+    pub(crate) synchronized_count: Option<u64>,
     /// Stores that others do not see yet.
     pub(crate) buffer: StoreBuffer,
     /// The instructions that loads may be performed ahead of.
@@ -141,7 +141,7 @@ impl Core {
             traced: false,
             executed: 0,
             synchronized_at: 0,
-            synchronized_count: 0,
+            synchronized_count: None,
             buffer: StoreBuffer::default(),
             path: Path::new(),
             maintenance: Vec::new(),
@@ -308,7 +308,7 @@ impl Core {
     /// A context synchronisation event is behind the current instruction.
     pub(crate) fn note_synchronization(&mut self, bus: &mut Bus) {
         self.synchronized_at = bus.time;
-        self.synchronized_count = self.executed;
+        self.synchronized_count = Some(self.executed);
         bus.history.synchronize_context(self.number);
         self.path.clear();
     }

@@ -111,7 +111,8 @@ impl Core {
     /// D11.1.2).
     fn counter_read(&self, bus: &mut Bus) -> u64 {
         let mut time = bus.time;
-        if self.executed - self.synchronized_count > NEAR {
+        let near = |count| self.executed - count <= NEAR;
+        if !self.synchronized_count.is_some_and(near) {
             self.tell(bus, Event::CounterEarly);
         }
         if bus.liberties.has(Liberty::Counter) && bus.chance.happens(64) {

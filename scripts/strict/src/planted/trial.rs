@@ -21,9 +21,11 @@ use super::console::comparable;
 
 /// The text that the kernel prints when it takes a line.
 const PROMPT: &[u8] = b"stilt> ";
-/// A step of a run without the prompt ends after so many instructions: the longest has 5,000,000.
+/// A step of the shipped image ends after so many instructions: the longest has 5,000,000.
 const MOST: u64 = 20_000_000;
-/// And after this virtual time without a byte of output.
+/// A step of a faulty one after twice as many as the shipped image's, and these.
+const MORE: u64 = 1_000_000;
+/// And each after this virtual time without a byte of output.
 const QUIET: u64 = 3_000_000_000;
 
 /// A way in and a seed.
@@ -57,6 +59,8 @@ pub(super) struct Trial {
     lines: Vec<String>,
     /// The end, if it is not the last prompt.
     end: Option<String>,
+    /// The instructions of each step, to the prompt and for each line of input.
+    steps: Vec<u64>,
     /// Whether one of the changed words was executed.
     pub(super) reached: bool,
 }
@@ -79,6 +83,23 @@ pub(super) struct Bench<'a> {
     /// The liberty that is not taken, in an ablation.
     off: Option<Liberty>,
     known: Mutex<BTreeMap<Key, Arc<Trial>>>,
+}
+
+/// A run of an image.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    image: &'a Image,
+    way: Way,
+    /// Whether liberties are taken.
+    liberal: bool,
+    /// The lines that are typed at the prompt.
+    input: &'a [&'a str],
+    /// The words that are to be executed.
+    words: &'a [u64],
+    /// The shipped image's steps.
+    pace: Option<&'a [u64]>,
+    /// Whether it ends with the first broken rule.
+    to_finding: bool,
 }
 
 /// A way, whether liberties are taken, and the input.
@@ -106,7 +127,15 @@ impl<'a> Bench<'a> {
         if let Some(trial) = known().get(&key) {
             return Arc::clone(trial);
         }
-        let trial = Arc::new(self.play(self.image, way, liberal, input, &[]));
+        let trial = Arc::new(self.play(&Run {
+            image: self.image,
+            way,
+            liberal,
+            input,
+            words: &[],
+            pace: None,
+            to_finding: false,
+        }));
         known().insert(key, Arc::clone(&trial));
         trial
     }
@@ -119,19 +148,39 @@ impl<'a> Bench<'a> {
         input: &'static [&'static str],
         words: &[u64],
     ) -> (Option<Symptom>, Trial) {
-        let trial = self.play(faulty, way, true, input, words);
         let shipped = self.shipped(way, true, input);
-        let new = trial
-            .findings
-            .iter()
-            .find(|finding| !shipped.findings.contains(finding));
-        if let Some((rule, function)) = new {
-            let symptom = Symptom::Violation(*rule, function.clone());
-            return (Some(symptom), trial);
+        let run = Run {
+            image: faulty,
+            way,
+            liberal: true,
+            input,
+            words,
+            pace: Some(&shipped.steps),
+            to_finding: true,
+        };
+        let new = |trial: &Trial| {
+            let mut findings = trial.findings.iter();
+            findings
+                .find(|finding| !shipped.findings.contains(finding))
+                .cloned()
+        };
+        let mut trial = self.play(&run);
+        if !trial.findings.is_empty() && new(&trial).is_none() {
+            trial = self.play(&Run {
+                to_finding: false,
+                ..run
+            });
+        }
+        if let Some((rule, function)) = new(&trial) {
+            return (Some(Symptom::Violation(rule, function)), trial);
         }
         let symptom = difference(&shipped, &trial).map(|text| {
-            let tame = self.play(faulty, way, false, input, words);
             let shipped = self.shipped(way, false, input);
+            let tame = self.play(&Run {
+                liberal: false,
+                pace: Some(&shipped.steps),
+                ..run
+            });
             match difference(&shipped, &tame) {
                 None => Symptom::Divergence(text),
                 Some(text) => Symptom::Failure(text),
@@ -140,27 +189,32 @@ impl<'a> Bench<'a> {
         (symptom, trial)
     }
 
-    fn play(&self, image: &Image, way: Way, liberal: bool, input: &[&str], words: &[u64]) -> Trial {
-        let mut options = Options::seeded(way.entry(), way.seed);
+    fn play(&self, run: &Run<'_>) -> Trial {
+        let mut options = Options::seeded(run.way.entry(), run.way.seed);
         options.lint = Lint::Yes;
-        options.liberties = match (liberal, self.off) {
+        options.liberties = match (run.liberal, self.off) {
             (false, _) => Liberties::NONE,
             (true, Some(off)) => options.liberties.without(off),
             (true, None) => options.liberties,
         };
-        let mut machine = Machine::new(image, &options);
-        machine.mark(words);
-        let mut end = step(&mut machine);
-        for line in input {
+        let mut machine = Machine::new(run.image, &options);
+        machine.mark(run.words);
+        let mut steps = Vec::new();
+        let mut end = step(&mut machine, run, &mut steps);
+        for line in run.input {
             if end.is_some() {
                 break;
             }
             machine.type_bytes(line.as_bytes());
             machine.type_bytes(b"\r");
-            end = step(&mut machine);
+            end = step(&mut machine, run, &mut steps);
         }
-        let kept = unknown_kept(image, &options);
-        let findings = machine.findings().iter().chain(&kept).map(|finding| {
+        let mut findings = machine.findings().to_vec();
+        // Another seed of noise shows nothing new.
+        if run.way.seed == 0 && findings.is_empty() {
+            findings = unknown_kept(run.image, &options);
+        }
+        let findings = findings.iter().map(|finding| {
             let function = self.symbols.function(finding.at);
             let name =
                 function.map_or_else(|| format!("{:#x}", finding.at), |(name, _)| name.into());
@@ -170,19 +224,27 @@ impl<'a> Bench<'a> {
             findings: findings.collect(),
             lines: comparable(machine.console()),
             end,
+            steps,
             reached: !machine.reached().is_empty(),
         }
     }
 }
 
 /// Runs to the next prompt; any other end as text.
-fn step(machine: &mut Machine) -> Option<String> {
+fn step(machine: &mut Machine, run: &Run<'_>, steps: &mut Vec<u64>) -> Option<String> {
+    let pace = run.pace.and_then(|pace| pace.get(steps.len()));
     let limits = Limits {
         until: Some(PROMPT.to_vec()),
         quiet: QUIET,
-        instructions: MOST,
+        instructions: pace.map_or(MOST, |pace| 2 * pace + MORE),
     };
-    match machine.run(&limits) {
+    let before = machine.executed();
+    let outcome = match run.to_finding {
+        true => machine.run_to_finding(&limits),
+        false => Some(machine.run(&limits)),
+    };
+    steps.push(machine.executed() - before);
+    match outcome? {
         Outcome::Matched => None,
         Outcome::Ended(ending) => Some(format!("the image ended the run: {ending:?}")),
         Outcome::Quiet => Some("the console is quiet".to_owned()),

@@ -2,7 +2,7 @@
 
 use super::event::{Barrier, Event};
 use super::rule::Rule;
-use crate::board::Peripheral;
+use crate::board::{Notice, Peripheral};
 
 /// A core's reads that a barrier has not ended.
 #[derive(Default)]
@@ -40,4 +40,46 @@ impl Devices {
             broken.push((Rule::PeripheralOrder, detail));
         }
     }
+}
+
+/// The rule that a device's notice breaks. A read of an empty queue breaks none: who drains it by a
+/// number of reads loses nothing.
+pub(super) fn notice(notice: Notice) -> Option<(Rule, String)> {
+    Some(match notice {
+        Notice::MailboxAlias { word } => (Rule::MailboxAlias, format!("the word {word:#010x}")),
+        Notice::ChangedWhileOn { offset } => (
+            Rule::SerialLine,
+            format!("the register {offset:#x} is written while it is on"),
+        ),
+        Notice::NotTakenOver => (
+            Rule::SerialLine,
+            "no write of LCRH behind the divisors".to_owned(),
+        ),
+        Notice::NotHeard { .. } => (Rule::SerialLine, "a byte is sent to no pin".to_owned()),
+        Notice::Garbled { baud, .. } => (
+            Rule::SerialLine,
+            format!("a byte is sent or received at {baud} baud, or not as 8N1"),
+        ),
+        Notice::MailboxFull { word } => (
+            Rule::DeviceMisuse,
+            format!("the mailbox is full: {word:#010x} is lost"),
+        ),
+        Notice::NoPassword { offset } => (
+            Rule::DeviceMisuse,
+            format!("the register {offset:#x} of power management, without its password"),
+        ),
+        Notice::TransmitFull { byte } => (
+            Rule::DeviceMisuse,
+            format!("a serial port's queue is full: {byte:#04x} is lost"),
+        ),
+        Notice::PullTooShort { stood } => (
+            Rule::DeviceMisuse,
+            format!("a pull resistor's control stood for {stood} ns"),
+        ),
+        Notice::VideoCoreTimer { channel } => (
+            Rule::DeviceMisuse,
+            format!("the system timer's channel {channel} is the VideoCore's"),
+        ),
+        Notice::MailboxEmpty | Notice::ReceiveEmpty | Notice::UnknownTag { .. } => return None,
+    })
 }

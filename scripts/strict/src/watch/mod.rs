@@ -140,14 +140,15 @@ impl Watch {
 
     /// A notice of the devices about an access of a core.
     pub(crate) fn notice(&mut self, core: usize, at: u64, notice: Notice) {
-        if self.on
-            && let Notice::MailboxAlias { word } = notice
-        {
+        let Some((rule, detail)) = devices::notice(notice) else {
+            return;
+        };
+        if self.on {
             self.add(Finding {
-                rule: Rule::MailboxAlias,
+                rule,
                 core,
                 at,
-                detail: format!("the word {word:#010x}"),
+                detail,
                 because: None,
             });
         }

@@ -199,6 +199,31 @@ rules! {
         wrong: "str w1, [mailbox]        // w1 = 0x0008_1008",
         right: "orr w1, w1, #0xc0000000\nstr w1, [mailbox]",
     };
+    /// A serial port that the other end does not understand.
+    SerialLine Text {
+        name: "serial-line",
+        rule: "The PL011 is set up while it is off: the divisors, then the line control, which takes \
+               them over; and the pins are connected before the first byte.",
+        otherwise: "the terminal shows garbage, or nothing",
+        source: "PL011 TRM (DDI 0183) 3.3.7, BCM2835 ARM Peripherals 6.1",
+        scope: Scope::Board,
+        lint: Lint::No,
+        wrong: "str w0, [uart, #LCRH]\nstr w1, [uart, #IBRD]\nstr w2, [uart, #FBRD]",
+        right: "str w1, [uart, #IBRD]\nstr w2, [uart, #FBRD]\nstr w0, [uart, #LCRH]",
+    };
+    /// A write that a device does not take.
+    DeviceMisuse Text {
+        name: "device-misuse",
+        rule: "A register is written when and as its device takes it: a queue that has room, power \
+               management with its password, pull resistors for 150 cycles each step, the system \
+               timer's channels 1 and 3 alone.",
+        otherwise: "the write is lost, or does half of its work",
+        source: "BCM2835 ARM Peripherals 6.1 (GPPUDCLK), 12.1; DDI 0183 3.3.1; the firmware's own use",
+        scope: Scope::Board,
+        lint: Lint::No,
+        wrong: "str w0, [power, #RSTC]   // bits 31:24 are not 0x5a",
+        right: "orr w0, w0, #0x5a000000\nstr w0, [power, #RSTC]",
+    };
     /// A level that is entered with registers of unknown value.
     LevelLeft Text {
         name: "level-left",

@@ -43,6 +43,27 @@ const LEAVE_EL3: &[&str] = &[
 const SCTLR_EL3: &[&str] = &["msr sctlr_el3, x0"];
 const LEAVE: &[&str] = &["isb", "eret", ".org 0x600"];
 
+/// GPIO14 and GPIO15 are the PL011's; X2: the PL011.
+const PINS: &[&str] = &[
+    "mov x2, #0x3f20_0004",
+    "mov x0, #0x2_4000",
+    "str w0, [x2]",
+    "mov x2, #0x3f20_1000",
+];
+const DIVISORS: &[&str] = &[
+    "mov x0, #26",
+    "str w0, [x2, #0x24]",
+    "mov x0, #3",
+    "str w0, [x2, #0x28]",
+];
+const LINE: &[&str] = &["mov x0, #0x70", "str w0, [x2, #0x2c]"];
+const ON: &[&str] = &["mov x0, #0x301", "str w0, [x2, #0x30]"];
+const BYTE: &[&str] = &["mov x0, #0x41", "str w0, [x2]"];
+/// Watchdog time without and with the password.
+const POWER: &[&str] = &["mov x2, #0x3f10_0024"];
+const NO_PASSWORD: &[&str] = &["mov x0, #0xf_ffff", "str w0, [x2]"];
+const PASSWORD: &[&str] = &["mov x0, #0x5a0f_ffff", "str w0, [x2]"];
+
 pub(crate) const PROGRAMS: &[Programs] = &[
     Programs::new(
         Rule::PeripheralOrder,
@@ -61,6 +82,36 @@ pub(crate) const PROGRAMS: &[Programs] = &[
         Entry::El1,
         &[&[REQUEST, &["dsb sy"], PLAIN, SEND]],
         &[&[REQUEST, &["dsb sy"], ALIASED, SEND]],
+    ),
+    Programs::new(
+        Rule::SerialLine,
+        Entry::El1,
+        &[&[PINS, LINE, DIVISORS, ON, BYTE]],
+        &[&[PINS, DIVISORS, LINE, ON, BYTE]],
+    ),
+    Programs::new(
+        Rule::SerialLine,
+        Entry::El1,
+        &[&[PINS, ON, DIVISORS, LINE, BYTE]],
+        &[&[PINS, DIVISORS, LINE, ON, BYTE, BYTE]],
+    ),
+    Programs::new(
+        Rule::DeviceMisuse,
+        Entry::El1,
+        &[&[POWER, NO_PASSWORD]],
+        &[&[POWER, PASSWORD]],
+    ),
+    Programs::new(
+        Rule::DeviceMisuse,
+        Entry::El1,
+        &[&[
+            PINS, DIVISORS, LINE, ON, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE,
+            BYTE, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE,
+        ]],
+        &[&[
+            PINS, DIVISORS, LINE, ON, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE, BYTE,
+            BYTE,
+        ]],
     ),
     Programs::new(
         Rule::CounterEarly,

@@ -184,6 +184,9 @@ impl Pl011 {
             self.ris |= INT_TX;
             return;
         }
+        if self.divisor != self.written_divisor() {
+            notices.add(Notice::NotTakenOver);
+        }
         if self.transmit.queue.len() >= self.depth() {
             notices.add(Notice::TransmitFull { byte });
             return;
@@ -203,7 +206,12 @@ impl Pl011 {
             self.timeout_at = None;
         }
         self.lcr_h = value;
-        self.divisor = (self.ibrd & 0xffff) << 6 | self.fbrd & 0x3f;
+        self.divisor = self.written_divisor();
+    }
+
+    /// IBRD and FBRD in 64ths, whether they were taken over or not.
+    fn written_divisor(&self) -> u32 {
+        (self.ibrd & 0xffff) << 6 | self.fbrd & 0x3f
     }
 
     fn write_cr(&mut self, value: u32, now: Nanoseconds) -> Result<(), Refused> {

@@ -98,7 +98,10 @@ fn the_divisor_counts_only_once_lcr_h_is_written() {
     bench.write(LCR_H, 0x70);
     assert_eq!(
         bench.notices.take(),
-        [Notice::ChangedWhileOn { offset: LCR_H }]
+        [
+            Notice::NotTakenOver,
+            Notice::ChangedWhileOn { offset: LCR_H }
+        ]
     );
     bench.write(CR, 0x301);
     bench.now += FRAME;

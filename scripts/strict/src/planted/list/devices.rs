@@ -13,19 +13,22 @@ pub(super) const PLANTS: &[Plant] = &[
     fault!("dmb of the serial port's interrupts' start dropped",
         "stilt::kernel::console::uart::start_interrupts": "[dmb sy]" => "nop"),
     fault!("dmb of the serial port's interrupts' check dropped",
-        "stilt::kernel::console::uart::interrupts_come": "[dmb sy]" => "nop"),
+        "stilt::kernel::console::uart::interrupts_come": "[dmb sy]" => "nop")
+    .harmless("another DMB or DSB stands between the two devices (BCM2835 ARM Peripherals 1.3)"),
     fault!("dmb of the frequency's check dropped",
         "stilt::kernel::time::rate_check::read": "[dmb sy]" => "nop"),
     fault!("dmb of an interrupt's answer dropped",
         "kernel_exception": "[dmb sy]" => "nop")
     .typed(&["help"]),
     fault!("dmb of the machine's discovery dropped",
-        "stilt::kernel::machine::discover": "[dmb sy]" => "nop"),
+        "stilt::kernel::machine::discover": "[dmb sy]" => "nop")
+    .harmless("another DMB or DSB stands between the two devices (BCM2835 ARM Peripherals 1.3)"),
     fault!("dmb around the interrupt controllers dropped",
         "stilt::kernel::irq::dispatch::*": "[dmb sy]" => "nop"),
     fault!("dmb of the UART's interrupt dropped",
         "stilt::kernel::console::uart::interrupt": "[dmb sy]" => "nop")
-    .typed(&["help"]),
+    .typed(&["help"])
+    .harmless("another DMB or DSB stands between the two devices (BCM2835 ARM Peripherals 1.3)"),
     fault!("isb before a counter's reading dropped, all sites",
         "*": "[isb sy]; mrs *, cntvct_el0" => "nop")
     .typed(&["shootdown 3", "cpus call 1"]),
@@ -33,5 +36,5 @@ pub(super) const PLANTS: &[Plant] = &[
         "entry": "[isb sy]; mrs *, cntvct_el0" => "nop")
     .by(EL2),
     fault!("UART: line control not written behind the divisors",
-        "*": "str *, #40]; ..; [str *, #44]]" => "nop"),
+        "*": "movz w*, #112; [str w*, [x*, #44]]" => "nop"),
 ];

@@ -11,8 +11,10 @@ pub(super) const PLANTS: &[Plant] = &[
         "*firmware::ask_question": "[dc civac, *]" => "dc ivac"),
     fault!("mailbox: dc civac -> dc cvac (855873)",
         "*firmware::ask_question": "[dc civac, *]" => "dc cvac"),
-    fault!("mailbox: every second line of the request",
-        "*firmware::ask_question": "dc civac, *; [add *, *, *]" => "^0x400"),
+    fault!(
+        "mailbox: the first line of the request not cleaned",
+        "*firmware::ask_question": "[dc civac, *]; [add *, *, *]" => "swap"
+    ),
     fault!("mailbox: all dsb dropped",
         "*firmware::ask_question": "[dsb sy]" => "nop"),
     fault!("mailbox: both dsb before the request dropped",

@@ -54,10 +54,24 @@ pub(super) const PLANTS: &[Plant] = &[
         "init_kernel_pt": "[movk *, #46352, lsl #16]" => "^0x100000"),
     fault!("give_up_low_half: isb after TCR dropped",
         "give_up_low_half": "msr tcr_el1, *; [isb sy]" => "nop"),
+    fault!(
+        "give_up_low_half: no tlbi, there or behind",
+        "give_up_low_half": "[tlbi vmalle1]" => "nop",
+        "stilt::kernel::boot::init::reclaim_boot_memory": "[tlbi vmalle1is]" => "nop",
+        "stilt::kernel::cores::smp::free_secondary_boot": "[tlbi vmalle1is]" => "nop"
+    ),
+    fault!(
+        "give_up_low_half: no dsb, there or behind",
+        "give_up_low_half": "[dsb nsh]" => "nop",
+        "stilt::kernel::boot::init::reclaim_boot_memory": "[dsb ish]" => "nop",
+        "stilt::kernel::cores::smp::free_secondary_boot": "[dsb ish]" => "nop"
+    ),
     fault!("give_up_low_half: tlbi dropped",
-        "give_up_low_half": "[tlbi vmalle1]" => "nop"),
+        "give_up_low_half": "[tlbi vmalle1]" => "nop")
+    .harmless("boot memory is given up right behind, with a TLBI of everything (DDI 0487 D8.13)"),
     fault!("give_up_low_half: dsb after tlbi dropped",
-        "give_up_low_half": "[dsb nsh]" => "nop"),
+        "give_up_low_half": "[dsb nsh]" => "nop")
+    .harmless("boot memory is given up right behind, with a TLBI of everything (DDI 0487 D8.13)"),
     fault!("secondary gives up TTBR0: isb after TCR dropped",
         "stilt::kernel::cores::smp::kernel_secondary": "msr tcr_el1, *; [isb sy]" => "nop")
     .by(CORES),
@@ -73,7 +87,8 @@ pub(super) const PLANTS: &[Plant] = &[
     fault!("switch_ttbr1: dsb after tlbi dropped",
         "switch_ttbr1": "[dsb ish]" => "nop"),
     fault!("switch_ttbr1: isb after tlbi and dsb dropped",
-        "switch_ttbr1": "dsb ish; [isb sy]" => "nop"),
+        "switch_ttbr1": "dsb ish; [isb sy]" => "nop")
+    .harmless("the ISB behind the new TTBR1 comes before any use (DDI 0487 D13.1.2)"),
     fault!("switch_ttbr1: isb after the new TTBR1 dropped",
         "switch_ttbr1": "msr ttbr1_el1, x0; [isb sy]" => "nop")
     .harmless("the next ISB, behind VBAR_EL1, comes before any use (DDI 0487 D13.1.2)"),

@@ -19,6 +19,8 @@ const CHANGES: &[&str] = &[
     "as map 0x410000 64K rw",
     "touch r 0x410000 user",
     "as unmap 0x400000 2M",
+    "as map 0x400000 2M rw 4k",
+    "touch r 0x401000 user",
     "as use none",
     "as drop a",
 ];
@@ -87,19 +89,40 @@ pub(super) const PLANTS: &[Plant] = &[
     .typed(CHANGES)
     .by(CORES),
     fault!("boot memory given up: tlbi dropped",
-        "stilt::kernel::boot::init::reclaim_boot_memory": "[tlbi vmalle1is]" => "nop"),
+        "stilt::kernel::boot::init::reclaim_boot_memory": "[tlbi vmalle1is]" => "nop")
+    .harmless(
+        "each core has executed TLBI VMALLE1 and DSB since it left that map (DDI 0487 D8.13)",
+    ),
     fault!("boot memory given up: tlbi core-local",
         "stilt::kernel::boot::init::reclaim_boot_memory": "[tlbi vmalle1is]" => "tlbi vmalle1")
+    .by(CORES)
+    .harmless(
+        "each core has executed TLBI VMALLE1 and DSB since it left that map (DDI 0487 D8.13)",
+    ),
+    fault!(
+        "secondaries' identity map: no tlbi by them, or when it is given up",
+        "stilt::kernel::cores::smp::free_secondary_boot": "[tlbi vmalle1is]" => "nop",
+        "stilt::kernel::cores::smp::kernel_secondary": "[tlbi vmalle1]" => "nop"
+    )
     .by(CORES),
     fault!("secondaries' identity map given up: tlbi dropped",
         "stilt::kernel::cores::smp::free_secondary_boot": "[tlbi vmalle1is]" => "nop")
-    .by(CORES),
+    .by(CORES)
+    .harmless(
+        "each core has executed TLBI VMALLE1 and DSB since it left that map (DDI 0487 D8.13)",
+    ),
     fault!("secondaries' identity map given up: tlbi core-local",
         "stilt::kernel::cores::smp::free_secondary_boot": "[tlbi vmalle1is]" => "tlbi vmalle1")
-    .by(CORES),
+    .by(CORES)
+    .harmless(
+        "each core has executed TLBI VMALLE1 and DSB since it left that map (DDI 0487 D8.13)",
+    ),
     fault!("secondaries' identity map given up: dsb before tlbi dropped",
         "stilt::kernel::cores::smp::free_secondary_boot": "[dsb ishst]" => "nop")
-    .by(CORES),
+    .by(CORES)
+    .harmless(
+        "each core has executed TLBI VMALLE1 and DSB since it left that map (DDI 0487 D8.13)",
+    ),
     fault!("space entered: every isb dropped",
         "stilt::mm::current_space::activate": "[isb sy]" => "nop")
     .typed(CHANGES)
