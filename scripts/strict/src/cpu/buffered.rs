@@ -28,7 +28,8 @@ impl Core {
         self.buffer.add((address, size), value, view, self.at);
     }
 
-    /// A store of a descriptor that leads to a frame, while stores into that frame may drain later.
+    /// A store of a descriptor that leads to a frame, while stores into that frame may drain
+    /// later.
     fn judge_link(&mut self, bus: &mut Bus, (address, size): (u64, usize), value: u64) {
         const TABLE: u64 = 0b11;
         let slot = bus.memory.slot(address);
@@ -149,6 +150,7 @@ impl Core {
         while let Some(store) = self.buffer.drain_oldest() {
             self.drained(bus, &store);
         }
+        self.buffer.drained();
     }
 
     /// The stores to the line of an address drain, in their order.

@@ -38,6 +38,28 @@ pub(crate) struct Waiting {
 pub(crate) struct StoreBuffer {
     waiting: Vec<Waiting>,
     group: u32,
+    /// The frames that were stored to since the last barrier, drained or not.
+    unordered: Unordered,
+}
+
+/// The last frames, each once in a row: a table's is one of few between its clearing and its link.
+#[derive(Debug, Default)]
+struct Unordered {
+    frames: [Option<u64>; 16],
+    next: usize,
+    last: Option<u64>,
+}
+
+impl Unordered {
+    #[inline]
+    fn add(&mut self, address: u64) {
+        let frame = Some(address & !0xfff);
+        if self.last != frame {
+            self.last = frame;
+            self.frames[self.next % 16] = frame;
+            self.next += 1;
+        }
+    }
 }
 
 /// The most stores that wait: the next one waits until an older one has drained.
@@ -57,6 +79,7 @@ impl StoreBuffer {
 
     /// Adds the newest store.
     pub(crate) fn add(&mut self, (address, size): (u64, usize), value: u64, view: View, at: u64) {
+        self.unordered.add(address);
         self.waiting.push(Waiting {
             address,
             size,
@@ -67,18 +90,21 @@ impl StoreBuffer {
         });
     }
 
-    /// Whether a store into the frame at an address waits that no barrier keeps from draining after
-    /// the next store.
+    /// Whether the frame at an address was stored to, and no barrier keeps that store from draining
+    /// after the next one. It may have drained all the same.
     pub(crate) fn may_follow(&self, frame: u64) -> bool {
-        let unordered = |store: &Waiting| store.group == self.group;
-        self.waiting
-            .iter()
-            .any(|store| unordered(store) && store.address & !0xfff == frame)
+        self.unordered.frames.contains(&Some(frame))
     }
 
     /// A barrier for stores: later ones drain after all that wait now.
     pub(crate) fn barrier(&mut self) {
         self.group = self.group.wrapping_add(1);
+        self.unordered = Unordered::default();
+    }
+
+    /// Everything has drained: a DSB, or a store-release.
+    pub(crate) fn drained(&mut self) {
+        self.unordered = Unordered::default();
     }
 
     /// The value of a load whose bytes in memory are `value`, with the core's own stores over it.
@@ -181,6 +207,21 @@ mod tests {
         assert_eq!(orders(|_| {}, FLAG), [[DATA, FLAG], [FLAG, DATA]]);
         assert_eq!(orders(StoreBuffer::barrier, FLAG), [[DATA, FLAG]]);
         assert_eq!(orders(|_| {}, DATA + 8), [[DATA, DATA + 8]]);
+    }
+
+    #[test]
+    fn a_frame_is_unordered_until_a_barrier_even_if_it_has_drained() {
+        let mut buffer = StoreBuffer::default();
+        buffer.add((DATA, 8), 1, View::Cached, 0);
+        buffer.add((FLAG, 8), 1, View::Cached, 4);
+        assert!(buffer.drain_oldest().is_some());
+        assert!(buffer.may_follow(DATA) && buffer.may_follow(FLAG));
+        assert!(!buffer.may_follow(0x3000));
+        buffer.barrier();
+        assert!(!buffer.may_follow(DATA));
+        buffer.add((DATA, 8), 1, View::Cached, 8);
+        buffer.drained();
+        assert!(!buffer.may_follow(DATA));
     }
 
     #[test]

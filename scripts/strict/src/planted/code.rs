@@ -67,6 +67,17 @@ impl Code {
         }
     }
 
+    /// Each word: its function, its physical address, and its text.
+    pub(super) fn words(&self) -> impl Iterator<Item = (&str, u64, &str)> {
+        self.functions.iter().flat_map(|function| {
+            let texts = function.texts.iter().enumerate();
+            texts.map(|(index, text)| {
+                let address = function.first + 4 * index as u64;
+                (function.name.as_str(), address, text.as_str())
+            })
+        })
+    }
+
     /// The changed words of cuts: physical addresses and new values.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //! | `code` | the image's functions, and changes of their words |
 //! | `console` `trial` | runs, and what tells two of them apart |
 //! | `plant` | a fault, and the verdict on it |
+//! | `each` | faults that the image itself gives |
 //! | `list` | the faults |
 //!
 //! A fault is a change of words of the linked image. The words are found by their function and by
@@ -21,6 +22,7 @@
 
 mod code;
 mod console;
+mod each;
 mod list;
 mod pattern;
 mod plant;
@@ -54,6 +56,8 @@ the image lies the ELF file that it was made of.
   --only TEXT      the faults with TEXT in their names
   --seeds N        each way in with N seeds at most, until the fault is found (16)
   --threads N      run N at once (2)
+  --each           in their place, drops each barrier, invalidation and register write in turn (long);
+                   --only TEXT then means functions
   --ablation       then again without each liberty: which faults need it (long)
 
 ends with 0 if at least 95 % of the faults are found and nothing harmless is reported
@@ -68,6 +72,7 @@ struct Arguments {
     only: String,
     seeds: u64,
     threads: usize,
+    each: bool,
     ablation: bool,
 }
 
@@ -77,6 +82,7 @@ fn arguments(mut parser: Parser, default: &Path) -> Result<Option<Arguments>, Cl
         only: String::new(),
         seeds: 16,
         threads: 2,
+        each: false,
         ablation: false,
     };
     while let Some(argument) = parser.next()? {
@@ -85,6 +91,7 @@ fn arguments(mut parser: Parser, default: &Path) -> Result<Option<Arguments>, Cl
             Arg::Long("only") => arguments.only = parser.value()?.string()?,
             Arg::Long("seeds") => arguments.seeds = parser.value()?.parse()?,
             Arg::Long("threads") => arguments.threads = parser.value()?.parse()?,
+            Arg::Long("each") => arguments.each = true,
             Arg::Long("ablation") => arguments.ablation = true,
             Arg::Value(path) => arguments.image = path.into(),
             other => return Err(other.unexpected().into()),
@@ -120,7 +127,12 @@ pub fn run(parser: Parser, default: &Path) -> Result<ExitCode, CliError> {
     }
     let width = plants.iter().map(|plant| plant.name.len()).max();
     let width = width.unwrap_or_default();
-    let verdicts = try_all(&plants, &code, &bench, &arguments, |plant, verdict| {
+    if arguments.each {
+        drop_each(&code, &bench, &arguments);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let try_out = |plant: &Plant| plant.try_out(&code, &bench, arguments.seeds);
+    let verdicts = try_all(&plants, arguments.threads, try_out, |plant, verdict| {
         println!("{:width$}  {verdict}", plant.name);
     });
     let right = total(&plants, &verdicts);
@@ -130,25 +142,46 @@ pub fn run(parser: Parser, default: &Path) -> Result<ExitCode, CliError> {
     Ok(ExitCode::from(u8::from(!right)))
 }
 
+/// Drops each word of the kinds, and prints which are missed.
+fn drop_each(code: &Code, bench: &Bench<'_>, arguments: &Arguments) {
+    let sites = each::sites(code, &arguments.only);
+    let all = sites.len();
+    let executed = each::executed(sites, bench, list::CHANGES);
+    println!("{} of {all} words are executed", executed.len());
+    let drop_one =
+        |(site, plant): &(each::Site, Plant)| each::drop_one(site, plant, bench, arguments.seeds);
+    let verdicts = try_all(
+        &executed,
+        arguments.threads,
+        drop_one,
+        |(site, _), verdict| {
+            println!("{}  {verdict}", site.name);
+        },
+    );
+    let missed = verdicts
+        .iter()
+        .filter(|verdict| matches!(verdict, Verdict::Missed));
+    println!("{} are missed", missed.count());
+}
+
 /// Tries every fault, several at once; `tell` sees the verdicts in the list's order.
-fn try_all(
-    plants: &[Plant],
-    code: &Code,
-    bench: &Bench<'_>,
-    arguments: &Arguments,
-    mut tell: impl FnMut(&Plant, &Verdict),
+fn try_all<T: Sync>(
+    plants: &[T],
+    threads: usize,
+    try_out: impl Fn(&T) -> Verdict + Sync,
+    mut tell: impl FnMut(&T, &Verdict),
 ) -> Vec<Verdict> {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
     let mut verdicts: Vec<Option<Verdict>> = plants.iter().map(|_| None).collect();
     thread::scope(|scope| {
-        for _ in 0..arguments.threads.max(1) {
-            let (sender, next) = (sender.clone(), &next);
+        for _ in 0..threads.max(1) {
+            let (sender, next, try_out) = (sender.clone(), &next, &try_out);
             scope.spawn(move || {
                 while let Some(index) = Some(next.fetch_add(1, Ordering::Relaxed))
                     && let Some(plant) = plants.get(index)
                 {
-                    let verdict = plant.try_out(code, bench, arguments.seeds);
+                    let verdict = try_out(plant);
                     if sender.send((index, verdict)).is_err() {
                         return;
                     }
@@ -211,7 +244,8 @@ fn ablation(
     for liberty in Liberty::ALL {
         let bench = Bench::new(image, symbols, Some(liberty));
         let mut needing = Vec::new();
-        try_all(&found, code, &bench, arguments, |plant, verdict| {
+        let try_out = |plant: &Plant| plant.try_out(code, &bench, arguments.seeds);
+        try_all(&found, arguments.threads, try_out, |plant, verdict| {
             if !matches!(verdict, Verdict::Found(..)) {
                 needing.push(plant.name);
             }

@@ -73,7 +73,12 @@ impl Plant {
             Ok(words) => words,
             Err(error) => return Verdict::Unfit(error),
         };
-        let image = bench.image.with_words(&words);
+        self.try_words(&words, bench, seeds)
+    }
+
+    /// Runs the image with these words, by physical address, in the place of the cuts' ones.
+    pub(super) fn try_words(&self, words: &[(u64, u32)], bench: &Bench<'_>, seeds: u64) -> Verdict {
+        let image = bench.image.with_words(words);
         let places: Vec<u64> = words.iter().map(|(address, _)| *address).collect();
         let mut reached = false;
         // What is harmless runs with every seed that it is given: a seed of each kind.
@@ -85,9 +90,9 @@ impl Plant {
             for entry in self.ways {
                 let way = Way::new(*entry, seed);
                 let (symptom, trial) = bench.compare(&image, way, self.input, &places);
-                reached |= trial.reached;
+                reached |= !trial.reached.is_empty();
                 match symptom {
-                    Some(_) if !trial.reached => return Verdict::NotExecuted,
+                    Some(_) if trial.reached.is_empty() => return Verdict::NotExecuted,
                     Some(symptom) => return Verdict::Found(symptom, way),
                     None => {}
                 }

@@ -61,8 +61,8 @@ pub(super) struct Trial {
     end: Option<String>,
     /// The instructions of each step, to the prompt and for each line of input.
     steps: Vec<u64>,
-    /// Whether one of the changed words was executed.
-    pub(super) reached: bool,
+    /// The changed words that were executed.
+    pub(super) reached: Vec<u64>,
 }
 
 /// What tells a faulty image from the shipped one.
@@ -138,6 +138,25 @@ impl<'a> Bench<'a> {
         }));
         known().insert(key, Arc::clone(&trial));
         trial
+    }
+
+    /// Those of `words`, by physical address, that a run of the shipped image executes.
+    pub(super) fn reached(
+        &self,
+        way: Way,
+        input: &'static [&'static str],
+        words: &[u64],
+    ) -> Vec<u64> {
+        let trial = self.play(&Run {
+            image: self.image,
+            way,
+            liberal: true,
+            input,
+            words,
+            pace: None,
+            to_finding: false,
+        });
+        trial.reached
     }
 
     /// Runs an image that has other `words` than the shipped one.
@@ -225,7 +244,7 @@ impl<'a> Bench<'a> {
             lines: comparable(machine.console()),
             end,
             steps,
-            reached: !machine.reached().is_empty(),
+            reached: machine.reached().to_vec(),
         }
     }
 }

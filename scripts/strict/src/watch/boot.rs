@@ -48,6 +48,15 @@ const BELOW_EL1: [Reg; 4] = [
     Reg::PMUSERENR_EL0,
 ];
 
+/// Registers of EL1 that steer what it does from its first exception on.
+const EARLY_AT_EL1: [Reg; 5] = [
+    Reg::VBAR_EL1,
+    Reg::MDSCR_EL1,
+    Reg::CPACR_EL1,
+    Reg::CNTKCTL_EL1,
+    Reg::PMUSERENR_EL0,
+];
+
 /// Whether a register steers a level, so that its value is to be known.
 pub(super) fn steers(register: Reg) -> bool {
     let controls = [Reg::SCTLR_EL1, Reg::SCTLR_EL2, Reg::SCTLR_EL3];
@@ -303,6 +312,12 @@ impl Boot {
         let [on, off] = [value & !before, before & !value];
         let tlb = self.tlb[level];
         if on & sctlr::M != 0 && level == 1 {
+            for register in EARLY_AT_EL1 {
+                if !self.written[register as usize] {
+                    let name = register.row().name;
+                    breaks(Rule::EarlyState, &format!("{name} was never written"));
+                }
+            }
             if tlb != Progress::Synchronized {
                 breaks(Rule::StaleTlb, tlb.missing("TLBI"));
             }
@@ -334,6 +349,10 @@ impl Boot {
                 let detail = format!("to EL{to}, no TLBI ALLE{level} since its MMU is off");
                 broken.push((Rule::KeptTranslations, detail));
             }
+        }
+        if (from, to) == (2, 1) && !self.written[Reg::VBAR_EL2 as usize] {
+            let detail = "to EL1, VBAR_EL2 was never written".to_owned();
+            broken.push((Rule::EarlyState, detail));
         }
         let lists: [(u8, &[Reg]); 3] = [(3, &BELOW_EL3), (2, &BELOW_EL2), (1, &BELOW_EL1)];
         let left = lists

@@ -422,6 +422,19 @@ rules! {
         wrong: "eret                     // from EL3, L2CTLR_EL1 never written",
         right: "msr s3_1_c11_c0_2, x0\neret",
     };
+    /// A level that works with registers of unknown value.
+    EarlyState Text {
+        name: "early-state",
+        rule: "Before the MMU of EL1 is on, VBAR_EL1, MDSCR_EL1, CPACR_EL1, CNTKCTL_EL1 and \
+               PMUSERENR_EL0 are written; before EL2 is left, VBAR_EL2.",
+        otherwise: "the first exception runs what lies there; debug events, traps and EL0's counters \
+                    are as power-on left them",
+        source: "DDI 0487 D1.9.1 (PE state on reset)",
+        scope: Scope::Architecture,
+        lint: Lint::Yes,
+        wrong: "msr sctlr_el1, x0        // M = 1, VBAR_EL1 never written",
+        right: "msr vbar_el1, x1\nmsr sctlr_el1, x0",
+    };
     /// A register that keeps bits of unknown value.
     UnknownKept Text {
         name: "unknown-kept",

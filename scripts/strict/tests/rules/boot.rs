@@ -4,8 +4,8 @@ use strict::{Entry, Rule};
 
 use super::Programs;
 use super::parts::{
-    CACHED, COMPLETE, EL2, HSTR, IC, MMU_OFF, MMU_ON, REGISTERS, RELEASE, SYNCHRONIZE, TABLE, TLBI,
-    TO_EL1, VECTORS,
+    ALL_BUT_DEBUG, CACHED, COMPLETE, DEBUG, EL2, HSTR, IC, MMU_OFF, MMU_ON, REGISTERS, RELEASE,
+    SYNCHRONIZE, TABLE, TLBI, TO_EL1, VECTORS,
 };
 
 /// The tables, MMU and caches of EL3, whose registers are EL1's with another number.
@@ -140,6 +140,31 @@ pub(crate) const PROGRAMS: &[Programs] = &[
         Entry::El1,
         &[&[&["svc"]]],
         &[&[VECTORS, &["svc"]]],
+    ),
+    Programs::new(
+        Rule::EarlyState,
+        Entry::El1,
+        &[&[
+            ALL_BUT_DEBUG,
+            TABLE,
+            REGISTERS,
+            SYNCHRONIZE,
+            TLBI,
+            IC,
+            COMPLETE,
+            MMU_ON,
+        ]],
+        &[&[
+            ALL_BUT_DEBUG,
+            DEBUG,
+            TABLE,
+            REGISTERS,
+            SYNCHRONIZE,
+            TLBI,
+            IC,
+            COMPLETE,
+            MMU_ON,
+        ]],
     ),
     Programs::new(
         Rule::StaleTlb,

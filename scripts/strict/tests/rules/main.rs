@@ -156,3 +156,28 @@ fn cores_that_all_sleep_end_the_run() {
         "an event ends WFE"
     );
 }
+
+#[test]
+fn a_new_page_is_used_only_behind_a_dsb_and_an_isb() {
+    // The third GiB becomes a block, and is loaded from.
+    let make = ["mov x0, #0xf01", "str x0, [x1, #16]"];
+    let load = ["mov x2, #0x8000_0000", "ldr x0, [x2]"];
+    let faults = |between: &[&str], seed| {
+        let lines = [&make[..], between, &load].concat();
+        let program = image(&[parts::CACHED, &[&lines]]);
+        let mut machine = Machine::new(&program, &Options::seeded(Entry::El1, seed));
+        machine.run(&Limits {
+            instructions: 30_000,
+            quiet: u64::MAX,
+            until: None,
+        });
+        machine.places()[0] >= 0x8_0000 + VECTORS as u64
+    };
+    let ever = |between: &[&str]| (0..4 * SEEDS).any(|seed| faults(between, seed));
+    assert!(ever(&[]), "the walker does not see the store");
+    assert!(
+        ever(&["dsb ishst"]),
+        "the translation may be older than the DSB"
+    );
+    assert!(!ever(&["dsb ishst", "isb"]), "both make it visible");
+}

@@ -3,8 +3,27 @@
 //! RAM: the image at 0x8_0000, vectors at 0x8_0800, tables from 0x10_0000 up, data from 0x20_0000
 //! up.
 
-/// Vectors in which an exception stays.
-pub(crate) const VECTORS: &[&str] = &["mov x9, #0x8_0800", "msr vbar_el1, x9", "isb"];
+/// Vectors in which an exception stays, and the registers that EL1 is to know, all but MDSCR_EL1.
+pub(crate) const ALL_BUT_DEBUG: &[&str] = &[
+    "mov x9, #0x8_0800",
+    "msr vbar_el1, x9",
+    "msr cpacr_el1, xzr",
+    "msr cntkctl_el1, xzr",
+    "msr pmuserenr_el0, xzr",
+    "isb",
+];
+/// And that one.
+pub(crate) const DEBUG: &[&str] = &["msr mdscr_el1, xzr", "isb"];
+/// All of them.
+pub(crate) const VECTORS: &[&str] = &[
+    "mov x9, #0x8_0800",
+    "msr vbar_el1, x9",
+    "msr cpacr_el1, xzr",
+    "msr cntkctl_el1, xzr",
+    "msr pmuserenr_el0, xzr",
+    "msr mdscr_el1, xzr",
+    "isb",
+];
 
 /// X1: a table of level 1, written with the caches off. It maps the first GiB as RAM, to itself,
 /// and the second one to the devices behind it. Its leaves are not global (bit 11).
@@ -61,6 +80,8 @@ pub(crate) const CACHED: &[&[&str]] = &[
 
 /// EL2's registers for EL1, all but HSTR_EL2.
 pub(crate) const EL2: &[&str] = &[
+    "mov x0, #0x8_0800",
+    "msr vbar_el2, x0",
     "mov x0, #0x8000_0000",
     "msr hcr_el2, x0",
     "mov x0, #3",

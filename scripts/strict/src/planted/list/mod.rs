@@ -13,6 +13,7 @@ mod uncached;
 mod ways;
 
 use super::plant::Plant;
+pub(super) use tables::CHANGES;
 
 /// Every fault.
 pub(super) fn all() -> impl Iterator<Item = Plant> {

@@ -5,7 +5,7 @@ use super::super::plant::Plant;
 use super::ways::{CORES, EL2, fault};
 
 /// Changes of the kernel's tables while all cores use them, of a space, and everything at once.
-const CHANGES: &[&str] = &[
+pub(in super::super) const CHANGES: &[&str] = &[
     "shootdown 4",
     "as new a",
     "as use a",

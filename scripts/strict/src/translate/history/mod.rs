@@ -58,6 +58,15 @@ struct Unseen {
     storer: usize,
     /// The cores whose walkers may see the old descriptor.
     cores: CoreSet,
+    /// A DSB has followed, and no context synchronisation event of the storer: what stands behind the
+    /// DSB may have been translated before it.
+    settling: bool,
+}
+
+impl Unseen {
+    fn concerns(&self, core: usize) -> bool {
+        self.cores.has(core) || (self.settling && self.storer == core)
+    }
 }
 
 /// An invalidation that no DSB has completed.
@@ -220,6 +229,8 @@ impl History {
 
     /// A context synchronisation event of a core: what it has invalidated itself is gone for it, too.
     pub(crate) fn synchronize_context(&mut self, core: usize) {
+        self.unseen
+            .retain(|unseen| !(unseen.settling && unseen.storer == core));
         if self.old.is_empty() {
             return;
         }
@@ -309,6 +320,7 @@ impl History {
             before,
             storer: core,
             cores: CoreSet::ALL,
+            settling: false,
         });
         events
     }
@@ -391,7 +403,7 @@ impl History {
         let unseen = self
             .unseen
             .iter()
-            .find(|unseen| unseen.place == place && unseen.cores.has(core));
+            .find(|unseen| unseen.place == place && unseen.concerns(core));
         match unseen {
             Some(unseen) if self.chance.happens(192) => unseen.before,
             _ => now,
@@ -444,7 +456,9 @@ impl History {
             .iter()
             .filter(|old| old.storer == core && scope.covers(old))
         {
-            let unseen = |unseen: &&Unseen| unseen.storer == core && unseen.place == old.place;
+            let unseen = |unseen: &&Unseen| {
+                unseen.storer == core && unseen.place == old.place && !unseen.settling
+            };
             if self.unseen.iter().any(|store| unseen(&store)) {
                 events.push(Event::TlbiBeforeDsb(old.first));
             }
@@ -476,8 +490,8 @@ impl History {
                 .filter(|unseen| unseen.storer == core)
             {
                 unseen.cores = unseen.cores.without(reached);
+                unseen.settling = unseen.cores.is_empty();
             }
-            self.unseen.retain(|unseen| !unseen.cores.is_empty());
         }
         if option & 0b11 != 0b11 {
             return false;
@@ -501,7 +515,9 @@ impl History {
         } = pending;
         let unseen = &self.unseen;
         for old in &mut self.old {
-            let refetched = unseen.iter().any(|unseen| unseen.place == old.place);
+            let refetched = unseen
+                .iter()
+                .any(|unseen| unseen.place == old.place && !unseen.settling);
             if old.number < *number && scope.covers(old) && !refetched {
                 let own = CoreSet::only(*issuer);
                 if old.cores.has(*issuer) {
