@@ -323,6 +323,7 @@ impl Core {
         if !Board::covers(physical) {
             return Err(self.fault(address, Fault::External, purpose));
         }
+        self.tell_device(bus, &leaf, address);
         self.note_device(address, physical, purpose, manner);
         self.load_device(bus, physical, size)
     }
@@ -400,6 +401,7 @@ impl Core {
         if !Board::covers(physical) {
             return Err(self.fault(address, Fault::External, purpose));
         }
+        self.tell_device(bus, &leaf, address);
         self.note_device(address, physical, purpose, manner);
         self.store_device(bus, physical, size, value)
     }
@@ -523,6 +525,21 @@ impl Core {
             return Err(self.fault(address, Fault::Alignment, purpose));
         }
         Ok(leaf)
+    }
+
+    /// A device is accessed by a mapping; while the MMU is off there is none.
+    fn tell_device(&self, bus: &mut Bus, leaf: &Leaf, address: u64) {
+        if leaf.level == 0 {
+            return;
+        }
+        if !leaf.memory.is_device() {
+            let event = Event::DeviceAsNormal(address);
+            bus.watch.event(self.number, self.at, event);
+        }
+        if leaf.executable || leaf.user_executable {
+            let event = Event::DeviceExecutable(address);
+            bus.watch.event(self.number, self.at, event);
+        }
     }
 
     /// A data access of a half whose registers are not synchronised, while the MMU is on.

@@ -57,6 +57,15 @@ const EARLY_AT_EL1: [Reg; 5] = [
     Reg::PMUSERENR_EL0,
 ];
 
+/// Bits that are reserved as 1 in Armv8.0.
+const RES1: [(Reg, u64); 5] = [
+    (Reg::SCTLR_EL1, 0x30d0_0800),
+    (Reg::SCTLR_EL2, 0x30c5_0830),
+    (Reg::SCTLR_EL3, 0x30c5_0830),
+    (Reg::SCR_EL3, 0x30),
+    (Reg::CPTR_EL2, 0x33ff),
+];
+
 /// Whether a register steers a level, so that its value is to be known.
 pub(super) fn steers(register: Reg) -> bool {
     let controls = [Reg::SCTLR_EL1, Reg::SCTLR_EL2, Reg::SCTLR_EL3];
@@ -249,6 +258,13 @@ impl Boot {
 
     fn write(&mut self, register: Reg, value: u64, broken: &mut Vec<(Rule, String)>) {
         self.written[register as usize] = true;
+        let reserved = RES1.iter().find(|(known, _)| *known == register);
+        if let Some(missing) = reserved.map(|(_, bits)| bits & !value)
+            && missing != 0
+        {
+            let detail = format!("{} without {missing:#x}", register.row().name);
+            broken.push((Rule::ReservedBits, detail));
+        }
         match register {
             Reg::CPUECTLR_EL1 if value & SMPEN != 0 && !self.coherent => {
                 self.coherent = true;

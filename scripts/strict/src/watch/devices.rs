@@ -28,6 +28,12 @@ impl Devices {
                 let detail = format!("the line at {address:#x} is dirty in the cache");
                 broken.push((Rule::MailboxRequest, detail));
             }
+            Event::DeviceAsNormal(address) => {
+                broken.push((Rule::DeviceAsNormal, format!("by {address:#x}")));
+            }
+            Event::DeviceExecutable(address) => {
+                broken.push((Rule::DeviceExecutable, format!("by {address:#x}")));
+            }
             _ => {}
         }
     }

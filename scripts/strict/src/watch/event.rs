@@ -119,6 +119,10 @@ pub(crate) enum Event {
         /// ESR_ELx; none for an interrupt.
         syndrome: Option<u64>,
     },
+    /// A device's register is accessed by a mapping as Normal memory; the address.
+    DeviceAsNormal(u64),
+    /// A device's register is accessed by a mapping that permits execution; the address.
+    DeviceExecutable(u64),
     /// The VideoCore reads a request that is not in memory yet.
     UncleanRequest(u64),
 }

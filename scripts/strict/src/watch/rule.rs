@@ -211,6 +211,28 @@ rules! {
         wrong: "str w0, [uart, #LCRH]\nstr w1, [uart, #IBRD]\nstr w2, [uart, #FBRD]",
         right: "str w1, [uart, #IBRD]\nstr w2, [uart, #FBRD]\nstr w0, [uart, #LCRH]",
     };
+    /// A device behind a mapping as memory.
+    DeviceAsNormal Text {
+        name: "device-as-normal",
+        rule: "A device's registers are mapped as Device memory.",
+        otherwise: "reads come early, twice or out of a cache; writes are merged, late or lost",
+        source: "DDI 0487 B2.7.1, B2.7.2 (Normal and Device memory)",
+        scope: Scope::Architecture,
+        lint: Lint::No,
+        wrong: "ldr w0, [uart]           // AttrIndx names 0xff in MAIR_EL1",
+        right: "ldr w0, [uart]           // AttrIndx names 0x04 in MAIR_EL1",
+    };
+    /// A device behind a mapping that permits execution.
+    DeviceExecutable Text {
+        name: "device-executable",
+        rule: "A device's registers are mapped execute-never, for EL0 and for EL1.",
+        otherwise: "an instruction fetch by speculation reads a register: a byte of a queue is lost",
+        source: "DDI 0487 B2.7.2, D5.4.5 (preventing execution from Device memory)",
+        scope: Scope::Architecture,
+        lint: Lint::Yes,
+        wrong: "ldr w0, [uart]           // UXN = 0 or PXN = 0",
+        right: "ldr w0, [uart]           // UXN = PXN = 1",
+    };
     /// A write that a device does not take.
     DeviceMisuse Text {
         name: "device-misuse",
@@ -434,6 +456,17 @@ rules! {
         lint: Lint::Yes,
         wrong: "msr sctlr_el1, x0        // M = 1, VBAR_EL1 never written",
         right: "msr vbar_el1, x1\nmsr sctlr_el1, x0",
+    };
+    /// Reserved bits.
+    ReservedBits Text {
+        name: "reserved-bits",
+        rule: "Bits of SCTLR_ELx, SCR_EL3 and CPTR_EL2 that are reserved as 1 (RES1) are written as 1.",
+        otherwise: "a core that gives them a meaning does otherwise",
+        source: "DDI 0487 D24.2 (the registers), glossary (RES1)",
+        scope: Scope::Architecture,
+        lint: Lint::Yes,
+        wrong: "mov x0, #0x1005\nmsr sctlr_el1, x0",
+        right: "mov x0, #0x30d0_1805\nmsr sctlr_el1, x0",
     };
     /// A register that keeps bits of unknown value.
     UnknownKept Text {

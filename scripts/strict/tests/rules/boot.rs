@@ -167,6 +167,12 @@ pub(crate) const PROGRAMS: &[Programs] = &[
         ]],
     ),
     Programs::new(
+        Rule::ReservedBits,
+        Entry::El1,
+        &[&[&["mov x0, #0x800", "msr sctlr_el1, x0"]]],
+        &[&[&["mov x0, #0x30d0_0800", "msr sctlr_el1, x0"]]],
+    ),
+    Programs::new(
         Rule::StaleTlb,
         Entry::El1,
         &[&[VECTORS, TABLE, REGISTERS, SYNCHRONIZE, IC, COMPLETE, MMU_ON]],

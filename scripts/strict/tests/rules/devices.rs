@@ -16,6 +16,14 @@ const REQUEST: &[&str] = &[
 ];
 const CLEAN: &[&str] = &["dc civac, x4", "dsb sy"];
 const SEND: &[&str] = &["mov x3, #0x3f00_b8a0", "str w0, [x3]"];
+/// By the fourth GiB, which is the first one as Device memory.
+const MAP_DEVICES: &[&str] = &[
+    "mov x0, #0x60_0000_0000_0f05",
+    "str x0, [x1, #24]",
+    "dsb ishst",
+    "isb",
+];
+const SEND_MAPPED: &[&str] = &["mov x3, #0xff00_b8a0", "str w0, [x3]"];
 const ALIASED: &[&str] = &["mov x0, #0xc020_0008"];
 const PLAIN: &[&str] = &["mov x0, #0x20_0008"];
 /// EL3's registers for EL2, all but SCTLR_EL3; then EL2 at the image's offset 0x600.
@@ -59,6 +67,17 @@ const DIVISORS: &[&str] = &[
 const LINE: &[&str] = &["mov x0, #0x70", "str w0, [x2, #0x2c]"];
 const ON: &[&str] = &["mov x0, #0x301", "str w0, [x2, #0x30]"];
 const BYTE: &[&str] = &["mov x0, #0x41", "str w0, [x2]"];
+/// The third GiB is the local devices: Normal memory; Device memory, executable or not.
+const AS_NORMAL: &[&str] = &["mov x0, #0x60_0000_4000_0f01"];
+const EXECUTABLE: &[&str] = &["mov x0, #0x4000_0f05"];
+const AS_DEVICE: &[&str] = &["mov x0, #0x60_0000_4000_0f05"];
+const MAP_AND_USE: &[&str] = &[
+    "str x0, [x1, #16]",
+    "dsb ishst",
+    "isb",
+    "mov x7, #0x8000_0000",
+    "ldr w8, [x7]",
+];
 /// Watchdog time without and with the password.
 const POWER: &[&str] = &["mov x2, #0x3f10_0024"];
 const NO_PASSWORD: &[&str] = &["mov x0, #0xf_ffff", "str w0, [x2]"];
@@ -74,8 +93,8 @@ pub(crate) const PROGRAMS: &[Programs] = &[
     Programs::new(
         Rule::MailboxRequest,
         Entry::El1,
-        &[CACHED, &[REQUEST, ALIASED, SEND]],
-        &[CACHED, &[REQUEST, CLEAN, ALIASED, SEND]],
+        &[CACHED, &[MAP_DEVICES, REQUEST, ALIASED, SEND_MAPPED]],
+        &[CACHED, &[MAP_DEVICES, REQUEST, CLEAN, ALIASED, SEND_MAPPED]],
     ),
     Programs::new(
         Rule::MailboxAlias,
@@ -94,6 +113,18 @@ pub(crate) const PROGRAMS: &[Programs] = &[
         Entry::El1,
         &[&[PINS, ON, DIVISORS, LINE, BYTE]],
         &[&[PINS, DIVISORS, LINE, ON, BYTE, BYTE]],
+    ),
+    Programs::new(
+        Rule::DeviceAsNormal,
+        Entry::El1,
+        &[CACHED, &[AS_NORMAL, MAP_AND_USE]],
+        &[CACHED, &[AS_DEVICE, MAP_AND_USE]],
+    ),
+    Programs::new(
+        Rule::DeviceExecutable,
+        Entry::El1,
+        &[CACHED, &[EXECUTABLE, MAP_AND_USE]],
+        &[CACHED, &[AS_DEVICE, MAP_AND_USE]],
     ),
     Programs::new(
         Rule::DeviceMisuse,

@@ -36,7 +36,7 @@ pub(crate) const TABLE: &[&str] = &[
     ".word 0x54ffffc1", // b.ne .-8
     "mov x0, #0xf01",
     "str x0, [x1]",
-    "mov x0, #0x4000_0f05",
+    "mov x0, #0x60_0000_4000_0f05",
     "str x0, [x1, #8]",
     "dsb sy",
     "mov x2, #0x10_0000",
