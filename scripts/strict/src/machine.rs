@@ -334,7 +334,7 @@ impl Machine {
         let now = self.bus.now();
         self.bus.board.advance(now, &mut self.bus.memory);
         for (core, event) in self.bus.history.overdue(now) {
-            if let Event::Overdue { because, .. } = event {
+            if let Event::Overdue { because, .. } | Event::Unfinished { because, .. } = event {
                 self.bus.watch.event(core, because, event);
             }
         }

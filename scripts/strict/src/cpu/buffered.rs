@@ -150,7 +150,6 @@ impl Core {
         while let Some(store) = self.buffer.drain_oldest() {
             self.drained(bus, &store);
         }
-        self.buffer.drained();
     }
 
     /// The stores to the line of an address drain, in their order.

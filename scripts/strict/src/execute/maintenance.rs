@@ -48,11 +48,16 @@ impl Core {
                 };
                 self.tell(bus, Event::TlbMaintenance { whole });
                 let pending = self.system.unsynchronized();
-                if pending.low || pending.high {
+                // Those of EL2 and EL3 do not depend on EL1's registers.
+                if op1 == 0 && (pending.low || pending.high) {
                     self.tell(bus, Event::DependsOnPending);
                 }
                 if bus.liberties.has(Liberty::Translations) {
-                    for event in bus.history.invalidate(self.number, operation, value) {
+                    let moment = (self.at, bus.now());
+                    let events = bus
+                        .history
+                        .invalidate(self.number, operation, value, moment);
+                    for event in events {
                         self.tell(bus, event);
                     }
                 }
@@ -158,7 +163,8 @@ impl Core {
 
     /// A DSB for loads and stores: maintenance that was issued before it is complete.
     pub(super) fn complete_maintenance(&mut self, bus: &mut Bus, option: u8) {
-        if bus.history.synchronize(self.number, option) {
+        let now = bus.now();
+        if bus.history.synchronize(self.number, option, now) {
             self.forget_everywhere(bus);
         }
         if option & 0b11 != 0b11 {

@@ -238,7 +238,11 @@ impl Core {
     ) -> Executed {
         let cached = self.view(leaf) == View::Cached;
         let coherent = self.system.written(Reg::CPUECTLR_EL1) & SMPEN != 0;
-        let event = Event::Exclusive { cached, coherent };
+        let event = Event::Exclusive {
+            cached,
+            coherent,
+            shared: leaf.shareability & 0b10 != 0,
+        };
         bus.watch.event(self.number, self.at, event);
         if !cached && bus.liberties.has(Liberty::Device) {
             let fault = Fault::UnsupportedExclusive;

@@ -31,6 +31,7 @@ impl Core {
                 self.tell(bus, Event::Barrier(Barrier::Synchronization(option)));
                 if option & 0b10 != 0 {
                     self.drain_all(bus);
+                    self.buffer.barrier();
                 }
                 self.complete_maintenance(bus, option);
                 Ok(())

@@ -38,7 +38,8 @@ pub(crate) struct Waiting {
 pub(crate) struct StoreBuffer {
     waiting: Vec<Waiting>,
     group: u32,
-    /// The frames that were stored to since the last barrier, drained or not.
+    /// The frames that were stored to since the last DMB or DSB, drained or not. A store-release
+    /// orders what is older than itself alone.
     unordered: Unordered,
 }
 
@@ -99,11 +100,6 @@ impl StoreBuffer {
     /// A barrier for stores: later ones drain after all that wait now.
     pub(crate) fn barrier(&mut self) {
         self.group = self.group.wrapping_add(1);
-        self.unordered = Unordered::default();
-    }
-
-    /// Everything has drained: a DSB, or a store-release.
-    pub(crate) fn drained(&mut self) {
         self.unordered = Unordered::default();
     }
 
@@ -218,9 +214,6 @@ mod tests {
         assert!(buffer.may_follow(DATA) && buffer.may_follow(FLAG));
         assert!(!buffer.may_follow(0x3000));
         buffer.barrier();
-        assert!(!buffer.may_follow(DATA));
-        buffer.add((DATA, 8), 1, View::Cached, 8);
-        buffer.drained();
         assert!(!buffer.may_follow(DATA));
     }
 

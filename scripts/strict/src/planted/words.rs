@@ -32,6 +32,7 @@ const OPTIONS: [(&str, u32); 8] = [
 /// | `movz 8 16` | MOVZ of 8 << 16 to the old word's Rd |
 /// | `sub 4 12` | SUB of 4 << 12 from the old word's Rd |
 /// | `adr -4096` | the old word's ADR, with its address moved by so many bytes |
+/// | `plain` | LDR or STR for LDAR or STLR, and the exclusive without acquire and release |
 /// | `mov` | MOV of the old word's Rn to its Rd, 32 bits |
 /// | `^0x20` | the old word with these bits changed |
 /// | `=0xc85f7e7e` | the word |
@@ -59,6 +60,7 @@ pub(super) fn replaced(old: u32, text: &str) -> Option<u32> {
             0xd100_0000 | (shift / 12) << 22 | bits << 10 | (old & RD) << 5 | old & RD
         }
         "adr" => moved(old, rest.parse().ok()?)?,
+        "plain" => plain(old)?,
         "mov" => 0x1100_0000 | old & RN | old & RD,
         _ => match text.split_at_checked(1)? {
             ("^", bits) => old ^ number(bits)?,
@@ -76,6 +78,22 @@ fn moved(old: u32, distance: i64) -> Option<u32> {
     // Two's complement in 21 bits: immlo has the low two, immhi the others.
     let bits = (offset + distance).cast_unsigned() as u32;
     Some(0x1000_0000 | (bits & 3) << 29 | (bits >> 2 & 0x7_ffff) << 5 | old & RD)
+}
+
+/// A load-acquire or store-release without its order (DDI 0487 C4.1.66, load/store exclusive).
+fn plain(old: u32) -> Option<u32> {
+    /// o0: acquire, or release.
+    const ORDERED: u32 = 1 << 15;
+    const LOAD: u32 = 1 << 22;
+    /// o2: LDAR and STLR; clear for exclusives.
+    const ALONE: u32 = 1 << 23;
+    if old & 0x3f00_8000 != 0x0800_0000 | ORDERED {
+        return None;
+    }
+    Some(match old & ALONE {
+        0 => old & !ORDERED,
+        _ => old & 0xc000_0000 | 0x3900_0000 | old & LOAD | old & (RN | RD),
+    })
 }
 
 fn option(name: &str) -> Option<u32> {
@@ -137,6 +155,21 @@ mod tests {
             assert_eq!(word, Some(expected), "{text}");
         }
         assert_eq!(replaced(OLD, "adr 4"), None);
+    }
+
+    #[test]
+    fn plain_accesses_have_no_order() {
+        let pairs = [
+            (0x089f_fd2a, "strb w10, [x9, #0]"), // stlrb w10, [x9]
+            (0xc8df_fd2a, "ldr x10, [x9, #0]"),  // ldar x10, [x9]
+            (0x885f_fd2a, "ldxr w10, [x9]"),     // ldaxr w10, [x9]
+            (0xc808_fd2a, "stxr w8, x10, [x9]"), // stlxr w8, x10, [x9]
+        ];
+        for (word, expected) in pairs {
+            let plain = replaced(word, "plain").map(|word| decode(word).to_string());
+            assert_eq!(plain.as_deref(), Some(expected));
+        }
+        assert_eq!(replaced(OLD, "plain"), None);
     }
 
     #[test]

@@ -184,7 +184,9 @@ impl Boot {
 
     pub(super) fn see(&mut self, event: Event, broken: &mut Vec<(Rule, String)>) {
         match event {
-            Event::Exclusive { cached, coherent } => {
+            Event::Exclusive {
+                cached, coherent, ..
+            } => {
                 if !cached {
                     broken.push((
                         Rule::ExclusiveUncached,
@@ -258,6 +260,12 @@ impl Boot {
 
     fn write(&mut self, register: Reg, value: u64, broken: &mut Vec<(Rule, String)>) {
         self.written[register as usize] = true;
+        if register == Reg::TCR_EL1
+            && let Some(field) = reserved_field(value)
+        {
+            let detail = format!("TCR_EL1 = {value:#x}: {field} is reserved");
+            broken.push((Rule::ReservedBits, detail));
+        }
         let reserved = RES1.iter().find(|(known, _)| *known == register);
         if let Some(missing) = reserved.map(|(_, bits)| bits & !value)
             && missing != 0
@@ -420,6 +428,21 @@ fn class_of(syndrome: u64) -> &'static str {
         0x26 => "a misaligned stack pointer",
         _ => "an exception",
     }
+}
+
+/// The first field of TCR_EL1 whose value is reserved.
+fn reserved_field(tcr: u64) -> Option<&'static str> {
+    let field = |low: u32, mask: u64| tcr >> low & mask;
+    let walked = |disabled: u32| field(disabled, 1) == 0;
+    let fields = [
+        ("IPS", field(32, 0b111) > 5),
+        ("SH0", walked(7) && field(12, 0b11) == 1),
+        ("TG0", walked(7) && field(14, 0b11) == 3),
+        ("SH1", walked(23) && field(28, 0b11) == 1),
+        ("TG1", walked(23) && field(30, 0b11) == 0),
+    ];
+    let found = fields.iter().find(|(_, reserved)| *reserved);
+    found.map(|(name, _)| *name)
 }
 
 impl Progress {

@@ -14,6 +14,17 @@ pub(crate) enum Barrier {
     Instruction,
 }
 
+/// The barrier that a change of a table waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Missing {
+    /// A DSB behind the store.
+    Dsb,
+    /// An ISB behind that.
+    Isb,
+    /// A DSB behind the TLBI.
+    DsbOfTlbi,
+}
+
 /// Something that a core did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Event {
@@ -29,6 +40,8 @@ pub(crate) enum Event {
         cached: bool,
         /// CPUECTLR_EL1.SMPEN.
         coherent: bool,
+        /// The mapping is inner or outer shareable.
+        shared: bool,
     },
     /// An access that aborts because all data is Device while the MMU is off.
     DeviceAbort,
@@ -61,6 +74,15 @@ pub(crate) enum Event {
         because: u64,
         /// It is a root.
         root: bool,
+    },
+    /// A change of a table waits for a barrier for long.
+    Unfinished {
+        /// The address that it translates; 0 for a TLBI.
+        address: u64,
+        /// The instruction that is not finished.
+        because: u64,
+        /// The barrier.
+        missing: Missing,
     },
     /// A read of the counter far behind the last context synchronisation event.
     CounterEarly,
@@ -134,7 +156,7 @@ impl Event {
             Self::MadeOverOld { store_at, .. } | Self::ReusedTable { store_at, .. } => {
                 Some(store_at)
             }
-            Self::Overdue { because, .. } => Some(because),
+            Self::Overdue { because, .. } | Self::Unfinished { because, .. } => Some(because),
             _ => None,
         }
     }

@@ -14,7 +14,7 @@ mod event;
 mod rule;
 mod tables;
 
-pub(crate) use event::{Barrier, Event};
+pub(crate) use event::{Barrier, Event, Missing};
 pub use rule::{Lint, Rule, Scope, Text};
 
 use crate::board::{Board, Notice};
@@ -122,6 +122,12 @@ impl Watch {
         let mut broken = Vec::new();
         if matches!(event, Event::SetWay) && self.others_cache(core) {
             broken.push((Rule::SetWay, "another core's caches are on".to_owned()));
+        }
+        if let Event::Exclusive { shared: false, .. } = event
+            && self.others_cache(core)
+        {
+            let detail = "another core's caches are on".to_owned();
+            broken.push((Rule::ExclusiveNotShared, detail));
         }
         self.devices[core].see(event, &mut broken);
         self.boot[core].see(event, &mut broken);

@@ -95,6 +95,17 @@ rules! {
         wrong: "ldxr w0, [x1]            // SMPEN = 0",
         right: "msr s3_1_c15_c2_1, x2    // SMPEN = 1\nisb\nldxr w0, [x1]",
     };
+    /// An exclusive access to memory that is the core's own.
+    ExclusiveNotShared Text {
+        name: "exclusive-not-shared",
+        rule: "With several cores, what LDXR and STXR access is mapped inner shareable.",
+        otherwise: "each core has a monitor and a copy of its own: two of them take one lock",
+        source: "DDI 0487 B2.9.1 (local and global monitors), B2.7.1 (shareability)",
+        scope: Scope::Architecture,
+        lint: Lint::No,
+        wrong: "ldxr w0, [x1]            // SH = 0b00",
+        right: "ldxr w0, [x1]            // SH = 0b11",
+    };
     /// SMPEN set after maintenance.
     SmpenLate Text {
         name: "smpen-late",
@@ -420,6 +431,17 @@ rules! {
         wrong: "str xzr, [x0]            // a page was here",
         right: "str xzr, [x0]\ndsb ishst\ntlbi vaae1is, x1\ndsb ish",
     };
+    /// A change of tables without its last barriers.
+    UnfinishedChange Text {
+        name: "unfinished-change",
+        rule: "A change of a global translation is followed at once by DSB and ISB, and a TLBI by DSB.",
+        otherwise: "the next access faults, or uses the old translation",
+        source: "DDI 0487 B2.3.9, D5.10.2, K13.5.3",
+        scope: Scope::Architecture,
+        lint: Lint::Yes,
+        wrong: "str x1, [x0]             // an entry was made\nldr x2, [x3]",
+        right: "str x1, [x0]\ndsb ishst\nisb\nldr x2, [x3]",
+    };
     /// A counter that may be read too early.
     CounterEarly Text {
         name: "counter-early",
@@ -460,7 +482,8 @@ rules! {
     /// Reserved bits.
     ReservedBits Text {
         name: "reserved-bits",
-        rule: "Bits of SCTLR_ELx, SCR_EL3 and CPTR_EL2 that are reserved as 1 (RES1) are written as 1.",
+        rule: "Bits of SCTLR_ELx, SCR_EL3 and CPTR_EL2 that are reserved as 1 (RES1) are written as 1, \
+               and the fields of TCR_EL1 get no reserved value.",
         otherwise: "a core that gives them a meaning does otherwise",
         source: "DDI 0487 D24.2 (the registers), glossary (RES1)",
         scope: Scope::Architecture,

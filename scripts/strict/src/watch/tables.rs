@@ -1,6 +1,6 @@
 //! Rules about tables that walkers use.
 
-use super::event::Event;
+use super::event::{Event, Missing};
 use super::rule::Rule;
 
 pub(super) fn see(event: Event, broken: &mut Vec<(Rule, String)>) {
@@ -16,6 +16,16 @@ pub(super) fn see(event: Event, broken: &mut Vec<(Rule, String)>) {
             ..
         } => (Rule::RootKept, format!("for {address:#x}")),
         Event::Overdue { address, .. } => (Rule::LateInvalidation, format!("for {address:#x}")),
+        Event::Unfinished {
+            address, missing, ..
+        } => {
+            let detail = match missing {
+                Missing::Dsb => format!("for {address:#x}: no DSB behind the store"),
+                Missing::Isb => format!("for {address:#x}: no ISB behind the DSB"),
+                Missing::DsbOfTlbi => "no DSB behind the TLBI".to_owned(),
+            };
+            (Rule::UnfinishedChange, detail)
+        }
         Event::CleanOverFresh(address) => (
             Rule::InvalidateDirty,
             format!("the line at {address:#x} is cleaned by the core that wrote it uncached"),

@@ -199,6 +199,12 @@ pub(crate) const PROGRAMS: &[Programs] = &[
         &[CACHED],
     ),
     Programs::new(
+        Rule::Unsynchronized,
+        Entry::El3,
+        &[&[SMPEN, &["msr ttbr0_el1, xzr", "tlbi vmalle1", "dsb sy"]]],
+        &[&[SMPEN, &["msr ttbr0_el1, xzr", "tlbi alle3", "dsb sy"]]],
+    ),
+    Programs::new(
         Rule::KeptTranslations,
         Entry::UBoot,
         &[&[LEAVE_U_BOOT, EL2, HSTR, TO_EL1]],

@@ -51,6 +51,12 @@ const TO_EL1: &[&str] = &[
     "eret",
     ".org 0x600",
 ];
+/// The third GiB is the first one, not shareable or inner shareable.
+const NOT_SHARED: &[&str] = &["mov x0, #0xc01", "str x0, [x1, #16]", "dsb ishst", "isb"];
+const INNER_SHARED: &[&str] = &["mov x0, #0xf01", "str x0, [x1, #16]", "dsb ishst", "isb"];
+/// The third GiB is the first one, for every ASID.
+const GLOBAL: &[&str] = &["mov x0, #0x701", "str x0, [x1, #16]", "dsb ishst"];
+const EXCLUSIVE: &[&str] = &["mov x2, #0x8020_0000", "ldxr w0, [x2]"];
 /// Longer than core 1 needs.
 const WAIT: &[&str] = &[
     "mov x3, #2000",
@@ -75,6 +81,24 @@ const SHARED: &[&[&str]] = &[
 ];
 
 pub(crate) const PROGRAMS: &[Programs] = &[
+    Programs::new(
+        Rule::UnfinishedChange,
+        Entry::El1,
+        &[CACHED, &[GLOBAL]],
+        &[CACHED, &[GLOBAL, SYNCHRONIZE]],
+    ),
+    Programs::new(
+        Rule::UnfinishedChange,
+        Entry::El1,
+        &[CACHED, &[UNMAP, STORED, OPERAND, INVALIDATE]],
+        &[CACHED, &[UNMAP, STORED, OPERAND, INVALIDATE, INVALIDATED]],
+    ),
+    Programs::new(
+        Rule::ExclusiveNotShared,
+        Entry::El1,
+        &[CACHED, &[NOT_SHARED, RELEASE, WAIT, EXCLUSIVE], SHARED],
+        &[CACHED, &[INNER_SHARED, RELEASE, WAIT, EXCLUSIVE], SHARED],
+    ),
     Programs::new(
         Rule::MakeBeforeBreak,
         Entry::El1,

@@ -35,6 +35,21 @@ pub(super) const PLANTS: &[Plant] = &[
     fault!("isb before the first reading of the counter dropped",
         "entry": "[isb sy]; mrs *, cntvct_el0" => "nop")
     .by(EL2),
+    fault!("GPIO: TXD not connected",
+        "stilt::kernel::machine::discover": "ldr w8, [x20*; *; orr *; [str w8, [x20*]; ldr *" => "nop"),
+    fault!("GPIO: RXD not connected",
+        "stilt::kernel::machine::discover": "ldr w8, [x20*; *; orr *; [str w8, [x20*]; bl *" => "nop")
+    .typed(&["help"]),
+    fault!("GPIO: no wait between the pull's control and its clock",
+        "stilt::kernel::machine::discover": "1: str wzr, [x20, #144]; [bl *]" => "nop"),
+    fault!("GPIO: no wait behind the pull's clock",
+        "stilt::kernel::machine::discover": "1: str w8, [x20, #148]; [bl *]" => "nop"),
+    fault!("UART: seven bits",
+        "stilt::kernel::machine::discover": "[movz w*, #112]; str w*, [x*, #44]" => "^0x400"),
+    fault!("UART: its transmitter off",
+        "stilt::kernel::machine::discover": "[movz w*, #769]" => "^0x2000"),
+    fault!("UART: IBRD and FBRD exchanged",
+        "stilt::kernel::machine::discover": "[str w9, [x8, #36]]; [str w10, [x8, #40]]" => "^0xc00"),
     fault!("UART: line control not written behind the divisors",
         "*": "movz w*, #112; [str w*, [x*, #44]]" => "nop"),
 ];

@@ -89,6 +89,38 @@ pub(super) const PLANTS: &[Plant] = &[
         "leave_to_el1": "[ldr w1, *]; msr sctlr_el1, *; isb sy" => "mrs sctlr_el1",
         "enable_mmu_and_enter_kernel": "[ldr w1, *]" => "mrs sctlr_el1")
     .by(EL1),
+    fault!("EL2: VBAR_EL1 not written", "leave_to_el1": "adr x1, *; [msr vbar_el1, *]" => "nop")
+        .by(THROUGH_EL2),
+    fault!("EL2: VBAR_EL2 not written", "leave_to_el1": "[msr vbar_el2, *]; isb sy" => "nop")
+        .by(EL2),
+    fault!("EL2: SPSR_EL2 not written", "leave_to_el1": "[msr spsr_el2, *]" => "nop").by(EL2),
+    fault!("EL2: ELR_EL2 not written", "leave_to_el1": "[msr elr_el2, *]" => "nop").by(EL2),
+    fault!("EL2: CPTR_EL2 without its RES1 bits",
+        "leave_to_el1": "[movz x1, *]; msr cptr_el2, *" => "movz 0 0")
+    .by(THROUGH_EL2),
+    fault!("EL3: SCR_EL3 without its RES1 bits",
+        "leave_to_el1": "[movz x1, *]; msr scr_el3, *" => "^0x600")
+    .by(EL3),
+    fault!("EL3: HCR_EL2 written at EL2 alone, and SPSR_EL3 not",
+        "leave_to_el1": "[msr spsr_el3, *]" => "nop")
+    .by(EL3),
+    fault!("EL3: SMPEN set behind the TLB's invalidation",
+        "leave_to_el1": "[msr s3_1_c15_c2_1, *]" => "tlbi alle3",
+        "leave_to_el1": "[tlbi alle3]; dsb nsh" => "=0xd519f221")
+    .by(EL3),
+    fault!("core 0: SCTLR_EL1 without its RES1 bits",
+        "enable_mmu_and_enter_kernel": "[ldr w1, *]" => "movz 6175 0"),
+    fault!("EL1 first: SCTLR_EL1 without its RES1 bits",
+        "leave_to_el1": "[ldr w1, *]; msr sctlr_el1, *; isb sy" => "movz 0 0")
+    .by(EL1),
+    fault!("EL1 first: VBAR_EL1 not written",
+        "leave_to_el1": "[msr vbar_el1, *]; isb sy" => "nop")
+    .by(EL1),
+    fault!("the boot stack misaligned", "boot_core": "[add sp, x1, *]" => "^0x2000"),
+    fault!("isb before the way to EL1 dropped",
+        "leave_to_el1": "[isb sy]; eret" => "nop")
+    .by(THROUGH_EL2)
+    .harmless("ERET is a context synchronization event (DDI 0487 D1.12, context synchronization)"),
     fault!("early vectors misaligned",
         "leave_to_el1": "1: [adr x1, *]" => "^0x400",
         "leave_to_el1": "[adr x1, *]; msr vbar_el1, *" => "^0x400"),

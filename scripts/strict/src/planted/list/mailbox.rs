@@ -28,6 +28,13 @@ pub(super) const PLANTS: &[Plant] = &[
     fault!("mailbox: dsb behind the answer's invalidation dropped",
         "*firmware::ask_question": "[dsb sy]; adrp *; ldr *" => "nop")
     .harmless("DC and a load of one address are in order on one core (DDI 0487 D7.5.9)"),
+    fault!("mailbox: dsb before the request for loads alone",
+        "*firmware::ask_question": "[dsb sy]" => "dsb ld"),
+    fault!("mailbox: dmb in place of every dsb",
+        "*firmware::ask_question": "[dsb sy]" => "dmb sy"),
+    fault!("mailbox: one of two dsb before the request dropped",
+        "*firmware::ask_question": "dc civac, *; ..; [dsb sy]; *; dsb sy" => "nop")
+    .harmless("the other one completes the cleaning (DDI 0487 B2.3.9)"),
     fault!("mailbox: the alias of the GPU's caches",
         "*firmware::ask_question": "[orr w*, w*, #0xc0000000]" => "mov"),
 ];

@@ -48,6 +48,43 @@ pub(super) const PLANTS: &[Plant] = &[
     fault!("secondary: MAIR not written",
         "secondary_start": "[msr mair_el1, *]" => "nop")
     .by(CORES),
+    fault!("secondary: TCR not written",
+        "secondary_start": "[msr tcr_el1, *]" => "nop")
+    .by(CORES),
+    fault!("secondary: TTBR0 not written",
+        "secondary_start": "[msr ttbr0_el1, *]" => "nop")
+    .by(CORES),
+    fault!("secondary: TTBR1 not written",
+        "secondary_start": "[msr ttbr1_el1, *]" => "nop")
+    .by(CORES),
+    fault!("secondary: dsb and isb after tlbi swapped",
+        "secondary_start": "[dsb nsh]; [isb sy]" => "swap")
+    .by(CORES),
+    fault!("secondary: tlbi of one address before the MMU",
+        "secondary_start": "[tlbi vmalle1]" => "tlbi vaae1")
+    .by(CORES),
+    fault!("secondary: dmb instead of dsb after tlbi",
+        "secondary_start": "[dsb nsh]" => "dmb sy")
+    .by(CORES),
+    fault!("core 0: devices as Normal memory",
+        "init_kernel_pt": "[movz *, #1024]; movk *; movk *; msr mair_el1, *" => "movz 65535 0"),
+    fault!("core 0: RAM as Normal memory that is not cached",
+        "init_kernel_pt": "[movk *, #255, lsl #32]; msr mair_el1, *" => "^0x1760"),
+    fault!("core 0: RAM as Device memory",
+        "init_kernel_pt": "[movk *, #255, lsl #32]; msr mair_el1, *" => "^0x1f60"),
+    fault!("core 0: SH1 = 1, which is reserved",
+        "init_kernel_pt": "[movk *, #46352, lsl #16]" => "^0x40000"),
+    fault!("core 0: walks of TTBR0 not cacheable",
+        "init_kernel_pt": "[movz *, #13584]" => "^0xa000")
+    .harmless("its tables were written with the caches off, so memory has them (DDI 0487 D5.2.6)"),
+    fault!("core 0: TTBR1 disabled (EPD1)",
+        "init_kernel_pt": "[movk *, #46352, lsl #16]" => "^0x1000"),
+    fault!("switch_ttbr1: dsb before the empty TTBR1 dropped",
+        "switch_ttbr1": "[dsb ishst]" => "nop")
+    .harmless("DSB ISH comes before the new tree is walked (DDI 0487 B2.3.9)"),
+    fault!("switch_ttbr1: both dsb dropped", "switch_ttbr1": "[dsb *]" => "nop"),
+    fault!("switch_ttbr1: tlbi core-local, of one address",
+        "switch_ttbr1": "[tlbi vmalle1is]" => "tlbi vaae1is"),
     fault!("core 0: walks of TTBR1 not cacheable",
         "init_kernel_pt": "[movk *, #46352, lsl #16]" => "^0xa000"),
     fault!("core 0: TG1 = 0, which is reserved",

@@ -7,6 +7,7 @@ mod levels;
 mod loaded;
 mod mailbox;
 mod mmu;
+mod order;
 mod others;
 mod tables;
 mod uncached;
@@ -25,6 +26,7 @@ pub(super) fn all() -> impl Iterator<Item = Plant> {
         others::PLANTS,
         mailbox::PLANTS,
         tables::PLANTS,
+        order::PLANTS,
         devices::PLANTS,
     ]
     .into_iter()

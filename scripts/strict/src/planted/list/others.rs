@@ -69,6 +69,27 @@ pub(super) const PLANTS: &[Plant] = &[
     fault!("CPU_BOOT_STATUS: dc civac -> dc cvau",
         "stilt::kernel::cores::secondary_boot::is_alive": "[dc civac, *]" => "dc cvau")
     .by(CORES),
+    fault!("spin table: the address of another core",
+        "stilt::kernel::cores::secondary_boot::release": "2: [dc civac, *]" => "^0x1",
+        "stilt::kernel::cores::secondary_boot::release": "2: [dc civac, *]" => "dc ivac")
+    .by(SPINNING),
+    fault!("release: sev before dsb",
+        "stilt::kernel::cores::secondary_boot::release": "dsb sy; [dsb sy]; [hint #4]" => "swap")
+    .by(CORES)
+    .harmless("the other DSB stands before it (DDI 0487 B2.3.9)"),
+    fault!("release: sev before both dsb",
+        "stilt::kernel::cores::secondary_boot::release": "[dsb sy]; dsb sy; [hint #4]" => "swap",
+        "stilt::kernel::cores::secondary_boot::release": "dc civac, *; ..; [dsb sy]; hint #4"
+            => "nop")
+    .by(CORES),
+    fault!("a core's boot status: dsb dropped",
+        "secondary_start": "str x2, *; [dsb sy]" => "nop")
+    .by(CORES)
+    .harmless("an uncached store reaches memory in finite time (DDI 0487 B2.3.1)"),
+    fault!("the rest of SECONDARY_DATA read before its word: dsb dropped",
+        "secondary_start": "[dsb sy]; movz x20, *" => "nop")
+    .by(CORES)
+    .harmless("Device-nGnRnE reads of one core are in order (DDI 0487 B2.7.2)"),
     fault!("console's flag for the early report not cleaned",
         "stilt::kernel::machine::discover": "[dc civac, *]" => "dc cvac")
     .by(CACHED),

@@ -22,6 +22,7 @@ mod old;
 mod scope;
 mod tables;
 mod trees;
+mod unfinished;
 
 use a64::system::Operation;
 
@@ -36,6 +37,7 @@ use old::{CoreSet, Old};
 use scope::Scope;
 use tables::{Place, Tables};
 use trees::Reach;
+use unfinished::{Pending, Unseen};
 
 /// A former root of some cores.
 #[derive(Clone, Copy, Debug)]
@@ -48,33 +50,6 @@ struct FormerRoot {
     since: Nanoseconds,
     /// Its translations apply without its ASID, or the new root has the same one.
     must_go: bool,
-}
-
-/// A store to a table that no DSB has followed.
-#[derive(Clone, Copy, Debug)]
-struct Unseen {
-    place: u64,
-    before: u64,
-    storer: usize,
-    /// The cores whose walkers may see the old descriptor.
-    cores: CoreSet,
-    /// A DSB has followed, and no context synchronisation event of the storer: what stands behind the
-    /// DSB may have been translated before it.
-    settling: bool,
-}
-
-impl Unseen {
-    fn concerns(&self, core: usize) -> bool {
-        self.cores.has(core) || (self.settling && self.storer == core)
-    }
-}
-
-/// An invalidation that no DSB has completed.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    issuer: usize,
-    scope: Scope,
-    number: u64,
 }
 
 /// What a core may use in place of today's translation.
@@ -202,6 +177,8 @@ impl History {
         if self.is_plain() {
             return overdue;
         }
+        unfinished::stores(&mut self.unseen, now, &mut overdue);
+        unfinished::invalidations(&mut self.pending, now, &mut overdue);
         for former in &mut self.former {
             if former.must_go && now - former.since > PATIENCE_WITH_ROOTS {
                 former.must_go = false;
@@ -274,6 +251,7 @@ impl History {
             return events;
         }
         self.number += 1;
+        let (mut global, mut translates) = (false, 0);
         for table in places {
             let cores = self.users(table.root);
             let span = 1_u64 << shift(u32::from(table.level));
@@ -281,6 +259,9 @@ impl History {
             let first = table.first | (index * span);
             let last = first + (span - 1);
             let leaf = table.level == 3 || before & TABLE_OR_PAGE == 0;
+            let is_leaf = !is_table(table.level, before) && !is_table(table.level, now);
+            global |= unfinished::is_global(first, is_leaf, (before, now));
+            translates = first;
             let changed = Old {
                 cores,
                 lingering: CoreSet::default(),
@@ -321,6 +302,10 @@ impl History {
             storer: core,
             cores: CoreSet::ALL,
             settling: false,
+            first: translates,
+            at,
+            since: time,
+            global,
         });
         events
     }
@@ -446,6 +431,7 @@ impl History {
         core: usize,
         operation: Operation,
         operand: u64,
+        (at, since): (u64, Nanoseconds),
     ) -> Vec<Event> {
         let Some(scope) = Scope::of(core, operation, operand) else {
             return Vec::new();
@@ -471,12 +457,15 @@ impl History {
             issuer: core,
             scope,
             number: self.number,
+            at,
+            since,
+            told: false,
         });
         events
     }
 
     /// A core executes a DSB; true if a translation may be gone by it.
-    pub(crate) fn synchronize(&mut self, core: usize, option: u8) -> bool {
+    pub(crate) fn synchronize(&mut self, core: usize, option: u8, now: Nanoseconds) -> bool {
         let inner = option >> 2 != 0b01;
         let reached = if inner {
             CoreSet::ALL
@@ -490,7 +479,10 @@ impl History {
                 .filter(|unseen| unseen.storer == core)
             {
                 unseen.cores = unseen.cores.without(reached);
-                unseen.settling = unseen.cores.is_empty();
+                if unseen.cores.is_empty() && !unseen.settling {
+                    unseen.settling = true;
+                    unseen.since = now;
+                }
             }
         }
         if option & 0b11 != 0b11 {
@@ -512,6 +504,7 @@ impl History {
             scope,
             number,
             issuer,
+            ..
         } = pending;
         let unseen = &self.unseen;
         for old in &mut self.old {

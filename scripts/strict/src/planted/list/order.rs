@@ -1,0 +1,37 @@
+//! Releases and acquires: locks, mailboxes of cores, rings.
+
+use super::super::code::Cut;
+use super::super::plant::Plant;
+use super::ways::{CORES, fault};
+
+/// Work of several cores: locks, messages, and rings that both sides use.
+const SHARED: &[&str] = &["shootdown 3", "cpus call 1", "cpus call 2"];
+
+pub(super) const PLANTS: &[Plant] = &[
+    fault!("every lock's release without order", "*": "[stlrb *]" => "plain")
+        .typed(SHARED)
+        .by(CORES),
+    fault!("every store-release without order",
+        "*": "[stlrb *]" => "plain",
+        "*": "[stlr *]" => "plain",
+        "*": "[stlxr *]" => "plain")
+    .typed(SHARED)
+    .by(CORES),
+    fault!("every load-acquire without order",
+        "*": "[ldarb *]" => "plain",
+        "*": "[ldar *]" => "plain",
+        "*": "[ldaxr *]" => "plain",
+        "*": "[ldaxrb *]" => "plain")
+    .typed(SHARED)
+    .by(CORES),
+    fault!("no acquire and no release",
+        "*": "[stlrb *]" => "plain",
+        "*": "[stlr *]" => "plain",
+        "*": "[stlxr *]" => "plain",
+        "*": "[ldarb *]" => "plain",
+        "*": "[ldar *]" => "plain",
+        "*": "[ldaxr *]" => "plain",
+        "*": "[ldaxrb *]" => "plain")
+    .typed(SHARED)
+    .by(CORES),
+];
