@@ -57,7 +57,8 @@ usage: cargo xtask VERB [OPTION...]
   check  [--root FOLDER] [--elf FILE] [--allow-835769]
                                            the rules of sources and image that no compiler enforces
   strict [IMAGE] [OPTION...]               run a kernel on the model of a board; `strict --help` lists its options
-  strict-planted [IMAGE] [OPTION...]       plant faults into the kernel: does the model find each?
+  strict-planted [IMAGE] [OPTION...]       plant faults into the kernel: does the model find each? With
+                                           --each drop every barrier and register write in turn
   bench  [--qemu PROGRAM]                  what booting costs, in instructions
   book                                     README, docs/ and their like as HTML pages, target/book/html; every link
                                            in them leads somewhere

@@ -235,17 +235,20 @@ fn ablation(
     (image, symbols): (&Image, &Symbols),
     arguments: &Arguments,
 ) {
-    let found: Vec<Plant> = plants
+    // With the seeds up to the one that found it, and the next: with the other kind of stores.
+    let found: Vec<(Plant, u64)> = plants
         .iter()
         .zip(verdicts)
-        .filter(|(_, verdict)| matches!(verdict, Verdict::Found(..)))
-        .map(|(plant, _)| *plant)
+        .filter_map(|(plant, verdict)| match verdict {
+            Verdict::Found(_, way) => Some((*plant, way.seed + 2)),
+            _ => None,
+        })
         .collect();
     for liberty in Liberty::ALL {
         let bench = Bench::new(image, symbols, Some(liberty));
         let mut needing = Vec::new();
-        let try_out = |plant: &Plant| plant.try_out(code, &bench, arguments.seeds);
-        try_all(&found, arguments.threads, try_out, |plant, verdict| {
+        let try_out = |(plant, seeds): &(Plant, u64)| plant.try_out(code, &bench, *seeds);
+        try_all(&found, arguments.threads, try_out, |(plant, _), verdict| {
             if !matches!(verdict, Verdict::Found(..)) {
                 needing.push(plant.name);
             }

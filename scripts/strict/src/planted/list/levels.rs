@@ -32,7 +32,9 @@ pub(super) const PLANTS: &[Plant] = &[
     .by(EL3),
     fault!("EL3: tlbi alle3 dropped", "leave_to_el1": "[tlbi alle3]" => "nop")
         .by(EL3)
-        .harmless("the MMU of EL3 was off since the reset: nothing is cached (DDI 0487 D8.13)"),
+        .harmless(
+            "its MMU was off since the reset, and nobody switches it on behind it (DDI 0487 D5.10)",
+        ),
     fault!("EL3: isb after SMPEN dropped",
         "leave_to_el1": "msr s3_1_c15_c2_1, *; [isb sy]" => "nop")
     .by(EL3)

@@ -89,7 +89,7 @@ pub(super) const PLANTS: &[Plant] = &[
     fault!("the rest of SECONDARY_DATA read before its word: dsb dropped",
         "secondary_start": "[dsb sy]; movz x20, *" => "nop")
     .by(CORES)
-    .harmless("Device-nGnRnE reads of one core are in order (DDI 0487 B2.7.2)"),
+    .harmless("a branch on the word, and ISBs, stand before the other reads (DDI 0487 B2.3.3)"),
     fault!("console's flag for the early report not cleaned",
         "stilt::kernel::machine::discover": "[dc civac, *]" => "dc cvac")
     .by(CACHED),

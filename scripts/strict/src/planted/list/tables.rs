@@ -134,7 +134,7 @@ pub(super) const PLANTS: &[Plant] = &[
     fault!("space entered: isb after TTBR0 dropped",
         "stilt::mm::current_space::activate": "msr ttbr0_el1, *; [isb sy]" => "nop")
     .typed(CHANGES)
-    .by(CORES)
+    .by(EL2)
     .harmless("EPD0 is cleared later, and its ISB comes before any use (DDI 0487 D13.1.2)"),
     fault!("code for EL0: ic ialluis dropped",
         "*": "[ic ialluis]" => "nop")
@@ -147,12 +147,12 @@ pub(super) const PLANTS: &[Plant] = &[
     fault!("tables: vaale1is -> vale1is for global leaves",
         "*PendingFlush*": "[tlbi vaale1is, *]" => "tlbi vale1is")
     .typed(CHANGES)
-    .by(CORES)
+    .by(EL2)
     .harmless("global entries match any ASID (DDI 0487 D8.13.5, TLBI VALE1IS)"),
     fault!("tables: tlbi of leaves and tables for leaves",
         "*PendingFlush*": "[tlbi vaale1is, *]" => "tlbi vaae1is",
         "*PendingFlush*": "[tlbi vale1is, *]" => "tlbi vae1is")
     .typed(CHANGES)
-    .by(CORES)
+    .by(EL2)
     .harmless("it covers what the shipped one covers (DDI 0487 D8.13.5, TLBI VAAE1IS)"),
 ];

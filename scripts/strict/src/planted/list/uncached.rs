@@ -24,7 +24,7 @@ pub(super) const PLANTS: &[Plant] = &[
     .harmless("DSB NSH before the MMU is on completes it for this core (DDI 0487 B2.3.9)"),
     fault!("fresh tables: dsb before the loop dropped",
         "init_kernel_pt": "mrs *, ctr_el0; *; [dsb sy]" => "nop")
-    .harmless("accesses and DC of one core to one address are in order (DDI 0487 D7.5.9)"),
+    .harmless("in either order the line is gone: no core's caches are on to take it anew (DDI 0487 D4.4.4)"),
     fault!(".bss not cleared", "boot_core": "[stp xzr, xzr, *]" => "nop"),
     fault!(".bss: 16 bytes of 128 not cleared",
         "boot_core": "2: [stp xzr, xzr, *]" => "nop"),
