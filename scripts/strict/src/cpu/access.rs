@@ -413,6 +413,11 @@ impl Core {
         size: usize,
         value: u64,
     ) -> Result<(), Interruption> {
+        // With the MMU off both are Device-nGnRnE. The architecture keeps the order of one peripheral
+        // alone (DDI 0487 B2.7.2); whether the core lets go of RAM's is not known, so it is kept.
+        if self.control() & sctlr::M == 0 {
+            self.drain_all(bus);
+        }
         if let Some(peripheral) = watch::peripheral(physical) {
             let event = Event::DeviceWrite(peripheral);
             bus.watch.event(self.number, self.at, event);
