@@ -133,22 +133,18 @@ fn masked(level: u8) -> Pstate {
 
 /// Prepares one core: sets the registers that the loader sets, and says where it begins.
 ///
-/// What armstub8 leaves as the core's own reset has it is known too, unless the kernel is judged by
-/// the architecture alone, which leaves it UNKNOWN ([`Lint::Yes`]).
+/// At the firmware's way in, what armstub8 leaves as the core's own reset has it is known too, unless
+/// the kernel is judged by the architecture alone, which leaves it UNKNOWN ([`Lint::Yes`]).
 pub(crate) fn start(
     (entry, lint): (Entry, Lint),
     core: usize,
     image: u64,
     registers: &mut Registers,
 ) -> Start {
-    let reset = match lint {
-        Lint::No => core_reset(registers),
-        Lint::Yes => Vec::new(),
-    };
-    let firmware = || [&reset[..], &lower_reset(lint), &firmware()].concat();
     let values = match entry {
         Entry::Qemu => qemu(registers),
-        Entry::El3 => reset,
+        Entry::El3 => Vec::new(),
+        Entry::Firmware if lint == Lint::No => [core_reset(registers), firmware()].concat(),
         Entry::Firmware => firmware(),
         Entry::El1 => [firmware(), loader_at_el1(registers)].concat(),
         Entry::UBoot if core == 0 => [firmware(), u_boot()].concat(),
@@ -197,6 +193,8 @@ fn qemu(registers: &Registers) -> Vec<(Reg, u64)> {
 /// the timers). VTTBR_EL2's VMID is compared, but never changes while stage 2 is off.
 fn core_reset(registers: &Registers) -> Vec<(Reg, u64)> {
     vec![
+        (Reg::SCTLR_EL1, 0x00c5_0838),
+        (Reg::HCR_EL2, 0),
         (Reg::CPACR_EL1, 0),
         (Reg::CNTKCTL_EL1, 0),
         (Reg::MDSCR_EL1, 0),
@@ -212,15 +210,6 @@ fn core_reset(registers: &Registers) -> Vec<(Reg, u64)> {
         (Reg::VPIDR_EL2, registers.written(Reg::MIDR_EL1)),
         (Reg::VMPIDR_EL2, registers.written(Reg::MPIDR_EL1)),
     ]
-}
-
-/// The same of the registers that a kernel at EL3 is to write, as armstub8 does with EL2's: they
-/// steer every access of the next level.
-fn lower_reset(lint: Lint) -> Vec<(Reg, u64)> {
-    match lint {
-        Lint::No => vec![(Reg::SCTLR_EL1, 0x00c5_0838), (Reg::HCR_EL2, 0)],
-        Lint::Yes => Vec::new(),
-    }
 }
 
 /// The registers that armstub8 sets; EL3's own are known to it alone.

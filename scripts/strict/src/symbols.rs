@@ -69,6 +69,7 @@ impl Symbols {
                 );
             }
         }
+        drop_inner_labels(&mut functions);
         Ok(Self {
             functions,
             segments,
@@ -144,5 +145,36 @@ impl Symbols {
             Some((name, distance)) => format!("{address:#x} ({name} + {distance:#x})"),
             None => format!("{address:#x}"),
         }
+    }
+}
+
+/// Takes away the labels within functions whose size is known: they are places, not functions.
+fn drop_inner_labels(functions: &mut BTreeMap<u64, (u64, String)>) {
+    let mut end = 0;
+    functions.retain(|&address, (size, _)| {
+        let is_inner = *size == 0 && address < end;
+        end = end.max(address.saturating_add(*size));
+        !is_inner
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::drop_inner_labels;
+
+    #[test]
+    fn a_label_names_code_that_no_function_has() {
+        let symbols = [
+            (0x100, 0x40, "f"),
+            (0x110, 0, "inner"),
+            (0x140, 0, "g"),
+            (0x150, 0x10, "h"),
+        ];
+        let mut functions = symbols
+            .map(|(address, size, name)| (address, (size, name.to_owned())))
+            .into();
+        drop_inner_labels(&mut functions);
+        let names: Vec<_> = functions.values().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, ["f", "g", "h"]);
     }
 }
