@@ -7,7 +7,7 @@ use super::ways::{EL2, fault};
 /// Work of several cores: locks, messages, and rings that both sides use.
 const SHARED: &[&str] = &["shootdown 3", "cpus call 1", "fault null 1", "soak 1"];
 /// The beginning of it.
-const SOME: &[&str] = &["shootdown 3", "cpus call 1"];
+const SOME: &[&str] = &["shootdown 1"];
 
 pub(super) const PLANTS: &[Plant] = &[
     fault!("every lock's release without order", "*": "[stlrb *]" => "plain")
