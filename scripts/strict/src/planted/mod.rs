@@ -132,9 +132,17 @@ pub fn run(parser: Parser, default: &Path) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     let try_out = |plant: &Plant| plant.try_out(&code, &bench, arguments.seeds);
-    let verdicts = try_all(&plants, arguments.threads, try_out, |plant, verdict| {
-        println!("{:width$}  {verdict}", plant.name);
-    });
+    let verdicts = try_all(
+        &plants,
+        arguments.threads,
+        try_out,
+        |plant, verdict| match (plant.harmless, verdict) {
+            (Some(reason), Verdict::Missed) => {
+                println!("{:width$}  harmless    {reason}", plant.name);
+            }
+            _ => println!("{:width$}  {verdict}", plant.name),
+        },
+    );
     let right = total(&plants, &verdicts);
     if arguments.ablation {
         ablation(&plants, &verdicts, &code, (image, symbols), &arguments);
