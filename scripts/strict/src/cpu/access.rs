@@ -287,6 +287,11 @@ impl Core {
         self.store_slowly(bus, address, size, value, manner)
     }
 
+    /// Whether stores to the page of an address go to ordinary RAM, and are permitted.
+    pub(crate) fn stores_plainly(&self, address: u64) -> bool {
+        self.stores.find(address).is_some()
+    }
+
     fn load_slowly(
         &mut self,
         bus: &mut Bus,

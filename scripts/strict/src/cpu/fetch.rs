@@ -12,7 +12,7 @@ use crate::translate::{Fault, MemoryType, Purpose, Regime};
 
 impl Core {
     /// The instruction at `at`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fetch(&mut self, bus: &mut Bus) -> Result<Instruction, Interruption> {
         // Bits 1:0 of the address are compared too: an address between words has no page.
         if self.at & !0xffc != self.fetch.page {

@@ -254,11 +254,13 @@ impl Core {
     /// DC ZVA: zeros in the 64 bytes around an address.
     pub(super) fn zero_line(&mut self, bus: &mut Bus, address: u64) -> Executed {
         let first = address & !(LINE as u64 - 1);
-        let leaf = self.place(bus, address, 1, Purpose::Store, Manner::Plain)?;
-        if leaf.memory.is_device() && bus.liberties.has(Liberty::Device) {
-            self.tell_device_abort(bus);
-            let fault = Fault::Alignment;
-            return Err(self.data_abort(address, fault, Purpose::Store, 0).into());
+        if !self.stores_plainly(first) {
+            let leaf = self.place(bus, address, 1, Purpose::Store, Manner::Plain)?;
+            if leaf.memory.is_device() && bus.liberties.has(Liberty::Device) {
+                self.tell_device_abort(bus);
+                let fault = Fault::Alignment;
+                return Err(self.data_abort(address, fault, Purpose::Store, 0).into());
+            }
         }
         for offset in (0..LINE as u64).step_by(8) {
             self.store(bus, first + offset, 8, 0, Manner::Plain)?;
