@@ -6,9 +6,7 @@
 use strict::{Entry, Image, Liberties, Limits, Machine, Options, Outcome};
 
 use super::image;
-use super::parts::{
-    CACHED, COMPLETE, EL2, HSTR, IC, MMU_ON, REGISTERS, RELEASE, SYNCHRONIZE, TLBI, VECTORS,
-};
+use super::parts::{CACHED, OTHER_CORE, RELEASE};
 
 /// Seeds of each program.
 pub(super) const SEEDS: u64 = 16;
@@ -25,37 +23,13 @@ const ZEROED: &[&str] = &["str xzr, [x7]", "str xzr, [x8]", "str xzr, [x9]", "ds
 /// A register that is not modelled.
 pub(super) const SEEN: &str = "mrs x0, s3_7_c15_c7_7";
 
-const OTHER_CORE: &[&str] = &[".org 0x400", "mov x1, #0x10_0000"];
-const TO_EL1: &[&str] = &[
-    "mov x0, #0x3c5",
-    "msr spsr_el2, x0",
-    "mov x0, #0x8_0600",
-    "msr elr_el2, x0",
-    "isb",
-    "eret",
-    ".org 0x600",
-];
-
 /// Whether core 0 sees what it looks for, with one of the seeds.
 fn is_seen(reader: &[&str], writer: &[&str], liberties: Liberties) -> bool {
-    let parts: [&[&[&str]]; 3] = [
+    let parts: [&[&[&str]]; 4] = [
         CACHED,
         &[PLACES, ZEROED, RELEASE, reader],
-        &[
-            OTHER_CORE,
-            EL2,
-            HSTR,
-            TO_EL1,
-            VECTORS,
-            REGISTERS,
-            SYNCHRONIZE,
-            TLBI,
-            IC,
-            COMPLETE,
-            MMU_ON,
-            PLACES,
-            writer,
-        ],
+        OTHER_CORE,
+        &[PLACES, writer],
     ];
     let program = image(&parts);
     (0..SEEDS).any(|seed| reaches_the_end(&program, seed, liberties))

@@ -120,3 +120,18 @@ pub(crate) const RELEASE: &[&str] = &[
     "dsb sy",
     "sev",
 ];
+
+/// Core 1, at offset 0x400: from EL2 to EL1, with core 0's table and the caches on.
+pub(crate) const OTHER_CORE: &[&[&str]] = &[
+    &[".org 0x400", "mov x1, #0x10_0000"],
+    EL2,
+    HSTR,
+    TO_EL1,
+    VECTORS,
+    REGISTERS,
+    SYNCHRONIZE,
+    TLBI,
+    IC,
+    COMPLETE,
+    MMU_ON,
+];

@@ -3,9 +3,7 @@
 use strict::{Entry, Rule};
 
 use super::Programs;
-use super::parts::{
-    CACHED, COMPLETE, EL2, HSTR, IC, MMU_ON, REGISTERS, RELEASE, SYNCHRONIZE, TLBI, VECTORS,
-};
+use super::parts::{CACHED, COMPLETE, OTHER_CORE, RELEASE, SYNCHRONIZE, TLBI};
 
 /// X0: the operand of a TLBI of the second GiB.
 const OPERAND: &[&str] = &["mov x0, #0x4_0000"];
@@ -40,17 +38,6 @@ const OTHER: &[&str] = &[
 const SMALLER: &[&str] = &["mov x2, #0xf01", "str x2, [x4]", "dsb ishst", "isb"];
 const SWITCH: &[&str] = &["msr ttbr0_el1, x4", "isb"];
 const SWITCH_ASID: &[&str] = &["mov x4, #0x1_0000_0020_0000", "msr ttbr0_el1, x4", "isb"];
-/// Core 1, at EL2: to EL1, with core 0's table.
-const OTHER_CORE: &[&str] = &[".org 0x400", "mov x1, #0x10_0000"];
-const TO_EL1: &[&str] = &[
-    "mov x0, #0x3c5",
-    "msr spsr_el2, x0",
-    "mov x0, #0x8_0600",
-    "msr elr_el2, x0",
-    "isb",
-    "eret",
-    ".org 0x600",
-];
 /// The third GiB is the first one, not shareable or inner shareable.
 const NOT_SHARED: &[&str] = &["mov x0, #0xc01", "str x0, [x1, #16]", "dsb ishst", "isb"];
 const INNER_SHARED: &[&str] = &["mov x0, #0xf01", "str x0, [x1, #16]", "dsb ishst", "isb"];
@@ -62,22 +49,6 @@ const WAIT: &[&str] = &[
     "mov x3, #2000",
     ".word 0xf1000463", // subs x3, x3, #1
     ".word 0x54ffffe1", // b.ne .-4
-];
-
-/// Both cores on one table: what core 0 does, and what core 1 does at offset 0x400.
-const SHARED: &[&[&str]] = &[
-    OTHER_CORE,
-    EL2,
-    HSTR,
-    TO_EL1,
-    VECTORS,
-    REGISTERS,
-    SYNCHRONIZE,
-    TLBI,
-    IC,
-    COMPLETE,
-    MMU_ON,
-    USE,
 ];
 
 pub(crate) const PROGRAMS: &[Programs] = &[
@@ -96,8 +67,18 @@ pub(crate) const PROGRAMS: &[Programs] = &[
     Programs::new(
         Rule::ExclusiveNotShared,
         Entry::El1,
-        &[CACHED, &[NOT_SHARED, RELEASE, WAIT, EXCLUSIVE], SHARED],
-        &[CACHED, &[INNER_SHARED, RELEASE, WAIT, EXCLUSIVE], SHARED],
+        &[
+            CACHED,
+            &[NOT_SHARED, RELEASE, WAIT, EXCLUSIVE],
+            OTHER_CORE,
+            &[USE],
+        ],
+        &[
+            CACHED,
+            &[INNER_SHARED, RELEASE, WAIT, EXCLUSIVE],
+            OTHER_CORE,
+            &[USE],
+        ],
     ),
     Programs::new(
         Rule::MakeBeforeBreak,
@@ -184,7 +165,8 @@ pub(crate) const PROGRAMS: &[Programs] = &[
                 INVALIDATE,
                 INVALIDATED,
             ],
-            SHARED,
+            OTHER_CORE,
+            &[USE],
         ],
         &[
             CACHED,
@@ -197,7 +179,8 @@ pub(crate) const PROGRAMS: &[Programs] = &[
                 INVALIDATE,
                 INVALIDATED,
             ],
-            SHARED,
+            OTHER_CORE,
+            &[USE],
         ],
     ),
     Programs::new(
