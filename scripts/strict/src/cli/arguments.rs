@@ -28,7 +28,8 @@ which rules it breaks.
   --seeds N        N runs, with the seeds from that of --seed on; the consoles are not printed
   --input FILE     lines that are typed when the console is quiet; `?TEXT` waits for TEXT
   --until TEXT     end when the console has printed TEXT, behind the input
-  --lint           judge matters of policy too: registers that armstub8 sets, ISB before the counter
+  --lint           judge matters of policy too (registers that armstub8 sets, ISB before the counter),
+                   and hold what the core's reset sets for UNKNOWN at the firmware's way in, too
   --store-buffers  stores drain late, and loads are early, with every seed, not the odd ones alone
   --board B        1g or 512m: the RAM of the board (1g)
   --gpu-mem N      the VideoCore's share in MiB, as gpu_mem of config.txt: 64 or 76 (64)
