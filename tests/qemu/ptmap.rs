@@ -2,6 +2,7 @@
 //! itself.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::harness::checkout;
 use crate::harness::symbols::Symbols;
@@ -107,6 +108,24 @@ fn the_verb_boots_and_writes_a_page_with_both_maps() {
     assert!(bytes.len() < 1 << 20, "{} bytes", bytes.len());
     let text = checkout::text(&bytes);
     assert!(text.contains("<b>boot</b>") && text.contains("<b>final</b>"));
+}
+
+/// The file of a socket is there before QEMU listens on it.
+#[test]
+fn the_verb_waits_until_the_stub_lets_it_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slow = folder.path().join("slow-qemu");
+    let script = "#!/bin/sh\nfor word; do case $word in unix:*) file=${word#unix:};; esac; done\n\
+        [ -z \"$file\" ] || { : >\"${file%%,*}\"; sleep 0.5; }\nexec \"$REAL_QEMU\" \"$@\"\n";
+    fs::write(&slow, script).expect("a script");
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(&slow, executable).expect("a script that can be run");
+    let picture = folder.path().join("picture.svg");
+    let mut verb = checkout::xtask("ptmap");
+    verb.arg("--svg").arg(&picture).env_remove("ATTACH");
+    verb.env("QEMU", &slow).env("REAL_QEMU", checkout::qemu());
+    checkout::run(&mut verb);
+    assert!(picture.exists());
 }
 
 /// The picture at the top of README is of the kernel that is here.

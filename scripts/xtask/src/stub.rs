@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -100,9 +101,12 @@ impl Machine {
         &mut self.child
     }
 
+    /// Waits until a debugger is let in. The socket's file is there a moment earlier: between
+    /// `bind` and `listen` a connection is refused. The connection that shows it is closed at
+    /// once, and QEMU takes the next one.
     fn wait_until_open(&mut self) -> Result<(), StubError> {
         let start = Instant::now();
-        while !self.gdb_socket().exists() {
+        while UnixStream::connect(self.gdb_socket()).is_err() {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(StubError::QemuEnded { status });
             }
