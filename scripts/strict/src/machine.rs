@@ -11,7 +11,7 @@ use crate::cpu::{Core, Waiting};
 use crate::entry::{self, Entry};
 use crate::image::Image;
 use crate::liberty::{Liberties, Liberty, Log, Taken};
-use crate::memory::{Caches, Memory};
+use crate::memory::{Caches, Codes, Memory};
 use crate::order::Overwritten;
 use crate::registers::{Registers, Synchronization};
 use crate::stop::Stop;
@@ -121,6 +121,7 @@ pub enum Outcome {
 pub struct Machine {
     cores: Vec<Core>,
     bus: Bus,
+    codes: Codes,
     chance: Chance,
     ns_per_instruction: u64,
     console: Vec<u8>,
@@ -193,6 +194,7 @@ impl Machine {
                 monitors: crate::bus::Monitors::default(),
                 unheard: [None; CORES],
             },
+            codes: Codes::default(),
             chance: Chance::new(seed, 0),
             ns_per_instruction: options.ns_per_instruction,
             console: Vec::new(),
@@ -280,7 +282,7 @@ impl Machine {
             Outcome::Quiet => first.masks_interrupts(),
             _ => false,
         };
-        alone && first.is_parked(&mut self.bus)
+        alone && first.is_parked(&mut self.bus, &mut self.codes)
     }
 
     /// Runs to a limit or to the image's own end. The console counts as quiet from here on.
@@ -343,7 +345,7 @@ impl Machine {
         let first = self.chance.below(CORES as u64) as usize;
         for turn in 0..CORES {
             let length = 1 + self.chance.below(250) as u32;
-            self.cores[(first + turn) % CORES].run(&mut self.bus, length)?;
+            self.cores[(first + turn) % CORES].run(&mut self.bus, &mut self.codes, length)?;
         }
         Ok(())
     }

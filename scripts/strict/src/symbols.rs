@@ -1,6 +1,7 @@
 //! Names of addresses: functions from the ELF file's symbols, lines from its DWARF.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use addr2line::Context;
 use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian, SectionId};
@@ -17,10 +18,28 @@ pub enum SymbolError {
     Elf(#[from] object::Error),
 }
 
+/// A function, or a label in assembly code.
+#[derive(Default)]
+struct Function {
+    /// Its bytes; 0 for a label.
+    size: u64,
+    /// The name as the file has it.
+    mangled: String,
+    /// The name as the source has it: few of a thousand are asked for.
+    name: OnceLock<String>,
+}
+
+impl Function {
+    fn name(&self) -> &str {
+        self.name
+            .get_or_init(|| format!("{:#}", rustc_demangle::demangle(&self.mangled)))
+    }
+}
+
 /// The names of an image's addresses.
 pub struct Symbols {
-    /// First address, size and name of each function.
-    functions: BTreeMap<u64, (u64, String)>,
+    /// Each function by its first address.
+    functions: BTreeMap<u64, Function>,
     elf: Vec<u8>,
     /// The distance from a function's virtual to its physical address, for code that runs with the
     /// MMU off.
@@ -61,12 +80,13 @@ impl Symbols {
                 continue;
             }
             let entry = functions.entry(symbol.address());
-            let known: &mut (u64, String) = entry.or_default();
-            if symbol.size() >= known.0 {
-                *known = (
-                    symbol.size(),
-                    format!("{:#}", rustc_demangle::demangle(name)),
-                );
+            let known: &mut Function = entry.or_default();
+            if symbol.size() >= known.size {
+                *known = Function {
+                    size: symbol.size(),
+                    mangled: name.to_owned(),
+                    name: OnceLock::new(),
+                };
             }
         }
         drop_inner_labels(&mut functions);
@@ -95,8 +115,8 @@ impl Symbols {
         let firsts = self.functions.keys().copied();
         let nexts = firsts.skip(1).chain([u64::MAX]);
         let pairs = self.functions.iter().zip(nexts);
-        pairs.filter_map(|((first, (size, name)), next)| {
-            let end = match size {
+        pairs.filter_map(|((first, function), next)| {
+            let end = match function.size {
                 0 => next,
                 size => next.min(first + size),
             };
@@ -108,7 +128,7 @@ impl Symbols {
             Some((
                 physical + (first - linked),
                 physical + (end - linked),
-                name.as_str(),
+                function.name(),
             ))
         })
     }
@@ -117,9 +137,9 @@ impl Symbols {
     #[must_use]
     pub fn function(&self, address: u64) -> Option<(&str, u64)> {
         let address = self.linked(address);
-        let (first, (size, name)) = self.functions.range(..=address).next_back()?;
+        let (first, function) = self.functions.range(..=address).next_back()?;
         let distance = address - first;
-        (distance < (*size).max(4096)).then_some((name, distance))
+        (distance < function.size.max(4096)).then(|| (function.name(), distance))
     }
 
     /// The source file and line of an address.
@@ -149,18 +169,18 @@ impl Symbols {
 }
 
 /// Takes away the labels within functions whose size is known: they are places, not functions.
-fn drop_inner_labels(functions: &mut BTreeMap<u64, (u64, String)>) {
+fn drop_inner_labels(functions: &mut BTreeMap<u64, Function>) {
     let mut end = 0;
-    functions.retain(|&address, (size, _)| {
-        let is_inner = *size == 0 && address < end;
-        end = end.max(address.saturating_add(*size));
+    functions.retain(|&address, function| {
+        let is_inner = function.size == 0 && address < end;
+        end = end.max(address.saturating_add(function.size));
         !is_inner
     });
 }
 
 #[cfg(test)]
 mod tests {
-    use super::drop_inner_labels;
+    use super::{Function, drop_inner_labels};
 
     #[test]
     fn a_label_names_code_that_no_function_has() {
@@ -171,10 +191,17 @@ mod tests {
             (0x150, 0x10, "h"),
         ];
         let mut functions = symbols
-            .map(|(address, size, name)| (address, (size, name.to_owned())))
+            .map(|(address, size, name)| {
+                let function = Function {
+                    size,
+                    mangled: name.to_owned(),
+                    ..Function::default()
+                };
+                (address, function)
+            })
             .into();
         drop_inner_labels(&mut functions);
-        let names: Vec<_> = functions.values().map(|(_, name)| name.as_str()).collect();
+        let names: Vec<_> = functions.values().map(Function::name).collect();
         assert_eq!(names, ["f", "g", "h"]);
     }
 }

@@ -13,28 +13,23 @@ use crate::watch::{Finding, Rule};
 const INSTRUCTIONS: u64 = 100_000;
 
 /// The registers that steer a level and got bits that nobody wrote, in the way in and with the seed
-/// of `options`.
+/// of `options`. `machine` has run with them: it is one of the two.
 #[must_use]
-pub fn unknown_kept(image: &Image, options: &Options) -> Vec<Finding> {
+pub fn unknown_kept(image: &Image, options: &Options, machine: &Machine) -> Vec<Finding> {
     if !options.liberties.has(Liberty::Unknown) {
         return Vec::new();
     }
-    let run = |noise_seed| {
-        let options = Options {
-            noise_seed,
-            ..options.clone()
-        };
-        let mut machine = Machine::new(image, &options);
-        machine.run(&Limits {
-            until: None,
-            quiet: u64::MAX,
-            instructions: INSTRUCTIONS,
-        });
-        machine
+    let options = Options {
+        noise_seed: !options.noise_seed,
+        ..options.clone()
     };
-    let machines = [options.noise_seed, !options.noise_seed].map(run);
-    let [one, other] = machines.each_ref().map(Machine::steering);
-    let pairs = one.iter().zip(other);
+    let mut other = Machine::new(image, &options);
+    other.run(&Limits {
+        until: None,
+        quiet: u64::MAX,
+        instructions: INSTRUCTIONS,
+    });
+    let pairs = machine.steering().iter().zip(other.steering());
     pairs
         .take_while(|(one, other)| {
             (one.core, one.at, one.register) == (other.core, other.at, other.register)

@@ -69,6 +69,8 @@ pub struct Board {
     system_timer: SystemTimer,
     wiring: Wiring,
     notices: Notices,
+    /// Nothing changes by itself before this time: a core that polls need not look at each device.
+    quiet_until: Nanoseconds,
 }
 
 impl Board {
@@ -87,6 +89,7 @@ impl Board {
             random: Random::new(kind),
             system_timer: SystemTimer::new(kind),
             notices: Notices::default(),
+            quiet_until: 0,
         }
     }
 
@@ -116,7 +119,11 @@ impl Board {
         memory: &mut dyn GpuMemory,
     ) -> Result<u64, BoardError> {
         let (peripheral, offset) = register(address, size)?;
-        self.advance(now, memory);
+        match peripheral {
+            // Its counter is kept as of the last step in time.
+            Peripheral::ArmTimer => self.pass(now, memory),
+            _ => self.advance(now, memory),
+        }
         let notices = &mut self.notices;
         let read = match peripheral {
             Peripheral::SystemTimer => self.system_timer.read(offset, now),
@@ -137,6 +144,10 @@ impl Board {
             }
         };
         let value = read.map_err(|refused| refused.at(peripheral, address))?;
+        if peripheral == Peripheral::Mailbox {
+            // A word that was read makes room for the next answer.
+            self.quiet_until = 0;
+        }
         self.wiring.fill_qemus_queue(&mut self.notices);
         Ok(value.into())
     }
@@ -155,7 +166,8 @@ impl Board {
         memory: &mut dyn GpuMemory,
     ) -> Result<(), BoardError> {
         let (peripheral, offset) = register(address, size)?;
-        self.advance(now, memory);
+        self.pass(now, memory);
+        self.quiet_until = 0;
         let (value, notices) = (value as u32, &mut self.notices);
         let written = match peripheral {
             Peripheral::SystemTimer => self.system_timer.write(offset, value, now, notices),
@@ -184,6 +196,14 @@ impl Board {
     /// Lets time pass until `now`: what is due by then has happened, the VideoCore's answers in
     /// `memory` included. To be called when [`Board::next_event`] has come; accesses do it too.
     pub fn advance(&mut self, now: Nanoseconds, memory: &mut dyn GpuMemory) {
+        if now >= self.quiet_until {
+            self.pass(now, memory);
+            self.quiet_until = self.next_event(now).unwrap_or(Nanoseconds::MAX);
+        }
+    }
+
+    /// Lets time pass for every device.
+    fn pass(&mut self, now: Nanoseconds, memory: &mut dyn GpuMemory) {
         self.mailbox.advance(now, memory);
         self.advance_devices(now);
     }
@@ -198,7 +218,9 @@ impl Board {
     /// are due only by [`Board::advance`].
     pub fn lines(&mut self, core: usize, timers: TimerLines, now: Nanoseconds) -> Lines {
         self.set_timers(core, timers);
-        self.advance_devices(now);
+        if now >= self.quiet_until {
+            self.advance_devices(now);
+        }
         self.local.lines(core, self.gpu_lines())
     }
 
@@ -240,6 +262,7 @@ impl Board {
     /// The terminal sends `bytes`, one after another, from `now` on and behind what it is sending.
     /// QEMU's bytes wait until the UART has room.
     pub fn type_bytes(&mut self, bytes: &[u8], now: Nanoseconds) {
+        self.quiet_until = 0;
         self.wiring.type_bytes(bytes, now, &mut self.notices);
     }
 

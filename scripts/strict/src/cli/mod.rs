@@ -202,7 +202,7 @@ fn one(subject: &Subject<'_>, options: &Options) -> io::Result<Report> {
         false => "\n".to_owned(),
     };
     let mut findings = machine.findings().to_vec();
-    findings.extend(unknown_kept(&subject.image, options));
+    findings.extend(unknown_kept(&subject.image, options, &machine));
     let mut tail = report::end(&end, &machine, symbols);
     let code = match end {
         End::Done => 0,

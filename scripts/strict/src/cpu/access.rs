@@ -3,21 +3,13 @@
 //! The short way: the page is ordinary RAM, permitted, and ready in a micro-TLB; the access is
 //! aligned. Everything else takes the long way: translation, permissions, alignment, devices.
 
-use super::code_page::DevicePage;
 use super::core::{Core, Interruption};
-use crate::board::{Board, Peripheral};
+use crate::board::Board;
 use crate::bus::Bus;
-use crate::liberty::{Liberty, Taken};
+use crate::liberty::Liberty;
 use crate::memory::{Caching, LINE, View};
-use crate::registers::Reg;
 use crate::registers::sctlr;
-use crate::stop::Stop;
-use crate::translate::{
-    Candidate, Fault, Leaf, MemoryType, Purpose, Regime, Root, Tables, WalkError, asid,
-    has_small_pages, resume, root_level, walk, walk_from,
-};
-
-use crate::watch::{self, Event};
+use crate::translate::{Fault, Leaf, MemoryType, Purpose, Regime};
 
 /// A plain access of the level that runs, one of EL0 by LDTR or STTR, or one with more demands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,148 +22,7 @@ pub(crate) enum Manner {
     Aligned,
 }
 
-/// Walks read RAM as TCR says; a store to a table may not be seen yet.
-struct WalkMemory<'a> {
-    bus: &'a mut Bus,
-    core: usize,
-    caches_on: bool,
-}
-
-impl Tables for WalkMemory<'_> {
-    fn descriptor(&mut self, address: u64, cacheable: bool) -> Option<u64> {
-        let view = match cacheable && self.caches_on {
-            true => View::Cached,
-            false => View::Memory,
-        };
-        let memory = &mut self.bus.memory;
-        if !memory.holds(address) {
-            return None;
-        }
-        if view == View::Cached {
-            memory.is_used_cached(address, self.core);
-        }
-        let now = memory.read(address, 8, view);
-        Some(self.bus.history.seen(self.core, address, now))
-    }
-}
-
 impl Core {
-    fn control(&self) -> u64 {
-        let [control, ..] = Regime::of(self.state.level).controls();
-        self.system.effective(control)
-    }
-
-    /// Translates without a check of permissions.
-    pub(crate) fn walk(
-        &mut self,
-        bus: &mut Bus,
-        regime: Regime,
-        address: u64,
-        purpose: Purpose,
-    ) -> Result<Leaf, WalkError> {
-        let [control, ..] = regime.controls();
-        let caches_on = self.system.effective(control) & sctlr::C != 0;
-        let core = self.number;
-        let mut tables = WalkMemory {
-            bus,
-            core,
-            caches_on,
-        };
-        let fresh = walk(&self.system, regime, address, purpose, &mut tables);
-        let on = self.system.effective(control) & sctlr::M != 0;
-        if regime != Regime::El1 || !on || tables.bus.history.is_plain() {
-            return fresh;
-        }
-        self.former_translation(&mut tables, address, fresh)
-    }
-
-    /// Today's translation, or one that the core may still use.
-    fn former_translation(
-        &self,
-        tables: &mut WalkMemory<'_>,
-        address: u64,
-        fresh: Result<Leaf, WalkError>,
-    ) -> Result<Leaf, WalkError> {
-        let register = |register| self.system.effective(register);
-        let asid = asid(
-            register(Reg::TCR_EL1),
-            register(Reg::TTBR0_EL1),
-            register(Reg::TTBR1_EL1),
-        );
-        let mut usable = Vec::new();
-        for candidate in tables.bus.history.candidates(self.number, address, asid) {
-            let leaf = match candidate {
-                Candidate::Descriptor {
-                    level, descriptor, ..
-                } => resume(&self.system, address, level, descriptor, tables),
-                Candidate::Root(root) => walk_from(&self.system, address, root.address, tables)
-                    .and_then(|leaf| match leaf.tagged && root.asid != asid {
-                        true => Err(Fault::Translation(0).into()),
-                        false => Ok(leaf),
-                    }),
-            };
-            let Ok(leaf) = leaf else { continue };
-            if Ok(leaf) == fresh {
-                continue;
-            }
-            let clash = matches!(fresh, Ok(fresh) if fresh.page != leaf.page);
-            if clash && matches!(candidate, Candidate::Root(_)) {
-                let event = Event::TwoTranslations(address);
-                tables.bus.watch.event(self.number, self.at, event);
-            }
-            let because = match candidate {
-                Candidate::Descriptor { store_at, .. } => Some(store_at),
-                Candidate::Root(_) => None,
-            };
-            usable.push((leaf, because));
-        }
-        let Some(number) = tables.bus.history.choose(usable.len()) else {
-            return fresh;
-        };
-        let (leaf, because) = usable[number];
-        tables.bus.log.add(Taken {
-            liberty: Liberty::Translations,
-            core: self.number,
-            at: self.at,
-            address,
-            because,
-        });
-        Ok(leaf)
-    }
-
-    /// Tells the history which roots the core walks from, as the registers were written.
-    pub(crate) fn tell_roots(&mut self, bus: &mut Bus) {
-        if !bus.liberties.has(Liberty::Translations) {
-            return;
-        }
-        let register = |register| self.system.written(register);
-        let tcr = register(Reg::TCR_EL1);
-        let tables = [Reg::TTBR0_EL1, Reg::TTBR1_EL1].map(register);
-        let asid = asid(tcr, tables[0], tables[1]);
-        // A higher level may prepare the registers; they are used from its return on.
-        let on = register(Reg::SCTLR_EL1) & sctlr::M != 0 && self.state.level <= 1;
-        let root = |high: bool, disabled: u32| {
-            let address = tables[usize::from(high)] & 0x0000_ffff_ffff_fffe;
-            // The history knows tables of one frame.
-            let used = on && tcr >> disabled & 1 == 0 && has_small_pages(tcr, high);
-            used.then_some(Root {
-                address,
-                asid,
-                high,
-            })
-        };
-        let roots = [root(false, 7), root(true, 23)];
-        let level = root_level(&self.system, true);
-        let moment = (self.at, bus.now());
-        let events =
-            bus.history
-                .use_roots(self.number, (roots, asid), level, moment, &mut bus.memory);
-        for event in events {
-            bus.watch.event(self.number, self.at, event);
-        }
-        self.heed_watched(bus);
-    }
-
     /// A store to RAM whose frame is watched: if it is a table, the history and the rules hear of it.
     pub(super) fn store_watched(
         &mut self,
@@ -195,41 +46,6 @@ impl Core {
         self.heed_watched(bus);
         if !bus.history.is_plain() {
             self.forget_everywhere(bus);
-        }
-    }
-
-    /// Translates for an access of this level, or of EL0, and checks its permission.
-    pub(super) fn translate(
-        &mut self,
-        bus: &mut Bus,
-        address: u64,
-        purpose: Purpose,
-        user: bool,
-    ) -> Result<Leaf, Interruption> {
-        let regime = Regime::of(self.state.level);
-        let leaf = match self.walk(bus, regime, address, purpose) {
-            Ok(leaf) => leaf,
-            Err(WalkError::Granule(tcr)) => {
-                return Err(Stop::Granule {
-                    core: self.number,
-                    at: self.at,
-                    tcr,
-                }
-                .into());
-            }
-            Err(WalkError::Fault(fault)) => return Err(self.fault(address, fault, purpose)),
-        };
-        let wxn = self.control() & sctlr::WXN != 0;
-        if !leaf.permits(purpose, user, wxn) {
-            return Err(self.fault(address, Fault::Permission(leaf.level), purpose));
-        }
-        Ok(leaf)
-    }
-
-    fn fault(&self, address: u64, fault: Fault, purpose: Purpose) -> Interruption {
-        match purpose {
-            Purpose::Fetch => self.instruction_abort(address, fault).into(),
-            Purpose::Load | Purpose::Store => self.data_abort(address, fault, purpose, 0).into(),
         }
     }
 
@@ -287,9 +103,22 @@ impl Core {
         self.store_slowly(bus, address, size, value, manner)
     }
 
-    /// Whether stores to the page of an address go to ordinary RAM, and are permitted.
-    pub(crate) fn stores_plainly(&self, address: u64) -> bool {
-        self.stores.find(address).is_some()
+    /// Stores zeros to the line at an address, if stores to its page go to ordinary RAM and are
+    /// permitted; else false.
+    pub(crate) fn store_zero_line(&mut self, bus: &mut Bus, address: u64) -> bool {
+        let Some(slot) = self.stores.find(address) else {
+            return false;
+        };
+        let offset = address as usize & 0xfff;
+        if bus.liberties.reorders() {
+            let physical = bus.memory.address(slot) | offset as u64;
+            self.store_to_ram(bus, (physical, LINE), 0, View::Cached);
+        } else {
+            bus.memory.store(slot, offset, LINE, 0);
+            let granule = granule(slot, address);
+            bus.monitors.stored(self.number, granule, &mut bus.events);
+        }
+        true
     }
 
     fn load_slowly(
@@ -333,47 +162,6 @@ impl Core {
         self.load_device(bus, physical, size)
     }
 
-    fn load_device(
-        &mut self,
-        bus: &mut Bus,
-        physical: u64,
-        size: usize,
-    ) -> Result<u64, Interruption> {
-        if let Some(peripheral) = watch::peripheral(physical) {
-            if peripheral == Peripheral::Local {
-                self.tell_timers(bus);
-            }
-            let event = Event::DeviceRead(peripheral);
-            bus.watch.event(self.number, self.at, event);
-        }
-        let now = bus.now();
-        bus.board
-            .read(physical, size as u32, now, &mut bus.memory)
-            .map_err(|source| self.device(source))
-    }
-
-    /// The physical address of an aligned access to the page of devices that the last one went to.
-    fn last_device(
-        &self,
-        address: u64,
-        size: usize,
-        purpose: Purpose,
-        manner: Manner,
-    ) -> Option<u64> {
-        let last = self.devices[usize::from(purpose == Purpose::Store)]?;
-        let plain = manner == Manner::Plain && address & (size as u64 - 1) == 0;
-        (plain && last.page == address & !0xfff).then_some(last.physical | address & 0xfff)
-    }
-
-    fn note_device(&mut self, address: u64, physical: u64, purpose: Purpose, manner: Manner) {
-        if manner == Manner::Plain {
-            self.devices[usize::from(purpose == Purpose::Store)] = Some(DevicePage {
-                page: address & !0xfff,
-                physical: physical & !0xfff,
-            });
-        }
-    }
-
     fn store_slowly(
         &mut self,
         bus: &mut Bus,
@@ -411,33 +199,6 @@ impl Core {
         self.store_device(bus, physical, size, value)
     }
 
-    fn store_device(
-        &mut self,
-        bus: &mut Bus,
-        physical: u64,
-        size: usize,
-        value: u64,
-    ) -> Result<(), Interruption> {
-        // With the MMU off both are Device-nGnRnE. The architecture keeps the order of one peripheral
-        // alone (DDI 0487 B2.7.2); whether the core lets go of RAM's is not known, so it is kept.
-        if self.control() & sctlr::M == 0 {
-            self.drain_all(bus);
-        }
-        if let Some(peripheral) = watch::peripheral(physical) {
-            let event = Event::DeviceWrite(peripheral);
-            bus.watch.event(self.number, self.at, event);
-            if peripheral == Peripheral::Mailbox {
-                bus.mailbox_writer = (self.number, self.at);
-            }
-        }
-        let now = bus.now();
-        let written = bus
-            .board
-            .write(physical, size as u32, value, now, &mut bus.memory);
-        bus.judge_notes(self.number, self.at);
-        written.map_err(|source| self.device(source))
-    }
-
     /// Whether accesses to a cached page need not be looked at: no maintenance of the core's is under
     /// way, and nobody has written to the page past the caches.
     fn is_plain(&self, bus: &Bus, slot: u32) -> bool {
@@ -467,15 +228,6 @@ impl Core {
             0 => Caching::Off,
             _ => Caching::On,
         }
-    }
-
-    fn device(&self, source: crate::board::BoardError) -> Interruption {
-        Stop::Device {
-            core: self.number,
-            at: self.at,
-            source,
-        }
-        .into()
     }
 
     /// An access over the end of a line, byte by byte. Both ends have been found permitted when the
@@ -537,41 +289,24 @@ impl Core {
         Ok(leaf)
     }
 
-    /// A device is accessed by a mapping; while the MMU is off there is none.
-    fn tell_device(&self, bus: &mut Bus, leaf: &Leaf, address: u64) {
-        if leaf.level == 0 {
-            return;
+    /// The leaf of an exclusive access. A lock's page is that of the last one, mostly.
+    pub(crate) fn place_exclusive(
+        &mut self,
+        bus: &mut Bus,
+        address: u64,
+        size: usize,
+        purpose: Purpose,
+    ) -> Result<Leaf, Interruption> {
+        let last = &mut self.exclusives[usize::from(purpose == Purpose::Store)];
+        if let Some((page, leaf)) = last
+            && *page == address & !0xfff
+            && address & (size as u64 - 1) == 0
+        {
+            return Ok(*leaf);
         }
-        if !leaf.memory.is_device() {
-            let event = Event::DeviceAsNormal(address);
-            bus.watch.event(self.number, self.at, event);
-        }
-        if leaf.executable || leaf.user_executable {
-            let event = Event::DeviceExecutable(address);
-            bus.watch.event(self.number, self.at, event);
-        }
-    }
-
-    /// A data access of a half whose registers are not synchronised, while the MMU is on.
-    fn tell_pending(&self, bus: &mut Bus, address: u64) {
-        let pending = self.system.unsynchronized();
-        let depends = match address >> 55 & 1 {
-            0 => pending.low,
-            _ => pending.high,
-        };
-        let on = self.state.level <= 1 && self.control() & sctlr::M != 0;
-        if depends && on {
-            bus.watch
-                .event(self.number, self.at, Event::DependsOnPending);
-        }
-    }
-
-    /// An abort by the type of the memory is a broken rule while the MMU is off; with it on the type
-    /// is the kernel's own choice, and the abort is told to the kernel alone.
-    pub(crate) fn tell_device_abort(&self, bus: &mut Bus) {
-        if self.control() & sctlr::M == 0 {
-            bus.watch.event(self.number, self.at, Event::DeviceAbort);
-        }
+        let leaf = self.place(bus, address, size, purpose, Manner::Aligned)?;
+        self.exclusives[usize::from(purpose == Purpose::Store)] = Some((address & !0xfff, leaf));
+        Ok(leaf)
     }
 
     /// The copy of RAM that a data access of the current level uses.
@@ -595,53 +330,6 @@ impl Core {
         }
         Ok(())
     }
-
-    /// AT: the address in PAR_EL1, or the fault.
-    pub(crate) fn translate_for_par(
-        &mut self,
-        bus: &mut Bus,
-        regime: Regime,
-        address: u64,
-        purpose: Purpose,
-        user: bool,
-    ) -> Result<(), Interruption> {
-        let par = match self.walk(bus, regime, address, purpose) {
-            Err(WalkError::Granule(tcr)) => {
-                return Err(Stop::Granule {
-                    core: self.number,
-                    at: self.at,
-                    tcr,
-                }
-                .into());
-            }
-            Err(WalkError::Fault(fault)) => par_of_fault(fault),
-            Ok(leaf) => {
-                let [control, ..] = regime.controls();
-                let wxn = self.system.effective(control) & sctlr::WXN != 0;
-                match leaf.permits(purpose, user, wxn) {
-                    true => par_of_leaf(&leaf),
-                    false => par_of_fault(Fault::Permission(leaf.level)),
-                }
-            }
-        };
-        self.system.set(Reg::PAR_EL1, par);
-        Ok(())
-    }
-}
-
-/// PAR_EL1.F and FST; bit 11 is RES1.
-fn par_of_fault(fault: Fault) -> u64 {
-    1 << 11 | u64::from(fault.status()) << 1 | 1
-}
-
-/// PAR_EL1 of a translation: the page, the attributes in MAIR's form, and the shareability.
-fn par_of_leaf(leaf: &Leaf) -> u64 {
-    const NON_SECURE: u64 = 1 << 9;
-    leaf.page
-        | 1 << 11
-        | NON_SECURE
-        | u64::from(leaf.attribute) << 56
-        | u64::from(leaf.shareability) << 7
 }
 
 /// The number of the exclusive monitors' granule at an address in a page.

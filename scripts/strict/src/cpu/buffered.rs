@@ -4,7 +4,7 @@ use super::access::{Manner, granule};
 use super::core::Core;
 use crate::bus::Bus;
 use crate::liberty::{Liberty, Taken};
-use crate::memory::View;
+use crate::memory::{FRAME, View};
 use crate::order::{Overtakes, Waiting};
 use crate::watch::Event;
 
@@ -32,8 +32,11 @@ impl Core {
     /// later.
     fn judge_link(&mut self, bus: &mut Bus, (address, size): (u64, usize), value: u64) {
         const TABLE: u64 = 0b11;
+        if size != 8 || value & TABLE != TABLE {
+            return;
+        }
         let slot = bus.memory.slot(address);
-        if size != 8 || value & TABLE != TABLE || !bus.memory.is_watched(slot) {
+        if !bus.memory.is_watched(slot) {
             return;
         }
         /// The bits by which a walker follows a descriptor to a table.
@@ -62,8 +65,20 @@ impl Core {
     ) {
         let slot = bus.memory.slot(address);
         let watched = bus.memory.is_watched(slot);
+        if watched && size > 8 {
+            for word in words(address, size) {
+                self.perform(bus, at, (word, 8), value, view);
+            }
+            return;
+        }
         if view == View::Cached && bus.liberties.has(Liberty::Loads) {
-            self.note_overwritten(bus, at, (address, size));
+            self.note_overwritten(bus, at, slot, (address, size));
+        }
+        let granule = granule(slot, address);
+        bus.monitors.stored(self.number, granule, &mut bus.events);
+        if view == View::Cached && !watched && !bus.memory.is_written_uncached(slot) {
+            let offset = address as usize % FRAME;
+            return bus.memory.store(slot, offset, size, value);
         }
         if watched && bus.liberties.has(Liberty::Translations) {
             self.store_watched(bus, at, (address, size), value, view);
@@ -75,14 +90,12 @@ impl Core {
             View::Cached => bus.memory.is_used_cached(address, self.number),
         }
         bus.judge_notes(self.number, at);
-        let granule = granule(slot, address);
-        bus.monitors.stored(self.number, granule, &mut bus.events);
     }
 
     /// A cached store is about to be performed.
-    fn note_overwritten(&self, bus: &mut Bus, at: u64, (address, size): (u64, usize)) {
+    fn note_overwritten(&self, bus: &mut Bus, at: u64, slot: u32, (address, size): (u64, usize)) {
         for word in words(address, size) {
-            let value = bus.memory.read(word, 8, View::Cached);
+            let value = bus.memory.load(slot, word as usize % FRAME, 8);
             bus.overwritten.add(self.number, at, word, value);
         }
     }
@@ -160,7 +173,7 @@ impl Core {
     }
 }
 
-/// The addresses of the words of eight bytes that an access touches, two at most.
+/// The addresses of the words of eight bytes that an access touches.
 fn words(address: u64, size: usize) -> impl Iterator<Item = u64> {
     let last = (address + size as u64 - 1) & !7;
     (address & !7..=last).step_by(8)

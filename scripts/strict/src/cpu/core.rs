@@ -9,11 +9,11 @@ use super::syndrome::Exception;
 use crate::bus::{Broadcast, Bus};
 use crate::chance::Chance;
 use crate::liberty::Liberty;
-use crate::memory::LineOperation;
+use crate::memory::{Codes, LineOperation};
 use crate::order::{Path, StoreBuffer};
 use crate::registers::Registers;
 use crate::stop::Stop;
-use crate::translate::MicroTlb;
+use crate::translate::{Leaf, MicroTlb};
 use crate::watch::Event;
 
 /// PSTATE (DDI 0487 D1.3), the fields of AArch64 in Armv8.0.
@@ -45,15 +45,15 @@ pub(crate) enum Waiting {
 /// The end of an instruction that is not followed by the next one.
 #[derive(Debug)]
 pub(crate) enum Interruption {
-    /// An exception is taken.
-    Exception(Exception),
+    /// An exception is taken. It is seldom: a pointer keeps every other result small.
+    Exception(Box<Exception>),
     /// The machine cannot go on.
     Stop(Box<Stop>),
 }
 
 impl From<Exception> for Interruption {
     fn from(exception: Exception) -> Self {
-        Self::Exception(exception)
+        Self::Exception(Box::new(exception))
     }
 }
 
@@ -67,10 +67,10 @@ impl Interruption {
     /// The same interruption with further bits in the syndrome of an exception.
     pub(crate) fn with_syndrome(self, bits: u64) -> Self {
         match self {
-            Self::Exception(exception) => Self::Exception(Exception {
-                syndrome: exception.syndrome | bits,
-                ..exception
-            }),
+            Self::Exception(mut exception) => {
+                exception.syndrome |= bits;
+                Self::Exception(exception)
+            }
             Self::Stop(_) => self,
         }
     }
@@ -121,6 +121,8 @@ pub(crate) struct Core {
     pub(super) stores: MicroTlb,
     /// The last pages of devices that were read and written.
     pub(super) devices: [Option<DevicePage>; 2],
+    /// The last pages of an exclusive load and store, with their leaves.
+    pub(super) exclusives: [Option<(u64, Leaf)>; 2],
     /// The interrupt lines as they were at the beginning of the slice.
     pub(super) lines: crate::board::Lines,
 }
@@ -151,6 +153,7 @@ impl Core {
             loads: MicroTlb::new(),
             stores: MicroTlb::new(),
             devices: [None; 2],
+            exclusives: [None; 2],
             lines: crate::board::Lines::default(),
         }
     }
@@ -173,7 +176,7 @@ impl Core {
     }
 
     /// Whether the core goes round in branches and hints, and looks at nothing.
-    pub(crate) fn is_parked(&mut self, bus: &mut Bus) -> bool {
+    pub(crate) fn is_parked(&mut self, bus: &mut Bus, codes: &mut Codes) -> bool {
         /// Longer loops that do nothing are not looked for.
         const MOST: usize = 8;
         let kept = self.at;
@@ -181,9 +184,9 @@ impl Core {
         let mut parked = false;
         for _ in 0..MOST {
             self.at = next;
-            next = match self.fetch(bus) {
+            next = match self.fetch(bus, codes) {
                 Ok(Instruction::Branch(Branch::Jump { offset })) => {
-                    next.wrapping_add_signed(offset)
+                    next.wrapping_add_signed(*offset)
                 }
                 Ok(Instruction::System(System::Hint(_))) => next.wrapping_add(4),
                 _ => break,
@@ -243,6 +246,7 @@ impl Core {
         self.loads.clear();
         self.stores.clear();
         self.devices = [None; 2];
+        self.exclusives = [None; 2];
         self.fetch = Fetch::none();
         self.fetches = FetchPages::new();
     }
@@ -269,7 +273,12 @@ impl Core {
     }
 
     /// Executes up to `budget` instructions, fewer if the core begins to wait.
-    pub(crate) fn run(&mut self, bus: &mut Bus, budget: u32) -> Result<(), Stop> {
+    pub(crate) fn run(
+        &mut self,
+        bus: &mut Bus,
+        codes: &mut Codes,
+        budget: u32,
+    ) -> Result<(), Stop> {
         self.receive(bus);
         self.lines = self.interrupt_lines(bus);
         if self.waiting != Waiting::No && !self.wakes(bus) {
@@ -278,9 +287,9 @@ impl Core {
         }
         self.take_interrupt(bus);
         for _ in 0..budget {
-            match self.step(bus) {
+            match self.step(bus, codes) {
                 Ok(()) => {}
-                Err(Interruption::Exception(exception)) => self.take_or_stop(bus, exception)?,
+                Err(Interruption::Exception(exception)) => self.take_or_stop(bus, *exception)?,
                 Err(Interruption::Stop(stop)) => return Err(*stop),
             }
             if self.waiting != Waiting::No {
@@ -322,18 +331,18 @@ impl Core {
     }
 
     /// Executes one instruction.
-    #[inline]
-    fn step(&mut self, bus: &mut Bus) -> Executed {
+    #[inline(always)]
+    fn step(&mut self, bus: &mut Bus, codes: &mut Codes) -> Executed {
         if !self.buffer.is_empty() && bus.chance.happens(48) {
             self.drain_one(bus);
         }
         self.executed += 1;
         bus.time += bus.step;
         self.at = self.pc;
-        let instruction = self.fetch(bus)?;
+        let instruction = self.fetch(bus, codes)?;
         self.pc = self.at.wrapping_add(4);
         if bus.liberties.has(Liberty::Loads) {
-            self.path.add(instruction, bus.overwritten.stores());
+            self.path.add(*instruction, bus.overwritten.stores());
         }
         if self.traced {
             let level = self.state.level;

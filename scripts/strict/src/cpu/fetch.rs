@@ -5,7 +5,7 @@ use ::a64::Instruction;
 use super::code_page::Fetch;
 use super::core::{Core, Interruption};
 use crate::bus::Bus;
-use crate::memory::View;
+use crate::memory::{Codes, View};
 use crate::registers::Reg;
 use crate::registers::sctlr;
 use crate::translate::{Fault, MemoryType, Purpose, Regime};
@@ -13,25 +13,34 @@ use crate::translate::{Fault, MemoryType, Purpose, Regime};
 impl Core {
     /// The instruction at `at`.
     #[inline(always)]
-    pub(super) fn fetch(&mut self, bus: &mut Bus) -> Result<Instruction, Interruption> {
+    pub(super) fn fetch<'a>(
+        &mut self,
+        bus: &mut Bus,
+        codes: &'a mut Codes,
+    ) -> Result<&'a Instruction, Interruption> {
         // Bits 1:0 of the address are compared too: an address between words has no page.
         if self.at & !0xffc != self.fetch.page {
-            self.fetch_page(bus)?;
+            self.fetch_page(bus, codes)?;
         }
-        let index = (self.at >> 2) as usize;
-        match bus.memory.instruction(self.fetch.code, index) {
+        if bus.memory.has_outdated_words() {
+            codes.forget(bus.memory.take_outdated_words());
+        }
+        let word = codes.word(self.fetch.code, (self.at >> 2) as usize);
+        match word {
             Some(instruction) => Ok(instruction),
-            None => {
-                let address = self.fetch.physical | self.at & 0xffc;
-                let Fetch { code, view, .. } = self.fetch;
-                let instruction = bus.memory.decode(code, address, view);
-                bus.judge_notes(self.number, self.at);
-                Ok(instruction)
-            }
+            None => Ok(word.insert(self.decode(bus))),
         }
     }
 
-    fn fetch_page(&mut self, bus: &mut Bus) -> Result<(), Interruption> {
+    #[cold]
+    fn decode(&mut self, bus: &mut Bus) -> Instruction {
+        let address = self.fetch.physical | self.at & 0xffc;
+        let instruction = bus.memory.decode(address, self.fetch.view);
+        bus.judge_notes(self.number, self.at);
+        instruction
+    }
+
+    fn fetch_page(&mut self, bus: &mut Bus, codes: &mut Codes) -> Result<(), Interruption> {
         let address = self.at;
         if address & 3 != 0 {
             return Err(self.pc_alignment().into());
@@ -54,6 +63,7 @@ impl Core {
             false => View::Memory,
         };
         let code = bus.memory.code(leaf.page, view);
+        codes.hold(code);
         self.heed_watched(bus);
         self.fetch = Fetch {
             page: address & !0xfff,

@@ -7,7 +7,9 @@
 //! | `core` | the core's state, and the loop |
 //! | `exception` | taking an exception, returning from one, interrupts |
 //! | `fetch` | instruction fetches |
+//! | `translation` | walks from the core's registers, and translations that it may still use |
 //! | `access` | loads and stores by virtual address |
+//! | `device` | loads and stores of devices |
 //! | `buffered` | stores that drain |
 //! | `timers` | the generic timer |
 
@@ -15,9 +17,11 @@ pub(crate) mod access;
 mod buffered;
 mod code_page;
 mod core;
+mod device;
 mod exception;
 mod fetch;
 pub(crate) mod syndrome;
 pub(crate) mod timers;
+mod translation;
 
 pub(crate) use self::core::{Core, Executed, Interruption, Pstate, Waiting};

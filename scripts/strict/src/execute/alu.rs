@@ -10,6 +10,7 @@ use ::a64::data::{Bitfield, Extend, One, Shift, Sum, Three, Two};
 pub(crate) type Nzcv = u8;
 
 /// AddWithCarry: `x + y + carry`, with the flags of the sum.
+#[inline]
 pub(crate) fn add_with_carry(width: Width, x: u64, y: u64, carry: bool) -> (u64, Nzcv) {
     match width {
         Width::X => {
@@ -39,7 +40,18 @@ pub(crate) fn sign_and_zero(width: Width, result: u64) -> Nzcv {
     (negative as u8) << 3 | u8::from(result == 0) << 2
 }
 
+/// `x + y` or `x - y`.
+#[inline]
+pub(crate) fn plain_sum(kind: Sum, width: Width, x: u64, y: u64) -> u64 {
+    let sum = match kind {
+        Sum::Add => x.wrapping_add(y),
+        Sum::Sub => x.wrapping_sub(y),
+    };
+    sum & width.mask()
+}
+
 /// `x + y` or `x - y`, with the flags.
+#[inline]
 pub(crate) fn sum(kind: Sum, width: Width, x: u64, y: u64) -> (u64, Nzcv) {
     match kind {
         Sum::Add => add_with_carry(width, x, y, false),
@@ -48,6 +60,7 @@ pub(crate) fn sum(kind: Sum, width: Width, x: u64, y: u64) -> (u64, Nzcv) {
 }
 
 /// Whether a condition (0 EQ to 14 AL and 15) holds under flags: ConditionHolds.
+#[inline]
 pub(crate) fn holds(condition: u8, flags: Nzcv) -> bool {
     let [n, z, c, v] = [3, 2, 1, 0].map(|bit| flags >> bit & 1 != 0);
     let result = match condition >> 1 {
@@ -64,6 +77,7 @@ pub(crate) fn holds(condition: u8, flags: Nzcv) -> bool {
 }
 
 /// ShiftReg: `value` shifted by less than the width.
+#[inline]
 pub(crate) fn shifted(width: Width, value: u64, shift: Shift, amount: u32) -> u64 {
     match width {
         Width::X => match shift {
@@ -85,6 +99,7 @@ pub(crate) fn shifted(width: Width, value: u64, shift: Shift, amount: u32) -> u6
 }
 
 /// ExtendReg: a part of `value`, extended to 64 bits and shifted left.
+#[inline]
 pub(crate) fn extended(value: u64, extend: Extend, shift: u32) -> u64 {
     let value = match extend {
         Extend::Uxtb => value & 0xff,

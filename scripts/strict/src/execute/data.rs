@@ -11,8 +11,8 @@ use crate::cpu::Core;
 impl Core {
     /// Executes an instruction that works on general registers and flags alone.
     #[inline]
-    pub(super) fn process(&mut self, data: Data) {
-        match data {
+    pub(super) fn process(&mut self, data: &Data) {
+        match *data {
             Data::Adr { rd, offset } => self.set(rd, self.at.wrapping_add_signed(offset)),
             Data::Adrp { rd, offset } => {
                 self.set(rd, (self.at & !0xfff).wrapping_add_signed(offset));
@@ -26,14 +26,16 @@ impl Core {
                 operand,
             } => {
                 let (x, y) = self.sum_operands(width, rn, operand);
-                let (result, nzcv) = alu::sum(sum, width, x, y);
                 match (flags, operand) {
                     (Flags::Set, _) => {
+                        let (result, nzcv) = alu::sum(sum, width, x, y);
                         self.state.nzcv = nzcv;
                         self.set(rd, result);
                     }
-                    (Flags::Keep, Operand::Shifted(_)) => self.set(rd, result),
-                    (Flags::Keep, _) => self.set_or_sp(rd, result),
+                    (Flags::Keep, Operand::Shifted(_)) => {
+                        self.set(rd, alu::plain_sum(sum, width, x, y));
+                    }
+                    (Flags::Keep, _) => self.set_or_sp(rd, alu::plain_sum(sum, width, x, y)),
                 }
             }
             Data::Logical {
@@ -80,8 +82,8 @@ impl Core {
         }
     }
 
-    fn process_registers(&mut self, data: Data) {
-        match data {
+    fn process_registers(&mut self, data: &Data) {
+        match *data {
             Data::Carry {
                 sum,
                 flags,

@@ -12,9 +12,9 @@ use crate::registers::Reg;
 impl Core {
     /// Executes a branch.
     #[inline]
-    pub(super) fn branch(&mut self, bus: &mut Bus, branch: Branch) -> Executed {
+    pub(super) fn branch(&mut self, bus: &mut Bus, branch: &Branch) -> Executed {
         let next = self.pc;
-        match branch {
+        match *branch {
             Branch::Jump { offset } => self.jump(offset),
             Branch::Call { offset } => {
                 self.jump(offset);

@@ -19,8 +19,8 @@ const SMPEN: u64 = 1 << 6;
 impl Core {
     /// Executes a load, a store or a prefetch.
     #[inline]
-    pub(super) fn access(&mut self, bus: &mut Bus, access: Access) -> Executed {
-        match access {
+    pub(super) fn access(&mut self, bus: &mut Bus, access: &Access) -> Executed {
+        match *access {
             Access::Single {
                 transfer,
                 rt,
@@ -185,7 +185,7 @@ impl Core {
             true => Purpose::Store,
             false => Purpose::Load,
         };
-        let leaf = self.place(bus, address, whole, purpose, Manner::Aligned)?;
+        let leaf = self.place_exclusive(bus, address, whole, purpose)?;
         self.check_exclusive(bus, address, &leaf, purpose)?;
         let physical = leaf.page | address & 0xfff;
         self.drain_line(bus, physical);
@@ -254,13 +254,14 @@ impl Core {
     /// DC ZVA: zeros in the 64 bytes around an address.
     pub(super) fn zero_line(&mut self, bus: &mut Bus, address: u64) -> Executed {
         let first = address & !(LINE as u64 - 1);
-        if !self.stores_plainly(first) {
-            let leaf = self.place(bus, address, 1, Purpose::Store, Manner::Plain)?;
-            if leaf.memory.is_device() && bus.liberties.has(Liberty::Device) {
-                self.tell_device_abort(bus);
-                let fault = Fault::Alignment;
-                return Err(self.data_abort(address, fault, Purpose::Store, 0).into());
-            }
+        if self.store_zero_line(bus, first) {
+            return Ok(());
+        }
+        let leaf = self.place(bus, address, 1, Purpose::Store, Manner::Plain)?;
+        if leaf.memory.is_device() && bus.liberties.has(Liberty::Device) {
+            self.tell_device_abort(bus);
+            let fault = Fault::Alignment;
+            return Err(self.data_abort(address, fault, Purpose::Store, 0).into());
         }
         for offset in (0..LINE as u64).step_by(8) {
             self.store(bus, first + offset, 8, 0, Manner::Plain)?;

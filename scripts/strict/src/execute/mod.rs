@@ -30,8 +30,8 @@ use crate::stop::Stop;
 
 impl Core {
     /// Executes a decoded instruction; `pc` is already behind it.
-    #[inline]
-    pub(crate) fn execute(&mut self, bus: &mut Bus, instruction: Instruction) -> Executed {
+    #[inline(always)]
+    pub(crate) fn execute(&mut self, bus: &mut Bus, instruction: &Instruction) -> Executed {
         match instruction {
             Instruction::Data(data) => {
                 self.process(data);
@@ -39,12 +39,12 @@ impl Core {
             }
             Instruction::Access(access) => self.access(bus, access),
             Instruction::Branch(branch) => self.branch(bus, branch),
-            Instruction::System(system) => self.system_instruction(bus, system),
-            Instruction::Exception(exception) => self.generate(exception),
+            Instruction::System(system) => self.system_instruction(bus, *system),
+            Instruction::Exception(exception) => self.generate(*exception),
             Instruction::Undefined(_) | Instruction::Unallocated(_) | Instruction::Later(_) => {
                 Err(self.undefined().into())
             }
-            Instruction::Vector(word) => self.vector(bus, word),
+            Instruction::Vector(word) => self.vector(bus, *word),
         }
     }
 

@@ -1,4 +1,11 @@
-//! The decoded words of one frame.
+//! The decoded words of frames: the instruction caches of all cores.
+//!
+//! They stand beside RAM, so that a core executes an instruction where it lies while it changes RAM:
+//!
+//! 1. a store reaches a word that is decoded: RAM notes the word as outdated;
+//! 2. before the next fetch of any core the word is forgotten, and decoded anew.
+
+use std::ops::Range;
 
 use ::a64::Instruction;
 
@@ -23,7 +30,40 @@ impl Marks {
     }
 }
 
-/// The decoded words of one frame; none for those that were not fetched yet.
-pub(crate) struct Code {
-    pub(super) words: [Option<Instruction>; WORDS],
+/// Decoded words of a frame's copy that are forgotten before the next fetch.
+pub(crate) struct Outdated {
+    /// The number of the copy.
+    pub(super) code: u32,
+    /// Word numbers in the frame.
+    pub(super) words: Range<usize>,
+}
+
+/// The decoded words of frames by the numbers that [`Memory::code`](super::Memory::code) gives; none
+/// for those that were not fetched yet.
+#[derive(Default)]
+pub(crate) struct Codes(Vec<Box<[Option<Instruction>; WORDS]>>);
+
+impl Codes {
+    /// Makes room for a frame, if it is new.
+    pub(crate) fn hold(&mut self, code: u32) {
+        while self.0.len() <= code as usize {
+            self.0.push(Box::new([None; WORDS]));
+        }
+    }
+
+    /// The instruction at word `index`, modulo its size, of a frame that there is room for; none if
+    /// it was not decoded yet.
+    #[inline(always)]
+    pub(crate) fn word(&mut self, code: u32, index: usize) -> &mut Option<Instruction> {
+        &mut self.0[code as usize][index % WORDS]
+    }
+
+    /// Forgets words that are no longer what a fetch would get.
+    pub(crate) fn forget(&mut self, outdated: Vec<Outdated>) {
+        for Outdated { code, words } in outdated {
+            if let Some(kept) = self.0.get_mut(code as usize) {
+                kept[words].fill(None);
+            }
+        }
+    }
 }

@@ -1,13 +1,13 @@
-//! Decoded instructions, by frame and copy: the instruction caches of all cores.
+//! What instruction fetches get from RAM, and which decoded words are outdated.
 
 use ::a64::{Instruction, decode};
 
-use super::code::{Code, WORDS};
+use super::code::{Outdated, WORDS};
 use super::page::{FRAME, LINE};
 use super::ram::{Caches, Memory, Note, View};
 
 impl Memory {
-    /// The number of the decoded frame at an address in RAM, for [`Memory::instruction`].
+    /// The number of the decoded frame at an address in RAM, for [`Codes`](super::Codes).
     pub(crate) fn code(&mut self, address: u64, view: View) -> u32 {
         let view = match self.caches {
             Caches::Transparent => View::Cached,
@@ -19,30 +19,30 @@ impl Memory {
         if let Some(code) = page.code[view as usize] {
             return code;
         }
-        let number = self.code.len() as u32;
+        let number = self.codes;
         page.code[view as usize] = Some(number);
-        self.code.push(Box::new(Code {
-            words: [None; WORDS],
-        }));
+        self.codes += 1;
         number
     }
 
-    /// The instruction at word `index` of a decoded frame; none if it was not decoded yet.
-    #[inline]
-    pub(crate) fn instruction(&self, code: u32, index: usize) -> Option<Instruction> {
-        self.code[code as usize].words[index % WORDS]
-    }
-
     /// Decodes the instruction at an address in RAM as the frame's copy `view` has it.
-    pub(crate) fn decode(&mut self, code: u32, address: u64, view: View) -> Instruction {
+    pub(crate) fn decode(&mut self, address: u64, view: View) -> Instruction {
         if view == View::Cached && self.caches == Caches::Acting {
             self.check_line(address);
         }
         self.marks.decoded(address);
-        let word = self.read(address, 4, view) as u32;
-        let instruction = decode(word);
-        self.code[code as usize].words[address as usize % FRAME / 4] = Some(instruction);
-        instruction
+        decode(self.read(address, 4, view) as u32)
+    }
+
+    /// Whether decoded words are to be forgotten before the next fetch.
+    #[inline]
+    pub(crate) fn has_outdated_words(&self) -> bool {
+        !self.outdated_words.is_empty()
+    }
+
+    /// The decoded words that are to be forgotten before the next fetch.
+    pub(crate) fn take_outdated_words(&mut self) -> Vec<Outdated> {
+        std::mem::take(&mut self.outdated_words)
     }
 
     /// Notes that the line of an instruction was stored to, and not cleaned, or not followed by an
@@ -83,7 +83,7 @@ impl Memory {
         {
             let first = address as usize % FRAME;
             let words = first / 4..(first + size).div_ceil(4);
-            self.code[code as usize].words[words].fill(None);
+            self.outdated_words.push(Outdated { code, words });
         }
         let frame = (address / FRAME as u64) as u32;
         if page.code[View::Cached as usize].is_some() && !self.outdated.contains(&frame) {
@@ -97,7 +97,8 @@ impl Memory {
         for frame in std::mem::take(&mut self.outdated) {
             let slot = self.slot(u64::from(frame) * FRAME as u64) as usize;
             for code in self.pages[slot].code.into_iter().flatten() {
-                self.code[code as usize].words = [None; WORDS];
+                let words = 0..WORDS;
+                self.outdated_words.push(Outdated { code, words });
             }
         }
     }

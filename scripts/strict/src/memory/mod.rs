@@ -22,5 +22,6 @@ mod page;
 mod ram;
 mod writers;
 
+pub(crate) use code::Codes;
 pub(crate) use page::{FRAME, LINE};
 pub(crate) use ram::{Caches, Caching, LineOperation, Memory, Note, Placed, View};

@@ -96,7 +96,11 @@ impl Page {
     /// A store to a line, which an instruction cache may hold as it was.
     #[inline]
     pub(crate) fn stored(&mut self, offset: usize, size: usize, invalidation: u32) {
-        let words = 1 + u64::from(size == 8) * 2;
+        let words = match size {
+            LINE => 0xffff,
+            8 => 0b11,
+            _ => 0b1,
+        };
         self.stored_words[offset % FRAME / 256] |= words << (offset / 4 % 64);
         if self.invalidation != invalidation {
             self.invalidation = invalidation;
@@ -152,7 +156,8 @@ pub(crate) fn load(bytes: &[u8; FRAME], offset: usize, size: usize) -> u64 {
     }
 }
 
-/// Stores the low `size` bytes (1, 2, 4 or 8) of `value` at `offset`.
+/// Stores the low `size` bytes (1, 2, 4 or 8) of `value` at `offset`; a whole line of zeros if that
+/// is the size.
 #[inline]
 pub(crate) fn store(bytes: &mut [u8; FRAME], offset: usize, size: usize, value: u64) {
     let value = value.to_le_bytes();
@@ -160,6 +165,7 @@ pub(crate) fn store(bytes: &mut [u8; FRAME], offset: usize, size: usize, value: 
         1 => bytes[offset] = value[0],
         2 => bytes[offset..offset + 2].copy_from_slice(&value[..2]),
         4 => bytes[offset..offset + 4].copy_from_slice(&value[..4]),
+        LINE => bytes[offset..offset + LINE].fill(0),
         _ => bytes[offset..offset + 8].copy_from_slice(&value),
     }
 }

@@ -1,6 +1,6 @@
 //! The two copies, and what changes them.
 
-use super::code::{Code, Marks};
+use super::code::{Marks, Outdated};
 use super::page::{self, FRAME, LINE, Line, Page};
 use crate::board::GpuMemory;
 use crate::chance::Chance;
@@ -88,10 +88,12 @@ pub(crate) struct Memory {
     /// For each page the number of its frame.
     frames: Vec<u32>,
     pub(super) pages: Vec<Box<Page>>,
-    pub(super) code: Vec<Box<Code>>,
+    /// The number of frames' copies that instructions were fetched from.
+    pub(super) codes: u32,
     pub(super) marks: Marks,
     /// Frames whose decoded words are older than their bytes.
     pub(super) outdated: Vec<u32>,
+    pub(super) outdated_words: Vec<Outdated>,
     /// Accesses that rules judge.
     pub(super) notes: Vec<Note>,
     left: Placed,
@@ -113,9 +115,10 @@ impl Memory {
             slots: vec![0; (size / FRAME as u64) as usize],
             frames: Vec::new(),
             pages: Vec::new(),
-            code: Vec::new(),
+            codes: 0,
             marks: Marks::default(),
             outdated: Vec::new(),
+            outdated_words: Vec::new(),
             notes: Vec::new(),
             left: Placed::Clean,
             newly_watched: false,

@@ -21,9 +21,9 @@ use crate::memory::{LINE, View};
 pub(crate) struct Waiting {
     /// The physical address in RAM.
     pub(crate) address: u64,
-    /// 1, 2, 4 or 8 bytes, within one line.
+    /// 1, 2, 4 or 8 bytes within one line, or a whole line.
     pub(crate) size: usize,
-    /// The value, in its low bytes.
+    /// The value, in its low bytes; those above 8 are 0.
     pub(crate) value: u64,
     /// The copy of RAM that it goes to.
     pub(crate) view: View,
@@ -107,17 +107,14 @@ impl StoreBuffer {
     pub(crate) fn over(&self, address: u64, size: usize, value: u64) -> u64 {
         let mut bytes = value.to_le_bytes();
         for store in &self.waiting {
-            for (offset, byte) in store
-                .value
-                .to_le_bytes()
-                .iter()
-                .enumerate()
-                .take(store.size)
-            {
-                let place = (store.address + offset as u64).wrapping_sub(address);
-                if place < size as u64 {
-                    bytes[place as usize] = *byte;
-                }
+            let (end, store_end) = (address + size as u64, store.address + store.size as u64);
+            if store.address >= end || address >= store_end {
+                continue;
+            }
+            for place in store.address.max(address)..store_end.min(end) {
+                let above = 8 * (place - store.address) as u32;
+                let byte = store.value.checked_shr(above).unwrap_or(0) as u8;
+                bytes[(place - address) as usize] = byte;
             }
         }
         u64::from_le_bytes(bytes)
@@ -127,14 +124,16 @@ impl StoreBuffer {
     /// oldest group that no older store to its line precedes.
     pub(crate) fn drain(&mut self, chance: &mut Chance) -> Option<(Waiting, Overtakes)> {
         let group = self.waiting.first()?.group;
-        let may = |index: &usize| {
-            let store = &self.waiting[*index];
-            let older = &self.waiting[..*index];
-            store.group == group && older.iter().all(|other| line(other) != line(store))
-        };
-        let eligible = || (0..self.waiting.len()).filter(may);
-        let chosen = chance.below(eligible().count() as u64) as usize;
-        let index = eligible().nth(chosen)?;
+        let mut eligible = [0; MOST];
+        let mut count = 0;
+        for (index, store) in self.waiting.iter().enumerate().take(MOST) {
+            let older = &self.waiting[..index];
+            if store.group == group && older.iter().all(|other| line(other) != line(store)) {
+                eligible[count] = index;
+                count += 1;
+            }
+        }
+        let index = eligible[chance.below(count as u64) as usize];
         let overtakes = match index {
             0 => Overtakes::No,
             _ => Overtakes::Yes,
@@ -177,7 +176,7 @@ fn line(store: &Waiting) -> u64 {
 mod tests {
     use super::StoreBuffer;
     use crate::chance::Chance;
-    use crate::memory::View;
+    use crate::memory::{LINE, View};
 
     const DATA: u64 = 0x1000;
     const FLAG: u64 = 0x2000;
@@ -225,5 +224,8 @@ mod tests {
         assert_eq!(buffer.over(DATA, 8, u64::MAX), 0xffff_ffff_11ff_3344);
         assert_eq!(buffer.over(DATA + 3, 1, 0), 0x11);
         assert_eq!(buffer.over(DATA - 8, 8, 7), 7);
+        buffer.add((DATA, LINE), 0, View::Cached, 0);
+        assert_eq!(buffer.over(DATA + 56, 8, 7), 0);
+        assert_eq!(buffer.over(DATA + 64, 8, 7), 7);
     }
 }

@@ -231,7 +231,7 @@ impl<'a> Bench<'a> {
         let mut findings = machine.findings().to_vec();
         // Another seed of noise shows nothing new.
         if run.way.seed == 0 && findings.is_empty() {
-            findings = unknown_kept(run.image, &options);
+            findings = unknown_kept(run.image, &options, &machine);
         }
         let findings = findings.iter().map(|finding| {
             let function = self.symbols.function(finding.at);

@@ -83,7 +83,7 @@ fn broken(program: &Image, entry: Entry, seed: u64, instructions: u64) -> (Vec<R
         until: None,
     };
     let outcome = machine.run(&limits);
-    let kept = unknown_kept(program, &options);
+    let kept = unknown_kept(program, &options, &machine);
     let mut rules: Vec<Rule> = machine
         .findings()
         .iter()

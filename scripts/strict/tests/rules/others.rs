@@ -72,7 +72,7 @@ fn runs(parts: &[&[&[&str]]]) {
         });
         assert!(matches!(outcome, Outcome::Exhausted), "{outcome:?}");
         assert_eq!(machine.findings(), [], "seed {seed}");
-        let kept = strict::unknown_kept(&program, &options);
+        let kept = strict::unknown_kept(&program, &options, &machine);
         assert_eq!(kept, [], "seed {seed}");
         // It stays behind its last instruction, and in no vector.
         let [place, ..] = machine.places()[..] else {
