@@ -43,23 +43,47 @@ pub(crate) struct StoreBuffer {
     unordered: Unordered,
 }
 
-/// The last frames, each once in a row: a table's is one of few between its clearing and its link.
-#[derive(Debug, Default)]
+/// Frames, each once. More than these are stored to between two barriers where much is copied; then
+/// the oldest is forgotten.
+#[derive(Debug)]
 struct Unordered {
-    frames: [Option<u64>; 16],
+    frames: [u64; FRAMES],
     next: usize,
-    last: Option<u64>,
+    last: u64,
 }
 
+/// A table is cleared, accounted for and linked: half as many frames as this are stored to meanwhile.
+const FRAMES: usize = 32;
+/// No frame has this address.
+const NO_FRAME: u64 = u64::MAX;
+
 impl Unordered {
+    const NONE: Self = Self {
+        frames: [NO_FRAME; FRAMES],
+        next: 0,
+        last: NO_FRAME,
+    };
+
     #[inline]
     fn add(&mut self, address: u64) {
-        let frame = Some(address & !0xfff);
+        let frame = address & !0xfff;
         if self.last != frame {
             self.last = frame;
-            self.frames[self.next % 16] = frame;
+            self.add_other(frame);
+        }
+    }
+
+    fn add_other(&mut self, frame: u64) {
+        if !self.frames.contains(&frame) {
+            self.frames[self.next % FRAMES] = frame;
             self.next += 1;
         }
+    }
+}
+
+impl Default for Unordered {
+    fn default() -> Self {
+        Self::NONE
     }
 }
 
@@ -94,13 +118,13 @@ impl StoreBuffer {
     /// Whether the frame at an address was stored to, and no barrier keeps that store from draining
     /// after the next one. It may have drained all the same.
     pub(crate) fn may_follow(&self, frame: u64) -> bool {
-        self.unordered.frames.contains(&Some(frame))
+        self.unordered.frames.contains(&frame)
     }
 
     /// A barrier for stores: later ones drain after all that wait now.
     pub(crate) fn barrier(&mut self) {
         self.group = self.group.wrapping_add(1);
-        self.unordered = Unordered::default();
+        self.unordered = Unordered::NONE;
     }
 
     /// The value of a load whose bytes in memory are `value`, with the core's own stores over it.
@@ -214,6 +238,14 @@ mod tests {
         assert!(!buffer.may_follow(0x3000));
         buffer.barrier();
         assert!(!buffer.may_follow(DATA));
+        // Stores that go to and fro between the stack and what is counted are two frames.
+        buffer.add((DATA, LINE), 0, View::Cached, 0);
+        for _ in 0..100 {
+            buffer.add((FLAG, 8), 1, View::Cached, 4);
+            buffer.add((FLAG + 0x1000, 8), 1, View::Cached, 8);
+            while buffer.drain_oldest().is_some() {}
+        }
+        assert!(buffer.may_follow(DATA));
     }
 
     #[test]

@@ -156,8 +156,9 @@ fn drop_each(code: &Code, bench: &Bench<'_>, arguments: &Arguments) {
     let all = sites.len();
     let executed = each::executed(sites, bench, list::CHANGES);
     println!("{} of {all} words are executed", executed.len());
-    let drop_one =
-        |(site, plant): &(each::Site, Plant)| each::drop_one(site, plant, bench, arguments.seeds);
+    let drop_one = |(site, plant): &(each::Site, Plant)| {
+        each::drop_one(site, plant, bench, arguments.seeds, list::CHANGES)
+    };
     let verdicts = try_all(
         &executed,
         arguments.threads,
