@@ -299,3 +299,6 @@ fn symbols(arguments: &Arguments, image: &[u8]) -> Result<Option<Symbols>, CliEr
         Err(source) => Err(CliError::Symbols { path, source }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,3 +140,89 @@ fn stopped(stop: &Stop, symbols: Option<&Symbols>) -> String {
         None => stop.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use object::write::{Object, StandardSection, Symbol, SymbolSection};
+    use object::{Architecture, BinaryFormat, Endianness, SymbolFlags, SymbolKind, SymbolScope};
+
+    use super::{Finding, Findings, Rule, Symbols};
+
+    /// The functions `f` at 0 and `g` at 16, of 16 bytes each.
+    fn symbols() -> Symbols {
+        let mut writer = Object::new(BinaryFormat::Elf, Architecture::Aarch64, Endianness::Little);
+        let text = writer.section_id(StandardSection::Text);
+        writer.append_section_data(text, &[0; 32], 4);
+        for (name, value) in [("f", 0), ("g", 16)] {
+            writer.add_symbol(Symbol {
+                name: name.into(),
+                value,
+                size: 16,
+                kind: SymbolKind::Text,
+                scope: SymbolScope::Linkage,
+                weak: false,
+                section: SymbolSection::Section(text),
+                flags: SymbolFlags::None,
+            });
+        }
+        let bytes = writer.write().expect("a small object");
+        Symbols::read(bytes).expect("an ELF file")
+    }
+
+    fn finding(rule: Rule, at: u64, detail: &str) -> Finding {
+        Finding {
+            rule,
+            core: 1,
+            at,
+            detail: detail.to_owned(),
+            because: None,
+        }
+    }
+
+    #[test]
+    fn a_finding_has_its_rule_its_places_and_the_way_to_more() {
+        let mut found = finding(Rule::LateInvalidation, 4, "for 0x1000");
+        found.because = Some(16);
+        let text = Findings::default().add(&[found], Some(&symbols()));
+        let rule = Rule::LateInvalidation.text();
+        let lines = [
+            format!("finding: late-invalidation: {}", rule.rule),
+            "  core 1 at 0x4 (f + 0x4)".to_owned(),
+            "  here: for 0x1000".to_owned(),
+            format!("  the board may do otherwise: {}", rule.otherwise),
+            format!(
+                "  {}; `--explain late-invalidation` shows a wrong and a right program",
+                rule.source
+            ),
+            "  because of 0x10 (g)".to_owned(),
+        ];
+        assert_eq!(text.lines().collect::<Vec<_>>(), lines);
+    }
+
+    #[test]
+    fn findings_of_a_rule_in_one_function_are_one() {
+        let symbols = symbols();
+        let mut findings = Findings::default();
+        let mut is_told = |rule, at, detail| {
+            let found = finding(rule, at, detail);
+            !findings.add(&[found], Some(&symbols)).is_empty()
+        };
+        assert!(is_told(Rule::MixedUse, 4, "a"));
+        assert!(!is_told(Rule::MixedUse, 8, "b"), "the same function");
+        assert!(is_told(Rule::NoVectors, 8, "b"), "another rule");
+        assert!(is_told(Rule::MixedUse, 16, "a"), "another function");
+        assert_eq!(findings.count(), 3);
+    }
+
+    #[test]
+    fn without_names_findings_of_a_rule_are_told_by_their_details() {
+        let mut findings = Findings::default();
+        let mut is_told = |at, detail| {
+            let found = finding(Rule::MixedUse, at, detail);
+            !findings.add(&[found], None).is_empty()
+        };
+        assert!(is_told(4, "a"));
+        assert!(!is_told(8, "a"), "another place");
+        assert!(is_told(4, "b"), "another case");
+    }
+}
