@@ -157,3 +157,45 @@ fn entry_of(file: &Elf<'_>) -> u64 {
     code.map(|section| section.address())
         .fold(file.entry(), u64::min)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Image;
+
+    const HEADERS: u64 = 64 + 56;
+
+    /// An ELF file with one segment of eight bytes, entered at its second word.
+    fn elf(linked: u64, loaded: u64) -> Vec<u8> {
+        // 64 bits, little endian; an executable of AArch64, version 1.
+        let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+        bytes.resize(16, 0);
+        bytes.extend([2, 0, 183, 0, 1, 0, 0, 0]);
+        // The entry, and where program and section headers lie.
+        for word in [linked + 4, 64, 0] {
+            bytes.extend(u64::to_le_bytes(word));
+        }
+        // No flags; the headers' sizes and numbers: one of a segment, none of sections.
+        bytes.extend([0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 64, 0, 0, 0, 0, 0]);
+        // PT_LOAD, readable and executable: place, addresses, sizes, alignment.
+        bytes.extend([1, 0, 0, 0, 5, 0, 0, 0]);
+        for word in [HEADERS, linked, loaded, 8, 8, 4] {
+            bytes.extend(u64::to_le_bytes(word));
+        }
+        bytes.extend([1, 2, 3, 4, 5, 6, 7, 8]);
+        bytes
+    }
+
+    #[test]
+    fn a_kernel_of_the_upper_half_is_loaded_and_entered_at_its_physical_address() {
+        for (linked, loaded) in [
+            // With load addresses, and without.
+            (0xffff_ff80_0000_0000, 0x8_0000),
+            (0xffff_0000_0008_0000, 0xffff_0000_0008_0000),
+            (0x8_0000, 0x8_0000),
+        ] {
+            let image = Image::read(&elf(linked, loaded)).expect("an image");
+            let parts = [(0x8_0000, vec![1, 2, 3, 4, 5, 6, 7, 8])];
+            assert_eq!((image.entry, image.parts), (0x8_0004, parts.to_vec()));
+        }
+    }
+}
