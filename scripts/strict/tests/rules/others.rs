@@ -47,6 +47,43 @@ const LARGE: &[&str] = &[
     "msr ttbr0_el1, x1",
     "isb",
 ];
+/// SCTLR_EL1 with C and I, and without M.
+const CACHES_WITHOUT_MMU: &[&str] = &[
+    "mrs x0, sctlr_el1",
+    "mov x2, #0x1004",
+    ".word 0xaa020000", // orr x0, x0, x2
+    "msr sctlr_el1, x0",
+    "isb",
+];
+/// A request for the board's revision, without a barrier before its address is sent. Stays in a
+/// vector if it is not answered.
+const REQUEST: &[&str] = &[
+    "mov x4, #0x20_0000",
+    "mov x5, #0x3f00_b880",
+    "mov x0, #28",
+    "str x0, [x4]",
+    "mov x0, #0x4_0001_0002",
+    "str x0, [x4, #8]",
+    "str xzr, [x4, #16]",
+    "str xzr, [x4, #24]",
+    "mov x0, #0xc020_0008",
+    "str w0, [x5, #32]",
+    "ldr w1, [x5, #24]",
+    ".word 0x37f7ffe1", // tbnz w1, #30, .-4
+    "ldr w1, [x5]",
+    "ldr w0, [x4, #4]",
+    "mov x1, #0x8000_0000",
+    ".word 0x6b01001f", // cmp w0, w1
+    ".word 0x54000040", // b.eq .+8
+    "svc",
+];
+/// A word of data among instructions is stored to, before those beside it are executed.
+const DATA_IN_CODE: &[&str] = &[
+    ".word 0x10000064", // adr x4, .+12
+    "str w0, [x4]",
+    ".word 0x14000002", // b .+8
+    ".word 0",
+];
 /// movi v0.4s, #0; str q0, [x4]; ldr q1, [x4]; at an address of the mapped RAM.
 const VECTORED: &[&str] = &[
     "mov x0, #0x30_0000",
@@ -90,4 +127,36 @@ fn a_kernel_may_rely_on_the_cores_reset() {
 #[test]
 fn the_granule_of_64_kib_and_vector_registers_are_modelled() {
     runs(&[&[TO_EL1, VECTORS, LARGE, IC, SYNCHRONIZE, MMU_ON, VECTORED]]);
+}
+
+#[test]
+fn with_the_mmu_off_nothing_is_cached_whatever_the_caches_bits_say() {
+    runs(&[&[
+        TO_EL1,
+        VECTORS,
+        CACHES_WITHOUT_MMU,
+        REQUEST,
+        TABLE,
+        REGISTERS,
+        SYNCHRONIZE,
+        MMU_ON,
+    ]]);
+}
+
+#[test]
+fn with_the_mmu_off_a_store_to_ram_comes_before_one_to_a_device() {
+    runs(&[&[TO_EL1, VECTORS, REQUEST]]);
+}
+
+#[test]
+fn data_beside_instructions_is_no_new_code() {
+    runs(&[&[
+        TO_EL1,
+        VECTORS,
+        TABLE,
+        REGISTERS,
+        SYNCHRONIZE,
+        MMU_ON,
+        DATA_IN_CODE,
+    ]]);
 }
