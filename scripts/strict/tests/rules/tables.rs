@@ -26,6 +26,13 @@ const EMPTY: &[&str] = &[
 ];
 const LINK: &[&str] = &["mov x2, #0x20_0003", "str x2, [x1, #8]", "dsb ishst", "isb"];
 const REUSE: &[&str] = &["mov x2, #0xf01", "str x2, [x4]"];
+const INVALIDATE_ASID_0: &[&str] = &["tlbi aside1is, xzr"];
+const INVALIDATE_ASID_1: &[&str] = &["mov x0, #0x1_0000_0000_0000", "tlbi aside1is, x0"];
+/// The first root, whose ASID is 0, is emptied.
+const UNMAP_ALL: &[&str] = &["str xzr, [x1]", "str xzr, [x1, #8]"];
+const INVALIDATE_BOTH: &[&str] = &["tlbi vae1is, xzr", "tlbi vae1is, x0"];
+/// The frame of the first root has data that look like an entry, and other data.
+const DATA: &[&str] = &["mov x2, #0xf01", "str x2, [x1]", "str xzr, [x1]"];
 /// X4: another root, whose second GiB is RAM.
 const OTHER: &[&str] = &[
     "mov x2, #0xf01",
@@ -217,6 +224,70 @@ pub(crate) const PROGRAMS: &[Programs] = &[
             ],
         ],
     ),
+    // A pointer to a table goes with its ASID.
+    Programs::new(
+        Rule::LateInvalidation,
+        Entry::El1,
+        &[
+            CACHED,
+            &[
+                UNMAP,
+                STORED,
+                OPERAND,
+                INVALIDATE,
+                INVALIDATED,
+                EMPTY,
+                STORED,
+                LINK,
+                UNMAP,
+                STORED,
+                INVALIDATE_ASID_1,
+                INVALIDATED,
+            ],
+        ],
+        &[
+            CACHED,
+            &[
+                UNMAP,
+                STORED,
+                OPERAND,
+                INVALIDATE,
+                INVALIDATED,
+                EMPTY,
+                STORED,
+                LINK,
+                UNMAP,
+                STORED,
+                INVALIDATE_ASID_0,
+                INVALIDATED,
+            ],
+        ],
+    )
+    .long(),
+    // A root that was left and emptied is no table any more.
+    Programs::new(
+        Rule::LateInvalidation,
+        Entry::El1,
+        &[
+            CACHED,
+            &[EMPTY, SMALLER, SWITCH_ASID, UNMAP_ALL, STORED, DATA],
+        ],
+        &[
+            CACHED,
+            &[
+                EMPTY,
+                SMALLER,
+                SWITCH_ASID,
+                UNMAP_ALL,
+                STORED,
+                OPERAND,
+                INVALIDATE_BOTH,
+                INVALIDATED,
+                DATA,
+            ],
+        ],
+    )
+    .long(),
     Programs::new(
         Rule::LateInvalidation,
         Entry::El1,

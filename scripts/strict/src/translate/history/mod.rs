@@ -259,6 +259,12 @@ impl History {
             let first = table.first | (index * span);
             let last = first + (span - 1);
             let leaf = table.level == 3 || before & TABLE_OR_PAGE == 0;
+            // A pointer is kept under an ASID, whatever leaves it leads to (DDI 0487 C5.5, TLBI
+            // ASIDE1). Those of the high half are used under all of them.
+            let is_tagged = match leaf {
+                true => before >> 11 & 1 != 0,
+                false => !table.root.high,
+            };
             let is_leaf = !is_table(table.level, before) && !is_table(table.level, now);
             global |= unfinished::is_global(first, is_leaf, (before, now));
             translates = first;
@@ -269,7 +275,7 @@ impl History {
                 takes_away: takes_away(table.level, before, now),
                 first,
                 last,
-                asid: (leaf && before >> 11 & 1 != 0).then_some(table.root.asid),
+                asid: is_tagged.then_some(table.root.asid),
                 level: table.level,
                 descriptor: before,
                 place,
@@ -307,7 +313,20 @@ impl History {
             since: time,
             global,
         });
+        if now & VALID == 0 {
+            self.forget_emptied(place, memory);
+        }
         events
+    }
+
+    /// A former root whose last entry was taken away has nothing to give any more: the entries are
+    /// remembered one by one, and its frame may become anything.
+    fn forget_emptied(&mut self, place: u64, memory: &mut Memory) {
+        let is_here = |former: &FormerRoot| (former.root.address ^ place) & ADDRESS == 0;
+        if self.former.iter().any(is_here) && trees::is_empty(memory, place) {
+            self.former.retain(|former| !is_here(former));
+            self.tables.outdate();
+        }
     }
 
     /// Whether a walker reads descriptors at an address, and not at level 3.

@@ -2,7 +2,7 @@
 
 use super::descriptor::{conflicts, is_kept, is_table};
 use crate::memory::{FRAME, Memory};
-use crate::translate::walk::{ADDRESS, shift};
+use crate::translate::walk::{ADDRESS, VALID, shift};
 
 /// The entries of a table.
 const ENTRIES: u64 = FRAME as u64 / 8;
@@ -13,6 +13,11 @@ fn entry(memory: &mut Memory, table: u64, index: u64) -> u64 {
         true => memory.descriptor(place),
         false => 0,
     }
+}
+
+/// Whether the table at an address has no valid entry.
+pub(super) fn is_empty(memory: &mut Memory, table: u64) -> bool {
+    (0..ENTRIES).all(|index| entry(memory, table, index) & VALID == 0)
 }
 
 /// The leaves that are looked for.
