@@ -43,6 +43,14 @@ const OTHER: &[&str] = &[
 ];
 /// X4: another root, without the second GiB.
 const SMALLER: &[&str] = &["mov x2, #0xf01", "str x2, [x4]", "dsb ishst", "isb"];
+/// Its second GiB is RAM now.
+const MAP_OTHER: &[&str] = &[
+    "mov x2, #0x20_0000",
+    "mov x3, #0xf01",
+    "str x3, [x2, #8]",
+    "dsb ishst",
+    "isb",
+];
 const SWITCH: &[&str] = &["msr ttbr0_el1, x4", "isb"];
 const SWITCH_ASID: &[&str] = &["mov x4, #0x1_0000_0020_0000", "msr ttbr0_el1, x4", "isb"];
 /// The third GiB is the first one, not shareable or inner shareable.
@@ -94,6 +102,38 @@ pub(crate) const PROGRAMS: &[Programs] = &[
         &[
             CACHED,
             &[USE, UNMAP, STORED, OPERAND, INVALIDATE, INVALIDATED, MAP],
+        ],
+    ),
+    // Another space, with an ASID of its own, maps what is being unmapped in the first one.
+    Programs::new(
+        Rule::MakeBeforeBreak,
+        Entry::El1,
+        &[
+            CACHED,
+            &[
+                EMPTY,
+                SMALLER,
+                UNMAP,
+                STORED,
+                MAP,
+                OPERAND,
+                INVALIDATE,
+                INVALIDATED,
+            ],
+        ],
+        &[
+            CACHED,
+            &[
+                EMPTY,
+                SMALLER,
+                UNMAP,
+                STORED,
+                SWITCH_ASID,
+                MAP_OTHER,
+                OPERAND,
+                INVALIDATE,
+                INVALIDATED,
+            ],
         ],
     ),
     Programs::new(

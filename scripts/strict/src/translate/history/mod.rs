@@ -283,7 +283,7 @@ impl History {
                 store_at: at,
                 number: self.number,
             };
-            self.judge_make(&changed, now, &mut events);
+            self.judge_make(&changed, table.root.asid, now, &mut events);
             if is_kept(table.level, before) && differs(table.level, before, now) {
                 self.remember(changed);
             }
@@ -350,7 +350,8 @@ impl History {
     }
 
     /// A valid descriptor is made while a core may still use another one for the same address.
-    fn judge_make(&self, changed: &Old, now: u64, events: &mut Vec<Event>) {
+    /// Under another ASID it is no matter.
+    fn judge_make(&self, changed: &Old, asid: u16, now: u64, events: &mut Vec<Event>) {
         if now & VALID == 0 {
             return;
         }
@@ -363,6 +364,7 @@ impl History {
             let overlaps = old.first <= changed.last && changed.first <= old.last;
             overlaps
                 && !old.cores.is_empty()
+                && old.asid.is_none_or(|tag| tag == asid)
                 && same_half(old.first, changed.first)
                 && conflicts(
                     (old.level, old.descriptor, old.first),
