@@ -4,7 +4,7 @@
 //! the seed gives. A round gives every core one slice; virtual time advances by the longest one.
 
 use crate::board::CORES;
-use crate::board::{Board, Ending};
+use crate::board::{Board, Ending, Nanoseconds};
 use crate::bus::{Bus, PARTS};
 use crate::chance::Chance;
 use crate::cpu::{Core, Waiting};
@@ -130,6 +130,9 @@ pub struct Machine {
     /// The virtual time of the last byte of output.
     printed_at: u64,
 }
+
+/// Where every core waits for good, what was left undone stays so: for this long and longer.
+const LONG: Nanoseconds = 1_000_000_000;
 
 /// The upper end of RAM that is no device.
 const PERIPHERALS: u64 = 0x3f00_0000;
@@ -322,6 +325,7 @@ impl Machine {
         self.collect_output();
         let end = self.end(limits, last);
         if end.is_none() && !self.skip_waiting() {
+            self.judge_overdue(self.bus.now().saturating_add(LONG));
             return Some(Outcome::Asleep);
         }
         end
@@ -335,11 +339,7 @@ impl Machine {
         self.bus.step = self.ns_per_instruction * PARTS / running;
         let now = self.bus.now();
         self.bus.board.advance(now, &mut self.bus.memory);
-        for (core, event) in self.bus.history.overdue(now) {
-            if let Event::Overdue { because, .. } | Event::Unfinished { because, .. } = event {
-                self.bus.watch.event(core, because, event);
-            }
-        }
+        self.judge_overdue(now);
         let (writer, at) = self.bus.mailbox_writer;
         self.bus.judge_notes(writer, at);
         let first = self.chance.below(CORES as u64) as usize;
@@ -348,6 +348,15 @@ impl Machine {
             self.cores[(first + turn) % CORES].run(&mut self.bus, &mut self.codes, length)?;
         }
         Ok(())
+    }
+
+    /// Tells the rules what has not been invalidated or completed by `now`.
+    fn judge_overdue(&mut self, now: Nanoseconds) {
+        for (core, event) in self.bus.history.overdue(now) {
+            if let Event::Overdue { because, .. } | Event::Unfinished { because, .. } = event {
+                self.bus.watch.event(core, because, event);
+            }
+        }
     }
 
     fn collect_output(&mut self) {
@@ -391,9 +400,11 @@ impl Machine {
             .iter()
             .filter_map(|core| core.next_timer(&self.bus));
         let board = self.bus.board.next_event(self.bus.now());
-        match timers.chain(board).min() {
-            Some(at) => {
-                self.bus.time = self.bus.time.max(at * PARTS);
+        // A compare value that nobody has written may be due in some centuries: that is never.
+        let times = timers.chain(board).filter_map(|at| at.checked_mul(PARTS));
+        match times.min() {
+            Some(time) => {
+                self.bus.time = self.bus.time.max(time);
                 true
             }
             // A line may already be up that the slice has not looked at.

@@ -120,8 +120,10 @@ impl Core {
                 Timer::Virtual => self.system.effective(Reg::CNTVOFF_EL2),
                 _ => 0,
             };
-            bus.board
-                .time_of_counter(self.system.written(compare).wrapping_add(offset))
+            // A sum that wraps lies behind: the counter comes there in some centuries.
+            let due = self.system.written(compare).wrapping_add(offset);
+            let time = bus.board.time_of_counter(due)?;
+            (time > bus.now()).then_some(time)
         });
         waits.min()
     }

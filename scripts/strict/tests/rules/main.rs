@@ -72,6 +72,9 @@ fn image(parts: &[&[&[&str]]]) -> Image {
     Image::read(&bytes).expect("an image")
 }
 
+/// Nothing is printed: a program that sleeps ends after this time, in nanoseconds.
+const QUIET: u64 = 1_000_000_000;
+
 /// The rules that a program breaks, and how its run ends.
 fn broken(program: &Image, entry: Entry, seed: u64, instructions: u64) -> (Vec<Rule>, Outcome) {
     let mut options = Options::seeded(entry, seed);
@@ -79,7 +82,7 @@ fn broken(program: &Image, entry: Entry, seed: u64, instructions: u64) -> (Vec<R
     let mut machine = Machine::new(program, &options);
     let limits = Limits {
         instructions,
-        quiet: u64::MAX,
+        quiet: QUIET,
         until: None,
     };
     let outcome = machine.run(&limits);
@@ -155,6 +158,25 @@ fn cores_that_all_sleep_end_the_run() {
         !ends(&["sev", "wfe", ".word 0x17fffffe"]),
         "an event ends WFE"
     );
+}
+
+#[test]
+fn a_timer_that_is_due_in_centuries_wakes_nobody() {
+    // CNTVOFF_EL2 = 1; CNTV_CVAL_EL0 = X0; CNTV_CTL_EL0 = 1; WFI for ever. The first value is
+    // reached behind the counter's end, the second before it, but in no time that can be told.
+    const TIMER: &[&str] = &[
+        ".word 0xd2800021",
+        ".word 0xd51ce061",
+        ".word 0xd51be340",
+        ".word 0xd51be321",
+        ".word 0xd503207f",
+        ".word 0x17ffffff",
+    ];
+    for value in [".word 0x92800000", ".word 0x92f00000"] {
+        let program = image(&[&[&[value], TIMER]]);
+        let (_, outcome) = broken(&program, Entry::Qemu, 0, 20_000);
+        assert!(matches!(outcome, Outcome::Asleep), "{value}: {outcome:?}");
+    }
 }
 
 #[test]

@@ -66,6 +66,9 @@ const WAIT: &[&str] = &[
     ".word 0x54ffffe1", // b.ne .-4
 ];
 
+/// Nothing wakes it: `wfi`, `b .-4`.
+const SLEEP: &[&str] = &[".word 0xd503207f", ".word 0x17ffffff"];
+
 pub(crate) const PROGRAMS: &[Programs] = &[
     Programs::new(
         Rule::UnfinishedChange,
@@ -328,6 +331,16 @@ pub(crate) const PROGRAMS: &[Programs] = &[
         ],
     )
     .long(),
+    // Every core sleeps soon after.
+    Programs::new(
+        Rule::LateInvalidation,
+        Entry::El1,
+        &[CACHED, &[USE, UNMAP, STORED, SLEEP]],
+        &[
+            CACHED,
+            &[USE, UNMAP, STORED, OPERAND, INVALIDATE, INVALIDATED, SLEEP],
+        ],
+    ),
     Programs::new(
         Rule::LateInvalidation,
         Entry::El1,
