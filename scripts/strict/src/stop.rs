@@ -37,9 +37,9 @@ pub enum Stop {
         /// What the board says.
         source: BoardError,
     },
-    /// A translation granule that the Cortex-A53 does not have.
+    /// A translation granule that the Cortex-A53 does not have (DDI 0500 4.3.27, TGran16).
     #[error(
-        "core {core} at {at:#x}: TCR {tcr:#x} asks for a granule that is not modelled, 16 KiB or none"
+        "core {core} at {at:#x}: TCR {tcr:#x} asks for a granule that the core lacks, 16 KiB or none"
     )]
     Granule {
         /// The core's number.
@@ -64,7 +64,7 @@ pub enum Stop {
 impl Stop {
     /// Whether the machine lacks something; else the image itself has come to an end.
     pub(crate) fn is_not_modelled(&self) -> bool {
-        !matches!(self, Self::Vector { .. })
+        !matches!(self, Self::Vector { .. } | Self::Granule { .. })
     }
 
     /// The address of the instruction that the machine stopped at.

@@ -13,6 +13,7 @@ mod report;
 mod script;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZero;
@@ -206,14 +207,19 @@ fn one(subject: &Subject<'_>, options: &Options) -> io::Result<Report> {
     let mut tail = report::end(&end, &machine, symbols);
     let code = match end {
         End::Done => 0,
-        End::Early(Outcome::Stopped(stop)) if stop.is_not_modelled() => NOT_RUNNABLE,
-        end => match divergence(subject, options, &machine, &end)? {
-            Some(text) => {
+        // What is not modelled may be the noise into which liberties have led the run.
+        end => match without_liberties(subject, options, &machine, &end)? {
+            Without::Succeeds(text) => {
                 tail.push_str(&text);
                 FAILED
             }
-            None if matches!(end, End::Halted) => 0,
-            None => {
+            _ if matches!(end, End::Halted) => 0,
+            Without::NotModelled(_) if end.is_not_modelled() => NOT_RUNNABLE,
+            Without::NotModelled(stop) => {
+                let _ = writeln!(tail, "strict: without liberties: {stop}");
+                FAILED
+            }
+            Without::Fails => {
                 tail.push_str("strict: it fails without any liberty, too\n");
                 FAILED
             }
@@ -242,25 +248,43 @@ fn play<W: Write>(
     Ok((run.machine, end))
 }
 
-/// What is said about a run that failed or halted, if it goes on without liberties: by which of them
-/// it does not.
-fn divergence(
+/// What becomes of a run that failed or halted, if no liberty is taken.
+enum Without {
+    /// It goes on: what is said about that, and by which of them it does not.
+    Succeeds(String),
+    /// It comes to what the machine lacks.
+    NotModelled(String),
+    /// It fails, too.
+    Fails,
+}
+
+/// Plays a run that failed or halted without liberties, then without each.
+fn without_liberties(
     subject: &Subject<'_>,
     options: &Options,
     machine: &Machine,
     end: &End,
-) -> io::Result<Option<String>> {
-    let succeeds = |liberties: Liberties| -> io::Result<bool> {
+) -> io::Result<Without> {
+    let without = |liberties: Liberties| -> io::Result<End> {
         let options = Options {
             liberties,
             ..options.clone()
         };
-        let (_, without) = play(subject, &options, io::sink(), Progress::Silent)?;
-        // A halt is a failure where the image goes on without liberties.
-        Ok(matches!(without, End::Done) || without.is_done() && !end.is_done())
+        Ok(play(subject, &options, io::sink(), Progress::Silent)?.1)
     };
-    if options.liberties == Liberties::NONE || !succeeds(Liberties::NONE)? {
-        return Ok(None);
+    // A halt is a failure where the image goes on without liberties.
+    let succeeds =
+        |without: &End| matches!(without, End::Done) || without.is_done() && !end.is_done();
+    let none = match options.liberties == Liberties::NONE {
+        true => end,
+        false => &without(Liberties::NONE)?,
+    };
+    match none {
+        End::Early(Outcome::Stopped(stop)) if stop.is_not_modelled() => {
+            return Ok(Without::NotModelled(stop.to_string()));
+        }
+        none if !succeeds(none) => return Ok(Without::Fails),
+        _ => {}
     }
     let mut text = String::new();
     if matches!(end, End::Halted) {
@@ -268,8 +292,8 @@ fn divergence(
     }
     text.push_str("finding: divergence: without liberties the run succeeds\n");
     for liberty in Liberty::ALL {
-        let without = options.liberties.without(liberty);
-        if without != options.liberties && succeeds(without)? {
+        let others = options.liberties.without(liberty);
+        if others != options.liberties && succeeds(&without(others)?) {
             text.push_str(&format!("  it succeeds with `--off {liberty}`\n"));
         }
     }
@@ -277,7 +301,7 @@ fn divergence(
         machine.taken(),
         subject.symbols.as_ref(),
     ));
-    Ok(Some(text))
+    Ok(Without::Succeeds(text))
 }
 
 /// The symbols: of the named file, else of the image, else of the ELF file beside it.

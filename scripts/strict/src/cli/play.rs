@@ -23,6 +23,11 @@ impl End {
     pub(super) fn is_done(&self) -> bool {
         matches!(self, Self::Done | Self::Halted)
     }
+
+    /// Whether the machine lacks what the image asks for.
+    pub(super) fn is_not_modelled(&self) -> bool {
+        matches!(self, Self::Early(Outcome::Stopped(stop)) if stop.is_not_modelled())
+    }
 }
 
 /// A machine, and how much of its console was printed.

@@ -7,7 +7,7 @@ use lexopt::Parser;
 
 use super::arguments::{Task, task};
 use super::play::{End, Progress};
-use super::{FAILED, Report, Script, Subject, one, play};
+use super::{FAILED, NOT_RUNNABLE, Report, Script, Subject, all, one, play};
 use crate::image::Image;
 use crate::machine::{Machine, Options};
 
@@ -146,4 +146,44 @@ fn a_run_that_fails_is_told_with_its_last_line_and_the_cores_places() {
     assert_eq!(core_0, "  core 0 at 0x80000");
     assert_eq!(too, "strict: it fails without any liberty, too");
     assert_eq!(report.code, FAILED);
+}
+
+/// The exit code of four runs of a program.
+fn code(words: &[u32], entry: &str) -> u8 {
+    with(words, &["--entry", entry, "--seeds", "4"], |subject, _| {
+        all(subject).expect("a report")
+    })
+}
+
+/// CPACR_EL1.FPEN, ISB.
+const ENABLED: [u32; 3] = [0xd2a0_0600, 0xd518_1040, 0xd503_3fdf];
+/// fadd s0, s0, s0
+const NOT_MODELLED: u32 = 0x1e20_2800;
+/// adr x1, .; add x1, x1, #0x100; ldr w0, [x1]; cbz w0, .+8
+const UNLESS_ZERO: [u32; 4] = [0x1000_0001, 0x9104_0021, 0xb940_0020, 0x3400_0040];
+
+#[test]
+fn what_is_not_modelled_cannot_be_run() {
+    let program = [&ENABLED[..], &[NOT_MODELLED, STAY]].concat();
+    assert_eq!(code(&program, "el1"), NOT_RUNNABLE);
+}
+
+#[test]
+fn a_granule_that_the_core_lacks_fails() {
+    // TCR_EL1: TG0 for 16 KiB, 32 bits of address; SCTLR_EL1.M; ISB.
+    let program = [
+        0xd290_0400,
+        0xd518_2040,
+        0xd280_0020,
+        0xd518_1000,
+        0xd503_3fdf,
+    ];
+    assert_eq!(code(&[&program[..], &[STAY]].concat(), "el1"), FAILED);
+}
+
+#[test]
+fn what_is_not_modelled_fails_where_liberties_alone_lead_to_it() {
+    // The word behind the image is noise.
+    let program = [&ENABLED[..], &UNLESS_ZERO, &[NOT_MODELLED, STAY]].concat();
+    assert_eq!(code(&program, "el1"), FAILED);
 }

@@ -92,7 +92,7 @@ impl Granule {
 pub(crate) enum WalkError {
     /// The architecture's answer.
     Fault(Fault),
-    /// TCR asks for a granule that is not modelled.
+    /// TCR asks for a granule that the core lacks.
     Granule(u64),
 }
 

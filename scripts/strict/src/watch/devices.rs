@@ -3,6 +3,7 @@
 use super::event::{Barrier, Event};
 use super::rule::Rule;
 use crate::board::{Notice, Peripheral};
+use crate::memory::LINE;
 
 /// A core's reads that a barrier has not ended.
 #[derive(Default)]
@@ -25,7 +26,8 @@ impl Devices {
                 self.read = None;
             }
             Event::UncleanRequest(address) => {
-                let detail = format!("the line at {address:#x} is dirty in the cache");
+                let line = address & !(LINE as u64 - 1);
+                let detail = format!("the line at {line:#x} is dirty in the cache");
                 broken.push((Rule::MailboxRequest, detail));
             }
             Event::DeviceAsNormal(address) => {

@@ -26,6 +26,9 @@ const MAP_DEVICES: &[&str] = &[
 const SEND_MAPPED: &[&str] = &["mov x3, #0xff00_b8a0", "str w0, [x3]"];
 const ALIASED: &[&str] = &["mov x0, #0xc020_0008"];
 const PLAIN: &[&str] = &["mov x0, #0x20_0008"];
+/// Three words of one line, dirty in the cache.
+pub(crate) const UNCLEAN_REQUEST: &[&[&[&str]]] =
+    &[CACHED, &[MAP_DEVICES, REQUEST, ALIASED, SEND_MAPPED]];
 /// EL3's registers for EL2, all but SCTLR_EL3; then EL2 at the image's offset 0x600.
 const LEAVE_EL3: &[&str] = &[
     "mov x0, #0x8_0800",
@@ -93,7 +96,7 @@ pub(crate) const PROGRAMS: &[Programs] = &[
     Programs::new(
         Rule::MailboxRequest,
         Entry::El1,
-        &[CACHED, &[MAP_DEVICES, REQUEST, ALIASED, SEND_MAPPED]],
+        UNCLEAN_REQUEST,
         &[CACHED, &[MAP_DEVICES, REQUEST, CLEAN, ALIASED, SEND_MAPPED]],
     ),
     Programs::new(

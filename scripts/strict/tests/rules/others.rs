@@ -1,8 +1,9 @@
 //! What other kernels do and their boards permit: judged by what the Cortex-A53's manual promises of
 //! its reset, the firmware's way in has no finding.
 
-use strict::{Entry, Lint, Machine, Options, Outcome};
+use strict::{Entry, Lint, Machine, Options, Outcome, Rule};
 
+use super::devices;
 use super::parts::{IC, REGISTERS, SYNCHRONIZE, VECTORS};
 use super::{Limits, image};
 
@@ -159,4 +160,18 @@ fn data_beside_instructions_is_no_new_code() {
         MMU_ON,
         DATA_IN_CODE,
     ]]);
+}
+
+#[test]
+fn a_line_of_a_mailbox_request_is_told_once() {
+    let program = image(devices::UNCLEAN_REQUEST);
+    let mut machine = Machine::new(&program, &Options::seeded(Entry::El1, 0));
+    machine.run(&Limits {
+        instructions: 30_000,
+        quiet: u64::MAX,
+        until: None,
+    });
+    let told = machine.findings().iter();
+    let told = told.filter(|finding| finding.rule == Rule::MailboxRequest);
+    assert_eq!(told.count(), 1, "{:?}", machine.findings());
 }
