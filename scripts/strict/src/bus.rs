@@ -1,6 +1,6 @@
 //! The parts that the cores share: RAM, devices, monitors, events, time.
 
-use crate::board::{Board, CORES, Nanoseconds};
+use crate::board::{Board, CORES, Nanoseconds, Notice};
 use crate::chance::Chance;
 use crate::liberty::{Liberties, Liberty, Log, Taken};
 use crate::memory::{Memory, Note};
@@ -40,6 +40,8 @@ pub(crate) struct Bus {
     pub(crate) watch: Watch,
     /// The core and the address of the last write to the mailbox.
     pub(crate) mailbox_writer: (usize, u64),
+    /// The core and the address of the last write to a UART.
+    pub(crate) serial_writer: (usize, u64),
     /// Values that loads may still see.
     pub(crate) overwritten: Overwritten,
     /// Each core's event register (DDI 0487 D1.6.1).
@@ -63,6 +65,27 @@ impl Bus {
 
     /// Hands notes of memory and devices to the rules, as made by the instruction at `at`.
     pub(crate) fn judge_notes(&mut self, core: usize, at: u64) {
+        self.judge_memory(core, at);
+        for notice in self.board.take_notices() {
+            self.watch.notice(core, at, notice);
+        }
+    }
+
+    /// Hands over notes that time alone has made: a request that is answered, or a byte that leaves,
+    /// is its writer's.
+    pub(crate) fn judge_late_notes(&mut self) {
+        let (core, at) = self.mailbox_writer;
+        self.judge_memory(core, at);
+        for notice in self.board.take_notices() {
+            let (core, at) = match notice {
+                Notice::Garbled { .. } | Notice::NotHeard { .. } => self.serial_writer,
+                _ => self.mailbox_writer,
+            };
+            self.watch.notice(core, at, notice);
+        }
+    }
+
+    fn judge_memory(&mut self, core: usize, at: u64) {
         for note in self.memory.take_notes() {
             let event = match note {
                 Note::DirtyOverFresh(address) => Event::DirtyOverFresh(address),
@@ -76,9 +99,6 @@ impl Bus {
                 }
             };
             self.watch.event(core, at, event);
-        }
-        for notice in self.board.take_notices() {
-            self.watch.notice(core, at, notice);
         }
     }
 

@@ -192,6 +192,7 @@ impl Machine {
                 history: History::new(seed),
                 watch,
                 mailbox_writer: (0, 0),
+                serial_writer: (0, 0),
                 overwritten: Overwritten::new(),
                 events: [false; CORES],
                 monitors: crate::bus::Monitors::default(),
@@ -340,8 +341,7 @@ impl Machine {
         let now = self.bus.now();
         self.bus.board.advance(now, &mut self.bus.memory);
         self.judge_overdue(now);
-        let (writer, at) = self.bus.mailbox_writer;
-        self.bus.judge_notes(writer, at);
+        self.bus.judge_late_notes();
         let first = self.chance.below(CORES as u64) as usize;
         for turn in 0..CORES {
             let length = 1 + self.chance.below(250) as u32;

@@ -75,8 +75,12 @@ impl Core {
         if let Some(peripheral) = watch::peripheral(physical) {
             let event = Event::DeviceWrite(peripheral);
             bus.watch.event(self.number, self.at, event);
-            if peripheral == Peripheral::Mailbox {
-                bus.mailbox_writer = (self.number, self.at);
+            match peripheral {
+                Peripheral::Mailbox => bus.mailbox_writer = (self.number, self.at),
+                Peripheral::Pl011 | Peripheral::Aux => {
+                    bus.serial_writer = (self.number, self.at);
+                }
+                _ => {}
             }
         }
         let now = bus.now();

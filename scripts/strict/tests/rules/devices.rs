@@ -70,6 +70,9 @@ const DIVISORS: &[&str] = &[
 const LINE: &[&str] = &["mov x0, #0x70", "str w0, [x2, #0x2c]"];
 const ON: &[&str] = &["mov x0, #0x301", "str w0, [x2, #0x30]"];
 const BYTE: &[&str] = &["mov x0, #0x41", "str w0, [x2]"];
+/// The pins are the mini-UART's, as the firmware left them.
+pub(crate) const UNHEARD_BYTE: &[&[&[&str]]] =
+    &[&[&["mov x2, #0x3f20_1000"], DIVISORS, LINE, ON, BYTE]];
 /// The third GiB is the local devices: Normal memory; Device memory, executable or not.
 const AS_NORMAL: &[&str] = &["mov x0, #0x60_0000_4000_0f01"];
 const EXECUTABLE: &[&str] = &["mov x0, #0x4000_0f05"];

@@ -175,3 +175,22 @@ fn a_line_of_a_mailbox_request_is_told_once() {
     let told = told.filter(|finding| finding.rule == Rule::MailboxRequest);
     assert_eq!(told.count(), 1, "{:?}", machine.findings());
 }
+
+#[test]
+fn a_byte_that_leaves_late_is_its_writers() {
+    let program = image(devices::UNHEARD_BYTE);
+    let mut machine = Machine::new(&program, &Options::seeded(Entry::El1, 0));
+    machine.run(&Limits {
+        instructions: 30_000,
+        quiet: u64::MAX,
+        until: None,
+    });
+    let [finding] = machine.findings() else {
+        panic!("one finding: {:?}", machine.findings());
+    };
+    assert!(
+        (0x8_0000..0x8_0800).contains(&finding.at),
+        "{:#x}",
+        finding.at
+    );
+}
