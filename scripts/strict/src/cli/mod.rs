@@ -5,9 +5,11 @@
 //! | `arguments` | the options, and what is wrong with them |
 //! | `script` | what is typed and waited for |
 //! | `play` | one run with a script |
+//! | `lacking` | lines that the console lacks |
 //! | `report` | findings and ends as text |
 
 mod arguments;
+mod lacking;
 mod play;
 mod report;
 mod script;
@@ -19,12 +21,14 @@ use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
 use lexopt::Parser;
 
+use crate::entry::Entry;
 use crate::image::Image;
 use crate::liberty::{Liberties, Liberty};
 use crate::machine::{Machine, Options, Outcome};
@@ -33,6 +37,7 @@ use crate::unknown::unknown_kept;
 use crate::watch::Finding;
 use arguments::{Arguments, Task, Trace};
 pub use arguments::{CliError, USAGE};
+use lacking::lacking;
 use play::{End, Progress, Run};
 use report::Findings;
 use script::Script;
@@ -41,6 +46,11 @@ use script::Script;
 const FAILED: u8 = 1;
 /// The exit code of an image that is not modelled.
 const NOT_RUNNABLE: u8 = 2;
+
+/// The first line of what is said about a run that liberties alone change.
+const DIVERGENCE: &str = "finding: divergence: without liberties the run succeeds\n";
+/// A line that is lacking is looked for in these runs without liberties, too.
+const SEEDS_OF_GOOD_RUNS: std::ops::Range<u64> = 1..4;
 
 /// Runs the verb; `default` is the image if none is named.
 ///
@@ -92,6 +102,8 @@ struct Subject<'a> {
     image: Image,
     script: Script,
     symbols: Option<Symbols>,
+    /// For each way in the console of a run without liberties, if it is done and falls silent.
+    consoles: [OnceLock<Option<Vec<u8>>>; Entry::ALL.len()],
 }
 
 fn runs(arguments: &Arguments) -> Result<ExitCode, CliError> {
@@ -106,6 +118,7 @@ fn runs(arguments: &Arguments) -> Result<ExitCode, CliError> {
         image,
         script,
         symbols: symbols(arguments, &bytes)?,
+        consoles: Default::default(),
     };
     let mut ways = arguments.runs.iter().map(|options| options.entry);
     if !ways.all(|entry| entry.can_enter(&subject.image)) {
@@ -206,7 +219,14 @@ fn one(subject: &Subject<'_>, options: &Options) -> io::Result<Report> {
     findings.extend(unknown_kept(&subject.image, options, &machine));
     let mut tail = report::end(&end, &machine, symbols);
     let code = match end {
-        End::Done => 0,
+        End::Done => match lacking_line(subject, options, &machine)? {
+            Some(text) => {
+                tail.push_str(&text);
+                FAILED
+            }
+            None => 0,
+        },
+        End::Printing => 0,
         // What is not modelled may be the noise into which liberties have led the run.
         end => match without_liberties(subject, options, &machine, &end)? {
             Without::Succeeds(text) => {
@@ -274,7 +294,7 @@ fn without_liberties(
     };
     // A halt is a failure where the image goes on without liberties.
     let succeeds =
-        |without: &End| matches!(without, End::Done) || without.is_done() && !end.is_done();
+        |without: &End| without.is_done() && !(matches!(without, End::Halted) && end.is_done());
     let none = match options.liberties == Liberties::NONE {
         true => end,
         false => &without(Liberties::NONE)?,
@@ -290,11 +310,11 @@ fn without_liberties(
     if matches!(end, End::Halted) {
         text.push_str("strict: the image has halted\n");
     }
-    text.push_str("finding: divergence: without liberties the run succeeds\n");
+    text.push_str(DIVERGENCE);
     for liberty in Liberty::ALL {
         let others = options.liberties.without(liberty);
         if others != options.liberties && succeeds(&without(others)?) {
-            text.push_str(&format!("  it succeeds with `--off {liberty}`\n"));
+            text.push_str(&succeeds_without(liberty));
         }
     }
     text.push_str(&report::liberties(
@@ -302,6 +322,67 @@ fn without_liberties(
         subject.symbols.as_ref(),
     ));
     Ok(Without::Succeeds(text))
+}
+
+/// What is said about a run that is done, if its console lacks a line that it has without liberties.
+/// A text that was waited for has been judged.
+fn lacking_line(
+    subject: &Subject<'_>,
+    options: &Options,
+    machine: &Machine,
+) -> io::Result<Option<String>> {
+    if options.liberties == Liberties::NONE || subject.arguments.until.is_some() {
+        return Ok(None);
+    }
+    let console = |liberties, seed| -> io::Result<Option<Vec<u8>>> {
+        let options = Options {
+            liberties,
+            seed,
+            ..options.clone()
+        };
+        let (machine, end) = play(subject, &options, io::sink(), Progress::Silent)?;
+        Ok(matches!(end, End::Done).then(|| machine.console().to_vec()))
+    };
+    let place = Entry::ALL.iter().position(|entry| *entry == options.entry);
+    let kept = place.map(|place| &subject.consoles[place]);
+    let first = kept.and_then(|kept| {
+        // A run that is not printed meets no error of the output.
+        kept.get_or_init(|| console(Liberties::NONE, 0).unwrap_or(None))
+            .as_ref()
+    });
+    let Some(first) = first else {
+        return Ok(None);
+    };
+    let mut good = vec![first.clone()];
+    if lacking(machine.console(), &good).is_none() {
+        return Ok(None);
+    }
+    for seed in SEEDS_OF_GOOD_RUNS {
+        match console(Liberties::NONE, seed)? {
+            Some(console) => good.push(console),
+            None => return Ok(None),
+        }
+    }
+    let Some(line) = lacking(machine.console(), &good) else {
+        return Ok(None);
+    };
+    let mut text = format!("{DIVERGENCE}  it prints {line:?}, with numbers as #\n");
+    for liberty in Liberty::ALL {
+        let others = options.liberties.without(liberty);
+        if others != options.liberties
+            && let Some(console) = console(others, options.seed)?
+            && lacking(&console, &good).is_none()
+        {
+            text.push_str(&succeeds_without(liberty));
+        }
+    }
+    let symbols = subject.symbols.as_ref();
+    text.push_str(&report::liberties(machine.taken(), symbols));
+    Ok(Some(text))
+}
+
+fn succeeds_without(liberty: Liberty) -> String {
+    format!("  it succeeds with `--off {liberty}`\n")
 }
 
 /// The symbols: of the named file, else of the image, else of the ELF file beside it.

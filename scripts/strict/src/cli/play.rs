@@ -10,6 +10,8 @@ use crate::machine::{Limits, Machine, Outcome};
 pub(super) enum End {
     /// All was typed and seen.
     Done,
+    /// The same, and the console did not fall silent.
+    Printing,
     /// The console did not print a text in time.
     Missing { text: String, outcome: Outcome },
     /// All was typed and seen, and then the image halted.
@@ -21,7 +23,7 @@ pub(super) enum End {
 impl End {
     /// Whether the script was played to its end.
     pub(super) fn is_done(&self) -> bool {
-        matches!(self, Self::Done | Self::Halted)
+        matches!(self, Self::Done | Self::Printing | Self::Halted)
     }
 
     /// Whether the machine lacks what the image asks for.
@@ -95,6 +97,7 @@ impl<W: Write> Run<W> {
         }
         Ok(match outcome {
             Outcome::Quiet | Outcome::Ended(_) => End::Done,
+            Outcome::Exhausted if self.machine.executed() < self.instructions => End::Printing,
             Outcome::Asleep if self.a_key_wakes() => End::Done,
             outcome => End::Early(outcome),
         })
@@ -154,7 +157,6 @@ impl<W: Write> Run<W> {
             }
             match outcome {
                 Outcome::Exhausted if left > CHUNK && self.machine.now() < last => {}
-                Outcome::Exhausted if left > CHUNK => return Ok(Outcome::Quiet),
                 outcome => return Ok(outcome),
             }
         }

@@ -76,7 +76,7 @@ fn finding_text(finding: &Finding, symbols: Option<&Symbols>) -> String {
 pub(super) fn end(end: &End, machine: &Machine, symbols: Option<&Symbols>) -> String {
     let mut text = String::new();
     let outcome = match end {
-        End::Done | End::Halted => return text,
+        End::Done | End::Printing | End::Halted => return text,
         End::Missing {
             text: missing,
             outcome,

@@ -54,6 +54,7 @@ fn with<T>(words: &[u32], options: &[&str], look: impl FnOnce(&Subject<'_>, &Opt
         image: Image::read(&bytes).expect("raw bytes are an image"),
         script: Script::default(),
         symbols: None,
+        consoles: Default::default(),
     };
     look(&subject, &arguments.runs[0])
 }
@@ -82,7 +83,7 @@ fn a_kernel_that_polls_is_done_after_a_quiet_second() {
 fn a_kernel_that_prints_for_ever_is_done_after_three_seconds() {
     let options = ["--ns-per-instruction", "200", "--instructions", "30000000"];
     let (machine, end) = end(&PRINT, &options);
-    assert!(matches!(end, End::Done), "{end:?}");
+    assert!(matches!(end, End::Printing), "{end:?}");
     assert_eq!(machine.now() / SECOND, 3);
     assert!(machine.console().len() > 30_000, "it prints");
 }
@@ -118,6 +119,40 @@ fn a_halt_is_a_divergence_where_the_kernel_goes_on_without_liberties() {
                 finding: divergence: without liberties the run succeeds\n  \
                 it succeeds with `--off noise`\n";
     assert_eq!((report.code, &*report.tail), (FAILED, text));
+}
+
+#[test]
+fn a_console_that_falls_silent_too_early_is_a_divergence() {
+    // Prints a line; polls for ever if a word behind the image is not zero; else prints another.
+    let set_up = &PRINT[..13];
+    let first = print(b"first");
+    let unless_zero = [
+        0xd2a0_0403, // mov x3, #0x20_0000
+        0xf940_0063, // ldr x3, [x3]
+        0xb400_0063, // cbz x3, .+12
+        0xb950_1822, // ldr w2, [x1, #0x1018]
+        0x17ff_ffff, // b .-4
+    ];
+    let second = print(b"second");
+    let poll = [0xb950_1822, 0x17ff_ffff];
+    let parts = [set_up, &first, &unless_zero, &second, &poll];
+    let words = parts.concat();
+    let options = ["--ns-per-instruction", "200"];
+    let silent = report(&words, &options);
+    let text = "finding: divergence: without liberties the run succeeds\n  \
+                it prints \"second\", with numbers as #\n  \
+                it succeeds with `--off noise`\n";
+    assert_eq!((silent.code, &*silent.tail), (FAILED, text));
+    let told = report(&words, &[&options[..], &["--off", "noise"]].concat());
+    assert_eq!((told.code, &*told.tail), (0, ""));
+}
+
+/// Sends the bytes and a line's end; X1 has the peripherals' address, the queue is on.
+fn print(line: &[u8]) -> Vec<u32> {
+    let bytes = line.iter().chain(b"\n");
+    // mov w0, #byte; str w0, [x1, #0x1000]
+    let sends = bytes.map(|byte| [0x5280_0000 | u32::from(*byte) << 5, 0xb910_0020]);
+    sends.flatten().collect()
 }
 
 #[test]
