@@ -166,14 +166,7 @@ impl Core {
         let regime = Regime::of(self.state.level);
         let leaf = match self.walk(bus, regime, address, purpose) {
             Ok(leaf) => leaf,
-            Err(WalkError::Granule(tcr)) => {
-                return Err(Stop::Granule {
-                    core: self.number,
-                    at: self.at,
-                    tcr,
-                }
-                .into());
-            }
+            Err(WalkError::Granule(tcr)) => return Err(self.lacks_granule(tcr)),
             Err(WalkError::Fault(fault)) => return Err(self.fault(address, fault, purpose)),
         };
         let wxn = self.control() & sctlr::WXN != 0;
@@ -181,6 +174,15 @@ impl Core {
             return Err(self.fault(address, Fault::Permission(leaf.level), purpose));
         }
         Ok(leaf)
+    }
+
+    fn lacks_granule(&self, tcr: u64) -> Interruption {
+        Stop::Granule {
+            core: self.number,
+            at: self.at,
+            tcr,
+        }
+        .into()
     }
 
     pub(super) fn fault(&self, address: u64, fault: Fault, purpose: Purpose) -> Interruption {
@@ -214,14 +216,7 @@ impl Core {
         user: bool,
     ) -> Result<(), Interruption> {
         let par = match self.walk(bus, regime, address, purpose) {
-            Err(WalkError::Granule(tcr)) => {
-                return Err(Stop::Granule {
-                    core: self.number,
-                    at: self.at,
-                    tcr,
-                }
-                .into());
-            }
+            Err(WalkError::Granule(tcr)) => return Err(self.lacks_granule(tcr)),
             Err(WalkError::Fault(fault)) => par_of_fault(fault),
             Ok(leaf) => {
                 let [control, ..] = regime.controls();
